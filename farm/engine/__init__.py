@@ -1,0 +1,46 @@
+"""Engines run stages: `inline` one after another, `ray` on a cluster. Both through `process`.
+
+    drive -> engine.submit(work) -> process.run(work) -> forkserver -> child -> stage function
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from farm.plan import Stage
+from farm.record import Outcome
+from farm.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A stage to run, with its limits. cores: None leases all of the host's. node: only hosts so labelled."""
+
+    stage: Stage
+    function: str
+    store: Store
+    session: str
+    cores: int | None = 1
+    exclusive: bool = False
+    node: str | None = None
+    timeout_s: float = 1800.0
+    memory_gib: float = 4.0
+
+
+class Engine(Protocol):
+    """What runs stages. `slots`: light stages at once; `benches`: measurements at once."""
+
+    slots: int
+    benches: int
+
+    def submit(self, work: Work) -> None:
+        """Take one piece of work; returns at once."""
+
+    def wait(self, timeout_s: float) -> Sequence[Outcome]:
+        """Outcomes that have come in; empty after the timeout."""
+
+    def waiting(self) -> int:
+        """Measurements submitted that do not run yet."""
+
+    def close(self) -> None:
+        """End all that still runs, and whatever was started for it."""

@@ -1,0 +1,35 @@
+"""The inline engine: one stage after another, started from this process. For tests and for reading."""
+
+from collections import deque
+from collections.abc import Sequence
+
+from farm.engine import Work, process
+from farm.record import Outcome
+
+
+class InlineEngine:
+    """Runs a stage when it is waited for. Each stage still has its own fresh process."""
+
+    slots = 1
+    benches = 1
+
+    def __init__(self) -> None:
+        """Nothing is started before the first stage."""
+        self.queue: deque[Work] = deque()
+
+    def submit(self, work: Work) -> None:
+        """Queue the work."""
+        self.queue.append(work)
+
+    def wait(self, timeout_s: float) -> Sequence[Outcome]:  # noqa: ARG002 - a stage is always awaited
+        """Run the oldest work."""
+        return (process.run(self.queue.popleft()),) if self.queue else ()
+
+    def waiting(self) -> int:
+        """Nothing waits: what is submitted runs next."""
+        return 0
+
+    def close(self) -> None:
+        """Drop what is queued and let the fork server go."""
+        self.queue.clear()
+        process.release()

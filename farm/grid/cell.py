@@ -1,0 +1,114 @@
+"""Grid, Choice and Cell: the values that everything after the YAML file works on. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from farm.spec import Parameters, Spec
+
+AXES = ("model", "calibration", "algorithm", "device")
+NO_CALIBRATION = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One entry of an axis after expansion: a name, its spec and all its parameters.
+
+    label: ``name``, or ``name{its non-default parameters, sorted}``.
+    """
+
+    name: str
+    label: str
+    spec: Spec = field(hash=False, compare=False, repr=False)
+    parameters: Mapping[str, Any] = field(hash=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One point of the grid. A baseline (``pytorch``, ``ir``) has no calibration."""
+
+    model: Choice
+    calibration: Choice | None
+    algorithm: Choice
+    device: Choice
+
+    @property
+    def name(self) -> str:
+        """``model/calibration/algorithm/device``: stable, and what joins runs."""
+        return "/".join(self.labels())
+
+    def labels(self) -> tuple[str, str, str, str]:
+        """The label of each axis, in the order of `AXES`."""
+        calibration = self.calibration.label if self.calibration else NO_CALIBRATION
+        return (self.model.label, calibration, self.algorithm.label, self.device.label)
+
+    def names(self) -> tuple[str, str, str, str]:
+        """The bare name of each axis, in the order of `AXES`."""
+        calibration = self.calibration.name if self.calibration else NO_CALIBRATION
+        return (self.model.name, calibration, self.algorithm.name, self.device.name)
+
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Measure(Parameters):
+    """How a cell's speed is measured. Part of the measurement's key."""
+
+    pairs: int = Field(8, ge=1, description="pairs of rounds: the cell's own and its FP32 IR's")
+    min_seconds: Seconds = Field(1.0, description="least time of a round's timed loop")
+    min_inferences: int = Field(100, ge=1, description="least number of inferences of a round")
+    warmup_seconds: Seconds = Field(0.3, description="untimed inferences before each round")
+    budget_s: Seconds = Field(300.0, description="no further pair starts after this many seconds")
+
+
+class Settings(Parameters):
+    """Settings of the whole grid. Each limit is by stage kind; none but `measure` changes a key."""
+
+    measure: Measure = Measure()
+    timeout_s: Mapping[str, Seconds] = Field({}, description="time limit of a stage kind, in seconds")
+    memory_gib: Mapping[str, Seconds] = Field({}, description="memory limit of a stage kind, in GiB")
+    cores: Mapping[str, Annotated[int, Field(ge=1)]] = Field({}, description="cores of a stage kind")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """What an `exclude` or ``--only`` says of one axis: a name or label, and some parameters."""
+
+    name: str
+    parameters: Mapping[str, Any]
+
+    def matches(self, choice: Choice | None) -> bool:
+        """Whether a cell's choice is meant. A baseline's calibration is ``-``."""
+        if choice is None:
+            return self.name == NO_CALIBRATION
+        if self.name not in (choice.name, choice.label):
+            return False
+        return all(choice.parameters.get(key) == value for key, value in self.parameters.items())
+
+
+Exclusion = Mapping[str, Pattern]
+
+
+def matches(cell: Cell, exclusion: Exclusion) -> bool:
+    """Whether a cell is meant by every axis that an exclusion names."""
+    return all(pattern.matches(getattr(cell, axis)) for axis, pattern in exclusion.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """A checked grid: every list expanded, every parameter known."""
+
+    name: str
+    path: Path
+    dataset: Choice
+    models: tuple[Choice, ...]
+    calibrations: tuple[Choice, ...]
+    algorithms: tuple[Choice, ...]
+    devices: tuple[Choice, ...]
+    baselines: tuple[Choice, ...]
+    exclude: tuple[Exclusion, ...]
+    include: tuple[Cell, ...]
+    settings: Settings

@@ -1,0 +1,122 @@
+"""One axis entry in YAML, as the choices it stands for. Lists expand here. Pure."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from farm.grid.cell import NO_CALIBRATION, Choice, Pattern
+from farm.grid.faults import Complain, did_you_mean, validate
+from farm.grid.lines import YamlPath
+from farm.spec import Spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """How an axis is read: its table, and what it is called.
+
+    own: the parameter that makes an entry the user's own (`factory`), whose name is then free.
+    family: the part of a name that the table knows, where names are open (``GPU.0``, ``AUTO:GPU,CPU``).
+    """
+
+    table: Mapping[str, Spec]
+    noun: str
+    own: str | None = None
+    family: re.Pattern[str] | None = None
+
+
+def choices(entry: Any, path: YamlPath, axis: Axis, complain: Complain) -> list[Choice]:
+    """The choices an entry stands for; every fault is complained of."""
+    named = _name_and_parameters(entry, path, axis, complain)
+    if named is None:
+        return []
+    name, raw = named
+    spec = _spec(name, raw, path, axis, complain)
+    if spec is None:
+        return []
+    found = []
+    for one in _expanded(raw, spec):
+        checked = validate(spec.parameters, one, path, complain)
+        if checked is not None:
+            parameters = {key: getattr(checked, key) for key in type(checked).model_fields}
+            found.append(Choice(name=name, label=_label(name, parameters, spec, axis), spec=spec, parameters=parameters))
+    return found
+
+
+def pattern(entry: Any, path: YamlPath, known: tuple[Choice, ...], complain: Complain) -> Pattern | None:
+    """What an `exclude` means on one axis; a name that no choice has is a fault."""
+    if isinstance(entry, Mapping):
+        name = str(entry.get("name", ""))
+        raw = {str(key): tuple(v) if isinstance(v, list) else v for key, v in entry.items() if key != "name"}
+    else:
+        name, raw = str(entry), {}
+    names = {choice.name for choice in known} | {choice.label for choice in known}
+    if name not in names | {NO_CALIBRATION}:
+        complain(path, f"{name!r} is not on this axis{did_you_mean(name, sorted(names))}")
+        return None
+    return Pattern(name=name, parameters=raw)
+
+
+def _name_and_parameters(
+    entry: Any, path: YamlPath, axis: Axis, complain: Complain
+) -> tuple[str, dict[str, Any]] | None:
+    if isinstance(entry, str) and entry:
+        return entry, {}
+    if not isinstance(entry, Mapping):
+        complain(path, f"{entry!r} must be a name or a mapping with `name`")
+        return None
+    raw = {str(key): value for key, value in entry.items()}
+    name = raw.pop("name", None)
+    if name is None and axis.own in raw:
+        name = str(raw[axis.own]).rpartition(":")[2]
+    if not isinstance(name, str) or not name or not name.isprintable():
+        complain(path, f"needs `name:`, the {axis.noun}'s name")
+        return None
+    return name, raw
+
+
+def _spec(name: str, raw: Mapping[str, Any], path: YamlPath, axis: Axis, complain: Complain) -> Spec | None:
+    if axis.own is not None and axis.own in raw:
+        return axis.table[axis.own]
+    key = name
+    if axis.family is not None:
+        family = axis.family.match(name)
+        key = family.group() if family else name
+    known = [each for each in axis.table if each != axis.own]
+    if key not in known:
+        complain(path, f"unknown {axis.noun} {name!r}{did_you_mean(name, known)}")
+        return None
+    return axis.table[key]
+
+
+def _expanded(raw: Mapping[str, Any], spec: Spec) -> Iterator[dict[str, Any]]:
+    """``{seed: [0, 1]}`` as ``{seed: 0}`` and ``{seed: 1}``; a parameter that is a list itself takes a list of lists."""
+    fields = spec.parameters.model_fields
+    values = [value if _expands(value, fields.get(key)) else [value] for key, value in raw.items()]
+    for combination in product(*values):
+        yield dict(zip(raw, combination, strict=True))
+
+
+def _expands(value: Any, field: FieldInfo | None) -> bool:
+    if not isinstance(value, list) or not value:
+        return False
+    takes_list = field is not None and "tuple" in str(field.annotation)
+    return all(isinstance(item, list) for item in value) if takes_list else True
+
+
+def _label(name: str, parameters: Mapping[str, Any], spec: Spec, axis: Axis) -> str:
+    fields = spec.parameters.model_fields
+    said = [
+        f"{key}={_text(value)}"
+        for key, value in sorted(parameters.items())
+        if key != axis.own and (fields[key].is_required() or value != fields[key].get_default())
+    ]
+    return f"{name}{{{','.join(said)}}}" if said else name
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

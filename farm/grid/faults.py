@@ -1,0 +1,57 @@
+"""Faults in words: did-you-mean, and pydantic's complaints as ours. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from farm.grid.lines import YamlPath
+
+Complain = Callable[[YamlPath, str], None]
+M = TypeVar("M", bound=BaseModel)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``", did you mean 'fractal'?"``, or the choices there are when none is close."""
+    names = list(known)
+    close = get_close_matches(word.lower(), [name.lower() for name in names], n=1, cutoff=0.5)
+    if close:
+        return f", did you mean {next(name for name in names if name.lower() == close[0])!r}?"
+    return f"; there are {', '.join(names)}" if names else ""
+
+
+def validate(model: type[M], raw: Mapping[Any, Any], path: YamlPath, complain: Complain) -> M | None:
+    """The checked values, or None after complaining of every fault."""
+    try:
+        return model.model_validate(_tuples(raw))
+    except ValidationError as error:
+        for found in error.errors():
+            complain((*path, *found["loc"]), _sentence(found, model))
+        return None
+
+
+def _sentence(found: Any, model: type[BaseModel]) -> str:
+    if found["type"] == "extra_forbidden":
+        return f"unknown parameter{did_you_mean(str(found['loc'][-1]), _fields(model, found['loc']))}"
+    if found["type"] == "missing":
+        return "missing"
+    given = repr(found["input"])
+    message = found["msg"]
+    return f"{message[0].lower()}{message[1:]}, not {given[:60]}"
+
+
+def _fields(model: type[BaseModel], location: tuple[str | int, ...]) -> Iterable[str]:
+    for part in location[:-1]:
+        inner = model.model_fields[str(part)].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return ()
+        model = inner
+    return model.model_fields
+
+
+def _tuples(value: Any) -> Any:
+    """YAML's lists as tuples, so that strict validation takes them and nothing can change later."""
+    if isinstance(value, Mapping):
+        return {str(key): _tuples(item) for key, item in value.items()}
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

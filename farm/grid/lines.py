@@ -1,0 +1,76 @@
+"""YAML with the line of every value. Knows no grid.
+
+Safe by construction: nodes are built by PyYAML's safe loader, so a file is data and never code.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from farm.errors import Fault, GridError, InputError
+
+YamlPath = tuple[str | int, ...]
+
+
+def read(path: Path) -> tuple[Any, dict[YamlPath, int]]:
+    """The document of a YAML file, and the line (from 1) of each value by its path.
+
+    A mapping's value has the line of its key. Raises InputError if the file cannot be read and
+    GridError if it is not YAML or says one key twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot read the grid {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"cannot read the grid {path}: it is not UTF-8 text ({error.reason})") from error
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        lines: dict[YamlPath, int] = {(): 1}
+        faults: list[Fault] = []
+        if node is not None:
+            _walk(node, (), lines, faults)
+        document = loader.construct_document(node) if node is not None else None
+    except yaml.YAMLError as error:
+        raise GridError(str(path), (_syntax_fault(error),)) from error
+    finally:
+        loader.dispose()
+    if faults:
+        raise GridError(str(path), tuple(faults))
+    return document, lines
+
+
+def dotted(path: YamlPath) -> str:
+    """``("models", 0, "name")`` as ``models[0].name``."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".") or "grid"
+
+
+def line_of(path: YamlPath, lines: dict[YamlPath, int]) -> int:
+    """The line of a path, or of its nearest ancestor that the file has."""
+    while path not in lines:
+        path = path[:-1]
+    return lines[path]
+
+
+def _walk(node: yaml.Node, path: YamlPath, lines: dict[YamlPath, int], faults: list[Fault]) -> None:
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            lines[(*path, index)] = item.start_mark.line + 1
+            _walk(item, (*path, index), lines, faults)
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*path, str(key.value))
+            line = key.start_mark.line + 1
+            if inner in lines:
+                faults.append(Fault(line=line, path=dotted(inner), text=f"said twice, first on line {lines[inner]}"))
+            lines[inner] = line
+            _walk(value, inner, lines, faults)
+
+
+def _syntax_fault(error: yaml.YAMLError) -> Fault:
+    mark = getattr(error, "problem_mark", None)
+    what = getattr(error, "problem", None) or str(error)
+    return Fault(line=mark.line + 1 if mark else 1, path="grid", text=f"not YAML: {what}")

@@ -1,0 +1,61 @@
+"""What a host is: processor, instruction sets, memory. Knows /proc, not what the facts are for."""
+
+import platform
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from farm.host.topology import usable_cores
+
+ISA_LEVELS = (
+    ("amx_int8", "amx_int8"),
+    ("avx512_vnni", "avx512_vnni"),
+    ("avx_vnni", "avx_vnni"),
+    ("avx512f", "avx512"),
+    ("avx2", "avx2"),
+    ("asimddp", "neon_dotprod"),
+    ("asimd", "neon"),
+    ("sse4_2", "sse4_2"),
+)
+
+
+@cache
+def host_facts() -> dict[str, Any]:
+    """host, cpu_model, isa (the highest level that matters to int8), cores (physical, usable), memory_gib."""
+    cpuinfo = Path("/proc/cpuinfo")
+    text = cpuinfo.read_text() if cpuinfo.exists() else ""
+    return {
+        "host": platform.node(),
+        "cpu_model": cpu_model(text) or platform.processor() or platform.machine(),
+        "isa": isa(text) or platform.machine(),
+        "cores": len(usable_cores()),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+    }
+
+
+def cpu_model(cpuinfo: str) -> str:
+    """The processor's name in the text of /proc/cpuinfo."""
+    for line in cpuinfo.splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return ""
+
+
+def isa(cpuinfo: str) -> str:
+    """The highest instruction set in the text of /proc/cpuinfo that changes how int8 runs."""
+    for line in cpuinfo.splitlines():
+        if line.startswith(("flags", "Features")):
+            flags = set(line.partition(":")[2].split())
+            return next((name for flag, name in ISA_LEVELS if flag in flags), "")
+    return ""
+
+
+def oom_kills() -> int:
+    """How often the kernel ended a process for memory since boot."""
+    vmstat = Path("/proc/vmstat")
+    for line in vmstat.read_text().splitlines() if vmstat.exists() else ():
+        if line.startswith("oom_kill "):
+            return int(line.split()[1])
+    return 0

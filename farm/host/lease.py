@@ -1,0 +1,112 @@
+"""Core leases: exclusive right to some physical cores of this host, by `flock`. Knows cores and files.
+
+One file a physical core. A lease is all or nothing; a killed holder's cores are free at once, because
+the kernel drops its locks.
+"""
+
+import fcntl
+import os
+import random
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from farm.errors import InputError
+from farm.host.topology import Core, cpu_quota, leasable_count, usable_cores
+
+RETRY_S = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The leased cores. cpus: their logical CPUs, the holder's affinity mask."""
+
+    cores: tuple[Core, ...]
+
+    @property
+    def cpus(self) -> tuple[int, ...]:
+        """All logical CPUs of the leased cores."""
+        return tuple(sorted(cpu for core in self.cores for cpu in core.cpus))
+
+
+def lock_folder() -> Path:
+    """``$FARM_LOCKS``, else a folder of this user's under the temporary folder.
+
+    Several users share a host's cores fairly only if they share the folder. Raises InputError if the
+    folder is a link, or somebody else's and not shared with us on purpose.
+    """
+    chosen = os.environ.get("FARM_LOCKS")
+    folder = Path(chosen) if chosen else Path(tempfile.gettempdir()) / f"farm-cores-{os.getuid()}"
+    return safe_folder(folder, shared=bool(chosen))
+
+
+def safe_folder(folder: Path, *, shared: bool = False) -> Path:
+    """Make a folder, or check that an existing one is a real folder of this user's (or a shared one)."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.lstat()
+    except OSError as error:
+        raise InputError(f"cannot use the folder {folder}: {error.strerror}; set FARM_LOCKS to another") from error
+    if not stat.S_ISDIR(status.st_mode) or (status.st_uid != os.getuid() and not shared):
+        raise InputError(f"{folder} is not a folder of this user's; remove it or set FARM_LOCKS to another")
+    return folder
+
+
+def host_cores() -> tuple[Core, ...]:
+    """The cores of this host that may be leased, within this process's mask and cgroup quota."""
+    cores = usable_cores()
+    return cores[: leasable_count(cores, cpu_quota())]
+
+
+@contextmanager
+def lease(cores: tuple[Core, ...], count: int | None, folder: Path, wait_s: float = 86_400.0) -> Iterator[Lease]:
+    """Hold `count` of the cores (None: all), waiting for them where others hold them.
+
+    Tries without blocking, all or nothing, so that two holders never wait for each other. Raises
+    InputError if there are not so many cores, TimeoutError after `wait_s` seconds.
+    """
+    wanted = len(cores) if count is None else count
+    if not 1 <= wanted <= len(cores):
+        raise InputError(f"{wanted} cores wanted, but this host lends {len(cores)}")
+    deadline = time.monotonic() + wait_s
+    while True:
+        with ExitStack() as locks:
+            taken = _take(cores, wanted, folder, locks)
+            if taken is not None:
+                yield Lease(cores=taken)
+                return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{wanted} cores were not free within {wait_s:g} s; others hold them in {folder}")
+        time.sleep(RETRY_S * (0.5 + random.random()))  # noqa: S311 - spreads retries, guards nothing
+
+
+def _take(cores: tuple[Core, ...], wanted: int, folder: Path, locks: ExitStack) -> tuple[Core, ...] | None:
+    """Lock so many cores, of one NUMA node where that is enough; None if they are not all free."""
+    nodes = [tuple(group) for _, group in groupby(sorted(cores), key=lambda core: core.node)]
+    for candidates in [node for node in nodes if len(node) >= wanted] or [cores]:
+        with ExitStack() as attempt:
+            taken = []
+            for core in candidates:
+                if len(taken) < wanted and _lock(core, folder, attempt):
+                    taken.append(core)
+            if len(taken) == wanted:
+                locks.push(attempt.pop_all())
+                return tuple(taken)
+    return None
+
+
+def _lock(core: Core, folder: Path, locks: ExitStack) -> bool:
+    path = folder / f"core-{core.cpus[0]}.lock"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return False
+    locks.callback(os.close, handle)
+    return True

@@ -1,0 +1,145 @@
+"""Image sources by name: real ones and synthesised ones. Knows images and labels, not models.
+
+Two tables: `DATASETS` (labelled test splits, on which accuracy is computed) and `SOURCES`
+(calibration sets). Each function takes ``(parameters, files)`` - the checked parameters as a dict and
+the located files as role -> Path - and returns an `imageset.ImageSet`.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from farm.spec import Parameters, Spec, Wanted
+
+Size = Annotated[tuple[int, int], Field(description="height and width in pixels; the model's by default")]
+
+CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
+CIFAR10_SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
+CIFAR10_HINT = "set FARM_DATA to a folder with cifar10/{split}.parquet or cifar-10-batches-py/"
+
+
+class Dataset(Parameters):
+    """A labelled test split."""
+
+    count: int | None = Field(None, ge=1, description="use only the first COUNT images")
+
+
+class DatasetAt(Dataset):
+    """A labelled test split of the user's own."""
+
+    path: str = Field(description="file or folder, relative to the grid file or to FARM_DATA")
+
+
+class Real(Parameters):
+    """Real images, drawn class by class."""
+
+    count: int = Field(1000, ge=1, description="how many images the set holds")
+    seed: int = Field(0, ge=0, description="which images are drawn")
+
+
+class RealAt(Real):
+    """Real images of the user's own."""
+
+    path: str = Field(description="file or folder, relative to the grid file or to FARM_DATA")
+
+
+class Synthetic(Parameters):
+    """Images computed from (parameters, seed, index)."""
+
+    count: int = Field(1000, ge=1, description="how many images the set holds")
+    seed: int = Field(0, ge=0, description="seed of the whole set")
+    size: Size | None = None
+
+
+class Fractal(Synthetic):
+    """Iterated function systems."""
+
+    points: int = Field(20_000, ge=100, description="points drawn an image")
+    fill: float = Field(0.2, gt=0, lt=1, description="least share of the canvas an attractor fills")
+
+
+def _cifar10(split: str) -> tuple[Wanted, ...]:
+    return (
+        Wanted(
+            role="images",
+            among=(f"cifar10/{split}.parquet", f"cifar10/plain_text/{split}-*.parquet", "cifar-10-batches-py"),
+            url=CIFAR10_URL,
+            sha256=CIFAR10_SHA256,
+            hint=CIFAR10_HINT.format(split=split),
+        ),
+    )
+
+
+_AT_PATH = (Wanted(role="images", parameter="path", hint="`path` is looked for beside the grid and in FARM_DATA"),)
+
+DATASETS = {
+    "cifar10": Spec(
+        function="farm.images.cifar10:test",
+        parameters=Dataset,
+        doc="the CIFAR-10 test split: 10,000 images of 32x32, 10 classes",
+        wanted=_cifar10("test"),
+        libraries=("pillow",),
+    ),
+    "digits": Spec(
+        function="farm.images.digits:test",
+        parameters=Dataset,
+        doc="scikit-learn's handwritten digits, a third of them, at 32x32, 10 classes; needs no download",
+        libraries=("scikit-learn", "pillow"),
+    ),
+    "folder": Spec(
+        function="farm.images.folder:dataset",
+        parameters=DatasetAt,
+        doc="an image folder: one subfolder a class",
+        wanted=_AT_PATH,
+        libraries=("pillow",),
+    ),
+    "parquet": Spec(
+        function="farm.images.parquet:dataset",
+        parameters=DatasetAt,
+        doc="a Parquet file in the Hugging Face layout: img {bytes, path}, label",
+        wanted=_AT_PATH,
+        libraries=("pillow",),
+    ),
+}
+
+SOURCES = {
+    "cifar10": Spec(
+        function="farm.images.cifar10:train",
+        parameters=Real,
+        doc="the CIFAR-10 train split: real images",
+        wanted=_cifar10("train"),
+        libraries=("numpy", "pillow"),
+    ),
+    "digits": Spec(
+        function="farm.images.digits:train",
+        parameters=Real,
+        doc="scikit-learn's handwritten digits, the other two thirds: real images; needs no download",
+        libraries=("numpy", "scikit-learn", "pillow"),
+    ),
+    "folder": Spec(
+        function="farm.images.folder:source",
+        parameters=RealAt,
+        doc="an image folder, with or without one subfolder a class",
+        wanted=_AT_PATH,
+        libraries=("numpy", "pillow"),
+    ),
+    "parquet": Spec(
+        function="farm.images.parquet:source",
+        parameters=RealAt,
+        doc="a Parquet file in the Hugging Face layout: img {bytes, path}, label if there is one",
+        wanted=_AT_PATH,
+        libraries=("numpy", "pillow"),
+    ),
+    "fractal": Spec(
+        function="farm.images.fractal:source",
+        parameters=Fractal,
+        doc="fractals from iterated function systems: no data at all (Kataoka et al. 2020)",
+        libraries=("numpy", "torch"),
+    ),
+    "noise": Spec(
+        function="farm.images.noise:source",
+        parameters=Synthetic,
+        doc="uniform noise: the floor that every other source should beat",
+        libraries=("numpy",),
+    ),
+}

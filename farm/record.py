@@ -1,0 +1,120 @@
+"""Outcome and Record: what is written down of a stage's attempt and of a cell. Knows no files.
+
+Schema history (bump `SCHEMA_VERSION` when a column's meaning changes):
+    1  first form
+"""
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+SCHEMA_VERSION = 1
+
+FailureClass = Literal["error", "crash", "timeout", "oom", "lost", "missing_input", "dep_failed"]
+FAILURE_CLASSES: dict[str, str] = {
+    "error": "a Python exception; never retried by itself",
+    "crash": "the stage's process was ended by a signal, or left no result",
+    "timeout": "the stage ran longer than its time limit",
+    "oom": "memory ran out; retried once with twice the memory",
+    "lost": "the worker or its node died; retried up to three times",
+    "missing_input": "a local file that it needs is not there; no task was started",
+    "dep_failed": "a stage that it needs failed",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one attempt of a stage ended.
+
+    error_class: None when fine. traceback: of the exception, with the log's tail. peak_rss_mib: the
+    largest resident set of the stage's process. signal, exit_code: of a process that left no result.
+    """
+
+    uri: str
+    label: str
+    attempt: int = 0
+    error_class: FailureClass | None = None
+    error_type: str = ""
+    error_message: str = ""
+    traceback: str = ""
+    log: str = ""
+    signal: int | None = None
+    exit_code: int | None = None
+    peak_rss_mib: float | None = None
+    host: str = ""
+    started_at: str = ""
+    finished_at: str = ""
+    wall_s: float = 0.0
+    memory_gib: float | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the attempt left an artefact."""
+        return self.error_class is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """The facts of one cell: a row of ``records.parquet``. What was not measured is None, never 0.
+
+    outcome: ``ok``, ``failed`` or ``pending`` (not run yet). error_*: of the first stage that failed.
+    attempts: of all the cell's stages. top1, top1_drop, agreement: shares of 1; top1_drop is the FP32
+    IR's top-1 minus this variant's, agreement the share of test images on which both say the same.
+    fps: batch x inferences / wall time, over all rounds. speedup_ir: geometric mean of the paired ratios
+    to the model's FP32 IR; speedup_pytorch: the same to PyTorch. verdict: None until judged.
+    *_s: wall time of the stage's last attempt. started_at, finished_at: UTC, ISO 8601.
+    """
+
+    grid: str
+    cell: str
+    model: str
+    calibration: str | None = None
+    algorithm: str
+    device: str
+    runtime: str
+    outcome: str
+    error_class: str | None = None
+    error_type: str | None = None
+    error_message: str | None = None
+    log: str | None = None
+    attempts: int = 0
+    top1: float | None = None
+    top1_drop: float | None = None
+    agreement: float | None = None
+    n_images: int | None = None
+    subset_size: int | None = None
+    fps: float | None = None
+    speedup_ir: float | None = None
+    speedup_pytorch: float | None = None
+    verdict: str | None = None
+    verdict_reason: str | None = None
+    latency_p50_ms: float | None = None
+    latency_p90_ms: float | None = None
+    latency_p95_ms: float | None = None
+    latency_p99_ms: float | None = None
+    latency_p999_ms: float | None = None
+    size_mib: float | None = None
+    int8_layers: int | None = None
+    export_s: float | None = None
+    quantize_s: float | None = None
+    evaluate_s: float | None = None
+    measure_s: float | None = None
+    peak_rss_mib: float | None = None
+    host: str | None = None
+    cpu_model: str | None = None
+    isa: str | None = None
+    cores: int | None = None
+    threads: int | None = None
+    streams: int | None = None
+    precision: str | None = None
+    versions: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+
+
+COLUMNS = tuple(each.name for each in fields(Record))
+
+
+def outcome_from(said: dict[str, Any]) -> Outcome:
+    """An outcome from its JSON form; fields of a later schema are left out."""
+    known = {each.name for each in fields(Outcome)}
+    return Outcome(**{key: value for key, value in said.items() if key in known})

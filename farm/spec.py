@@ -1,0 +1,115 @@
+"""What an extension point says of itself: frozen specs for literal dicts. Knows no names of its own.
+
+A table such as ``images.SOURCES`` maps a name to a `Spec`. The function behind it is named as
+``"module:function"`` and is imported only in the process that runs the stage, so that planning and
+``--help`` import nothing heavy.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from farm.errors import InputError
+
+
+class Parameters(BaseModel):
+    """The parameters of one choice on an axis, checked once, at the edge."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One local input of a choice, and where to look for it.
+
+    parameter: the parameter that names a path, a URL or a factory, if any.
+    among: patterns tried in order under the data folders; ``{dataset}`` and ``{name}`` are filled in.
+    url, sha256: the official source, used when nothing is found and the content is known beforehand.
+    optional: nothing found is no fault.
+    code: the parameter names ``package.module:function``; its package's source is the content.
+    hint: how a user can supply the file.
+    """
+
+    role: str
+    parameter: str | None = None
+    among: tuple[str, ...] = ()
+    url: str | None = None
+    sha256: str | None = None
+    optional: bool = False
+    code: bool = False
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """One choice on an axis: a model, an image source, a dataset, an algorithm or a device.
+
+    function: ``"module:function"``. parameters: their names, types, defaults and ranges.
+    wanted: the local inputs it needs. libraries: packages whose version changes the outcome.
+    """
+
+    function: str
+    parameters: type[Parameters]
+    doc: str
+    wanted: tuple[Wanted, ...] = ()
+    libraries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSpec:
+    """One kind of stage.
+
+    version: bumped when the meaning of the artefact changes. exclusive: needs the node to itself.
+    timeout_s, memory_gib: default limits. typical_s: the estimate until the store knows better.
+    """
+
+    function: str
+    version: int
+    doc: str
+    libraries: tuple[str, ...] = ()
+    exclusive: bool = False
+    timeout_s: float = 1800.0
+    memory_gib: float = 4.0
+    typical_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preprocessing:
+    """How uint8 RGB images become a model's input: ``(x * scale - mean) / std``, channels first.
+
+    size: (height, width) in pixels. mean, std: per channel, in the range after scaling.
+    """
+
+    size: tuple[int, int]
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    scale: float = 1 / 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """Every table of choices, for the code that takes them as arguments."""
+
+    models: Mapping[str, Spec]
+    datasets: Mapping[str, Spec]
+    sources: Mapping[str, Spec]
+    algorithms: Mapping[str, Spec]
+    baselines: Mapping[str, Spec]
+    devices: Mapping[str, Spec]
+    stages: Mapping[str, StageSpec]
+    preprocessing: Mapping[str, Preprocessing]
+
+
+def resolve(function: str) -> Callable[..., Any]:
+    """Import ``"package.module:function"``. Raises InputError if there is no such function."""
+    module, _, name = function.partition(":")
+    try:
+        found = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(f"cannot import {function!r}: {error}") from error
+    if not callable(found):
+        raise InputError(f"{function!r} is not a function")
+    return found  # type: ignore[no-any-return]

@@ -1,0 +1,195 @@
+"""Artefacts and attempts by key, on a local path or any fsspec URL. The only builder of their paths.
+
+    <root>/<kind>/<first two hex digits>/<key>/<copy>/...     an artefact's files
+    <root>/<kind>/<first two hex digits>/<key>/manifest.json  written last; names the copy that counts
+    <root>/attempts/<key>/<n>.json, <n>.log                   every attempt, fine or failed
+
+Each writer puts its files into a copy of its own and then tries to put the manifest: the first
+manifest wins, the loser's copy is removed. So an artefact is either whole or not there.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from farm.errors import InputError
+from farm.record import Outcome, outcome_from
+
+MANIFEST = "manifest.json"
+
+
+class Store:
+    """One store. Cheap to make; pickles as its URL."""
+
+    def __init__(self, url: str, cache: Path | None = None) -> None:
+        """url: a local path or an fsspec URL. cache: where a remote store's artefacts are read from."""
+        self.url = url
+        self.cache = cache or Path(tempfile.gettempdir()) / f"farm-store-{os.getuid()}"
+        try:
+            self.fs, root = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise InputError(f"cannot open the store {url}: {error}") from error
+        self.root = str(root).rstrip("/")
+        self.local_fs = isinstance(self.fs, LocalFileSystem)
+
+    def __reduce__(self) -> tuple[type["Store"], tuple[str, Path]]:
+        """Pickle as the URL: a file system object may hold connections."""
+        return (Store, (self.url, self.cache))
+
+    def check_writable(self) -> None:
+        """Raises InputError if nothing can be written, before any work is done."""
+        probe = f"{self.root}/.probe-{uuid.uuid4().hex}"
+        try:
+            self.fs.makedirs(self.root, exist_ok=True)
+            self.fs.pipe_file(probe, b"")
+            self.fs.rm_file(probe)
+        except OSError as error:
+            raise InputError(f"cannot write to {self.url}: {error.strerror or error}; choose another --results") from error
+
+    def has(self, uri: str) -> bool:
+        """Whether the artefact is there, whole."""
+        return bool(self.fs.exists(f"{self._folder(uri)}/{MANIFEST}"))
+
+    def present(self, uris: Iterable[str]) -> set[str]:
+        """Those of the uris whose artefact is there. A remote store is listed once a kind."""
+        if self.local_fs:
+            return {uri for uri in uris if os.path.exists(f"{self._folder(uri)}/{MANIFEST}")}  # noqa: PTH110
+        wanted = set(uris)
+        found = set()
+        for kind in {uri.partition("/")[0] for uri in wanted}:
+            for path in self.fs.find(f"{self.root}/{kind}") if self.fs.exists(f"{self.root}/{kind}") else ():
+                if path.endswith(f"/{MANIFEST}"):
+                    found.add(f"{kind}/{path.split('/')[-2]}")
+        return wanted & found
+
+    def manifest(self, uri: str) -> dict[str, Any] | None:
+        """The artefact's manifest, or None if there is no whole artefact."""
+        try:
+            return dict(json.loads(self.fs.cat_file(f"{self._folder(uri)}/{MANIFEST}")))
+        except FileNotFoundError:
+            return None
+
+    def commit(self, uri: str, folder: Path, said: Mapping[str, Any]) -> bool:
+        """Put a finished folder under its uri, manifest last. False if another writer was first.
+
+        said: the stage, its parameters, inputs, versions and facts, for the manifest. Raises OSError
+        if the store cannot take it (a full disk); then nothing of it is left.
+        """
+        if self.has(uri):
+            return False
+        copy = uuid.uuid4().hex[:8]
+        target = f"{self._folder(uri)}/{copy}"
+        files = {}
+        try:
+            self.fs.makedirs(target, exist_ok=True)
+            for path in sorted(folder.iterdir()):
+                with path.open("rb") as source:
+                    digest = hashlib.file_digest(source, "sha256").hexdigest()
+                files[path.name] = {"sha256": digest, "bytes": path.stat().st_size}
+                self.fs.put_file(str(path), f"{target}/{path.name}")
+            manifest = {"uri": uri, "copy": copy, "files": files, **said}
+            won = self._put_once(f"{self._folder(uri)}/{MANIFEST}", json.dumps(manifest, indent=1).encode())
+        except OSError:
+            self._remove(target)
+            raise
+        if not won:
+            self._remove(target)
+        return won
+
+    def open(self, uri: str) -> Path:
+        """A local folder with the artefact's files; a remote one is copied to the cache once."""
+        manifest = self.manifest(uri)
+        if manifest is None:
+            raise InputError(f"{uri} is not in the store {self.url}")
+        source = f"{self._folder(uri)}/{manifest['copy']}"
+        if self.local_fs:
+            return Path(source)
+        target = self.cache / hashlib.sha256(self.url.encode()).hexdigest()[:16] / uri / str(manifest["copy"])
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(dir=target.parent))
+            for name in manifest["files"]:
+                self.fs.get_file(f"{source}/{name}", str(temporary / name))
+            _rename_first(temporary, target)
+        return target
+
+    def discard(self, uri: str) -> None:
+        """Forget an artefact, manifest first, so that it is never seen half."""
+        if self.has(uri):
+            self.fs.rm_file(f"{self._folder(uri)}/{MANIFEST}")
+            self._remove(self._folder(uri))
+
+    def add_attempt(self, uri: str, outcome: Outcome, log: Path | None = None) -> Outcome:
+        """Write an attempt down under the next free number; returns it with its number and its log's place."""
+        folder = f"{self.root}/attempts/{uri.partition('/')[2]}"
+        self.fs.makedirs(folder, exist_ok=True)
+        number = len(self._attempt_files(uri)) + 1
+        while True:
+            kept = f"{folder}/{number}.log" if log is not None else ""
+            written = asdict(outcome) | {"attempt": number, "log": kept}
+            if self._put_once(f"{folder}/{number}.json", json.dumps(written, indent=1).encode()):
+                break
+            number += 1
+        if log is not None:
+            self.fs.put_file(str(log), kept)
+        return outcome_from(written)
+
+    def attempts(self, uri: str) -> tuple[Outcome, ...]:
+        """Every attempt of a stage, oldest first."""
+        found = [outcome_from(json.loads(self.fs.cat_file(path))) for path in self._attempt_files(uri)]
+        return tuple(sorted(found, key=lambda each: each.attempt))
+
+    def _attempt_files(self, uri: str) -> list[str]:
+        folder = f"{self.root}/attempts/{uri.partition('/')[2]}"
+        if not self.fs.exists(folder):
+            return []
+        return [path for path in self.fs.ls(folder, detail=False) if path.endswith(".json")]
+
+    def _folder(self, uri: str) -> str:
+        kind, _, key = uri.partition("/")
+        return f"{self.root}/{kind}/{key[:2]}/{key}"
+
+    def _put_once(self, path: str, content: bytes) -> bool:
+        """Write a file whole, unless there is one already. On an object store the last race is not closed."""
+        if not self.local_fs:
+            if self.fs.exists(path):
+                return False
+            self.fs.pipe_file(path, content)
+            return True
+        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".new-")  # noqa: PTH120
+        try:
+            with os.fdopen(handle, "wb") as target:
+                target.write(content)
+                target.flush()
+                os.fsync(target.fileno())
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        finally:
+            os.unlink(temporary)  # noqa: PTH108
+        return True
+
+    def _remove(self, folder: str) -> None:
+        if self.fs.exists(folder):
+            self.fs.rm(folder, recursive=True)
+
+
+def _rename_first(temporary: Path, target: Path) -> None:
+    """Rename a folder, unless another process was first."""
+    try:
+        temporary.rename(target)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        shutil.rmtree(temporary)

@@ -106,11 +106,12 @@ def dependents(plan: Plan, uris: set[str]) -> set[str]:
     return found
 
 
-def as_json(plan: Plan) -> dict[str, Any]:
-    """The plan as ``plan.json`` holds it: enough to gather records without the grid file."""
+def as_json(plan: Plan, source: str) -> dict[str, Any]:
+    """The plan as ``plan.json`` holds it: enough to gather records without the grid file, which is `source`."""
     return {
         "schema": 1,
         "grid": plan.grid,
+        "source": source,
         "dataset": plan.dataset,
         "cells": [_cell_json(planned) for planned in plan.cells],
         "stages": {uri: asdict(stage) for uri, stage in plan.stages.items()},

@@ -34,7 +34,7 @@ class Real(Parameters):
     """Real images, drawn class by class."""
 
     count: int = Field(1000, ge=1, description="how many images the set holds")
-    seed: int = Field(0, ge=0, description="which images are drawn")
+    seed: int = Field(0, ge=0, lt=2**63, description="which images are drawn")
 
 
 class RealAt(Real):
@@ -47,14 +47,16 @@ class Synthetic(Parameters):
     """Images computed from (parameters, seed, index)."""
 
     count: int = Field(1000, ge=1, description="how many images the set holds")
-    seed: int = Field(0, ge=0, description="seed of the whole set")
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of the whole set")
     size: Size | None = None
 
 
 class Fractal(Synthetic):
     """Iterated function systems."""
 
-    points: int = Field(20_000, ge=100, description="points drawn an image")
+    points: int | None = Field(
+        None, ge=100, description="points drawn an image; 8 for each of its pixels by default"
+    )
     fill: float = Field(0.2, gt=0, lt=1, description="least share of the canvas an attractor fills")
 
 
@@ -62,7 +64,11 @@ def _cifar10(split: str) -> tuple[Wanted, ...]:
     return (
         Wanted(
             role="images",
-            among=(f"cifar10/{split}.parquet", f"cifar10/plain_text/{split}-*.parquet", "cifar-10-batches-py"),
+            among=(
+                f"cifar10/{split}.parquet",
+                f"cifar10/plain_text/{split}-*.parquet",
+                "cifar-10-batches-py",
+            ),
             url=CIFAR10_URL,
             sha256=CIFAR10_SHA256,
             hint=CIFAR10_HINT.format(split=split),
@@ -70,7 +76,9 @@ def _cifar10(split: str) -> tuple[Wanted, ...]:
     )
 
 
-_AT_PATH = (Wanted(role="images", parameter="path", hint="`path` is looked for beside the grid and in FARM_DATA"),)
+_AT_PATH = (
+    Wanted(role="images", parameter="path", hint="`path` is looked for beside the grid and in FARM_DATA"),
+)
 
 DATASETS = {
     "cifar10": Spec(
@@ -134,7 +142,7 @@ SOURCES = {
         function="farm.images.fractal:source",
         parameters=Fractal,
         doc="fractals from iterated function systems: no data at all (Kataoka et al. 2020)",
-        libraries=("numpy", "torch"),
+        libraries=("numpy",),
     ),
     "noise": Spec(
         function="farm.images.noise:source",

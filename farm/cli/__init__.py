@@ -1,0 +1,56 @@
+"""The `farm` command: parse, wire, print. The only place that prints, and the only one that exits."""
+
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import NoReturn
+
+import typer
+from click.exceptions import Abort, ClickException, Exit
+
+from farm.cli import hand, look, run
+from farm.cli.common import stderr
+from farm.errors import FarmError
+
+app = typer.Typer(
+    name="farm",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Ask of any model: what do I lose, and what do I gain, when I quantize it with that calibration data?",
+    epilog="Start with: farm run jobs/quickstart.yaml",
+)
+for command in (run.run, run.plan, look.show, look.why, hand.gather, hand.get, look.list_):
+    app.command(name=command.__name__.rstrip("_"))(command)
+
+OK, CELLS_FAILED, BAD_INPUT, BUG, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+def main() -> NoReturn:
+    """Run the command line; exit 0 fine, 1 cells failed, 2 bad input, 3 a bug in farm, 130 interrupted."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = app(standalone_mode=False) or OK
+    except Exit as error:
+        code = error.exit_code
+    except ClickException as error:
+        error.show()
+        code = BAD_INPUT
+    except FarmError as error:
+        stderr.print(f"farm: {error}", markup=False, highlight=False, soft_wrap=True)
+        code = BAD_INPUT
+    except (KeyboardInterrupt, Abort):
+        stderr.print("interrupted: what is finished is kept; the same command goes on from here")
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = OK  # the reader of a pipe has seen enough
+    except Exception:  # the one blind except around the CLI  # noqa: BLE001
+        stderr.print(traceback.format_exc(), markup=False, highlight=False, soft_wrap=True)
+        stderr.print("this is a bug in farm; the lines above say where")
+        code = BUG
+    sys.exit(code)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

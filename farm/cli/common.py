@@ -1,0 +1,114 @@
+"""What several commands share: the consoles, the options, a grid file as a plan."""
+
+from collections.abc import Mapping
+from functools import cache, partial
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from farm.catalog import CATALOG
+from farm.errors import InputError
+from farm.grid import Grid, expand, load
+from farm.grid.cell import AXES, Cell, Pattern, matches
+from farm.grid.faults import did_you_mean
+from farm.inputs import HashMemo, cache_folder, default_places, locate
+from farm.plan import Plan, build
+from farm.results.folder import Folder
+from farm.store import Store
+
+stdout = Console()
+stderr = Console(stderr=True)
+
+Results = Annotated[
+    str, typer.Option("--results", envvar="FARM_RESULTS", help="Where results and the store lie: a folder or a URL.")
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="AXIS=NAME", help="Only cells so named, e.g. model=resnet20. May be repeated."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DEFAULT_RESULTS = "results"
+
+
+def plan_of(path: Path) -> tuple[Grid, Plan]:
+    """Load, expand and plan a grid file; nothing is run and nothing heavy is imported."""
+    grid = load(path, CATALOG)
+    memo = HashMemo(cache_folder() / "hashes.json")
+    find = partial(locate, places=default_places(path), memo=memo)
+    plan = build(grid, expand(grid), CATALOG, find, _version_of)
+    memo.save()
+    return grid, plan
+
+
+def chosen(plan: Plan, only: list[str] | None) -> tuple[str, ...]:
+    """The names of the cells that every ``--only`` means. Raises InputError if none is."""
+    meant: dict[str, Pattern] = {}
+    for text in only or ():
+        axis, _, name = text.partition("=")
+        if axis not in AXES or not name:
+            raise InputError(f"--only {text}: write AXIS=NAME{did_you_mean(axis, AXES)}")
+        meant[axis] = Pattern(name=name, parameters={})
+    cells = tuple(planned.cell.name for planned in plan.cells if matches(planned.cell, meant))
+    if not cells:
+        axis, pattern = next(iter(meant.items()))
+        there = sorted({_label(planned.cell, axis) for planned in plan.cells})
+        raise InputError(f"--only {axis}={pattern.name} means no cell{did_you_mean(pattern.name, there)}")
+    return cells
+
+
+def _label(cell: Cell, axis: str) -> str:
+    return cell.labels()[AXES.index(axis)]
+
+
+def located(results: str) -> str:
+    """The results place as workers see it: a URL as it is, a folder by its absolute path."""
+    return results if "://" in results else str(Path(results).resolve())
+
+
+def store_of(results: str) -> Store:
+    """The store of a results place."""
+    return Store(f"{located(results)}/store", cache=cache_folder() / "store")
+
+
+def folder_of(results: str, grid: str) -> Folder:
+    """A grid's folder in a results place."""
+    return Folder(f"{located(results)}/{grid}")
+
+
+def grids_in(results: str) -> list[str]:
+    """The names of the grids that a results place has a plan of, the latest run first."""
+    here = Folder(located(results))
+    if not here.has(""):
+        return []
+    paths = [path for path in here.fs.glob(f"{here.root}/*/plan.json")]
+    newest = sorted(paths, key=lambda path: _age(here, str(path)), reverse=True)
+    return [str(path).split("/")[-2] for path in newest]
+
+
+def _age(folder: Folder, path: str) -> float:
+    said: Mapping[str, object] = folder.fs.info(path)
+    stamp = said.get("mtime", 0.0)
+    return float(stamp) if isinstance(stamp, (int, float)) else 0.0
+
+
+def one_grid(results: str, named: str | None) -> Folder:
+    """The folder of the grid that is named (or whose folder is), or of the one that was run last."""
+    if named is not None and Path(named).name != named and Path(named, "plan.json").exists():
+        return Folder(str(Path(named).resolve()))
+    grids = grids_in(results)
+    if not grids:
+        raise InputError(f"nothing was run in {results} yet: farm run jobs/quickstart.yaml")
+    if named is None:
+        return folder_of(results, grids[0])
+    name = Path(named).name.removesuffix(".yaml")
+    if name not in grids:
+        raise InputError(f"no results of a grid {name!r} in {results}{did_you_mean(name, grids)}")
+    return folder_of(results, name)
+
+
+@cache
+def _version_of(distribution: str) -> str:
+    return metadata.version(distribution)

@@ -1,0 +1,139 @@
+"""`farm show`, `farm why` and `farm list`: they read, and run nothing."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from farm.catalog import CATALOG
+from farm.cli.common import DEFAULT_RESULTS, Json, Results, grids_in, folder_of, one_grid, plan_of, stdout, store_of
+from farm.errors import InputError
+from farm.grid.faults import did_you_mean
+from farm.plan import as_json as plan_as_json
+from farm.report.table import failures, main_table
+from farm.results import tables
+from farm.spec import Spec
+from farm.store import Store
+
+GridName = Annotated[
+    str | None, typer.Argument(metavar="[GRID]", help="A grid's name or results folder; the one run last by default.")
+]
+
+
+def show(grid: GridName = None, as_json: Json = False, results: Results = DEFAULT_RESULTS) -> int:
+    """Show a grid's table: accuracy, speed and size of each cell, laid out like the study's Table 1."""
+    folder = one_grid(results, grid)
+    records = tables.records_from(folder.read(tables.RECORDS))
+    if as_json:
+        stdout.print_json(json.dumps([asdict(record) for record in records]))
+        return 0
+    stdout.print(main_table(records))
+    for line in failures(records):
+        stdout.print(line, markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def why(
+    cell: Annotated[str, typer.Argument(help="A cell's name, e.g. resnet20/fractal/default/CPU.")],
+    grid: Annotated[str | None, typer.Option(help="The grid's name, where several have such a cell.")] = None,
+    as_json: Json = False,
+    results: Results = DEFAULT_RESULTS,
+) -> int:
+    """Say for each stage of a cell: there, or missing and which input changed, or failed and why."""
+    before = _plan_with(cell, grid, results)
+    now = _plan_now(before, cell)
+    store = store_of(results)
+    rows = list(_reasons(before, now, cell, store))
+    if as_json:
+        stdout.print_json(json.dumps(rows))
+        return 0
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("role", "stage", "state", "because"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(row["role"], row["uri"][:20], row["state"], row["because"])
+    stdout.print(table)
+    for row in rows:
+        if row["log"]:
+            stdout.print(f"log of {row['role']}: {row['log']}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def list_(
+    what: Annotated[str, typer.Argument(help="models, sources, datasets, algorithms, baselines or devices")],
+    as_json: Json = False,
+) -> int:
+    """List what a grid may name, with parameters and defaults."""
+    known = ("models", "sources", "datasets", "algorithms", "baselines", "devices")
+    if what not in known:
+        raise InputError(f"cannot list {what!r}{did_you_mean(what, known)}")
+    specs: Mapping[str, Spec] = getattr(CATALOG, what)
+    if as_json:
+        stdout.print_json(json.dumps({name: spec.parameters.model_json_schema() for name, spec in specs.items()}))
+        return 0
+    for name, spec in specs.items():
+        stdout.print(f"[bold]{name}[/]  {spec.doc}", highlight=False)
+        for parameter, field in spec.parameters.model_fields.items():
+            default = "needed" if field.is_required() else json.dumps(field.default)
+            stdout.print(f"    {parameter} = {default}  [dim]{field.description or ''}[/]", highlight=False)
+    return 0
+
+
+def _plan_with(cell: str, grid: str | None, results: str) -> dict[str, Any]:
+    """The plan.json, of the named grid or else the latest, that has the cell."""
+    names = [grid] if grid is not None else grids_in(results)
+    known: list[str] = []
+    for name in names:
+        found = folder_of(results, name).read_plan()
+        cells = [each["cell"] for each in found["cells"]]
+        if cell in cells:
+            return found
+        known += cells
+    raise InputError(f"no cell {cell!r} in {results}{did_you_mean(cell, known)}")
+
+
+def _plan_now(before: Mapping[str, Any], cell: str) -> dict[str, Any]:
+    """The plan as the grid file says it now; the one that was run, where the file is gone or lost the cell."""
+    source = Path(before["source"])
+    if not source.exists():
+        return dict(before)
+    now = plan_as_json(plan_of(source)[1], str(source))
+    return now if any(each["cell"] == cell for each in now["cells"]) else dict(before)
+
+
+def _reasons(before: Mapping[str, Any], now: Mapping[str, Any], cell: str, store: Store) -> Iterator[dict[str, str]]:
+    old, new = (next(each for each in plan["cells"] if each["cell"] == cell)["stages"] for plan in (before, now))
+    for role, uri in new.items():
+        stage = now["stages"][uri]
+        attempts = store.attempts(uri)
+        missing = "; ".join(each["missing"] for each in stage["files"].values() if each["missing"])
+        state, because, log = "to run", "not run yet", ""
+        if store.has(uri):
+            state, because = "there", f"{len(attempts)} attempt{'s' if len(attempts) != 1 else ''}"
+        elif missing:
+            state, because = "missing input", missing
+        elif attempts and not attempts[-1].ok:
+            last = attempts[-1]
+            state, because, log = "failed", f"{last.error_class}: {last.error_message}", last.log
+        elif role in old and old[role] != uri:
+            because = "changed: " + ", ".join(_changes(before["stages"][old[role]], stage))
+        yield {"role": role, "uri": uri, "state": state, "because": because, "log": log}
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """What differs between two stages of one role, in words."""
+    for part in ("parameters", "inputs", "libraries"):
+        for key in sorted({*old[part], *new[part]}):
+            was, now = old[part].get(key), new[part].get(key)
+            if was != now:
+                yield f"{part}.{key} (upstream)" if part == "inputs" else f"{part}.{key} {was} -> {now}"
+    for role in sorted({*old["files"], *new["files"]}):
+        was, now = (each["files"].get(role, {}).get("sha256", "") for each in (old, new))
+        if was != now:
+            yield f"content of {role} {new['files'].get(role, {}).get('path', '')}"
+
+

@@ -1,0 +1,210 @@
+"""`farm run` and `farm plan`."""
+
+import json
+import signal
+import uuid
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from farm.catalog import CATALOG
+from farm.cli.common import (
+    DEFAULT_RESULTS,
+    Json,
+    Only,
+    Results,
+    chosen,
+    folder_of,
+    located,
+    plan_of,
+    stderr,
+    stdout,
+    store_of,
+)
+from farm.cli.download import with_downloads
+from farm.drive import Limits, drive
+from farm.engine import Engine
+from farm.errors import InputError
+from farm.grid import Grid
+from farm.grid.faults import did_you_mean
+from farm.plan import Plan, as_json, dependents
+from farm.record import Record
+from farm.report.progress import clock_text, shown
+from farm.report.table import failures, main_table
+from farm.results import tables
+from farm.results.folder import Folder
+from farm.results.gather import gather
+from farm.store import Store
+
+GridFile = Annotated[Path, typer.Argument(metavar="GRID.yaml", help="The grid to run, e.g. jobs/quickstart.yaml.")]
+
+
+def run(
+    grid_file: GridFile,
+    only: Only = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only cells that failed before.")] = False,
+    fresh: Annotated[
+        list[str] | None,
+        typer.Option("--fresh", metavar="STAGE", help="Do this stage kind again, and what needs it, e.g. measure."),
+    ] = None,
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster; without it, Ray starts here.")] = None,
+    engine: Annotated[str, typer.Option(help="ray, or inline: one stage after another, without Ray.")] = "ray",
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only the table at the end.")] = False,
+    results: Results = DEFAULT_RESULTS,
+) -> int:
+    """Run what is missing, failed or stale of a grid, and only that; then show its table.
+
+    Exit code 0: all fine, 1: some cells failed, 2: bad input, 130: interrupted (the same command goes on).
+    """
+    grid, plan = plan_of(grid_file)
+    store = store_of(results)
+    store.check_writable()
+    folder = folder_of(results, grid.name)
+    folder.write_plan(as_json(plan, str(grid_file.resolve())))
+    cells = chosen(plan, only)
+    if failed:
+        cells = _failed_before(plan, store, cells)
+    uris = {uri for planned in plan.cells if planned.cell.name in set(cells) for uri in planned.stages.values()}
+    _discard(plan, store, uris, fresh or [])
+    wanted = uris - store.present(uris)
+    try:
+        if wanted:
+            plan = with_downloads(plan, wanted, stderr, quiet=quiet)
+            _drive(grid, plan, wanted, store, engine=engine, address=address, quiet=quiet)
+    finally:
+        records = _gathered(folder, store)
+    return _summary(folder, [record for record in records if record.cell in set(cells)], len(records), bool(wanted))
+
+
+def plan(
+    grid_file: GridFile,
+    only: Only = None,
+    cells: Annotated[bool, typer.Option("--cells", help="List the cells too.")] = False,
+    as_json_: Json = False,
+    results: Results = DEFAULT_RESULTS,
+) -> int:
+    """Say what `farm run` would do: cells, stages cached, failed and to run, and about how long. Runs nothing."""
+    _, planned = plan_of(grid_file)
+    store = store_of(results)
+    names = set(chosen(planned, only))
+    uris = {uri for each in planned.cells if each.cell.name in names for uri in each.stages.values()}
+    counts = _counts(planned, store, uris)
+    if as_json_:
+        stdout.print_json(json.dumps({"cells": sorted(names), "stages": counts}))
+        return 0
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("stage")
+    for column in ("cached", "failed", "missing input", "to run", "of", "about"):
+        table.add_column(column, justify="right")
+    for kind, count in counts.items():
+        numbers = [str(count[key]) for key in ("cached", "failed", "missing_input", "to_run", "total")]
+        table.add_row(kind, *numbers, clock_text(float(count["estimate_s"])))
+    stdout.print(table)
+    total = sum(float(count["estimate_s"]) for count in counts.values())
+    stdout.print(f"{len(names)} cells; about {clock_text(total)} of work, shared by the cores; measurements run alone")
+    for text in sorted({stage.missing for uri in uris if (stage := planned.stages[uri]).missing}):
+        stdout.print(f"missing input: {text}", markup=False, highlight=False, soft_wrap=True)
+    for name in [each.cell.name for each in planned.cells if each.cell.name in names] if cells else ():
+        stdout.print(name, markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def _drive(
+    grid: Grid, plan: Plan, wanted: Collection[str], store: Store, *, engine: str, address: str | None, quiet: bool
+) -> None:
+    limits = Limits(stages=CATALOG.stages, settings=grid.settings, session=uuid.uuid4().hex[:12])
+    runnable = any(not plan.stages[uri].missing for uri in wanted)
+    with shown(stderr, quiet=quiet) as report:
+        chosen_engine = _engine(engine if runnable else "inline", address, quiet=quiet)
+        try:
+            drive(plan, wanted, engine=chosen_engine, store=store, limits=limits, report=report)
+        finally:
+            before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # closing takes seconds; let it
+            chosen_engine.close()
+            signal.signal(signal.SIGINT, before)
+
+
+def _engine(name: str, address: str | None, *, quiet: bool) -> Engine:
+    if name == "inline":
+        from farm.engine.inline import InlineEngine  # noqa: PLC0415
+
+        return InlineEngine()
+    if name != "ray":
+        raise InputError(f"--engine {name}: there are ray and inline{did_you_mean(name, ('ray', 'inline'))}")
+    if not quiet:
+        stderr.print("starting Ray ..." if address is None else f"joining Ray at {address} ...", style="dim")
+    from farm.engine.ray import RayEngine  # noqa: PLC0415 - seconds that only a run with work to do pays
+
+    return RayEngine(address)
+
+
+def _failed_before(plan: Plan, store: Store, cells: Collection[str]) -> tuple[str, ...]:
+    """The cells among these with a stage that is not there and whose last attempt failed, or that lacks a file."""
+    found = []
+    for planned in plan.cells:
+        if planned.cell.name in set(cells) and any(_state(plan, store, u) in ("failed", "missing_input") for u in planned.stages.values()):
+            found.append(planned.cell.name)
+    if not found:
+        raise InputError("--failed: no cell of this grid failed before")
+    return tuple(found)
+
+
+def _state(plan: Plan, store: Store, uri: str) -> str:
+    """cached, missing_input, failed or to_run."""
+    if store.has(uri):
+        return "cached"
+    if plan.stages[uri].missing:
+        return "missing_input"
+    attempts = store.attempts(uri)
+    return "failed" if attempts and not attempts[-1].ok else "to_run"
+
+
+def _discard(plan: Plan, store: Store, uris: set[str], kinds: list[str]) -> None:
+    for kind in kinds:
+        if kind not in CATALOG.stages:
+            raise InputError(f"--fresh {kind}: no such stage kind{did_you_mean(kind, CATALOG.stages)}")
+    stale = {uri for uri in uris if uri.partition("/")[0] in kinds}
+    for uri in dependents(plan, stale) & uris:
+        store.discard(uri)
+
+
+def _counts(plan: Plan, store: Store, uris: set[str]) -> dict[str, dict[str, float]]:
+    counts: dict[str, dict[str, float]] = {}
+    for uri in plan.stages:
+        if uri not in uris:
+            continue
+        kind = plan.stages[uri].kind
+        keys = ("cached", "failed", "missing_input", "to_run", "total", "estimate_s")
+        count = counts.setdefault(kind, dict.fromkeys(keys, 0))
+        state = _state(plan, store, uri)
+        count["total"] += 1
+        count[state] += 1
+        if state in ("failed", "to_run"):
+            count["estimate_s"] += CATALOG.stages[kind].typical_s
+    return counts
+
+
+def _gathered(folder: Folder, store: Store) -> list[Record]:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return gather(folder, store)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _summary(folder: Folder, records: list[Record], total: int, ran: bool) -> int:
+    stdout.print(main_table(records))
+    failed = [record for record in records if record.outcome == "failed"]
+    stdout.print()
+    for line in failures(records):
+        stdout.print(line, markup=False, highlight=False, soft_wrap=True)
+    if failed:
+        name = failed[0].cell
+        stdout.print(f"\n{len(failed)} of {len(records)} cells failed; next: farm why '{name}'", soft_wrap=True)
+    note = "" if ran else " (nothing to run: all of it was there)"
+    shown_cells = f"{len(records)} of {total} cells" if len(records) < total else f"{total} cells"
+    stdout.print(f"{shown_cells}{note}: {folder.path(tables.RECORDS)}", highlight=False, soft_wrap=True)
+    return 1 if failed else 0

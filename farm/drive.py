@@ -1,0 +1,192 @@
+"""The loop: ready stages out, outcomes back. Knows the plan and an engine, not what stages do.
+
+    ready ──(window, measurements first)──> engine ──> outcome ──> done, retried, or failed with all
+                                                                   that needs it
+"""
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+from farm.engine import Engine, Work
+from farm.grid import Settings
+from farm.plan import Plan, Stage
+from farm.record import Outcome
+from farm.spec import StageSpec
+from farm.store import Store
+
+LOST_RETRIES = 3
+OOM_RETRIES = 1
+WINDOW = 2  # tasks handed to the engine for each of its slots
+TICK_S = 1.0
+QUIET_TICK_S = 10.0  # while a measurement may run, this process sleeps
+
+
+@dataclass(slots=True, kw_only=True)
+class Progress:
+    """Where a run is: stage kind -> how many. flying: handed to the engine."""
+
+    total: Counter[str] = field(default_factory=Counter)
+    done: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    flying: Counter[str] = field(default_factory=Counter)
+    last: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The limits of each stage kind: the grid's settings over the table's."""
+
+    stages: Mapping[str, StageSpec]
+    settings: Settings
+    session: str
+
+    def work(self, stage: Stage, store: Store, *, memory_factor: float = 1.0) -> Work:
+        """A stage with its limits, ready for an engine."""
+        spec = self.stages[stage.kind]
+        device = stage.parameters.get("device")
+        placed = device if isinstance(device, Mapping) else {}
+        cores = placed.get("threads") if spec.exclusive else self.settings.cores.get(stage.kind, 1)
+        return Work(
+            stage=stage,
+            function=spec.function,
+            store=store,
+            session=self.session,
+            cores=cores,
+            exclusive=spec.exclusive,
+            node=placed.get("node"),
+            timeout_s=self.settings.timeout_s.get(stage.kind, spec.timeout_s),
+            memory_gib=self.settings.memory_gib.get(stage.kind, spec.memory_gib) * memory_factor,
+        )
+
+
+def drive(
+    plan: Plan,
+    wanted: Collection[str],
+    *,
+    engine: Engine,
+    store: Store,
+    limits: Limits,
+    report: Callable[[Progress], None],
+) -> dict[str, Outcome]:
+    """Run the wanted stages, each after what it needs; the last outcome of each by uri.
+
+    Stages that are not wanted count as done. A failed stage fails, as `dep_failed`, all that needs it;
+    everything else goes on. report: called after every change, and once a second or so.
+    """
+    run = _Run(plan=plan, wanted=frozenset(wanted), engine=engine, store=store, limits=limits)
+    run.start()
+    report(run.progress)
+    while run.unfinished():
+        run.feed()
+        for outcome in engine.wait(QUIET_TICK_S if run.flying_measurements() else TICK_S):
+            run.take(outcome)
+            report(run.progress)
+        report(run.progress)
+    return run.outcomes
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """The state of one run. Stages are fed in the plan's order, so that early cells finish early."""
+
+    plan: Plan
+    wanted: frozenset[str]
+    engine: Engine
+    store: Store
+    limits: Limits
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    progress: Progress = field(default_factory=Progress)
+    blocked: dict[str, set[str]] = field(default_factory=dict)  # uri -> what it still waits for
+    needed_by: dict[str, list[str]] = field(default_factory=dict)
+    order: dict[str, int] = field(default_factory=dict)
+    light: list[tuple[int, str]] = field(default_factory=list)
+    exclusive: list[tuple[int, str]] = field(default_factory=list)
+    flying: dict[str, Work] = field(default_factory=dict)
+    retries: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def start(self) -> None:
+        for index, (uri, stage) in enumerate(self.plan.stages.items()):
+            if uri not in self.wanted:
+                continue
+            self.order[uri] = index
+            self.progress.total[stage.kind] += 1
+            self.blocked[uri] = {need for need in stage.inputs.values() if need in self.wanted}
+            for need in self.blocked[uri]:
+                self.needed_by.setdefault(need, []).append(uri)
+        for uri in self.order:
+            stage = self.plan.stages[uri]
+            if stage.missing:
+                self.fail(self.not_run(uri, "missing_input", stage.missing))
+            elif not self.blocked[uri]:
+                self.ready(uri)
+
+    def not_run(self, uri: str, cause: str, text: str) -> Outcome:
+        label = self.plan.stages[uri].label
+        return Outcome(uri=uri, label=label, error_class=cause, error_type="NotRun", error_message=text)  # type: ignore[arg-type]
+
+    def unfinished(self) -> bool:
+        return len(self.outcomes) < len(self.order)
+
+    def flying_measurements(self) -> int:
+        return sum(work.exclusive for work in self.flying.values())
+
+    def ready(self, uri: str) -> None:
+        if uri in self.outcomes:
+            return
+        queue = self.exclusive if self.limits.stages[self.plan.stages[uri].kind].exclusive else self.light
+        heapq.heappush(queue, (self.order[uri], uri))
+
+    def feed(self) -> None:
+        """Measurements first. Light stages only while no measurement waits: it would starve behind them."""
+        while self.exclusive and self.flying_measurements() < self.engine.benches * WINDOW:
+            self.submit(heapq.heappop(self.exclusive)[1])
+        if self.exclusive or self.engine.waiting():
+            return
+        while self.light and len(self.flying) - self.flying_measurements() < self.engine.slots * WINDOW:
+            self.submit(heapq.heappop(self.light)[1])
+
+    def submit(self, uri: str) -> None:
+        stage = self.plan.stages[uri]
+        factor = 2.0 ** self.retries[uri, "oom"]
+        work = self.limits.work(stage, self.store, memory_factor=factor)
+        self.flying[uri] = work
+        self.progress.flying[stage.kind] += 1
+        self.engine.submit(work)
+
+    def take(self, outcome: Outcome) -> None:
+        work = self.flying.pop(outcome.uri)
+        self.progress.flying[work.stage.kind] -= 1
+        self.progress.last = outcome
+        if outcome.ok:
+            self.progress.done[work.stage.kind] += 1
+            self.outcomes[outcome.uri] = outcome
+            for uri in self.needed_by.get(outcome.uri, ()):
+                self.blocked[uri].discard(outcome.uri)
+                if not self.blocked[uri]:
+                    self.ready(uri)
+        elif self.may_retry(outcome):
+            self.ready(outcome.uri)
+        else:
+            self.fail(outcome)
+
+    def may_retry(self, outcome: Outcome) -> bool:
+        """Lost workers up to three times, memory once with twice as much; nothing else."""
+        cause = str(outcome.error_class)
+        allowed = {"lost": LOST_RETRIES, "oom": OOM_RETRIES}.get(cause, 0)
+        self.retries[outcome.uri, cause] += 1
+        if self.retries[outcome.uri, cause] > allowed:
+            self.retries[outcome.uri, cause] -= 1
+            return False
+        return True
+
+    def fail(self, outcome: Outcome) -> None:
+        """Write a failure off, and with it all that needs the stage."""
+        if outcome.uri in self.outcomes:
+            return
+        self.outcomes[outcome.uri] = outcome
+        self.progress.last = outcome
+        self.progress.failed[self.plan.stages[outcome.uri].kind] += 1
+        for uri in self.needed_by.get(outcome.uri, ()):
+            self.fail(self.not_run(uri, "dep_failed", f"needs {outcome.uri.partition('/')[0]} {outcome.label}"))

@@ -1,0 +1,99 @@
+"""The client's side of the fork server: one server a host and session, started by whoever comes first.
+
+Knows sockets and processes, not stages.
+"""
+
+import fcntl
+import json
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from farm.engine.forkserver import READY, SOCKET, WELCOME, lock_path, log_path
+from farm.errors import EngineError
+
+_lifelines: dict[Path, socket.socket] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a child ended. code: its exit code, negative for a signal. peak_rss_kib: its largest resident set."""
+
+    code: int = 0
+    peak_rss_kib: int = 0
+    timed_out: bool = False
+
+
+def hold(folder: Path) -> None:
+    """Keep a lifeline to the folder's server, starting it if there is none. While held, the folder stays."""
+    if folder in _lifelines:
+        return
+    with lock_path(folder).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        line = _connect(folder) or _start(folder)
+        line.sendall(b"lifeline\n")
+        if line.recv(len(WELCOME)) != WELCOME:
+            raise EngineError(f"the fork server of {folder} does not answer; see {log_path(folder)}")
+        _lifelines[folder] = line
+
+
+def run_child(folder: Path, request: Path, timeout_s: float) -> Ending:
+    """Fork a child for a request and sleep until it has ended; hanging up, for whatever reason, ends it."""
+    connection = _connect(folder)
+    if connection is None:
+        _lifelines.pop(folder).close()
+        raise EngineError(f"the fork server of {folder} is gone; see {log_path(folder)}")
+    with connection:
+        connection.sendall(f"run {request}\n".encode())
+        connection.settimeout(timeout_s)
+        try:
+            answer = connection.recv(65536)
+        except TimeoutError:
+            return Ending(timed_out=True)
+    if not answer:
+        _lifelines.pop(folder).close()
+        raise EngineError(f"the fork server of {folder} ended; see {log_path(folder)}")
+    return Ending(**json.loads(answer))
+
+
+def release() -> None:
+    """Let go of every fork server that this process holds alive."""
+    for line in _lifelines.values():
+        line.close()
+    _lifelines.clear()
+
+
+def _connect(folder: Path) -> socket.socket | None:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(str(folder / SOCKET))
+    except (FileNotFoundError, ConnectionRefusedError):
+        connection.close()
+        return None
+    return connection
+
+
+def _start(folder: Path) -> socket.socket:
+    """Start the server and wait until it has imported what stages need."""
+    (folder / SOCKET).unlink(missing_ok=True)
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    with log_path(folder).open("ab") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "farm.engine.forkserver", str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={**environment, "OMP_WAIT_POLICY": "PASSIVE"},
+            start_new_session=True,
+        )
+    assert server.stdout is not None  # noqa: S101 - a pipe was asked for
+    with server.stdout:
+        said = server.stdout.readline()
+    connection = _connect(folder)
+    if said != READY or connection is None:
+        raise EngineError(f"the fork server did not start; see {log_path(folder)}")
+    return connection

@@ -1,0 +1,172 @@
+"""One stage in one fresh process: inputs opened, cores leased, a child run, its artefact and attempt written.
+
+Runs where the work is: in a Ray worker, or in this process for the inline engine. Knows no Ray.
+"""
+
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from farm.engine import Work
+from farm.engine.child import LOG, RESULT
+from farm.engine.client import Ending, hold, release, run_child
+from farm.errors import FarmError
+from farm.host.facts import host_facts, oom_kills
+from farm.host.lease import host_cores, lease, lock_folder, safe_folder
+from farm.inputs import fetch
+from farm.record import FailureClass, Outcome
+
+__all__ = ["release", "run", "session_folder"]
+
+LOG_TAIL = 4000
+OUT_OF_MEMORY = ("can't allocate memory", "bad_alloc", "Cannot allocate memory", "not enough memory")
+
+
+def session_folder(session: str) -> Path:
+    """This host's folder for a session's socket and scratch space; a real folder of this user's."""
+    return safe_folder(Path(tempfile.gettempdir()) / f"farm-{os.getuid()}") / session
+
+
+def run(work: Work) -> Outcome:
+    """Run a stage to its end and write down how it ended. Never raises for what the stage does."""
+    base = Outcome(
+        uri=work.stage.uri,
+        label=work.stage.label,
+        host=str(host_facts()["host"]),
+        started_at=_now(),
+        memory_gib=work.memory_gib,
+    )
+    begun = time.monotonic()
+    scratch = None
+    try:
+        folder = session_folder(work.session)
+        hold(folder)
+        scratch = Path(tempfile.mkdtemp(dir=folder))
+        outcome = _attempt(work, base, scratch)
+    except (FarmError, OSError, TimeoutError) as error:
+        outcome = replace(base, **_failure("error", error))
+    outcome = replace(outcome, finished_at=_now(), wall_s=round(time.monotonic() - begun, 4))
+    outcome = _written_down(work, outcome, scratch)
+    if scratch is not None:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return outcome
+
+
+def _attempt(work: Work, base: Outcome, scratch: Path) -> Outcome:
+    stage = work.stage
+    inputs = {role: str(work.store.open(uri)) for role, uri in stage.inputs.items()}
+    files = {role: str(fetch(found)) for role, found in stage.files.items()}
+    with lease(host_cores(), work.cores, lock_folder()) as held:
+        request = {
+            "function": work.function,
+            "parameters": dict(stage.parameters),
+            "inputs": inputs,
+            "files": files,
+            "cpus": held.cpus,
+            "memory_gib": work.memory_gib,
+            "python_path": [found.path for role, found in stage.files.items() if role == "factory"],
+        }
+        (scratch / "request.json").write_text(json.dumps(request), encoding="utf-8")
+        kills = oom_kills()
+        begun = time.monotonic()
+        ending = run_child(session_folder(work.session), scratch / "request.json", work.timeout_s)
+        wall_s = time.monotonic() - begun
+    outcome = _judge(work, base, ending, scratch, killed_for_memory=oom_kills() > kills)
+    if outcome.ok:
+        facts = json.loads((scratch / RESULT).read_text(encoding="utf-8"))["facts"]
+        work.store.commit(stage.uri, scratch / "artefact", _manifest(work, outcome, facts, round(wall_s, 4)))
+    return outcome
+
+
+def _judge(work: Work, base: Outcome, ending: Ending, scratch: Path, *, killed_for_memory: bool) -> Outcome:
+    """How the child ended, in the words of `record.FAILURE_CLASSES`."""
+    peak = round(ending.peak_rss_kib / 1024, 1) if ending.peak_rss_kib else None
+    base = replace(base, peak_rss_mib=peak)
+    if ending.timed_out:
+        text = f"ran longer than {work.timeout_s:g} s; raise settings.timeout_s.{work.stage.kind}"
+        return replace(base, error_class="timeout", error_type="Timeout", error_message=text, traceback=_tail(scratch))
+    result = scratch / RESULT
+    if ending.code == 0 and result.exists():
+        said = json.loads(result.read_text(encoding="utf-8"))
+        return replace(base, **_raised(work, said["error"], scratch)) if "error" in said else base
+    if ending.code < 0:
+        number = -ending.code
+        name = signal.Signals(number).name
+        memory = number == signal.SIGKILL and killed_for_memory
+        text = "the kernel ended it for memory" if memory else f"ended by signal {number} ({name})"
+        cause: FailureClass = "oom" if memory or "bad_alloc" in _tail(scratch) else "crash"
+        return replace(
+            base, error_class=cause, error_type=name, error_message=text, signal=number, traceback=_tail(scratch)
+        )
+    text = f"left no result, exit code {ending.code}"
+    return replace(
+        base, error_class="crash", error_type="Exit", error_message=text, exit_code=ending.code, traceback=_tail(scratch)
+    )
+
+
+def _raised(work: Work, error: dict[str, str], scratch: Path) -> dict[str, Any]:
+    memory = error["type"] == "MemoryError" or any(words in error["message"] for words in OUT_OF_MEMORY)
+    message = error["message"]
+    if memory:
+        message = f"needed more than {work.memory_gib:g} GiB ({message}); see settings.memory_gib.{work.stage.kind}"
+    return {
+        "error_class": "oom" if memory else "error",
+        "error_type": error["type"],
+        "error_message": message,
+        "traceback": error["traceback"] + _tail(scratch),
+    }
+
+
+def _failure(cause: FailureClass, error: BaseException) -> dict[str, Any]:
+    return {
+        "error_class": cause,
+        "error_type": type(error).__name__,
+        "error_message": str(error),
+        "traceback": traceback.format_exc(),
+    }
+
+
+def _manifest(work: Work, outcome: Outcome, facts: dict[str, Any], wall_s: float) -> dict[str, Any]:
+    stage = work.stage
+    return {
+        "label": stage.label,
+        "parameters": dict(stage.parameters),
+        "inputs": dict(stage.inputs),
+        "contents": {role: found.sha256 for role, found in stage.files.items()},
+        "libraries": dict(stage.libraries),
+        "facts": facts,
+        "host": host_facts(),
+        "versions": {"farm": metadata.version("farm"), "python": sys.version.split()[0], **stage.libraries},
+        "wall_s": wall_s,
+        "peak_rss_mib": outcome.peak_rss_mib,
+        "started_at": outcome.started_at,
+        "finished_at": _now(),
+    }
+
+
+def _written_down(work: Work, outcome: Outcome, scratch: Path | None) -> Outcome:
+    log = scratch / LOG if scratch is not None and (scratch / LOG).exists() else None
+    try:
+        return work.store.add_attempt(outcome.uri, outcome, log)
+    except OSError as error:
+        note = f"the attempt could not be written down: {error.strerror or error}"
+        return replace(outcome, error_message="; ".join(filter(None, (outcome.error_message, note))))
+
+
+def _tail(scratch: Path) -> str:
+    log = scratch / LOG
+    return log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:] if log.exists() else ""
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

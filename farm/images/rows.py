@@ -1,0 +1,82 @@
+"""Row groups of one Parquet file, read when they are needed. Knows tables, not images.
+
+One row group at a time is in memory, whatever the file's length.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from farm.errors import DataError
+
+
+@dataclass(slots=True, kw_only=True)
+class Rows:
+    """The rows of a Parquet file by number. offsets: int64 (groups + 1,), where each row group starts."""
+
+    path: Path
+    file: pq.ParquetFile
+    offsets: NDArray[np.int64]
+    columns: tuple[str, ...]
+    kept: tuple[int, pa.Table | None] = field(default=(-1, None))
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return int(self.offsets[-1])
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns, types and metadata."""
+        return self.file.schema_arrow
+
+    def read(self, start: int, stop: int) -> pa.Table:
+        """The rows start, ..., stop - 1 of the chosen columns. Raises DataError where the file is damaged."""
+        at = int(np.searchsorted(self.offsets, start, side="right")) - 1
+        parts = []
+        while start < stop:
+            group, base = self._group(at), int(self.offsets[at])
+            end = min(stop, int(self.offsets[at + 1]))
+            parts.append(group.slice(start - base, end - start))
+            start, at = end, at + 1
+        empty = self.schema.empty_table().select(list(self.columns))
+        return pa.concat_tables(parts) if parts else empty
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """One whole column, for small ones. Raises DataError where the file is damaged."""
+        try:
+            return self.file.read([name]).column(name)
+        except (OSError, pa.ArrowException) as error:
+            text = f"{self.path}: column {name!r} cannot be read ({error}): fetch or make the file again"
+            raise DataError(text) from error
+
+    def _group(self, at: int) -> pa.Table:
+        number, table = self.kept
+        if number != at or table is None:
+            self.kept = (-1, None)  # let go of the old one before the new one is read
+            try:
+                table = self.file.read_row_group(at, columns=list(self.columns))
+            except (OSError, pa.ArrowException) as error:
+                text = f"{self.path}: row group {at} cannot be read ({error}): fetch or make the file again"
+                raise DataError(text) from error
+            self.kept = (at, table)
+        return table
+
+
+def open_rows(path: Path, columns: tuple[str, ...] = ()) -> Rows:
+    """Open a Parquet file. columns: those that `Rows.read` gives; all by default.
+
+    Raises DataError if the file is missing, no Parquet or truncated.
+    """
+    try:
+        file = pq.ParquetFile(path)
+    except (OSError, pa.ArrowException) as error:
+        said = str(error).partition("\n")[0]
+        text = f"{path}: not a Parquet file, or truncated ({said}): fetch or make the file again"
+        raise DataError(text) from error
+    counts = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+    offsets = np.cumsum([0, *counts], dtype=np.int64)
+    return Rows(path=path, file=file, offsets=offsets, columns=columns or tuple(file.schema_arrow.names))

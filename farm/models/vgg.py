@@ -1,0 +1,42 @@
+"""VGG networks with batch normalisation for 32x32 images. Owns the layers; knows no weights and no images.
+
+Source: Simonyan, Zisserman 2014, "Very Deep Convolutional Networks" (arXiv 1409.1556), table 1, with a
+batch normalisation after each convolution and a head of 512 features, as five poolings leave 1x1 of
+a 32x32 image. State-dict keys, order and shapes are those of the released CIFAR checkpoints.
+"""
+
+from torch import Tensor, nn
+
+WIDTHS = (64, 128, 256, 512, 512)
+HEAD = 512
+
+
+class Vgg(nn.Module):
+    """Five stages of 3x3 convolutions, each ended by a 2x2 pooling, then three linear layers."""
+
+    def __init__(self, depths: tuple[int, int, int, int, int], classes: int) -> None:
+        """depths: convolutions of each stage."""
+        super().__init__()
+        layers: list[nn.Module] = []
+        before = 3
+        for depth, after in zip(depths, WIDTHS, strict=True):
+            for _ in range(depth):
+                layers += [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU()]
+                before = after
+            layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers)
+        self.classifier = nn.Sequential(*_hidden(), *_hidden(), nn.Linear(HEAD, classes))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised float32 (n, 3, 32, 32) -> logits float32 (n, classes)."""
+        logits: Tensor = self.classifier(self.features(images).flatten(1))
+        return logits
+
+
+def vgg16_bn(classes: int) -> nn.Module:
+    """VGG-16 (configuration D), randomly initialised, in eval mode; 15 M parameters."""
+    return Vgg((2, 2, 3, 3, 3), classes).eval()
+
+
+def _hidden() -> tuple[nn.Module, ...]:
+    return nn.Linear(HEAD, HEAD), nn.ReLU(), nn.Dropout()

@@ -1,0 +1,146 @@
+"""Networks with their weights. Owns how a checkpoint is read and fitted; knows no images and no OpenVINO.
+
+Files are data, never code: a checkpoint that needs code to be read is refused.
+"""
+
+import pickle
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from farm.errors import DataError
+from farm.spec import resolve
+
+LISTED = 5
+BROKEN = (  # what torch.load raises on files that are damaged or something else altogether
+    OSError,
+    RuntimeError,
+    EOFError,
+    pickle.UnpicklingError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    AssertionError,
+)
+
+
+def load(*, function: str, weights: Path | None, factory: bool) -> nn.Module:
+    """A network in eval mode, its floating weights in float32.
+
+    function: ``"module:function"``, see `farm.spec.resolve`. A zoo network (factory False) is built for
+    as many classes as its checkpoint has; a factory is called without arguments and may come without a
+    checkpoint. Raises DataError if the checkpoint cannot be read or is another network's, or if the
+    factory gives no `torch.nn.Module`; InputError if there is no such function.
+    """
+    build = resolve(function)
+    if factory:
+        network = build()
+        if not isinstance(network, nn.Module):
+            kind = type(network).__name__
+            raise DataError(f"factory {function!r} returned a {kind}: it must return a torch.nn.Module")
+        if weights is not None:
+            _fit(network, read_weights(weights), weights)
+        return network.eval()
+    if weights is None:
+        text = (
+            f"{function!r} has no weights: give `weights: FILE`, or set FARM_DATA to a folder that has them"
+        )
+        raise DataError(text)
+    tensors = read_weights(weights)
+    built: nn.Module = build(_classes(tensors, weights))
+    _fit(built, tensors, weights)
+    return built.eval()
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """A checkpoint's tensors on the CPU in the file's order, floating ones as float32.
+
+    path: a ``.safetensors`` file, or what `torch.save` wrote of a state dict or of ``{"state_dict": ...}``.
+    Raises DataError if it is neither, is truncated, holds anything but tensors, or needs code to be read.
+    """
+    found = _safetensors(path) if path.suffix == ".safetensors" else _pickled(path)
+    if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
+        found = found["state_dict"]
+    if not isinstance(found, Mapping):
+        raise DataError(
+            f"{path}: holds a {type(found).__name__}, not a state dict: save `model.state_dict()`"
+        )
+    for key, value in found.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            kind = type(value).__name__
+            raise DataError(f"{path}: {key!r} is a {kind}, not a tensor: save `model.state_dict()` alone")
+    return {key: value.float() if value.is_floating_point() else value for key, value in found.items()}
+
+
+def _safetensors(path: Path) -> Any:
+    try:
+        return safetensors.torch.load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise DataError(
+            f"{path}: not a safetensors file, or truncated ({error}): fetch or save it again"
+        ) from error
+
+
+def _pickled(path: Path) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Detected pickle protocol")  # the error after it says enough
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except BROKEN as error:
+        code = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))
+        if code:
+            text = f"needs code to be read ({code[1]}), and is read with weights_only, which runs none"
+            raise DataError(f"{path}: {text}: save `model.state_dict()` with torch.save") from error
+        text = f"not a checkpoint, or truncated ({_line(error)}): fetch it again"
+        raise DataError(f"{path}: {text}, or save `model.state_dict()` with torch.save") from error
+
+
+def _line(error: Exception) -> str:
+    """The first sentence of torch's message, which goes on with advice to switch weights_only off."""
+    said = (str(error).splitlines() or [""])[0].partition(". ")[0]
+    return f"{type(error).__name__}: {said}"
+
+
+def _classes(tensors: Mapping[str, Tensor], path: Path) -> int:
+    """The number of classes: the rows of the last matrix, which is the last linear layer's weight."""
+    matrices = [tensor for tensor in tensors.values() if tensor.ndim == 2]  # noqa: PLR2004 - a matrix
+    if not matrices:
+        raise DataError(
+            f"{path}: no 2-D tensor, so no classifier's checkpoint: give the weights of this network"
+        )
+    return len(matrices[-1])
+
+
+def _fit(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Load strictly, or raise DataError with what does not fit."""
+    own = network.state_dict()
+    wrong = [
+        f"{key} is {tuple(tensors[key].shape)}, not {tuple(value.shape)}"
+        for key, value in own.items()
+        if key in tensors and tensors[key].shape != value.shape
+    ]
+    differences = {
+        "missing": [key for key in own if key not in tensors],
+        "unexpected": [key for key in tensors if key not in own],
+        "of another shape": wrong,
+    }
+    if any(differences.values()):
+        told = "; ".join(f"{what}: {_some(keys)}" for what, keys in differences.items() if keys)
+        name = type(network).__name__
+        raise DataError(f"{path}: weights of another network than {name}: {told}; give its own weights")
+    network.load_state_dict(dict(tensors), strict=True)
+
+
+def _some(keys: Iterable[str]) -> str:
+    """The first keys, and how many more there are."""
+    listed = list(keys)
+    more = len(listed) - LISTED
+    return ", ".join(listed[:LISTED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,1 @@
+"""What people look at: tables and progress. Knows records and Parquet, never the store."""

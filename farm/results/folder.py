@@ -1,0 +1,86 @@
+"""One grid's results folder, ``results/<grid>/``, on a local path or any fsspec URL. Files are replaced whole."""
+
+import json
+import os
+import uuid
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
+
+from farm.errors import DataError, InputError
+
+PLAN = "plan.json"
+
+
+class Folder:
+    """Reads and writes one grid's gathered files by name."""
+
+    def __init__(self, url: str) -> None:
+        """url: ``<results>/<grid>``, a local path or an fsspec URL."""
+        self.url = url.rstrip("/")
+        try:
+            self.fs, root = fsspec.core.url_to_fs(self.url)
+        except (ImportError, ValueError) as error:
+            raise InputError(f"cannot open {url}: {error}") from error
+        self.root = str(root)
+
+    def path(self, name: str) -> str:
+        """Where a file lies, for people."""
+        return f"{self.url}/{name}"
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file."""
+        return bool(self.fs.exists(f"{self.root}/{name}"))
+
+    def write_plan(self, plan: Mapping[str, Any]) -> None:
+        """Write plan.json, the first file of every run."""
+        self._replace(PLAN, json.dumps(plan, indent=1).encode())
+
+    def read_plan(self) -> dict[str, Any]:
+        """Read plan.json. Raises InputError if there is none, which means nothing was run here."""
+        try:
+            return dict(json.loads(self.fs.cat_file(f"{self.root}/{PLAN}")))
+        except FileNotFoundError as error:
+            raise InputError(f"{self.url} has no {PLAN}: run a grid first (farm run jobs/quickstart.yaml)") from error
+        except ValueError as error:
+            raise DataError(f"{self.path(PLAN)} is damaged: {error}; run the grid again") from error
+
+    def write(self, name: str, table: pa.Table) -> None:
+        """Write a Parquet file whole."""
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        self._replace(name, sink.getvalue().to_pybytes())
+
+    def read(self, name: str) -> pa.Table:
+        """Read a Parquet file. Raises InputError if it is not there."""
+        try:
+            with self.fs.open(f"{self.root}/{name}", "rb") as source:
+                return pq.read_table(pa.PythonFile(source))
+        except FileNotFoundError as error:
+            raise InputError(f"there is no {self.path(name)}: run the grid, or `farm gather` it") from error
+
+    def keep_only(self, folder: str, names: Collection[str]) -> None:
+        """Remove a subfolder's files that are not among the names."""
+        if not self.has(folder):
+            return
+        for path in self.fs.ls(f"{self.root}/{folder}", detail=False):
+            if f"{folder}/{str(path).rpartition('/')[2]}" not in names:
+                self.fs.rm_file(path)
+
+    def _replace(self, name: str, content: bytes) -> None:
+        target = f"{self.root}/{name}"
+        self.fs.makedirs(target.rpartition("/")[0], exist_ok=True)
+        if not isinstance(self.fs, LocalFileSystem):
+            self.fs.pipe_file(target, content)
+            return
+        temporary = f"{target}.{uuid.uuid4().hex[:8]}.new"
+        try:
+            self.fs.pipe_file(temporary, content)
+            os.replace(temporary, target)  # noqa: PTH105
+        except OSError:
+            self.fs.rm_file(temporary) if self.fs.exists(temporary) else None
+            raise

@@ -1,0 +1,203 @@
+"""From plan.json and the store to ``results/<grid>/*.parquet``. Can always be done again."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from farm.record import Outcome, Record
+from farm.results import tables
+from farm.results.folder import Folder
+from farm.stats import paired_ratio, percentile
+from farm.store import Store
+
+PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+ROLES = ("calibration", "export", "quantize", "reference", "evaluate", "measure")
+SAMPLES = 64
+NS_PER_MS = 1e6
+
+
+def gather(folder: Folder, store: Store) -> list[Record]:
+    """Write records, attempts, predictions, latencies and samples; returns the records, in the grid's order."""
+    plan = folder.read_plan()
+    reader = _Reader(plan=plan, store=store)
+    records = with_pytorch_speedup([reader.record(cell) for cell in plan["cells"]])
+    folder.write(tables.RECORDS, tables.records(records))
+    folder.write(tables.ATTEMPTS, tables.attempts(reader.all_attempts()))
+    folder.write(tables.SAMPLES, tables.samples(_samples(plan, store)))
+    _copy_by_cell(folder, tables.PREDICTIONS, plan, store, role="evaluate", file="predictions.parquet")
+    _copy_by_cell(folder, tables.LATENCIES, plan, store, role="measure", file="rounds.parquet")
+    return records
+
+
+def with_pytorch_speedup(records: list[Record]) -> list[Record]:
+    """Fill `speedup_pytorch`: both were paired with the same FP32 IR, so it is a ratio of ratios."""
+    baseline = {(r.model, r.device, r.host): r.speedup_ir for r in records if r.runtime == "pytorch"}
+    found = []
+    for record in records:
+        ours = 1.0 if record.algorithm == "ir" and record.fps is not None else record.speedup_ir
+        theirs = baseline.get((record.model, record.device, record.host))
+        ratio = ours / theirs if ours and theirs else None
+        found.append(Record(**{**asdict(record), "speedup_ir": ours, "speedup_pytorch": ratio}))
+    return found
+
+
+@dataclass(slots=True, kw_only=True)
+class _Reader:
+    """The store as a plan sees it, each manifest and attempt read once."""
+
+    plan: Mapping[str, Any]
+    store: Store
+    manifests: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    tries: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
+    predictions: dict[str, pa.Table] = field(default_factory=dict)
+
+    def manifest(self, uri: str) -> dict[str, Any] | None:
+        if uri not in self.manifests:
+            self.manifests[uri] = self.store.manifest(uri)
+        return self.manifests[uri]
+
+    def attempts(self, uri: str) -> tuple[Outcome, ...]:
+        if uri not in self.tries:
+            self.tries[uri] = self.store.attempts(uri)
+        return self.tries[uri]
+
+    def all_attempts(self) -> list[Outcome]:
+        return [outcome for uri in self.plan["stages"] for outcome in self.attempts(uri)]
+
+    def record(self, cell: Mapping[str, Any]) -> Record:
+        stages = {role: cell["stages"][role] for role in ROLES if role in cell["stages"]}
+        found = {role: manifest for role, uri in stages.items() if (manifest := self.manifest(uri)) is not None}
+        every = [outcome for uri in stages.values() for outcome in self.attempts(uri)]
+        return Record(
+            grid=self.plan["grid"],
+            **{name: cell[name] for name in ("cell", "model", "calibration", "algorithm", "device", "runtime")},
+            **self.ending(stages, found),
+            attempts=len(every),
+            **self.accuracy(stages, found),
+            **self.speed(stages, found),
+            **_sizes(found),
+            **_times(found),
+            precision=self.plan["stages"][stages["measure"]]["parameters"]["device"]["precision"],
+            started_at=min((outcome.started_at for outcome in every), default=None),
+            finished_at=max((outcome.finished_at for outcome in every), default=None),
+        )
+
+    def ending(self, stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any]:
+        """ok, failed (with the first stage that failed, and why) or pending."""
+        missing = [role for role in stages if role not in found]
+        if not missing:
+            return {"outcome": "ok"}
+        for role in missing:
+            stage = self.plan["stages"][stages[role]]
+            lacking = "; ".join(each["missing"] for each in stage["files"].values() if each["missing"])
+            if lacking:
+                said = {"error_class": "missing_input", "error_type": "MissingInput", "error_message": lacking}
+                return {"outcome": "failed", **said}
+            tried = self.attempts(stages[role])
+            if tried and not tried[-1].ok:
+                last = tried[-1]
+                text = f"{stage['kind']} {stage['label']}: {last.error_message}"
+                said = {"error_class": last.error_class, "error_type": last.error_type, "error_message": text}
+                return {"outcome": "failed", **said, "log": last.log or None}
+        return {"outcome": "pending"}
+
+    def accuracy(self, stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any]:
+        if "evaluate" not in found:
+            return {}
+        facts = found["evaluate"]["facts"]
+        said = {"top1": facts["top1"], "n_images": facts["n_images"]}
+        if "reference" not in found:
+            return said
+        ours, theirs = (self.prediction(stages[role]) for role in ("evaluate", "reference"))
+        drop = found["reference"]["facts"]["top1"] - facts["top1"]
+        return {**said, "top1_drop": drop, "agreement": float(np.mean(ours == theirs))}
+
+    def prediction(self, uri: str) -> np.ndarray[Any, Any]:
+        if uri not in self.predictions:
+            path = self.store.open(uri) / "predictions.parquet"
+            self.predictions[uri] = pq.read_table(path, columns=["prediction"])
+        return np.asarray(self.predictions[uri]["prediction"].to_numpy())
+
+    def speed(self, stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any]:
+        if "measure" not in found:
+            return {}
+        rounds = pq.read_table(self.store.open(stages["measure"]) / "rounds.parquet").to_pylist()
+        own = [each for each in rounds if each["variant"] == "cell"]
+        latencies = np.concatenate([np.asarray(each["latencies_ns"]) for each in own])
+        said = {
+            "fps": sum(_images(each) for each in own) / sum(each["wall_ns"] for each in own) * 1e9,
+            "speedup_ir": paired_ratio(_pairs(rounds)),
+            **{key: found["measure"]["facts"][key] for key in ("threads", "streams")},
+        }
+        for name, q in PERCENTILES.items():
+            value = percentile(latencies, q)
+            said[f"latency_{name}_ms"] = None if value is None else value / NS_PER_MS
+        return said
+
+
+def _images(each: Mapping[str, Any]) -> int:
+    return int(each["batch"] * each["inferences"])
+
+
+def _pairs(rounds: list[dict[str, Any]]) -> list[tuple[float, float]]:
+    """(own, partner) FPS of each pair that has both."""
+    by_pair: dict[int, dict[str, float]] = {}
+    for each in rounds:
+        by_pair.setdefault(each["pair"], {})[each["variant"]] = _images(each) / each["wall_ns"]
+    return [(pair["cell"], pair["ir"]) for pair in by_pair.values() if len(pair) == 2]  # noqa: PLR2004
+
+
+def _sizes(found: Mapping[str, Any]) -> dict[str, Any]:
+    variant = found.get("quantize") or found.get("export")
+    if variant is None:
+        return {}
+    facts = variant["facts"]
+    quantized = {key: facts[key] for key in ("int8_layers", "subset_size") if "quantize" in found}
+    return {"size_mib": facts["size_mib"], **quantized}
+
+
+def _times(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Wall times, host facts and versions. The host is where speed was measured, else where accuracy was."""
+    said: dict[str, Any] = {f"{role}_s": found[role]["wall_s"] for role in found if role in ("export", "quantize", "evaluate", "measure")}
+    if not found:
+        return said
+    said["peak_rss_mib"] = max((each["peak_rss_mib"] or 0.0 for each in found.values()), default=None)
+    host = (found.get("measure") or found.get("evaluate") or next(iter(found.values())))["host"]
+    versions = {name: version for each in found.values() for name, version in each["versions"].items()}
+    said["versions"] = json.dumps(versions, sort_keys=True)
+    return said | {key: host[key] for key in ("host", "cpu_model", "isa", "cores")}
+
+
+def _samples(plan: Mapping[str, Any], store: Store) -> list[dict[str, Any]]:
+    """The first 64 images of each calibration set, as PNG bytes."""
+    found = []
+    for uri, stage in plan["stages"].items():
+        if stage["kind"] == "synthesize" and store.has(uri):
+            for index, (png, label) in enumerate(tables.first_images(store.open(uri) / "images.parquet", SAMPLES)):
+                found.append({"calibration": stage["label"], "index": index, "label": label, "png": png})
+    return found
+
+
+def _copy_by_cell(folder: Folder, name: str, plan: Mapping[str, Any], store: Store, *, role: str, file: str) -> None:
+    """One file a cell with its name as first column, written only where it is new; others are removed."""
+    kept = set()
+    for cell in plan["cells"]:
+        uri = cell["stages"][role]
+        manifest = store.manifest(uri)
+        if manifest is None:
+            continue
+        digest = hashlib.sha256(f"{cell['cell']}\0{uri}\0{manifest['copy']}".encode()).hexdigest()
+        target = f"{name}/{digest[:24]}.parquet"
+        kept.add(target)
+        if not folder.has(target):
+            table = pq.read_table(store.open(uri) / file)
+            column = pa.array([cell["cell"]] * len(table), pa.string()).dictionary_encode()
+            folder.write(target, table.add_column(0, "cell", column))
+    folder.keep_only(name, kept)

@@ -1,0 +1,46 @@
+"""The export stage: a PyTorch model as FP32 OpenVINO IR with a dynamic batch. Preprocessing stays outside."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+import torch
+
+from farm.errors import DataError
+from farm.stages.job import Job
+from farm.stages.network import build
+
+IR = "model.xml"
+MIB = 2**20
+PROBE_TOLERANCE = 1e-3  # of the largest logit: float32 sums in another order
+
+
+def run(job: Job) -> dict[str, Any]:
+    """Write ``model.xml`` and ``model.bin``, uncompressed; check them against PyTorch on a random batch."""
+    height, width = job.parameters["size"]
+    network = build(job.parameters["model"], job.files)
+    probe = torch.from_numpy(np.random.default_rng(0).standard_normal((2, 3, height, width), dtype=np.float32))
+    with torch.inference_mode():
+        expected = network(probe)
+    if not isinstance(expected, torch.Tensor) or expected.ndim != 2:  # noqa: PLR2004
+        shape = tuple(expected.shape) if isinstance(expected, torch.Tensor) else type(expected).__name__
+        raise DataError(f"the model must give logits of shape (batch, classes), not {shape}")
+    converted = ov.convert_model(network, example_input=probe, input=[ov.PartialShape([-1, 3, height, width])])
+    difference = _difference(converted, probe.numpy(), expected.numpy())
+    ov.save_model(converted, job.folder / IR, compress_to_fp16=False)
+    return {"classes": int(expected.shape[1]), "size_mib": size_mib(job.folder), "probe_difference": difference}
+
+
+def size_mib(folder: Path) -> float:
+    """Size of an IR, ``model.xml`` and ``model.bin``, in MiB."""
+    return sum(path.stat().st_size for path in folder.glob("model.*")) / MIB
+
+
+def _difference(converted: ov.Model, probe: np.ndarray, expected: np.ndarray) -> float:
+    config = {"INFERENCE_PRECISION_HINT": "f32"}
+    found = ov.Core().compile_model(converted, "CPU", config)(probe)[0]
+    difference = float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-30))
+    if not difference <= PROBE_TOLERANCE:
+        raise DataError(f"the converted model differs from PyTorch by {difference:.2g} of its largest logit")
+    return difference

@@ -1,7 +1,7 @@
 """The loop: ready stages out, outcomes back. Knows the plan and an engine, not what stages do.
 
-    ready ──(window, measurements first)──> engine ──> outcome ──> done, retried, or failed with all
-                                                                   that needs it
+ready ──(window, measurements first)──> engine ──> outcome ──> done, retried, or failed with all
+                                                               that needs it
 """
 
 import heapq
@@ -118,7 +118,8 @@ class _Run:
         for uri in self.order:
             stage = self.plan.stages[uri]
             if stage.missing:
-                self.fail(self.not_run(uri, "missing_input", stage.missing))
+                self.progress.last = self.not_run(uri, "missing_input", stage.missing)
+                self.fail(self.progress.last)
             elif not self.blocked[uri]:
                 self.ready(uri)
 
@@ -186,7 +187,6 @@ class _Run:
         if outcome.uri in self.outcomes:
             return
         self.outcomes[outcome.uri] = outcome
-        self.progress.last = outcome
         self.progress.failed[self.plan.stages[outcome.uri].kind] += 1
         for uri in self.needed_by.get(outcome.uri, ()):
             self.fail(self.not_run(uri, "dep_failed", f"needs {outcome.uri.partition('/')[0]} {outcome.label}"))

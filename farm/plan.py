@@ -1,11 +1,11 @@
 """Cells -> the de-duplicated DAG of stages they need, each with its key. Pure: files are located by the caller.
 
-    cell resnet20/fractal/default/CPU
+cell resnet20/fractal/default/CPU
 
-    synthesize fractal ──┐
-    export resnet20 ─────┴─ quantize ─┬─ evaluate
-          ├──────────────────────────┬┴─ measure (paired with the FP32 IR)
-          └─ evaluate (reference) ───┘
+synthesize fractal ──┐
+export resnet20 ─────┴─ quantize ─┬─ evaluate
+      ├──────────────────────────┬┴─ measure (paired with the FP32 IR)
+      └─ evaluate (reference) ───┘
 """
 
 import hashlib
@@ -279,15 +279,15 @@ class _Builder:
         return {each.role: each for each in found if each is not None}
 
     def model_files(self, model: Choice) -> dict[str, Input]:
-        return self.remember("model", model, lambda: self.files(model, model.name))
+        return self.located("model", model)
 
     def dataset_files(self) -> dict[str, Input]:
-        return self.remember("dataset", self.grid.dataset, lambda: self.files(self.grid.dataset, self.grid.dataset.name))
+        return self.located("dataset", self.grid.dataset)
 
-    def remember(self, what: str, choice: Choice, make: Callable[[], Any]) -> Any:
-        known = self.memo.get((what, choice.label))
+    def located(self, what: str, choice: Choice) -> dict[str, Input]:
+        known: dict[str, Input] | None = self.memo.get((what, choice.label))
         if known is None:
-            known = self.memo[what, choice.label] = make()
+            known = self.memo[what, choice.label] = self.files(choice, choice.name)
         return known
 
     def preprocessing(self, model: Choice) -> Preprocessing:

@@ -55,7 +55,9 @@ class Store:
             self.fs.pipe_file(probe, b"")
             self.fs.rm_file(probe)
         except OSError as error:
-            raise InputError(f"cannot write to {self.url}: {error.strerror or error}; choose another --results") from error
+            raise InputError(
+                f"cannot write to {self.url}: {error.strerror or error}; choose another --results"
+            ) from error
 
     def has(self, uri: str) -> bool:
         """Whether the artefact is there, whole."""

@@ -60,10 +60,10 @@ def train(network: nn.Module, options: argparse.Namespace) -> float:
     for epoch in range(options.epochs):
         network.train()
         losses = []
-        for chosen in torch.randperm(len(images)).split(options.batch):
+        for chosen in torch.split(torch.randperm(len(images)), options.batch):
             loss = functional.cross_entropy(network(augment(images[chosen])), labels[chosen])
             optimiser.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimiser.step()
             schedule.step()
             losses.append(loss.item())

@@ -25,6 +25,7 @@ for command in (run.run, run.plan, look.show, look.why, hand.gather, hand.get, l
     app.command(name=command.__name__.rstrip("_"))(command)
 
 OK, CELLS_FAILED, BAD_INPUT, BUG, INTERRUPTED = 0, 1, 2, 3, 130
+GO_ON = "interrupted: what is finished is kept; the same command goes on from here"
 
 
 def main() -> NoReturn:
@@ -34,6 +35,8 @@ def main() -> NoReturn:
         code = app(standalone_mode=False) or OK
     except Exit as error:
         code = error.exit_code
+        if code == INTERRUPTED:  # Typer's word for Ctrl-C
+            stderr.print(GO_ON)
     except ClickException as error:
         error.show()
         code = BAD_INPUT
@@ -41,7 +44,7 @@ def main() -> NoReturn:
         stderr.print(f"farm: {error}", markup=False, highlight=False, soft_wrap=True)
         code = BAD_INPUT
     except (KeyboardInterrupt, Abort):
-        stderr.print("interrupted: what is finished is kept; the same command goes on from here")
+        stderr.print(GO_ON)
         code = INTERRUPTED
     except BrokenPipeError:
         code = OK  # the reader of a pipe has seen enough

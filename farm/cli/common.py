@@ -1,5 +1,6 @@
 """What several commands share: the consoles, the options, a grid file as a plan."""
 
+import sys
 from collections.abc import Mapping
 from functools import cache, partial
 from importlib import metadata
@@ -19,7 +20,8 @@ from farm.plan import Plan, build
 from farm.results.folder import Folder
 from farm.store import Store
 
-stdout = Console()
+PIPE_WIDTH = 120
+stdout = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
 stderr = Console(stderr=True)
 
 Results = Annotated[
@@ -83,8 +85,7 @@ def grids_in(results: str) -> list[str]:
     here = Folder(located(results))
     if not here.has(""):
         return []
-    paths = [path for path in here.fs.glob(f"{here.root}/*/plan.json")]
-    newest = sorted(paths, key=lambda path: _age(here, str(path)), reverse=True)
+    newest = sorted(here.fs.glob(f"{here.root}/*/plan.json"), key=lambda path: _age(here, str(path)), reverse=True)
     return [str(path).split("/")[-2] for path in newest]
 
 

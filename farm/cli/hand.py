@@ -10,8 +10,8 @@ import typer
 from farm.cli.common import DEFAULT_RESULTS, Results, one_grid, stdout, store_of
 from farm.errors import InputError
 from farm.grid.faults import did_you_mean
-from farm.results import tables
 from farm.results import gather as gathering
+from farm.results import tables
 
 EXAMPLE = '''"""Classify one image with this model. Needs: pip install openvino numpy pillow"""
 
@@ -31,7 +31,9 @@ print(ov.Core().compile_model("model.xml", "CPU")(tensor)[0].argmax())
 
 
 def gather(
-    grid: Annotated[str | None, typer.Argument(metavar="[GRID]", help="A grid's name; the one run last by default.")] = None,
+    grid: Annotated[
+        str | None, typer.Argument(metavar="[GRID]", help="A grid's name; the one run last by default.")
+    ] = None,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
     """Rebuild a grid's Parquet files from the store: records, attempts, predictions, latencies, samples."""

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from farm.catalog import CATALOG
-from farm.cli.common import DEFAULT_RESULTS, Json, Results, grids_in, folder_of, one_grid, plan_of, stdout, store_of
+from farm.cli.common import DEFAULT_RESULTS, Json, Results, folder_of, grids_in, one_grid, plan_of, stdout, store_of
 from farm.errors import InputError
 from farm.grid.faults import did_you_mean
 from farm.plan import as_json as plan_as_json
@@ -135,5 +135,3 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
         was, now = (each["files"].get(role, {}).get("sha256", "") for each in (old, new))
         if was != now:
             yield f"content of {role} {new['files'].get(role, {}).get('path', '')}"
-
-

@@ -18,7 +18,6 @@ from farm.cli.common import (
     Results,
     chosen,
     folder_of,
-    located,
     plan_of,
     stderr,
     stdout,
@@ -143,13 +142,15 @@ def _engine(name: str, address: str | None, *, quiet: bool) -> Engine:
 
 def _failed_before(plan: Plan, store: Store, cells: Collection[str]) -> tuple[str, ...]:
     """The cells among these with a stage that is not there and whose last attempt failed, or that lacks a file."""
-    found = []
-    for planned in plan.cells:
-        if planned.cell.name in set(cells) and any(_state(plan, store, u) in ("failed", "missing_input") for u in planned.stages.values()):
-            found.append(planned.cell.name)
+    found = tuple(
+        planned.cell.name
+        for planned in plan.cells
+        if planned.cell.name in set(cells)
+        and any(_state(plan, store, uri) in ("failed", "missing_input") for uri in planned.stages.values())
+    )
     if not found:
         raise InputError("--failed: no cell of this grid failed before")
-    return tuple(found)
+    return found
 
 
 def _state(plan: Plan, store: Store, uri: str) -> str:

@@ -1,6 +1,6 @@
 """Engines run stages: `inline` one after another, `ray` on a cluster. Both through `process`.
 
-    drive -> engine.submit(work) -> process.run(work) -> forkserver -> child -> stage function
+drive -> engine.submit(work) -> process.run(work) -> forkserver -> child -> stage function
 """
 
 from collections.abc import Sequence

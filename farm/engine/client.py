@@ -9,6 +9,8 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +33,7 @@ def hold(folder: Path) -> None:
     """Keep a lifeline to the folder's server, starting it if there is none. While held, the folder stays."""
     if folder in _lifelines:
         return
-    with lock_path(folder).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _locked(lock_path(folder)):
         folder.mkdir(mode=0o700, exist_ok=True)
         line = _connect(folder) or _start(folder)
         line.sendall(b"lifeline\n")
@@ -67,6 +68,24 @@ def release() -> None:
     _lifelines.clear()
 
 
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock file that a leaving server may remove: what was locked must still be what lies there."""
+    while True:
+        with path.open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if _same(path, handle.fileno()):
+                yield
+                return
+
+
+def _same(path: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(handle))
+    except FileNotFoundError:
+        return False
+
+
 def _connect(folder: Path) -> socket.socket | None:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -91,6 +110,7 @@ def _start(folder: Path) -> socket.socket:
             start_new_session=True,
         )
     assert server.stdout is not None  # noqa: S101 - a pipe was asked for
+    server.wait()  # it has left its family at once; its pipe stays open until it is ready
     with server.stdout:
         said = server.stdout.readline()
     connection = _connect(folder)

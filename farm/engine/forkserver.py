@@ -36,7 +36,7 @@ PRELOAD = ("torch", "nncf", "openvino", "farm.engine.child")
 PR_SET_PDEATHSIG = 1
 
 
-class Server:
+class _Server:
     """Children by the descriptor that tells of their end, and the connection that asked for each."""
 
     def __init__(self, folder: Path) -> None:
@@ -62,15 +62,20 @@ class Server:
 
     def leave(self) -> bool:
         """Remove the folder, unless a client holds the lock: then it is about to connect."""
-        with lock_path(self.folder).open("w") as lock:
+        lock = lock_path(self.folder)
+        with lock.open("w") as handle:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
             for connection in tuple(self.children):
                 self.hang_up(connection)
             self.listener.close()
             shutil.rmtree(self.folder, ignore_errors=True)
+            log = log_path(self.folder)
+            if log.exists() and log.stat().st_size == 0:
+                log.unlink()
+            lock.unlink(missing_ok=True)
         return True
 
     def accept(self, listener: socket.socket) -> None:
@@ -190,14 +195,19 @@ def sweep(root: Path) -> None:
 
 
 def main() -> None:
-    """Import what stages need, say so, and serve."""
+    """Leave the caller's family, import what stages need, say so, and serve.
+
+    Not being a Ray worker's child, the server outlives the worker that started it: others use it too.
+    """
+    if os.fork() > 0:
+        os._exit(0)
     folder = Path(sys.argv[1])
     for name in PRELOAD:
         import_module(name)
     sweep(folder.parent)
     gc.collect()
     gc.freeze()
-    server = Server(folder)
+    server = _Server(folder)
     os.write(1, READY)
     os.dup2(2, 1)
     server.serve()

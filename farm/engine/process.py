@@ -20,7 +20,7 @@ from typing import Any
 from farm.engine import Work
 from farm.engine.child import LOG, RESULT
 from farm.engine.client import Ending, hold, release, run_child
-from farm.errors import FarmError
+from farm.errors import EngineError, FarmError
 from farm.host.facts import host_facts, oom_kills
 from farm.host.lease import host_cores, lease, lock_folder, safe_folder
 from farm.inputs import fetch
@@ -53,7 +53,9 @@ def run(work: Work) -> Outcome:
         hold(folder)
         scratch = Path(tempfile.mkdtemp(dir=folder))
         outcome = _attempt(work, base, scratch)
-    except (FarmError, OSError, TimeoutError) as error:
+    except EngineError as error:
+        outcome = replace(base, **_failure("lost", error))
+    except (FarmError, OSError) as error:
         outcome = replace(base, **_failure("error", error))
     outcome = replace(outcome, finished_at=_now(), wall_s=round(time.monotonic() - begun, 4))
     outcome = _written_down(work, outcome, scratch)
@@ -110,7 +112,12 @@ def _judge(work: Work, base: Outcome, ending: Ending, scratch: Path, *, killed_f
         )
     text = f"left no result, exit code {ending.code}"
     return replace(
-        base, error_class="crash", error_type="Exit", error_message=text, exit_code=ending.code, traceback=_tail(scratch)
+        base,
+        error_class="crash",
+        error_type="Exit",
+        error_message=text,
+        exit_code=ending.code,
+        traceback=_tail(scratch),
     )
 
 

@@ -43,7 +43,9 @@ def choices(entry: Any, path: YamlPath, axis: Axis, complain: Complain) -> list[
         checked = validate(spec.parameters, one, path, complain)
         if checked is not None:
             parameters = {key: getattr(checked, key) for key in type(checked).model_fields}
-            found.append(Choice(name=name, label=_label(name, parameters, spec, axis), spec=spec, parameters=parameters))
+            found.append(
+                Choice(name=name, label=_label(name, parameters, spec, axis), spec=spec, parameters=parameters)
+            )
     return found
 
 
@@ -94,7 +96,7 @@ def _spec(name: str, raw: Mapping[str, Any], path: YamlPath, axis: Axis, complai
 
 
 def _expanded(raw: Mapping[str, Any], spec: Spec) -> Iterator[dict[str, Any]]:
-    """``{seed: [0, 1]}`` as ``{seed: 0}`` and ``{seed: 1}``; a parameter that is a list itself takes a list of lists."""
+    """``{seed: [0, 1]}`` as ``{seed: 0}`` and ``{seed: 1}``; a list-valued parameter takes a list of lists."""
     fields = spec.parameters.model_fields
     values = [value if _expands(value, fields.get(key)) else [value] for key, value in raw.items()]
     for combination in product(*values):

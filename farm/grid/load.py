@@ -21,7 +21,12 @@ KEYS = (
     "name", "dataset", "models", "calibrations", "algorithms", "devices",
     "baselines", "exclude", "include", "settings",
 )  # fmt: skip
-DEFAULTS: Mapping[str, Any] = {"calibrations": [], "algorithms": ["default"], "devices": ["CPU"], "baselines": ["pytorch", "ir"]}
+DEFAULTS: Mapping[str, Any] = {
+    "calibrations": [],
+    "algorithms": ["default"],
+    "devices": ["CPU"],
+    "baselines": ["pytorch", "ir"],
+}
 FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -65,7 +70,9 @@ class _Reader:
     def grid(self, catalog: Catalog) -> Grid | None:
         """The grid, as far as it can be read; None if the document is no mapping at all."""
         if not isinstance(self.document, Mapping):
-            self.fault((), "a grid is a mapping with `dataset:` and `models:`" if self.document else "the file is empty")
+            self.fault(
+                (), "a grid is a mapping with `dataset:` and `models:`" if self.document else "the file is empty"
+            )
             return None
         for key in self.document:
             if key not in KEYS:

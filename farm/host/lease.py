@@ -90,7 +90,7 @@ def _take(cores: tuple[Core, ...], wanted: int, folder: Path, locks: ExitStack) 
     nodes = [tuple(group) for _, group in groupby(sorted(cores), key=lambda core: core.node)]
     for candidates in [node for node in nodes if len(node) >= wanted] or [cores]:
         with ExitStack() as attempt:
-            taken = []
+            taken: list[Core] = []
             for core in candidates:
                 if len(taken) < wanted and _lock(core, folder, attempt):
                     taken.append(core)

@@ -54,9 +54,7 @@ class Synthetic(Parameters):
 class Fractal(Synthetic):
     """Iterated function systems."""
 
-    points: int | None = Field(
-        None, ge=100, description="points drawn an image; 8 for each of its pixels by default"
-    )
+    points: int | None = Field(None, ge=100, description="points drawn an image; 8 for each of its pixels by default")
     fill: float = Field(0.2, gt=0, lt=1, description="least share of the canvas an attractor fills")
 
 
@@ -76,9 +74,7 @@ def _cifar10(split: str) -> tuple[Wanted, ...]:
     )
 
 
-_AT_PATH = (
-    Wanted(role="images", parameter="path", hint="`path` is looked for beside the grid and in FARM_DATA"),
-)
+_AT_PATH = (Wanted(role="images", parameter="path", hint="`path` is looked for beside the grid and in FARM_DATA"),)
 
 DATASETS = {
     "cifar10": Spec(

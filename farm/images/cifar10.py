@@ -94,7 +94,8 @@ def _unpack(archive: Path) -> Path:
                 packed.extractall(scratch, filter="data")
             _appear(Path(scratch) / FOLDER, target, archive)
     except BROKEN_ARCHIVE as error:
-        text = f"{archive}: not a tar.gz archive, or truncated ({error}): download it again"
+        said = str(error).partition("\n")[0].rstrip(":")
+        text = f"{archive}: not a tar.gz archive, or truncated ({said}): download it again"
         raise DataError(text) from error
     except OSError as error:
         text = f"{archive}: cannot be unpacked into {archive.parent} ({error}): make it writable"

@@ -78,14 +78,10 @@ def open_folder(path: Path) -> Folder:
     """List the images and read the first. Raises DataError if there are none, or not where they should be."""
     if not path.is_dir():
         raise DataError(f"{path}: not a folder: give the folder that holds the images")
-    subfolders = sorted(
-        inner for inner in path.iterdir() if inner.is_dir() and not inner.name.startswith(".")
-    )
+    subfolders = sorted(inner for inner in path.iterdir() if inner.is_dir() and not inner.name.startswith("."))
     loose = _pictures(path)
     if subfolders and loose:
-        text = (
-            f"{path}: both subfolders and images ({loose[0].name}): move these into their class's subfolder"
-        )
+        text = f"{path}: both subfolders and images ({loose[0].name}): move these into their class's subfolder"
         raise DataError(text)
     groups = [_pictures(inner) for inner in subfolders] or [loose]
     for folder, group in zip(subfolders or [path], groups, strict=True):

@@ -45,9 +45,7 @@ class Systems:
 
     def part(self, chosen: slice | NDArray[np.int64]) -> "Systems":
         """Some of the systems."""
-        return Systems(
-            maps=self.maps[chosen], bounds=self.bounds[chosen], low=self.low[chosen], span=self.span[chosen]
-        )
+        return Systems(maps=self.maps[chosen], bounds=self.bounds[chosen], low=self.low[chosen], span=self.span[chosen])
 
 
 def stream(seed: int, purpose: int, index: int, turn: int = 0) -> np.random.Generator:
@@ -76,8 +74,8 @@ def search(seed: int, start: int, stop: int, fill: float) -> Systems:
         if not len(missing):
             return Systems(maps=maps, bounds=bounds, low=low, span=span)
     raise DataError(
-        f"`fill: {fill}`: none of the first {ROUNDS * TRIED} attractors of image {missing[0]} fills so much of "
-        "the canvas: set `fill` lower"
+        f"`fill: {fill}`: none of the first {ROUNDS * TRIED} attractors of image {missing[0]} fills so much "
+        "of the canvas: set `fill` lower"
     )
 
 

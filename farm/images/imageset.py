@@ -105,9 +105,7 @@ def first(images: ImageSet, count: int | None) -> ImageSet:
         return images
     if count > len(images):
         there = len(images)
-        raise DataError(
-            f"`count: {count}`, but there are only {there} images: set `count` to {there} or less"
-        )
+        raise DataError(f"`count: {count}`, but there are only {there} images: set `count` to {there} or less")
     return Prefix(images=images, count=count, classes=images.classes)
 
 
@@ -177,9 +175,7 @@ def read(path: Path) -> ImageSet:
     columns = {field.name: field.type for field in rows.schema}
     if "label" not in columns or not isinstance(columns.get("image"), pa.FixedShapeTensorType):
         told = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-        raise DataError(
-            f"{path}: no shard, which has a tensor `image` and a `label`, only {told}: make it again"
-        )
+        raise DataError(f"{path}: no shard, which has a tensor `image` and a `label`, only {told}: make it again")
     classes = (rows.schema.metadata or {}).get(b"classes")
     return Shard(rows=rows, classes=int(classes) if classes else None)
 
@@ -194,7 +190,8 @@ def prepare(images: Pixels, preprocessing: Preprocessing) -> NDArray[np.float32]
     if size != tuple(preprocessing.size):
         raise DataError(
             f"the images are {size[0]}x{size[1]} (height x width), the model takes "
-            f"{preprocessing.size[0]}x{preprocessing.size[1]}: set `size` of the images or the model, or resize them"
+            f"{preprocessing.size[0]}x{preprocessing.size[1]}: "
+            "set `size` of the images or the model, or resize them"
         )
     planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2)).astype(np.float32)
     planes *= np.float32(preprocessing.scale)

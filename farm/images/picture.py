@@ -28,9 +28,7 @@ def decode(encoded: bytes, where: str) -> Pixels:
             f"{where}: not an image of {', '.join(FORMATS)}, or damaged ({error}): replace or remove it"
         ) from error
     if mode != "RGB":
-        raise DataError(
-            f"{where}: the image's mode is {mode}, not RGB: convert it with Pillow's convert('RGB')"
-        )
+        raise DataError(f"{where}: the image's mode is {mode}, not RGB: convert it with Pillow's convert('RGB')")
     return pixels
 
 

@@ -16,9 +16,7 @@ Channels = Annotated[tuple[float, float, float], Field(description="one value a 
 class Model(Parameters):
     """A classifier and its preprocessing."""
 
-    weights: str | None = Field(
-        None, description="a .pt or .safetensors state dict; the dataset's by default"
-    )
+    weights: str | None = Field(None, description="a .pt or .safetensors state dict; the dataset's by default")
     size: Annotated[tuple[int, int], Field(description="input height and width")] | None = None
     mean: Channels | None = None
     std: Channels | None = None

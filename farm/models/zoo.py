@@ -50,9 +50,7 @@ def load(*, function: str, weights: Path | None, factory: bool) -> nn.Module:
             _fit(network, read_weights(weights), weights)
         return network.eval()
     if weights is None:
-        text = (
-            f"{function!r} has no weights: give `weights: FILE`, or set FARM_DATA to a folder that has them"
-        )
+        text = f"{function!r} has no weights: give `weights: FILE`, or set FARM_DATA to a folder that has them"
         raise DataError(text)
     tensors = read_weights(weights)
     built: nn.Module = build(_classes(tensors, weights))
@@ -70,9 +68,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
         found = found["state_dict"]
     if not isinstance(found, Mapping):
-        raise DataError(
-            f"{path}: holds a {type(found).__name__}, not a state dict: save `model.state_dict()`"
-        )
+        raise DataError(f"{path}: holds a {type(found).__name__}, not a state dict: save `model.state_dict()`")
     for key, value in found.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
             kind = type(value).__name__
@@ -84,9 +80,7 @@ def _safetensors(path: Path) -> Any:
     try:
         return safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
-        raise DataError(
-            f"{path}: not a safetensors file, or truncated ({error}): fetch or save it again"
-        ) from error
+        raise DataError(f"{path}: not a safetensors file, or truncated ({error}): fetch or save it again") from error
 
 
 def _pickled(path: Path) -> Any:
@@ -95,7 +89,7 @@ def _pickled(path: Path) -> Any:
             warnings.filterwarnings("ignore", "Detected pickle protocol")  # the error after it says enough
             return torch.load(path, map_location="cpu", weights_only=True)
     except BROKEN as error:
-        code = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))
+        code = re.search(r"(?:Unsupported global:|unsupported) GLOBAL (\S+)", str(error))  # unknown or blocked
         if code:
             text = f"needs code to be read ({code[1]}), and is read with weights_only, which runs none"
             raise DataError(f"{path}: {text}: save `model.state_dict()` with torch.save") from error
@@ -113,9 +107,7 @@ def _classes(tensors: Mapping[str, Tensor], path: Path) -> int:
     """The number of classes: the rows of the last matrix, which is the last linear layer's weight."""
     matrices = [tensor for tensor in tensors.values() if tensor.ndim == 2]  # noqa: PLR2004 - a matrix
     if not matrices:
-        raise DataError(
-            f"{path}: no 2-D tensor, so no classifier's checkpoint: give the weights of this network"
-        )
+        raise DataError(f"{path}: no 2-D tensor, so no classifier's checkpoint: give the weights of this network")
     return len(matrices[-1])
 
 

@@ -13,7 +13,7 @@ VARIANTS = {"pytorch": "PyTorch", "ir": "IR"}
 
 def main_table(records: Sequence[Record]) -> Table:
     """One row a cell, grouped by model and device: accuracy and speed, as in the study's Table 1."""
-    table = Table(box=None, header_style="bold", pad_edge=False, show_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("model")
     table.add_column("variant")
     table.add_column("calibration")
@@ -21,8 +21,8 @@ def main_table(records: Sequence[Record]) -> Table:
     if several:
         table.add_column("device")
     for name in ("top-1", "drop", "FPS", "x IR", "x PyTorch", "p50 ms", "MiB"):
-        table.add_column(name, justify="right")
-    table.add_column("outcome")
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("outcome", no_wrap=True)
     for _, group in groupby(records, key=lambda record: (record.model, record.device)):
         rows = list(group)
         for index, record in enumerate(rows):

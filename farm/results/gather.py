@@ -104,7 +104,7 @@ class _Reader:
             if tried and not tried[-1].ok:
                 last = tried[-1]
                 text = f"{stage['kind']} {stage['label']}: {last.error_message}"
-                said = {"error_class": last.error_class, "error_type": last.error_type, "error_message": text}
+                said = {"error_class": str(last.error_class), "error_type": last.error_type, "error_message": text}
                 return {"outcome": "failed", **said, "log": last.log or None}
         return {"outcome": "pending"}
 

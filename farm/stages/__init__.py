@@ -59,7 +59,7 @@ class Default(Parameters):
     preset: Literal["performance", "mixed"] | None = Field(None, description="NNCF's preset; its own default if null")
     target_device: Literal["ANY", "CPU", "GPU", "NPU", "CPU_SPR"] = Field("CPU", description="hardware to quantize for")
     subset_size: int = Field(300, ge=1, description="calibration images used, from the first on")
-    fast_bias_correction: bool = Field(True, description="false is slower and may be more accurate")  # noqa: FBT003
+    fast_bias_correction: bool = Field(True, description="false is slower and may be more accurate")
     model_type: Literal["transformer"] | None = Field(None, description="extra patterns for transformers")
     ignored_scope: Annotated[tuple[str, ...], Field(description="regular expressions of layer names kept in FP32")] = ()
 

@@ -74,10 +74,12 @@ def _judged(logits: NDArray[np.float32], labels: NDArray[np.int64], classes: int
         raise DataError(f"the model gives NaN or infinite logits in images {start} to {start + len(logits) - 1}")
     top = np.sort(logits, axis=1)[:, -2:]
     prediction = logits.argmax(axis=1)
-    return pa.table({
-        "index": np.arange(start, start + len(labels), dtype=np.int32),
-        "label": labels.astype(np.int32),
-        "prediction": prediction.astype(np.int32),
-        "score": (prediction == labels).astype(np.float32),
-        "gap": (top[:, -1] - top[:, 0]).astype(np.float32) if said > 1 else np.zeros(len(labels), np.float32),
-    })
+    return pa.table(
+        {
+            "index": np.arange(start, start + len(labels), dtype=np.int32),
+            "label": labels.astype(np.int32),
+            "prediction": prediction.astype(np.int32),
+            "score": (prediction == labels).astype(np.float32),
+            "gap": (top[:, -1] - top[:, 0]).astype(np.float32) if said > 1 else np.zeros(len(labels), np.float32),
+        }
+    )

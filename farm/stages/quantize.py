@@ -54,9 +54,7 @@ def run(job: Job) -> dict[str, Any]:
     return {"int8_layers": int8, "weighted_layers": weighted, "size_mib": size_mib(job.folder), **facts}
 
 
-def default(
-    model: ov.Model, images: CalibrationSet, parameters: Mapping[str, Any]
-) -> tuple[ov.Model, dict[str, Any]]:
+def default(model: ov.Model, images: CalibrationSet, parameters: Mapping[str, Any]) -> tuple[ov.Model, dict[str, Any]]:
     """`nncf.quantize` with its parameters by their NNCF names."""
     preset, model_type = parameters["preset"], parameters["model_type"]
     patterns = list(parameters["ignored_scope"])

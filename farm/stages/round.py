@@ -13,7 +13,13 @@ from typing import Any
 
 import numpy as np
 
-READ_BACK = ("NUM_STREAMS", "INFERENCE_NUM_THREADS", "ENABLE_CPU_PINNING", "INFERENCE_PRECISION_HINT", "EXECUTION_DEVICES")
+READ_BACK = (
+    "NUM_STREAMS",
+    "INFERENCE_NUM_THREADS",
+    "ENABLE_CPU_PINNING",
+    "INFERENCE_PRECISION_HINT",
+    "EXECUTION_DEVICES",
+)
 
 Infer = Callable[[int], None]  # runs the i-th input, rotating
 

@@ -1,0 +1,159 @@
+"""Checkpoints, good and bad, and the networks they fit."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from farm.errors import DataError, InputError
+from farm.images import digits, imageset
+from farm.models import MODELS, PREPROCESSING, zoo
+
+RESNET20 = "farm.models.resnet:resnet20"
+SHIPPED = Path(zoo.__file__).parent / "weights" / "digits_resnet20.safetensors"
+HERE = "tests.models.test_zoo"
+
+
+def tiny():
+    """A user's own factory."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(12, 4)).train()
+
+
+def no_network():
+    """A user's factory gone wrong."""
+    return "a path"
+
+
+def state(classes=10):
+    return zoo.resolve(RESNET20)(classes).state_dict()
+
+
+def write(path, content):
+    if path.suffix == ".safetensors":
+        save_file(content, path)
+    else:
+        torch.save(content, path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.pt", "a.safetensors", "a.pth"])
+@pytest.mark.parametrize("classes", [3, 10])
+def test_a_checkpoint_says_how_many_classes_there_are(tmp_path, name, classes):
+    network = zoo.load(function=RESNET20, weights=write(tmp_path / name, state(classes)), factory=False)
+    assert network.fc.out_features == classes
+    assert not network.training
+
+
+@pytest.mark.parametrize("name", ["a.pt", "a.safetensors"])
+def test_half_precision_is_read_as_float32_and_counters_stay_integers(tmp_path, name):
+    halves = {key: value.half() if value.is_floating_point() else value for key, value in state().items()}
+    tensors = zoo.read_weights(write(tmp_path / name, halves))
+    assert {value.dtype for value in tensors.values()} == {torch.float32, torch.int64}
+    assert all(torch.equal(tensors[key], halves[key].to(tensors[key].dtype)) for key in halves)
+
+
+def test_a_wrapped_state_dict_is_unwrapped(tmp_path):
+    path = write(tmp_path / "a.pt", {"state_dict": state(), "epoch": 3})
+    assert list(zoo.read_weights(path)) == list(state())
+
+
+def test_a_factory_comes_with_or_without_weights(tmp_path):
+    function = f"{HERE}:tiny"
+    assert not zoo.load(function=function, weights=None, factory=True).training
+    ones = {key: torch.ones_like(value) for key, value in tiny().state_dict().items()}
+    network = zoo.load(function=function, weights=write(tmp_path / "a.pt", ones), factory=True)
+    assert network(torch.ones(1, 12)).tolist() == [[13.0] * 4]
+
+
+def test_a_factory_that_gives_no_network_is_refused():
+    with pytest.raises(
+        DataError, match=r"factory .*no_network' returned a str: it must return a torch.nn.Module"
+    ):
+        zoo.load(function=f"{HERE}:no_network", weights=None, factory=True)
+
+
+def test_a_function_that_does_not_exist_is_an_input_error():
+    with pytest.raises(InputError, match="cannot import 'farm.models.resnet:resnet19'"):
+        zoo.load(function="farm.models.resnet:resnet19", weights=None, factory=False)
+
+
+def test_a_zoo_network_needs_weights():
+    with pytest.raises(DataError, match="has no weights: give `weights: FILE`"):
+        zoo.load(function=RESNET20, weights=None, factory=False)
+
+
+def half_of(path, content):
+    write(path, content)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+class Payload:
+    """What an unpickler with code would run."""
+
+    def __reduce__(self):
+        return os.mkdir, ("ran",)
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "says"),
+    [
+        ("a.pt", lambda path: half_of(path, state()), "not a checkpoint, or truncated"),
+        ("a.safetensors", lambda path: half_of(path, state()), "not a safetensors file, or truncated"),
+        ("a.pt", lambda path: path.write_bytes(b"<html>404"), "not a checkpoint, or truncated"),
+        ("a.pt", lambda path: path.write_bytes(b"hello world\n"), "not a checkpoint, or truncated"),
+        ("a.pt", lambda path: path.write_bytes(b"\x80\x46x"), "not a checkpoint, or truncated"),
+        ("a.pt", lambda path: path.write_bytes(b""), "not a checkpoint, or truncated"),
+        ("a.pt", Path.is_file, r"not a checkpoint, or truncated \(FileNotFoundError"),
+        ("a.safetensors", lambda path: path.write_bytes(b"hello world\n"), "not a safetensors file"),
+        ("a.safetensors", Path.is_file, "not a safetensors file"),
+        ("a.pt", lambda path: torch.save(tiny(), path), r"needs code .*\(torch.nn.modules.*weights_only"),
+        ("a.pt", lambda path: torch.save({"a": Payload()}, path), "needs code .*mkdir.*weights_only"),
+        ("a.pt", lambda path: torch.save(torch.zeros(2), path), "holds a Tensor, not a state dict"),
+        ("a.pt", lambda path: torch.save({"epoch": 3}, path), "'epoch' is a int, not a tensor: save"),
+        ("a.pt", lambda path: torch.save({"b": torch.zeros(3)}, path), "no 2-D tensor"),
+        ("a.safetensors", lambda path: save_file({}, path), "no 2-D tensor"),
+    ],
+)
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, monkeypatch, name, make, says):
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / name)
+    with pytest.raises(DataError, match=rf"{name}: {says}"):
+        zoo.load(function=RESNET20, weights=tmp_path / name, factory=False)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_keys_of_another_network_are_listed_five_at_most(tmp_path):
+    other = {f"layer{i}.weight": torch.zeros(2, 2) for i in range(8)}
+    with pytest.raises(DataError) as caught:
+        zoo.load(function=RESNET20, weights=write(tmp_path / "a.pt", other), factory=False)
+    text = str(caught.value)
+    assert "a.pt: weights of another network than ResNet: missing: conv1.weight, bn1.weight, bn1.bias" in text
+    assert "and 123 more; unexpected: layer0.weight, layer1.weight, layer2.weight" in text
+    assert "layer4.weight and 3 more; give its own weights" in text
+    assert "layer5" not in text
+
+
+def test_a_tensor_of_another_shape_is_told_with_both_shapes(tmp_path):
+    wrong = state() | {"conv1.weight": torch.zeros(8, 3, 3, 3)}
+    expected = r"another shape: conv1.weight is \(8, 3, 3, 3\), not \(16, 3, 3, 3\); give"
+    with pytest.raises(DataError, match=expected) as caught:
+        zoo.load(function=RESNET20, weights=write(tmp_path / "a.pt", wrong), factory=False)
+    assert "missing" not in str(caught.value)
+
+
+def test_a_factorys_weights_are_checked_too(tmp_path):
+    with pytest.raises(
+        DataError, match=r"another network than Sequential: missing: 1.weight, 1.bias; unexpected"
+    ):
+        zoo.load(function=f"{HERE}:tiny", weights=write(tmp_path / "a.pt", state()), factory=True)
+
+
+def test_the_shipped_weights_read_the_digits():
+    network = zoo.load(function=MODELS["resnet20"].function, weights=SHIPPED, factory=False)
+    images, labels = digits.split("test").block(0, 599)
+    with torch.inference_mode():
+        logits = network(torch.from_numpy(imageset.prepare(images, PREPROCESSING["digits"])))
+    assert (logits.argmax(1).numpy() == labels).mean() >= 0.985

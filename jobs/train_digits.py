@@ -53,9 +53,7 @@ def train(network: nn.Module, options: argparse.Namespace) -> float:
     """Train in place, round the weights to float16, and return their top-1 on the test images."""
     images, labels = tensors("train")
     steps = options.epochs * math.ceil(len(images) / options.batch)
-    optimiser = torch.optim.SGD(
-        network.parameters(), lr=options.rate, momentum=0.9, weight_decay=5e-4, nesterov=True
-    )
+    optimiser = torch.optim.SGD(network.parameters(), lr=options.rate, momentum=0.9, weight_decay=5e-4, nesterov=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=steps)
     for epoch in range(options.epochs):
         network.train()
@@ -67,9 +65,7 @@ def train(network: nn.Module, options: argparse.Namespace) -> float:
             optimiser.step()
             schedule.step()
             losses.append(loss.item())
-        print(
-            f"epoch {epoch + 1:2}: loss {np.mean(losses):.4f}, test top-1 {accuracy(network):.4f}", flush=True
-        )
+        print(f"epoch {epoch + 1:2}: loss {np.mean(losses):.4f}, test top-1 {accuracy(network):.4f}", flush=True)
     network.half().float()
     return accuracy(network)
 

@@ -54,7 +54,7 @@ class Encoded:
             pixels = _pixels(value.as_py(), where)
             check_size(pixels, self.size, where)
             place[:] = pixels
-        labels = np.full(stop - start, UNLABELLED) if self.labels is None else self.labels[start:stop]
+        labels = np.full(stop - start, UNLABELLED, np.int64) if self.labels is None else self.labels[start:stop]
         return Block(images, labels)
 
 
@@ -117,7 +117,7 @@ def _labels(path: Path, rows: Rows, classes: int | None) -> Labels:
     if not pa.types.is_integer(column.type):
         text = f"{path}: column `label` is {column.type}, not an integer: give each class a number from 0 up"
         raise DataError(text)
-    labels: Labels = column.cast(pa.int64()).fill_null(UNLABELLED).to_numpy().copy()
+    labels: Labels = column.cast(pa.int64(), safe=False).fill_null(UNLABELLED).to_numpy().copy()
     bad = np.flatnonzero((labels < 0) | (labels >= (classes if classes is not None else np.inf)))
     if len(bad):
         row = int(bad[0])

@@ -59,7 +59,7 @@ def load(*, function: str, weights: Path | None, factory: bool) -> nn.Module:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """A checkpoint's tensors on the CPU in the file's order, floating ones as float32.
+    """A checkpoint's tensors on the CPU in the file's order (safetensors: by name), floating ones as float32.
 
     path: a ``.safetensors`` file, or what `torch.save` wrote of a state dict or of ``{"state_dict": ...}``.
     Raises DataError if it is neither, is truncated, holds anything but tensors, or needs code to be read.

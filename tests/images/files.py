@@ -32,12 +32,7 @@ def write_parquet(
     group: int = 4,
 ) -> Path:
     """A file in the Hugging Face layout, `group` rows in a row group."""
-    values = [
-        None if content is None else {"bytes": content, "path": f"{i}.png"}
-        for i, content in enumerate(encoded)
-    ]
-    columns = {column: pa.array(values, IMAGE)} | (
-        {} if labels is None else {"label": pa.array(labels, pa.int64())}
-    )
+    values = [None if content is None else {"bytes": content, "path": f"{i}.png"} for i, content in enumerate(encoded)]
+    columns = {column: pa.array(values, IMAGE)} | ({} if labels is None else {"label": pa.array(labels, pa.int64())})
     pq.write_table(pa.table(columns).replace_schema_metadata(metadata), path, row_group_size=group)
     return path

@@ -127,9 +127,7 @@ def test_an_archive_of_something_else_is_refused(tmp_path):
         cifar10.test({"count": None}, {"images": archive})
 
 
-real = pytest.mark.skipif(
-    not (DATA / "test.parquet").exists(), reason=f"no CIFAR-10 in {DATA}: set FARM_SHARED"
-)
+real = pytest.mark.skipif(not (DATA / "test.parquet").exists(), reason=f"no CIFAR-10 in {DATA}: set FARM_SHARED")
 
 
 @real

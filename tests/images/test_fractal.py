@@ -65,9 +65,7 @@ def test_the_bytes_are_those_of_every_machine():
 
 def test_a_fill_that_no_attractor_has_is_told(monkeypatch):
     monkeypatch.setattr("farm.images.ifs.ROUNDS", 2)
-    with pytest.raises(
-        DataError, match=r"`fill: 0.999`: none of the first 16 .* of image 0 .*set `fill` lower"
-    ):
+    with pytest.raises(DataError, match=r"`fill: 0.999`: none of the first 16 .* of image 0 .*set `fill` lower"):
         made(fill=0.999).block(0, 1)
 
 

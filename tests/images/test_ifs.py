@@ -13,9 +13,7 @@ def one(maps, probabilities):
     weights = np.zeros(ifs.MAPS)
     weights[: len(maps)] = probabilities
     blank = np.zeros((1, 2), np.float32)
-    return ifs.Systems(
-        maps=padded, bounds=np.cumsum(weights, dtype=np.float32)[None], low=blank, span=blank + 1
-    )
+    return ifs.Systems(maps=padded, bounds=np.cumsum(weights, dtype=np.float32)[None], low=blank, span=blank + 1)
 
 
 def picks(steps, orbits, seed=0):
@@ -68,9 +66,7 @@ def test_systems_found_are_those_of_the_paper():
     used = (np.diff(systems.bounds, prepend=0) > 0).sum(axis=1)
     assert used.min() >= ifs.FEWEST_MAPS
     assert used.max() <= ifs.MAPS
-    determinants = np.abs(
-        systems.maps[..., 0] * systems.maps[..., 3] - systems.maps[..., 1] * systems.maps[..., 2]
-    )
+    determinants = np.abs(systems.maps[..., 0] * systems.maps[..., 3] - systems.maps[..., 1] * systems.maps[..., 2])
     shares = np.diff(systems.bounds, prepend=0)
     ratio = np.where(shares > 1e-3, shares / determinants, np.nan)
     spread = np.nanmax(ratio, axis=1) / np.nanmin(ratio, axis=1)
@@ -80,9 +76,7 @@ def test_systems_found_are_those_of_the_paper():
 @pytest.mark.parametrize("fill", [0.05, 0.4])
 def test_attractors_found_fill_what_was_asked(fill):
     systems = ifs.search(0, 0, 16, fill)
-    drawn = np.stack(
-        [ifs.stream(9, 9, i).random((ifs.SETTLE + 400, 64), np.float32) for i in range(16)], axis=1
-    )
+    drawn = np.stack([ifs.stream(9, 9, i).random((ifs.SETTLE + 400, 64), np.float32) for i in range(16)], axis=1)
     pixel = ifs.locate(ifs.chaos_game(systems, drawn), systems, ifs.GRID, ifs.GRID)
     shares = [len(set(pixel[:, i].ravel()) - {ifs.GRID**2}) / ifs.GRID**2 for i in range(16)]
     assert min(shares) >= 0.9 * fill  # other points than the search's, three times as many

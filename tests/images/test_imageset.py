@@ -97,9 +97,7 @@ def test_asking_for_more_than_there_is_says_how_many_there_are(labels, classes, 
     images = numbered(labels or [-1] * 7, classes)
     known = None if labels is None else images.labels
     assert len(imageset.draw(images, known, most, 0)) == most
-    with pytest.raises(
-        DataError, match=rf"there are {len(images)} images, and {says}.*`count` to {most} or less"
-    ):
+    with pytest.raises(DataError, match=rf"there are {len(images)} images, and {says}.*`count` to {most} or less"):
         imageset.draw(images, known, most + 1, 0)
 
 

@@ -29,9 +29,7 @@ def test_any_count_and_slicing_give_the_same_bytes(count, data):
 
 
 def test_all_images_of_all_seeds_differ():
-    blocks = [
-        noise.source({"count": 20, "seed": seed, "size": SIZE}, {}).block(0, 20).images for seed in range(5)
-    ]
+    blocks = [noise.source({"count": 20, "seed": seed, "size": SIZE}, {}).block(0, 20).images for seed in range(5)]
     assert len({image.tobytes() for block in blocks for image in block}) == 100
 
 

@@ -10,9 +10,7 @@ TABLES = [("dataset", name, spec) for name, spec in DATASETS.items()]
 TABLES += [("source", name, spec) for name, spec in SOURCES.items()]
 
 
-@pytest.mark.parametrize(
-    ("kind", "name", "spec"), TABLES, ids=lambda value: value if isinstance(value, str) else ""
-)
+@pytest.mark.parametrize(("kind", "name", "spec"), TABLES, ids=lambda value: value if isinstance(value, str) else "")
 def test_every_entry_names_a_function(kind, name, spec):
     assert callable(resolve(spec.function)), f"{kind} {name}"
 

@@ -74,9 +74,7 @@ def test_a_network_comes_in_eval_mode_for_any_number_of_classes(name):
 
 
 @pytest.mark.cifar10
-@pytest.mark.skipif(
-    not (REAL.exists() and TRAINED.exists()), reason=f"no CIFAR-10 in {SHARED}: set FARM_SHARED"
-)
+@pytest.mark.skipif(not (REAL.exists() and TRAINED.exists()), reason=f"no CIFAR-10 in {SHARED}: set FARM_SHARED")
 def test_a_trained_resnet20_scores_its_accuracy_on_real_images():
     network = zoo.load(function=MODELS["resnet20"].function, weights=TRAINED, factory=False)
     images, labels = cifar10.test({"count": 2000}, {"images": REAL}).block(0, 2000)

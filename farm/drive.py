@@ -73,10 +73,12 @@ def drive(
     """Run the wanted stages, each after what it needs; the last outcome of each by uri.
 
     Stages that are not wanted count as done. A failed stage fails, as `dep_failed`, all that needs it;
-    everything else goes on. report: called after every change, and once a second or so.
+    everything else goes on. report: called after every change, and once a second or so. Raises EngineError,
+    before anything runs, if some work could never run on this engine.
     """
     run = _Run(plan=plan, wanted=frozenset(wanted), engine=engine, store=store, limits=limits)
     run.start()
+    engine.preflight(run.runnable())
     report(run.progress)
     while run.unfinished():
         run.feed()
@@ -122,6 +124,9 @@ class _Run:
                 self.fail(self.progress.last)
             elif not self.blocked[uri]:
                 self.ready(uri)
+
+    def runnable(self) -> list[Work]:
+        return [self.limits.work(self.plan.stages[uri], self.store) for uri in self.order if uri not in self.outcomes]
 
     def not_run(self, uri: str, cause: str, text: str) -> Outcome:
         label = self.plan.stages[uri].label

@@ -15,7 +15,8 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -49,15 +50,28 @@ class Store:
 
     def check_writable(self) -> None:
         """Raises InputError if nothing can be written, before any work is done."""
-        probe = f"{self.root}/.probe-{uuid.uuid4().hex}"
         try:
-            self.fs.makedirs(self.root, exist_ok=True)
-            self.fs.pipe_file(probe, b"")
-            self.fs.rm_file(probe)
+            with self.probe():
+                pass
         except OSError as error:
             raise InputError(
                 f"cannot write to {self.url}: {error.strerror or error}; choose another --results"
             ) from error
+
+    @contextmanager
+    def probe(self) -> Iterator[str]:
+        """A file in the store for as long as the context lasts; another host that `sees` its name shares the store."""
+        name = f".probe-{uuid.uuid4().hex}"
+        self.fs.makedirs(self.root, exist_ok=True)
+        self.fs.pipe_file(f"{self.root}/{name}", b"")
+        try:
+            yield name
+        finally:
+            self.fs.rm_file(f"{self.root}/{name}")
+
+    def sees(self, probe: str) -> bool:
+        """Whether a probe that another process left is there."""
+        return bool(self.fs.exists(f"{self.root}/{probe}"))
 
     def has(self, uri: str) -> bool:
         """Whether the artefact is there, whole."""

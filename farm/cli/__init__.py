@@ -43,11 +43,14 @@ def main() -> NoReturn:
     except FarmError as error:
         stderr.print(f"farm: {error}", markup=False, highlight=False, soft_wrap=True)
         code = BAD_INPUT
+    except BrokenPipeError:
+        code = OK  # the reader of a pipe has seen enough
+    except OSError as error:
+        stderr.print(f"farm: {error}; what is finished is kept", markup=False, highlight=False, soft_wrap=True)
+        code = BAD_INPUT
     except (KeyboardInterrupt, Abort):
         stderr.print(GO_ON)
         code = INTERRUPTED
-    except BrokenPipeError:
-        code = OK  # the reader of a pipe has seen enough
     except Exception:  # the one blind except around the CLI  # noqa: BLE001
         stderr.print(traceback.format_exc(), markup=False, highlight=False, soft_wrap=True)
         stderr.print("this is a bug in farm; the lines above say where")

@@ -4,7 +4,9 @@ import json
 import signal
 import uuid
 from collections.abc import Collection
+from itertools import islice
 from pathlib import Path
+from statistics import median
 from typing import Annotated
 
 import typer
@@ -38,6 +40,7 @@ from farm.results.folder import Folder
 from farm.results.gather import gather
 from farm.store import Store
 
+TIMED_STAGES = 50
 GridFile = Annotated[Path, typer.Argument(metavar="GRID.yaml", help="The grid to run, e.g. jobs/quickstart.yaml.")]
 
 
@@ -183,9 +186,16 @@ def _counts(plan: Plan, store: Store, uris: set[str]) -> dict[str, dict[str, flo
         state = _state(plan, store, uri)
         count["total"] += 1
         count[state] += 1
-        if state in ("failed", "to_run"):
-            count["estimate_s"] += CATALOG.stages[kind].typical_s
+    for kind, count in counts.items():
+        count["estimate_s"] = (count["failed"] + count["to_run"]) * _typical_s(kind, store, uris)
     return counts
+
+
+def _typical_s(kind: str, store: Store, uris: Collection[str]) -> float:
+    """The median wall time of the kind's stages that are there; the table's guess while there is none."""
+    known = (store.manifest(uri) for uri in sorted(uris) if uri.startswith(f"{kind}/"))
+    walls = [float(manifest["wall_s"]) for manifest in islice(filter(None, known), TIMED_STAGES)]
+    return median(walls) if walls else CATALOG.stages[kind].typical_s
 
 
 def _gathered(folder: Folder, store: Store) -> list[Record]:

@@ -33,6 +33,9 @@ class Engine(Protocol):
     slots: int
     benches: int
 
+    def preflight(self, works: Sequence[Work]) -> None:
+        """Raises EngineError, with every fault, for work that could never run here."""
+
     def submit(self, work: Work) -> None:
         """Take one piece of work; returns at once."""
 

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from farm.engine import Work, process
+from farm.engine.preflight import check, needs_devices, survey
 from farm.record import Outcome
 
 
@@ -16,6 +17,10 @@ class InlineEngine:
     def __init__(self) -> None:
         """Nothing is started before the first stage."""
         self.queue: deque[Work] = deque()
+
+    def preflight(self, works: Sequence[Work]) -> None:
+        """Check the work against this host."""
+        check(works, [survey(frozenset(), ask_devices=needs_devices(works))])
 
     def submit(self, work: Work) -> None:
         """Queue the work."""

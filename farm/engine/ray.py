@@ -6,7 +6,7 @@ state are farm's, so tasks have ``max_retries=0`` and answer with an `Outcome`, 
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,12 +15,15 @@ os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
-from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, WorkerCrashedError
+from ray.exceptions import OutOfMemoryError, RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from farm.engine import Work, process
+from farm.engine.preflight import Node, check, needs_devices, survey
 from farm.errors import EngineError
 from farm.host.lease import host_cores
 from farm.record import FailureClass, Outcome
+from farm.store import Store
 
 BENCH = "bench"
 LIGHT = 0.0001
@@ -39,60 +42,91 @@ class RayEngine:
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise EngineError(f"cannot reach Ray at {address or 'this machine'}: {error}") from error
         self.running: dict[Any, Work] = {}
-        self.nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        self.benches = int(sum(node.get(BENCH, 0) for node in self.nodes))
-        self.slots = int(sum(node.get("CPU", 0) for node in self.nodes if node.get(BENCH)))
+        self.started: set[Any] = set()
+        nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get(BENCH)]
+        self.nodes = {str(node["NodeID"]): dict(node["Resources"]) for node in nodes}
+        self.benches = int(sum(resources[BENCH] for resources in self.nodes.values()))
+        self.slots = int(sum(resources.get("CPU", 0) for resources in self.nodes.values()))
         if not self.benches:
+            ray.shutdown()
             raise EngineError(f"no node offers the resource {BENCH!r}: start nodes with --resources='{{\"bench\": 1}}'")
 
+    def preflight(self, works: Sequence[Work]) -> None:
+        """Check the work against every node with `bench`, each asked by a task of its own."""
+        ask = needs_devices(works)
+        if self.local:
+            check(works, [survey(frozenset(), ask_devices=ask)])
+            return
+        with works[0].store.probe() as probe:
+            asked = [
+                _survey.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
+                    frozenset(resources), ask, works[0].store, probe
+                )
+                for node, resources in self.nodes.items()
+            ]
+            check(works, ray.get(asked))
+
     def submit(self, work: Work) -> None:
-        """Hand a stage to Ray. One that no node could ever take fails at once instead of waiting for ever."""
-        needs = _needs(work, self.nodes)
-        reference = _run.options(name=f"{work.stage.kind} {work.stage.label}", **needs).remote(work)
-        self.running[reference] = work
+        """Hand a stage to Ray, under the stage's name."""
+        name = f"{work.stage.kind} {work.stage.label}"
+        self.running[_run.options(name=name, **self._needs(work)).remote(work)] = work
 
     def wait(self, timeout_s: float) -> Sequence[Outcome]:
-        """What has ended, at least one unless the timeout passes."""
+        """What has ended; it may be nothing although something has started, or the timeout has passed."""
         if not self.running:
             return ()
-        references = list(self.running)
-        ended, _ = ray.wait(references, num_returns=1, timeout=timeout_s)
-        if ended:
-            ended, _ = ray.wait(references, num_returns=len(references), timeout=0)
-        return tuple(self._outcome(reference) for reference in ended)
+        ready, _ = ray.wait(list(self.running), num_returns=1, timeout=timeout_s)
+        if ready:
+            ready, _ = ray.wait(list(self.running), num_returns=len(self.running), timeout=0)
+        return tuple(outcome for task in ready if (outcome := self._next(task)) is not None)
 
     def waiting(self) -> int:
-        """Measurements that Ray has not given their node yet: submitted, less what `bench` is held by them."""
-        submitted = sum(work.exclusive for work in self.running.values())
-        if not submitted:
-            return 0
-        held = self.benches - ray.available_resources().get(BENCH, 0.0)
-        return max(0, submitted - int(held + 0.5))
+        """Measurements that Ray has not given their node yet."""
+        return sum(work.exclusive for task, work in self.running.items() if task not in self.started)
 
     def close(self) -> None:
         """Cancel what runs - its processes die with their workers - and leave Ray; a local one is stopped."""
         if not self.local:
-            for reference in self.running:
-                ray.cancel(reference, force=True)
+            for task in self.running:
+                ray.cancel(task, force=True)
         self.running.clear()
         ray.shutdown()
 
-    def _outcome(self, reference: Any) -> Outcome:
-        work = self.running.pop(reference)
+    def _next(self, task: Any) -> Outcome | None:
+        """What a task says: first that it has started, then its outcome."""
+        work = self.running[task]
         try:
-            outcome: Outcome = ray.get(reference)
+            said: Outcome | None = ray.get(next(task))
         except OutOfMemoryError as error:
-            return _written_down(work, "oom", error)
-        except (WorkerCrashedError, NodeDiedError) as error:
-            return _written_down(work, "lost", error)
-        except RayError as error:
-            return _written_down(work, "lost", error)
-        return outcome
+            said = _written_down(work, "oom", error)
+        except (RayError, StopIteration) as error:
+            said = _written_down(work, "lost", error)
+        if said is None:
+            self.started.add(task)
+        else:
+            del self.running[task]
+            self.started.discard(task)
+        return said
+
+    def _needs(self, work: Work) -> dict[str, Any]:
+        """Ray's options for a piece of work. Memory is capped by the largest node's, or it would never start."""
+        memory = max(resources.get("memory", 0.0) for resources in self.nodes.values()) * MEMORY_SHARE
+        return {
+            "num_cpus": 0 if work.exclusive else work.cores,
+            "memory": int(min(work.memory_gib * 2**30, memory)),
+            "resources": {BENCH: 1 if work.exclusive else LIGHT, **({work.node: LIGHT} if work.node else {})},
+        }
 
 
-@ray.remote(max_retries=0)
-def _run(work: Work) -> Outcome:
-    return process.run(work)
+@ray.remote(num_cpus=0, max_retries=0)
+def _survey(labels: frozenset[str], ask_devices: bool, store: Store, probe: str) -> Node:
+    return survey(labels, ask_devices=ask_devices, store=store, probe=probe)
+
+
+@ray.remote(max_retries=0, num_returns="streaming")
+def _run(work: Work) -> Iterator[Outcome | None]:
+    yield None  # it has its node: Ray itself does not tell
+    yield process.run(work)
 
 
 def _start_local() -> None:
@@ -106,22 +140,6 @@ def _start_local() -> None:
         log_to_driver=False,
         configure_logging=False,
     )
-
-
-def _needs(work: Work, nodes: list[dict[str, float]]) -> dict[str, Any]:
-    """Ray's options for a piece of work. Raises EngineError if no node has as much."""
-    fitting = [node for node in nodes if node.get(BENCH) and (work.node is None or work.node in node)]
-    if not fitting:
-        raise EngineError(f"no node offers both {BENCH!r} and {work.node!r}")
-    cores = max(int(node.get("CPU", 0)) for node in fitting)
-    if work.cores is not None and work.cores > cores:
-        raise EngineError(f"{work.stage.label} asks for {work.cores} cores; the largest node lends {cores}")
-    memory = max(node.get("memory", 0.0) for node in fitting) * MEMORY_SHARE
-    return {
-        "num_cpus": 0 if work.exclusive else work.cores or cores,
-        "memory": int(min(work.memory_gib * 2**30, memory)),
-        "resources": {BENCH: 1 if work.exclusive else LIGHT, **({work.node: LIGHT} if work.node else {})},
-    }
 
 
 def _written_down(work: Work, cause: FailureClass, error: BaseException) -> Outcome:

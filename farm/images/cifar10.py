@@ -69,7 +69,7 @@ def _open(path: Path, *, train: bool) -> tuple[ImageSet, Labels | None]:
 
 def _batches(folder: Path, *, train: bool) -> Batches:
     """The official folder, its files' MD5 sums checked by torchvision before they are unpickled."""
-    from torchvision.datasets import CIFAR10  # noqa: PLC0415 - costs 2 s, and only this form of the data needs it
+    from torchvision.datasets import CIFAR10
 
     if folder.name != FOLDER:
         text = f"{folder}: CIFAR-10's official folder is called {FOLDER}: rename it, or give another form"

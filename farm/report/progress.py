@@ -27,10 +27,10 @@ def shown(console: Console, *, quiet: bool) -> Iterator[Report]:
 
 
 def live_table(progress: Progress, elapsed_s: float) -> Table:
-    """Stages by kind: done, running, failed; elapsed time and the time still to go."""
+    """Stages by kind: done, in flight (running or next), failed; elapsed time and the time still to go."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("stage")
-    for name in ("done", "running", "failed", "to do", "of"):
+    for name in ("done", "in flight", "failed", "to do", "of"):
         table.add_column(name, justify="right")
     for kind, total in progress.total.items():
         done, failed, running = progress.done[kind], progress.failed[kind], progress.flying[kind]

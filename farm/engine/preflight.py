@@ -1,0 +1,89 @@
+"""What could never run, found before anything does. Ray would wait for it for ever.
+
+Knows nodes and work, not how either is reached.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from farm.engine import Work
+from farm.errors import EngineError
+from farm.host.facts import host_facts
+from farm.host.lease import host_cores
+from farm.store import Store
+
+ALWAYS_THERE = ("CPU", "AUTO", "HETERO", "MULTI", "BATCH")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A node that takes stages. cores: leasable ones. devices: OpenVINO's. sees_store: what the driver wrote there."""
+
+    name: str
+    cores: int
+    labels: frozenset[str] = frozenset()
+    devices: tuple[str, ...] = ("CPU",)
+    sees_store: bool = True
+
+
+def survey(labels: frozenset[str], *, ask_devices: bool, store: Store | None = None, probe: str = "") -> Node:
+    """This host as a node; asks OpenVINO for its devices only where a grid needs to know."""
+    return Node(
+        name=str(host_facts()["host"]),
+        cores=len(host_cores()),
+        labels=labels,
+        devices=available_devices() if ask_devices else ("CPU",),
+        sees_store=store is None or store.sees(probe),
+    )
+
+
+def available_devices() -> tuple[str, ...]:
+    """OpenVINO's devices on this host, asked in a process of its own: openvino stays out of this one."""
+    script = "import json, openvino; print(json.dumps(openvino.Core().available_devices))"
+    said = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    return tuple(json.loads(said.stdout.splitlines()[-1]))
+
+
+def needs_devices(works: Iterable[Work]) -> bool:
+    """Whether any work names a device that a host may lack."""
+    return any(part not in ALWAYS_THERE for work in works for part in _devices(work))
+
+
+def check(works: Sequence[Work], nodes: Sequence[Node]) -> None:
+    """Raises EngineError, with every fault, if some work could run on none of the nodes."""
+    faults = tuple(dict.fromkeys([*_store_faults(works, nodes), *(f for work in works for f in _faults(work, nodes))]))
+    if faults:
+        raise EngineError("this grid can never run here:\n" + "\n".join(f"  - {fault}" for fault in faults))
+
+
+def _store_faults(works: Sequence[Work], nodes: Sequence[Node]) -> Iterator[str]:
+    for node in nodes:
+        if not node.sees_store:
+            where = works[0].store.url if works else "the store"
+            yield f"{node.name} does not see {where}: name a place that all nodes share with --results"
+
+
+def _faults(work: Work, nodes: Sequence[Node]) -> Iterator[str]:
+    fitting = [node for node in nodes if work.node is None or work.node in node.labels]
+    if not fitting:
+        yield f"no node is labelled {work.node!r} (a Ray resource of that name)"
+        return
+    most = max(node.cores for node in fitting)
+    if work.cores is not None and work.cores > most:
+        wanted = "threads" if work.exclusive else "cores"
+        yield f"{work.stage.kind} {work.stage.label}: {work.cores} {wanted} asked for, the largest node lends {most}"
+    there = {device for node in fitting for device in node.devices}
+    for part in _devices(work):
+        if part not in ALWAYS_THERE and not any(device.split(".")[0] == part or device == part for device in there):
+            yield f"no device {part!r} on any node; OpenVINO sees {', '.join(sorted(there))}"
+
+
+def _devices(work: Work) -> tuple[str, ...]:
+    """``AUTO:GPU,CPU`` as its parts; nothing for a stage that runs on no device."""
+    device: Any = work.stage.parameters.get("device")
+    name = device["name"] if isinstance(device, Mapping) else device
+    return tuple(part for part in name.replace(":", ",").split(",") if part) if name else ()

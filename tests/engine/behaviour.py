@@ -1,0 +1,72 @@
+"""Stage functions that behave well and badly, for the engines' contract."""
+
+import ctypes
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import torch
+
+from farm.errors import DataError
+
+
+def fine(job):
+    (job.folder / "said.txt").write_text(str(job.parameters["word"]))
+    sys.stdout.write("a line for the log\n")
+    return {"word": job.parameters["word"], "pid": os.getpid()}
+
+
+def reads_its_input(job):
+    (job.folder / "said.txt").write_text((job.inputs["first"] / "said.txt").read_text() + "!")
+    return {}
+
+
+def surroundings(job):
+    (job.folder / "empty").touch()
+    return {
+        "mask": sorted(os.sched_getaffinity(0)),
+        "cpus": list(job.cpus),
+        "torch_threads": torch.get_num_threads(),
+        "threads": threading.active_count(),
+        "ray": "ray" in sys.modules,
+    }
+
+
+def raises(job):
+    raise DataError("the <file> is not what it should be")
+
+
+def segfaults(job):
+    ctypes.string_at(0)
+
+
+def hangs(job):
+    Path(job.parameters["pid_file"]).write_text(str(os.getpid()))
+    subprocess.Popen(["sleep", "86400"])
+    while True:
+        time.sleep(60)
+
+
+def eats(job):
+    kept = []
+    while True:
+        kept.append(b"x" * (64 << 20))
+
+
+def leaves(job):
+    os._exit(7)
+
+
+def exits(job):
+    sys.exit("enough")
+
+
+def timed(job):
+    """Hold on for a while and say from when to when, on the host's monotonic clock."""
+    begun = time.monotonic()
+    time.sleep(job.parameters["seconds"])
+    (job.folder / "empty").touch()
+    return {"from": begun, "to": time.monotonic()}

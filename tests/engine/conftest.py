@@ -1,0 +1,79 @@
+import uuid
+from pathlib import Path
+
+import pytest
+
+from farm.engine import Work
+from farm.engine.inline import InlineEngine
+from farm.inputs import Input
+from farm.plan import Stage
+from farm.store import Store
+
+ROOT = Path(__file__).parents[2]
+
+
+class Maker:
+    """Makes work for stage functions of `behaviour`, all in one store and session."""
+
+    session = f"test-{uuid.uuid4().hex[:8]}"  # one fork server for all tests
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store(str(folder / "store"))
+
+    def work(self, behaviour, *, kind="synthesize", inputs=None, stage=None, **limits):
+        key = uuid.uuid4().hex * 2
+        found = Stage(
+            kind=kind,
+            key=key,
+            label=f"{behaviour} {key[:6]}",
+            parameters={"word": "hello"} | (stage or {}),
+            inputs=inputs or {},
+            files={"factory": Input(role="factory", path=str(ROOT), sha256="0" * 64)},
+            libraries={},
+        )
+        limits = {"timeout_s": 120.0, "memory_gib": 4.0, "cores": 1} | limits
+        function = f"tests.engine.behaviour:{behaviour}"
+        return Work(stage=found, function=function, store=self.store, session=self.session, **limits)
+
+
+@pytest.fixture
+def maker(tmp_path):
+    return Maker(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def ray_engine():
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ray's own imports warn of Ray's own future
+        from farm.engine.ray import RayEngine
+
+        engine = RayEngine()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def inline_engine():
+    engine = InlineEngine()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(params=["inline", pytest.param("ray", marks=pytest.mark.ray)])
+def engine(request):
+    return request.getfixturevalue(f"{request.param}_engine")
+
+
+def outcome_of(engine, work):
+    """Submit one piece of work and wait for its outcome."""
+    engine.submit(work)
+    return outcomes_of(engine, 1)[0]
+
+
+def outcomes_of(engine, count):
+    found = []
+    while len(found) < count:
+        found += engine.wait(60.0)
+    return found

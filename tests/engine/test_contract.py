@@ -1,0 +1,198 @@
+"""What every engine must do with a stage, however the stage behaves."""
+
+import os
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from farm.errors import EngineError
+from farm.host.lease import host_cores
+from tests.engine.conftest import outcome_of, outcomes_of
+
+
+def test_a_fine_stage_leaves_its_artefact_and_its_attempt(engine, maker):
+    work = maker.work("fine")
+    outcome = outcome_of(engine, work)
+    assert outcome.ok, outcome
+    assert (maker.store.open(work.stage.uri) / "said.txt").read_text() == "hello"
+    manifest = maker.store.manifest(work.stage.uri)
+    assert manifest["facts"]["word"] == "hello"
+    assert manifest["host"]["cores"] >= 1
+    assert set(manifest["files"]) == {"said.txt"}
+    assert maker.store.attempts(work.stage.uri) == (outcome,)
+    assert "a line for the log" in Path(outcome.log).read_text()
+    assert outcome.wall_s > 0
+    assert outcome.peak_rss_mib > 1
+
+
+def test_a_stage_reads_the_artefacts_that_it_needs(engine, maker):
+    first = maker.work("fine")
+    assert outcome_of(engine, first).ok
+    second = maker.work("reads_its_input", inputs={"first": first.stage.uri})
+    assert outcome_of(engine, second).ok
+    assert (maker.store.open(second.stage.uri) / "said.txt").read_text() == "hello!"
+
+
+def test_every_stage_has_a_fresh_process(engine, maker):
+    works = [maker.work("fine") for _ in range(3)]
+    for work in works:
+        engine.submit(work)
+    outcomes_of(engine, 3)
+    pids = {maker.store.manifest(work.stage.uri)["facts"]["pid"] for work in works}
+    assert len(pids) == 3
+    assert os.getpid() not in pids
+
+
+def test_the_lease_is_the_mask_and_the_thread_count_of_the_process(engine, maker):
+    work = maker.work("surroundings")
+    assert outcome_of(engine, work).ok
+    facts = maker.store.manifest(work.stage.uri)["facts"]
+    assert facts["mask"] == facts["cpus"]
+    assert set(facts["mask"]) <= os.sched_getaffinity(0)
+    assert facts["torch_threads"] == len(facts["cpus"])
+    assert facts["threads"] == 1
+    assert not facts["ray"], "a stage's process must not carry Ray"
+
+
+FAILURES = [
+    ("raises", "error", "DataError", "the <file> is not what it should be"),
+    ("segfaults", "crash", "SIGSEGV", "signal 11"),
+    ("leaves", "crash", "Exit", "exit code 7"),
+    ("exits", "crash", "Exit", "left no result"),
+    ("eats", "oom", "MemoryError", "needed more than 1.5 GiB"),
+]
+
+
+@pytest.mark.parametrize(("behaviour", "cause", "kind", "text"), FAILURES)
+def test_a_bad_stage_is_a_failed_attempt_with_its_cause(engine, maker, behaviour, cause, kind, text):
+    work = maker.work(behaviour, memory_gib=1.5)
+    outcome = outcome_of(engine, work)
+    assert (outcome.error_class, outcome.error_type) == (cause, kind)
+    assert text in outcome.error_message
+    assert not maker.store.has(work.stage.uri)
+    assert [each.error_class for each in maker.store.attempts(work.stage.uri)] == [cause]
+    assert outcome_of(engine, maker.work("fine")).ok, "the engine goes on"
+
+
+def test_a_hanging_stage_is_ended_with_all_that_it_started(engine, maker, tmp_path):
+    pid_file = tmp_path / "pid"
+    outcome = outcome_of(engine, maker.work("hangs", stage={"pid_file": str(pid_file)}, timeout_s=3.0))
+    assert outcome.error_class == "timeout"
+    assert "settings.timeout_s.synthesize" in outcome.error_message
+    assert_gone(int(pid_file.read_text()))
+
+
+def test_a_second_try_is_a_second_attempt(engine, maker):
+    work = maker.work("raises")
+    numbers = [outcome_of(engine, work).attempt for _ in range(2)]
+    assert numbers == [1, 2]
+    fine = replace(work, function="tests.engine.behaviour:fine")
+    assert outcome_of(engine, fine).attempt == 3
+    assert [each.ok for each in maker.store.attempts(work.stage.uri)] == [False, False, True]
+
+
+def test_a_store_that_cannot_take_the_artefact_fails_the_stage_alone(engine, maker):
+    work = maker.work("fine")
+    blocked = Path(maker.store.root) / "synthesize"
+    blocked.parent.mkdir()
+    blocked.write_text("a file where a folder should be")
+    outcome = outcome_of(engine, work)
+    assert outcome.error_class == "error"
+    assert "synthesize" in outcome.error_message
+    blocked.unlink()
+    assert outcome_of(engine, work).ok
+
+
+def test_more_threads_than_the_host_lends_are_refused_before_anything_runs(engine, maker):
+    lent = len(host_cores())
+    work = maker.work("fine", kind="measure", exclusive=True, cores=lent + 1)
+    with pytest.raises(EngineError, match=f"{lent + 1} threads asked for, the largest node lends {lent}"):
+        engine.preflight([work])
+
+
+def test_devices_and_labels_that_no_host_has_are_refused_all_at_once(engine, maker):
+    works = [maker.work("fine", stage={"device": {"name": "AUTO:NPU,CPU"}}), maker.work("fine", node="no-such-label")]
+    with pytest.raises(EngineError) as caught:
+        engine.preflight(works)
+    assert "no device 'NPU' on any node; OpenVINO sees CPU" in str(caught.value)
+    assert "no node is labelled 'no-such-label'" in str(caught.value)
+
+
+@pytest.mark.ray
+def test_light_stages_and_measurements_never_overlap(ray_engine, maker):
+    light = [maker.work("timed", stage={"seconds": 0.3}) for _ in range(6)]
+    alone = [maker.work("timed", kind="measure", stage={"seconds": 0.3}, exclusive=True, cores=None) for _ in range(2)]
+    for work in (*light[:3], alone[0], *light[3:], alone[1]):
+        ray_engine.submit(work)
+    assert all(outcome.ok for outcome in outcomes_of(ray_engine, 8))
+    spans = {work.stage.uri: maker.store.manifest(work.stage.uri)["facts"] for work in (*light, *alone)}
+    for measurement in alone:
+        own = spans.pop(measurement.stage.uri)
+        for other in spans.values():
+            assert own["to"] <= other["from"] or other["to"] <= own["from"]
+
+
+@pytest.mark.ray
+def test_a_measurement_waits_until_it_has_the_node(ray_engine, maker):
+    light = maker.work("timed", stage={"seconds": 1.5})
+    ray_engine.submit(light)
+    until_started(ray_engine, 1)
+    ray_engine.submit(maker.work("timed", kind="measure", stage={"seconds": 1.5}, exclusive=True, cores=None))
+    assert ray_engine.waiting() == 1
+    (first,) = outcomes_of(ray_engine, 1)
+    assert first.uri == light.stage.uri
+    until_started(ray_engine, 1)
+    assert ray_engine.waiting() == 0
+    outcomes_of(ray_engine, 1)
+
+
+def until_started(engine, count):
+    while len(engine.started) < count:
+        assert not engine.wait(60.0), "it ended before it was seen to start"
+
+
+@pytest.mark.ray
+def test_a_killed_worker_is_a_lost_attempt_and_its_stage_dies_with_it(ray_engine, maker, tmp_path):
+    pid_file = tmp_path / "pid"
+    work = maker.work("hangs", stage={"pid_file": str(pid_file)})
+    ray_engine.submit(work)
+    wait_until(lambda: pid_file.exists() and pid_file.read_text())
+    kill_ray_worker(work.stage.label)
+    (outcome,) = outcomes_of(ray_engine, 1)
+    assert outcome.error_class == "lost"
+    assert [each.error_class for each in maker.store.attempts(work.stage.uri)] == ["lost"]
+    assert_gone(int(pid_file.read_text()))
+    assert outcome_of(ray_engine, maker.work("fine")).ok
+
+
+def kill_ray_worker(label):
+    for process in psutil.Process().children(recursive=True):
+        if label in " ".join(process.cmdline()):
+            process.kill()
+            return
+    raise AssertionError(f"no Ray worker runs {label}")
+
+
+def assert_gone(pid):
+    """The process and all of its session: it led one."""
+    wait_until(lambda: not any(_session(process.pid) == pid for process in psutil.process_iter()))
+
+
+def _session(pid):
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
+
+
+def wait_until(condition, seconds=20.0):
+    """Poll a condition that another process makes true."""
+    turn = threading.Event()
+    for _ in range(int(seconds / 0.05)):
+        if condition():
+            return
+        turn.wait(0.05)
+    raise AssertionError("it did not happen in time")

@@ -7,7 +7,7 @@ from types import FrameType
 from typing import NoReturn
 
 import typer
-from click.exceptions import Abort, ClickException, Exit
+from typer import TyperException
 
 from farm.cli import hand, look, run
 from farm.cli.common import stderr
@@ -25,7 +25,6 @@ for command in (run.run, run.plan, look.show, look.why, hand.gather, hand.get, l
     app.command(name=command.__name__.rstrip("_"))(command)
 
 OK, CELLS_FAILED, BAD_INPUT, BUG, INTERRUPTED = 0, 1, 2, 3, 130
-GO_ON = "interrupted: what is finished is kept; the same command goes on from here"
 
 
 def main() -> NoReturn:
@@ -33,12 +32,8 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = app(standalone_mode=False) or OK
-    except Exit as error:
-        code = error.exit_code
-        if code == INTERRUPTED:  # Typer's word for Ctrl-C
-            stderr.print(GO_ON)
-    except ClickException as error:
-        error.show()
+    except TyperException as error:
+        stderr.print(f"farm: {error}; see farm --help", markup=False, highlight=False)  # an unknown option, say
         code = BAD_INPUT
     except FarmError as error:
         stderr.print(f"farm: {error}", markup=False, highlight=False, soft_wrap=True)
@@ -48,13 +43,12 @@ def main() -> NoReturn:
     except OSError as error:
         stderr.print(f"farm: {error}; what is finished is kept", markup=False, highlight=False, soft_wrap=True)
         code = BAD_INPUT
-    except (KeyboardInterrupt, Abort):
-        stderr.print(GO_ON)
-        code = INTERRUPTED
     except Exception:  # the one blind except around the CLI  # noqa: BLE001
         stderr.print(traceback.format_exc(), markup=False, highlight=False, soft_wrap=True)
         stderr.print("this is a bug in farm; the lines above say where")
         code = BUG
+    if code == INTERRUPTED:  # Typer's word for Ctrl-C, and ours for being ended
+        stderr.print("interrupted: what is finished is kept; the same command goes on from here")
     sys.exit(code)
 
 

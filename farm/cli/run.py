@@ -140,7 +140,10 @@ def _engine(name: str, address: str | None, *, quiet: bool) -> Engine:
         stderr.print("starting Ray ..." if address is None else f"joining Ray at {address} ...", style="dim")
     from farm.engine.ray import RayEngine  # noqa: PLC0415 - seconds that only a run with work to do pays
 
-    return RayEngine(address)
+    before = signal.getsignal(signal.SIGTERM)
+    found = RayEngine(address)
+    signal.signal(signal.SIGTERM, before)  # Ray sets its own, which ends this process on the spot
+    return found
 
 
 def _failed_before(plan: Plan, store: Store, cells: Collection[str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ state are farm's, so tasks have ``max_retries=0`` and answer with an `Outcome`, 
 """
 
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from farm.store import Store
 BENCH = "bench"
 LIGHT = 0.0001
 OBJECT_STORE_BYTES = 100 * 2**20  # references carry small values only
+CONNECT_S = 10.0
 MEMORY_SHARE = 0.9  # of the largest node's, at most, for one stage
 
 
@@ -38,8 +40,8 @@ class RayEngine:
         """Start Ray on this machine, or connect. Raises EngineError if that fails or no node has `bench`."""
         self.local = address is None
         try:
-            _start_local() if address is None else ray.init(address=address, log_to_driver=False)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+            _start_local() if address is None else _join(address)
+        except (OSError, RuntimeError, ValueError) as error:
             raise EngineError(f"cannot reach Ray at {address or 'this machine'}: {error}") from error
         self.running: dict[Any, Work] = {}
         self.started: set[Any] = set()
@@ -127,6 +129,14 @@ def _survey(labels: frozenset[str], ask_devices: bool, store: Store, probe: str)
 def _run(work: Work) -> Iterator[Outcome | None]:
     yield None  # it has its node: Ray itself does not tell
     yield process.run(work)
+
+
+def _join(address: str) -> None:
+    """Join a running cluster. Ray itself would try for minutes where nobody listens."""
+    host, _, port = address.rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host.strip("[]") or "127.0.0.1", int(port)), CONNECT_S).close()
+    ray.init(address=address, log_to_driver=False)
 
 
 def _start_local() -> None:

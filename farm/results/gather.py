@@ -74,7 +74,7 @@ class _Reader:
     def record(self, cell: Mapping[str, Any]) -> Record:
         stages = {role: cell["stages"][role] for role in ROLES if role in cell["stages"]}
         found = {role: manifest for role, uri in stages.items() if (manifest := self.manifest(uri)) is not None}
-        every = [outcome for uri in stages.values() for outcome in self.attempts(uri)]
+        every = [outcome for uri in dict.fromkeys(stages.values()) for outcome in self.attempts(uri)]
         return Record(
             grid=self.plan["grid"],
             **{name: cell[name] for name in ("cell", "model", "calibration", "algorithm", "device", "runtime")},

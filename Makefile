@@ -1,0 +1,56 @@
+# Every target does its own set-up on a fresh machine; a second call installs nothing. `make` alone lists them.
+
+PYTHON ?= python3
+
+# What the rest may not import: kept whole by the tests, to the last branch.
+PURE_CORE := farm/errors.py,farm/spec.py,farm/record.py,farm/grid/*,farm/plan.py,farm/stats.py,farm/drive.py
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+BENCHMARKS := $(sort $(wildcard tests/benchmarks/bench_*.py))
+
+# Idle threads sleep instead of spinning, so that what shares the cores with them is not slowed down.
+export OMP_WAIT_POLICY := PASSIVE
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+install: $(INSTALLED) ## set up .venv with the exact versions of constraints.txt
+
+run: $(INSTALLED) ## run the smallest real grid, jobs/quickstart.yaml
+	$(BIN)/farm run jobs/quickstart.yaml
+
+test: $(INSTALLED) ## run every test that this machine can run; the pure core must be covered whole
+	$(BIN)/python -m pytest --cov --cov-report=
+	$(BIN)/coverage report --include='$(PURE_CORE)' --fail-under=100
+
+check: $(INSTALLED) ## check format, style, imports and types
+	@echo '== format: ruff format --check' && $(BIN)/ruff format --check
+	@echo '== style: ruff check' && $(BIN)/ruff check
+	@echo '== imports: lint-imports' && $(BIN)/lint-imports
+	@echo '== types: mypy' && $(BIN)/mypy
+
+bench: $(INSTALLED) ## run the performance scripts of tests/benchmarks, one after another
+	@for script in $(BENCHMARKS); do echo "== $$script" && $(BIN)/python "$$script" || exit 1; done
+
+clean: ## remove .venv and what tools leave behind; results stay
+	rm -rf $(VENV) .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
+
+# The stamp comes last: an install that failed, or was interrupted, is done again. PIP_CONSTRAINT reaches what pip
+# builds on the side as well; farm's own build backend is pinned in pyproject.toml.
+$(INSTALLED): pyproject.toml constraints.txt
+	@rm -f $(INSTALLED)
+	@command -v '$(PYTHON)' > /dev/null || \
+		{ echo "no $(PYTHON) here: install Python 3.11 or newer, or say make PYTHON=/path/to/python3" >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$$('$(PYTHON)' --version) is too old: farm needs 3.11 or newer; say make PYTHON=python3.11" >&2; exit 1; }
+	@'$(PYTHON)' -c 'import ensurepip, venv' 2> /dev/null || \
+		{ echo "$(PYTHON) cannot make virtual environments: install python3-venv" >&2; exit 1; }
+	'$(PYTHON)' -m venv $(VENV)
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --disable-pip-version-check \
+		-c constraints.txt -e '.[dev]'
+	@touch $(INSTALLED)

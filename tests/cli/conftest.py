@@ -1,0 +1,101 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+NETWORKS = '''
+import ctypes, os, sys, time
+import torch
+
+def tiny():
+    torch.manual_seed(0)
+    layers = torch.nn
+    return layers.Sequential(
+        layers.Conv2d(3, 8, 3, stride=2), layers.ReLU(), layers.AdaptiveAvgPool2d(2), layers.Flatten(), layers.Linear(32, 10)
+    )
+
+def twelve():
+    return torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 12))
+
+def segfaults():
+    ctypes.string_at(0)
+
+def hangs():
+    while True:
+        time.sleep(60)
+
+def raises():
+    raise ValueError("no such luck")
+
+def eats():
+    kept = []
+    while True:
+        kept.append(b"x" * (64 << 20))
+
+def moody():
+    """Raises while its mood file is there."""
+    if os.path.exists(os.environ["MOOD"]):
+        raise RuntimeError("not in the mood")
+    return tiny()
+'''
+
+QUICK = {
+    "dataset": {"name": "digits", "count": 60},
+    "models": [{"factory": "networks:tiny"}],
+    "calibrations": [{"name": "noise", "count": 16}],
+    "baselines": ["ir"],
+    "settings": {"measure": {"pairs": 1, "min_seconds": 0.05, "min_inferences": 20, "warmup_seconds": 0.02}},
+}
+
+
+class Place:
+    """A folder with a grid and networks of its own, and the farm command in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "networks.py").write_text(NETWORKS)
+
+    def grid(self, name="quick", **changes) -> Path:
+        path = self.folder / f"{name}.yaml"
+        path.write_text(yaml.safe_dump({**QUICK, **changes}))
+        return path
+
+    def start(self, *arguments, **environment) -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, "-m", "farm", *map(str, arguments)],
+            cwd=self.folder,
+            env={**os.environ, "FARM_CACHE": str(self.folder / "cache"), **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def farm(self, *arguments, code=0, **environment) -> str:
+        """Run the command; its output, after checking its exit code."""
+        with self.start(*arguments, **environment) as process:
+            try:
+                out, err = process.communicate(timeout=240)
+            finally:
+                process.kill()
+        assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}"
+        return out + err
+
+    def records(self, grid="quick") -> dict:
+        rows = pq.read_table(self.folder / "results" / grid / "records.parquet").to_pylist()
+        assert len({row["cell"] for row in rows}) == len(rows), "a row is doubled"
+        return {row["cell"]: row for row in rows}
+
+    def attempts(self) -> list[dict]:
+        """Every attempt in the store, in no order."""
+        return [json.loads(path.read_text()) for path in self.folder.glob("results/store/attempts/*/*.json")]
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path)

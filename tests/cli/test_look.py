@@ -1,0 +1,118 @@
+"""The commands that read: plan, show, why, list, gather, get."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.conftest import Place
+
+INLINE = ("--engine", "inline")
+IR, INT8 = "tiny/-/ir/CPU", "tiny/noise{count=16}/default/CPU"
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """A place where the quick grid has run."""
+    place = Place(tmp_path_factory.mktemp("ran"))
+    place.farm("run", place.grid(), *INLINE)
+    return place
+
+
+def test_plan_counts_what_is_there_and_what_is_to_run_and_runs_nothing(ran):
+    grid = ran.grid("more", calibrations=[{"name": "noise", "count": 16}, {"name": "noise", "count": 17}])
+    before = len(ran.attempts())
+    stages = json.loads(ran.farm("plan", grid, "--json"))["stages"]
+    assert stages["export"] == {
+        "cached": 1, "failed": 0, "missing_input": 0, "to_run": 0, "total": 1, "estimate_s": 0.0
+    }  # fmt: skip
+    assert stages["quantize"]["cached"] == stages["quantize"]["to_run"] == 1
+    assert stages["quantize"]["estimate_s"] > 0
+    assert "quantize" in ran.farm("plan", grid)
+    assert len(ran.attempts()) == before
+
+
+def test_show_prints_the_table_and_its_json(ran):
+    said = ran.farm("show")
+    assert "int8 default" in said
+    assert "noise{count=16}" in said
+    rows = json.loads(ran.farm("show", "quick", "--json"))
+    assert {row["cell"] for row in rows} == {IR, INT8}
+
+
+def test_why_says_hit_or_which_input_changed(ran):
+    assert ran.farm("why", INT8).count("there") == 6
+    grid = ran.grid(settings={"measure": {"pairs": 2, "min_seconds": 0.05, "min_inferences": 20, "warmup_seconds": 0.02}})
+    said = json.loads(ran.farm("why", INT8, "--json"))
+    ran.grid()
+    assert grid.exists()
+    states = {row["role"]: (row["state"], row["because"]) for row in said}
+    assert states["measure"][0] == "to run"
+    assert states["measure"][1].startswith("changed: parameters.measure")
+    assert states["quantize"][0] == "there"
+
+
+def test_why_of_an_unknown_cell_says_what_was_meant(ran):
+    assert f"did you mean '{IR}'" in ran.farm("why", "tiny/-/irr/CPU", code=2)
+
+
+@pytest.mark.parametrize("what", ["models", "sources", "datasets", "algorithms", "baselines", "devices"])
+def test_list_says_what_a_grid_may_name(place, what):
+    assert place.farm("list", what).strip()
+    assert json.loads(place.farm("list", what, "--json"))
+
+
+def test_gather_rebuilds_the_parquet_from_the_store(ran):
+    before = ran.records()
+    for path in (ran.folder / "results" / "quick").rglob("*.parquet"):
+        path.unlink()
+    assert "records.parquet" in ran.farm("gather", "quick")
+    assert ran.records() == before
+    assert len(list((ran.folder / "results" / "quick" / "predictions").iterdir())) == 2
+
+
+def test_get_hands_over_a_model_that_its_example_can_run(ran, tmp_path):
+    from PIL import Image
+
+    ran.farm("get", INT8, tmp_path / "model")
+    names = {path.name for path in (tmp_path / "model").iterdir()}
+    assert names == {"model.xml", "model.bin", "preprocessing.json", "quantization.json", "record.json", "infer.py"}
+    assert json.loads((tmp_path / "model" / "record.json").read_text())["cell"] == INT8
+    Image.new("RGB", (32, 32), "white").save(tmp_path / "image.png")
+    command = [sys.executable, "infer.py", str(tmp_path / "image.png")]
+    said = subprocess.run(command, cwd=tmp_path / "model", check=True, capture_output=True, text=True)
+    assert int(said.stdout) in range(10)
+    assert "is not empty" in ran.farm("get", INT8, tmp_path / "model", code=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("run", "nowhere.yaml"), "cannot read the grid nowhere.yaml"),
+        (("show",), "nothing was run in results yet"),
+        (("list", "model"), "did you mean 'models'"),
+        (("run", "quick.yaml", "--engine", "rya"), "did you mean 'ray'"),
+        (("run", "quick.yaml", "--fresh", "mesure"), "did you mean 'measure'"),
+        (("run", "quick.yaml", "--failed"), "no cell of this grid failed before"),
+        (("run", "quick.yaml", "--address", "127.0.0.1:1"), "cannot reach Ray"),
+        (("run", "quick.yaml", "--nonsense"), "No such option"),
+    ],
+)
+def test_bad_input_is_one_clear_error_and_exit_code_2(place, arguments, text):
+    place.grid()
+    assert text in place.farm(*arguments, code=2)
+
+
+def test_a_grid_with_faults_says_all_of_them(place):
+    place.grid(models=["resnet2O"], calibrations=["nosie"], devices=[{"name": "CPU", "thread": 2}])
+    said = place.farm("run", "quick.yaml", code=2)
+    assert "did you mean 'resnet20'" in said
+    assert "did you mean 'noise'" in said
+    assert "did you mean 'threads'" in said
+    assert said.count("quick.yaml:") == 3
+
+
+def test_help_teaches_every_command(place):
+    for command in ("run", "plan", "show", "why", "gather", "get", "list"):
+        assert command in place.farm(command, "--help")

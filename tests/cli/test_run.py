@@ -1,0 +1,210 @@
+"""`farm run` as a user types it: what runs, what runs again, what it leaves behind."""
+
+import os
+import signal
+import subprocess
+
+import psutil
+import pytest
+
+from tests.engine.test_contract import wait_until
+
+INLINE = ("--engine", "inline")
+IR, INT8 = "tiny/-/ir/CPU", "tiny/noise{count=16}/default/CPU"
+
+
+def uris(attempts):
+    return sorted(attempt["uri"] for attempt in attempts)
+
+
+def test_a_grid_runs_and_a_second_run_does_nothing(place):
+    said = place.farm("run", place.grid(), *INLINE)
+    records = place.records()
+    assert set(records) == {IR, INT8}
+    for record in records.values():
+        assert record["outcome"] == "ok"
+        assert record["fps"] > 0
+        assert record["n_images"] == 60
+        assert record["verdict"] is None
+    assert records[INT8]["int8_layers"] == 2
+    assert records[INT8]["subset_size"] == 16
+    assert records[INT8]["speedup_ir"] > 0
+    assert records[IR]["speedup_ir"] == 1.0
+    assert records[IR]["top1_drop"] == 0
+    assert "records.parquet" in said
+    before = place.attempts()
+    assert len(before) == len(set(uris(before))) == 7
+    said = place.farm("run", place.grid())
+    assert "starting Ray" not in said
+    assert "nothing to run" in said
+    assert uris(place.attempts()) == uris(before)
+
+
+def test_a_cell_that_is_added_runs_alone(place):
+    place.farm("run", place.grid(), *INLINE)
+    before = uris(place.attempts())
+    place.farm("run", place.grid(calibrations=[{"name": "noise", "count": 16, "seed": [0, 1]}]), *INLINE)
+    added = [uri for uri in uris(place.attempts()) if uri not in before]
+    assert sorted(uri.partition("/")[0] for uri in added) == ["evaluate", "measure", "quantize", "synthesize"]
+    assert len(place.records()) == 3
+
+
+def test_a_failed_cell_runs_again_when_its_cause_is_gone(place, tmp_path):
+    mood = tmp_path / "mood"
+    mood.touch()
+    grid = place.grid(models=[{"factory": "networks:tiny"}, {"factory": "networks:moody"}])
+    said = place.farm("run", grid, *INLINE, code=1, MOOD=str(mood))
+    assert "error: moody/-/ir/CPU and 1 more" in said
+    assert "export moody: not in the mood" in said
+    record = place.records()["moody/-/ir/CPU"]
+    assert (record["outcome"], record["error_class"], record["error_type"]) == ("failed", "error", "RuntimeError")
+    assert record["fps"] is None
+    assert "not in the mood" in place.farm("why", "moody/-/ir/CPU")
+    mood.unlink()
+    before = place.attempts()
+    place.farm("run", grid, "--failed", *INLINE, MOOD=str(mood))
+    assert all(record["outcome"] == "ok" for record in place.records().values())
+    assert place.records()["moody/-/ir/CPU"]["attempts"] == 4, "the failed attempt counts too"
+    assert len(place.attempts()) == len(before) + 6
+
+
+def test_fresh_measures_again_and_nothing_else(place):
+    place.farm("run", place.grid(), *INLINE)
+    before = uris(place.attempts())
+    place.farm("run", place.grid(), "--fresh", "measure", *INLINE)
+    again = uris(place.attempts())
+    assert len(again) == len(before) + 2
+    assert {uri.partition("/")[0] for uri in again if again.count(uri) > 1} == {"measure"}
+
+
+def test_only_runs_the_cells_that_are_meant(place):
+    said = place.farm("run", place.grid(), "--only", "algorithm=ir", *INLINE)
+    assert "1 of 2 cells" in said
+    assert {cell: record["outcome"] for cell, record in place.records().items()} == {IR: "ok", INT8: "pending"}
+    assert "did you mean" in place.farm("run", place.grid(), "--only", "algorithm=defualt", code=2)
+
+
+def test_missing_weights_say_where_they_were_looked_for_and_the_rest_runs(place):
+    grid = place.grid(models=[{"factory": "networks:tiny"}, {"name": "resnet20", "weights": "nowhere.pt"}])
+    place.farm("run", grid, *INLINE, code=1)
+    records = place.records()
+    assert records[IR]["outcome"] == records[INT8]["outcome"] == "ok"
+    missing = records["resnet20{weights=nowhere.pt}/-/ir/CPU"]
+    assert missing["error_class"] == "missing_input"
+    assert str(place.folder / "nowhere.pt") in missing["error_message"]
+    assert "give `weights: FILE`" in missing["error_message"]
+    assert missing["attempts"] == 0
+
+
+def test_a_model_of_other_classes_than_the_dataset_says_both_numbers(place):
+    place.farm("run", place.grid(models=[{"factory": "networks:twelve"}]), *INLINE, code=1)
+    message = place.records()["twelve/-/ir/CPU"]["error_message"]
+    assert "tells 12 classes apart, the dataset has 10" in message
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_four_bad_models_are_four_kinds_of_failed_rows_and_nothing_stays_behind(place):
+    bad = {"segfaults": "crash", "hangs": "timeout", "raises": "error", "eats": "oom"}
+    models = [{"factory": f"networks:{name}"} for name in ("tiny", *bad)]
+    settings = {"timeout_s": {"export": 20}, "memory_gib": {"export": 1.5}, "measure": {"pairs": 1, "min_seconds": 0.05}}
+    process = place.start("run", place.grid(models=models, settings=settings))
+    family = set()
+    wait_until(lambda: family.update(children(process)) or process.poll() is not None, 240)
+    _, err = process.communicate()
+    assert process.returncode == 1, err
+    records = place.records()
+    assert records[IR]["outcome"] == records[INT8]["outcome"] == "ok"
+    for name, cause in bad.items():
+        record = records[f"{name}/-/ir/CPU"]
+        assert (record["outcome"], record["error_class"]) == ("failed", cause)
+        assert record["error_message"]
+    tries = [attempt for attempt in place.attempts() if attempt["label"] == "eats"]
+    assert sorted(attempt["memory_gib"] for attempt in tries) == [1.5, 3.0], "memory is retried once, with twice as much"
+    assert_nothing_left(family, place)
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_ended_goes_on_without_doing_anything_twice(place, tmp_path, ending):
+    mood = tmp_path / "mood"
+    mood.touch()
+    models = [{"factory": "networks:moody"}, {"factory": "networks:tiny"}]
+    calibrations = [{"name": "noise", "count": 16, "seed": [0, 1, 2]}]
+    grid = place.grid(models=models, calibrations=calibrations)
+    process = place.start("run", grid, MOOD=str(mood))
+    wait_until(lambda: finished(place, "quantize"), 120)
+    family = children(process)
+    process.send_signal(ending)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == (-ending if ending == signal.SIGKILL else 130), out + err
+    assert_nothing_left(family, place)
+    before = {attempt["uri"] for attempt in place.attempts() if attempt["error_class"] is None}
+    failed = [attempt for attempt in place.attempts() if attempt["error_class"] is not None]
+    assert [attempt["label"] for attempt in failed] == ["moody"]
+    said = place.farm("run", grid, MOOD=str(mood), code=1)
+    assert "starting Ray" in said
+    fine = [attempt["uri"] for attempt in place.attempts() if attempt["error_class"] is None]
+    assert before <= set(fine)
+    assert len(fine) == len(set(fine)), "a finished stage ran twice"
+    records = place.records()
+    assert len(records) == 8
+    assert [record["outcome"] for cell, record in records.items() if cell.startswith("tiny/")] == ["ok"] * 4
+    assert records["moody/-/ir/CPU"]["attempts"] == 2
+
+
+def children(process):
+    try:
+        return set(psutil.Process(process.pid).children(recursive=True))
+    except psutil.NoSuchProcess:
+        return set()
+
+
+def finished(place, kind):
+    return any(place.folder.glob(f"results/store/{kind}/*/*/manifest.json"))
+
+
+RAY_S = 120  # two agents of a killed Ray look for it for a minute before they give up
+
+
+def assert_nothing_left(family, place):
+    """Neither stages, which are nobody's children but the fork server's, nor what the run started."""
+    wait_until(lambda: not any(_works_in(process, str(place.folder)) for process in psutil.process_iter()), RAY_S)
+    wait_until(lambda: not any(alive(process) for process in family), RAY_S)
+
+
+def alive(process):
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def _works_in(process, folder):
+    try:
+        return process.pid != os.getpid() and process.cwd().startswith(folder)
+    except (psutil.AccessDenied, psutil.NoSuchProcess, FileNotFoundError):
+        return False
+
+
+def test_an_unwritable_results_place_is_one_clear_error(place):
+    (place.folder / "file").touch()
+    said = place.farm("run", place.grid(), "--results", place.folder / "file" / "below", code=2)
+    assert "cannot write to" in said
+    assert "--results" in said
+
+
+def test_a_full_disk_loses_nothing_that_was_finished(place):
+    disk = place.folder / "results"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "none", disk], check=False, capture_output=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"cannot mount a small disk here: {mounted.stderr.decode().strip()}")
+    try:
+        grid = place.grid(calibrations=[{"name": "noise", "count": 400}])
+        said = place.farm("run", grid, *INLINE, code=1)
+        assert "No space left on device" in said
+        assert place.records()[IR]["outcome"] == "ok"
+        subprocess.run(["mount", "-o", "remount,size=50m", disk], check=True)
+        place.farm("run", grid, *INLINE)
+        assert {record["outcome"] for record in place.records().values()} == {"ok"}
+    finally:
+        subprocess.run(["umount", disk], check=True)

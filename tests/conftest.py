@@ -1,0 +1,99 @@
+"""Grid files, stages and stores that several tests make."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+import yaml
+
+from farm.catalog import CATALOG
+from farm.grid import Grid, expand, load
+from farm.inputs import Input
+from farm.plan import Plan, Stage, build
+from farm.spec import Wanted
+
+hypothesis.settings.register_profile("farm", deadline=None)  # a busy host is slow, not wrong
+hypothesis.settings.load_profile("farm")
+
+SMALL: Mapping[str, Any] = {
+    "name": "small",
+    "dataset": "digits",
+    "models": ["resnet20"],
+    "calibrations": ["noise"],
+    "algorithms": ["default"],
+    "devices": ["CPU"],
+    "baselines": ["pytorch", "ir"],
+}
+
+
+class GridFiles:
+    """Writes grid files into one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, content: str | bytes, name: str = "grid.yaml") -> Path:
+        path = self.folder / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def small(self, **changes: Any) -> Path:
+        """The small grid with some keys changed, or left out where they are None."""
+        document = {key: value for key, value in {**SMALL, **changes}.items() if value is not None}
+        return self.write(yaml.safe_dump(document, sort_keys=False))
+
+    def grid(self, **changes: Any) -> Grid:
+        return load(self.small(**changes), CATALOG)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> GridFiles:
+    return GridFiles(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def shared_files(tmp_path_factory: pytest.TempPathFactory) -> GridFiles:
+    """For property tests, whose many examples share one folder."""
+    return GridFiles(tmp_path_factory.mktemp("grids"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Located:
+    """A `locate` that finds every file, or says that it is missing. contents: role -> SHA-256."""
+
+    contents: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    folder: str = "/data"
+
+    def __call__(self, wanted: Wanted, parameters: Mapping[str, Any], names: Mapping[str, str]) -> Input | None:
+        asked = parameters.get(wanted.parameter) if wanted.parameter else None
+        if wanted.optional and asked is None:
+            return None
+        path = f"{self.folder}/{names['name']}.{wanted.role}"
+        if wanted.role in self.missing:
+            return Input(role=wanted.role, path=path, missing=f"no {wanted.role}: looked for {path}")
+        return Input(role=wanted.role, path=path, sha256=self.contents.get(wanted.role, f"content of {path}"))
+
+
+def version_one(_distribution: str) -> str:
+    return "1.0"
+
+
+def plan_of(grid: Grid, locate: Located | None = None) -> Plan:
+    return build(grid, expand(grid), CATALOG, locate or Located(), version_one)
+
+
+def stage(kind: str, key: str, *needs: Stage, missing: str = "", device: Mapping[str, Any] | None = None) -> Stage:
+    """A stage by hand, for what comes after planning."""
+    return Stage(
+        kind=kind,
+        key=key,
+        label=f"label of {key}",
+        parameters={"device": device} if device else {},
+        inputs={f"input{index}": need.uri for index, need in enumerate(needs)},
+        files={"weights": Input(role="weights", missing=missing)} if missing else {},
+        libraries={},
+    )

@@ -1,0 +1,298 @@
+"""A grid file's faults: all of them at once, each with its line, its path and what was meant."""
+
+import pickle
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from farm.catalog import CATALOG
+from farm.errors import GridError, InputError
+from farm.grid import load
+
+JOBS = Path(__file__).parents[2] / "jobs"
+SMALL = "dataset: digits\nmodels: [resnet20]\ncalibrations: [noise]\n"
+
+
+def faults(path):
+    """What a grid file is told, without its own name in front."""
+    with pytest.raises(GridError) as caught:
+        load(path, CATALOG)
+    return [line.removeprefix(f"{path}:") for line in str(caught.value).splitlines()]
+
+
+EIGHT_FAULTS = """\
+name: a/b
+dataset: digit
+modles: []
+models:
+  - resnet2O
+  - {name: vgg16_bn, wieghts: w.pt}
+calibrations:
+  - noise
+  - {name: noise, seed: -1, count: many}
+  - noise
+algorithms: default
+devices:
+  - {threads: 2}
+  - {name: CPU, precision: f64}
+baselines: [irr]
+exclude:
+  - {model: resnet20, devise: CPU}
+  - resnet20
+include:
+  - {model: resnet20, calibration: fractle}
+settings:
+  measure: {pears: 8}
+  timeout_s: {mesure: 5}
+"""
+
+EIGHT_FAULTS_SAID = """\
+1: name: 'a/b' names a folder under results/: use letters, digits, '.', '_' and '-'
+2: dataset: unknown dataset 'digit', did you mean 'digits'?
+3: modles: unknown key, did you mean 'models'?
+5: models[0]: unknown model 'resnet2O', did you mean 'resnet20'?
+6: models[1].wieghts: unknown parameter, did you mean 'weights'?
+9: calibrations[1].count: input should be a valid integer, not 'many'
+9: calibrations[1].seed: input should be greater than or equal to 0, not -1
+10: calibrations[2]: 'noise' stands twice, first as calibrations[0]
+11: algorithms: must be a list, such as [default]
+13: devices[0]: needs `name:`, the device's name
+14: devices[1].precision: input should be 'f32', 'f16' or 'bf16', not 'f64'
+15: baselines[0]: unknown baseline 'irr', did you mean 'ir'?
+17: exclude[0].devise: unknown axis, did you mean 'device'?
+17: exclude[0].model: 'resnet20' is not on this axis
+18: exclude[1]: must be a mapping such as {model: resnet20, algorithm: default}
+20: include[0]: an include names all four axes; algorithm, device is missing
+22: settings.measure.pears: unknown parameter, did you mean 'pairs'?
+23: settings.timeout_s.mesure: no stage of this kind, did you mean 'measure'?
+"""
+
+
+def test_one_error_lists_every_fault_of_a_file_with_its_line_and_path_in_order(files):
+    assert faults(files.write(EIGHT_FAULTS)) == EIGHT_FAULTS_SAID.splitlines()
+
+
+def test_the_error_keeps_its_faults_between_processes(files):
+    with pytest.raises(GridError) as caught:
+        load(files.write(EIGHT_FAULTS), CATALOG)
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert str(copy) == str(caught.value)
+    assert copy.faults == caught.value.faults
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("models: [resnet20]", ["1: dataset: missing: the labelled images that accuracy is computed on, such as `digits`"]),
+        ("dataset: digits", ["1: models: missing"]),
+        ("dataset: digits\nmodels:", ["2: models: empty"]),
+        ("dataset: digits\nmodels: []", ["2: models: the grid is empty: it names no model"]),
+        (
+            "dataset: digits\nmodels: [resnet20]\nbaselines: []",
+            ["1: calibrations: the grid is empty: no calibration set and no baseline"],
+        ),
+        (f"{SMALL}devices: []", ["4: devices: the grid is empty: this axis has no entry"]),
+        (
+            f"{SMALL}baselines: []\nalgorithms: []",
+            ["5: algorithms: the grid is empty: this axis has no entry"],
+        ),
+        ("", ["1: grid: the file is empty"]),
+        ("# only a comment", ["1: grid: the file is empty"]),
+        ("- resnet20", ["1: grid: a grid is a mapping with `dataset:` and `models:`"]),
+        ("resnet20", ["1: grid: a grid is a mapping with `dataset:` and `models:`"]),
+    ],
+)  # fmt: skip
+def test_what_is_missing_or_empty_is_named(files, text, said):
+    assert faults(files.write(text)) == said
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("nmae: x", "4: nmae: unknown key, did you mean 'name'?"),
+        ("7: x", "4: 7: unknown key; there are name, dataset, models, calibrations, algorithms, devices, baselines, "
+         "exclude, include, settings"),
+        ("name: [x]", "4: name: ['x'] names a folder under results/: use letters, digits, '.', '_' and '-'"),
+        ("algorithms: {name: default}", "4: algorithms: must be a list"),
+        ("algorithms: [7]", "4: algorithms[0]: 7 must be a name or a mapping with `name`"),
+        ("algorithms: ['']", "4: algorithms[0]: '' must be a name or a mapping with `name`"),
+        ('algorithms: [{name: "a\\nb"}]', "4: algorithms[0]: needs `name:`, the algorithm's name"),
+        ("algorithms: [{name: [default]}]", "4: algorithms[0]: needs `name:`, the algorithm's name"),
+        ("algorithms: [{name: default, subset_size: true}]",
+         "4: algorithms[0].subset_size: input should be a valid integer, not True"),
+        ("algorithms: [{name: default, subset_size: 0}]",
+         "4: algorithms[0].subset_size: input should be greater than or equal to 1, not 0"),
+        ("algorithms: [{name: default, subset_size: [300, 300]}]",
+         "4: algorithms[0]: 'default' stands twice, first as algorithms[0]"),
+        ("algorithms: [{name: default, nonsense: 1}]",
+         "4: algorithms[0].nonsense: unknown parameter; there are preset, target_device, subset_size, "
+         "fast_bias_correction, model_type, ignored_scope"),
+        ("devices: [TPU]", "4: devices[0]: unknown device 'TPU', did you mean 'NPU'?"),
+        ("devices: ['0']", "4: devices[0]: unknown device '0'; there are CPU, GPU, NPU, AUTO, HETERO, MULTI"),
+        ("exclude: noise", "4: exclude: must be a list of mappings"),
+        ("exclude: [{}]", "4: exclude[0]: must be a mapping such as {model: resnet20, algorithm: default}"),
+        ("exclude: [{calibration: fractal}]", "4: exclude[0].calibration: 'fractal' is not on this axis; there are noise"),
+        ("exclude: [{algorithm: irr}]", "4: exclude[0].algorithm: 'irr' is not on this axis, did you mean 'ir'?"),
+        ("exclude: [{model: {weights: w.pt}}]", "4: exclude[0].model: '' is not on this axis; there are resnet20"),
+        ("include: [{modle: resnet20, calibration: noise, algorithm: default, device: CPU, model: resnet20}]",
+         "4: include[0].modle: unknown axis, did you mean 'model'?"),
+        ("include: [{model: resnet20, calibration: nosie, algorithm: default, device: CPU}]",
+         "4: include[0].calibration: unknown image source 'nosie', did you mean 'noise'?"),
+        ("include: [{model: resnet20, calibration: {name: noise, sede: 1}, algorithm: default, device: CPU}]",
+         "4: include[0].calibration.sede: unknown parameter, did you mean 'seed'?"),
+        ("settings: 7", "4: settings: must be a mapping"),
+        ("settings: {measures: {}}", "4: settings.measures: unknown parameter, did you mean 'measure'?"),
+        ("settings: {measure: 7}",
+         "4: settings.measure: input should be a valid dictionary or instance of Measure, not 7"),
+        ("settings: {measure: {pairs: 0}}",
+         "4: settings.measure.pairs: input should be greater than or equal to 1, not 0"),
+        ("settings: {timeout_s: 7}", "4: settings.timeout_s: input should be a valid dictionary, not 7"),
+        ("settings: {timeout_s: {export: 0}}", "4: settings.timeout_s.export: input should be greater than 0, not 0"),
+        ("settings: {timeout_s: {export: {x: 1}}}",
+         "4: settings.timeout_s.export: input should be a valid number, not {'x': 1}"),
+        ("settings: {cores: {exprot: 1}}", "4: settings.cores.exprot: no stage of this kind, did you mean 'export'?"),
+        ("settings: {memory_gib: {1: 1}}",
+         "4: settings.memory_gib.1: no stage of this kind; there are synthesize, export, quantize, evaluate, measure"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_one_line_that_says_what_was_meant(files, line, said):
+    assert faults(files.write(f"{SMALL}{line}")) == [said]
+
+
+@pytest.mark.parametrize(
+    ("line", "where"),
+    [
+        ("exclude: [{calibration: {name: noise, sede: 1}}]", "4: exclude[0].calibration.sede: unknown parameter"),
+        ("exclude: [{model: resnet20}]", "4: exclude: "),
+        ("exclude: {}", "4: exclude: must be a list"),
+        ("settings: []", "4: settings: must be a mapping"),
+        ("settings: {measure: {min_seconds: .inf}}", "4: settings.measure.min_seconds: "),
+        ("settings: {measure: {min_seconds: .nan}}", "4: settings.measure.min_seconds: "),
+    ],
+)
+def test_what_would_be_taken_silently_or_break_later_is_a_fault_too(files, line, where):
+    [said] = faults(files.write(f"{SMALL}{line}"))
+    assert said.startswith(where)
+
+
+@pytest.mark.parametrize("value", [".nan", ".inf"])
+def test_preprocessing_that_is_no_number_is_a_fault(files, value):
+    [said] = faults(files.write(f"dataset: digits\nmodels: [{{name: resnet20, mean: [{value}, 0.0, 0.0]}}]"))
+    assert said.startswith("2: models[0].mean")
+
+
+def test_an_included_choice_must_not_bear_the_label_of_another_one(files):
+    mine = "{model: {name: resnet20, factory: 'nets:tiny'}, calibration: fractal, algorithm: default, device: CPU}"
+    [said] = faults(files.write(f"{SMALL}include: [{mine}]"))
+    assert said.startswith("4: include[0].model")
+
+
+def test_a_dataset_that_expands_is_refused(files):
+    text = "dataset: {name: digits, count: [1, 2]}\nmodels: [resnet20]"
+    assert faults(files.write(text)) == ["1: dataset: a grid has one dataset; a list here would make several"]
+
+
+def test_a_required_parameter_that_is_not_given_is_missing(files):
+    text = "dataset: {name: folder}\nmodels: [resnet20]"
+    assert faults(files.write(text)) == ["1: dataset.path: missing"]
+
+
+@pytest.mark.parametrize("name", ["../up", ".hidden", "with space", "a" * 101, ""])
+def test_a_grid_name_cannot_leave_the_results_folder(files, name):
+    [said] = faults(files.small(name=name))
+    assert said.startswith(f"1: name: {name!r} names a folder under results/")
+
+
+def test_a_grid_without_a_name_is_named_after_its_file(files):
+    path = files.write(SMALL, name="table9.yaml")
+    assert load(path, CATALOG).name == "table9"
+    assert faults(files.write(SMALL, name="my table.yaml"))[0].startswith("1: name: 'my table' names a folder")
+
+
+def test_keys_said_twice_are_faults_wherever_they_stand(files):
+    text = dedent("""\
+        dataset: digits
+        models:
+          - {name: resnet20, weights: a.pt, weights: b.pt}
+        settings:
+          measure: {pairs: 1}
+          measure: {budget_s: 2}
+        dataset: cifar10
+        """)
+    assert faults(files.write(text)) == [
+        "3: models[0].weights: said twice, first on line 3",
+        "6: settings.measure: said twice, first on line 5",
+        "7: dataset: said twice, first on line 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("models: [resnet20\ndataset: digits\n", "2: grid: not YAML: "),
+        ("models: 'resnet20\n", "2: grid: not YAML: "),
+        ("a: 1\n---\nb: 2\n", "2: grid: not YAML: but found another document"),
+        ("models: *nowhere\n", "1: grid: not YAML: found undefined alias"),
+        ("? [a]\n: x\n", "1: grid: not YAML: found unhashable key"),
+        ("\tmodels: []\n", "1: grid: not YAML: "),
+    ],
+)
+def test_a_file_that_is_not_yaml_is_told_where(files, text, where):
+    [said] = faults(files.write(text))
+    assert said.startswith(where)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'name: "a"\n#\x00\n',
+        "name: 2026-13-45\n",
+        "name: !!int x\n",
+        "name: !!timestamp x\n",
+        "models: &all [*all]\n",
+        f"models: {'[' * 3000}{']' * 3000}\n",
+    ],
+    ids=["control character", "no such date", "no integer", "no timestamp", "a list that holds itself", "too deep"],
+)
+def test_yaml_that_breaks_its_reader_is_one_clear_error(files, text):
+    path = files.write(text)
+    with pytest.raises(InputError, match=r"grid\.yaml"):
+        load(path, CATALOG)
+
+
+def test_a_tag_is_never_executed(files):
+    proof = files.folder / "executed"
+    [said] = faults(files.write(f"dataset: !!python/object/apply:os.system ['touch {proof}']\nmodels: [resnet20]\n"))
+    assert said.startswith("1: grid: not YAML: could not determine a constructor for the tag")
+    assert not proof.exists()
+
+
+def test_a_file_that_is_not_there_or_not_text_is_named(files):
+    with pytest.raises(InputError, match=r"cannot read the grid .*nowhere\.yaml: No such file"):
+        load(files.folder / "nowhere.yaml", CATALOG)
+    with pytest.raises(InputError, match=r"cannot read the grid .*: Is a directory"):
+        load(files.folder, CATALOG)
+    path = files.write(b"name: \xff\xfe")
+    with pytest.raises(InputError, match=r"cannot read the grid .*grid\.yaml: it is not UTF-8 text"):
+        load(path, CATALOG)
+
+
+def test_anchors_and_a_byte_order_mark_are_read(files):
+    text = "\ufeffdataset: digits\nmodels: [resnet20]\ncalibrations: [&c {name: noise, count: 5}]\ndevices: [CPU]\n"
+    grid = load(files.write(text + "include: [{model: resnet20, calibration: *c, algorithm: default, device: CPU}]\n"), CATALOG)
+    assert grid.include[0].calibration == grid.calibrations[0]
+
+
+def test_a_full_grid_is_read_as_it_stands(files):
+    grid = files.grid(
+        settings={"measure": {"pairs": 3, "budget_s": 10}, "timeout_s": {"quantize": 60}, "cores": {"export": 2}}
+    )
+    assert (grid.name, grid.dataset.name, grid.path) == ("small", "digits", files.folder / "grid.yaml")
+    assert (grid.settings.measure.pairs, grid.settings.measure.budget_s) == (3, 10.0)
+    assert (grid.settings.timeout_s, grid.settings.cores, grid.settings.memory_gib) == ({"quantize": 60}, {"export": 2}, {})
+
+
+@pytest.mark.parametrize("path", sorted(JOBS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_grid_that_ships_is_without_fault(path):
+    assert load(path, CATALOG).name == path.stem

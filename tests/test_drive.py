@@ -1,0 +1,335 @@
+"""The loop, against a small engine that keeps its own books."""
+
+from collections import deque
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from farm.catalog import CATALOG
+from farm.drive import LOST_RETRIES, QUIET_TICK_S, TICK_S, WINDOW, Limits, drive
+from farm.errors import EngineError
+from farm.grid import Settings
+from farm.plan import Plan
+from farm.record import Outcome
+from farm.store import Store
+from tests.conftest import stage
+
+NEVER_RETRIED = ("error", "crash", "timeout")
+
+
+class ScriptedEngine:
+    """Ends works, oldest first and one a wait, as the script says; checks what must hold at every moment.
+
+    script: key -> the endings of its attempts, the last one repeated; fine without an entry.
+    stuck: how many waits a measurement waits for its node before it runs.
+    """
+
+    def __init__(self, script=None, *, slots=1, benches=1, stuck=0, refuses=""):
+        self.slots, self.benches = slots, benches
+        self.script = {key: list(endings) for key, endings in (script or {}).items()}
+        self.stuck = stuck
+        self.refuses = refuses
+        self.flying = deque()
+        self.submitted = []
+        self.preflown = None
+        self.ticks = []
+        self.most_light = self.most_exclusive = 0
+
+    def preflight(self, works):
+        assert self.preflown is None
+        self.preflown = [work.stage.key for work in works]
+        if self.refuses:
+            raise EngineError(self.refuses)
+
+    def submit(self, work):
+        assert self.preflown is not None, "submitted before the preflight"
+        if not work.exclusive:
+            assert not self.waiting(), "a light stage was fed while a measurement waits"
+        self.submitted.append(work)
+        self.flying.append(work)
+        light = sum(not each.exclusive for each in self.flying)
+        self.most_light = max(self.most_light, light)
+        self.most_exclusive = max(self.most_exclusive, len(self.flying) - light)
+
+    def wait(self, timeout_s):
+        self.ticks.append(timeout_s)
+        assert self.flying, "nothing flies: the run would never end"
+        if self.waiting():
+            self.stuck -= 1
+            return ()
+        work = self.flying.popleft()
+        endings = self.script.get(work.stage.key, [None])
+        cause = endings.pop(0) if len(endings) > 1 else endings[0]
+        return (Outcome(uri=work.stage.uri, label=work.stage.label, error_class=cause, error_message="said"),)
+
+    def waiting(self):
+        return sum(work.exclusive for work in self.flying) if self.stuck else 0
+
+    def close(self):
+        raise AssertionError("who opens an engine closes it")
+
+    @property
+    def order(self):
+        return [work.stage.key for work in self.submitted]
+
+
+def a_plan(*stages):
+    return Plan(grid="g", dataset="digits", stages={each.uri: each for each in stages}, cells=())
+
+
+def run(engine, *stages, wanted=None, settings=None, report=lambda _: None):
+    """Drive all stages (or the wanted ones); key -> failure class, None where fine."""
+    plan = a_plan(*stages)
+    outcomes = drive(
+        plan,
+        plan.stages if wanted is None else wanted,
+        engine=engine,
+        store=Store("memory://drive"),
+        limits=Limits(stages=CATALOG.stages, settings=settings or Settings(), session="s"),
+        report=report,
+    )
+    return {uri.partition("/")[2]: outcome.error_class for uri, outcome in outcomes.items()}
+
+
+def diamond():
+    """An export, a set, their quantization, its evaluation and its measurement."""
+    export, images = stage("export", "export"), stage("synthesize", "set")
+    quantize = stage("quantize", "quantize", export, images)
+    return export, images, quantize, stage("evaluate", "evaluate", quantize), stage("measure", "measure", quantize, export)
+
+
+def test_every_stage_runs_once_after_what_it_needs():
+    engine = ScriptedEngine()
+    assert run(engine, *diamond()) == dict.fromkeys(["export", "set", "quantize", "evaluate", "measure"])
+    assert engine.preflown == ["export", "set", "quantize", "evaluate", "measure"]
+    assert engine.order == ["export", "set", "quantize", "measure", "evaluate"]
+
+
+def test_nothing_wanted_is_nothing_done():
+    engine = ScriptedEngine()
+    assert run(engine, *diamond(), wanted=()) == {}
+    assert engine.preflown == []
+    assert engine.submitted == []
+
+
+def test_stages_that_are_not_wanted_count_as_done():
+    stages = diamond()
+    engine = ScriptedEngine()
+    assert run(engine, *stages, wanted=[stages[2].uri, stages[4].uri]) == {"quantize": None, "measure": None}
+    assert engine.order == ["quantize", "measure"]
+
+
+def test_early_cells_finish_early():
+    pairs = [(first := stage("export", f"a{index}"), stage("quantize", f"b{index}", first)) for index in range(4)]
+    engine = ScriptedEngine()
+    run(engine, *(each for pair in pairs for each in pair))
+    assert engine.order == ["a0", "a1", "b0", "b1", "a2", "a3", "b2", "b3"]
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_light_stages_in_flight_fill_the_window_and_never_more(slots):
+    engine = ScriptedEngine(slots=slots)
+    run(engine, *(stage("export", f"e{index}") for index in range(20)))
+    assert engine.most_light == slots * WINDOW
+
+
+@pytest.mark.parametrize("benches", [1, 2])
+def test_measurements_in_flight_fill_their_window_and_never_more(benches):
+    engine = ScriptedEngine(benches=benches)
+    run(engine, *(stage("measure", f"m{index}") for index in range(20)))
+    assert engine.most_exclusive == benches * WINDOW
+
+
+def test_measurements_go_first():
+    engine = ScriptedEngine()
+    run(engine, stage("export", "light"), stage("measure", "measurement"))
+    assert engine.order == ["measurement", "light"]
+
+
+def test_light_stages_are_not_fed_while_a_measurement_waits():
+    engine = ScriptedEngine(stuck=5)
+    run(engine, stage("measure", "m"), *(stage("export", f"e{index}") for index in range(6)))
+    assert engine.stuck == 0
+    assert engine.order[0] == "m"
+
+
+def test_light_stages_are_not_fed_while_a_measurement_is_ready():
+    engine = ScriptedEngine()
+    run(engine, *(stage("measure", f"m{index}") for index in range(4)), stage("export", "e"))
+    assert engine.order == ["m0", "m1", "m2", "m3", "e"]
+
+
+def test_this_process_sleeps_longer_while_a_measurement_may_run():
+    engine = ScriptedEngine()
+    run(engine, stage("export", "e"))
+    assert set(engine.ticks) == {TICK_S}
+    engine = ScriptedEngine()
+    run(engine, stage("measure", "m"))
+    assert set(engine.ticks) == {QUIET_TICK_S}
+
+
+@pytest.mark.parametrize("cause", NEVER_RETRIED)
+def test_an_error_a_crash_and_a_timeout_are_never_retried_and_fail_exactly_what_needs_them(cause):
+    other = stage("export", "other")
+    engine = ScriptedEngine({"set": [cause]})
+    found = run(engine, *diamond(), other, stage("evaluate", "elsewhere", other))
+    assert found == {
+        "export": None, "set": cause, "quantize": "dep_failed", "evaluate": "dep_failed", "measure": "dep_failed",
+        "other": None, "elsewhere": None,
+    }  # fmt: skip
+    assert engine.order.count("set") == 1
+    assert "quantize" not in engine.order
+
+
+def test_a_failed_dependency_is_named():
+    stages = diamond()
+    outcomes = drive(
+        a_plan(*stages),
+        [each.uri for each in stages],
+        engine=ScriptedEngine({"set": ["error"]}),
+        store=Store("memory://drive"),
+        limits=Limits(stages=CATALOG.stages, settings=Settings(), session="s"),
+        report=lambda _: None,
+    )
+    assert outcomes["quantize/quantize"].error_message == "needs synthesize label of set"
+    assert outcomes["measure/measure"].error_message == "needs quantize label of quantize"
+    assert outcomes["measure/measure"].label == "label of measure"
+
+
+@pytest.mark.parametrize(
+    ("endings", "last", "memory"),
+    [
+        (["oom", None], None, [4.0, 8.0]),
+        (["oom"], "oom", [4.0, 8.0]),
+        (["oom", "error"], "error", [4.0, 8.0]),
+        (["lost", None], None, [4.0] * 2),
+        (["lost", "lost", "lost", None], None, [4.0] * 4),
+        (["lost"], "lost", [4.0] * 4),
+        (["lost", "oom", "lost", "lost", None], None, [4.0, 4.0, 8.0, 8.0, 8.0]),
+        (["oom", "lost", "oom"], "oom", [4.0, 8.0, 8.0]),
+        (["error", None], "error", [4.0]),
+    ],
+)
+def test_memory_is_doubled_once_and_a_lost_worker_replaced_three_times(endings, last, memory):
+    engine = ScriptedEngine({"e": endings})
+    assert run(engine, stage("export", "e")) == {"e": last}
+    assert [work.memory_gib for work in engine.submitted] == memory
+
+
+def test_a_retried_measurement_is_still_a_measurement():
+    engine = ScriptedEngine({"m": ["lost", None]})
+    assert run(engine, stage("measure", "m")) == {"m": None}
+    assert [work.exclusive for work in engine.submitted] == [True, True]
+
+
+def test_a_stage_that_lacks_a_file_is_never_submitted_nor_preflown():
+    export = stage("export", "export", missing="no weights: looked for w.pt")
+    engine = ScriptedEngine()
+    assert run(engine, export, stage("measure", "m", export), stage("export", "fine")) == {
+        "export": "missing_input", "m": "dep_failed", "fine": None
+    }  # fmt: skip
+    assert engine.preflown == engine.order == ["fine"]
+
+
+def test_a_stage_that_lacks_a_file_and_a_dependency_ends_once():
+    export = stage("export", "export", missing="no weights")
+    both = stage("measure", "m", export, missing="no images")
+    reports = []
+    found = run(ScriptedEngine(), export, both, report=lambda progress: reports.append(progress.failed.total()))
+    assert set(found) == {"export", "m"}
+    assert reports[-1] == 2
+
+
+def test_a_stage_that_needs_two_failed_ones_ends_once():
+    first, second = stage("export", "first"), stage("synthesize", "second")
+    reports = []
+    engine = ScriptedEngine({"first": ["error"], "second": ["crash"]})
+    found = run(engine, first, second, stage("quantize", "q", first, second), report=lambda p: reports.append(p.failed.total()))
+    assert found == {"first": "error", "second": "crash", "q": "dep_failed"}
+    assert reports[-1] == 3
+
+
+def test_an_engine_that_could_never_do_the_work_says_so_before_anything_runs():
+    engine = ScriptedEngine(refuses="no node offers `bench`")
+    with pytest.raises(EngineError, match="bench"):
+        run(engine, *diamond())
+    assert engine.submitted == []
+
+
+def test_progress_is_reported_at_the_start_after_every_change_and_at_the_end():
+    seen = []
+
+    def report(progress):
+        seen.append((progress.done.total(), progress.failed.total(), progress.flying.total(), progress.last))
+
+    run(ScriptedEngine({"evaluate": ["error"]}), *diamond(), report=report)
+    assert seen[0] == (0, 0, 0, None)
+    assert [done + failed for done, failed, _, _ in seen] == sorted(done + failed for done, failed, _, _ in seen)
+    assert {done + failed for done, failed, _, _ in seen} == set(range(6))
+    assert seen[-1][:3] == (4, 1, 0)
+    assert seen[-1][3].error_class == "error"
+
+
+def test_a_stages_limits_are_the_grids_over_the_tables():
+    settings = Settings(timeout_s={"export": 7.0}, memory_gib={"export": 2.0}, cores={"export": 3, "measure": 9})
+    engine = ScriptedEngine({"e": ["oom", None]})
+    device = {"threads": 5, "node": "xeon"}
+    run(engine, stage("export", "e"), stage("quantize", "q"), stage("measure", "m", device=device), settings=settings)
+    works = {work.stage.key: work for work in engine.submitted}
+    assert (works["e"].timeout_s, works["e"].memory_gib, works["e"].cores) == (7.0, 4.0, 3)  # twice 2 after the oom
+    assert (works["q"].timeout_s, works["q"].memory_gib, works["q"].cores) == (3600, 4.0, 1)
+    assert (works["m"].cores, works["m"].node, works["m"].exclusive) == (5, "xeon", True)
+    assert works["m"].function == "farm.stages.measure:run"
+    assert (works["e"].session, works["e"].node, works["e"].exclusive) == ("s", None, False)
+
+
+KINDS = st.sampled_from(["synthesize", "export", "quantize", "evaluate", "measure"])
+ENDINGS = st.lists(st.sampled_from([None, *NEVER_RETRIED, "oom", "lost"]), min_size=1, max_size=6)
+
+
+@st.composite
+def dags(draw):
+    stages = []
+    for index in range(draw(st.integers(1, 14))):
+        needs = draw(st.lists(st.sampled_from(stages), max_size=3, unique_by=lambda each: each.key)) if stages else []
+        missing = "no file" if draw(st.integers(0, 9)) == 0 else ""
+        stages.append(stage(draw(KINDS), f"s{index}", *needs, missing=missing))
+    return stages
+
+
+def last_ending(endings):
+    """What becomes of a stage whose attempts end so, after the retries that it is allowed."""
+    left = {"lost": LOST_RETRIES, "oom": 1}
+    for ending in [*endings, *[endings[-1]] * 6]:
+        if left.get(ending, 0) == 0:
+            return ending
+        left[ending] -= 1
+    raise AssertionError(endings)
+
+
+@given(data=st.data(), stages=dags(), slots=st.integers(1, 3), benches=st.integers(1, 2), stuck=st.integers(0, 4))
+def test_every_wanted_stage_ends_exactly_once_and_only_for_its_own_or_its_inputs_reason(data, stages, slots, benches, stuck):
+    script = {each.key: data.draw(ENDINGS, label=each.key) for each in stages}
+    wanted = [each.uri for each in stages if data.draw(st.booleans(), label=f"{each.key} wanted")]
+    engine = ScriptedEngine(script, slots=slots, benches=benches, stuck=stuck)
+    reports = []
+    found = run(engine, *stages, wanted=wanted, report=lambda p: reports.append((p.done.total(), p.failed.total())))
+
+    assert {f"{each.kind}/{each.key}" for each in stages if each.key in found} == set(wanted)
+    assert reports[-1] == (sum(cause is None for cause in found.values()), sum(map(bool, found.values())))
+    assert engine.most_light <= slots * WINDOW
+    assert engine.most_exclusive <= benches * WINDOW
+    for each in stages:
+        if each.uri not in wanted:
+            continue
+        broken = [need for need in each.inputs.values() if found.get(need.partition("/")[2])]
+        possible = {"dep_failed"} if broken else {None}
+        if each.missing:
+            possible = (possible - {None}) | {"missing_input"}
+        if possible == {None}:
+            possible = {last_ending(script[each.key])}
+            assert each.key in engine.order
+        else:
+            assert each.key not in engine.order
+        assert found[each.key] in possible

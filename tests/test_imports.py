@@ -1,0 +1,55 @@
+"""What is imported when, which names resolve, and where farm may print."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+from farm.catalog import CATALOG
+from farm.spec import resolve
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ("torch", "torchvision", "ray", "openvino", "nncf", "sklearn", "scipy", "pandas", "matplotlib")
+
+PLANS = """
+import json, sys
+from farm.cli import app
+code = app(["plan", "jobs/quickstart.yaml", "--results", sys.argv[1]], standalone_mode=False)
+print(json.dumps({"code": code or 0, "modules": sorted(sys.modules)}))
+"""
+
+
+def test_planning_imports_nothing_heavy(tmp_path):
+    environment = {**os.environ, "FARM_CACHE": str(tmp_path / "cache")}
+    ended = subprocess.run(
+        [sys.executable, "-c", PLANS, str(tmp_path)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    said = json.loads(ended.stdout.splitlines()[-1])
+    assert said["code"] == 0
+    assert "farm.plan" in said["modules"]
+    assert [name for name in HEAVY if name in said["modules"]] == []
+    assert not (tmp_path / "store").exists(), "plan wrote something"
+
+
+TABLES = ("models", "datasets", "sources", "algorithms", "baselines", "devices", "stages")
+FUNCTIONS = sorted({spec.function for table in TABLES for spec in getattr(CATALOG, table).values() if spec.function})
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_named_in_a_table_resolves(function):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what libraries say of themselves while they are imported
+        assert callable(resolve(function))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "farm").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_print_stands_nowhere_in_farm(path):
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    assert [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"] == []

@@ -1,0 +1,331 @@
+"""Keys and plans: what is shared, and which input changes which key."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from farm.catalog import CATALOG
+from farm.grid import expand
+from farm.grid.cell import NO_CALIBRATION
+from farm.plan import as_json, build, dependents, key_of
+from farm.spec import Preprocessing
+from tests.conftest import Located, plan_of, version_one
+
+
+def stages_of(plan, kind):
+    return [stage for stage in plan.stages.values() if stage.kind == kind]
+
+
+def test_this_key_never_changes():
+    key = key_of(
+        "quantize",
+        1,
+        {"algorithm": "default", "parameters": {"subset_size": 300, "preset": None}, "scale": 1 / 255},
+        {"model": "export/00", "calibration": "synthesize/11"},
+        {"weights": "22"},
+        {"nncf": "3.2.0", "openvino": "2026.2.1"},
+    )
+    assert key == "5cc73bdae3d36759a1229da2dff9160bb1259cf527a809f57d15b51f23e6ee6a"
+
+
+def test_this_stages_key_never_changes(files):
+    plan = plan_of(files.grid(calibrations=[{"name": "fractal", "seed": 1}]))
+    [synthesis] = stages_of(plan, "synthesize")
+    assert synthesis.parameters == {
+        "source": "fractal", "count": 1000, "seed": 1, "size": (32, 32), "points": None, "fill": 0.2
+    }  # fmt: skip
+    assert synthesis.key == "06b68ee1a0e7cff51b99c0b2ebe8b3a493b7d2499472ef03a354f003c8e476d9"
+    assert synthesis.uri == f"synthesize/{synthesis.key}"
+
+
+def test_the_order_of_a_mapping_is_no_part_of_a_key():
+    one = key_of("export", 1, {"a": 1, "b": 2}, {"x": "1", "y": "2"}, {}, {"n": "1", "m": "2"})
+    other = key_of("export", 1, {"b": 2, "a": 1}, {"y": "2", "x": "1"}, {}, {"m": "2", "n": "1"})
+    assert one == other
+
+
+def test_a_key_never_holds_what_is_no_number():
+    with pytest.raises(ValueError, match="JSON"):
+        key_of("export", 1, {"scale": float("nan")}, {}, {}, {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """Everything that one cell of a user's own model depends on, and some things that it does not."""
+
+    function: str
+    factory: str
+    weights: str
+    dataset: str
+    dataset_count: int | None
+    source: str
+    source_count: int
+    seed: int
+    subset_size: int
+    preset: str | None
+    threads: int | None
+    hint: str
+    precision: str
+    batch: int
+    node: str | None
+    pairs: int
+    min_seconds: float
+    mean: tuple[float, float, float] | None
+    scale: float | None
+    size: tuple[int, int] | None
+    known_std: tuple[float, float, float]
+    openvino: str
+    torch: str
+    nncf: str
+    numpy: str
+    pillow: str
+    export_version: int
+    measure_version: int
+    grid_name: str
+    timeout_s: float
+    memory_gib: float
+    cores: int
+    folder: str
+    weights_path: str
+    dataset_path: str
+
+
+texts, counts, versions = st.text("abcdef", min_size=1, max_size=4), st.integers(1, 99), st.sampled_from(["1.0", "1.1"])
+triples = st.tuples(*[st.floats(0.125, 1.0)] * 3)
+worlds = st.builds(
+    World,
+    function=texts, factory=texts, weights=texts, dataset=texts, dataset_count=st.none() | counts,
+    source=texts, source_count=counts, seed=counts, subset_size=counts,
+    preset=st.sampled_from([None, "mixed", "performance"]),
+    threads=st.none() | counts, hint=st.sampled_from(["latency", "throughput"]),
+    precision=st.sampled_from(["f32", "f16", "bf16"]), batch=counts, node=st.none() | texts,
+    pairs=counts, min_seconds=st.floats(0.5, 9.0),
+    mean=st.none() | triples, scale=st.none() | st.floats(0.125, 1.0), size=st.none() | st.tuples(counts, counts),
+    known_std=triples, openvino=versions, torch=versions, nncf=versions, numpy=versions, pillow=versions,
+    export_version=counts, measure_version=counts, grid_name=texts, timeout_s=st.floats(1.0, 9.0),
+    memory_gib=st.floats(1.0, 9.0), cores=counts, folder=texts, weights_path=texts, dataset_path=texts,
+)  # fmt: skip
+
+
+def keys_of(files, world):
+    """role -> key, of the int8 cell and of the PyTorch baseline of a world."""
+    given_ = {"mean": world.mean, "scale": world.scale, "size": world.size}
+    model = {
+        "name": "mine",
+        "factory": f"nets:{world.function}",
+        "weights": world.weights_path,
+        **{key: list(value) if isinstance(value, tuple) else value for key, value in given_.items() if value is not None},
+    }
+    grid = files.grid(
+        name=world.grid_name,
+        models=[model],
+        dataset={"name": "parquet", "path": world.dataset_path, "count": world.dataset_count},
+        calibrations=[{"name": "folder", "path": "photos", "count": world.source_count, "seed": world.seed}],
+        algorithms=[{"name": "default", "subset_size": world.subset_size, "preset": world.preset}],
+        devices=[
+            {key: getattr(world, key) for key in ("threads", "hint", "precision", "batch", "node")} | {"name": "CPU"}
+        ],
+        baselines=["pytorch"],
+        settings={
+            "measure": {"pairs": world.pairs, "min_seconds": world.min_seconds},
+            "timeout_s": {"quantize": world.timeout_s},
+            "memory_gib": {"quantize": world.memory_gib},
+            "cores": {"quantize": world.cores},
+        },
+    )
+    bumped = {"export": world.export_version, "measure": world.measure_version}
+    catalog = replace(
+        CATALOG,
+        stages={
+            kind: replace(spec, version=bumped.get(kind, spec.version)) for kind, spec in CATALOG.stages.items()
+        },
+        preprocessing={"parquet": Preprocessing(size=(32, 32), std=world.known_std)},
+    )
+    contents = {
+        "folder": {"images": world.source},
+        "parquet": {"images": world.dataset},
+        "mine": {"weights": world.weights, "factory": world.factory},
+    }
+
+    def locate(wanted, parameters, names):
+        return Located(contents=contents[names["name"]], folder=world.folder)(wanted, parameters, names)
+
+    plan = build(grid, expand(grid), catalog, locate, lambda library: getattr(world, library))
+    baseline, cell = plan.cells
+    assert baseline.cell.labels()[1] == NO_CALIBRATION
+    keys = {f"pytorch {role}": uri.partition("/")[2] for role, uri in baseline.stages.items()}
+    return keys | {role: uri.partition("/")[2] for role, uri in cell.stages.items()}
+
+
+INT8 = {"quantize", "evaluate", "measure"}
+BASELINE = {"pytorch evaluate", "pytorch measure"}
+EXPORT = {"export", "reference", "pytorch export", "pytorch reference"}
+REFERENCE = {"reference", "pytorch reference"}
+BOTH = {"measure", "pytorch measure"}
+EVALUATIONS = REFERENCE | {"evaluate", "pytorch evaluate"}
+
+CHANGED_BY = {
+    "function": EXPORT | INT8 | BASELINE,
+    "factory": EXPORT | INT8 | BASELINE,
+    "weights": EXPORT | INT8 | BASELINE,
+    "dataset": EVALUATIONS | BOTH,
+    "dataset_count": EVALUATIONS | BOTH,
+    "source": {"calibration"} | INT8,
+    "source_count": {"calibration"} | INT8,
+    "seed": {"calibration"} | INT8,
+    "subset_size": INT8,
+    "preset": INT8,
+    "threads": BOTH,
+    "hint": BOTH,
+    "batch": BOTH,
+    "node": BOTH,
+    "precision": {"evaluate"} | BOTH,  # PyTorch itself always runs in f32
+    "pairs": BOTH,
+    "min_seconds": BOTH,
+    "mean": INT8 | BASELINE | REFERENCE,
+    "scale": INT8 | BASELINE | REFERENCE,
+    "known_std": INT8 | BASELINE | REFERENCE,
+    "size": EXPORT | INT8 | BASELINE,  # photos keep a size of their own
+    "openvino": EXPORT | INT8 | {"pytorch measure"},  # PyTorch's speed is paired with the IR's
+    "torch": EXPORT | INT8 | BASELINE,
+    "nncf": INT8,
+    "numpy": {"calibration"} | INT8,
+    "pillow": {"calibration"} | INT8 | EVALUATIONS,
+    "export_version": EXPORT | INT8 | {"pytorch measure"},
+    "measure_version": BOTH,
+    "grid_name": set(),
+    "timeout_s": set(),
+    "memory_gib": set(),
+    "cores": set(),
+    "folder": set(),
+    "weights_path": set(),
+    "dataset_path": set(),
+}
+
+
+def test_every_input_of_the_world_has_its_line_in_the_table():
+    assert set(CHANGED_BY) == set(World.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("what", CHANGED_BY)
+def test_a_changed_input_changes_exactly_the_keys_downstream(shared_files, what):
+    @settings(max_examples=12)  # each plans two grids; there are 35 inputs
+    @given(world=worlds, other=worlds)
+    def check(world, other):
+        assume(getattr(world, what) != getattr(other, what))
+        if what == "size":  # none of its own means 32x32
+            assume({world.size, other.size} != {None, (32, 32)})
+        before, after = (
+            keys_of(shared_files, each) for each in (world, replace(world, **{what: getattr(other, what)}))
+        )
+        assert {role for role in before if before[role] != after[role]} == CHANGED_BY[what]
+
+    check()
+
+
+def test_an_image_source_that_draws_at_the_models_size_depends_on_it(files):
+    def synthesis(*sizes, **source):
+        models = [{"factory": f"nets:net{index}", "size": list(size)} for index, size in enumerate(sizes)]
+        return stages_of(plan_of(files.grid(models=models, calibrations=[{"name": "noise", **source}])), "synthesize")
+
+    assert [stage.parameters["size"] for stage in synthesis((8, 8), (16, 16))] == [(8, 8), (16, 16)]
+    assert [stage.parameters["size"] for stage in synthesis((8, 8), (8, 8))] == [(8, 8)]
+    assert [stage.parameters["size"] for stage in synthesis((8, 8), (16, 16), size=[4, 4])] == [(4, 4)]
+
+
+def test_two_cells_share_one_fp32_export_and_one_reference(files):
+    plan = plan_of(files.grid(calibrations=["noise", "fractal"]))
+    assert Counter(stage.kind for stage in plan.stages.values()) == {
+        "synthesize": 2, "export": 1, "quantize": 2, "evaluate": 4, "measure": 4
+    }  # fmt: skip
+    assert len({cell.stages["export"] for cell in plan.cells}) == 1
+    assert len({cell.stages["reference"] for cell in plan.cells}) == 1
+
+
+def test_one_quantization_serves_all_devices_and_one_evaluation_all_of_one_precision(files):
+    devices = ["CPU", {"name": "CPU", "threads": 1}, {"name": "CPU", "batch": 8}, {"name": "CPU", "precision": "bf16"}, "GPU.0"]
+    plan = plan_of(files.grid(devices=devices, baselines=[]))
+    assert len(stages_of(plan, "quantize")) == 1
+    assert len(stages_of(plan, "measure")) == 5
+    assert len({cell.stages["evaluate"] for cell in plan.cells}) == 3  # CPU f32, CPU bf16, GPU.0
+    assert len({cell.stages["reference"] for cell in plan.cells}) == 2  # CPU, GPU.0: always f32
+
+
+def test_the_fp32_ir_is_its_own_reference_and_measured_alone(files):
+    pytorch, ir, int8 = plan_of(files.grid()).cells
+    assert ir.stages["evaluate"] == ir.stages["reference"] == int8.stages["reference"]
+    measured = [plan_of(files.grid()).stages[cell.stages["measure"]].inputs for cell in (pytorch, ir, int8)]
+    assert [sorted(inputs) for inputs in measured] == [["ir"], ["ir"], ["ir", "model"]]
+    assert len({pytorch.stages["measure"], ir.stages["measure"], int8.stages["measure"]}) == 3
+
+
+def test_inputs_come_before_what_needs_them(files):
+    plan = plan_of(files.grid(models=["resnet20", "vgg16_bn"], calibrations=["noise", "fractal"]))
+    seen = set()
+    for uri, stage in plan.stages.items():
+        assert set(stage.inputs.values()) <= seen
+        seen.add(uri)
+
+
+def test_dependents_are_all_that_need_a_stage_directly_or_not(files):
+    plan = plan_of(files.grid(calibrations=["noise", "fractal"]))
+    noise = next(cell for cell in plan.cells if "noise" in cell.cell.name)
+    found = dependents(plan, {noise.stages["calibration"]})
+    assert found == {noise.stages[role] for role in ("calibration", "quantize", "evaluate", "measure")}
+    assert dependents(plan, {noise.stages["measure"]}) == {noise.stages["measure"]}
+    assert dependents(plan, set()) == set()
+
+
+def test_a_missing_file_is_told_by_the_stages_that_need_it_and_no_others(files):
+    plan = plan_of(files.grid(), Located(missing=("weights",)))
+    assert {stage.kind for stage in plan.stages.values() if not stage.missing} == {"synthesize", "quantize", "evaluate", "measure"}
+    [export] = stages_of(plan, "export")
+    assert export.missing == "no weights: looked for /data/resnet20.weights"
+
+
+def test_a_file_that_turns_up_makes_another_key(files):
+    [missing] = stages_of(plan_of(files.grid(), Located(missing=("weights",))), "export")
+    [there] = stages_of(plan_of(files.grid()), "export")
+    assert missing.key != there.key
+
+
+def test_an_optional_file_that_is_not_asked_for_is_none(files):
+    [export] = stages_of(plan_of(files.grid(models=[{"factory": "nets:tiny"}])), "export")
+    assert set(export.files) == {"factory"}
+
+
+def test_plan_json_holds_all_that_gathering_needs(files):
+    grid = files.grid()
+    plan = plan_of(grid)
+    said = json.loads(json.dumps(as_json(plan, "/jobs/small.yaml")))
+    assert {key: said[key] for key in ("schema", "grid", "source", "dataset")} == {
+        "schema": 1, "grid": "small", "source": "/jobs/small.yaml", "dataset": "digits"
+    }  # fmt: skip
+    assert [(cell["cell"], cell["calibration"], cell["runtime"]) for cell in said["cells"]] == [
+        ("resnet20/-/pytorch/CPU", None, "pytorch"),
+        ("resnet20/-/ir/CPU", None, "openvino"),
+        ("resnet20/noise/default/CPU", "noise", "openvino"),
+    ]
+    assert set(said["stages"]) == set(plan.stages)
+    assert all(uri in said["stages"] for cell in said["cells"] for uri in cell["stages"].values())
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_cells_expand_and_plan(files):
+    grid = files.grid(
+        models=["resnet20", "vgg16_bn"],
+        calibrations=[{"name": "fractal", "seed": list(range(250))}, {"name": "noise", "seed": list(range(250))}],
+        algorithms=[{"name": "default", "subset_size": list(range(1, 51))}],
+        devices=["CPU", "GPU"],
+        baselines=[],
+    )
+    cells = expand(grid)
+    plan = build(grid, cells, CATALOG, Located(), version_one)
+    assert len({cell.name for cell in cells}) == len(plan.cells) == 100_000
+    assert Counter(stage.kind for stage in plan.stages.values()) == {
+        "synthesize": 500, "export": 2, "quantize": 50_000, "evaluate": 100_004, "measure": 100_000
+    }  # fmt: skip

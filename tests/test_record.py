@@ -1,0 +1,42 @@
+"""Outcomes and records: their columns, and how they are read back."""
+
+import json
+from dataclasses import asdict, fields
+from typing import get_args
+
+from farm.record import COLUMNS, FAILURE_CLASSES, FailureClass, Outcome, Record, outcome_from
+
+ISSUE = (
+    "grid, cell, model, calibration, algorithm, device, runtime, outcome, error_class, error_type, error_message, "
+    "log, attempts, top1, top1_drop, agreement, n_images, subset_size, fps, speedup_ir, speedup_pytorch, verdict, "
+    "verdict_reason, latency_p50_ms, latency_p90_ms, latency_p95_ms, latency_p99_ms, latency_p999_ms, size_mib, "
+    "int8_layers, export_s, quantize_s, evaluate_s, measure_s, peak_rss_mib, host, cpu_model, isa, cores, threads, "
+    "streams, precision, versions, started_at, finished_at"
+)
+WHO = ("grid", "cell", "model", "algorithm", "device", "runtime", "outcome")
+
+
+def test_a_record_has_the_promised_columns_in_their_order():
+    assert tuple(ISSUE.split(", ")) == COLUMNS
+
+
+def test_what_is_not_known_of_a_cell_is_null_and_only_attempts_are_counted_from_0():
+    record = asdict(Record(**dict.fromkeys(WHO, "x")))
+    assert {name for name, value in record.items() if value is not None} == {*WHO, "attempts"}
+    assert record["attempts"] == 0
+
+
+def test_every_failure_class_is_explained():
+    assert set(FAILURE_CLASSES) == set(get_args(FailureClass))
+
+
+def test_an_outcome_is_fine_exactly_without_a_failure_class():
+    assert Outcome(uri="export/1", label="x").ok
+    assert not any(Outcome(uri="export/1", label="x", error_class=cause).ok for cause in FAILURE_CLASSES)
+
+
+def test_an_outcome_is_read_back_and_fields_of_a_later_schema_are_left_out():
+    outcome = Outcome(uri="export/1", label="x", attempt=3, error_class="crash", signal=11, wall_s=0.5)
+    said = json.loads(json.dumps(asdict(outcome)))
+    assert outcome_from(said | {"colour": "blue"}) == outcome
+    assert {each.name for each in fields(Outcome)} == set(said)

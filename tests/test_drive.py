@@ -96,7 +96,13 @@ def diamond():
     """An export, a set, their quantization, its evaluation and its measurement."""
     export, images = stage("export", "export"), stage("synthesize", "set")
     quantize = stage("quantize", "quantize", export, images)
-    return export, images, quantize, stage("evaluate", "evaluate", quantize), stage("measure", "measure", quantize, export)
+    return (
+        export,
+        images,
+        quantize,
+        stage("evaluate", "evaluate", quantize),
+        stage("measure", "measure", quantize, export),
+    )
 
 
 def test_every_stage_runs_once_after_what_it_needs():
@@ -245,7 +251,9 @@ def test_a_stage_that_needs_two_failed_ones_ends_once():
     first, second = stage("export", "first"), stage("synthesize", "second")
     reports = []
     engine = ScriptedEngine({"first": ["error"], "second": ["crash"]})
-    found = run(engine, first, second, stage("quantize", "q", first, second), report=lambda p: reports.append(p.failed.total()))
+    found = run(
+        engine, first, second, stage("quantize", "q", first, second), report=lambda p: reports.append(p.failed.total())
+    )
     assert found == {"first": "error", "second": "crash", "q": "dep_failed"}
     assert reports[-1] == 3
 
@@ -309,7 +317,9 @@ def last_ending(endings):
 
 
 @given(data=st.data(), stages=dags(), slots=st.integers(1, 3), benches=st.integers(1, 2), stuck=st.integers(0, 4))
-def test_every_wanted_stage_ends_exactly_once_and_only_for_its_own_or_its_inputs_reason(data, stages, slots, benches, stuck):
+def test_every_wanted_stage_ends_exactly_once_and_only_for_its_own_or_its_inputs_reason(
+    data, stages, slots, benches, stuck
+):
     script = {each.key: data.draw(ENDINGS, label=each.key) for each in stages}
     wanted = [each.uri for each in stages if data.draw(st.booleans(), label=f"{each.key} wanted")]
     engine = ScriptedEngine(script, slots=slots, benches=benches, stuck=stuck)

@@ -1,6 +1,5 @@
 """One contract for every store, and what only a local one promises."""
 
-import json
 import multiprocessing
 import pickle
 import resource
@@ -50,7 +49,11 @@ def folder(tmp_path):
 
 
 def files_of(store):
-    return {path.removeprefix(store.root + "/") for path in store.fs.find(store.root)} if store.fs.exists(store.root) else set()
+    return (
+        {path.removeprefix(store.root + "/") for path in store.fs.find(store.root)}
+        if store.fs.exists(store.root)
+        else set()
+    )
 
 
 class TestContract:
@@ -112,6 +115,12 @@ class TestContract:
         assert store.attempts(URI) == tuple(written)
         assert store.attempts(OTHER) == ()
 
+    def test_a_number_is_never_given_twice_even_where_an_attempt_was_lost(self, store):
+        for _ in range(2):
+            store.add_attempt(URI, Outcome(uri=URI, label="x"))
+        store.fs.rm_file(f"{store.root}/attempts/{URI.partition('/')[2]}/1.json")
+        assert store.add_attempt(URI, Outcome(uri=URI, label="x")).attempt == 3
+
     def test_an_attempts_log_is_kept_beside_it(self, store, tmp_path):
         log = tmp_path / "log.txt"
         log.write_text("a line")
@@ -142,7 +151,9 @@ def test_an_artefact_lies_under_its_kind_and_the_first_two_digits_of_its_key(loc
     local.commit(URI, folder, SAID)
     copy = local.manifest(URI)["copy"]
     key = URI.partition("/")[2]
-    assert files_of(local) == {f"export/ab/{key}/{name}" for name in (MANIFEST, f"{copy}/model.xml", f"{copy}/model.bin")}
+    assert files_of(local) == {
+        f"export/ab/{key}/{name}" for name in (MANIFEST, f"{copy}/model.xml", f"{copy}/model.bin")
+    }
 
 
 def test_a_local_artefact_is_read_where_it_lies(local, folder):
@@ -206,6 +217,12 @@ def test_an_unwritable_folder_is_one_clear_error(tmp_path):
         Store(str(tmp_path / "file" / "store")).check_writable()
 
 
+def test_a_commit_where_nothing_can_be_written_is_an_os_error(tmp_path, folder):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        Store(str(tmp_path / "file" / "store")).commit(URI, folder, SAID)
+
+
 def add(store, count):
     return [store.add_attempt(URI, Outcome(uri=URI, label="x")).attempt for _ in range(count)]
 
@@ -240,13 +257,12 @@ def commit_on_a_full_disk(store, folder, limit, answer):
 
 
 @pytest.mark.parametrize(
-    ("limit", "what"), [(1 << 16, "a file of the artefact"), (10, "any file"), (300, "the manifest alone")]
+    ("limit", "size"),
+    [(1 << 16, 1 << 20), (0, 1), (300, 200)],
+    ids=["half of a file fits", "nothing fits", "only the manifest does not fit"],
 )
-def test_a_full_disk_leaves_nothing_of_a_commit(local, folder, limit, what):
-    if what == "the manifest alone":
-        assert len(json.dumps(SAID)) < limit
-    else:
-        (folder / "model.bin").write_bytes(bytes(1 << 20))
+def test_a_full_disk_leaves_nothing_of_a_commit(local, folder, limit, size):
+    (folder / "model.bin").write_bytes(bytes(size))
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=commit_on_a_full_disk, args=(local, folder, limit, there))

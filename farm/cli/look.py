@@ -24,9 +24,20 @@ GridName = Annotated[
 ]
 
 
-def show(grid: GridName = None, as_json: Json = False, results: Results = DEFAULT_RESULTS) -> int:
+def show(
+    grid: GridName = None,
+    as_json: Json = False,
+    sheet: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Also save a sheet with images of each calibration set.")
+    ] = None,
+    results: Results = DEFAULT_RESULTS,
+) -> int:
     """Show a grid's table: accuracy, speed and size of each cell, laid out like the study's Table 1."""
     folder = one_grid(results, grid)
+    if sheet is not None:
+        from farm.report.sheet import contact_sheet  # noqa: PLC0415 - Pillow is for those who ask for pictures
+
+        contact_sheet(folder.read(tables.SAMPLES).to_pylist()).save(sheet)
     records = tables.records_from(folder.read(tables.RECORDS))
     if as_json:
         stdout.print_json(json.dumps([asdict(record) for record in records]))

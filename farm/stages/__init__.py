@@ -61,7 +61,9 @@ class Default(Parameters):
     subset_size: int = Field(300, ge=1, description="calibration images used, from the first on")
     fast_bias_correction: bool = Field(True, description="false is slower and may be more accurate")
     model_type: Literal["transformer"] | None = Field(None, description="extra patterns for transformers")
-    ignored_scope: Annotated[tuple[str, ...], Field(description="regular expressions of layer names kept in FP32")] = ()
+    ignored_scope: Annotated[
+        tuple[str, ...], Field(description="regular expressions of IR layer names kept in FP32")
+    ] = ()
 
 
 class Device(Parameters):

@@ -107,7 +107,11 @@ def test_a_model_of_other_classes_than_the_dataset_says_both_numbers(place):
 def test_four_bad_models_are_four_kinds_of_failed_rows_and_nothing_stays_behind(place):
     bad = {"segfaults": "crash", "hangs": "timeout", "raises": "error", "eats": "oom"}
     models = [{"factory": f"networks:{name}"} for name in ("tiny", *bad)]
-    settings = {"timeout_s": {"export": 20}, "memory_gib": {"export": 1.5}, "measure": {"pairs": 1, "min_seconds": 0.05}}
+    settings = {
+        "timeout_s": {"export": 20},
+        "memory_gib": {"export": 1.5},
+        "measure": {"pairs": 1, "min_seconds": 0.05},
+    }
     process = place.start("run", place.grid(models=models, settings=settings))
     family = set()
     wait_until(lambda: family.update(children(process)) or process.poll() is not None, 240)
@@ -120,7 +124,9 @@ def test_four_bad_models_are_four_kinds_of_failed_rows_and_nothing_stays_behind(
         assert (record["outcome"], record["error_class"]) == ("failed", cause)
         assert record["error_message"]
     tries = [attempt for attempt in place.attempts() if attempt["label"] == "eats"]
-    assert sorted(attempt["memory_gib"] for attempt in tries) == [1.5, 3.0], "memory is retried once, with twice as much"
+    assert sorted(attempt["memory_gib"] for attempt in tries) == [1.5, 3.0], (
+        "memory is retried once, with twice as much"
+    )
     assert_nothing_left(family, place)
 
 
@@ -195,7 +201,9 @@ def test_an_unwritable_results_place_is_one_clear_error(place):
 def test_a_full_disk_loses_nothing_that_was_finished(place):
     disk = place.folder / "results"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "none", disk], check=False, capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=600k", "none", disk], check=False, capture_output=True
+    )
     if mounted.returncode != 0:
         pytest.skip(f"cannot mount a small disk here: {mounted.stderr.decode().strip()}")
     try:

@@ -102,7 +102,12 @@ WIDE = {"models": MODELS, "calibrations": CALIBRATIONS, "devices": DEVICES}
         ({"algorithm": "ir"}, lambda m, c, a, d: a == "ir"),
         ({"device": {"name": "CPU", "batch": 4}}, lambda m, c, a, d: d == "CPU{batch=4,threads=2}"),
         (
-            {"model": "resnet20", "calibration": "noise", "algorithm": "default", "device": {"name": "CPU", "batch": 1}},
+            {
+                "model": "resnet20",
+                "calibration": "noise",
+                "algorithm": "default",
+                "device": {"name": "CPU", "batch": 1},
+            },
             lambda m, c, a, d: (m, c, d) == ("resnet20", "noise", "CPU"),
         ),
     ],

@@ -1,0 +1,40 @@
+"""Contact sheets: what the images of each calibration set look like. Knows samples, not sources."""
+
+import io
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from PIL import Image, ImageDraw, ImageFont
+
+COLUMNS = 16
+ROWS = 2
+TILE = 48
+MARGIN = 8
+HEADING = 22
+
+
+def contact_sheet(samples: Sequence[dict[str, Any]]) -> Image.Image:
+    """The first 32 images of each calibration set under its name.
+
+    samples: rows of ``samples.parquet``: calibration, index, label, png (bytes), sets one after another.
+    """
+    sets = [(name, list(rows)[: COLUMNS * ROWS]) for name, rows in groupby(samples, key=lambda row: row["calibration"])]
+    block = HEADING + ROWS * TILE + MARGIN
+    sheet = Image.new("RGB", (2 * MARGIN + COLUMNS * TILE, MARGIN + block * len(sets)), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(size=14)
+    for position, (name, rows) in enumerate(sets):
+        top = MARGIN + position * block
+        draw.text((MARGIN, top), str(name), fill="black", font=font)
+        for index, row in enumerate(rows):
+            place = (MARGIN + index % COLUMNS * TILE, top + HEADING + index // COLUMNS * TILE)
+            sheet.paste(_tile(row["png"]), place)
+    return sheet
+
+
+def _tile(png: bytes) -> Image.Image:
+    """One image at the tile's size; small ones keep their pixels visible."""
+    image = Image.open(io.BytesIO(png))
+    small = max(image.size) < TILE
+    return image.resize((TILE - 2, TILE - 2), Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS)

@@ -1,0 +1,96 @@
+"""The table that people look at, and the summary of what failed."""
+
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from farm.record import Record
+from farm.report.table import failures, main_table, variant
+
+EMPTY = Record(
+    grid="g", cell="resnet20/noise/default/CPU", model="resnet20", calibration="noise", algorithm="default",
+    device="CPU", runtime="openvino", outcome="pending",
+)  # fmt: skip
+FULL = replace(
+    EMPTY, outcome="ok", top1=0.91234, top1_drop=0.0125, fps=12345.678, speedup_ir=2.345, speedup_pytorch=6.789,
+    latency_p50_ms=0.08123, size_mib=0.2749,
+)  # fmt: skip
+IR = replace(FULL, cell="resnet20/-/ir/CPU", calibration=None, algorithm="ir", top1_drop=0.0, speedup_ir=1.0)
+PYTORCH = replace(IR, cell="resnet20/-/pytorch/CPU", algorithm="pytorch", runtime="pytorch", top1_drop=0.0)
+CRASHED = replace(
+    EMPTY, outcome="failed", error_class="crash", error_type="SIGSEGV", error_message="ended by signal 11 [SIGSEGV]",
+    log="/r/store/attempts/ab/1.log",
+)  # fmt: skip
+
+
+def rows(records):
+    """The table as a reader sees it: a list of cells a row, the header first."""
+    text = StringIO()
+    Console(file=text, width=200).print(main_table(records))
+    return [line.split() for line in text.getvalue().splitlines() if line.strip()]
+
+
+def test_a_full_row_says_all_numbers_in_their_precision():
+    header, row = rows([FULL])
+    assert " ".join(header) == "model variant calibration top-1 drop FPS x IR x PyTorch p50 ms MiB outcome"
+    assert " ".join(row) == "resnet20 int8 default noise 0.9123 +0.0125 12,345.7 2.35 6.79 0.081 0.27 ok"
+
+
+@pytest.mark.parametrize(("record", "outcome"), [(EMPTY, "pending"), (CRASHED, "crash")])
+def test_what_was_not_measured_is_a_dash_and_never_0(record, outcome):
+    assert rows([record])[1] == ["resnet20", "int8", "default", "noise", *"-" * 7, outcome]
+
+
+def test_a_measured_0_is_no_dash():
+    assert "+0.0000" in rows([replace(FULL, top1_drop=0.0)])[1]
+
+
+def test_the_ir_has_no_drop_from_itself_and_baselines_no_calibration():
+    assert rows([IR])[1][:5] == ["resnet20", "IR", "-", "0.9123", "-"]
+    assert rows([PYTORCH])[1][:5] == ["resnet20", "PyTorch", "-", "0.9123", "+0.0000"]
+
+
+def test_a_model_is_named_once_and_the_device_only_where_there_are_several():
+    table = rows([PYTORCH, IR, FULL, replace(FULL, model="vgg16_bn")])
+    assert [row[0] for row in table[1:]] == ["resnet20", "IR", "int8", "vgg16_bn"]
+    assert "device" not in table[0]
+    devices = rows([FULL, replace(FULL, device="CPU{threads=1}")])
+    assert "device" in devices[0]
+    assert [row[0] for row in devices[1:]] == ["resnet20", "resnet20"]
+    assert "CPU{threads=1}" in devices[2]
+
+
+def test_names_are_text_and_no_markup():
+    assert "[red]mine" in rows([replace(FULL, model="[red]mine")])[1]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "text"),
+    [("pytorch", "PyTorch"), ("ir", "IR"), ("default{subset_size=5}", "int8 default{subset_size=5}")],
+)
+def test_a_variant_is_named_for_people(algorithm, text):
+    assert variant(replace(EMPTY, algorithm=algorithm)) == text
+
+
+def test_no_records_make_an_empty_table():
+    assert len(rows([])) == 1
+
+
+def test_failures_are_one_entry_a_cause_with_the_log():
+    missing = replace(CRASHED, cell="b", error_class="missing_input", error_message="no weights", log=None)
+    records = [
+        CRASHED,
+        missing,
+        replace(CRASHED, cell="c"),
+        FULL,
+        EMPTY,
+        replace(CRASHED, cell="d", error_message="other"),
+    ]
+    assert failures(records) == [
+        f"crash: {EMPTY.cell} and 1 more\n    ended by signal 11 [SIGSEGV]\n    log: /r/store/attempts/ab/1.log",
+        "crash: d\n    other\n    log: /r/store/attempts/ab/1.log",
+        "missing_input: b\n    no weights",
+    ]
+    assert failures([FULL, EMPTY]) == []

@@ -1,0 +1,75 @@
+"""A grid's results folder: whole files or none, and clear words where there is nothing."""
+
+import pyarrow as pa
+import pytest
+
+from farm.errors import DataError, InputError
+from farm.record import Record
+from farm.results import tables
+from farm.results.folder import PLAN, Folder
+
+TABLE = pa.table({"a": [1, 2]})
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Folder(str(tmp_path / "grid"))
+
+
+def test_a_plan_is_read_as_it_was_written(folder):
+    folder.write_plan({"grid": "g", "cells": []})
+    assert folder.read_plan() == {"grid": "g", "cells": []}
+    assert folder.has(PLAN)
+
+
+def test_without_a_plan_the_next_step_is_said(folder):
+    with pytest.raises(InputError, match=r"has no plan\.json: run a grid first \(farm run jobs/quickstart\.yaml\)"):
+        folder.read_plan()
+
+
+def test_a_damaged_plan_is_named(folder):
+    folder.write_plan({})
+    with open(f"{folder.root}/{PLAN}", "w") as target:  # noqa: PTH123
+        target.write("{torn")
+    with pytest.raises(DataError, match=r"plan\.json is damaged: .*run the grid again"):
+        folder.read_plan()
+
+
+def test_a_table_is_replaced_whole_and_nothing_else_is_left(folder, tmp_path):
+    folder.write("inner/a.parquet", TABLE)
+    folder.write("inner/a.parquet", TABLE.slice(1))
+    assert folder.read("inner/a.parquet").to_pylist() == [{"a": 2}]
+    assert [path.name for path in (tmp_path / "grid" / "inner").iterdir()] == ["a.parquet"]
+
+
+def test_a_table_that_is_not_there_is_named_with_what_makes_it(folder):
+    with pytest.raises(InputError, match=r"there is no .*grid/records\.parquet: run the grid, or `farm gather` it"):
+        folder.read("records.parquet")
+
+
+def test_a_write_that_fails_leaves_the_old_file_alone(folder, tmp_path):
+    folder.write("a.parquet", TABLE)
+    (tmp_path / "grid" / "b.parquet").mkdir()  # nothing can be put in a folder's place
+    with pytest.raises(OSError, match="directory"):
+        folder.write("b.parquet", TABLE)
+    assert sorted(path.name for path in (tmp_path / "grid").iterdir()) == ["a.parquet", "b.parquet"]
+    assert folder.read("a.parquet") == TABLE
+
+
+def test_only_named_files_of_a_subfolder_are_kept(folder, tmp_path):
+    folder.keep_only("inner", ())
+    for name in ("a", "b", "c"):
+        folder.write(f"inner/{name}.parquet", TABLE)
+    folder.keep_only("inner", {"inner/b.parquet"})
+    assert [path.name for path in (tmp_path / "grid" / "inner").iterdir()] == ["b.parquet"]
+
+
+def test_a_place_of_an_unknown_kind_is_named():
+    with pytest.raises(InputError, match="cannot open nowhere://x"):
+        Folder("nowhere://x")
+
+
+def test_records_are_read_back_and_columns_of_a_later_schema_left_out():
+    record = Record(grid="g", cell="c", model="m", algorithm="a", device="d", runtime="r", outcome="ok", top1=0.5)
+    table = tables.records([record])
+    assert tables.records_from(table.append_column("colour", pa.array(["blue"]))) == [record]

@@ -1,0 +1,299 @@
+"""From plan.json and the store to Parquet: the numbers, the nulls, and the same again."""
+
+import io
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from farm.record import COLUMNS, SCHEMA_VERSION
+from farm.results import tables
+from farm.results.gather import gather
+from tests.results.conftest import HOST, predicted, rounds, shard
+
+PYTORCH, IR, INT8 = "resnet20/-/pytorch/CPU", "resnet20/-/ir/CPU", "resnet20/noise/default/CPU"
+ALWAYS = {"grid", "cell", "model", "algorithm", "device", "runtime", "outcome", "attempts", "precision"}
+
+
+def by_cell(bench):
+    gather(bench.folder, bench.store)
+    rows = bench.folder.read(tables.RECORDS).to_pylist()
+    assert [row["cell"] for row in rows] == list(bench.cells)
+    return {row["cell"]: row for row in rows}
+
+
+def all_done(bench):
+    bench.all_done(PYTORCH, own_fps=50.0, ir_fps=100.0)
+    bench.all_done(IR, own_fps=110.0, ir_fps=None)
+    bench.all_done(INT8, (1, 2, 3, 0), own_fps=200.0, ir_fps=100.0, evaluate={"facts": {"top1": 0.25}})
+
+
+def test_records_has_exactly_the_promised_columns_with_their_types(bench):
+    one = bench()
+    by_cell(one)
+    schema = one.folder.read(tables.RECORDS).schema
+    assert tuple(schema.names) == COLUMNS
+    assert schema.metadata[b"farm_schema"] == str(SCHEMA_VERSION).encode()
+    assert [schema.field(name).type for name in ("cell", "calibration", "attempts", "n_images", "top1", "fps")] == [
+        pa.string(), pa.string(), pa.int64(), pa.int64(), pa.float64(), pa.float64()
+    ]  # fmt: skip
+
+
+def test_a_cell_that_did_not_run_is_pending_and_all_it_would_have_measured_is_null(bench):
+    for row in by_cell(bench()).values():
+        assert {name for name, value in row.items() if value is not None} <= ALWAYS | {"calibration"}
+        assert (row["outcome"], row["attempts"], row["grid"]) == ("pending", 0, "small")
+
+
+def test_a_finished_cell_has_all_its_numbers(bench):
+    one = bench()
+    all_done(one)
+    row = by_cell(one)[INT8]
+    assert {name: row[name] for name in ("outcome", "model", "calibration", "algorithm", "device", "runtime")} == {
+        "outcome": "ok", "model": "resnet20", "calibration": "noise", "algorithm": "default", "device": "CPU",
+        "runtime": "openvino",
+    }  # fmt: skip
+    assert (row["top1"], row["top1_drop"], row["agreement"], row["n_images"]) == (0.25, 0.25, 0.75, 4)
+    assert (row["int8_layers"], row["subset_size"], row["size_mib"]) == (21, 100, 0.25)
+    assert row["fps"] == pytest.approx(200.0)
+    assert row["speedup_ir"] == pytest.approx(2.0)
+    assert row["speedup_pytorch"] == pytest.approx(4.0)
+    assert row["latency_p50_ms"] == pytest.approx(0.0105)  # of 2 x (1, ..., 20) microseconds
+    assert [row[f"latency_{name}_ms"] for name in ("p90", "p95", "p99", "p999")] == [None] * 4  # 40 are too few
+    assert {name: row[name] for name in ("host", "cpu_model", "isa", "cores")} == {
+        name: HOST[name] for name in ("host", "cpu_model", "isa", "cores")
+    }
+    assert (row["threads"], row["streams"], row["precision"]) == (2, 1, "f32")
+    assert [row[f"{kind}_s"] for kind in ("export", "quantize", "evaluate", "measure")] == [1.0] * 4
+    assert row["peak_rss_mib"] == 100.0
+    assert json.loads(row["versions"]).keys() == {"farm", "synthesize", "export", "quantize", "evaluate", "measure"}
+    assert (row["started_at"], row["finished_at"]) == ("2026-01-01T00:00:00.000+00:00", "2026-01-01T00:00:09.000+00:00")
+    assert row["attempts"] == 6
+    assert [row[name] for name in ("error_class", "error_message", "log", "verdict", "verdict_reason")] == [None] * 5
+
+
+def test_baselines_have_no_calibration_and_their_own_speedups(bench):
+    one = bench()
+    all_done(one)
+    rows = by_cell(one)
+    assert [rows[name]["calibration"] for name in (PYTORCH, IR)] == [None, None]
+    assert [rows[name]["runtime"] for name in (PYTORCH, IR)] == ["pytorch", "openvino"]
+    assert rows[PYTORCH]["speedup_ir"] == pytest.approx(0.5)
+    assert rows[PYTORCH]["speedup_pytorch"] == pytest.approx(1.0)
+    assert rows[IR]["speedup_ir"] == 1.0
+    assert rows[IR]["speedup_pytorch"] == pytest.approx(2.0)
+    assert rows[IR]["fps"] == pytest.approx(110.0)
+    assert (rows[IR]["top1_drop"], rows[IR]["agreement"]) == (0.0, 1.0)
+    assert rows[IR]["int8_layers"] is None
+    assert rows[IR]["size_mib"] == 1.0
+
+
+def test_a_stage_that_plays_two_roles_in_a_cell_counts_its_attempts_once(bench):
+    one = bench()
+    all_done(one)
+    assert by_cell(one)[IR]["attempts"] == 3  # export, evaluate (its own reference), measure
+
+
+def test_a_batch_counts_each_of_its_images(bench):
+    one = bench()
+    for role, files in (("export", []), ("reference", [predicted([1])]), ("measure", [rounds(100.0, None, batch=8)])):
+        one.done(IR, role, files=files)
+    assert by_cell(one)[IR]["fps"] == pytest.approx(100.0)
+
+
+def test_speeds_of_two_hosts_are_never_mixed(bench):
+    one = bench()
+    one.all_done(PYTORCH, own_fps=50.0, ir_fps=100.0)
+    one.all_done(INT8, measure={"host": {"host": "beta"}})
+    row = by_cell(one)[INT8]
+    assert row["host"] == "beta"
+    assert row["speedup_ir"] == pytest.approx(2.0)
+    assert row["speedup_pytorch"] is None
+
+
+def test_speeds_of_two_models_or_devices_are_never_mixed(bench):
+    one = bench(models=["resnet20", "vgg16_bn"], devices=["CPU", {"name": "CPU", "threads": 1}])
+    one.all_done(PYTORCH, own_fps=50.0, ir_fps=100.0)
+    for cell in one.cells:
+        if "default" in cell:
+            one.all_done(cell)
+    filled = [name for name, row in by_cell(one).items() if "default" in name and row["speedup_pytorch"] is not None]
+    assert filled == [INT8]
+
+
+def test_a_round_that_lost_its_partner_is_in_no_pair(bench):
+    one = bench()
+    one.done(INT8, "measure", files=[rounds(100.0, None)])
+    row = by_cell(one)[INT8]
+    assert row["fps"] == pytest.approx(100.0)
+    assert row["speedup_ir"] is None
+
+
+def test_percentiles_come_where_there_are_samples_enough(bench):
+    one = bench()
+    one.done(INT8, "measure", files=[rounds(100.0, 50.0, pairs=1, inferences=1000)])
+    row = by_cell(one)[INT8]
+    assert row["latency_p99_ms"] == pytest.approx(np.quantile(np.arange(1, 1001), 0.99) / 1000)
+    assert row["latency_p999_ms"] is None
+
+
+def test_a_failed_cell_keeps_what_was_measured_and_says_what_failed_and_why(bench, tmp_path):
+    one = bench()
+    files = {"calibration": [shard(3)], "reference": [predicted([1, 1])], "evaluate": [predicted([1, 2])]}
+    for role in ("calibration", "export", "quantize", "reference", "evaluate"):
+        one.done(INT8, role, files=files.get(role))
+    log = tmp_path / "log.txt"
+    log.write_text("boom")
+    first = one.tried(INT8, "measure", log, error_class="lost", error_type="X", error_message="gone")
+    last = one.tried(
+        INT8, "measure", log, error_class="crash", error_type="SIGSEGV", error_message="ended by signal 11"
+    )
+    row = by_cell(one)[INT8]
+    assert (row["outcome"], row["error_class"], row["error_type"]) == ("failed", "crash", "SIGSEGV")
+    assert row["error_message"] == f"measure {INT8}: ended by signal 11"
+    assert row["log"] == last.log != first.log
+    assert row["attempts"] == 7
+    assert (row["top1"], row["agreement"]) == (0.5, 0.5)
+    speed = ("fps", "speedup_ir", "speedup_pytorch", "latency_p50_ms", "measure_s", "threads", "streams")
+    assert [row[name] for name in speed] == [None] * len(speed)
+
+
+def test_a_stage_that_failed_before_and_is_fine_now_is_ok(bench):
+    one = bench()
+    one.tried(INT8, "export", error_class="error", error_type="ValueError", error_message="no")
+    all_done(one)
+    row = by_cell(one)[INT8]
+    assert (row["outcome"], row["error_class"], row["attempts"]) == ("ok", None, 7)
+
+
+def test_a_stage_whose_artefact_was_discarded_is_pending_and_not_failed(bench):
+    one = bench()
+    all_done(one)
+    one.store.discard(one.cells[INT8]["measure"])
+    row = by_cell(one)[INT8]
+    assert (row["outcome"], row["fps"], row["speedup_ir"]) == ("pending", None, None)
+
+
+def test_a_failure_upstream_is_what_a_cell_failed_of(bench):
+    one = bench()
+    one.tried(INT8, "calibration", error_class="error", error_type="DataError", error_message="truncated")
+    row = by_cell(one)[INT8]
+    assert (row["outcome"], row["error_class"], row["error_message"]) == (
+        "failed",
+        "error",
+        "synthesize noise: truncated",
+    )
+    assert row["log"] is None
+
+
+def test_a_missing_file_is_a_failed_row_that_says_which(bench):
+    one = bench(models=[{"name": "resnet20", "weights": "/nowhere/w.pt"}])
+    plan = one.folder.read_plan()
+    for stage in plan["stages"].values():
+        for found in stage["files"].values():
+            found["missing"] = "no weights of resnet20: looked for /nowhere/w.pt"
+    one.folder.write_plan(plan)
+    for row in by_cell(one).values():
+        assert (row["outcome"], row["error_class"]) == ("failed", "missing_input")
+        assert "looked for /nowhere/w.pt" in row["error_message"]
+        assert row["attempts"] == 0
+
+
+def test_without_the_reference_a_drop_is_null(bench):
+    one = bench()
+    one.done(INT8, "evaluate", files=[predicted([1])])
+    row = by_cell(one)[INT8]
+    assert (row["top1"], row["top1_drop"], row["agreement"]) == (0.5, None, None)
+
+
+def test_a_peak_that_nobody_measured_is_null_and_not_0(bench):
+    one = bench()
+    one.done(INT8, "export", peak_rss_mib=None)
+    assert by_cell(one)[INT8]["peak_rss_mib"] is None
+
+
+def test_gathering_twice_gives_the_same(bench):
+    one = bench()
+    all_done(one)
+
+    def everything():
+        gather(one.folder, one.store)
+        paths = one.folder.fs.find(one.folder.root)
+        return {str(path): one.folder.fs.cat_file(path) for path in paths}
+
+    first = everything()
+    assert everything() == first
+    names = [path.removeprefix(one.folder.root).lstrip("/") for path in first]
+    assert [name for name in names if "/" not in name] == [
+        "attempts.parquet",
+        "plan.json",
+        "records.parquet",
+        "samples.parquet",
+    ]
+    assert len(names) == 4 + 3 + 3
+
+
+def test_predictions_and_latencies_are_a_file_a_cell_that_tells_its_cell(bench):
+    one = bench()
+    all_done(one)
+    gather(one.folder, one.store)
+    for folder, columns in ((tables.PREDICTIONS, ["cell", "index", "prediction"]), (tables.LATENCIES, None)):
+        found = [one.folder.read(f"{folder}/{str(path).rpartition('/')[2]}") for path in
+                 one.folder.fs.ls(f"{one.folder.root}/{folder}", detail=False)]  # fmt: skip
+        assert {table["cell"][0].as_py() for table in found} == {PYTORCH, IR, INT8}
+        assert all(len(set(table["cell"].to_pylist())) == 1 for table in found)
+        assert columns is None or all(table.column_names == columns for table in found)
+
+
+def test_files_of_cells_that_left_the_grid_are_removed(bench):
+    one = bench()
+    all_done(one)
+    gather(one.folder, one.store)
+    plan = one.folder.read_plan()
+    plan["cells"] = [cell for cell in plan["cells"] if cell["cell"] == INT8]
+    one.folder.write_plan(plan)
+    gather(one.folder, one.store)
+    assert len(one.folder.fs.ls(f"{one.folder.root}/{tables.PREDICTIONS}", detail=False)) == 1
+    assert [row["cell"] for row in one.folder.read(tables.RECORDS).to_pylist()] == [INT8]
+
+
+def test_a_stage_that_was_done_again_replaces_its_cells_file(bench):
+    one = bench()
+    all_done(one)
+    gather(one.folder, one.store)
+    one.store.discard(one.cells[INT8]["evaluate"])
+    one.done(INT8, "evaluate", files=[predicted([9, 9, 9, 9])])
+    gather(one.folder, one.store)
+    found = [one.folder.read(f"{tables.PREDICTIONS}/{str(path).rpartition('/')[2]}").to_pylist() for path in
+             one.folder.fs.ls(f"{one.folder.root}/{tables.PREDICTIONS}", detail=False)]  # fmt: skip
+    assert len(found) == 3
+    assert [row["prediction"] for rows in found for row in rows if row["cell"] == INT8] == [9] * 4
+
+
+def test_every_attempt_is_a_row_those_of_shared_stages_once(bench):
+    one = bench()
+    all_done(one)
+    one.tried(INT8, "measure", error_class="oom", error_message="too much", peak_rss_mib=9.5)
+    gather(one.folder, one.store)
+    rows = one.folder.read(tables.ATTEMPTS).to_pylist()
+    assert len(rows) == len(one.plan.stages) + 1
+    assert len({(row["uri"], row["attempt"]) for row in rows}) == len(rows)
+    [failed] = [row for row in rows if row["error_class"] == "oom"]
+    assert (failed["attempt"], failed["peak_rss_mib"], failed["signal"]) == (2, 9.5, None)
+
+
+def test_samples_are_the_first_64_images_of_each_set_as_png(bench):
+    one = bench(calibrations=["noise", "fractal"])
+    one.done(INT8, "calibration", files=[shard(100)])
+    one.done("resnet20/fractal/default/CPU", "calibration", files=[shard(3)])
+    gather(one.folder, one.store)
+    rows = one.folder.read(tables.SAMPLES).to_pylist()
+    assert [(row["calibration"], row["index"]) for row in rows] == [
+        *(("noise", index) for index in range(64)), *(("fractal", index) for index in range(3))
+    ]  # fmt: skip
+    image = np.asarray(Image.open(io.BytesIO(rows[13]["png"])))
+    assert rows[13]["label"] == 3
+    assert image.shape == (4, 5, 3)
+    assert (image == 13).all()

@@ -1,0 +1,70 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from farm.models import PREPROCESSING
+from farm.stages.job import Job
+
+DIGITS = Path(__file__).parents[2] / "farm/models/weights/digits_resnet20.safetensors"
+PLAIN = {"size": (32, 32), "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "scale": 1 / 255}
+DIGITS_PREPROCESSING = {name: getattr(PREPROCESSING["digits"], name) for name in PLAIN}
+
+
+def factory(name):
+    return {"factory": f"tests.stages.networks:{name}"}
+
+
+class Bench:
+    """Runs stage functions one after another in this process, each in a folder of its own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.count = 0
+
+    def run(self, function, parameters, inputs=None, files=None):
+        """What the stage said, and its artefact's folder."""
+        self.count += 1
+        folder = self.folder / str(self.count) / "artefact"
+        folder.mkdir(parents=True)
+        cpus = tuple(sorted(os.sched_getaffinity(0)))
+        job = Job(parameters=parameters, inputs=inputs or {}, files=files or {}, folder=folder, cpus=cpus)
+        return function(job), folder
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def session_bench(tmp_path_factory):
+    return Bench(tmp_path_factory.mktemp("stages"))
+
+
+@pytest.fixture(scope="session")
+def exported(session_bench):
+    """The digits ResNet20 as FP32 IR."""
+    from farm.stages import export
+
+    parameters = {"model": {"name": "resnet20"}, "size": (32, 32)}
+    return session_bench.run(export.run, parameters, files={"weights": DIGITS})
+
+
+@pytest.fixture(scope="session")
+def quantized(session_bench, exported):
+    """The digits ResNet20 quantized with 100 real digits."""
+    from farm.stages import quantize, synthesize
+
+    _, shard = session_bench.run(synthesize.run, {"source": "digits", "count": 100, "seed": 0})
+    return session_bench.run(quantize.run, quantize_parameters(), {"model": exported[1], "calibration": shard})
+
+
+def quantize_parameters(**changes):
+    from farm.stages import Default
+
+    return {
+        "algorithm": "default",
+        "parameters": Default(**changes).model_dump(),
+        "preprocessing": DIGITS_PREPROCESSING,
+    }

@@ -1,0 +1,54 @@
+"""The README tells the truth: its generated parts are up to date, its links resolve, its examples load."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from farm.catalog import CATALOG
+from farm.grid import expand, load
+from farm.record import COLUMNS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "results/README.md"])
+
+
+def test_generated_parts_are_up_to_date():
+    checked = subprocess.run([sys.executable, "docs/generate.py", "--check"], cwd=ROOT, check=False)
+    assert checked.returncode == 0, "run: python docs/generate.py"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_resolve(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_column_of_the_records_is_explained():
+    said = {name.strip() for block in re.findall(r"\| `([a-z0-9_, ]+)` \|", README) for name in block.split(",")}
+    assert set(COLUMNS) <= said
+
+
+def test_the_first_example_is_the_quickstart():
+    shown = yaml.safe_load(re.search(r"```yaml\n(.*?)```", README, re.DOTALL)[1])
+    grid = yaml.safe_load((ROOT / "jobs/quickstart.yaml").read_text())
+    assert {key: grid[key] for key in shown} == shown
+
+
+def test_the_own_model_example_is_a_grid(tmp_path):
+    (example,) = re.findall(r"```yaml\n(# mine.yaml\n.*?)```", README, re.DOTALL)
+    path = tmp_path / "mine.yaml"
+    path.write_text(example)
+    cells = expand(load(path, CATALOG))
+    assert len(cells) == 2 * (2 + 3)
+    assert not any("seed=2" in cell.name for cell in cells)
+
+
+@pytest.mark.parametrize("job", sorted((ROOT / "jobs").glob("*.yaml")), ids=lambda job: job.name)
+def test_every_job_is_a_grid(job):
+    assert expand(load(job, CATALOG))

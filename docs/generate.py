@@ -1,4 +1,4 @@
-"""Fill the generated parts of README.md: ``python docs/generate.py``; ``--check`` only says whether they are up to date.
+"""Fill the generated parts of README.md; with ``--check``, only say whether they are up to date.
 
 A part is a comment such as ``<!-- help: farm run -->`` and the code block or table below it.
 """
@@ -19,7 +19,12 @@ WIDE = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dum
 
 def filled(text: str) -> str:
     """The text with every generated part made anew."""
-    return PART.sub(lambda found: found["kind"] in MAKERS and found[1] + MAKERS[found["kind"]](found["what"]) or found[0], text)
+
+    def made(part: re.Match[str]) -> str:
+        make = MAKERS.get(part["kind"])
+        return part[1] + make(part["what"]) if make else part[0]
+
+    return PART.sub(made, text)
 
 
 def _help(command: str) -> str:

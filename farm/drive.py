@@ -20,7 +20,7 @@ LOST_RETRIES = 3
 OOM_RETRIES = 1
 WINDOW = 2  # tasks handed to the engine for each of its slots
 TICK_S = 1.0
-QUIET_TICK_S = 10.0  # while a measurement may run, this process sleeps
+QUIET_TICK_S = 5.0  # while a measurement may run, this process sleeps
 
 
 @dataclass(slots=True, kw_only=True)

@@ -56,6 +56,13 @@ def files_of(store):
     )
 
 
+class Overtaken(Store):
+    """A writer that looked before the first one had finished."""
+
+    def has(self, uri):
+        return False
+
+
 class TestContract:
     """What holds of every store."""
 
@@ -86,6 +93,12 @@ class TestContract:
         assert not store.commit(URI, folder, {"label": "late"})
         assert files_of(store) == before
         assert (store.open(URI) / "model.xml").read_text() == "<net/>"
+
+    def test_who_was_overtaken_while_writing_loses_and_removes_its_copy(self, store, folder):
+        store.commit(URI, folder, SAID)
+        before = files_of(store)
+        assert not Overtaken(store.url).commit(URI, folder, {"label": "late"})
+        assert files_of(store) == before
 
     def test_present_tells_those_that_are_there(self, store, folder):
         store.commit(URI, folder, SAID)

@@ -1,7 +1,6 @@
 """`farm run` and `farm plan`."""
 
 import json
-import signal
 import uuid
 from collections.abc import Collection
 from itertools import islice
@@ -13,6 +12,7 @@ import typer
 from rich.table import Table
 
 from farm.catalog import CATALOG
+from farm.cli import interrupt
 from farm.cli.common import (
     DEFAULT_RESULTS,
     Json,
@@ -121,12 +121,12 @@ def _drive(
     runnable = any(not plan.stages[uri].missing for uri in wanted)
     with shown(stderr, quiet=quiet) as report:
         chosen_engine = _engine(engine if runnable else "inline", address, quiet=quiet)
+        interrupt.listen()  # Ray has set handlers of its own
         try:
-            drive(plan, wanted, engine=chosen_engine, store=store, limits=limits, report=report)
+            drive(plan, wanted, engine=chosen_engine, store=store, limits=limits, report=interrupt.heeding(report))
         finally:
-            before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # closing takes seconds; let it
-            chosen_engine.close()
-            signal.signal(signal.SIGINT, before)
+            with interrupt.held_off():
+                chosen_engine.close()
 
 
 def _engine(name: str, address: str | None, *, quiet: bool) -> Engine:
@@ -140,10 +140,7 @@ def _engine(name: str, address: str | None, *, quiet: bool) -> Engine:
         stderr.print("starting Ray ..." if address is None else f"joining Ray at {address} ...", style="dim")
     from farm.engine.ray import RayEngine  # noqa: PLC0415 - seconds that only a run with work to do pays
 
-    before = signal.getsignal(signal.SIGTERM)
-    found = RayEngine(address)
-    signal.signal(signal.SIGTERM, before)  # Ray sets its own, which ends this process on the spot
-    return found
+    return RayEngine(address)
 
 
 def _failed_before(plan: Plan, store: Store, cells: Collection[str]) -> tuple[str, ...]:
@@ -202,11 +199,8 @@ def _typical_s(kind: str, store: Store, uris: Collection[str]) -> float:
 
 
 def _gathered(folder: Folder, store: Store) -> list[Record]:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
+    with interrupt.held_off():
         return gather(folder, store)
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _summary(folder: Folder, records: list[Record], total: int, ran: bool) -> int:

@@ -57,7 +57,7 @@ class Folder:
 
     def read(self, name: str) -> pa.Table:
         """Read a Parquet file. Raises InputError if it is not there."""
-        try:  # from bytes: while Arrow's threads read a Python file, an exiting process aborts now and then
+        try:
             return pq.read_table(pa.BufferReader(self.fs.cat_file(f"{self.root}/{name}")))
         except FileNotFoundError as error:
             raise InputError(f"there is no {self.path(name)}: run the grid, or `farm gather` it") from error

@@ -16,7 +16,11 @@ def tiny():
     torch.manual_seed(0)
     layers = torch.nn
     return layers.Sequential(
-        layers.Conv2d(3, 8, 3, stride=2), layers.ReLU(), layers.AdaptiveAvgPool2d(2), layers.Flatten(), layers.Linear(32, 10)
+        layers.Conv2d(3, 8, 3, stride=2),
+        layers.ReLU(),
+        layers.AdaptiveAvgPool2d(2),
+        layers.Flatten(),
+        layers.Linear(32, 10),
     )
 
 def twelve():

@@ -23,7 +23,7 @@ def faults(path):
     return [line.removeprefix(f"{path}:") for line in str(caught.value).splitlines()]
 
 
-EIGHT_FAULTS = """\
+MANY_FAULTS = """\
 name: a/b
 dataset: digit
 modles: []
@@ -49,7 +49,7 @@ settings:
   timeout_s: {mesure: 5}
 """
 
-EIGHT_FAULTS_SAID = """\
+MANY_FAULTS_SAID = """\
 1: name: 'a/b' names a folder under results/: use letters, digits, '.', '_' and '-'
 2: dataset: unknown dataset 'digit', did you mean 'digits'?
 3: modles: unknown key, did you mean 'models'?
@@ -72,12 +72,12 @@ EIGHT_FAULTS_SAID = """\
 
 
 def test_one_error_lists_every_fault_of_a_file_with_its_line_and_path_in_order(files):
-    assert faults(files.write(EIGHT_FAULTS)) == EIGHT_FAULTS_SAID.splitlines()
+    assert faults(files.write(MANY_FAULTS)) == MANY_FAULTS_SAID.splitlines()
 
 
 def test_the_error_keeps_its_faults_between_processes(files):
     with pytest.raises(GridError) as caught:
-        load(files.write(EIGHT_FAULTS), CATALOG)
+        load(files.write(MANY_FAULTS), CATALOG)
     copy = pickle.loads(pickle.dumps(caught.value))
     assert str(copy) == str(caught.value)
     assert copy.faults == caught.value.faults

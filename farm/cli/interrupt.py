@@ -1,0 +1,45 @@
+"""Ctrl-C and SIGTERM: neither lost in somebody else's code, nor heard while a run is being closed."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TypeVar
+
+T = TypeVar("T")
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_asked = threading.Event()
+
+
+def listen() -> None:
+    """Answer both signals with KeyboardInterrupt. Called again after Ray, which sets handlers of its own."""
+    for number in SIGNALS:
+        signal.signal(number, _answer)
+
+
+def heeding(call: Callable[[T], None]) -> Callable[[T], None]:
+    """The call, but raising KeyboardInterrupt if a signal came that some library has swallowed."""
+
+    def heeded(value: T) -> None:
+        if _asked.is_set():
+            raise KeyboardInterrupt
+        call(value)
+
+    return heeded
+
+
+@contextmanager
+def held_off() -> Iterator[None]:
+    """Ignore both signals for the seconds that closing takes."""
+    before = [(number, signal.signal(number, signal.SIG_IGN)) for number in SIGNALS]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def _answer(_number: int, _frame: FrameType | None) -> None:
+    _asked.set()
+    raise KeyboardInterrupt

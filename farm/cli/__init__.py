@@ -3,6 +3,7 @@
 import os
 import sys
 import traceback
+from contextlib import suppress
 from typing import NoReturn
 
 import typer
@@ -57,6 +58,7 @@ def _leave(code: int) -> NoReturn:
     A process that has read Parquet aborts in Arrow's own tear-down now and then (pyarrow 26: about one
     exit in a hundred), so Python's and Arrow's tear-down are left out; everything is written by now.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(BrokenPipeError):
+            stream.flush()
     os._exit(code)

@@ -180,12 +180,8 @@ class _Run:
     def may_retry(self, outcome: Outcome) -> bool:
         """Lost workers up to three times, memory once with twice as much; nothing else."""
         cause = str(outcome.error_class)
-        allowed = {"lost": LOST_RETRIES, "oom": OOM_RETRIES}.get(cause, 0)
         self.retries[outcome.uri, cause] += 1
-        if self.retries[outcome.uri, cause] > allowed:
-            self.retries[outcome.uri, cause] -= 1
-            return False
-        return True
+        return self.retries[outcome.uri, cause] <= {"lost": LOST_RETRIES, "oom": OOM_RETRIES}.get(cause, 0)
 
     def fail(self, outcome: Outcome) -> None:
         """Write a failure off, and with it all that needs the stage."""

@@ -7,10 +7,10 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
@@ -101,18 +101,18 @@ def fetch(found: Input, progress: Progress | None = None) -> Path:
     if path.exists() or not found.url:
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    temporary = _beside(path)
     try:
-        with os.fdopen(handle, "wb") as target:
+        with temporary.open("xb") as target:
             digest = _download(found.url, target.write, progress)
         if digest != found.sha256:
             raise DataError(f"{found.url} sent other content than expected: SHA-256 {digest}, not {found.sha256}")
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except OSError as error:
         reason = getattr(error, "reason", None) or error
         raise DataError(f"cannot download {found.url}: {reason}; fetch it by hand to {path}") from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     return path
 
 
@@ -126,9 +126,10 @@ class HashMemo:
         self.known: dict[str, list[Any]] = {}
         if file is not None and file.exists():
             try:
-                self.known = json.loads(file.read_text(encoding="utf-8"))
+                known = json.loads(file.read_text(encoding="utf-8"))
             except ValueError:
-                self.known = {}  # a torn memo only costs time
+                known = None
+            self.known = known if isinstance(known, dict) else {}  # a torn memo only costs time
 
     def content(self, path: Path, suffixes: tuple[str, ...] = ()) -> str:
         """The hash of a file, or of a folder's files with their relative names, in hex.
@@ -149,10 +150,9 @@ class HashMemo:
         """Write the memo, if it learnt something; a read-only cache is no fault."""
         if self.file is None or not self.changed or not _writable(self.file.parent):
             return
-        handle, temporary = tempfile.mkstemp(dir=self.file.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as target:
-            json.dump(self.known, target)
-        Path(temporary).replace(self.file)
+        temporary = _beside(self.file)
+        temporary.write_text(json.dumps(self.known), encoding="utf-8")
+        temporary.replace(self.file)
 
     def _file(self, path: Path) -> str:
         status = path.stat()
@@ -165,6 +165,11 @@ class HashMemo:
             self.known[str(path)] = [*stamp, digest]
             self.changed = True
         return digest
+
+
+def _beside(path: Path) -> Path:
+    """A new name in the same folder, from which a finished file is renamed."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
 
 
 def _digest(path: Path) -> str:
@@ -182,8 +187,8 @@ def _writable(folder: Path) -> bool:
 
 def _tried(patterns: tuple[str, ...], places: Places) -> Iterator[Path]:
     for pattern in patterns:
-        if Path(pattern).is_absolute():
-            yield Path(pattern)
+        if Path(pattern).expanduser().is_absolute():
+            yield Path(pattern).expanduser()
             continue
         for folder in (places.grid, *places.data):
             yield from sorted(folder.glob(pattern)) if "*" in pattern else (folder / pattern,)
@@ -195,12 +200,13 @@ def _code(wanted: Wanted, function: str, places: Places, memo: HashMemo) -> Inpu
     if not top or ":" not in function:
         return Input(role=wanted.role, missing=f"{function!r} must be written package.module:function")
     spec = PathFinder.find_spec(top, [str(places.grid), str(Path.cwd()), *sys.path])
-    if spec is None or spec.origin is None:
+    if spec is None or not (spec.origin or spec.submodule_search_locations):
         text = f"no module {top!r} for {function!r}: looked in {places.grid}, {Path.cwd()} and the installed packages"
         return Input(role=wanted.role, missing=text)
-    origin = Path(spec.origin)
     if spec.submodule_search_locations:
-        return Input(role=wanted.role, path=str(origin.parent.parent), sha256=memo.content(origin.parent, (".py",)))
+        package = Path(next(iter(spec.submodule_search_locations)))
+        return Input(role=wanted.role, path=str(package.parent), sha256=memo.content(package, (".py",)))
+    origin = Path(str(spec.origin))
     return Input(role=wanted.role, path=str(origin.parent), sha256=memo.content(origin))
 
 

@@ -114,7 +114,19 @@ def as_json(plan: Plan, source: str) -> dict[str, Any]:
         "source": source,
         "dataset": plan.dataset,
         "cells": [_cell_json(planned) for planned in plan.cells],
-        "stages": {uri: asdict(stage) for uri, stage in plan.stages.items()},
+        "stages": {uri: _stage_json(stage) for uri, stage in plan.stages.items()},
+    }
+
+
+def _stage_json(stage: Stage) -> dict[str, Any]:
+    return {
+        "kind": stage.kind,
+        "key": stage.key,
+        "label": stage.label,
+        "parameters": stage.parameters,
+        "inputs": stage.inputs,
+        "files": {role: asdict(found) for role, found in stage.files.items()},
+        "libraries": stage.libraries,
     }
 
 
@@ -157,7 +169,7 @@ class _Builder:
             variant = None if runtime == "pytorch" else export
             roles["evaluate"] = self.once(self.evaluate, cell.model, cell.device, None, variant, precision)
         else:
-            size = self.preprocessing(cell.model).size
+            size = self.preprocessing(cell.model)["size"]
             variant = roles["calibration"] = self.once(self.synthesize, cell.calibration, size)
             variant = roles["quantize"] = self.once(self.quantize, cell.model, cell.algorithm, export, variant)
             roles["evaluate"] = self.once(self.evaluate, cell.model, cell.device, cell, variant, precision)
@@ -185,14 +197,14 @@ class _Builder:
         )
 
     def export(self, model: Choice) -> str:
-        parameters = {"model": self.identity(model), "size": self.preprocessing(model).size}
+        parameters = {"model": self.identity(model), "size": self.preprocessing(model)["size"]}
         return self.add("export", model.label, parameters, files=self.model_files(model))
 
     def quantize(self, model: Choice, algorithm: Choice, export: str, calibration: str) -> str:
         parameters = {
             "algorithm": algorithm.name,
             "parameters": self.plain(algorithm),
-            "preprocessing": asdict(self.preprocessing(model)),
+            "preprocessing": self.preprocessing(model),
         }
         inputs = {"model": export, "calibration": calibration}
         label = f"{model.label} {self.stages[calibration].label} {algorithm.label}"
@@ -205,7 +217,7 @@ class _Builder:
             "device": device.name if variant else "CPU",
             "precision": precision if variant else REFERENCE_PRECISION,
             "dataset": {"name": self.grid.dataset.name, **self.plain(self.grid.dataset)},
-            "preprocessing": asdict(self.preprocessing(model)),
+            "preprocessing": self.preprocessing(model),
             **({} if variant else {"model": self.identity(model)}),
         }
         name = f"{cell.model.label} {cell.calibration.label}" if cell and cell.calibration else model.label
@@ -225,7 +237,7 @@ class _Builder:
             "device": {"name": device.name, **self.plain(device)},
             "measure": self.grid.settings.measure.model_dump(),
             "dataset": {"name": self.grid.dataset.name, **self.plain(self.grid.dataset)},
-            "preprocessing": asdict(self.preprocessing(model)),
+            "preprocessing": self.preprocessing(model),
             **({} if variant else {"model": self.identity(model)}),
         }
         alone = variant == export
@@ -290,9 +302,12 @@ class _Builder:
             known = self.memo[what, choice.label] = self.files(choice, choice.name)
         return known
 
-    def preprocessing(self, model: Choice) -> Preprocessing:
+    def preprocessing(self, model: Choice) -> dict[str, Any]:
         """The model's own words first, then what its dataset is known by, then plain [0, 1] at 32x32."""
-        known = self.catalog.preprocessing.get(self.grid.dataset.name, Preprocessing(size=(32, 32)))
-        said = {key: model.parameters.get(key) for key in ("size", "mean", "std", "scale")}
-        given = {key: value for key, value in said.items() if value is not None}
-        return Preprocessing(**{**asdict(known), **given})
+        found: dict[str, Any] | None = self.memo.get(("preprocessing", model.label))
+        if found is None:
+            known = self.catalog.preprocessing.get(self.grid.dataset.name, Preprocessing(size=(32, 32)))
+            said = {key: model.parameters.get(key) for key in ("size", "mean", "std", "scale")}
+            found = {**asdict(known), **{key: value for key, value in said.items() if value is not None}}
+            self.memo["preprocessing", model.label] = found
+        return found

@@ -18,7 +18,7 @@ from farm.errors import InputError
 class Parameters(BaseModel):
     """The parameters of one choice on an axis, checked once, at the edge."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -183,9 +183,9 @@ class Store:
                 return False
             self.fs.pipe_file(path, content)
             return True
-        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".new-")  # noqa: PTH120
+        temporary = f"{path}.{uuid.uuid4().hex[:8]}.new"
         try:
-            with os.fdopen(handle, "wb") as target:
+            with open(temporary, "xb") as target:  # noqa: PTH123
                 target.write(content)
                 target.flush()
                 os.fsync(target.fileno())
@@ -193,7 +193,7 @@ class Store:
         except FileExistsError:
             return False
         finally:
-            os.unlink(temporary)  # noqa: PTH108
+            Path(temporary).unlink(missing_ok=True)
         return True
 
     def _remove(self, folder: str) -> None:

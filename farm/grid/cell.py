@@ -86,7 +86,12 @@ class Pattern:
             return self.name == NO_CALIBRATION
         if self.name not in (choice.name, choice.label):
             return False
-        return all(choice.parameters.get(key) == value for key, value in self.parameters.items())
+        return all(_agrees(choice.parameters.get(key), meant) for key, meant in self.parameters.items())
+
+
+def _agrees(value: Any, meant: Any) -> bool:
+    """Whether a value is the one that is meant, or one of them: lists expand here too."""
+    return bool(value == meant or (isinstance(meant, tuple) and value in meant))
 
 
 Exclusion = Mapping[str, Pattern]

@@ -34,14 +34,15 @@ def choices(entry: Any, path: YamlPath, axis: Axis, complain: Complain) -> list[
     named = _name_and_parameters(entry, path, axis, complain)
     if named is None:
         return []
-    name, raw = named
-    spec = _spec(name, raw, path, axis, complain)
+    said, raw = named
+    spec = _spec(said, raw, path, axis, complain)
     if spec is None:
         return []
     found = []
     for one in _expanded(raw, spec):
         checked = validate(spec.parameters, one, path, complain)
         if checked is not None:
+            name = said or str(one[str(axis.own)]).rpartition(":")[2]
             parameters = {key: getattr(checked, key) for key in type(checked).model_fields}
             found.append(
                 Choice(name=name, label=_label(name, parameters, spec, axis), spec=spec, parameters=parameters)
@@ -56,10 +57,16 @@ def pattern(entry: Any, path: YamlPath, known: tuple[Choice, ...], complain: Com
         raw = {str(key): tuple(v) if isinstance(v, list) else v for key, v in entry.items() if key != "name"}
     else:
         name, raw = str(entry), {}
-    names = {choice.name for choice in known} | {choice.label for choice in known}
-    if name not in names | {NO_CALIBRATION}:
-        complain(path, f"{name!r} is not on this axis{did_you_mean(name, sorted(names))}")
+    if name == NO_CALIBRATION and path[-1] == "calibration" and not raw:
+        return Pattern(name=name, parameters={})
+    meant = [choice for choice in known if name in (choice.name, choice.label)]
+    if not meant:
+        names = sorted({choice.name for choice in known} | {choice.label for choice in known})
+        complain(path, f"{name!r} is not on this axis{did_you_mean(name, names)}")
         return None
+    for key in raw:
+        if key not in meant[0].parameters:
+            complain((*path, key), f"unknown parameter{did_you_mean(key, meant[0].parameters)}")
     return Pattern(name=name, parameters=raw)
 
 
@@ -72,9 +79,9 @@ def _name_and_parameters(
         complain(path, f"{entry!r} must be a name or a mapping with `name`")
         return None
     raw = {str(key): value for key, value in entry.items()}
+    if axis.own in raw and "name" not in raw:
+        return "", raw
     name = raw.pop("name", None)
-    if name is None and axis.own in raw:
-        name = str(raw[axis.own]).rpartition(":")[2]
     if not isinstance(name, str) or not name or not name.isprintable():
         complain(path, f"needs `name:`, the {axis.noun}'s name")
         return None
@@ -121,4 +128,5 @@ def _label(name: str, parameters: Mapping[str, Any], spec: Spec, axis: Axis) -> 
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    plain = isinstance(value, str) and not set(value) & set(",={}")
+    return str(value) if plain else json.dumps(value)

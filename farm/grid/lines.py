@@ -12,6 +12,10 @@ from farm.errors import Fault, GridError, InputError
 
 YamlPath = tuple[str | int, ...]
 
+# PyYAML's own errors, what its constructors let through (a 45th of December, an `!!int x`), and a value
+# that contains itself or goes on for ever.
+UNREADABLE = (yaml.YAMLError, ValueError, AttributeError, RecursionError)
+
 
 def read(path: Path) -> tuple[Any, dict[YamlPath, int]]:
     """The document of a YAML file, and the line (from 1) of each value by its path.
@@ -25,21 +29,27 @@ def read(path: Path) -> tuple[Any, dict[YamlPath, int]]:
         raise InputError(f"cannot read the grid {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"cannot read the grid {path}: it is not UTF-8 text ({error.reason})") from error
-    loader = yaml.SafeLoader(text)
+    lines: dict[YamlPath, int] = {(): 1}
+    faults: list[Fault] = []
     try:
-        node = loader.get_single_node()
-        lines: dict[YamlPath, int] = {(): 1}
-        faults: list[Fault] = []
-        if node is not None:
-            _walk(node, (), lines, faults)
-        document = loader.construct_document(node) if node is not None else None
-    except yaml.YAMLError as error:
+        document = _document(text, lines, faults)
+    except UNREADABLE as error:
         raise GridError(str(path), (_syntax_fault(error),)) from error
-    finally:
-        loader.dispose()
     if faults:
         raise GridError(str(path), tuple(faults))
     return document, lines
+
+
+def _document(text: str, lines: dict[YamlPath, int], faults: list[Fault]) -> Any:
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _walk(node, (), lines, faults)
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
 
 
 def dotted(path: YamlPath) -> str:
@@ -70,7 +80,7 @@ def _walk(node: yaml.Node, path: YamlPath, lines: dict[YamlPath, int], faults: l
             _walk(value, inner, lines, faults)
 
 
-def _syntax_fault(error: yaml.YAMLError) -> Fault:
+def _syntax_fault(error: Exception) -> Fault:
     mark = getattr(error, "problem_mark", None)
     what = getattr(error, "problem", None) or str(error)
     return Fault(line=mark.line + 1 if mark else 1, path="grid", text=f"not YAML: {what}")

@@ -13,6 +13,7 @@ from typing import Any
 from farm.errors import Fault, GridError
 from farm.grid.cell import AXES, Cell, Choice, Exclusion, Grid, Settings
 from farm.grid.choice import Axis, choices, pattern
+from farm.grid.expand import expand
 from farm.grid.faults import did_you_mean, validate
 from farm.grid.lines import YamlPath, dotted, line_of, read
 from farm.spec import Catalog
@@ -27,6 +28,7 @@ DEFAULTS: Mapping[str, Any] = {
     "devices": ["CPU"],
     "baselines": ["pytorch", "ir"],
 }
+RESERVED = ("store", "reference")
 FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -38,6 +40,8 @@ def load(path: Path, catalog: Catalog) -> Grid:
     document, lines = read(path)
     reader = _Reader(path=path, document=document, lines=lines, axes=_axes(catalog))
     grid = reader.grid(catalog)
+    if grid is not None and not reader.faults and not expand(grid):
+        reader.fault(("exclude",), "the grid is empty: this excludes every cell")
     if reader.faults or grid is None:
         raise GridError(str(path), tuple(reader.faults))
     return grid
@@ -63,6 +67,7 @@ class _Reader:
     lines: dict[YamlPath, int]
     axes: dict[str, Axis]
     faults: list[Fault] = field(default_factory=list)
+    said: dict[tuple[str, str], Choice] = field(default_factory=dict)  # (axis, label) -> what it stands for
 
     def fault(self, path: YamlPath, text: str) -> None:
         self.faults.append(Fault(line=line_of(path, self.lines), path=dotted(path), text=text))
@@ -94,6 +99,8 @@ class _Reader:
         name = self.document.get("name", self.path.stem)
         if not isinstance(name, str) or not FOLDER_NAME.fullmatch(name):
             self.fault(("name",), f"{name!r} names a folder under results/: use letters, digits, '.', '_' and '-'")
+        elif name in RESERVED:
+            self.fault(("name",), f"{name!r} is a folder of farm's own under results/: choose another name")
         return str(name)
 
     def dataset(self) -> Choice:
@@ -120,6 +127,7 @@ class _Reader:
                 if choice.label in seen:
                     self.fault((key, index), f"{choice.label!r} stands twice, first as {dotted(seen[choice.label])}")
                 seen.setdefault(choice.label, (key, index))
+                self.said[key, choice.label] = choice
                 found.append(choice)
         return tuple(found)
 
@@ -149,12 +157,23 @@ class _Reader:
                 self.fault(path, f"an include names all four axes; {', '.join(missing)} is missing")
                 continue
             axes = [choices(entry[axis], (*path, axis), self.axes[f"{axis}s"], self.fault) for axis in AXES]
+            for axis, chosen in zip(AXES, axes, strict=True):
+                self.one_meaning((*path, axis), f"{axis}s", chosen)
             found.extend(Cell(model=m, calibration=c, algorithm=a, device=d) for m, c, a, d in product(*axes))
         return tuple(found)
 
+    def one_meaning(self, path: YamlPath, key: str, chosen: list[Choice]) -> None:
+        """A label joins runs and shares stages, so it may stand for one thing only."""
+        for choice in chosen:
+            known = self.said.setdefault((key, choice.label), choice)
+            if (known.spec, known.parameters) != (choice.spec, choice.parameters):
+                self.fault(path, f"{choice.label!r} already stands for something else in this grid: give it a name")
+
     def entries(self, key: str) -> list[tuple[YamlPath, Mapping[Any, Any]]]:
         """The mappings of a list-valued key, each with its path; anything else is a fault."""
-        value = self.document.get(key) or []
+        value = self.document.get(key)
+        if value is None:
+            return []
         if not isinstance(value, list):
             self.fault((key,), "must be a list of mappings")
             return []
@@ -167,7 +186,9 @@ class _Reader:
         return found
 
     def settings(self, catalog: Catalog) -> Settings:
-        raw = self.document.get("settings") or {}
+        raw = self.document.get("settings")
+        if raw is None:
+            return Settings()
         if not isinstance(raw, Mapping):
             self.fault(("settings",), "must be a mapping")
             return Settings()

@@ -102,7 +102,7 @@ def _take(cores: tuple[Core, ...], wanted: int, folder: Path, locks: ExitStack) 
 
 def _lock(core: Core, folder: Path, locks: ExitStack) -> bool:
     path = folder / f"core-{core.cpus[0]}.lock"
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    handle = _opened(path)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -110,3 +110,19 @@ def _lock(core: Core, folder: Path, locks: ExitStack) -> bool:
         return False
     locks.callback(os.close, handle)
     return True
+
+
+def _opened(path: Path) -> int:
+    """A lock file's descriptor.
+
+    An existing one is opened without O_CREAT: in a shared sticky folder the kernel refuses that to all
+    but the file's owner.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(path, flags)
+    except FileNotFoundError:
+        handle = os.open(path, flags | os.O_CREAT, 0o666)
+        if os.fstat(handle).st_uid == os.getuid():
+            os.fchmod(handle, 0o666)
+        return handle

@@ -27,7 +27,7 @@ class Dataset(Parameters):
 class DatasetAt(Dataset):
     """A labelled test split of the user's own."""
 
-    path: str = Field(description="file or folder, relative to the grid file or to FARM_DATA")
+    path: str = Field(min_length=1, description="file or folder, relative to the grid file or to FARM_DATA")
 
 
 class Real(Parameters):
@@ -40,7 +40,7 @@ class Real(Parameters):
 class RealAt(Real):
     """Real images of the user's own."""
 
-    path: str = Field(description="file or folder, relative to the grid file or to FARM_DATA")
+    path: str = Field(min_length=1, description="file or folder, relative to the grid file or to FARM_DATA")
 
 
 class Synthetic(Parameters):

@@ -16,7 +16,9 @@ Channels = Annotated[tuple[float, float, float], Field(description="one value a 
 class Model(Parameters):
     """A classifier and its preprocessing."""
 
-    weights: str | None = Field(None, description="a .pt or .safetensors state dict; the dataset's by default")
+    weights: str | None = Field(
+        None, min_length=1, description="a .pt or .safetensors state dict; the dataset's by default"
+    )
     size: Annotated[tuple[int, int], Field(description="input height and width")] | None = None
     mean: Channels | None = None
     std: Channels | None = None
@@ -26,7 +28,9 @@ class Model(Parameters):
 class Factory(Model):
     """A classifier of the user's own."""
 
-    factory: str = Field(description="package.module:function returning a torch.nn.Module; it is run as code")
+    factory: str = Field(
+        min_length=1, description="package.module:function returning a torch.nn.Module; it is run as code"
+    )
 
 
 _HINT = "give `weights: FILE` in the grid, or set FARM_DATA to a folder that has it"

@@ -168,7 +168,8 @@ def _times(found: Mapping[str, Any]) -> dict[str, Any]:
     said: dict[str, Any] = {f"{role}_s": found[role]["wall_s"] for role in found if role in ("export", "quantize", "evaluate", "measure")}
     if not found:
         return said
-    said["peak_rss_mib"] = max((each["peak_rss_mib"] or 0.0 for each in found.values()), default=None)
+    peaks = [each["peak_rss_mib"] for each in found.values() if each["peak_rss_mib"] is not None]
+    said["peak_rss_mib"] = max(peaks, default=None)
     host = (found.get("measure") or found.get("evaluate") or next(iter(found.values())))["host"]
     versions = {name: version for each in found.values() for name, version in each["versions"].items()}
     said["versions"] = json.dumps(versions, sort_keys=True)

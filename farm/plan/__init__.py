@@ -1,0 +1,15 @@
+"""Cells -> the de-duplicated DAG of stages they need, each with its key. Pure: files are located by the caller.
+
+cell resnet20/fractal/default/CPU
+
+synthesize fractal ──┐
+export resnet20 ─────┴─ quantize ─┬─ evaluate
+      ├──────────────────────────┬┴─ measure (paired with the FP32 IR)
+      └─ evaluate (reference) ───┘
+"""
+
+from farm.plan.build import build
+from farm.plan.document import as_json
+from farm.plan.stage import Plan, Planned, Stage, dependents, key_of
+
+__all__ = ["Plan", "Planned", "Stage", "as_json", "build", "dependents", "key_of"]

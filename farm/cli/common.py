@@ -18,6 +18,7 @@ from farm.grid.faults import did_you_mean
 from farm.inputs import HashMemo, cache_folder, default_places, locate
 from farm.plan import Plan, build
 from farm.results.folder import Folder
+from farm.results.tables import RECORDS
 from farm.store import Store
 
 PIPE_WIDTH = 120
@@ -97,7 +98,7 @@ def _age(folder: Folder, path: str) -> float:
 
 def one_grid(results: str, named: str | None) -> Folder:
     """The folder of the grid that is named (or whose folder is), or of the one that was run last."""
-    if named is not None and Path(named).name != named and Path(named, "plan.json").exists():
+    if named is not None and Path(named, RECORDS).exists():
         return Folder(str(Path(named).resolve()))
     grids = grids_in(results)
     if not grids:

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -103,3 +104,18 @@ class Place:
 @pytest.fixture
 def place(tmp_path):
     return Place(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def ran_once(tmp_path_factory):
+    """A place where the quick grid has run."""
+    place = Place(tmp_path_factory.mktemp("ran"))
+    place.farm("run", place.grid(), "--engine", "inline")
+    return place
+
+
+@pytest.fixture
+def ran(ran_once, tmp_path):
+    """A copy of it, to change."""
+    shutil.copytree(ran_once.folder, tmp_path / "copy")
+    return Place(tmp_path / "copy")

@@ -6,18 +6,7 @@ import sys
 
 import pytest
 
-from tests.cli.conftest import Place
-
-INLINE = ("--engine", "inline")
 IR, INT8 = "tiny/-/ir/CPU", "tiny/noise{count=16}/default/CPU"
-
-
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory):
-    """A place where the quick grid has run."""
-    place = Place(tmp_path_factory.mktemp("ran"))
-    place.farm("run", place.grid(), *INLINE)
-    return place
 
 
 def test_plan_counts_what_is_there_and_what_is_to_run_and_runs_nothing(ran):
@@ -47,8 +36,6 @@ def test_why_says_hit_or_which_input_changed(ran):
         settings={"measure": {"pairs": 2, "min_seconds": 0.05, "min_inferences": 20, "warmup_seconds": 0.02}}
     )
     said = json.loads(ran.farm("why", INT8, "--json"))
-    ran.grid()
-    assert grid.exists()
     states = {row["role"]: (row["state"], row["because"]) for row in said}
     assert states["measure"][0] == "to run"
     assert states["measure"][1].startswith("changed: parameters.measure")

@@ -32,9 +32,7 @@ def test_show_prints_the_table_and_its_json(ran):
 
 def test_why_says_hit_or_which_input_changed(ran):
     assert ran.farm("why", INT8).count("there") == 6
-    grid = ran.grid(
-        settings={"measure": {"pairs": 2, "min_seconds": 0.05, "min_inferences": 20, "warmup_seconds": 0.02}}
-    )
+    ran.grid(settings={"measure": {"pairs": 2, "min_seconds": 0.05, "min_inferences": 20, "warmup_seconds": 0.02}})
     said = json.loads(ran.farm("why", INT8, "--json"))
     states = {row["role"]: (row["state"], row["because"]) for row in said}
     assert states["measure"][0] == "to run"

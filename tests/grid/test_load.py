@@ -304,3 +304,8 @@ def test_a_full_grid_is_read_as_it_stands(files):
 @pytest.mark.parametrize("path", sorted(JOBS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_grid_that_ships_is_without_fault(path):
     assert load(path, CATALOG).name == path.stem
+
+
+def test_a_grid_is_not_named_like_a_folder_of_farms_own(files):
+    with pytest.raises(GridError, match="'store' is a folder of farm's own under results/"):
+        files.grid(name="store")

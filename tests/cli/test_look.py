@@ -31,8 +31,10 @@ def test_show_prints_the_table_and_its_json(ran):
 
 
 def test_why_says_hit_or_which_input_changed(ran):
+    ran.farm("run", ran.grid())  # it was copied: its plan names the grid file of the original
     assert ran.farm("why", INT8).count("there") == 6
-    ran.grid(settings={"measure": {"pairs": 2, "min_seconds": 0.05, "min_inferences": 20, "warmup_seconds": 0.02}})
+    measure = {"pairs": 2, "min_seconds": 0.05, "min_inferences": 20, "warmup_seconds": 0.02}
+    ran.grid(settings={"measure": measure})
     said = json.loads(ran.farm("why", INT8, "--json"))
     states = {row["role"]: (row["state"], row["because"]) for row in said}
     assert states["measure"][0] == "to run"

@@ -175,9 +175,14 @@ AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")  # of a killed Ray: the
 
 
 def assert_nothing_left(family, place):
-    """Neither stages, which are nobody's children but the fork server's, nor what the run started."""
-    wait_until(lambda: not any(_works_in(process, str(place.folder)) for process in psutil.process_iter()))
-    wait_until(lambda: not any(alive(process) for process in family))
+    """Neither what the run started nor stages, which are nobody's children but the fork server's."""
+    stages = {process for process in psutil.process_iter() if works_in(process, str(place.folder))}
+    left = family | stages
+    try:
+        wait_until(lambda: not any(alive(process) for process in left), 30)
+    except AssertionError:
+        still = [(each.pid, each.status(), each.cmdline()[:3]) for each in left if alive(each)]
+        raise AssertionError(f"still there: {still}") from None
 
 
 def alive(process):
@@ -188,7 +193,7 @@ def alive(process):
         return False
 
 
-def _works_in(process, folder):
+def works_in(process, folder):
     try:
         return process.pid != os.getpid() and process.cwd().startswith(folder)
     except (psutil.AccessDenied, psutil.NoSuchProcess, FileNotFoundError):

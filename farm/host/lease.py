@@ -20,6 +20,7 @@ from farm.errors import InputError
 from farm.host.topology import Core, cpu_quota, leasable_count, usable_cores
 
 RETRY_S = 0.1
+QUEUE = "queue.lock"  # held by whoever is next to get cores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,22 +68,25 @@ def host_cores() -> tuple[Core, ...]:
 def lease(cores: tuple[Core, ...], count: int | None, folder: Path, wait_s: float = 86_400.0) -> Iterator[Lease]:
     """Hold `count` of the cores (None: all), waiting for them where others hold them.
 
-    Tries without blocking, all or nothing, so that two holders never wait for each other. Raises
-    InputError if there are not so many cores, TimeoutError after `wait_s` seconds.
+    All or nothing, so that two holders never wait for each other; one at a time gathers cores, so that
+    who needs all of them is not overtaken for ever by those who need one. Raises InputError if there are
+    not so many cores, TimeoutError after `wait_s` seconds.
     """
     wanted = len(cores) if count is None else count
     if not 1 <= wanted <= len(cores):
         raise InputError(f"{wanted} cores wanted, but this host lends {len(cores)}")
     deadline = time.monotonic() + wait_s
-    while True:
-        with ExitStack() as locks:
-            taken = _take(cores, wanted, folder, locks)
-            if taken is not None:
-                yield Lease(cores=taken)
-                return
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{wanted} cores were not free within {wait_s:g} s; others hold them in {folder}")
-        time.sleep(RETRY_S * (0.5 + random.random()))  # noqa: S311 - spreads retries, guards nothing
+    with ExitStack() as locks, ExitStack() as queue:
+        our_turn, taken = False, None
+        while taken is None:
+            our_turn = our_turn or _lock(folder / QUEUE, queue)
+            taken = _take(cores, wanted, folder, locks) if our_turn else None
+            if taken is None and time.monotonic() > deadline:
+                raise TimeoutError(f"{wanted} cores were not free within {wait_s:g} s; others hold them in {folder}")
+            if taken is None:
+                time.sleep(RETRY_S * (0.5 + random.random()))  # noqa: S311 - spreads retries, guards nothing
+        queue.close()
+        yield Lease(cores=taken)
 
 
 def _take(cores: tuple[Core, ...], wanted: int, folder: Path, locks: ExitStack) -> tuple[Core, ...] | None:
@@ -92,7 +96,7 @@ def _take(cores: tuple[Core, ...], wanted: int, folder: Path, locks: ExitStack) 
         with ExitStack() as attempt:
             taken: list[Core] = []
             for core in candidates:
-                if len(taken) < wanted and _lock(core, folder, attempt):
+                if len(taken) < wanted and _lock(folder / f"core-{core.cpus[0]}.lock", attempt):
                     taken.append(core)
             if len(taken) == wanted:
                 locks.push(attempt.pop_all())
@@ -100,8 +104,7 @@ def _take(cores: tuple[Core, ...], wanted: int, folder: Path, locks: ExitStack) 
     return None
 
 
-def _lock(core: Core, folder: Path, locks: ExitStack) -> bool:
-    path = folder / f"core-{core.cpus[0]}.lock"
+def _lock(path: Path, locks: ExitStack) -> bool:
     handle = _opened(path)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,5 +1,6 @@
 """Leases: who holds a core holds it alone, until the end or until killed."""
 
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -201,3 +202,34 @@ def test_this_host_lends_at_least_one_of_its_cores():
     cpus = {cpu for core in host_cores() for cpu in core.cpus}
     assert cpus
     assert cpus <= os.sched_getaffinity(0)
+
+
+def test_who_needs_all_cores_is_not_overtaken_by_who_needs_one(tmp_path):
+    cores = tuple(Core(node=0, cpus=(cpu,)) for cpu in range(2))
+    order = []
+    with lease(cores, 1, tmp_path):
+        waits = threading.Thread(target=lambda: hold("all", None))
+
+        def hold(name, count):
+            with lease(cores, count, tmp_path, wait_s=30.0):
+                order.append(name)
+
+        waits.start()
+        while is_free(tmp_path / "queue.lock"):
+            pass
+        with pytest.raises(TimeoutError), lease(cores, 1, tmp_path, wait_s=0.3):
+            pass  # a core is free, but somebody was here first
+    waits.join()
+    hold("one", 1)
+    assert order == ["all", "one"]
+
+
+def is_free(path):
+    if not path.exists():
+        return True
+    with path.open() as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True

@@ -32,6 +32,7 @@ def surroundings(job):
         "torch_threads": torch.get_num_threads(),
         "threads": threading.active_count(),
         "ray": "ray" in sys.modules,
+        "niceness": os.nice(0),
     }
 
 

@@ -55,6 +55,7 @@ def test_the_lease_is_the_mask_and_the_thread_count_of_the_process(engine, maker
     assert facts["torch_threads"] == len(facts["cpus"])
     assert facts["threads"] == 1
     assert not facts["ray"], "a stage's process must not carry Ray"
+    assert facts["niceness"] == os.nice(0), "a measurement must not give way to everything else"
 
 
 FAILURES = [

@@ -13,7 +13,9 @@ from farm.record import FAILURE_CLASSES
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-PART = re.compile(r"(<!-- (?P<kind>\w+)(?:: (?P<what>[^>]*))? -->\n)(?P<body>```text\n.*?```\n|(?:\|[^\n]*\n)*)", re.DOTALL)
+PART = re.compile(
+    r"(<!-- (?P<kind>\w+)(?:: (?P<what>[^>]*))? -->\n)(?P<body>```text\n.*?```\n|(?:\|[^\n]*\n)*)", re.DOTALL
+)
 WIDE = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb"}
 
 

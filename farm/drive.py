@@ -55,7 +55,7 @@ class Limits:
             session=self.session,
             cores=cores,
             exclusive=spec.exclusive,
-            node=placed.get("node"),
+            node=placed.get("node") or stage.parameters.get("node"),
             timeout_s=self.settings.timeout_s.get(stage.kind, spec.timeout_s),
             memory_gib=self.settings.memory_gib.get(stage.kind, spec.memory_gib) * memory_factor,
         )
@@ -69,14 +69,16 @@ def drive(
     store: Store,
     limits: Limits,
     report: Callable[[Progress], None],
+    stale: Collection[str] = (),
 ) -> dict[str, Outcome]:
     """Run the wanted stages, each after what it needs; the last outcome of each by uri.
 
     Stages that are not wanted count as done. A failed stage fails, as `dep_failed`, all that needs it;
     everything else goes on. report: called after every change, and once a second or so. Raises EngineError,
-    before anything runs, if some work could never run on this engine.
+    before anything runs, if some work could never run on this engine. stale: wanted stages whose artefact
+    is discarded when their turn comes, not before.
     """
-    run = _Run(plan=plan, wanted=frozenset(wanted), engine=engine, store=store, limits=limits)
+    run = _Run(plan=plan, wanted=frozenset(wanted), stale=frozenset(stale), engine=engine, store=store, limits=limits)
     run.start()
     engine.preflight(run.runnable())
     report(run.progress)
@@ -95,6 +97,7 @@ class _Run:
 
     plan: Plan
     wanted: frozenset[str]
+    stale: frozenset[str]
     engine: Engine
     store: Store
     limits: Limits
@@ -155,6 +158,8 @@ class _Run:
 
     def submit(self, uri: str) -> None:
         stage = self.plan.stages[uri]
+        if uri in self.stale:
+            self.store.discard(uri)
         factor = 2.0 ** self.retries[uri, "oom"]
         work = self.limits.work(stage, self.store, memory_factor=factor)
         self.flying[uri] = work

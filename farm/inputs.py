@@ -79,7 +79,7 @@ def locate(
     if asked is None and wanted.optional:
         return None
     patterns = (str(asked),) if asked is not None else tuple(p.format(**names) for p in wanted.among)
-    tried = tuple(_tried(patterns, places))
+    tried = tuple(_tried(patterns, places, literal=asked is not None))
     for path in tried:
         if path.exists():
             return Input(role=wanted.role, path=str(path), sha256=memo.content(path))
@@ -139,10 +139,10 @@ class HashMemo:
         if path.is_file():
             return self._file(path)
         digest = hashlib.sha256()
-        for inner in sorted(path.rglob("*")):
+        for inner in sorted(_files_below(path)):
             name = inner.relative_to(path)
             hidden = any(part.startswith((".", "__pycache__")) for part in name.parts)
-            if inner.is_file() and not hidden and (not suffixes or inner.suffix in suffixes):
+            if not hidden and (not suffixes or inner.suffix in suffixes):
                 digest.update(f"{name.as_posix()}\0{self._file(inner)}\n".encode())
         return digest.hexdigest()
 
@@ -172,6 +172,18 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
 
 
+def _files_below(folder: Path) -> Iterator[Path]:
+    """All files of a folder, those behind linked folders too, each linked folder once."""
+    seen = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        status = os.stat(place)  # noqa: PTH116
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        yield from (Path(place, name) for name in names if Path(place, name).is_file())
+
+
 def _digest(path: Path) -> str:
     with path.open("rb") as source:
         return hashlib.file_digest(source, "sha256").hexdigest()
@@ -185,13 +197,15 @@ def _writable(folder: Path) -> bool:
     return os.access(folder, os.W_OK)
 
 
-def _tried(patterns: tuple[str, ...], places: Places) -> Iterator[Path]:
+def _tried(patterns: tuple[str, ...], places: Places, *, literal: bool) -> Iterator[Path]:
     for pattern in patterns:
-        if Path(pattern).expanduser().is_absolute():
-            yield Path(pattern).expanduser()
+        if pattern.startswith("~"):
+            pattern = os.path.expanduser(pattern)  # noqa: PLW2901, PTH111 - leaves an unknown user's ~ as it is
+        if Path(pattern).is_absolute():
+            yield Path(pattern)
             continue
         for folder in (places.grid, *places.data):
-            yield from sorted(folder.glob(pattern)) if "*" in pattern else (folder / pattern,)
+            yield from sorted(folder.glob(pattern)) if "*" in pattern and not literal else (folder / pattern,)
 
 
 def _code(wanted: Wanted, function: str, places: Places, memo: HashMemo) -> Input:

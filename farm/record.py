@@ -27,6 +27,7 @@ class Outcome:
 
     error_class: None when fine. traceback: of the exception, with the log's tail. peak_rss_mib: the
     largest resident set of the stage's process. signal, exit_code: of a process that left no result.
+    waited_s: for cores that others held; not part of wall_s.
     """
 
     uri: str
@@ -44,6 +45,7 @@ class Outcome:
     started_at: str = ""
     finished_at: str = ""
     wall_s: float = 0.0
+    waited_s: float = 0.0
     memory_gib: float | None = None
 
     @property

@@ -114,6 +114,8 @@ class Store:
                     digest = hashlib.file_digest(source, "sha256").hexdigest()
                 files[path.name] = {"sha256": digest, "bytes": path.stat().st_size}
                 self.fs.put_file(str(path), f"{target}/{path.name}")
+                if self.local_fs:
+                    _sync(f"{target}/{path.name}")
             manifest = {"uri": uri, "copy": copy, "files": files, **said}
             won = self._put_once(f"{self._folder(uri)}/{MANIFEST}", json.dumps(manifest, indent=1).encode())
         except OSError:
@@ -199,6 +201,15 @@ class Store:
     def _remove(self, folder: str) -> None:
         if self.fs.exists(folder):
             self.fs.rm(folder, recursive=True)
+
+
+def _sync(path: str) -> None:
+    """Have a file on the disk before the manifest vouches for it."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _rename_first(temporary: Path, target: Path) -> None:

@@ -184,7 +184,7 @@ CHANGED_BY = {
     "threads": BOTH,
     "hint": BOTH,
     "batch": BOTH,
-    "node": BOTH,
+    "node": EVALUATIONS | BOTH,
     "precision": {"evaluate"} | BOTH,  # PyTorch itself always runs in f32
     "pairs": BOTH,
     "min_seconds": BOTH,

@@ -10,7 +10,7 @@ import typer
 from typer import TyperException
 
 from farm.cli import hand, interrupt, look, run
-from farm.cli.common import stderr
+from farm.cli.wiring import stderr
 from farm.errors import FarmError
 
 app = typer.Typer(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from farm.cli.common import DEFAULT_RESULTS, Results, one_grid, stdout, store_of
+from farm.cli.wiring import DEFAULT_RESULTS, Results, one_grid, stdout, store_of
 from farm.errors import InputError
 from farm.grid.faults import did_you_mean
 from farm.results import gather as gathering
@@ -62,13 +62,15 @@ def get(
         raise InputError(f"{cell} has no model yet: run the grid, or ask: farm why '{cell}'")
     if directory.exists() and any(directory.iterdir()):
         raise InputError(f"{directory} is not empty; name a new folder")
+    record = next((row for row in folder.read(tables.RECORDS).to_pylist() if row["cell"] == cell), None)
+    if record is None:
+        raise InputError(f"{cell} has no record yet: farm gather {plan['grid']}")
     directory.mkdir(parents=True, exist_ok=True)
     for path in store.open(uri).iterdir():
         shutil.copy(path, directory)
     parameters = plan["stages"][found["stages"]["measure"]]["parameters"]
     _write(directory / "preprocessing.json", parameters["preprocessing"])
     _write(directory / "quantization.json", plan["stages"][uri]["parameters"])
-    record = next(r for r in folder.read(tables.RECORDS).to_pylist() if r["cell"] == cell)
     _write(directory / "record.json", record)
     (directory / "infer.py").write_text(EXAMPLE, encoding="utf-8")
     names = ", ".join(sorted(path.name for path in directory.iterdir()))

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from farm.catalog import CATALOG
-from farm.cli.common import DEFAULT_RESULTS, Json, Results, folder_of, grids_in, one_grid, plan_of, stdout, store_of
+from farm.cli.wiring import DEFAULT_RESULTS, Json, Results, folder_of, grids_in, one_grid, plan_of, stdout, store_of
 from farm.errors import InputError
 from farm.grid.faults import did_you_mean
 from farm.plan import as_json as plan_as_json
@@ -37,7 +37,7 @@ def show(
     if sheet is not None:
         from farm.report.sheet import contact_sheet  # noqa: PLC0415 - Pillow is for those who ask for pictures
 
-        contact_sheet(folder.read(tables.SAMPLES).to_pylist()).save(sheet)
+        contact_sheet(folder.read(tables.SAMPLES).to_pylist()).save(sheet, format="PNG")
     records = tables.records_from(folder.read(tables.RECORDS))
     if as_json:
         stdout.print_json(json.dumps([asdict(record) for record in records]))

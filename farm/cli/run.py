@@ -13,7 +13,8 @@ from rich.table import Table
 
 from farm.catalog import CATALOG
 from farm.cli import interrupt
-from farm.cli.common import (
+from farm.cli.download import with_downloads
+from farm.cli.wiring import (
     DEFAULT_RESULTS,
     Json,
     Only,
@@ -25,11 +26,9 @@ from farm.cli.common import (
     stdout,
     store_of,
 )
-from farm.cli.download import with_downloads
 from farm.drive import Limits, drive
 from farm.engine import Engine
 from farm.errors import InputError
-from farm.grid import Grid
 from farm.grid.faults import did_you_mean
 from farm.plan import Plan, as_json, dependents
 from farm.record import Record
@@ -62,23 +61,24 @@ def run(
     Exit code 0: all fine, 1: some cells failed, 2: bad input, 130: interrupted (the same command goes on).
     """
     grid, plan = plan_of(grid_file)
-    store = store_of(results)
+    store, folder = store_of(results), folder_of(results, grid.name)
     store.check_writable()
-    folder = folder_of(results, grid.name)
-    folder.write_plan(as_json(plan, str(grid_file.resolve())))
-    cells = chosen(plan, only)
+    cells = set(chosen(plan, only))
     if failed:
         cells = _failed_before(plan, store, cells)
-    uris = {uri for planned in plan.cells if planned.cell.name in set(cells) for uri in planned.stages.values()}
-    _discard(plan, store, uris, fresh or [])
-    wanted = uris - store.present(uris)
+    uris = {uri for planned in plan.cells if planned.cell.name in cells for uri in planned.stages.values()}
+    stale = _stale(plan, uris, fresh or [])
+    wanted = (uris - store.present(uris)) | stale
+    if wanted:
+        plan = with_downloads(plan, wanted, stderr, quiet=quiet)
+    folder.write_plan(as_json(plan, str(grid_file.resolve())))
     try:
         if wanted:
-            plan = with_downloads(plan, wanted, stderr, quiet=quiet)
-            _drive(grid, plan, wanted, store, engine=engine, address=address, quiet=quiet)
+            limits = Limits(stages=CATALOG.stages, settings=grid.settings, session=uuid.uuid4().hex[:12])
+            _drive(plan, wanted, stale, store, limits, engine=engine, address=address, quiet=quiet)
     finally:
         records = _gathered(folder, store)
-    return _summary(folder, [record for record in records if record.cell in set(cells)], len(records), bool(wanted))
+    return _summary(folder, [record for record in records if record.cell in cells], len(records), bool(wanted))
 
 
 def plan(
@@ -115,15 +115,23 @@ def plan(
 
 
 def _drive(
-    grid: Grid, plan: Plan, wanted: Collection[str], store: Store, *, engine: str, address: str | None, quiet: bool
+    plan: Plan,
+    wanted: set[str],
+    stale: set[str],
+    store: Store,
+    limits: Limits,
+    *,
+    engine: str,
+    address: str | None,
+    quiet: bool,
 ) -> None:
-    limits = Limits(stages=CATALOG.stages, settings=grid.settings, session=uuid.uuid4().hex[:12])
-    runnable = any(not plan.stages[uri].missing for uri in wanted)
+    lacking = dependents(plan, {uri for uri in wanted if plan.stages[uri].missing})
     with shown(stderr, quiet=quiet) as report:
-        chosen_engine = _engine(engine if runnable else "inline", address, quiet=quiet)
+        chosen_engine = _engine(engine if wanted - lacking else "inline", address, quiet=quiet)
         interrupt.listen()  # Ray has set handlers of its own
+        heeded = interrupt.heeding(report)
         try:
-            drive(plan, wanted, engine=chosen_engine, store=store, limits=limits, report=interrupt.heeding(report))
+            drive(plan, wanted, engine=chosen_engine, store=store, limits=limits, report=heeded, stale=stale)
         finally:
             with interrupt.held_off():
                 chosen_engine.close()
@@ -143,14 +151,14 @@ def _engine(name: str, address: str | None, *, quiet: bool) -> Engine:
     return RayEngine(address)
 
 
-def _failed_before(plan: Plan, store: Store, cells: Collection[str]) -> tuple[str, ...]:
+def _failed_before(plan: Plan, store: Store, cells: set[str]) -> set[str]:
     """The cells among these with a stage that is not there and whose last attempt failed, or that lacks a file."""
-    found = tuple(
+    found = {
         planned.cell.name
         for planned in plan.cells
-        if planned.cell.name in set(cells)
+        if planned.cell.name in cells
         and any(_state(plan, store, uri) in ("failed", "missing_input") for uri in planned.stages.values())
-    )
+    }
     if not found:
         raise InputError("--failed: no cell of this grid failed before")
     return found
@@ -166,17 +174,17 @@ def _state(plan: Plan, store: Store, uri: str) -> str:
     return "failed" if attempts and not attempts[-1].ok else "to_run"
 
 
-def _discard(plan: Plan, store: Store, uris: set[str], kinds: list[str]) -> None:
+def _stale(plan: Plan, uris: set[str], kinds: list[str]) -> set[str]:
+    """The stages that ``--fresh`` means, and what needs them. Each is done again only when its turn has come."""
     for kind in kinds:
         if kind not in CATALOG.stages:
             raise InputError(f"--fresh {kind}: no such stage kind{did_you_mean(kind, CATALOG.stages)}")
-    stale = {uri for uri in uris if uri.partition("/")[0] in kinds}
-    for uri in dependents(plan, stale) & uris:
-        store.discard(uri)
+    return dependents(plan, {uri for uri in uris if uri.partition("/")[0] in kinds}) & uris
 
 
 def _counts(plan: Plan, store: Store, uris: set[str]) -> dict[str, dict[str, float]]:
     counts: dict[str, dict[str, float]] = {}
+    lacking = dependents(plan, {uri for uri in uris if plan.stages[uri].missing})
     for uri in plan.stages:
         if uri not in uris:
             continue
@@ -184,6 +192,8 @@ def _counts(plan: Plan, store: Store, uris: set[str]) -> dict[str, dict[str, flo
         keys = ("cached", "failed", "missing_input", "to_run", "total", "estimate_s")
         count = counts.setdefault(kind, dict.fromkeys(keys, 0))
         state = _state(plan, store, uri)
+        if state == "to_run" and uri in lacking:
+            state = "missing_input"
         count["total"] += 1
         count[state] += 1
     for kind, count in counts.items():
@@ -205,13 +215,13 @@ def _gathered(folder: Folder, store: Store) -> list[Record]:
 
 def _summary(folder: Folder, records: list[Record], total: int, ran: bool) -> int:
     stdout.print(main_table(records))
-    failed = [record for record in records if record.outcome == "failed"]
+    failed = [record for record in records if record.outcome != "ok"]
     stdout.print()
     for line in failures(records):
         stdout.print(line, markup=False, highlight=False, soft_wrap=True)
     if failed:
         name = failed[0].cell
-        stdout.print(f"\n{len(failed)} of {len(records)} cells failed; next: farm why '{name}'", soft_wrap=True)
+        stdout.print(f"\n{len(failed)} of {len(records)} cells are not there; next: farm why '{name}'", soft_wrap=True)
     note = "" if ran else " (nothing to run: all of it was there)"
     shown_cells = f"{len(records)} of {total} cells" if len(records) < total else f"{total} cells"
     stdout.print(f"{shown_cells}{note}: {folder.path(tables.RECORDS)}", highlight=False, soft_wrap=True)

@@ -39,7 +39,7 @@ def main(request_path: Path) -> int:
 def _run(request: dict[str, Any], scratch: Path) -> dict[str, Any]:
     import torch  # noqa: PLC0415 - preloaded by the fork server
 
-    torch.set_num_threads(len(request["cpus"]))
+    torch.set_num_threads(request["cores"])
     for folder in request["python_path"]:
         sys.path.insert(0, folder)
     job = Job(
@@ -48,6 +48,7 @@ def _run(request: dict[str, Any], scratch: Path) -> dict[str, Any]:
         files={role: Path(path) for role, path in request["files"].items()},
         folder=scratch / "artefact",
         cpus=tuple(request["cpus"]),
+        cores=request["cores"],
     )
     job.folder.mkdir()
     return dict(resolve(request["function"])(job))

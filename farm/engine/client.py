@@ -49,12 +49,14 @@ def run_child(folder: Path, request: Path, timeout_s: float) -> Ending:
         _lifelines.pop(folder).close()
         raise EngineError(f"the fork server of {folder} is gone; see {log_path(folder)}")
     with connection:
-        connection.sendall(f"run {request}\n".encode())
-        connection.settimeout(timeout_s)
         try:
+            connection.sendall(f"run {request}\n".encode())
+            connection.settimeout(timeout_s)
             answer = connection.recv(65536)
         except TimeoutError:
             return Ending(timed_out=True)
+        except ConnectionError:
+            answer = b""
     if not answer:
         _lifelines.pop(folder).close()
         raise EngineError(f"the fork server of {folder} ended; see {log_path(folder)}")

@@ -23,6 +23,7 @@ import socket
 import sys
 import time
 import traceback
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
@@ -56,7 +57,8 @@ class _Server:
         while True:
             events = self.selector.select(None if self.lifelines else PATIENCE_S)
             for key, _ in events:
-                key.data(key.fileobj)
+                if self.selector.get_map().get(key.fd) is key:  # an earlier event of this batch may have ended it
+                    key.data(key.fileobj)
             if not self.lifelines and (self.met or not events) and self.leave():
                 return
 
@@ -83,12 +85,16 @@ class _Server:
         self.selector.register(connection, selectors.EVENT_READ, self.hear)
 
     def hear(self, connection: socket.socket) -> None:
-        line = connection.recv(65536).decode()
-        word, _, rest = line.strip().partition(" ")
+        try:
+            line = connection.recv(65536).decode()
+            word, _, rest = line.strip().partition(" ")
+            if word == "lifeline":
+                connection.sendall(WELCOME)
+        except ConnectionError:
+            word = "gone"
         if word == "lifeline":
             self.lifelines.add(connection)
             self.met = True
-            connection.sendall(WELCOME)
         elif word == "run":
             self.start(connection, rest)
         else:
@@ -110,9 +116,8 @@ class _Server:
             self.forget()
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             code = int(import_module("farm.engine.child").main(Path(request)))
-        except BaseException:
+        except BaseException:  # such as SystemExit from a user's code; the client reads the exit code  # noqa: BLE001
             traceback.print_exc()
-            raise
         finally:
             os._exit(code)
 
@@ -132,7 +137,7 @@ class _Server:
         kill_group(pid)
         try:
             connection.sendall(json.dumps(answer).encode() + b"\n")
-        except BrokenPipeError:
+        except ConnectionError:
             self.note(f"nobody waits for {pid} any more")
         self.drop(connection)
 
@@ -187,11 +192,9 @@ def log_path(folder: Path) -> Path:
 def sweep(root: Path) -> None:
     """Remove what sessions left behind that ended days ago by no fault of ours (a power cut)."""
     for path in root.iterdir():
-        if time.time() - path.stat().st_mtime > STALE_S:
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another session may end at this moment
+            if time.time() - path.stat().st_mtime > STALE_S:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
 
 
 def main() -> None:

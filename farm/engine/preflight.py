@@ -44,7 +44,9 @@ def survey(labels: frozenset[str], *, ask_devices: bool, store: Store | None = N
 def available_devices() -> tuple[str, ...]:
     """OpenVINO's devices on this host, asked in a process of its own: openvino stays out of this one."""
     script = "import json, openvino; print(json.dumps(openvino.Core().available_devices))"
-    said = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    said = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
+    if said.returncode != 0:
+        raise EngineError(f"cannot ask OpenVINO for this host's devices: {said.stderr.strip()[-500:]}")
     return tuple(json.loads(said.stdout.splitlines()[-1]))
 
 
@@ -76,9 +78,10 @@ def _faults(work: Work, nodes: Sequence[Node]) -> Iterator[str]:
     if work.cores is not None and work.cores > most:
         wanted = "threads" if work.exclusive else "cores"
         yield f"{work.stage.kind} {work.stage.label}: {work.cores} {wanted} asked for, the largest node lends {most}"
-    there = {device for node in fitting for device in node.devices}
+    devices = [device for node in fitting for device in node.devices]
+    there = {*devices, *(device.split(".")[0] for device in devices)}
     for part in _devices(work):
-        if part not in ALWAYS_THERE and not any(device.split(".")[0] == part or device == part for device in there):
+        if part not in ALWAYS_THERE and not {part, part.split(".")[0]} & there:
             yield f"no device {part!r} on any node; OpenVINO sees {', '.join(sorted(there))}"
 
 

@@ -20,16 +20,17 @@ from typing import Any
 from farm.engine import Work
 from farm.engine.child import LOG, RESULT
 from farm.engine.client import Ending, hold, release, run_child
-from farm.errors import EngineError, FarmError
+from farm.errors import DataError, EngineError, FarmError
 from farm.host.facts import host_facts, oom_kills
 from farm.host.lease import host_cores, lease, lock_folder, safe_folder
-from farm.inputs import fetch
+from farm.inputs import HashMemo, cache_folder, fetch
+from farm.plan import Stage
 from farm.record import FailureClass, Outcome
 
 __all__ = ["release", "run", "session_folder"]
 
 LOG_TAIL = 4000
-OUT_OF_MEMORY = ("can't allocate memory", "bad_alloc", "Cannot allocate memory", "not enough memory")
+OUT_OF_MEMORY = ("MemoryError", "can't allocate memory", "bad_alloc", "Cannot allocate memory", "not enough memory")
 
 
 def session_folder(session: str) -> Path:
@@ -57,7 +58,8 @@ def run(work: Work) -> Outcome:
         outcome = replace(base, **_failure("lost", error))
     except (FarmError, OSError) as error:
         outcome = replace(base, **_failure("error", error))
-    outcome = replace(outcome, finished_at=_now(), wall_s=round(time.monotonic() - begun, 4))
+    wall_s = round(time.monotonic() - begun - outcome.waited_s, 4)
+    outcome = replace(outcome, finished_at=_now(), wall_s=wall_s)
     outcome = _written_down(work, outcome, scratch)
     if scratch is not None:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -66,15 +68,21 @@ def run(work: Work) -> Outcome:
 
 def _attempt(work: Work, base: Outcome, scratch: Path) -> Outcome:
     stage = work.stage
+    if work.store.has(stage.uri):  # another driver was first, or a worker died after its last step but one
+        return base
     inputs = {role: str(work.store.open(uri)) for role, uri in stage.inputs.items()}
     files = {role: str(fetch(found)) for role, found in stage.files.items()}
+    _check_unchanged(stage)
+    asked = time.monotonic()
     with lease(host_cores(), work.cores, lock_folder()) as held:
+        base = replace(base, waited_s=round(time.monotonic() - asked, 4))
         request = {
             "function": work.function,
             "parameters": dict(stage.parameters),
             "inputs": inputs,
             "files": files,
             "cpus": held.cpus,
+            "cores": len(held.cores),
             "memory_gib": work.memory_gib,
             "python_path": [found.path for role, found in stage.files.items() if role == "factory"],
         }
@@ -88,6 +96,14 @@ def _attempt(work: Work, base: Outcome, scratch: Path) -> Outcome:
         facts = json.loads((scratch / RESULT).read_text(encoding="utf-8"))["facts"]
         work.store.commit(stage.uri, scratch / "artefact", _manifest(work, outcome, facts, round(wall_s, 4)))
     return outcome
+
+
+def _check_unchanged(stage: Stage) -> None:
+    """What runs must be what the key says. A factory's code is the exception: a run takes it as it is."""
+    memo = HashMemo(cache_folder() / "hashes.json")
+    for role, found in stage.files.items():
+        if role != "factory" and not found.url and memo.content(Path(found.path)) != found.sha256:
+            raise DataError(f"{found.path} has changed since the run was planned; run it again")
 
 
 def _judge(work: Work, base: Outcome, ending: Ending, scratch: Path, *, killed_for_memory: bool) -> Outcome:
@@ -122,7 +138,8 @@ def _judge(work: Work, base: Outcome, ending: Ending, scratch: Path, *, killed_f
 
 
 def _raised(work: Work, error: dict[str, str], scratch: Path) -> dict[str, Any]:
-    memory = error["type"] == "MemoryError" or any(words in error["message"] for words in OUT_OF_MEMORY)
+    said = error["message"] + (_tail(scratch) if error["type"] == "RuntimeError" else "")  # a round's own words
+    memory = error["type"] == "MemoryError" or any(words in said for words in OUT_OF_MEMORY)
     message = error["message"]
     if memory:
         message = f"needed more than {work.memory_gib:g} GiB ({message}); see settings.memory_gib.{work.stage.kind}"

@@ -16,7 +16,7 @@ os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
-from ray.exceptions import OutOfMemoryError, RayError
+from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from farm.engine import Work, process
@@ -29,6 +29,7 @@ from farm.store import Store
 BENCH = "bench"
 LIGHT = 0.0001
 OBJECT_STORE_BYTES = 100 * 2**20  # references carry small values only
+NICENESS = "RAY_worker_niceness"
 CONNECT_S = 10.0
 MEMORY_SHARE = 0.9  # of the largest node's, at most, for one stage
 
@@ -41,7 +42,7 @@ class RayEngine:
         self.local = address is None
         try:
             _start_local() if address is None else _join(address)
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError, RayError) as error:
             raise EngineError(f"cannot reach Ray at {address or 'this machine'}: {error}") from error
         self.running: dict[Any, Work] = {}
         self.started: set[Any] = set()
@@ -55,6 +56,8 @@ class RayEngine:
 
     def preflight(self, works: Sequence[Work]) -> None:
         """Check the work against every node with `bench`, each asked by a task of its own."""
+        if not works:
+            return
         ask = needs_devices(works)
         if self.local:
             check(works, [survey(frozenset(), ask_devices=ask)])
@@ -99,6 +102,8 @@ class RayEngine:
         work = self.running[task]
         try:
             said: Outcome | None = ray.get(next(task))
+        except RayTaskError as error:  # a bug in farm: a stage's own failures are outcomes
+            said = _written_down(work, "error", error)
         except OutOfMemoryError as error:
             said = _written_down(work, "oom", error)
         except (RayError, StopIteration) as error:
@@ -141,7 +146,7 @@ def _join(address: str) -> None:
 
 def _start_local() -> None:
     os.environ["RAY_AUTH_MODE"] = "disabled"  # this machine only; a cluster's own setting is left alone
-    os.environ["RAY_worker_niceness"] = "0"  # 15 by default: anything else on the host would go before a measurement
+    os.environ[NICENESS] = "0"  # 15 by default: anything else on the host would go before a measurement
     ray.init(
         address="local",
         num_cpus=len(host_cores()),

@@ -51,7 +51,7 @@ class Cell:
         return (self.model.name, calibration, self.algorithm.name, self.device.name)
 
 
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, le=10_000_000)]
 
 
 class Measure(Parameters):

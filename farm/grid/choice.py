@@ -39,13 +39,21 @@ def choices(entry: Any, path: YamlPath, axis: Axis, complain: Complain) -> list[
     if spec is None:
         return []
     found = []
+    own = axis.own in raw
+    lists = {key for key, value in raw.items() if _expands(value, spec.parameters.model_fields.get(key))}
     for one in _expanded(raw, spec):
         checked = validate(spec.parameters, one, path, complain)
         if checked is not None:
             name = said or str(one[str(axis.own)]).rpartition(":")[2]
+            shown = lists - {str(axis.own)} if own else None
             parameters = {key: getattr(checked, key) for key in type(checked).model_fields}
             found.append(
-                Choice(name=name, label=_label(name, parameters, spec, axis), spec=spec, parameters=parameters)
+                Choice(
+                    name=name,
+                    label=_label(name, parameters, spec, shown),
+                    spec=spec,
+                    parameters=parameters,
+                )
             )
     return found
 
@@ -117,12 +125,13 @@ def _expands(value: Any, field: FieldInfo | None) -> bool:
     return all(isinstance(item, list) for item in value) if takes_list else True
 
 
-def _label(name: str, parameters: Mapping[str, Any], spec: Spec, axis: Axis) -> str:
+def _label(name: str, parameters: Mapping[str, Any], spec: Spec, lists: set[str] | None) -> str:
+    """``name{its non-default parameters}``; of a user's own model, whose name is free, only those in `lists`."""
     fields = spec.parameters.model_fields
     said = [
         f"{key}={_text(value)}"
         for key, value in sorted(parameters.items())
-        if key != axis.own and (fields[key].is_required() or value != fields[key].get_default())
+        if (fields[key].is_required() or value != fields[key].get_default() if lists is None else key in lists)
     ]
     return f"{name}{{{','.join(said)}}}" if said else name
 

@@ -103,13 +103,13 @@ class _Builder:
 
     def evaluate(self, model: Choice, device: Choice, cell: Cell | None, variant: str | None, precision: str) -> str:
         runtime = "pytorch" if variant is None else "openvino"
-        recipe = self.once(self.evaluating, model, runtime, device.name, precision)
+        recipe = self.once(self.evaluating, model, runtime, device.name, precision, device.parameters["node"])
         name, how = model.label, runtime
         if cell is not None and cell.calibration is not None:
             name, how = f"{model.label} {cell.calibration.label}", cell.algorithm.label
         return self.add(recipe, f"{name} {how} {precision}", {"model": variant} if variant else {})
 
-    def evaluating(self, model: Choice, runtime: str, device: str, precision: str) -> _Recipe:
+    def evaluating(self, model: Choice, runtime: str, device: str, precision: str, node: str | None) -> _Recipe:
         by_pytorch = runtime == "pytorch"  # on the CPU in FP32, whatever the cell's device
         parameters = {
             "runtime": runtime,
@@ -117,6 +117,7 @@ class _Builder:
             "precision": REFERENCE_PRECISION if by_pytorch else precision,
             **self.judged_on(model),
             **({"model": self.identity(model)} if by_pytorch else {}),
+            **({"node": node} if node else {}),
         }
         files = self.dataset_files() | (self.model_files(model) if by_pytorch else {})
         libraries = (*RUNTIME_LIBRARIES[runtime], *self.grid.dataset.spec.libraries)

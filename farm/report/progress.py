@@ -10,6 +10,7 @@ from rich.table import Table
 
 from farm.drive import Progress
 
+WORTH_SAYING_S = 2.0
 Report = Callable[[Progress], None]
 
 
@@ -68,5 +69,7 @@ class _Lines:
         self.shown = over
         last = progress.last
         said = f"{last.wall_s:.1f} s" if last.ok else f"{last.error_class}: {last.error_message}"
+        if last.waited_s > WORTH_SAYING_S:
+            said += f" (after waiting {last.waited_s:.0f} s for cores that others held)"
         line = f"[{over}/{progress.total.total()}] {last.uri.partition('/')[0]} {last.label}: {said}"
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)

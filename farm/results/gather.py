@@ -41,7 +41,8 @@ def with_pytorch_speedup(records: list[Record]) -> list[Record]:
     baseline = {(r.model, r.device, r.host): r.speedup_ir for r in records if r.runtime == "pytorch"}
     found = []
     for record in records:
-        ours = 1.0 if record.algorithm == "ir" and record.fps is not None else record.speedup_ir
+        alone = record.algorithm == "ir" and record.fps is not None and record.speedup_ir is None
+        ours = 1.0 if alone else record.speedup_ir
         theirs = baseline.get((record.model, record.device, record.host))
         ratio = ours / theirs if ours and theirs else None
         found.append(Record(**{**asdict(record), "speedup_ir": ours, "speedup_pytorch": ratio}))
@@ -56,7 +57,7 @@ class _Reader:
     store: Store
     manifests: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     tries: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
-    predictions: dict[str, pa.Table] = field(default_factory=dict)
+    predictions: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)  # of references only
 
     def manifest(self, uri: str) -> dict[str, Any] | None:
         if uri not in self.manifests:
@@ -82,9 +83,8 @@ class _Reader:
             attempts=len(every),
             **self.accuracy(stages, found),
             **self.speed(stages, found),
-            **_sizes(found),
+            **_sizes(stages, found),
             **_times(found),
-            precision=self.plan["stages"][stages["measure"]]["parameters"]["device"]["precision"],
             started_at=min((outcome.started_at for outcome in every), default=None),
             finished_at=max((outcome.finished_at for outcome in every), default=None),
         )
@@ -115,15 +115,15 @@ class _Reader:
         said = {"top1": facts["top1"], "n_images": facts["n_images"]}
         if "reference" not in found:
             return said
-        ours, theirs = (self.prediction(stages[role]) for role in ("evaluate", "reference"))
+        if stages["reference"] not in self.predictions:
+            self.predictions[stages["reference"]] = self.prediction(stages["reference"])
+        ours, theirs = self.prediction(stages["evaluate"]), self.predictions[stages["reference"]]
         drop = found["reference"]["facts"]["top1"] - facts["top1"]
         return {**said, "top1_drop": drop, "agreement": float(np.mean(ours == theirs))}
 
     def prediction(self, uri: str) -> np.ndarray[Any, Any]:
-        if uri not in self.predictions:
-            path = self.store.open(uri) / "predictions.parquet"
-            self.predictions[uri] = pq.read_table(path, columns=["prediction"])
-        return np.asarray(self.predictions[uri]["prediction"].to_numpy())
+        table = pq.read_table(self.store.open(uri) / "predictions.parquet", columns=["prediction"])
+        return np.asarray(table["prediction"].to_numpy())
 
     def speed(self, stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any]:
         if "measure" not in found:
@@ -134,7 +134,7 @@ class _Reader:
         said = {
             "fps": sum(_images(each) for each in own) / sum(each["wall_ns"] for each in own) * 1e9,
             "speedup_ir": paired_ratio(_pairs(rounds)),
-            **{key: found["measure"]["facts"][key] for key in ("threads", "streams")},
+            **{key: found["measure"]["facts"][key] for key in ("threads", "streams", "precision")},
         }
         for name, q in PERCENTILES.items():
             value = percentile(latencies, q)
@@ -154,8 +154,8 @@ def _pairs(rounds: list[dict[str, Any]]) -> list[tuple[float, float]]:
     return [(pair["cell"], pair["ir"]) for pair in by_pair.values() if len(pair) == 2]  # noqa: PLR2004
 
 
-def _sizes(found: Mapping[str, Any]) -> dict[str, Any]:
-    variant = found.get("quantize") or found.get("export")
+def _sizes(stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any]:
+    variant = found.get("quantize" if "quantize" in stages else "export")
     if variant is None:
         return {}
     facts = variant["facts"]

@@ -47,7 +47,7 @@ def open_dataset(job: Job) -> imageset.ImageSet:
 
 
 def _openvino(job: Job) -> Predict:
-    config = {"INFERENCE_PRECISION_HINT": job.parameters["precision"], "INFERENCE_NUM_THREADS": len(job.cpus)}
+    config = {"INFERENCE_PRECISION_HINT": job.parameters["precision"], "INFERENCE_NUM_THREADS": job.cores}
     device = job.parameters["device"]
     model = ov.Core().read_model(job.inputs["model"] / IR)
     compiled = ov.Core().compile_model(model, device, config if device == "CPU" else {})

@@ -12,6 +12,7 @@ class Job:
 
     parameters: as in the plan. inputs: role -> folder of another stage's artefact. files: role -> local
     file. folder: empty; what is left in it becomes the artefact. cpus: the leased CPUs, this process's mask.
+    cores: how many physical cores they are, which is how many threads do work.
     """
 
     parameters: Mapping[str, Any]
@@ -19,3 +20,4 @@ class Job:
     files: Mapping[str, Path]
     folder: Path
     cpus: tuple[int, ...]
+    cores: int

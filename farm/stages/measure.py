@@ -28,6 +28,7 @@ ROUNDS = "rounds.parquet"
 ROUND_SCRIPT = Path(__file__).with_name("round.py")
 ROTATING_IMAGES = 64
 CELL, PARTNER = "cell", "ir"
+FP32 = "f32"
 
 SCHEMA = pa.schema([
     ("pair", pa.int32()),
@@ -68,7 +69,8 @@ def run(job: Job) -> dict[str, Any]:
 
 def _variants(job: Job) -> tuple[str, ...]:
     """The cell's own rounds, and its FP32 IR's unless it is the FP32 IR itself."""
-    alone = job.parameters["runtime"] == "openvino" and "model" not in job.inputs
+    device = job.parameters["device"]
+    alone = job.parameters["runtime"] == "openvino" and "model" not in job.inputs and device["precision"] == FP32
     return (CELL,) if alone else (CELL, PARTNER)
 
 
@@ -90,9 +92,9 @@ def _request(job: Job, variant: str, inputs: Path) -> dict[str, Any]:
         "python_path": [str(path) for role, path in job.files.items() if role == "factory"],
         "inputs": str(inputs),
         "device": device["name"],
-        "threads": device["threads"] or len(job.cpus),
+        "threads": device["threads"] or job.cores,
         "hint": device["hint"],
-        "precision": device["precision"],
+        "precision": device["precision"] if variant == CELL else FP32,
         "batch": device["batch"],
         **{key: settings[key] for key in ("min_seconds", "min_inferences", "warmup_seconds")},
     }

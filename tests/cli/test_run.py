@@ -24,6 +24,7 @@ def test_a_grid_runs_and_a_second_run_does_nothing(ran):
     for record in records.values():
         assert record["outcome"] == "ok"
         assert record["fps"] > 0
+        assert record["precision"] == "f32"
         assert record["n_images"] == 60
         assert record["verdict"] is None
     assert records[INT8]["int8_layers"] == 2
@@ -77,6 +78,13 @@ def test_fresh_measures_again_and_nothing_else(ran):
     assert {uri.partition("/")[0] for uri in again if again.count(uri) > 1} == {"measure"}
 
 
+def test_fresh_that_cannot_run_deletes_nothing(ran):
+    before = sorted(ran.folder.glob("results/store/measure/*/*/manifest.json"))
+    said = ran.farm("run", ran.grid(), "--fresh", "measure", "--address", "127.0.0.1:1", code=2)
+    assert "cannot reach Ray" in said
+    assert sorted(ran.folder.glob("results/store/measure/*/*/manifest.json")) == before
+
+
 def test_only_runs_the_cells_that_are_meant(place):
     said = place.farm("run", place.grid(), "--only", "algorithm=ir", *INLINE)
     assert "1 of 2 cells" in said
@@ -94,6 +102,8 @@ def test_missing_weights_say_where_they_were_looked_for_and_the_rest_runs(place)
     assert str(place.folder / "nowhere.pt") in missing["error_message"]
     assert "give `weights: FILE`" in missing["error_message"]
     assert missing["attempts"] == 0
+    said = place.farm("run", grid, code=1)
+    assert "starting Ray" not in said, "nothing can run"
 
 
 def test_a_model_of_other_classes_than_the_dataset_says_both_numbers(place):

@@ -60,7 +60,8 @@ def test_a_cells_bare_names_leave_parameters_out(files):
         ("devices", "AUTO:GPU,CPU", ["AUTO:GPU,CPU"]),
         ("models", {"name": "resnet20", "weights": "w.pt"}, ["resnet20{weights=w.pt}"]),
         ("models", {"name": "mine", "factory": "nets:tiny"}, ["mine"]),
-        ("models", {"factory": "nets:tiny", "weights": "w.pt"}, ["tiny{weights=w.pt}"]),
+        ("models", {"factory": "nets:tiny", "weights": "w.pt"}, ["tiny"]),
+        ("models", {"factory": "nets:tiny", "weights": ["a.pt", "b.pt"]}, ["tiny{weights=a.pt}", "tiny{weights=b.pt}"]),
         ("models", {"factory": "nets:tiny", "size": [[8, 8], [16, 16]]}, ["tiny{size=[8, 8]}", "tiny{size=[16, 16]}"]),
     ],
 )  # fmt: skip

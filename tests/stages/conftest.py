@@ -28,7 +28,9 @@ class Bench:
         folder = self.folder / str(self.count) / "artefact"
         folder.mkdir(parents=True)
         cpus = tuple(sorted(os.sched_getaffinity(0)))
-        job = Job(parameters=parameters, inputs=inputs or {}, files=files or {}, folder=folder, cpus=cpus)
+        job = Job(
+            parameters=parameters, inputs=inputs or {}, files=files or {}, folder=folder, cpus=cpus, cores=len(cpus)
+        )
         return function(job), folder
 
 

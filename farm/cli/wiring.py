@@ -47,19 +47,28 @@ def plan_of(path: Path) -> tuple[Grid, Plan]:
 
 
 def chosen(plan: Plan, only: list[str] | None) -> tuple[str, ...]:
-    """The names of the cells that every ``--only`` means. Raises InputError if none is."""
-    meant: dict[str, Pattern] = {}
+    """The names of the cells that the ``--only`` options mean: for each axis named, any of its names.
+
+    Raises InputError if an option means no cell, or all of them together none.
+    """
+    meant: dict[str, list[Pattern]] = {}
     for text in only or ():
         axis, _, name = text.partition("=")
         if axis not in AXES or not name:
             raise InputError(f"--only {text}: write AXIS=NAME{did_you_mean(axis, AXES)}")
-        meant[axis] = Pattern(name=name, parameters={})
-    cells = tuple(planned.cell.name for planned in plan.cells if matches(planned.cell, meant))
+        if not any(matches(planned.cell, {axis: Pattern(name=name, parameters={})}) for planned in plan.cells):
+            there = sorted({_label(planned.cell, axis) for planned in plan.cells})
+            raise InputError(f"--only {text} means no cell{did_you_mean(name, there)}")
+        meant.setdefault(axis, []).append(Pattern(name=name, parameters={}))
+    cells = tuple(planned.cell.name for planned in plan.cells if _meant(planned.cell, meant))
     if not cells:
-        axis, pattern = next(iter(meant.items()))
-        there = sorted({_label(planned.cell, axis) for planned in plan.cells})
-        raise InputError(f"--only {axis}={pattern.name} means no cell{did_you_mean(pattern.name, there)}")
+        raise InputError("--only: no cell is meant by all of them together")
     return cells
+
+
+def _meant(cell: Cell, only: Mapping[str, list[Pattern]]) -> bool:
+    """Whether each axis that is named has one of its names."""
+    return all(any(pattern.matches(getattr(cell, axis)) for pattern in names) for axis, names in only.items())
 
 
 def _label(cell: Cell, axis: str) -> str:
@@ -68,6 +77,8 @@ def _label(cell: Cell, axis: str) -> str:
 
 def located(results: str) -> str:
     """The results place as workers see it: a URL as it is, a folder by its absolute path."""
+    if not results:
+        raise InputError("--results is empty: name a folder or a URL")
     return results if "://" in results else str(Path(results).resolve())
 
 

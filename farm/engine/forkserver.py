@@ -1,4 +1,4 @@
-"""A small fork server, one a host and session: a fresh process with torch, nncf and openvino in 15 ms.
+"""A small fork server, one a host and session: fresh processes that have torch, nncf and openvino imported.
 
 Knows sockets and processes, not stages. Started as ``python -m farm.engine.forkserver FOLDER``.
 

@@ -104,7 +104,7 @@ def _environment() -> dict[str, str]:
     """A user's own.
 
     The fork server's passive OpenMP waiting suits stages that share cores; here, where the cores are
-    leased, it would make PyTorch up to five times slower.
+    leased, it would only make PyTorch slower: its threads would fall asleep between two layers.
     """
     return {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "OMP_NUM_THREADS")}
 

@@ -198,6 +198,8 @@ class _Reader:
                 if kind not in catalog.stages:
                     text = f"no stage of this kind{did_you_mean(str(kind), tuple(catalog.stages))}"
                     self.fault(("settings", limit, str(kind)), text)
+                elif limit == "cores" and catalog.stages[kind].exclusive:
+                    self.fault(("settings", limit, str(kind)), "a device's `threads` says how many cores are measured")
         checked = validate(Settings, raw, ("settings",), self.fault)
         return checked if checked is not None else Settings()
 

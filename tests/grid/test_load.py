@@ -309,3 +309,8 @@ def test_every_grid_that_ships_is_without_fault(path):
 def test_a_grid_is_not_named_like_a_folder_of_farms_own(files):
     with pytest.raises(GridError, match="'store' is a folder of farm's own under results/"):
         files.grid(name="store")
+
+
+def test_the_cores_of_a_measurement_are_its_devices_threads(files):
+    with pytest.raises(GridError, match=r"settings.cores.measure: a device's `threads` says"):
+        files.grid(settings={"cores": {"quantize": 2, "measure": 2}})

@@ -343,3 +343,32 @@ def test_every_wanted_stage_ends_exactly_once_and_only_for_its_own_or_its_inputs
         else:
             assert each.key not in engine.order
         assert found[each.key] in possible
+
+
+def test_a_stage_that_lacks_a_file_is_not_fed_when_what_it_needs_is_done():
+    export = stage("export", "export")
+    measure = stage("measure", "m", export, missing="no weights")
+    engine = ScriptedEngine()
+    assert run(engine, export, measure) == {"export": None, "m": "missing_input"}
+    assert engine.order == ["export"]
+
+
+def test_a_stale_artefact_is_discarded_when_its_turn_has_come_and_not_before(tmp_path):
+    store = Store(str(tmp_path / "store"))
+    first, second = stage("export", "first"), stage("export", "second")
+    (tmp_path / "files").mkdir()
+    for each in (first, second):
+        store.commit(each.uri, tmp_path / "files", {})
+    there = []
+    engine = ScriptedEngine()
+    drive(
+        a_plan(first, second),
+        [first.uri, second.uri],
+        engine=engine,
+        store=store,
+        limits=Limits(stages=CATALOG.stages, settings=Settings(), session="s"),
+        report=lambda _: there.append((store.has(first.uri), store.has(second.uri))),
+        stale=[first.uri],
+    )
+    assert there[0] == (True, True)
+    assert there[-1] == (False, True)

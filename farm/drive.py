@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from farm.engine import Engine, Work
+from farm.engine import Engine, Said, Work
 from farm.grid import Settings
 from farm.plan import Plan, Stage
 from farm.record import Outcome
@@ -25,13 +25,17 @@ QUIET_TICK_S = 5.0  # while a measurement may run, this process sleeps
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """Where a run is: stage kind -> how many. flying: handed to the engine."""
+    """Where a run is: stage kind -> how many. flying: handed to the engine.
+
+    said: uri -> label and last words of stages that tell how far they are. last: what came in last.
+    """
 
     total: Counter[str] = field(default_factory=Counter)
     done: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     flying: Counter[str] = field(default_factory=Counter)
-    last: Outcome | None = None
+    said: dict[str, tuple[str, str]] = field(default_factory=dict)
+    last: Outcome | Said | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +88,8 @@ def drive(
     report(run.progress)
     while run.unfinished():
         run.feed()
-        for outcome in engine.wait(QUIET_TICK_S if run.flying_measurements() else TICK_S):
-            run.take(outcome)
+        for said in engine.wait(QUIET_TICK_S if run.flying_measurements() else TICK_S):
+            run.hear(said) if isinstance(said, Said) else run.take(said)
             report(run.progress)
         report(run.progress)
     return run.outcomes
@@ -166,8 +170,13 @@ class _Run:
         self.progress.flying[stage.kind] += 1
         self.engine.submit(work)
 
+    def hear(self, said: Said) -> None:
+        self.progress.said[said.uri] = (self.plan.stages[said.uri].label, said.text)
+        self.progress.last = said
+
     def take(self, outcome: Outcome) -> None:
         work = self.flying.pop(outcome.uri)
+        self.progress.said.pop(outcome.uri, None)
         self.progress.flying[work.stage.kind] -= 1
         self.progress.last = outcome
         if outcome.ok:

@@ -2,12 +2,13 @@
 
 Schema history (bump `SCHEMA_VERSION` when a column's meaning changes):
     1  first form
+    2  metric, score and score_drop beside top-1; what accuracy control says of itself
 """
 
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 FailureClass = Literal["error", "crash", "timeout", "oom", "lost", "missing_input", "dep_failed"]
 FAILURE_CLASSES: dict[str, str] = {
@@ -61,6 +62,11 @@ class Record:
     outcome: ``ok``, ``failed`` or ``pending`` (not run yet). error_*: of the first stage that failed.
     attempts: of all the cell's stages. top1, top1_drop, agreement: shares of 1; top1_drop is the FP32
     IR's top-1 minus this variant's, agreement the share of test images on which both say the same.
+    metric: of the grid; score: its mean over the test images; score_drop: the FP32 IR's minus this one's.
+    top1 is None where the metric is a user's own, which may read outputs and labels in another way.
+    control_*, stopped_by, reached, iterations, reverted_layers: of an accuracy-aware quantization.
+    control_drop: on its own validation images (validate_on), by control_labels: `given`, or `model` for a
+    disagreement with the FP32 model, which is no drop and must not be pooled with drops.
     fps: batch x inferences / wall time, over all rounds. speedup_ir: geometric mean of the paired ratios
     to the model's FP32 IR; speedup_pytorch: the same to PyTorch. verdict: None until judged.
     *_s: wall time of the stage's last attempt. started_at, finished_at: UTC, ISO 8601.
@@ -79,11 +85,22 @@ class Record:
     error_message: str | None = None
     log: str | None = None
     attempts: int = 0
+    metric: str | None = None
+    score: float | None = None
+    score_drop: float | None = None
     top1: float | None = None
     top1_drop: float | None = None
     agreement: float | None = None
     n_images: int | None = None
     subset_size: int | None = None
+    control_drop: float | None = None
+    control_images: int | None = None
+    control_labels: str | None = None
+    validate_on: str | None = None
+    stopped_by: str | None = None
+    reached: bool | None = None
+    iterations: int | None = None
+    reverted_layers: int | None = None
     fps: float | None = None
     speedup_ir: float | None = None
     speedup_pytorch: float | None = None

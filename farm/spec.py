@@ -5,8 +5,8 @@ A table such as ``images.SOURCES`` maps a name to a `Spec`. The function behind 
 ``--help`` import nothing heavy.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -27,7 +27,9 @@ class Wanted:
 
     parameter: the parameter that names a path, a URL or a factory, if any.
     among: patterns tried in order under the data folders; ``{dataset}`` and ``{name}`` are filled in.
-    url, sha256: the official source, used when nothing is found and the content is known beforehand.
+    url, sha256: the official source, used when nothing is found, and the start of its content's hash.
+    released: the same by dataset; their names end in the first 8 hex digits of their SHA-256.
+    beside: ``"module:function"`` giving the other files that a file consists of, by its path.
     optional: nothing found is no fault.
     code: the parameter names ``package.module:function``; its package's source is the content.
     hint: how a user can supply the file.
@@ -38,6 +40,8 @@ class Wanted:
     among: tuple[str, ...] = ()
     url: str | None = None
     sha256: str | None = None
+    released: Mapping[str, str] = field(default_factory=dict)
+    beside: str = ""
     optional: bool = False
     code: bool = False
     hint: str = ""
@@ -48,7 +52,8 @@ class Spec:
     """One choice on an axis: a model, an image source, a dataset, an algorithm or a device.
 
     function: ``"module:function"``. parameters: their names, types, defaults and ranges.
-    wanted: the local inputs it needs. libraries: packages whose version changes the outcome.
+    wanted: the local inputs it needs. libraries: packages whose version changes the outcome. in_torch:
+    whether a model can be run by PyTorch too.
     """
 
     function: str
@@ -56,6 +61,7 @@ class Spec:
     doc: str
     wanted: tuple[Wanted, ...] = ()
     libraries: tuple[str, ...] = ()
+    in_torch: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,20 +84,29 @@ class StageSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preprocessing:
-    """How uint8 RGB images become a model's input: ``(x * scale - mean) / std``, channels first.
+    """How uint8 RGB images become a model's input: ``(x * scale - mean) / std``.
 
-    size: (height, width) in pixels. mean, std: per channel, in the range after scaling.
+    size: (height, width) in pixels. mean, std: per channel, in the range after scaling. layout: ``NCHW`` or
+    ``NHWC``. input: ``f32``, ``f16``, or ``u8`` for raw pixels, which are not normalised. resize: the shorter
+    side before a crop of the centre; None takes images as they are. interpolation: of that resizing.
     """
 
     size: tuple[int, int]
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     scale: float = 1 / 255
+    layout: str = "NCHW"
+    input: str = "f32"
+    resize: int | None = None
+    interpolation: str = "bilinear"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
-    """Every table of choices, for the code that takes them as arguments."""
+    """Every table of choices, for the code that takes them as arguments.
+
+    members: of a family whose names are open, such as ``torchvision/``, the names there are.
+    """
 
     models: Mapping[str, Spec]
     datasets: Mapping[str, Spec]
@@ -101,6 +116,7 @@ class Catalog:
     devices: Mapping[str, Spec]
     stages: Mapping[str, StageSpec]
     preprocessing: Mapping[str, Preprocessing]
+    members: Mapping[str, Callable[[], Collection[str]]] = field(default_factory=dict)
 
 
 def resolve(function: str) -> Callable[..., Any]:

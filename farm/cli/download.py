@@ -12,31 +12,47 @@ from farm.inputs import Input, fetch
 from farm.plan import Plan
 
 
-def with_downloads(plan: Plan, wanted: Collection[str], console: Console, *, quiet: bool) -> Plan:
-    """The plan after fetching what the wanted stages need; what could not be fetched is a missing input."""
-    needed = {
-        found.url: found
-        for uri in wanted
-        for found in plan.stages[uri].files.values()
-        if found.url and not Path(found.path).exists()
-    }
-    failed: dict[str, str] = {}
-    for url, found in needed.items():
-        try:
-            _fetch(found, console, quiet=quiet)
-        except DataError as error:
-            failed[url] = str(error)
-    if not failed:
-        return plan
-    stages = {
-        uri: replace(stage, files={role: _missing(found, failed) for role, found in stage.files.items()})
-        for uri, stage in plan.stages.items()
-    }
-    return replace(plan, stages=stages)
+class Downloads:
+    """Fetches what stages need; a source that failed is not asked again."""
 
+    def __init__(self, console: Console, *, quiet: bool) -> None:
+        """Progress goes to the console."""
+        self.console = console
+        self.quiet = quiet
+        self.failed: dict[str, str] = {}
 
-def _missing(found: Input, failed: dict[str, str]) -> Input:
-    return replace(found, missing=failed[found.url]) if found.url in failed else found
+    def fetch(self, plan: Plan, uris: Collection[str], *, unsettled: bool = False) -> bool:
+        """Fetch the stages' inputs that are not here, or only those whose content is not known yet; any done?"""
+        files = [found for uri in uris for found in plan.stages[uri].files.values()]
+        needed = {
+            found.url: found
+            for found in files
+            if found.url and not found.missing and found.url not in self.failed and not Path(found.path).exists()
+        }
+        done = False
+        for url, found in needed.items():
+            if unsettled and found.settled:
+                continue
+            try:
+                _fetch(found, self.console, quiet=self.quiet)
+                done = True
+            except DataError as error:
+                self.failed[url] = str(error)
+        return done
+
+    def told(self, plan: Plan) -> Plan:
+        """The plan in which what could not be fetched is a missing input."""
+        if not self.failed:
+            return plan
+        stages = {
+            uri: replace(stage, files={role: self._missing(found) for role, found in stage.files.items()})
+            for uri, stage in plan.stages.items()
+        }
+        return replace(plan, stages=stages)
+
+    def _missing(self, found: Input) -> Input:
+        gone = found.url in self.failed and not Path(found.path).exists()
+        return replace(found, missing=self.failed[found.url]) if gone else found
 
 
 def _fetch(found: Input, console: Console, *, quiet: bool) -> None:

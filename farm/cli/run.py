@@ -13,7 +13,7 @@ from rich.table import Table
 
 from farm.catalog import CATALOG
 from farm.cli import interrupt
-from farm.cli.download import with_downloads
+from farm.cli.download import Downloads
 from farm.cli.wiring import (
     DEFAULT_RESULTS,
     Json,
@@ -33,7 +33,7 @@ from farm.grid.faults import did_you_mean
 from farm.plan import Plan, as_json, dependents
 from farm.record import Record
 from farm.report.progress import clock_text, shown
-from farm.report.table import failures, main_table
+from farm.report.table import controlled, failures, main_table
 from farm.results import tables
 from farm.results.folder import Folder
 from farm.results.gather import gather
@@ -63,14 +63,18 @@ def run(
     grid, plan = plan_of(grid_file)
     store, folder = store_of(results), folder_of(results, grid.name)
     store.check_writable()
+    downloads = Downloads(stderr, quiet=quiet)
+    if downloads.fetch(plan, _stages_of(plan, set(chosen(plan, only))), unsettled=True):
+        grid, plan = plan_of(grid_file)  # now the content, and with it the keys, are known
+    plan = downloads.told(plan)
     cells = set(chosen(plan, only))
     if failed:
         cells = _failed_before(plan, store, cells)
-    uris = {uri for planned in plan.cells if planned.cell.name in cells for uri in planned.stages.values()}
+    uris = _stages_of(plan, cells)
     stale = _stale(plan, uris, fresh or [])
     wanted = (uris - store.present(uris)) | stale
-    if wanted:
-        plan = with_downloads(plan, wanted, stderr, quiet=quiet)
+    downloads.fetch(plan, wanted)
+    plan = downloads.told(plan)
     folder.write_plan(as_json(plan, str(grid_file.resolve())))
     try:
         if wanted:
@@ -92,7 +96,7 @@ def plan(
     _, planned = plan_of(grid_file)
     store = store_of(results)
     names = set(chosen(planned, only))
-    uris = {uri for each in planned.cells if each.cell.name in names for uri in each.stages.values()}
+    uris = _stages_of(planned, names)
     counts = _counts(planned, store, uris)
     if as_json_:
         stdout.print_json(json.dumps({"cells": sorted(names), "stages": counts}))
@@ -112,6 +116,10 @@ def plan(
     for name in [each.cell.name for each in planned.cells if each.cell.name in names] if cells else ():
         stdout.print(name, markup=False, highlight=False, soft_wrap=True)
     return 0
+
+
+def _stages_of(plan: Plan, cells: Collection[str]) -> set[str]:
+    return {uri for planned in plan.cells if planned.cell.name in cells for uri in planned.stages.values()}
 
 
 def _drive(
@@ -217,7 +225,7 @@ def _summary(folder: Folder, records: list[Record], total: int, ran: bool) -> in
     stdout.print(main_table(records))
     failed = [record for record in records if record.outcome != "ok"]
     stdout.print()
-    for line in failures(records):
+    for line in (*controlled(records), *failures(records)):
         stdout.print(line, markup=False, highlight=False, soft_wrap=True)
     if failed:
         name = failed[0].cell

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from farm.catalog import CATALOG
+from farm.catalog import CATALOG, describe
 from farm.errors import InputError
 from farm.grid import Grid, expand, load
 from farm.grid.cell import AXES, Cell, Pattern, matches
@@ -41,7 +41,7 @@ def plan_of(path: Path) -> tuple[Grid, Plan]:
     grid = load(path, CATALOG)
     memo = HashMemo(cache_folder() / "hashes.json")
     find = partial(locate, places=default_places(path), memo=memo)
-    plan = build(grid, expand(grid), CATALOG, find, _version_of)
+    plan = build(grid, expand(grid), CATALOG, find, _version_of, describe)
     memo.save()
     return grid, plan
 

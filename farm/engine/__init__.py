@@ -27,6 +27,14 @@ class Work:
     memory_gib: float = 4.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One line of progress of a stage that runs."""
+
+    uri: str
+    text: str
+
+
 class Engine(Protocol):
     """What runs stages. `slots`: light stages at once; `benches`: measurements at once."""
 
@@ -39,8 +47,8 @@ class Engine(Protocol):
     def submit(self, work: Work) -> None:
         """Take one piece of work; returns at once."""
 
-    def wait(self, timeout_s: float) -> Sequence[Outcome]:
-        """Outcomes that have come in; empty after the timeout."""
+    def wait(self, timeout_s: float) -> Sequence[Outcome | Said]:
+        """Outcomes, and progress, that have come in; empty after the timeout."""
 
     def waiting(self) -> int:
         """Measurements submitted that do not run yet."""

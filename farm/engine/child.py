@@ -8,6 +8,8 @@ import os
 import resource
 import sys
 import traceback
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ from farm.stages.job import Job
 
 RESULT = "result.json"
 LOG = "log.txt"
+SAID = "said"
+FARM = Path(__file__).parents[1]
+LINE = 1000  # bytes of a line of progress
 
 
 def main(request_path: Path) -> int:
@@ -27,7 +32,7 @@ def main(request_path: Path) -> int:
     try:
         result: dict[str, Any] = {"facts": _run(request, scratch)}
     except Exception as error:  # the one blind except around a stage  # noqa: BLE001
-        result = {"error": _described(error)}
+        result = {"error": _described(error, request["python_path"])}
     sys.stdout.flush()
     sys.stderr.flush()
     temporary = scratch / f"{RESULT}.new"
@@ -49,6 +54,8 @@ def _run(request: dict[str, Any], scratch: Path) -> dict[str, Any]:
         folder=scratch / "artefact",
         cpus=tuple(request["cpus"]),
         cores=request["cores"],
+        code=tuple(Path(folder) for folder in request["python_path"]),
+        say=partial(_say, scratch / SAID),
     )
     job.folder.mkdir()
     return dict(resolve(request["function"])(job))
@@ -70,9 +77,31 @@ def _limit(request: dict[str, Any]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _described(error: Exception) -> dict[str, str]:
+def _say(pipe: Path, text: str) -> None:
+    """A line for the user, and for the log. One write of less than a pipe's page is never torn."""
+    sys.stdout.write(f"{text}\n")
+    line = " ".join(text.split())[:LINE].encode() + b"\n"
+    with suppress(OSError):  # nobody listens, or does not keep up: it is in the log
+        handle = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        try:
+            os.write(handle, line)
+        finally:
+            os.close(handle)
+
+
+def _described(error: Exception, code: list[str]) -> dict[str, str]:
+    """What was raised; where, if in a user's own code."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _own(frame.filename, code)]
+    where = f" (in {Path(frames[-1].filename).name}:{frames[-1].lineno}, {frames[-1].name})" if frames else ""
     return {
         "type": type(error).__name__,
-        "message": str(error) or repr(error),
+        "message": (str(error) or repr(error)) + where,
         "traceback": traceback.format_exc(),
     }
+
+
+def _own(file: str, code: list[str]) -> bool:
+    """Whether a file is a user's: below a folder of theirs, and neither installed there nor farm's."""
+    path = Path(file)
+    theirs = any(path.is_relative_to(folder) for folder in code)
+    return theirs and "site-packages" not in path.parts and not path.is_relative_to(FARM)

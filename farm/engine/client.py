@@ -6,16 +6,20 @@ Knows sockets and processes, not stages.
 import fcntl
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from farm.engine.forkserver import READY, SOCKET, WELCOME, lock_path, log_path
 from farm.errors import EngineError
+
+PIPE_BYTES = 65536
 
 _lifelines: dict[Path, socket.socket] = {}
 
@@ -42,21 +46,42 @@ def hold(folder: Path) -> None:
         _lifelines[folder] = line
 
 
-def run_child(folder: Path, request: Path, timeout_s: float) -> Ending:
-    """Fork a child for a request and sleep until it has ended; hanging up, for whatever reason, ends it."""
+def run_child(folder: Path, request: Path, said: Path, timeout_s: float) -> Iterator[str | Ending]:
+    """Fork a child for a request and sleep until it has ended; hanging up, for whatever reason, ends it.
+
+    said: a pipe of this name is made, and what the child writes there is given line by line; last its ending.
+    """
     connection = _connect(folder)
     if connection is None:
         _lifelines.pop(folder).close()
         raise EngineError(f"the fork server of {folder} is gone; see {log_path(folder)}")
-    with connection:
-        try:
-            connection.sendall(f"run {request}\n".encode())
-            connection.settimeout(timeout_s)
-            answer = connection.recv(65536)
-        except TimeoutError:
-            return Ending(timed_out=True)
-        except ConnectionError:
-            answer = b""
+    os.mkfifo(said, 0o600)
+    lines = os.open(said, os.O_RDWR | os.O_NONBLOCK)  # for writing too: it never ends, whoever comes and goes
+    deadline = time.monotonic() + timeout_s
+    try:
+        with connection:
+            with suppress(ConnectionError):  # then there is no answer either
+                connection.sendall(f"run {request}\n".encode())
+            while True:
+                left_s = max(0.0, deadline - time.monotonic())
+                ready, _, _ = select.select([connection.fileno(), lines], [], [], left_s)
+                if lines in ready:
+                    yield from os.read(lines, PIPE_BYTES).decode(errors="replace").splitlines()
+                elif ready:
+                    yield _ending(connection, folder)
+                    return
+                else:
+                    yield Ending(timed_out=True)
+                    return
+    finally:
+        os.close(lines)
+
+
+def _ending(connection: socket.socket, folder: Path) -> Ending:
+    try:
+        answer = connection.recv(PIPE_BYTES)
+    except ConnectionError:
+        answer = b""
     if not answer:
         _lifelines.pop(folder).close()
         raise EngineError(f"the fork server of {folder} ended; see {log_path(folder)}")

@@ -1,9 +1,9 @@
 """The inline engine: one stage after another, started from this process. For tests and for reading."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from farm.engine import Work, process
+from farm.engine import Said, Work, process
 from farm.engine.preflight import check, needs_devices, survey
 from farm.record import Outcome
 
@@ -17,6 +17,7 @@ class InlineEngine:
     def __init__(self) -> None:
         """Nothing is started before the first stage."""
         self.queue: deque[Work] = deque()
+        self.running: Iterator[Said | Outcome] = iter(())
 
     def preflight(self, works: Sequence[Work]) -> None:
         """Check the work against this host."""
@@ -26,9 +27,13 @@ class InlineEngine:
         """Queue the work."""
         self.queue.append(work)
 
-    def wait(self, timeout_s: float) -> Sequence[Outcome]:  # noqa: ARG002 - a stage is always awaited
-        """Run the oldest work."""
-        return (process.run(self.queue.popleft()),) if self.queue else ()
+    def wait(self, timeout_s: float) -> Sequence[Outcome | Said]:  # noqa: ARG002 - a stage is always awaited
+        """Run the oldest work until it says something or ends."""
+        said = next(self.running, None)
+        if said is None and self.queue:
+            self.running = process.run(self.queue.popleft())
+            said = next(self.running)
+        return () if said is None else (said,)
 
     def waiting(self) -> int:
         """Nothing waits: what is submitted runs next."""

@@ -11,14 +11,15 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from farm.engine import Work
-from farm.engine.child import LOG, RESULT
+from farm.engine import Said, Work
+from farm.engine.child import LOG, RESULT, SAID
 from farm.engine.client import Ending, hold, release, run_child
 from farm.errors import DataError, EngineError, FarmError
 from farm.host.facts import host_facts, oom_kills
@@ -38,8 +39,11 @@ def session_folder(session: str) -> Path:
     return safe_folder(Path(tempfile.gettempdir()) / f"farm-{os.getuid()}") / session
 
 
-def run(work: Work) -> Outcome:
-    """Run a stage to its end and write down how it ended. Never raises for what the stage does."""
+def run(work: Work) -> Iterator[Said | Outcome]:
+    """Run a stage: what it says of its progress, and last how it ended, which is written down.
+
+    Never raises for what the stage does.
+    """
     base = Outcome(
         uri=work.stage.uri,
         label=work.stage.label,
@@ -53,7 +57,7 @@ def run(work: Work) -> Outcome:
         folder = session_folder(work.session)
         hold(folder)
         scratch = Path(tempfile.mkdtemp(dir=folder))
-        outcome = _attempt(work, base, scratch)
+        outcome = yield from _attempt(work, base, scratch)
     except EngineError as error:
         outcome = replace(base, **_failure("lost", error))
     except (FarmError, OSError) as error:
@@ -63,15 +67,15 @@ def run(work: Work) -> Outcome:
     outcome = _written_down(work, outcome, scratch)
     if scratch is not None:
         shutil.rmtree(scratch, ignore_errors=True)
-    return outcome
+    yield outcome
 
 
-def _attempt(work: Work, base: Outcome, scratch: Path) -> Outcome:
+def _attempt(work: Work, base: Outcome, scratch: Path) -> Generator[Said, None, Outcome]:
     stage = work.stage
     if work.store.has(stage.uri):  # another driver was first, or a worker died after its last step but one
         return base
     inputs = {role: str(work.store.open(uri)) for role, uri in stage.inputs.items()}
-    files = {role: str(fetch(found)) for role, found in stage.files.items()}
+    files = {role: str(fetch(found)) for role, found in stage.files.items() if not found.code}
     _check_unchanged(stage)
     asked = time.monotonic()
     with lease(host_cores(), work.cores, lock_folder()) as held:
@@ -84,12 +88,12 @@ def _attempt(work: Work, base: Outcome, scratch: Path) -> Outcome:
             "cpus": held.cpus,
             "cores": len(held.cores),
             "memory_gib": work.memory_gib,
-            "python_path": [found.path for role, found in stage.files.items() if role == "factory"],
+            "python_path": list(dict.fromkeys(found.path for found in stage.files.values() if found.code)),
         }
         (scratch / "request.json").write_text(json.dumps(request), encoding="utf-8")
         kills = oom_kills()
         begun = time.monotonic()
-        ending = run_child(session_folder(work.session), scratch / "request.json", work.timeout_s)
+        ending = yield from _heard(work, scratch)
         wall_s = time.monotonic() - begun
     outcome = _judge(work, base, ending, scratch, killed_for_memory=oom_kills() > kills)
     if outcome.ok:
@@ -98,11 +102,23 @@ def _attempt(work: Work, base: Outcome, scratch: Path) -> Outcome:
     return outcome
 
 
+def _heard(work: Work, scratch: Path) -> Generator[Said, None, Ending]:
+    """Run the child, passing on what it says."""
+    request = scratch / "request.json"
+    for said in run_child(session_folder(work.session), request, scratch / SAID, work.timeout_s):
+        if isinstance(said, Ending):
+            return said
+        yield Said(uri=work.stage.uri, text=said)
+    raise EngineError("the child has gone without a word")  # never: the last word is always its ending
+
+
 def _check_unchanged(stage: Stage) -> None:
-    """What runs must be what the key says. A factory's code is the exception: a run takes it as it is."""
+    """What runs must be what the key says. A user's code is the exception: a run takes it as it is."""
     memo = HashMemo(cache_folder() / "hashes.json")
-    for role, found in stage.files.items():
-        if role != "factory" and not found.url and memo.content(Path(found.path)) != found.sha256:
+    for found in stage.files.values():
+        if found.code or found.url:
+            continue
+        if memo.content(Path(found.path), beside=map(Path, found.beside)) != found.sha256:
             raise DataError(f"{found.path} has changed since the run was planned; run it again")
 
 

@@ -19,7 +19,7 @@ import ray
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from farm.engine import Work, process
+from farm.engine import Said, Work, process
 from farm.engine.preflight import Node, check, needs_devices, survey
 from farm.errors import EngineError
 from farm.host.lease import host_cores
@@ -76,8 +76,8 @@ class RayEngine:
         name = f"{work.stage.kind} {work.stage.label}"
         self.running[_run.options(name=name, **self._needs(work)).remote(work)] = work
 
-    def wait(self, timeout_s: float) -> Sequence[Outcome]:
-        """What has ended; it may be nothing although something has started, or the timeout has passed."""
+    def wait(self, timeout_s: float) -> Sequence[Outcome | Said]:
+        """What has ended or said something; it may be nothing although something has started."""
         if not self.running:
             return ()
         ready, _ = ray.wait(list(self.running), num_returns=1, timeout=timeout_s)
@@ -97,20 +97,19 @@ class RayEngine:
         self.running.clear()
         ray.shutdown()
 
-    def _next(self, task: Any) -> Outcome | None:
-        """What a task says: first that it has started, then its outcome."""
+    def _next(self, task: Any) -> Outcome | Said | None:
+        """What a task says: first that it has started, then how far it is, then its outcome."""
         work = self.running[task]
         try:
-            said: Outcome | None = ray.get(next(task))
+            said: Outcome | Said | None = ray.get(next(task))
         except RayTaskError as error:  # a bug in farm: a stage's own failures are outcomes
             said = _written_down(work, "error", error)
         except OutOfMemoryError as error:
             said = _written_down(work, "oom", error)
         except (RayError, StopIteration) as error:
             said = _written_down(work, "lost", error)
-        if said is None:
-            self.started.add(task)
-        else:
+        self.started.add(task)
+        if isinstance(said, Outcome):
             del self.running[task]
             self.started.discard(task)
         return said
@@ -131,9 +130,9 @@ def _survey(labels: frozenset[str], ask_devices: bool, store: Store, probe: str)
 
 
 @ray.remote(max_retries=0, num_returns="streaming")
-def _run(work: Work) -> Iterator[Outcome | None]:
+def _run(work: Work) -> Iterator[Outcome | Said | None]:
     yield None  # it has its node: Ray itself does not tell
-    yield process.run(work)
+    yield from process.run(work)
 
 
 def _join(address: str) -> None:

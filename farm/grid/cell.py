@@ -75,18 +75,19 @@ class Settings(Parameters):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
-    """What an `exclude` or ``--only`` says of one axis: a name or label, and some parameters."""
+    """What an `exclude` or ``--only`` says of one axis: a name or label, or any (None), and some parameters."""
 
-    name: str
+    name: str | None
     parameters: Mapping[str, Any]
 
     def matches(self, choice: Choice | None) -> bool:
         """Whether a cell's choice is meant. A baseline's calibration is ``-``."""
         if choice is None:
             return self.name == NO_CALIBRATION
-        if self.name not in (choice.name, choice.label):
+        if self.name not in (None, choice.name, choice.label):
             return False
-        return all(_agrees(choice.parameters.get(key), meant) for key, meant in self.parameters.items())
+        said = choice.parameters
+        return all(key in said and _agrees(said[key], meant) for key, meant in self.parameters.items())
 
 
 def _agrees(value: Any, meant: Any) -> bool:
@@ -104,11 +105,15 @@ def matches(cell: Cell, exclusion: Exclusion) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """A checked grid: every list expanded, every parameter known."""
+    """A checked grid: every list expanded, every parameter known.
+
+    metric: ``top1``, ``top5`` or ``package.module:function``. accuracy_only: cells that are not measured.
+    """
 
     name: str
     path: Path
     dataset: Choice
+    metric: str
     models: tuple[Choice, ...]
     calibrations: tuple[Choice, ...]
     algorithms: tuple[Choice, ...]
@@ -116,4 +121,5 @@ class Grid:
     baselines: tuple[Choice, ...]
     exclude: tuple[Exclusion, ...]
     include: tuple[Cell, ...]
+    accuracy_only: tuple[Exclusion, ...]
     settings: Settings

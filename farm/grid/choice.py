@@ -2,9 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import product
+from pathlib import PurePath
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -19,14 +20,17 @@ from farm.spec import Spec
 class Axis:
     """How an axis is read: its table, and what it is called.
 
-    own: the parameter that makes an entry the user's own (`factory`), whose name is then free.
-    family: the part of a name that the table knows, where names are open (``GPU.0``, ``AUTO:GPU,CPU``).
+    own: the parameters that make an entry the user's own (`factory`, `path`), whose name is then free.
+    family: the part of a name that the table knows, where names are open (``GPU.0``, ``torchvision/resnet50``).
+    members: the names that there are in a family after its slash. files: a plain name that ends so is a `path`.
     """
 
     table: Mapping[str, Spec]
     noun: str
-    own: str | None = None
+    own: tuple[str, ...] = ()
     family: re.Pattern[str] | None = None
+    members: Mapping[str, Callable[[], Collection[str]]] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
 
 
 def choices(entry: Any, path: YamlPath, axis: Axis, complain: Complain) -> list[Choice]:
@@ -39,13 +43,13 @@ def choices(entry: Any, path: YamlPath, axis: Axis, complain: Complain) -> list[
     if spec is None:
         return []
     found = []
-    own = axis.own in raw
+    own = _own(raw, axis)
     lists = {key for key, value in raw.items() if _expands(value, spec.parameters.model_fields.get(key))}
     for one in _expanded(raw, spec):
         checked = validate(spec.parameters, one, path, complain)
         if checked is not None:
-            name = said or str(one[str(axis.own)]).rpartition(":")[2]
-            shown = lists - {str(axis.own)} if own else None
+            name = said or _own_name(str(one[own]))
+            shown = lists - {own} if own else None
             parameters = {key: getattr(checked, key) for key in type(checked).model_fields}
             found.append(
                 Choice(
@@ -61,33 +65,40 @@ def choices(entry: Any, path: YamlPath, axis: Axis, complain: Complain) -> list[
 def pattern(entry: Any, path: YamlPath, known: tuple[Choice, ...], complain: Complain) -> Pattern | None:
     """What an `exclude` means on one axis; a name that no choice has is a fault."""
     if isinstance(entry, Mapping):
-        name = str(entry.get("name", ""))
+        name = str(entry["name"]) if "name" in entry else None
         raw = {str(key): tuple(v) if isinstance(v, list) else v for key, v in entry.items() if key != "name"}
     else:
         name, raw = str(entry), {}
+    if name is None and not raw:
+        complain(path, "needs `name:` or parameters of what is meant")
+        return None
     if name == NO_CALIBRATION and path[-1] == "calibration" and not raw:
         return Pattern(name=name, parameters={})
-    meant = [choice for choice in known if name in (choice.name, choice.label)]
-    if not meant:
+    meant = [choice for choice in known if name in (None, choice.name, choice.label)]
+    if name is not None and not meant:
         names = sorted({choice.name for choice in known} | {choice.label for choice in known})
         complain(path, f"{name!r} is not on this axis{did_you_mean(name, names)}")
         return None
+    there = list(dict.fromkeys(key for choice in meant for key in choice.parameters))
     for key in raw:
-        if key not in meant[0].parameters:
-            complain((*path, key), f"unknown parameter{did_you_mean(key, meant[0].parameters)}")
-    return Pattern(name=name, parameters=raw)
+        if key not in there:
+            complain((*path, key), f"unknown parameter{did_you_mean(key, there)}")
+    found = Pattern(name=name, parameters=raw)
+    if name is None and all(key in there for key in raw) and not any(found.matches(choice) for choice in known):
+        complain(path, "nothing on this axis has these parameters")
+    return found
 
 
 def _name_and_parameters(
     entry: Any, path: YamlPath, axis: Axis, complain: Complain
 ) -> tuple[str, dict[str, Any]] | None:
     if isinstance(entry, str) and entry:
-        return entry, {}
+        return ("", {"path": entry}) if axis.files and entry.endswith(axis.files) else (entry, {})
     if not isinstance(entry, Mapping):
         complain(path, f"{entry!r} must be a name or a mapping with `name`")
         return None
     raw = {str(key): value for key, value in entry.items()}
-    if axis.own in raw and "name" not in raw:
+    if _own(raw, axis) and "name" not in raw:
         return "", raw
     name = raw.pop("name", None)
     if not isinstance(name, str) or not name or not name.isprintable():
@@ -97,17 +108,29 @@ def _name_and_parameters(
 
 
 def _spec(name: str, raw: Mapping[str, Any], path: YamlPath, axis: Axis, complain: Complain) -> Spec | None:
-    if axis.own is not None and axis.own in raw:
-        return axis.table[axis.own]
-    key = name
-    if axis.family is not None:
-        family = axis.family.match(name)
-        key = family.group() if family else name
-    known = [each for each in axis.table if each != axis.own]
+    own = _own(raw, axis)
+    if own:
+        return axis.table[own]
+    family = axis.family.match(name) if axis.family is not None else None
+    key = family.group() if family else name
+    known = [each for each in axis.table if each not in (*axis.own, *axis.members)]
+    if key in axis.members and (family is not None and name != key):
+        members = [f"{key}/{member}" for member in axis.members[key]()]
+        known = members if name not in members else [key]
     if key not in known:
         complain(path, f"unknown {axis.noun} {name!r}{did_you_mean(name, known)}")
         return None
     return axis.table[key]
+
+
+def _own(raw: Mapping[str, Any], axis: Axis) -> str:
+    """The parameter that makes an entry the user's own; empty if it is none."""
+    return next((key for key in axis.own if key in raw), "")
+
+
+def _own_name(value: str) -> str:
+    """``classifier`` of ``my_models:classifier`` and of ``models/classifier.onnx``."""
+    return value.rpartition(":")[2] if ":" in value else PurePath(value).stem
 
 
 def _expanded(raw: Mapping[str, Any], spec: Spec) -> Iterator[dict[str, Any]]:

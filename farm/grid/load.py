@@ -19,8 +19,8 @@ from farm.grid.lines import YamlPath, dotted, line_of, read
 from farm.spec import Catalog
 
 KEYS = (
-    "name", "dataset", "models", "calibrations", "algorithms", "devices",
-    "baselines", "exclude", "include", "settings",
+    "name", "dataset", "metric", "models", "calibrations", "algorithms", "devices",
+    "baselines", "exclude", "include", "accuracy_only", "settings",
 )  # fmt: skip
 DEFAULTS: Mapping[str, Any] = {
     "calibrations": [],
@@ -28,6 +28,9 @@ DEFAULTS: Mapping[str, Any] = {
     "devices": ["CPU"],
     "baselines": ["pytorch", "ir"],
 }
+METRICS = ("top1", "top5")
+METRIC = re.compile(r"[\w.]+:\w+")
+MODEL_FILES = (".onnx", ".tflite", ".xml")
 RESERVED = ("store", "reference")
 FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -49,9 +52,16 @@ def load(path: Path, catalog: Catalog) -> Grid:
 
 def _axes(catalog: Catalog) -> dict[str, Axis]:
     return {
-        "datasets": Axis(table=catalog.datasets, noun="dataset"),
-        "models": Axis(table=catalog.models, noun="model", own="factory"),
-        "calibrations": Axis(table=catalog.sources, noun="image source"),
+        "datasets": Axis(table=catalog.datasets, noun="dataset", own=("factory",)),
+        "models": Axis(
+            table=catalog.models,
+            noun="model",
+            own=("factory", "path"),
+            family=re.compile(r"^[a-z]+(?=/)"),
+            members=catalog.members,
+            files=MODEL_FILES,
+        ),
+        "calibrations": Axis(table=catalog.sources, noun="image source", own=("factory",)),
         "algorithms": Axis(table=catalog.algorithms, noun="algorithm"),
         "devices": Axis(table=catalog.devices, noun="device", family=re.compile(r"^[A-Za-z]+")),
         "baselines": Axis(table=catalog.baselines, noun="baseline"),
@@ -87,8 +97,10 @@ class _Reader:
             name=self.name(),
             path=self.path,
             dataset=self.dataset(),
-            exclude=self.exclusions(parts),
+            metric=self.metric(),
+            exclude=self.exclusions("exclude", parts),
             include=self.inclusions(),
+            accuracy_only=self.exclusions("accuracy_only", parts),
             settings=self.settings(catalog),
             **parts,
         )
@@ -112,6 +124,13 @@ class _Reader:
             self.fault(("dataset",), "a grid has one dataset; a list here would make several")
         return found[0] if found else _nothing(self.axes["datasets"])
 
+    def metric(self) -> str:
+        said = self.document.get("metric", METRICS[0])
+        if said not in METRICS and not METRIC.fullmatch(str(said)):
+            own = "or your own, package.module:function"
+            self.fault(("metric",), f"no metric {said!r}{did_you_mean(str(said), METRICS)} {own}")
+        return str(said)
+
     def axis(self, key: str) -> tuple[Choice, ...]:
         entries = self.document.get(key, DEFAULTS.get(key))
         if entries is None:
@@ -125,15 +144,17 @@ class _Reader:
         for index, entry in enumerate(entries):
             for choice in choices(entry, (key, index), self.axes[key], self.fault):
                 if choice.label in seen:
-                    self.fault((key, index), f"{choice.label!r} stands twice, first as {dotted(seen[choice.label])}")
+                    own = ": give one a `name`" if any(part in choice.parameters for part in self.axes[key].own) else ""
+                    first = dotted(seen[choice.label])
+                    self.fault((key, index), f"{choice.label!r} stands twice, first as {first}{own}")
                 seen.setdefault(choice.label, (key, index))
                 self.said[key, choice.label] = choice
                 found.append(choice)
         return tuple(found)
 
-    def exclusions(self, parts: Mapping[str, tuple[Choice, ...]]) -> tuple[Exclusion, ...]:
+    def exclusions(self, key: str, parts: Mapping[str, tuple[Choice, ...]]) -> tuple[Exclusion, ...]:
         found = []
-        for path, entry in self.entries("exclude"):
+        for path, entry in self.entries(key):
             exclusion = {}
             for axis, value in entry.items():
                 if axis not in AXES:

@@ -47,14 +47,14 @@ def load(*, function: str, weights: Path | None, factory: bool) -> nn.Module:
             kind = type(network).__name__
             raise DataError(f"factory {function!r} returned a {kind}: it must return a torch.nn.Module")
         if weights is not None:
-            _fit(network, read_weights(weights), weights)
+            fit(network, read_weights(weights), weights)
         return network.eval()
     if weights is None:
         text = f"{function!r} has no weights: give `weights: FILE`, or set FARM_DATA to a folder that has them"
         raise DataError(text)
     tensors = read_weights(weights)
     built: nn.Module = build(_classes(tensors, weights))
-    _fit(built, tensors, weights)
+    fit(built, tensors, weights)
     return built.eval()
 
 
@@ -111,7 +111,7 @@ def _classes(tensors: Mapping[str, Tensor], path: Path) -> int:
     return len(matrices[-1])
 
 
-def _fit(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+def fit(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Load strictly, or raise DataError with what does not fit."""
     own = network.state_dict()
     wrong = [

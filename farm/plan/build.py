@@ -1,31 +1,55 @@
-"""Cells -> stages, each built once. Pure: files are located by the caller."""
+"""Cells -> stages, each built once. Pure: files are located, and models described, by the caller."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from farm.grid import Cell, Choice, Grid
+from farm.grid.cell import matches
 from farm.inputs import Input
 from farm.plan.stage import Plan, Planned, Stage, digest, key_with_inputs
-from farm.spec import Catalog, Preprocessing, Wanted
+from farm.plan.subject import Describe, Locate, Subjects, plain
+from farm.spec import Catalog
 
-Locate = Callable[[Wanted, Mapping[str, Any], Mapping[str, str]], Input | None]
 VersionOf = Callable[[str], str]
+Fit = tuple[tuple[str, Any], ...] | None
 
 RUNTIME_LIBRARIES = {"openvino": ("openvino",), "pytorch": ("torch",)}
 REFERENCE_PRECISION = "f32"
+VALIDATED_ON_TRAIN = 1000  # images, where the algorithm does not say how many
 
 
-def build(grid: Grid, cells: tuple[Cell, ...], catalog: Catalog, locate: Locate, version_of: VersionOf) -> Plan:
-    """The plan of a grid's cells. Two cells share every stage that they have in common."""
-    builder = _Builder(grid=grid, catalog=catalog, locate=locate, version_of=version_of)
+def _says_nothing(_name: str, _parameters: Mapping[str, Any], _file: Input | None) -> Mapping[str, Any]:
+    return {}
+
+
+def build(
+    grid: Grid,
+    cells: tuple[Cell, ...],
+    catalog: Catalog,
+    locate: Locate,
+    version_of: VersionOf,
+    describe: Describe = _says_nothing,
+) -> Plan:
+    """The plan of a grid's cells. Two cells share every stage that they have in common.
+
+    describe: what a model from elsewhere, by its name, parameters and file, says of its preprocessing, and
+    the `url` of its weights. Raises InputError where a model's words in the grid contradict its file.
+    """
+    subjects = Subjects(grid=grid, catalog=catalog, locate=locate, describe=describe)
+    builder = _Builder(grid=grid, catalog=catalog, subjects=subjects, version_of=version_of)
     planned = tuple(Planned(cell=cell, stages=builder.cell(cell)) for cell in cells)
-    return Plan(grid=grid.name, dataset=grid.dataset.label, stages=builder.stages, cells=planned)
+    return Plan(grid=grid.name, dataset=grid.dataset.label, metric=grid.metric, stages=builder.stages, cells=planned)
 
 
 def runtime_of(cell: Cell) -> str:
     """What runs a cell: ``pytorch`` for that baseline, ``openvino`` for all else."""
     return "pytorch" if cell.calibration is None and cell.algorithm.name == "pytorch" else "openvino"
+
+
+def running(model: Choice, runtime: str) -> tuple[str, ...]:
+    """The libraries that run a model."""
+    return (*RUNTIME_LIBRARIES[runtime], *(model.spec.libraries if runtime == "pytorch" else ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +69,7 @@ class _Builder:
 
     grid: Grid
     catalog: Catalog
-    locate: Locate
+    subjects: Subjects
     version_of: VersionOf
     stages: dict[str, Stage] = field(default_factory=dict)
     memo: dict[tuple[Any, ...], Any] = field(default_factory=dict)
@@ -60,11 +84,12 @@ class _Builder:
             variant = None if runtime == "pytorch" else export
             roles["evaluate"] = self.once(self.evaluate, cell.model, cell.device, None, variant, precision)
         else:
-            size = self.preprocessing(cell.model)["size"]
-            variant = roles["calibration"] = self.once(self.synthesize, cell.calibration, size)
-            variant = roles["quantize"] = self.once(self.quantize, cell.model, cell.algorithm, export, variant)
+            roles["calibration"] = self.calibration(cell.calibration, cell.model)
+            variant = self.once(self.quantize, cell.model, cell.calibration, cell.algorithm, export)
+            roles["quantize"] = variant
             roles["evaluate"] = self.once(self.evaluate, cell.model, cell.device, cell, variant, precision)
-        roles["measure"] = self.once(self.measure, cell.model, cell.device, cell, variant, export)
+        if not any(matches(cell, meant) for meant in self.grid.accuracy_only):
+            roles["measure"] = self.once(self.measure, cell.model, cell.device, cell, variant, export)
         return roles
 
     def once(self, make: Callable[..., Any], *arguments: Any) -> Any:
@@ -75,31 +100,75 @@ class _Builder:
             known = self.memo[make.__name__, *meant] = make(*arguments)
         return known
 
-    def synthesize(self, calibration: Choice, size: tuple[int, int]) -> str:
-        parameters = self.plain(calibration)
+    def calibration(self, source: Choice, model: Choice) -> str:
+        """The set that a source gives for a model: at its size, or made to fit it."""
+        fit = self.subjects.fit(model)
+        size = tuple(self.subjects.preprocessing(model)["size"])
+        found: str = self.once(self.synthesize, source, size, tuple(fit.items()) if fit else None)
+        return found
+
+    def synthesize(self, source: Choice, size: tuple[int, int], fit: Fit) -> str:
+        parameters = plain(source)
         if "size" in parameters:
             parameters["size"] = parameters["size"] or size
-        parameters = {"source": calibration.name, **parameters}
-        files = self.files(calibration, calibration.name)
-        recipe = self.recipe("synthesize", parameters, files, calibration.spec.libraries)
-        return self.add(recipe, calibration.label, {})
+        elif fit and "skip" in parameters:
+            parameters["fit"] = dict(fit)
+        name = "factory" if "factory" in parameters else source.name
+        files = self.subjects.files("calibrations", source)
+        recipe = self.recipe("synthesize", {"source": name, **parameters}, files, source.spec.libraries)
+        return self.add(recipe, source.label, {})
 
     def export(self, model: Choice) -> str:
-        parameters = {"model": self.identity(model), "size": self.preprocessing(model)["size"]}
-        return self.add(self.recipe("export", parameters, self.model_files(model)), model.label, {})
+        how = self.subjects.preprocessing(model)
+        parameters = {"model": self.subjects.identity(model), **{key: how[key] for key in ("size", "layout", "input")}}
+        recipe = self.recipe("export", parameters, self.subjects.model_files(model), model.spec.libraries)
+        return self.add(recipe, model.label, {})
 
-    def quantize(self, model: Choice, algorithm: Choice, export: str, calibration: str) -> str:
-        recipe = self.once(self.quantizing, model, algorithm)
-        label = f"{model.label} {self.stages[calibration].label} {algorithm.label}"
-        return self.add(recipe, label, {"model": export, "calibration": calibration})
+    def quantize(self, model: Choice, source: Choice, algorithm: Choice, export: str) -> str:
+        calibration = self.calibration(source, model)
+        wanted = self.validation(algorithm, source)
+        apart = self.calibration(wanted, model) if wanted else None
+        missing = algorithm.parameters.get("validate_on") == "train" and apart is None
+        recipe = self.once(self.quantizing, model, algorithm, missing)
+        label = f"{model.label} {source.label} {algorithm.label}"
+        validation = {"validation": apart} if apart else {}
+        return self.add(recipe, label, {"model": export, "calibration": calibration, **validation})
 
-    def quantizing(self, model: Choice, algorithm: Choice) -> _Recipe:
+    def quantizing(self, model: Choice, algorithm: Choice, unvalidated: bool) -> _Recipe:
         parameters = {
             "algorithm": algorithm.name,
-            "parameters": self.plain(algorithm),
-            "preprocessing": self.preprocessing(model),
+            "parameters": plain(algorithm),
+            "preprocessing": self.subjects.preprocessing(model),
         }
-        return self.recipe("quantize", parameters, libraries=algorithm.spec.libraries)
+        files: dict[str, Input] = {}
+        if "validate_on" in algorithm.parameters:
+            parameters["metric"] = self.grid.metric
+            files = self.subjects.metric_files()
+        if unvalidated:
+            text = (
+                f"`validate_on: train` needs calibration by real images: {self.grid.dataset.label} has no train split"
+            )
+            files = {**files, "validation": Input(role="validation", missing=text)}
+        return self.recipe("quantize", parameters, files, algorithm.spec.libraries)
+
+    def validation(self, algorithm: Choice, source: Choice) -> Choice | None:
+        """Images of the train split that are not the calibration's own, where an algorithm is validated on it."""
+        if algorithm.parameters.get("validate_on") != "train":
+            return None
+        dataset = self.subjects.dataset
+        train = self.catalog.sources.get(dataset)
+        if train is not None and not any(each.is_required() for each in train.parameters.model_fields.values()):
+            own = source.parameters if source.spec is train else None
+            base = Choice(name=dataset, label=dataset, spec=train, parameters=train.parameters().model_dump())
+        elif "skip" in source.parameters:
+            own, base = source.parameters, source
+        else:
+            return None
+        count = algorithm.parameters.get("validate_count") or VALIDATED_ON_TRAIN
+        skip = own["skip"] + own["count"] if own else 0
+        parameters = {**(own or base.parameters), "count": count, "skip": skip}
+        label = f"{base.label} to validate on, {count} after {skip}"
+        return Choice(name=base.name, label=label, spec=base.spec, parameters=parameters)
 
     def evaluate(self, model: Choice, device: Choice, cell: Cell | None, variant: str | None, precision: str) -> str:
         runtime = "pytorch" if variant is None else "openvino"
@@ -115,12 +184,14 @@ class _Builder:
             "runtime": runtime,
             "device": "CPU" if by_pytorch else device,
             "precision": REFERENCE_PRECISION if by_pytorch else precision,
+            "metric": self.grid.metric,
             **self.judged_on(model),
-            **({"model": self.identity(model)} if by_pytorch else {}),
+            **({"model": self.subjects.identity(model)} if by_pytorch else {}),
             **({"node": node} if node else {}),
         }
-        files = self.dataset_files() | (self.model_files(model) if by_pytorch else {})
-        libraries = (*RUNTIME_LIBRARIES[runtime], *self.grid.dataset.spec.libraries)
+        files = self.dataset_files() | self.subjects.metric_files()
+        files |= self.subjects.model_files(model) if by_pytorch else {}
+        libraries = (*running(model, runtime), *self.grid.dataset.spec.libraries)
         return self.recipe("evaluate", parameters, files, libraries)
 
     def measure(self, model: Choice, device: Choice, cell: Cell, variant: str | None, export: str) -> str:
@@ -132,18 +203,24 @@ class _Builder:
         by_pytorch = runtime == "pytorch"
         parameters = {
             "runtime": runtime,
-            "device": {"name": device.name, **self.plain(device)},
+            "device": {"name": device.name, **plain(device)},
             "measure": self.grid.settings.measure.model_dump(),
             **self.judged_on(model),
-            **({"model": self.identity(model)} if by_pytorch else {}),
+            **({"model": self.subjects.identity(model)} if by_pytorch else {}),
         }
-        files = self.dataset_files() | (self.model_files(model) if by_pytorch else {})
-        return self.recipe("measure", parameters, files, (*RUNTIME_LIBRARIES["openvino"], *RUNTIME_LIBRARIES[runtime]))
+        files = self.dataset_files() | (self.subjects.model_files(model) if by_pytorch else {})
+        libraries = (*RUNTIME_LIBRARIES["openvino"], *running(model, runtime))
+        return self.recipe("measure", parameters, files, libraries)
 
     def judged_on(self, model: Choice) -> dict[str, Any]:
         """The test images, and how they become the model's input."""
-        dataset = self.grid.dataset
-        return {"dataset": {"name": dataset.name, **self.plain(dataset)}, "preprocessing": self.preprocessing(model)}
+        dataset, fit = self.grid.dataset, self.subjects.fit(model)
+        name = "factory" if "factory" in dataset.parameters else dataset.name
+        images = {"name": name, **plain(dataset), **({"fit": fit} if fit else {})}
+        return {"dataset": images, "preprocessing": self.subjects.preprocessing(model)}
+
+    def dataset_files(self) -> dict[str, Input]:
+        return self.subjects.files("dataset", self.grid.dataset)
 
     def recipe(
         self,
@@ -170,40 +247,3 @@ class _Builder:
         )
         self.stages.setdefault(stage.uri, stage)
         return stage.uri
-
-    def plain(self, choice: Choice) -> dict[str, Any]:
-        """A choice's parameters without those that only say where a file lies: its content is in the key."""
-        located = {wanted.parameter for wanted in choice.spec.wanted if not wanted.code}
-        return {key: value for key, value in choice.parameters.items() if key not in located}
-
-    def identity(self, model: Choice) -> dict[str, Any]:
-        """What builds the network: a name of the zoo, or the user's factory."""
-        factory = model.parameters.get("factory")
-        return {"factory": factory} if factory else {"name": model.name}
-
-    def files(self, choice: Choice, name: str) -> dict[str, Input]:
-        names = {"name": name, "dataset": self.grid.dataset.name}
-        found = (self.locate(wanted, choice.parameters, names) for wanted in choice.spec.wanted)
-        return {each.role: each for each in found if each is not None}
-
-    def model_files(self, model: Choice) -> dict[str, Input]:
-        return self.located("model", model)
-
-    def dataset_files(self) -> dict[str, Input]:
-        return self.located("dataset", self.grid.dataset)
-
-    def located(self, what: str, choice: Choice) -> dict[str, Input]:
-        known: dict[str, Input] | None = self.memo.get((what, choice.label))
-        if known is None:
-            known = self.memo[what, choice.label] = self.files(choice, choice.name)
-        return known
-
-    def preprocessing(self, model: Choice) -> dict[str, Any]:
-        """The model's own words first, then what its dataset is known by, then plain [0, 1] at 32x32."""
-        found: dict[str, Any] | None = self.memo.get(("preprocessing", model.label))
-        if found is None:
-            known = self.catalog.preprocessing.get(self.grid.dataset.name, Preprocessing(size=(32, 32)))
-            said = {key: model.parameters.get(key) for key in ("size", "mean", "std", "scale")}
-            found = {**asdict(known), **{key: value for key, value in said.items() if value is not None}}
-            self.memo["preprocessing", model.label] = found
-        return found

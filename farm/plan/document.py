@@ -14,6 +14,7 @@ def as_json(plan: Plan, source: str) -> dict[str, Any]:
         "grid": plan.grid,
         "source": source,
         "dataset": plan.dataset,
+        "metric": plan.metric,
         "cells": [_cell_json(planned) for planned in plan.cells],
         "stages": {uri: _stage_json(stage) for uri, stage in plan.stages.items()},
     }

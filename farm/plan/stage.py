@@ -40,7 +40,10 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A cell and its stages: role -> uri. Roles: calibration, export, quantize, reference, evaluate, measure."""
+    """A cell and its stages: role -> uri.
+
+    Roles: calibration, export, quantize, reference, evaluate, and measure unless only accuracy is asked for.
+    """
 
     cell: Cell
     stages: Mapping[str, str]
@@ -54,6 +57,7 @@ class Plan:
     dataset: str
     stages: Mapping[str, Stage]
     cells: tuple[Planned, ...]
+    metric: str = "top1"
 
 
 def key_of(

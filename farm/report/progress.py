@@ -6,9 +6,11 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from farm.drive import Progress
+from farm.engine import Said
 
 WORTH_SAYING_S = 2.0
 Report = Callable[[Progress], None]
@@ -37,7 +39,8 @@ def live_table(progress: Progress, elapsed_s: float) -> Table:
         done, failed, running = progress.done[kind], progress.failed[kind], progress.flying[kind]
         rest = total - done - failed - running
         table.add_row(kind, str(done), str(running), f"[red]{failed}[/]" if failed else "0", str(rest), str(total))
-    table.caption = f"{clock_text(elapsed_s)} elapsed, {_eta(progress, elapsed_s)}"
+    said = [f"{uri.partition('/')[0]} {label}: {text}" for uri, (label, text) in progress.said.items()]
+    table.caption = escape("\n".join([f"{clock_text(elapsed_s)} elapsed, {_eta(progress, elapsed_s)}", *said]))
     table.caption_justify = "left"
     return table
 
@@ -61,15 +64,25 @@ class _Lines:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.shown = 0
+        self.heard: Said | None = None
 
     def report(self, progress: Progress) -> None:
+        last = progress.last
+        if isinstance(last, Said):
+            self.hear(last, progress.said.get(last.uri, ("", ""))[0])
+            return
         over = progress.done.total() + progress.failed.total()
-        if over == self.shown or progress.last is None:
+        if over == self.shown or last is None:
             return
         self.shown = over
-        last = progress.last
         said = f"{last.wall_s:.1f} s" if last.ok else f"{last.error_class}: {last.error_message}"
         if last.waited_s > WORTH_SAYING_S:
             said += f" (after waiting {last.waited_s:.0f} s for cores that others held)"
         line = f"[{over}/{progress.total.total()}] {last.uri.partition('/')[0]} {last.label}: {said}"
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def hear(self, said: Said, label: str) -> None:
+        if said is not self.heard:
+            self.heard = said
+            text = f"    {said.uri.partition('/')[0]} {label}: {said.text}"
+            self.console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -9,10 +9,14 @@ from rich.text import Text
 from farm.record import Record
 
 VARIANTS = {"pytorch": "PyTorch", "ir": "IR"}
+METRICS = {None: "top-1", "top1": "top-1", "top5": "top-5"}
 
 
 def main_table(records: Sequence[Record]) -> Table:
-    """One row a cell, grouped by model and device: accuracy and speed, as in the study's Table 1."""
+    """One row a cell, grouped by model and device: accuracy and speed, as in the study's Table 1.
+
+    The accuracy is the grid's metric: `score`, or `top1` of records that are older than metrics.
+    """
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("model")
     table.add_column("variant")
@@ -20,7 +24,8 @@ def main_table(records: Sequence[Record]) -> Table:
     several = len({record.device for record in records}) > 1
     if several:
         table.add_column("device")
-    for name in ("top-1", "drop", "FPS", "x IR", "x PyTorch", "p50 ms", "MiB"):
+    metric = next((record.metric for record in records if record.metric), None)
+    for name in (METRICS.get(metric, metric or ""), "drop", "FPS", "x IR", "x PyTorch", "p50 ms", "MiB"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("outcome", no_wrap=True)
     for _, group in groupby(records, key=lambda record: (record.model, record.device)):
@@ -51,10 +56,26 @@ def failures(records: Sequence[Record]) -> list[str]:
     return lines
 
 
+def controlled(records: Sequence[Record]) -> list[str]:
+    """One line for each accuracy-aware cell: what was validated, how it ended, what went back to FP32."""
+    return [_controlled(record) for record in records if record.stopped_by is not None]
+
+
+def _controlled(record: Record) -> str:
+    what = "disagreement with FP32" if record.control_labels == "model" else "drop"
+    images = f"{record.control_images} {record.validate_on} images"
+    if record.validate_on == "train":
+        images += " (optimistic: the model was trained on them)"
+    ending = "target reached" if record.reached else f"target missed, stopped by {record.stopped_by}"
+    work = f"{record.iterations} iterations, {record.reverted_layers} layers in FP32"
+    return f"{record.cell}: {what} {record.control_drop:.4f} on {images}; {ending}; {work}"
+
+
 def _numbers(record: Record) -> list[str]:
+    drop = record.top1_drop if record.score_drop is None else record.score_drop
     return [
-        _format(record.top1, "{:.4f}"),
-        _format(record.top1_drop, "{:+.4f}") if record.algorithm != "ir" else "-",
+        _format(record.top1 if record.score is None else record.score, "{:.4f}"),
+        _format(drop, "{:+.4f}") if record.algorithm != "ir" else "-",
         _format(record.fps, "{:,.1f}"),
         _format(record.speedup_ir, "{:.2f}"),
         _format(record.speedup_pytorch, "{:.2f}"),
@@ -70,4 +91,6 @@ def _format(value: float | None, pattern: str) -> str:
 def _outcome(record: Record) -> Text:
     if record.outcome == "failed":
         return Text(record.error_class or "failed", style="bold red")
+    if record.outcome == "ok" and record.reached is False:
+        return Text("ok, target missed", style="yellow")
     return Text(record.outcome, style="green" if record.outcome == "ok" else "yellow")

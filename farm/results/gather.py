@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,11 @@ from farm.store import Store
 
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 ROLES = ("calibration", "export", "quantize", "reference", "evaluate", "measure")
+QUANTIZED = (
+    "int8_layers", "subset_size", "control_drop", "control_images", "control_labels",
+    "validate_on", "stopped_by", "reached", "iterations", "reverted_layers",
+)  # fmt: skip
+TIMED = ("export", "quantize", "evaluate", "measure")
 SAMPLES = 64
 NS_PER_MS = 1e6
 
@@ -112,14 +116,15 @@ class _Reader:
         if "evaluate" not in found:
             return {}
         facts = found["evaluate"]["facts"]
-        said = {"top1": facts["top1"], "n_images": facts["n_images"]}
+        said = {key: facts.get(key) for key in ("metric", "score", "top1", "n_images")}
         if "reference" not in found:
             return said
         if stages["reference"] not in self.predictions:
             self.predictions[stages["reference"]] = self.prediction(stages["reference"])
         ours, theirs = self.prediction(stages["evaluate"]), self.predictions[stages["reference"]]
-        drop = found["reference"]["facts"]["top1"] - facts["top1"]
-        return {**said, "top1_drop": drop, "agreement": float(np.mean(ours == theirs))}
+        whole = found["reference"]["facts"]
+        drops = {f"{key}_drop": whole[key] - facts[key] for key in ("score", "top1") if key in facts}
+        return {**said, **drops, "agreement": float(np.mean(ours == theirs))}
 
     def prediction(self, uri: str) -> np.ndarray[Any, Any]:
         table = pq.read_table(self.store.open(uri) / "predictions.parquet", columns=["prediction"])
@@ -159,13 +164,14 @@ def _sizes(stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any
     if variant is None:
         return {}
     facts = variant["facts"]
-    quantized = {key: facts[key] for key in ("int8_layers", "subset_size") if "quantize" in found}
-    return {"size_mib": facts["size_mib"], **quantized}
+    return {"size_mib": facts["size_mib"], **{key: facts[key] for key in QUANTIZED if key in facts}}
 
 
 def _times(found: Mapping[str, Any]) -> dict[str, Any]:
     """Wall times, host facts and versions. The host is where speed was measured, else where accuracy was."""
-    said: dict[str, Any] = {f"{role}_s": found[role]["wall_s"] for role in found if role in ("export", "quantize", "evaluate", "measure")}
+    said: dict[str, Any] = {
+        f"{role}_s": found[role]["wall_s"] for role in found if role in ("export", "quantize", "evaluate", "measure")
+    }
     if not found:
         return said
     peaks = [each["peak_rss_mib"] for each in found.values() if each["peak_rss_mib"] is not None]
@@ -190,8 +196,8 @@ def _copy_by_cell(folder: Folder, name: str, plan: Mapping[str, Any], store: Sto
     """One file a cell with its name as first column, written only where it is new; others are removed."""
     kept = set()
     for cell in plan["cells"]:
-        uri = cell["stages"][role]
-        manifest = store.manifest(uri)
+        uri = cell["stages"].get(role)
+        manifest = store.manifest(uri) if uri else None
         if manifest is None:
             continue
         digest = hashlib.sha256(f"{cell['cell']}\0{uri}\0{manifest['copy']}".encode()).hexdigest()

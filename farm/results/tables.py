@@ -18,7 +18,7 @@ SAMPLES = "samples.parquet"
 PREDICTIONS = "predictions"
 LATENCIES = "latencies"
 
-_ARROW = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
+_ARROW = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
 
 
 def schema_of(row: type) -> pa.Schema:
@@ -67,7 +67,9 @@ def first_images(shard: Path, count: int) -> Iterator[tuple[bytes, int]]:
     from PIL import Image  # noqa: PLC0415 - 40 ms that only gathering pays
 
     file = pq.ParquetFile(shard)
-    rows = (row for batch in file.iter_batches(batch_size=count) for row in zip(batch["image"], batch["label"], strict=True))
+    rows = (
+        row for batch in file.iter_batches(batch_size=count) for row in zip(batch["image"], batch["label"], strict=True)
+    )
     for image, label in islice(rows, count):
         sink = io.BytesIO()
         Image.fromarray(image.to_numpy().astype("uint8")).save(sink, format="PNG")

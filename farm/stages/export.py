@@ -1,4 +1,4 @@
-"""The export stage: a PyTorch model as FP32 OpenVINO IR with a dynamic batch. Preprocessing stays outside."""
+"""The export stage: a model as FP32 OpenVINO IR with one input and one output. Preprocessing stays outside."""
 
 from pathlib import Path
 from typing import Any
@@ -8,33 +8,51 @@ import openvino as ov
 import torch
 
 from farm.errors import DataError
+from farm.stages import modelfile
 from farm.stages.job import Job
 from farm.stages.network import build
 
 IR = "model.xml"
 MIB = 2**20
 PROBE_TOLERANCE = 1e-3  # of the largest logit: float32 sums in another order
+MATRIX = 2  # dimensions of a batch of logits
 
 
 def run(job: Job) -> dict[str, Any]:
-    """Write ``model.xml`` and ``model.bin``, uncompressed; check them against PyTorch on a random batch."""
-    height, width = job.parameters["size"]
-    network = build(job.parameters["model"], job.files)
-    probe = torch.from_numpy(np.random.default_rng(0).standard_normal((2, 3, height, width), dtype=np.float32))
-    with torch.inference_mode():
-        expected = network(probe)
-    if not isinstance(expected, torch.Tensor) or expected.ndim != 2:  # noqa: PLR2004
-        shape = tuple(expected.shape) if isinstance(expected, torch.Tensor) else type(expected).__name__
-        raise DataError(f"the model must give logits of shape (batch, classes), not {shape}")
-    converted = ov.convert_model(network, example_input=probe, input=[ov.PartialShape([-1, 3, height, width])])
-    difference = _difference(converted, probe.numpy(), expected.numpy())
-    ov.save_model(converted, job.folder / IR, compress_to_fp16=False)
-    return {"classes": int(expected.shape[1]), "size_mib": size_mib(job.folder), "probe_difference": difference}
+    """Write ``model.xml`` and ``model.bin``, uncompressed; the batch is dynamic wherever the model allows it."""
+    model, facts = _from_file(job) if "format" in job.parameters["model"] else _from_torch(job)
+    ov.save_model(model, job.folder / IR, compress_to_fp16=False)
+    batch = model.input(0).partial_shape[0]
+    return {"size_mib": size_mib(job.folder), "dynamic_batch": batch.is_dynamic, **facts}
 
 
 def size_mib(folder: Path) -> float:
     """Size of an IR, ``model.xml`` and ``model.bin``, in MiB."""
     return sum(path.stat().st_size for path in folder.glob("model.*")) / MIB
+
+
+def _from_file(job: Job) -> tuple[ov.Model, dict[str, Any]]:
+    """An ONNX, TFLite or IR file, checked against what the grid says of it."""
+    said = job.parameters
+    interface = modelfile.Interface(**{key: said[key] for key in ("size", "layout", "input")})
+    model = modelfile.read(job.files["model"], interface, said["model"]["output"])
+    return model, {"classes": int(model.output(0).partial_shape[1].get_length())}
+
+
+def _from_torch(job: Job) -> tuple[ov.Model, dict[str, Any]]:
+    """A PyTorch model, converted and checked against PyTorch on a random batch."""
+    height, width = job.parameters["size"]
+    network = build(job.parameters["model"], job.files)
+    probe = torch.from_numpy(np.random.default_rng(0).standard_normal((2, 3, height, width), dtype=np.float32))
+    with torch.inference_mode():
+        expected = network(probe)
+    if not isinstance(expected, torch.Tensor) or expected.ndim != MATRIX:
+        shape = tuple(expected.shape) if isinstance(expected, torch.Tensor) else type(expected).__name__
+        raise DataError(f"the model must give logits of shape (batch, classes), not {shape}")
+    with modelfile.named_operations():
+        converted = ov.convert_model(network, example_input=probe, input=[ov.PartialShape([-1, 3, height, width])])
+    difference = _difference(converted, probe.numpy(), expected.numpy())
+    return converted, {"classes": int(expected.shape[1]), "probe_difference": difference}
 
 
 def _difference(converted: ov.Model, probe: np.ndarray, expected: np.ndarray) -> float:

@@ -1,9 +1,13 @@
 """What a stage function is given. Knows no engine and no store."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+
+def _nobody(_text: str) -> None:
+    """Nobody listens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +17,7 @@ class Job:
     parameters: as in the plan. inputs: role -> folder of another stage's artefact. files: role -> local
     file. folder: empty; what is left in it becomes the artefact. cpus: the leased CPUs, this process's mask.
     cores: how many physical cores they are, which is how many threads do work.
+    code: folders that a user's modules are imported from. say: tells the user how far the stage is, in a line.
     """
 
     parameters: Mapping[str, Any]
@@ -21,3 +26,5 @@ class Job:
     folder: Path
     cpus: tuple[int, ...]
     cores: int
+    code: tuple[Path, ...] = ()
+    say: Callable[[str], None] = _nobody

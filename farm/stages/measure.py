@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from farm.images import imageset
 from farm.spec import Preprocessing
+from farm.stages.device import configured
 from farm.stages.evaluate import open_dataset
 from farm.stages.export import IR
 from farm.stages.job import Job
@@ -84,17 +85,23 @@ def _request(job: Job, variant: str, inputs: Path) -> dict[str, Any]:
     device, settings = job.parameters["device"], job.parameters["measure"]
     runtime = job.parameters["runtime"] if variant == CELL else "openvino"
     folder = job.inputs.get("model", job.inputs["ir"]) if variant == CELL else job.inputs["ir"]
+    threads = device["threads"] or job.cores
+    asked = {
+        "PERFORMANCE_HINT": device["hint"].upper(),
+        "INFERENCE_PRECISION_HINT": device["precision"] if variant == CELL else FP32,
+        "INFERENCE_NUM_THREADS": threads,
+    }
     return {
         "runtime": runtime,
         "model": str(folder / IR),
         "network": job.parameters.get("model"),
         "files": {role: str(path) for role, path in job.files.items()},
-        "python_path": [str(path) for role, path in job.files.items() if role == "factory"],
+        "python_path": [str(path) for path in job.code],
         "inputs": str(inputs),
         "device": device["name"],
-        "threads": device["threads"] or job.cores,
+        "config": configured(device["name"], asked),
+        "threads": threads,
         "hint": device["hint"],
-        "precision": device["precision"] if variant == CELL else FP32,
         "batch": device["batch"],
         **{key: settings[key] for key in ("min_seconds", "min_inferences", "warmup_seconds")},
     }

@@ -61,14 +61,21 @@ def _compiled(request: dict[str, Any], batches: list[np.ndarray]) -> tuple[Any, 
 
     core = ov.Core()
     model = core.read_model(request["model"])
-    model.reshape(list(batches[0].shape))
-    config: dict[str, Any] = {"PERFORMANCE_HINT": request["hint"].upper()}
-    if request["device"] == "CPU":
-        config |= {"INFERENCE_PRECISION_HINT": request["precision"], "INFERENCE_NUM_THREADS": request["threads"]}
-    compiled = core.compile_model(model, request["device"], config)
+    _reshape(model, list(batches[0].shape))
+    compiled = core.compile_model(model, request["device"], request["config"])
     supported = set(compiled.get_property("SUPPORTED_PROPERTIES"))
-    properties = {name: _text(compiled.get_property(name)) for name in READ_BACK if name in supported}
+    found = {name: compiled.get_property(name) for name in READ_BACK if name in supported}
+    if "DEVICE_PROPERTIES" in supported:  # of AUTO and the like: what the device that runs the model says
+        inner = compiled.get_property("DEVICE_PROPERTIES")[found["EXECUTION_DEVICES"][0]]
+        found = {**{name: inner[name] for name in READ_BACK if name in inner}, **found}
+    properties = {name: _text(value) for name, value in found.items()}
     return compiled, {"NUM_STREAMS": "0", "INFERENCE_NUM_THREADS": "0", "INFERENCE_PRECISION_HINT": ""} | properties
+
+
+def _reshape(model: Any, shape: list[int]) -> None:
+    if model.input(0).partial_shape.is_static and list(model.input(0).shape) != shape:
+        sys.exit(f"the model has a fixed batch of {model.input(0).shape[0]}, the device's `batch` is {shape[0]}")
+    model.reshape(shape)
 
 
 def _text(value: Any) -> str:

@@ -28,7 +28,7 @@ class Maker:
             label=f"{behaviour} {key[:6]}",
             parameters={"word": "hello"} | (stage or {}),
             inputs=inputs or {},
-            files={"factory": Input(role="factory", path=str(ROOT), sha256="0" * 64)},
+            files={"factory": Input(role="factory", path=str(ROOT), sha256="0" * 64, code=True)},
             libraries={},
         )
         limits = {"timeout_s": 120.0, "memory_gib": 4.0, "cores": 1} | limits

@@ -1,0 +1,11 @@
+"""Local inputs: where they lie, what their content is, how official ones are fetched.
+
+Knows paths, hashes and URLs, not what a file means.
+"""
+
+from farm.inputs.content import HashMemo, hash_in_name
+from farm.inputs.fetch import fetch
+from farm.inputs.locate import locate
+from farm.inputs.places import Input, Places, cache_folder, default_places
+
+__all__ = ["HashMemo", "Input", "Places", "cache_folder", "default_places", "fetch", "hash_in_name", "locate"]

@@ -1,0 +1,105 @@
+"""The content of files as SHA-256, remembered. Knows paths, not what a file is for."""
+
+import hashlib
+import json
+import os
+import re
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
+DATE = re.compile(r"(19|20)\d{6}")
+SETTLED_S = 2.0  # a file younger than this may still change within its mtime's tick: not memoised
+
+
+def hash_in_name(name: str) -> str:
+    """``4118986f`` of ``resnet20-4118986f.pt``; empty where a name ends in no hash, or in a date."""
+    found = HASH_IN_NAME.search(name)
+    return found[1] if found and not DATE.fullmatch(found[1]) else ""
+
+
+class HashMemo:
+    """SHA-256 of files, remembered by path, size, mtime and inode, in one JSON file of the cache."""
+
+    def __init__(self, file: Path | None) -> None:
+        """file: where hashes are remembered between runs; None remembers them for this process only."""
+        self.file = file
+        self.changed = False
+        self.known: dict[str, list[Any]] = {}
+        if file is not None and file.exists():
+            try:
+                known = json.loads(file.read_text(encoding="utf-8"))
+            except ValueError:
+                known = None
+            self.known = known if isinstance(known, dict) else {}  # a torn memo only costs time
+
+    def content(self, path: Path, suffixes: tuple[str, ...] = (), *, beside: Iterable[Path] = ()) -> str:
+        """The hash of a file, or of a folder's files with their relative names, in hex.
+
+        suffixes: only a folder's files that end so; hidden files and folders are left out. beside: the
+        other files that a file consists of.
+        """
+        if path.is_file():
+            others = "".join(f"{other.name}\0{self._file(other)}\n" for other in beside)
+            own = self._file(path)
+            return hashlib.sha256(f"{own}\n{others}".encode()).hexdigest() if others else own
+        digest = hashlib.sha256()
+        for inner in sorted(_files_below(path)):
+            name = inner.relative_to(path)
+            hidden = any(part.startswith((".", "__pycache__")) for part in name.parts)
+            if not hidden and (not suffixes or inner.suffix in suffixes):
+                digest.update(f"{name.as_posix()}\0{self._file(inner)}\n".encode())
+        return digest.hexdigest()
+
+    def save(self) -> None:
+        """Write the memo, if it learnt something; a read-only cache is no fault."""
+        if self.file is None or not self.changed or not _writable(self.file.parent):
+            return
+        temporary = new_beside(self.file)
+        temporary.write_text(json.dumps(self.known), encoding="utf-8")
+        temporary.replace(self.file)
+
+    def _file(self, path: Path) -> str:
+        status = path.stat()
+        stamp = [status.st_size, status.st_mtime_ns, status.st_ino]
+        known = self.known.get(str(path))
+        if known is not None and known[:3] == stamp:
+            return str(known[3])
+        digest = _digest(path)
+        if time.time() - status.st_mtime > SETTLED_S:
+            self.known[str(path)] = [*stamp, digest]
+            self.changed = True
+        return digest
+
+
+def new_beside(path: Path) -> Path:
+    """A new name in the same folder, from which a finished file is renamed."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """All files of a folder, those behind linked folders too, each linked folder once."""
+    seen = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        status = os.stat(place)  # noqa: PTH116
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        yield from (Path(place, name) for name in names if Path(place, name).is_file())
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)

@@ -1,0 +1,52 @@
+"""Official sources brought to this host, checked by their content."""
+
+import hashlib
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from farm.errors import DataError
+from farm.inputs.content import new_beside
+from farm.inputs.places import Input
+
+CHUNK = 1 << 20
+
+Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where the server says
+
+
+def fetch(found: Input, progress: Progress | None = None) -> Path:
+    """The input's path on this host, downloaded and checked first if it is not there.
+
+    Two processes may fetch at once; the first to finish wins. Raises DataError if the source cannot be
+    reached or sends something else than the expected content.
+    """
+    path = Path(found.path)
+    if path.exists() or not found.url:
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = new_beside(path)
+    try:
+        with temporary.open("xb") as target:
+            digest = _download(found.url, target.write, progress)
+        if not digest.startswith(found.sha256):
+            raise DataError(f"{found.url} sent other content than expected: SHA-256 {digest}, not {found.sha256}")
+        temporary.replace(path)
+    except OSError as error:
+        reason = getattr(error, "reason", None) or error
+        raise DataError(f"cannot download {found.url}: {reason}; fetch it by hand to {path}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _download(url: str, write: Callable[[bytes], Any], progress: Progress | None) -> str:
+    digest = hashlib.sha256()
+    with urllib.request.urlopen(url, timeout=60) as source:  # noqa: S310 - https from a literal table
+        length = source.headers.get("Content-Length")
+        while chunk := source.read(CHUNK):
+            write(chunk)
+            digest.update(chunk)
+            if progress is not None:
+                progress(len(chunk), int(length) if length else None)
+    return digest.hexdigest()

@@ -1,0 +1,115 @@
+"""Where a wanted input lies on this host, or at which address. Imports no user's code."""
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any
+
+from farm.inputs.content import HashMemo, hash_in_name
+from farm.inputs.places import Input, Places
+from farm.spec import Wanted, resolve
+
+
+def locate(
+    wanted: Wanted, parameters: Mapping[str, Any], names: Mapping[str, str], places: Places, memo: HashMemo
+) -> Input | None:
+    """Find one wanted input; None if it is optional and not asked for.
+
+    names: what ``{dataset}`` and ``{name}`` stand for in the patterns.
+    """
+    asked = parameters.get(wanted.parameter) if wanted.parameter else None
+    if wanted.code:
+        return _code(wanted, str(asked), places, memo)
+    if asked is None and wanted.optional:
+        return None
+    known = str(parameters.get("sha256") or "") if asked is not None else ""
+    if asked is not None and str(asked).startswith(("https://", "http://")):
+        return _remote(wanted.role, str(asked), known or hash_in_name(str(asked)), places, memo)
+    url, start = _source(wanted, names)
+    among = (*(_filled(pattern, names) for pattern in wanted.among), *_named_as(url))
+    tried = tuple(_tried((str(asked),) if asked is not None else among, places, literal=asked is not None))
+    for path in tried:
+        if path.exists():
+            return _found(wanted, path, known or (hash_in_name(path.name) if wanted.released else ""), memo)
+    if asked is None and url and start:
+        return _remote(wanted.role, url, start, places, memo)
+    looked = ", ".join(str(path) for path in tried) or "nowhere"
+    text = f"no {wanted.role} of {names.get('name', 'it')}: looked for {looked}; {wanted.hint}".rstrip("; ")
+    return Input(role=wanted.role, path=str(tried[0]) if tried else "", missing=text)
+
+
+def _source(wanted: Wanted, names: Mapping[str, str]) -> tuple[str, str]:
+    """The official source and the start of its content's hash; both empty if there is none."""
+    released = wanted.released.get(names.get("dataset", ""), "")
+    return (released, hash_in_name(released)) if released else (wanted.url or "", wanted.sha256 or "")
+
+
+def _named_as(url: str) -> tuple[str, ...]:
+    """Where a released file lies that was fetched by hand."""
+    return (f"weights/{url.rpartition('/')[2]}",) if hash_in_name(url) else ()
+
+
+def _filled(pattern: str, names: Mapping[str, str]) -> str:
+    for name, value in names.items():
+        pattern = pattern.replace(f"{{{name}}}", value)
+    return pattern
+
+
+def _found(wanted: Wanted, path: Path, known: str, memo: HashMemo) -> Input:
+    """A file that is there, with all that it consists of; missing if any of it is, or if it is another file."""
+    beside: tuple[Path, ...] = resolve(wanted.beside)(path) if wanted.beside else ()
+    absent = [str(other) for other in beside if not other.exists()]
+    if absent:
+        text = f"{path} needs {', '.join(absent)}: put it there, or save the model in one file"
+        return Input(role=wanted.role, path=str(path), missing=text)
+    content = memo.content(path, beside=beside)
+    if not content.startswith(known):
+        text = (
+            f"{path} is another file than its name or `sha256` says ({known}): its SHA-256 is {content}; fetch it again"
+        )
+        return Input(role=wanted.role, path=str(path), missing=text)
+    return Input(role=wanted.role, path=str(path), sha256=content, beside=tuple(map(str, beside)))
+
+
+def _remote(role: str, url: str, start: str, places: Places, memo: HashMemo) -> Input:
+    """A file at an address whose content is known, in full or by its first digits."""
+    if not start:
+        text = f"{url} may change behind its address: give `sha256:` beside it, or a name that ends in its hash"
+        return Input(role=role, url=url, missing=text)
+    folder = hashlib.sha256(url.encode()).hexdigest()[:12]
+    path = places.cache / "downloads" / folder / url.rpartition("/")[2]
+    content = memo.content(path) if path.exists() else start
+    if not content.startswith(start):
+        text = f"{path} is another file than {url} should give ({start}): its SHA-256 is {content}; remove it"
+        return Input(role=role, path=str(path), missing=text)
+    return Input(role=role, path=str(path), sha256=content, url=url)
+
+
+def _tried(patterns: tuple[str, ...], places: Places, *, literal: bool) -> Iterator[Path]:
+    for pattern in patterns:
+        if pattern.startswith("~"):
+            pattern = os.path.expanduser(pattern)  # noqa: PLW2901, PTH111 - leaves an unknown user's ~ as it is
+        if Path(pattern).is_absolute():
+            yield Path(pattern)
+            continue
+        for folder in (places.grid, *places.data):
+            yield from sorted(folder.glob(pattern)) if "*" in pattern and not literal else (folder / pattern,)
+
+
+def _code(wanted: Wanted, function: str, places: Places, memo: HashMemo) -> Input:
+    """The source of the top-level package that a ``package.module:function`` lies in. Imports nothing."""
+    top = function.partition(":")[0].partition(".")[0]
+    if not top or ":" not in function:
+        return Input(role=wanted.role, missing=f"{function!r} must be written package.module:function")
+    spec = PathFinder.find_spec(top, [str(places.grid), str(Path.cwd()), *sys.path])
+    if spec is None or not (spec.origin or spec.submodule_search_locations):
+        text = f"no module {top!r} for {function!r}: looked in {places.grid}, {Path.cwd()} and the installed packages"
+        return Input(role=wanted.role, missing=text)
+    if spec.submodule_search_locations:
+        package = Path(next(iter(spec.submodule_search_locations)))
+        return Input(role=wanted.role, path=str(package.parent), sha256=memo.content(package, (".py",)), code=True)
+    origin = Path(str(spec.origin))
+    return Input(role=wanted.role, path=str(origin.parent), sha256=memo.content(origin), code=True)

@@ -1,0 +1,64 @@
+"""Scores: how right a model is about each image. Knows logits and labels, not models."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farm.errors import DataError
+from farm.spec import resolve
+
+TOP5 = 5
+
+Logits = NDArray[np.float32]  # (n, classes)
+Labels = NDArray[np.int64]  # (n,)
+Scores = NDArray[np.float32]  # (n,)
+Scorer = Callable[[Logits, Labels], Scores]
+
+
+def scorer(metric: str) -> Scorer:
+    """A metric by its name: ``top1``, ``top5``, or ``package.module:function`` of the user's own.
+
+    A scorer takes logits float32 (n, classes) and labels int64 (n,) and gives a score for each image,
+    float32 (n,); the metric of a set is their mean. Raises InputError if there is no such function. The
+    scorer raises DataError where the metric gives NaN or another number of scores, and what the metric raises.
+    """
+    return BUILT_IN[metric] if metric in BUILT_IN else _own(metric)
+
+
+def top1(logits: Logits, labels: Labels) -> Scores:
+    """1 where the greatest logit is the label's, else 0."""
+    return (logits.argmax(axis=1) == labels).astype(np.float32)
+
+
+def top5(logits: Logits, labels: Labels) -> Scores:
+    """1 where the label is among the five greatest logits, else 0. Raises DataError for five classes or fewer."""
+    if logits.shape[1] <= TOP5:
+        raise DataError(f"top5 of {logits.shape[1]} classes is always right: use `metric: top1`")
+    best = np.argpartition(logits, -TOP5, axis=1)[:, -TOP5:]
+    return (best == labels[:, None]).any(axis=1).astype(np.float32)
+
+
+BUILT_IN: Mapping[str, Scorer] = {"top1": top1, "top5": top5}
+
+
+def _own(name: str) -> Scorer:
+    """The user's function, with what it returns checked."""
+    function = resolve(name)
+
+    def score(logits: Logits, labels: Labels) -> Scores:
+        found = np.asarray(function(logits, labels), np.float32)
+        _check(found, len(labels), name)
+        return found
+
+    return score
+
+
+def _check(found: NDArray[Any], count: int, name: str) -> None:
+    if found.shape != (count,):
+        text = f"must give one score for each image, so {(count,)} of them, not {found.shape}"
+        raise DataError(f"the metric {name!r} {text}")
+    if not np.isfinite(found).all():
+        where = int(np.flatnonzero(~np.isfinite(found))[0])
+        raise DataError(f"the metric {name!r} gives {found[where]} for image {where} of a batch of {count}")

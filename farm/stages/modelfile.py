@@ -1,0 +1,112 @@
+"""Models in files that OpenVINO reads - ONNX, TFLite, IR - with one input, one output and a free batch.
+
+Keeps a model's own input layout and type, so that nothing is measured that the model does not do itself.
+Knows no images and no NNCF.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import openvino as ov
+
+from farm.errors import DataError
+
+CHANNELS = 3
+IMAGES = 4  # dimensions of a batch of images
+UNCONVERTED = re.compile(r"No conversion rule found for operations: (.+)|Conversion is failed for: (.+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """What the grid says of a model's input. size: (height, width). layout: NCHW or NHWC. input: f32, f16, u8."""
+
+    size: tuple[int, int]
+    layout: str
+    input: str
+
+    def shape(self, batch: int) -> list[int]:
+        """The input's shape; -1 is a free batch."""
+        height, width = self.size
+        spatial = [CHANNELS, height, width] if self.layout == "NCHW" else [height, width, CHANNELS]
+        return [batch, *spatial]
+
+
+def read(path: Path, interface: Interface, output: str | None) -> ov.Model:
+    """The model of a file, its batch free, or fixed at 1 where the model allows no other.
+
+    output: a tensor's name; the only output by default. Raises DataError if the file is no model, if an
+    operation cannot be converted, or if its input or outputs are not what was said of them.
+    """
+    with named_operations(path):
+        model = ov.Core().read_model(path)
+    if len(model.inputs) != 1:
+        told = ", ".join(_name(value) for value in model.inputs)
+        raise DataError(f"{path}: the model must have one input, not {len(model.inputs)} ({told})")
+    _check_type(model, interface, path)
+    chosen = _output(model, output, path)
+    model = ov.Model([chosen], model.get_parameters(), model.get_friendly_name())
+    _reshape(model, interface, path)
+    shape = model.output(0).partial_shape
+    if shape.rank.is_dynamic or len(shape) != 2 or shape[1].is_dynamic:  # noqa: PLR2004 - (batch, classes)
+        raise DataError(f"{path}: the output must be logits of shape (batch, classes), not {shape}")
+    return model
+
+
+@contextmanager
+def named_operations(path: Path | None = None) -> Iterator[None]:
+    """Say OpenVINO's complaints in a sentence, naming the operations that it cannot convert."""
+    try:
+        yield
+    except RuntimeError as error:
+        found = [name for pair in UNCONVERTED.findall(str(error)) for name in pair if name]
+        where = f"{path}: " if path else ""
+        if found:
+            text = f"{where}OpenVINO cannot convert {', '.join(found)}: replace these operations in the model"
+            raise DataError(text) from error
+        if path is None:
+            raise
+        said = " ".join(line.strip() for line in str(error).splitlines() if not line.startswith(("Exception", "Check")))
+        raise DataError(f"{path}: not a model that OpenVINO can read, or damaged ({said})") from error
+
+
+def _check_type(model: ov.Model, interface: Interface, path: Path) -> None:
+    kind = model.input(0).element_type.to_string()
+    if kind != interface.input:
+        text = f"takes {kind}; farm gives float32, float16 or uint8: convert the model's input"
+        raise DataError(f"{path}: the input {_name(model.input(0))} {text}")
+
+
+def _output(model: ov.Model, wanted: str | None, path: Path) -> ov.Output:
+    there = ", ".join(_name(value) for value in model.outputs)
+    if wanted is None:
+        if len(model.outputs) > 1:
+            raise DataError(f"{path}: the model has several outputs ({there}): say which with `output: NAME`")
+        return model.output(0).get_node().input_value(0)
+    found = [value for value in model.outputs if wanted in value.names or wanted == _name(value)]
+    if not found:
+        raise DataError(f"{path}: no output {wanted!r}: the model has {there}")
+    return found[0].get_node().input_value(0)
+
+
+def _reshape(model: ov.Model, interface: Interface, path: Path) -> None:
+    """Free the batch and fix the size; a batch that the model itself fixes must be 1."""
+    own = model.input(0).partial_shape
+    if not own.compatible(ov.PartialShape(interface.shape(-1))):
+        height, width = interface.size
+        text = f"takes {own}, not {interface.layout} images of {height}x{width} (height x width)"
+        raise DataError(f"{path}: the model {text}: set `size: [HEIGHT, WIDTH]` or `layout` of the model")
+    for batch in (-1, 1):
+        try:
+            model.reshape(ov.PartialShape(interface.shape(batch)))
+        except RuntimeError:
+            continue  # the model has its batch built in
+        if model.output(0).partial_shape[0].is_dynamic == (batch == -1):
+            return
+    raise DataError(f"{path}: the model's batch is fixed ({own}) at another number than 1: save it with a free batch")
+
+
+def _name(value: ov.Output) -> str:
+    return next(iter(sorted(value.names)), value.get_node().get_friendly_name())

@@ -4,13 +4,14 @@ import os
 import sys
 import traceback
 from contextlib import suppress
-from typing import NoReturn
+from importlib import metadata
+from typing import Annotated, NoReturn
 
 import typer
 from typer import TyperException
 
-from farm.cli import hand, interrupt, look, run
-from farm.cli.wiring import stderr
+from farm.cli import hand, interrupt, layers, look, run
+from farm.cli.wiring import stderr, stdout
 from farm.errors import FarmError
 
 app = typer.Typer(
@@ -21,8 +22,18 @@ app = typer.Typer(
     help="Ask of any model: what do I lose, and what do I gain, when I quantize it with that calibration data?",
     epilog="Start with: farm run jobs/quickstart.yaml",
 )
-for command in (run.run, run.plan, look.show, look.why, hand.gather, hand.get, look.list_):
+for command in (run.run, run.plan, look.show, look.why, layers.layers, hand.gather, hand.get, look.list_):
     app.command(name=command.__name__.rstrip("_"))(command)
+
+@app.callback(invoke_without_command=True)
+def top(
+    version: Annotated[bool, typer.Option("--version", help="Print the versions that numbers depend on.")] = False,
+) -> None:
+    """Print versions, or nothing."""
+    if version:
+        libraries = ("farm", "openvino", "nncf", "torch", "torchvision", "ray")
+        stdout.print(", ".join(f"{name} {metadata.version(name)}" for name in libraries), highlight=False)
+
 
 OK, CELLS_FAILED, BAD_INPUT, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -33,7 +44,8 @@ def main() -> NoReturn:
     try:
         code = app(standalone_mode=False) or OK
     except TyperException as error:
-        stderr.print(f"farm: {error}; see farm --help", markup=False, highlight=False)  # an unknown option, say
+        if str(error):  # an unknown option, say; `farm` alone has shown its help
+            stderr.print(f"farm: {error}; see farm --help", markup=False, highlight=False)
         code = BAD_INPUT
     except FarmError as error:
         stderr.print(f"farm: {error}", markup=False, highlight=False, soft_wrap=True)

@@ -7,26 +7,39 @@ from typing import Annotated
 
 import typer
 
-from farm.cli.wiring import DEFAULT_RESULTS, Results, one_grid, stdout, store_of
+from farm.cli.wiring import DEFAULT_RESULTS, Results, cell_of, one_grid, stdout, store_of
 from farm.errors import InputError
-from farm.grid.faults import did_you_mean
 from farm.results import gather as gathering
 from farm.results import tables
 
-EXAMPLE = '''"""Classify one image with this model. Needs: pip install openvino numpy pillow"""
+EXAMPLE = '''"""Classify one image: python infer.py IMAGE. Needs: pip install openvino numpy pillow"""
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import openvino as ov
 from PIL import Image
 
-how = json.load(open("preprocessing.json"))
+if len(sys.argv) != 2:
+    sys.exit("usage: python infer.py IMAGE")
+here = Path(__file__).parent
+how = json.loads((here / "preprocessing.json").read_text())
 height, width = how["size"]
-image = np.asarray(Image.open(sys.argv[1]).convert("RGB").resize((width, height)), np.float32)
-tensor = ((image * how["scale"] - how["mean"]) / how["std"]).transpose(2, 0, 1)[None].astype(np.float32)
-print(ov.Core().compile_model("model.xml", "CPU")(tensor)[0].argmax())
+image = Image.open(sys.argv[1]).convert("RGB")
+filter = Image.Resampling[how["interpolation"].upper()]
+if how["resize"]:  # the shorter side, then a crop of the centre
+    short = min(image.size)
+    image = image.resize([int(how["resize"] * side / short) for side in image.size], filter)
+    left, top = round((image.width - width) / 2), round((image.height - height) / 2)
+    image = image.crop((left, top, left + width, top + height))
+pixels = np.asarray(image.resize((width, height), filter))[None]
+if how["input"] != "u8":  # else the model normalises by itself
+    pixels = (pixels * np.float32(how["scale"]) - np.float32(how["mean"])) / np.float32(how["std"])
+    pixels = pixels.astype({"f32": np.float32, "f16": np.float16}[how["input"]])
+tensor = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2) if how["layout"] == "NCHW" else pixels)
+print(ov.Core().compile_model(here / "model.xml", "CPU")(tensor)[0].argmax())
 '''
 
 
@@ -51,12 +64,10 @@ def get(
 ) -> int:
     """Hand over a cell's IR with its preprocessing, its record, NNCF's parameters and an example to run it."""
     folder, store = one_grid(results, grid), store_of(results)
-    plan = folder.read_plan()
-    found = next((each for each in plan["cells"] if each["cell"] == cell), None)
-    if found is None:
-        raise InputError(f"no cell {cell!r} in {folder.url}{did_you_mean(cell, [c['cell'] for c in plan['cells']])}")
-    uri = found["stages"].get("quantize", found["stages"]["export"])
-    if found["runtime"] == "pytorch":
+    stages = cell_of(folder, cell)
+    handed = stages.get("quantize", stages["export"])
+    uri, how = handed["uri"], stages["evaluate"]["parameters"]
+    if how["runtime"] == "pytorch":
         raise InputError(f"{cell} is the PyTorch model itself, which farm does not hand over")
     if not store.has(uri):
         raise InputError(f"{cell} has no model yet: run the grid, or ask: farm why '{cell}'")
@@ -64,13 +75,12 @@ def get(
         raise InputError(f"{directory} is not empty; name a new folder")
     record = next((row for row in folder.read(tables.RECORDS).to_pylist() if row["cell"] == cell), None)
     if record is None:
-        raise InputError(f"{cell} has no record yet: farm gather {plan['grid']}")
+        raise InputError(f"{cell} has no record yet: run farm gather")
     directory.mkdir(parents=True, exist_ok=True)
     for path in store.open(uri).iterdir():
         shutil.copy(path, directory)
-    parameters = plan["stages"][found["stages"]["measure"]]["parameters"]
-    _write(directory / "preprocessing.json", parameters["preprocessing"])
-    _write(directory / "quantization.json", plan["stages"][uri]["parameters"])
+    _write(directory / "preprocessing.json", how["preprocessing"])
+    _write(directory / "quantization.json", handed["parameters"])
     _write(directory / "record.json", record)
     (directory / "infer.py").write_text(EXAMPLE, encoding="utf-8")
     names = ", ".join(sorted(path.name for path in directory.iterdir()))

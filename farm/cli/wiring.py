@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -120,6 +120,15 @@ def one_grid(results: str, named: str | None) -> Folder:
     if name not in grids:
         raise InputError(f"no results of a grid {name!r} in {results}{did_you_mean(name, grids)}")
     return folder_of(results, name)
+
+
+def cell_of(folder: Folder, name: str) -> dict[str, dict[str, Any]]:
+    """A cell's stages by role: what plan.json says of each, and its uri. Raises InputError if there is no such cell."""
+    plan = folder.read_plan()
+    found = next((each for each in plan["cells"] if each["cell"] == name), None)
+    if found is None:
+        raise InputError(f"no cell {name!r} in {folder.url}{did_you_mean(name, [c['cell'] for c in plan['cells']])}")
+    return {role: {**plan["stages"][uri], "uri": uri} for role, uri in found["stages"].items()}
 
 
 @cache

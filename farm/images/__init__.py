@@ -3,6 +3,7 @@
 Two tables: `DATASETS` (labelled test splits, on which accuracy is computed) and `SOURCES`
 (calibration sets). Each function takes ``(parameters, files)`` - the checked parameters as a dict and
 the located files as role -> Path - and returns an `imageset.ImageSet`.
+Real ones may be given one parameter more, which no user writes: `fit`, see `fit.fit_of`.
 """
 
 from typing import Annotated
@@ -12,6 +13,13 @@ from pydantic import Field
 from farm.spec import Parameters, Spec, Wanted
 
 Size = Annotated[tuple[int, int], Field(description="height and width in pixels; the model's by default")]
+Made = Annotated[
+    str,
+    Field(
+        min_length=1,
+        description="package.module:function returning a map-style dataset of (image, label); it is run as code",
+    ),
+]
 
 CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 CIFAR10_SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
@@ -30,11 +38,24 @@ class DatasetAt(Dataset):
     path: str = Field(min_length=1, description="file or folder, relative to the grid file or to FARM_DATA")
 
 
+class DatasetFrom(Dataset):
+    """A labelled test split that the user's own code gives."""
+
+    factory: Made
+
+
 class Real(Parameters):
     """Real images, drawn class by class."""
 
     count: int = Field(1000, ge=1, description="how many images the set holds")
     seed: int = Field(0, ge=0, lt=2**63, description="which images are drawn")
+    skip: int = Field(0, ge=0, description="leave out the first SKIP images of the drawing")
+
+
+class RealFrom(Real):
+    """Real images that the user's own code gives."""
+
+    factory: Made
 
 
 class RealAt(Real):
@@ -49,6 +70,16 @@ class Synthetic(Parameters):
     count: int = Field(1000, ge=1, description="how many images the set holds")
     seed: int = Field(0, ge=0, lt=2**63, description="seed of the whole set")
     size: Size | None = None
+
+
+class Distilled(Parameters):
+    """Images from a trained DiStyleGAN, 32x32."""
+
+    count: int = Field(1000, ge=1, description="how many images the set holds")
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of the whole set")
+    weights: str | None = Field(
+        None, min_length=1, description="a folder with generator.pt and config.json; FARM_DATA's by default"
+    )
 
 
 class Fractal(Synthetic):
@@ -75,6 +106,7 @@ def _cifar10(split: str) -> tuple[Wanted, ...]:
 
 
 _AT_PATH = (Wanted(role="images", parameter="path", hint="`path` is looked for beside the grid and in FARM_DATA"),)
+_FROM_CODE = (Wanted(role="images", parameter="factory", code=True),)
 
 DATASETS = {
     "cifar10": Spec(
@@ -102,6 +134,13 @@ DATASETS = {
         parameters=DatasetAt,
         doc="a Parquet file in the Hugging Face layout: img {bytes, path}, label",
         wanted=_AT_PATH,
+        libraries=("pillow",),
+    ),
+    "factory": Spec(
+        function="farm.images.factory:dataset",
+        parameters=DatasetFrom,
+        doc="a dataset of your own: {factory: package.module:function}, items (image, label)",
+        wanted=_FROM_CODE,
         libraries=("pillow",),
     ),
 }
@@ -133,6 +172,27 @@ SOURCES = {
         doc="a Parquet file in the Hugging Face layout: img {bytes, path}, label if there is one",
         wanted=_AT_PATH,
         libraries=("numpy", "pillow"),
+    ),
+    "factory": Spec(
+        function="farm.images.factory:source",
+        parameters=RealFrom,
+        doc="images of your own: {factory: package.module:function}, items (image, label) or bare images",
+        wanted=_FROM_CODE,
+        libraries=("numpy", "pillow"),
+    ),
+    "distylegan": Spec(
+        function="farm.images.distylegan:source",
+        parameters=Distilled,
+        doc="the study's small GAN at 32x32, distilled from StyleGAN2-ADA",
+        wanted=(
+            Wanted(
+                role="weights",
+                parameter="weights",
+                among=("distylegan", "weights/distylegan"),
+                hint="give `weights: FOLDER` with generator.pt and config.json, or put distylegan/ into FARM_DATA",
+            ),
+        ),
+        libraries=("numpy", "torch"),
     ),
     "fractal": Spec(
         function="farm.images.fractal:source",

@@ -9,14 +9,17 @@ import gzip
 import tarfile
 import tempfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from farm.errors import DataError
-from farm.images.imageset import Block, Files, ImageSet, Labels, Parameters, Pixels, check_range, draw, first
-from farm.images.parquet import open_parquet
+from farm.images import real
+from farm.images.imageset import Files, ImageSet, Labels, Parameters, Pixels
+from farm.images.parquet import Encoded, open_parquet
 
 CLASSES = 10
 FOLDER = "cifar-10-batches-py"
@@ -38,33 +41,30 @@ class Batches:
         """How many images the split has."""
         return len(self.labels)
 
-    def block(self, start: int, stop: int) -> Block:
+    def read(self, start: int, stop: int) -> Iterator[real.Picture]:
         """The images start, ..., stop - 1, in the official order."""
-        check_range(start, stop, len(self))
-        return Block(self.images[start:stop], self.labels[start:stop])
+        for index in range(start, stop):
+            label = int(self.labels[index])
+            yield real.Picture(Image.fromarray(self.images[index]), label, f"CIFAR-10's image {index}")
 
 
 def test(parameters: Parameters, files: Files) -> ImageSet:
     """The first `count` test images, or all. Raises DataError if the files are not CIFAR-10's."""
-    images, _ = _open(files["images"], train=False)
-    return first(images, parameters["count"])
+    return real.dataset(_open(files["images"], train=False), parameters)
 
 
 def train(parameters: Parameters, files: Files) -> ImageSet:
     """`count` train images, class by class. Raises DataError if the files are not CIFAR-10's."""
-    images, labels = _open(files["images"], train=True)
-    return draw(images, labels, parameters["count"], parameters["seed"])
+    images = _open(files["images"], train=True)
+    return real.source(images, images.labels, parameters)
 
 
-def _open(path: Path, *, train: bool) -> tuple[ImageSet, Labels | None]:
+def _open(path: Path, *, train: bool) -> Batches | Encoded:
     if path.is_dir():
-        batches = _batches(path, train=train)
-        return batches, batches.labels
+        return _batches(path, train=train)
     if path.name.endswith((".tar.gz", ".tgz")):
-        batches = _batches(_unpack(path), train=train)
-        return batches, batches.labels
-    encoded = open_parquet(path, labelled=True, classes=CLASSES)
-    return encoded, encoded.labels
+        return _batches(_unpack(path), train=train)
+    return open_parquet(path, labelled=True, classes=CLASSES)
 
 
 def _batches(folder: Path, *, train: bool) -> Batches:

@@ -4,6 +4,7 @@
 "Optical Recognition of Handwritten Digits" test part). Every third image is a test image.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +12,10 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from farm.images.imageset import Block, Files, ImageSet, Labels, Parameters, Pixels, check_range, draw, first
+from farm.images import real
+from farm.images.imageset import Files, ImageSet, Labels, Parameters, Pixels
+
+Part = Literal["train", "test"]
 
 SIDE = 32
 CLASSES = 10
@@ -31,29 +35,31 @@ class Digits:
         """How many digits there are."""
         return len(self.labels)
 
-    def block(self, start: int, stop: int) -> Block:
+    def read(self, start: int, stop: int) -> Iterator[real.Picture]:
         """The digits start, ..., stop - 1: bicubic to 32x32, the three channels equal."""
-        check_range(start, stop, len(self))
-        grey = np.empty((stop - start, SIDE, SIDE), np.uint8)
-        for place, image in zip(grey, self.small[start:stop], strict=True):
-            place[:] = np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-        return Block(np.repeat(grey[..., None], 3, axis=3), self.labels[start:stop])
+        for index in range(start, stop):
+            grey = Image.fromarray(self.small[index]).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+            yield real.Picture(grey.convert("RGB"), int(self.labels[index]), f"digit {index}")
 
 
-def split(part: Literal["train", "test"]) -> Digits:
+def split(part: Part) -> ImageSet:
     """All images of a part, in their original order: 599 test images, 1,198 train images."""
-    images, labels = load_digits(return_X_y=True)
-    grey = np.rint(images.reshape(-1, 8, 8) * (255 / LEVELS)).astype(np.uint8)
-    chosen = (np.arange(len(labels)) % EVERY == EVERY - 1) == (part == "test")
-    return Digits(small=grey[chosen], labels=labels[chosen].astype(np.int64))
+    return real.uniform(_digits(part), {})
 
 
 def test(parameters: Parameters, files: Files) -> ImageSet:  # noqa: ARG001 - every dataset takes both
     """The first `count` test images, or all 599. Raises DataError if there are fewer."""
-    return first(split("test"), parameters["count"])
+    return real.dataset(_digits("test"), parameters)
 
 
 def train(parameters: Parameters, files: Files) -> ImageSet:  # noqa: ARG001 - every source takes both
     """`count` of the 1,198 train images, class by class. Raises DataError if there are too few."""
-    digits = split("train")
-    return draw(digits, digits.labels, parameters["count"], parameters["seed"])
+    digits = _digits("train")
+    return real.source(digits, digits.labels, parameters)
+
+
+def _digits(part: Part) -> Digits:
+    images, labels = load_digits(return_X_y=True)
+    grey = np.rint(images.reshape(-1, 8, 8) * (255 / LEVELS)).astype(np.uint8)
+    chosen = (np.arange(len(labels)) % EVERY == EVERY - 1) == (part == "test")
+    return Digits(small=grey[chosen], labels=labels[chosen].astype(np.int64))

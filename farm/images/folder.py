@@ -4,24 +4,16 @@ One subfolder a class, their sorted names numbered from 0; a source may also be 
 without classes. Hidden files and folders are left out. Images are decoded when they are read.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from farm.errors import DataError
-from farm.images.imageset import (
-    UNLABELLED,
-    Block,
-    Files,
-    ImageSet,
-    Labels,
-    Parameters,
-    check_range,
-    draw,
-    first,
-)
-from farm.images.picture import check_size, decode
+from farm.images import real
+from farm.images.imageset import UNLABELLED, Files, ImageSet, Labels, Parameters
+from farm.images.picture import decode
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 LOOKED_FOR = f"looked for {', '.join(EXTENSIONS)}"
@@ -29,26 +21,21 @@ LOOKED_FOR = f"looked for {', '.join(EXTENSIONS)}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folder:
-    """Image files in order. labels: int64 (n,), -1 throughout a flat folder."""
+    """Image files in order. labels: int64 (n,); None in a flat folder."""
 
     paths: tuple[Path, ...]
-    labels: Labels
-    size: tuple[int, int]
+    labels: Labels | None
     classes: int | None
 
     def __len__(self) -> int:
         """How many image files there are."""
         return len(self.paths)
 
-    def block(self, start: int, stop: int) -> Block:
+    def read(self, start: int, stop: int) -> Iterator[real.Picture]:
         """The files start, ..., stop - 1. Raises DataError, with the file, for an unusable image."""
-        check_range(start, stop, len(self))
-        images = np.empty((stop - start, *self.size, 3), np.uint8)
-        for place, path in zip(images, self.paths[start:stop], strict=True):
-            pixels = decode(_content(path), str(path))
-            check_size(pixels, self.size, str(path))
-            place[:] = pixels
-        return Block(images, self.labels[start:stop])
+        for index, path in enumerate(self.paths[start:stop], start):
+            label = UNLABELLED if self.labels is None else int(self.labels[index])
+            yield real.Picture(decode(_content(path), str(path)), label, str(path))
 
 
 def dataset(parameters: Parameters, files: Files) -> ImageSet:
@@ -58,10 +45,10 @@ def dataset(parameters: Parameters, files: Files) -> ImageSet:
     image cannot be used.
     """
     folder = open_folder(files["images"])
-    if folder.classes is None:
+    if folder.labels is None:
         text = f"{files['images']}: no subfolders: a dataset needs one subfolder a class, named after it"
         raise DataError(text)
-    return first(folder, parameters["count"])
+    return real.dataset(folder, parameters)
 
 
 def source(parameters: Parameters, files: Files) -> ImageSet:
@@ -70,12 +57,11 @@ def source(parameters: Parameters, files: Files) -> ImageSet:
     Raises DataError as `dataset`, and if there are too few images.
     """
     folder = open_folder(files["images"])
-    labels = None if folder.classes is None else folder.labels
-    return draw(folder, labels, parameters["count"], parameters["seed"])
+    return real.source(folder, folder.labels, parameters)
 
 
 def open_folder(path: Path) -> Folder:
-    """List the images and read the first. Raises DataError if there are none, or not where they should be."""
+    """List the images. Raises DataError if there are none, or not where they should be."""
     if not path.is_dir():
         raise DataError(f"{path}: not a folder: give the folder that holds the images")
     subfolders = sorted(inner for inner in path.iterdir() if inner.is_dir() and not inner.name.startswith("."))
@@ -88,10 +74,10 @@ def open_folder(path: Path) -> Folder:
         if not group:
             raise DataError(f"{folder}: no images ({LOOKED_FOR}): add some, or remove the folder")
     paths = tuple(picture for group in groups for picture in group)
-    numbers = np.arange(len(subfolders)) if subfolders else np.array([UNLABELLED])
-    labels = np.repeat(numbers, [len(group) for group in groups]).astype(np.int64)
-    size = decode(_content(paths[0]), str(paths[0])).shape[:2]
-    return Folder(paths=paths, labels=labels, size=(size[0], size[1]), classes=len(subfolders) or None)
+    if not subfolders:
+        return Folder(paths=paths, labels=None, classes=None)
+    labels = np.repeat(np.arange(len(subfolders), dtype=np.int64), [len(group) for group in groups])
+    return Folder(paths=paths, labels=labels, classes=len(subfolders))
 
 
 def _pictures(folder: Path) -> list[Path]:

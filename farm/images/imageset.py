@@ -23,6 +23,8 @@ Parameters = Mapping[str, Any]
 Files = Mapping[str, Path]
 
 UNLABELLED = -1
+LAYOUTS = {"NCHW": (0, 3, 1, 2), "NHWC": (0, 1, 2, 3)}  # axes of (n, H, W, channels)
+FLOATS = {"f32": np.float32, "f16": np.float16}
 BLOCK = 256  # images in a row group of a shard; its first index is a multiple of this
 
 
@@ -109,12 +111,13 @@ def first(images: ImageSet, count: int | None) -> ImageSet:
     return Prefix(images=images, count=count, classes=images.classes)
 
 
-def draw(images: ImageSet, labels: Labels | None, count: int, seed: int) -> ImageSet:
-    """Draw `count` images without repeats: image i of the result has class i mod C.
+def draw(images: ImageSet, labels: Labels | None, count: int, seed: int, skip: int = 0) -> ImageSet:
+    """Draw `count` images without repeats, after `skip` others: image i has class (i + skip) mod C.
 
     labels: int64 (len(images),), all in [0, C), where C is ``images.classes`` or else the greatest
     label + 1. Without labels (None) the whole set is shuffled as one class, and image i is any.
-    Every prefix is balanced, and a smaller count gives a prefix of a larger one.
+    Every prefix is balanced, and a smaller count gives a prefix of a larger one. Of one seed, the set
+    that skips n images shares none with the first n.
     Raises DataError if the set, or a class of it, has too few images.
     """
     if labels is None:
@@ -122,12 +125,12 @@ def draw(images: ImageSet, labels: Labels | None, count: int, seed: int) -> Imag
     else:
         classes = images.classes or int(labels.max(initial=0)) + 1
         pools = [np.flatnonzero(labels == c) for c in range(classes)]
-    _check_enough(pools, count)
-    chosen = np.empty(count, np.int64)
+    _check_enough(pools, count, skip)
+    chosen = np.empty(skip + count, np.int64)
     for c, pool in enumerate(pools):
         places = chosen[c :: len(pools)]
         places[:] = _shuffled(pool, seed, c)[: len(places)]
-    return Selection(images=images, chosen=chosen, classes=images.classes)
+    return Selection(images=images, chosen=chosen[skip:], classes=images.classes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,11 +183,12 @@ def read(path: Path) -> ImageSet:
     return Shard(rows=rows, classes=int(classes) if classes else None)
 
 
-def prepare(images: Pixels, preprocessing: Preprocessing) -> NDArray[np.float32]:
-    """``(x * scale - mean) / std`` in float32, channels first.
+def prepare(images: Pixels, preprocessing: Preprocessing) -> NDArray[Any]:
+    """``(x * scale - mean) / std`` in float32 or, rounded from it, float16; or the raw pixels for input `u8`.
 
-    images: uint8 (n, H, W, 3). Returns float32 (n, 3, H, W), contiguous. Raises DataError if the
-    images' size is not the preprocessing's: farm does not resize behind one's back.
+    images: uint8 (n, H, W, 3). Returns float32, float16 or uint8 (n, 3, H, W), or (n, H, W, 3) for layout
+    `NHWC`: contiguous, writable, a copy. Raises DataError if the images' size is not the preprocessing's:
+    farm does not resize behind one's back.
     """
     size = images.shape[1:3]
     if size != tuple(preprocessing.size):
@@ -193,11 +197,15 @@ def prepare(images: Pixels, preprocessing: Preprocessing) -> NDArray[np.float32]
             f"{preprocessing.size[0]}x{preprocessing.size[1]}: "
             "set `size` of the images or the model, or resize them"
         )
-    planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2)).astype(np.float32)
-    planes *= np.float32(preprocessing.scale)
-    planes -= np.asarray(preprocessing.mean, np.float32)[:, None, None]
-    planes /= np.asarray(preprocessing.std, np.float32)[:, None, None]
-    return planes
+    laid = images.transpose(LAYOUTS[preprocessing.layout])
+    if preprocessing.input == "u8":
+        return np.array(laid, order="C")
+    values = np.array(laid, np.float32, order="C")
+    channels = (3, 1, 1) if preprocessing.layout == "NCHW" else (3,)
+    values *= np.float32(preprocessing.scale)
+    values -= np.asarray(preprocessing.mean, np.float32).reshape(channels)
+    values /= np.asarray(preprocessing.std, np.float32).reshape(channels)
+    return values.astype(FLOATS[preprocessing.input], copy=False)
 
 
 def _schema(shape: tuple[int, ...], classes: int | None) -> pa.Schema:
@@ -212,14 +220,15 @@ def _shuffled(pool: NDArray[np.int64], seed: int, c: int) -> NDArray[np.int64]:
     return np.random.Generator(np.random.Philox(key=key)).permutation(pool)
 
 
-def _check_enough(pools: list[NDArray[np.int64]], count: int) -> None:
+def _check_enough(pools: list[NDArray[np.int64]], count: int, skip: int) -> None:
     """Class c's k-th image takes the place c + k * C, so the class that ends soonest sets the limit."""
     limits = [c + len(pool) * len(pools) for c, pool in enumerate(pools)]
-    if count <= min(limits):
+    if skip + count <= min(limits):
         return
     scarce = limits.index(min(limits))
     has = f"class {scarce} has only {len(pools[scarce])} of them" if len(pools) > 1 else "no more"
+    asked, together = (f"`count: {count}` after `skip: {skip}`", "`skip` + ") if skip else (f"`count: {count}`", "")
     raise DataError(
-        f"`count: {count}`, but there are {sum(map(len, pools))} images, and {has}: "
-        f"set `count` to {min(limits)} or less, or add images"
+        f"{asked}, but there are {sum(map(len, pools))} images, and {has}: "
+        f"set {together}`count` to {min(limits)} or less, or add images"
     )

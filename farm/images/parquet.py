@@ -5,27 +5,17 @@ Images are decoded when they are read, one row group in memory.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from farm.errors import DataError
-from farm.images.imageset import (
-    UNLABELLED,
-    Block,
-    Files,
-    ImageSet,
-    Labels,
-    Parameters,
-    Pixels,
-    check_range,
-    draw,
-    first,
-)
-from farm.images.picture import check_size, decode
+from farm.images import real
+from farm.images.imageset import UNLABELLED, Files, ImageSet, Labels, Parameters
+from farm.images.picture import decode
 from farm.images.rows import Rows, open_rows
 
 IMAGE_COLUMNS = ("img", "image")
@@ -36,7 +26,6 @@ class Encoded:
     """Encoded images of a Parquet file. labels: int64 (n,), or None where the file has none."""
 
     rows: Rows
-    size: tuple[int, int]
     labels: Labels | None
     classes: int | None
 
@@ -44,23 +33,20 @@ class Encoded:
         """How many rows the file has."""
         return len(self.rows)
 
-    def block(self, start: int, stop: int) -> Block:
+    def read(self, start: int, stop: int) -> Iterator[real.Picture]:
         """The rows start, ..., stop - 1. Raises DataError, with the row, for an unusable image."""
-        check_range(start, stop, len(self))
-        images = np.empty((stop - start, *self.size, 3), np.uint8)
-        values = self.rows.read(start, stop).column(0)
-        for row, (place, value) in enumerate(zip(images, values, strict=True), start):
+        for row, value in enumerate(self.rows.read(start, stop).column(0), start):
             where = f"{self.rows.path}: row {row}"
-            pixels = _pixels(value.as_py(), where)
-            check_size(pixels, self.size, where)
-            place[:] = pixels
-        labels = np.full(stop - start, UNLABELLED, np.int64) if self.labels is None else self.labels[start:stop]
-        return Block(images, labels)
+            encoded = (value.as_py() or {}).get("bytes")
+            if encoded is None:
+                raise DataError(f"{where}: no image bytes: embed the images in the file, a path is not followed")
+            label = UNLABELLED if self.labels is None else int(self.labels[row])
+            yield real.Picture(decode(encoded, where), label, where)
 
 
 def dataset(parameters: Parameters, files: Files) -> ImageSet:
     """The first `count` rows of ``files["images"]``, or all. Raises DataError as `open_parquet`."""
-    return first(open_parquet(files["images"], labelled=True), parameters["count"])
+    return real.dataset(open_parquet(files["images"], labelled=True), parameters)
 
 
 def source(parameters: Parameters, files: Files) -> ImageSet:
@@ -69,11 +55,11 @@ def source(parameters: Parameters, files: Files) -> ImageSet:
     Raises DataError as `open_parquet`, and if there are too few images.
     """
     images = open_parquet(files["images"], labelled=False)
-    return draw(images, images.labels, parameters["count"], parameters["seed"])
+    return real.source(images, images.labels, parameters)
 
 
 def open_parquet(path: Path, *, labelled: bool, classes: int | None = None) -> Encoded:
-    """Open a file and check everything but the images after the first.
+    """Open a file and check everything but the images.
 
     labelled: a label column must be there. classes: their number where it is known beforehand; else it
     is taken from the ``ClassLabel`` names in the schema's ``huggingface`` metadata, if there are any.
@@ -87,10 +73,9 @@ def open_parquet(path: Path, *, labelled: bool, classes: int | None = None) -> E
     if not len(whole):
         raise DataError(f"{path}: no rows: give a file that holds images")
     rows = open_rows(path, (image,))
-    size = _pixels(rows.read(0, 1).column(0)[0].as_py(), f"{path}: row 0").shape[:2]
     classes = classes if classes is not None else _class_names(whole.schema)
     labels = _labels(path, rows, classes) if "label" in whole.schema.names else None
-    return Encoded(rows=rows, size=(size[0], size[1]), labels=labels, classes=classes)
+    return Encoded(rows=rows, labels=labels, classes=classes)
 
 
 def _image_column(path: Path, schema: pa.Schema) -> str:
@@ -103,13 +88,6 @@ def _image_column(path: Path, schema: pa.Schema) -> str:
             text = f"{path}: column `{name}` is {kind}, not a struct with `bytes`: save it with `datasets`"
             raise DataError(text)
     raise DataError(f"{path}: no column `img` or `image`, only {schema.names}: rename the column of images")
-
-
-def _pixels(value: dict[str, Any] | None, where: str) -> Pixels:
-    encoded = (value or {}).get("bytes")
-    if encoded is None:
-        raise DataError(f"{where}: no image bytes: embed the images in the file, a path is not followed")
-    return decode(encoded, where)
 
 
 def _labels(path: Path, rows: Rows, classes: int | None) -> Labels:

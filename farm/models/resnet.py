@@ -56,6 +56,21 @@ def resnet20(classes: int) -> nn.Module:
     return ResNet(blocks=3, classes=classes).eval()
 
 
+def resnet32(classes: int) -> nn.Module:
+    """ResNet-32, randomly initialised, in eval mode; 0.47 M parameters."""
+    return ResNet(blocks=5, classes=classes).eval()
+
+
+def resnet44(classes: int) -> nn.Module:
+    """ResNet-44, randomly initialised, in eval mode; 0.66 M parameters."""
+    return ResNet(blocks=7, classes=classes).eval()
+
+
+def resnet56(classes: int) -> nn.Module:
+    """ResNet-56, randomly initialised, in eval mode; 0.86 M parameters."""
+    return ResNet(blocks=9, classes=classes).eval()
+
+
 def _stage(blocks: int, before: int, after: int, stride: int) -> nn.Sequential:
     first = Residual(before, after, stride)
     return nn.Sequential(first, *(Residual(after, after, 1) for _ in range(blocks - 1)))

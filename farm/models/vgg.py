@@ -33,9 +33,24 @@ class Vgg(nn.Module):
         return logits
 
 
+def vgg11_bn(classes: int) -> nn.Module:
+    """VGG-11 (configuration A), randomly initialised, in eval mode; 9.8 M parameters."""
+    return Vgg((1, 1, 2, 2, 2), classes).eval()
+
+
+def vgg13_bn(classes: int) -> nn.Module:
+    """VGG-13 (configuration B), randomly initialised, in eval mode; 9.9 M parameters."""
+    return Vgg((2, 2, 2, 2, 2), classes).eval()
+
+
 def vgg16_bn(classes: int) -> nn.Module:
     """VGG-16 (configuration D), randomly initialised, in eval mode; 15 M parameters."""
     return Vgg((2, 2, 3, 3, 3), classes).eval()
+
+
+def vgg19_bn(classes: int) -> nn.Module:
+    """VGG-19 (configuration E), randomly initialised, in eval mode; 20.6 M parameters."""
+    return Vgg((2, 2, 4, 4, 4), classes).eval()
 
 
 def _hidden() -> tuple[nn.Module, ...]:

@@ -10,6 +10,7 @@ import torch
 from farm.errors import DataError
 from farm.stages import modelfile
 from farm.stages.job import Job
+from farm.stages.naming import name_after_modules
 from farm.stages.network import build
 
 IR = "model.xml"
@@ -52,6 +53,7 @@ def _from_torch(job: Job) -> tuple[ov.Model, dict[str, Any]]:
     with modelfile.named_operations():
         converted = ov.convert_model(network, example_input=probe, input=[ov.PartialShape([-1, 3, height, width])])
     difference = _difference(converted, probe.numpy(), expected.numpy())
+    name_after_modules(converted, network)
     return converted, {"classes": int(expected.shape[1]), "probe_difference": difference}
 
 

@@ -62,6 +62,12 @@ def test_a_larger_count_only_appends_and_nothing_is_drawn_twice(classes, each, s
     assert sorted(every) == list(range(len(images)))
 
 
+def test_what_a_seed_draws_stays_as_it_is():
+    """If it has to change, the stage `synthesize` needs a new version."""
+    images = balanced(2, 5)
+    assert chosen(imageset.draw(images, images.labels, 10, 0)) == [4, 5, 1, 7, 2, 9, 0, 6, 3, 8]
+
+
 def test_another_seed_draws_in_another_order():
     images = balanced(2, 50)
     orders = {tuple(chosen(imageset.draw(images, images.labels, 100, seed))) for seed in range(3)}
@@ -99,6 +105,28 @@ def test_asking_for_more_than_there_is_says_how_many_there_are(labels, classes, 
     assert len(imageset.draw(images, known, most, 0)) == most
     with pytest.raises(DataError, match=rf"there are {len(images)} images, and {says}.*`count` to {most} or less"):
         imageset.draw(images, known, most + 1, 0)
+
+
+@given(classes=st.integers(1, 4), skip=st.integers(0, 12), count=st.integers(1, 12), seed=st.integers(0, 9))
+def test_a_set_that_skips_goes_on_where_the_skipped_one_ends(classes, skip, count, seed):
+    images = balanced(classes, 24)
+    every = imageset.draw(images, images.labels, skip + count, seed)
+    rest = imageset.draw(images, images.labels, count, seed, skip)
+    assert chosen(rest) == chosen(every)[skip:]
+    assert rest.block(0, count).labels.tolist() == [(i + skip) % classes for i in range(count)]
+
+
+def test_a_set_without_labels_can_skip_too():
+    images = numbered([-1] * 30)
+    parts = [chosen(imageset.draw(images, None, 10, 0, skip)) for skip in (0, 10, 20)]
+    assert sorted(i for part in parts for i in part) == list(range(30))
+
+
+def test_skipping_so_many_that_too_few_are_left_says_how_many_there_are():
+    images = balanced(2, 5)
+    assert len(imageset.draw(images, images.labels, 4, 0, 6)) == 4
+    with pytest.raises(DataError, match=r"`count: 5` after `skip: 6`.* set `skip` \+ `count` to 10 or less"):
+        imageset.draw(images, images.labels, 5, 0, 6)
 
 
 @given(data=st.data())
@@ -227,6 +255,41 @@ def test_prepare_keeps_rows_and_columns_apart():
     images = np.random.default_rng(0).integers(0, 256, (4, 5, 6, 3), np.uint8)
     prepared = imageset.prepare(images, Preprocessing(size=(5, 6), scale=1.0))
     assert np.array_equal(prepared, images.transpose(0, 3, 1, 2))
+
+
+NORMALISED = {"size": (5, 6), "mean": (0.5, 0.2, 0.1), "std": (0.5, 0.1, 2.0)}
+
+
+@pytest.mark.parametrize(("layout", "axes"), [("NCHW", (0, 3, 1, 2)), ("NHWC", (0, 1, 2, 3))])
+@pytest.mark.parametrize(("given", "dtype"), [("f32", np.float32), ("f16", np.float16)])
+def test_prepare_normalises_in_any_layout_and_precision(layout, axes, given, dtype):
+    images = np.random.default_rng(0).integers(0, 256, (4, 5, 6, 3), np.uint8)
+    expected = (images / 255 - NORMALISED["mean"]) / NORMALISED["std"]
+    prepared = imageset.prepare(images, Preprocessing(**NORMALISED, layout=layout, input=given))
+    assert prepared.dtype == dtype
+    assert prepared.flags["C_CONTIGUOUS"]
+    assert prepared.shape == expected.transpose(axes).shape
+    np.testing.assert_allclose(prepared, expected.transpose(axes), rtol=np.finfo(dtype).eps, atol=3e-6)
+
+
+def test_prepare_computes_in_float32_before_it_rounds_to_float16():
+    images = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
+    full, half = (
+        imageset.prepare(images, Preprocessing(size=(16, 16), mean=(0.4914, 0.4822, 0.4465), input=given))
+        for given in ("f32", "f16")
+    )
+    assert np.array_equal(half, full.astype(np.float16))
+
+
+@pytest.mark.parametrize(("layout", "axes"), [("NCHW", (0, 3, 1, 2)), ("NHWC", (0, 1, 2, 3))])
+def test_prepare_leaves_raw_pixels_alone(layout, axes):
+    images = np.random.default_rng(0).integers(0, 256, (4, 5, 6, 3), np.uint8)
+    images.flags.writeable = False  # as Arrow's are, which torch.from_numpy warns of
+    prepared = imageset.prepare(images, Preprocessing(**NORMALISED, layout=layout, input="u8"))
+    assert prepared.dtype == np.uint8
+    assert prepared.flags["C_CONTIGUOUS"]
+    assert prepared.flags["WRITEABLE"]
+    assert np.array_equal(prepared, images.transpose(axes))
 
 
 def test_prepare_says_both_sizes_when_they_differ():

@@ -9,14 +9,13 @@ item is read once for its label.
 
 import operator
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from farm.errors import DataError, InputError
+from farm.errors import DataError
 from farm.images import real
 from farm.images.imageset import UNLABELLED, Files, ImageSet, Labels, Parameters
 from farm.images.picture import check_mode
@@ -40,14 +39,13 @@ class Made:
 
     def __len__(self) -> int:
         """How many items there are."""
-        with _blamed(self.name, "len()"):
-            return len(self.data)
+        return len(self.data)
 
     def read(self, start: int, stop: int) -> Iterator[real.Picture]:
         """The items start, ..., stop - 1. Raises DataError for one that is no image, or has no label."""
         for index in range(start, stop):
             where = f"factory {self.name!r}: item {index}"
-            image, label = _parts(_item(self.name, self.data, index))
+            image, label = _parts(self.data[index])
             yield real.Picture(_picture(image, where), self._label(index, label, where), where)
 
     def _label(self, index: int, given: Any, where: str) -> int:
@@ -67,8 +65,8 @@ class Made:
 def dataset(parameters: Parameters, files: Files) -> ImageSet:  # noqa: ARG001 - every dataset takes both
     """The first `count` items that ``parameters["factory"]`` gives, or all; any int is a label.
 
-    Raises DataError if it returns no dataset of labelled images, or raises anything; InputError if there is
-    no such function.
+    Raises DataError if it returns no dataset of labelled images, InputError if there is no such function, and
+    whatever the user's code raises.
     """
     name = parameters["factory"]
     data = _called(name)
@@ -85,7 +83,7 @@ def source(parameters: Parameters, files: Files) -> ImageSet:  # noqa: ARG001 - 
     data = _called(name)
     classes = _classes(data, name)
     labels = _targets(data, name, classes)
-    labelled = labels is not None or _parts(_item(name, data, 0))[1] is not None
+    labelled = labels is not None or _parts(data[0])[1] is not None
     if labelled and labels is None:
         labels = _scanned(data, name, classes)
     made = Made(name=name, data=data, labelled=labelled, labels=labels, classes=classes if labelled else None)
@@ -94,34 +92,14 @@ def source(parameters: Parameters, files: Files) -> ImageSet:  # noqa: ARG001 - 
 
 def _called(name: str) -> Any:
     """What the factory returns, once it is seen to be a dataset with items."""
-    with _blamed(name, "the call"):
-        data = resolve(name)()
+    data = resolve(name)()
     lacks = [method for method in ("__len__", "__getitem__") if not hasattr(type(data), method)]
     if lacks:
         text = f"returned a {type(data).__name__} without {' and '.join(lacks)}"
         raise DataError(f"factory {name!r} {text}: return a map-style dataset, as torchvision's are")
-    with _blamed(name, "len()"):
-        count = len(data)
-    if not count:
+    if not len(data):
         raise DataError(f"factory {name!r} returned an empty {type(data).__name__}: it must hold images")
     return data
-
-
-@contextmanager
-def _blamed(name: str, what: str) -> Iterator[None]:
-    """Say of any exception that it is the user's code that raised it; what `resolve` says of it passes."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:  # blind, because it is not farm's code that runs
-        text = f"{what} raised {type(error).__name__}: {error}"
-        raise DataError(f"factory {name!r}: {text}: correct your code; its traceback is in the log") from error
-
-
-def _item(name: str, data: Any, index: int) -> Any:
-    with _blamed(name, f"item {index}"):
-        return data[index]
 
 
 def _parts(item: Any) -> tuple[Any, Any]:
@@ -164,23 +142,24 @@ def _number(given: Any, where: str, classes: int | None) -> int:
 
 def _classes(data: Any, name: str) -> int | None:
     """The dataset's number of classes, if it says one."""
-    with _blamed(name, "`classes`"):
-        told = getattr(data, "classes", None)
-        if told is None:
-            return None
-        number = told if isinstance(told, int) else len(told)
-    if number < 1 or isinstance(told, str):
+    told = getattr(data, "classes", None)
+    if told is None:
+        return None
+    number = len(told) if isinstance(told, list | tuple) else told
+    if not isinstance(number, int) or number < 1:
         raise DataError(f"factory {name!r}: `classes` is {told!r}: list the names of the classes, or leave it out")
     return number
 
 
 def _targets(data: Any, name: str, classes: int | None) -> Labels | None:
     """The labels that the dataset has at hand."""
-    with _blamed(name, "`targets`"):
-        told = getattr(data, "targets", None)
-        if told is None:
-            return None
+    told = getattr(data, "targets", None)
+    if told is None:
+        return None
+    try:
         labels, count = np.asarray(told), len(data)
+    except ValueError as error:
+        raise DataError(f"factory {name!r}: `targets` is no list of labels: {error}") from error
     if labels.shape != (count,) or labels.dtype.kind not in "iu":
         text = f"`targets` is {_told(labels)}, not {count} ints"
         raise DataError(f"factory {name!r}: {text}: give one label for each item, or leave it out")
@@ -191,7 +170,7 @@ def _scanned(data: Any, name: str, classes: int | None) -> Labels:
     """The labels of all items, each read once."""
     labels = np.empty(len(data), np.int64)
     for index in range(len(data)):
-        where, label = f"factory {name!r}: item {index}", _parts(_item(name, data, index))[1]
+        where, label = f"factory {name!r}: item {index}", _parts(data[index])[1]
         if label is None:
             raise DataError(f"{where}: an image without a label, item 0 has one: return (image, label) for all")
         labels[index] = _number(label, where, classes)

@@ -162,17 +162,13 @@ class Endless(Data):
 @pytest.mark.parametrize(
     ("returned", "says"),
     [
-        (raising, "the call raised ZeroDivisionError: one over none: correct your code"),
-        (lambda a: a, "the call raised TypeError: .*missing 1 required positional argument"),
         (None, "returned a NoneType without __len__ and __getitem__: return a map-style dataset"),
         (iter(PAIRS), "returned a list_iterator without __len__ and __getitem__"),
         (Dataset(), "returned a Dataset without __len__: return"),
-        (Endless(PAIRS), r"len\(\) raised RuntimeError: who knows"),
         ([], "returned an empty list: it must hold images"),
-        ({"train": PAIRS}, "item 0 raised KeyError: 0"),
         (Data(PAIRS, classes=0), "`classes` is 0: list the names"),
         (Data(PAIRS, classes="abc"), "`classes` is 'abc': list the names"),
-        (Data(PAIRS, classes=2.5), r"`classes` raised TypeError: object of type 'float' has no len\(\)"),
+        (Data(PAIRS, classes=2.5), "`classes` is 2.5: list the names"),
     ],
 )
 def test_what_is_no_dataset_is_told(given, returned, says):
@@ -182,14 +178,19 @@ def test_what_is_no_dataset_is_told(given, returned, says):
             opened()
 
 
-def test_an_exception_of_the_users_code_is_chained(given):
-    with pytest.raises(DataError) as told:
-        whole(given(raising))
-    assert isinstance(told.value.__cause__, ZeroDivisionError)
+@pytest.mark.parametrize(
+    ("returned", "raised"),
+    [(raising, ZeroDivisionError), (Endless(PAIRS), RuntimeError), ({"train": PAIRS}, KeyError)],
+)
+def test_what_the_users_own_code_raises_is_left_as_it_is(given, returned, raised):
+    named = given(returned)
+    for opened in (lambda: whole(named), lambda: drawn(named, 3)):
+        with pytest.raises(raised):
+            opened()
 
 
-def test_an_exception_in_an_item_names_the_item(given):
-    with pytest.raises(DataError, match="'my_data:test': item 5 raised KeyError: 'no such image': correct your code"):
+def test_an_exception_in_an_item_is_left_as_it_is(given):
+    with pytest.raises(KeyError, match="no such image"):
         whole(given(Broken(PAIRS))).block(0, 12)
 
 
@@ -275,7 +276,7 @@ def test_a_negative_class_cannot_be_drawn(given):
         (LABELS[:5], r"`targets` is a ndarray of int64 \(5,\), not 12 ints"),
         ([0.5] * 12, r"`targets` is a ndarray of float64 \(12,\), not 12 ints"),
         ([[1]] * 12, r"`targets` is a ndarray of int64 \(12, 1\), not 12 ints"),
-        ([[1], [2, 3]], "`targets` raised ValueError"),
+        ([[1], [2, 3]], "`targets` is no list of labels"),
         ([*LABELS[:11], -2], "item 11: the label is -2, expected 0 or more"),
     ],
 )

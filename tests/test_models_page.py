@@ -1,0 +1,118 @@
+"""docs/models.md: every example runs as it is printed, on files made here."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from farm.models.vgg import vgg11_bn
+from tests.stages import files
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "models.md").read_text()
+EXAMPLES = dict(re.findall(r"<!-- example: ([\w-]+) -->\n```yaml\n(.*?)```", PAGE, re.DOTALL))
+QUICK = {"measure": {"pairs": 1, "min_seconds": 0.05, "min_inferences": 10, "warmup_seconds": 0.02}}
+CODE = {
+    "my_models.py": """
+import torch
+def classifier():
+    torch.manual_seed(0)
+    nn = torch.nn
+    return nn.Sequential(nn.Conv2d(3, 8, 3, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, 10))
+""",
+    "my_data.py": """
+import numpy as np
+class Data:
+    def __len__(self):
+        return 40
+    def __getitem__(self, index):
+        return np.full((40, 48, 3), index, np.uint8), index % 10
+def train():
+    return Data()
+""",
+    "my_metric.py": re.search(r"```python\n(# my_metric.py.*?)```", PAGE, re.DOTALL)[1],
+}
+
+
+def picture(index):
+    return Image.fromarray(np.random.default_rng(index).integers(0, 256, (40, 48, 3), np.uint8))
+
+
+def photos(folder):
+    """Ten classes in folders, and as Parquet in the Hugging Face layout."""
+    rows = []
+    for index in range(40):
+        for split in ("train", "test"):
+            path = folder / "photos" / split / str(index % 10) / f"{index}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture(index).save(path)
+        rows.append({"img": {"bytes": path.read_bytes(), "path": path.name}, "label": index % 10})
+    pq.write_table(pa.Table.from_pylist(rows), folder / "photos.parquet")
+
+
+def two_outputs(path):
+    """An IR with logits, and something else."""
+    image = ov.opset13.parameter([-1, 3, 32, 32], np.float32, name="image")
+    pooled = ov.opset13.reduce_mean(image, np.array([2, 3]), keep_dims=False)
+    weights = np.random.default_rng(0).standard_normal((3, 10)).astype(np.float32)
+    logits = ov.opset13.matmul(pooled, weights, transpose_a=False, transpose_b=False)
+    for value, name in ((logits, "logits"), (pooled, "colour")):
+        value.output(0).set_names({name})
+    ov.save_model(ov.Model([logits, pooled], [image]), path, compress_to_fp16=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Everything that the examples name."""
+    import torchvision
+
+    found = tmp_path_factory.mktemp("page")
+    torch.manual_seed(0)
+    torch.save(vgg11_bn(10).state_dict(), found / "vgg11.pt")
+    torch.save(torchvision.models.resnet18(num_classes=10).state_dict(), found / "finetuned.pt")
+    for name, text in CODE.items():
+        (found / name).write_text(text)
+    sys.path.insert(0, str(found))
+    try:
+        import my_models
+
+        torch.save(my_models.classifier().state_dict(), found / "classifier.pt")
+    finally:
+        sys.path.remove(str(found))
+        sys.modules.pop("my_models", None)
+    files.onnx_classifier(found / "classifier.onnx")
+    files.tflite_classifier(found / "classifier.tflite")
+    two_outputs(found / "two_outputs.xml")
+    photos(found)
+    return found
+
+
+def test_the_page_has_an_example_of_each_kind():
+    assert set(EXAMPLES) == {
+        "checkpoint", "onnx", "tflite", "ir", "torchvision", "factory", "data", "metric", "devices", "levers",
+        "accuracy-aware",
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_runs_as_it_is_printed(folder, name):
+    grid = folder / f"{name}.yaml"
+    text = EXAMPLES[name]
+    assert "settings" not in yaml.safe_load(text)
+    grid.write_text(text + yaml.safe_dump({"settings": QUICK}))  # only to be quick
+    command = [sys.executable, "-m", "farm", "run", grid.name, "--engine", "inline", "-q"]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    records = pq.read_table(folder / "results" / name / "records.parquet").to_pylist()
+    assert {record["outcome"] for record in records} == {"ok"}
+    assert all(record["score"] is not None for record in records)

@@ -86,6 +86,7 @@ class _Builder:
         else:
             roles["calibration"] = self.calibration(cell.calibration, cell.model)
             variant = self.once(self.quantize, cell.model, cell.calibration, cell.algorithm, export)
+            roles |= {role: uri for role, uri in self.stages[variant].inputs.items() if role == "validation"}
             roles["quantize"] = variant
             roles["evaluate"] = self.once(self.evaluate, cell.model, cell.device, cell, variant, precision)
         if not any(matches(cell, meant) for meant in self.grid.accuracy_only):
@@ -159,14 +160,15 @@ class _Builder:
         train = self.catalog.sources.get(dataset)
         if train is not None and not any(each.is_required() for each in train.parameters.model_fields.values()):
             own = source.parameters if source.spec is train else None
-            base = Choice(name=dataset, label=dataset, spec=train, parameters=train.parameters().model_dump())
+            whole = Choice(name=dataset, label=dataset, spec=train, parameters=train.parameters().model_dump())
+            base = source if own else whole
         elif "skip" in source.parameters:
             own, base = source.parameters, source
         else:
             return None
         count = algorithm.parameters.get("validate_count") or VALIDATED_ON_TRAIN
         skip = own["skip"] + own["count"] if own else 0
-        parameters = {**(own or base.parameters), "count": count, "skip": skip}
+        parameters = {**base.parameters, "count": count, "skip": skip}
         label = f"{base.label} to validate on, {count} after {skip}"
         return Choice(name=base.name, label=label, spec=base.spec, parameters=parameters)
 

@@ -42,7 +42,8 @@ class Stage:
 class Planned:
     """A cell and its stages: role -> uri.
 
-    Roles: calibration, export, quantize, reference, evaluate, and measure unless only accuracy is asked for.
+    Roles: calibration, validation where the algorithm has a set of its own, export, quantize, reference,
+    evaluate, and measure unless only accuracy is asked for.
     """
 
     cell: Cell

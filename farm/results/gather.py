@@ -17,7 +17,7 @@ from farm.stats import paired_ratio, percentile
 from farm.store import Store
 
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
-ROLES = ("calibration", "export", "quantize", "reference", "evaluate", "measure")
+ROLES = ("calibration", "validation", "export", "quantize", "reference", "evaluate", "measure")
 QUANTIZED = (
     "int8_layers", "subset_size", "control_drop", "control_images", "control_labels",
     "validate_on", "stopped_by", "reached", "iterations", "reverted_layers",

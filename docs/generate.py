@@ -1,18 +1,21 @@
-"""Fill the generated parts of README.md; with ``--check``, only say whether they are up to date.
+"""Fill the generated parts of the pages; with ``--check``, only say whether they are up to date.
 
 A part is a comment such as ``<!-- help: farm run -->`` and the code block or table below it.
 """
 
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from farm.record import FAILURE_CLASSES
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+PAGES = (ROOT / "README.md", ROOT / "docs" / "study.md")
+REFERENCE = ROOT / "results" / "reference"
 PART = re.compile(
     r"(<!-- (?P<kind>\w+)(?:: (?P<what>[^>]*))? -->\n)(?P<body>```text\n.*?```\n|(?:\|[^\n]*\n)*)", re.DOTALL
 )
@@ -34,7 +37,20 @@ def _help(command: str) -> str:
 
 
 def _table(grid: str) -> str:
-    return _block(_said("show", str(ROOT / "results/reference" / Path(grid).stem)))
+    return _block(_said("show", str(REFERENCE / Path(grid).stem)))
+
+
+def _layers(names: str) -> str:
+    """The layers of several cells side by side: the range of the FP32 output, and the SQNR in each cell."""
+    files = [REFERENCE / "layers" / f"{name}.json" for name in names.split()]
+    cells = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    rows = "".join(map(_layer, zip(*cells, strict=True)))
+    return f"| layer | range | {' | '.join(names.split())} |\n|---|---|{'---|' * len(cells)}\n{rows}"
+
+
+def _layer(layers: tuple[dict[str, Any], ...]) -> str:
+    sqnr = " | ".join(f"{layer['sqnr_db']:.1f}" for layer in layers)
+    return f"| `{layers[0]['name']}` | {layers[0]['range_ratio']:.1f} | {sqnr} |\n"
 
 
 def _failures(_: str) -> str:
@@ -52,17 +68,19 @@ def _said(*arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | WIDE).stdout
 
 
-MAKERS = {"help": _help, "table": _table, "failures": _failures}
+MAKERS = {"help": _help, "table": _table, "failures": _failures, "layers": _layers}
 
 
 def main() -> int:
-    """Write README.md, or with --check say whether it would change."""
-    before = README.read_text(encoding="utf-8")
-    after = filled(before)
-    if "--check" in sys.argv:
-        return int(before != after)
-    README.write_text(after, encoding="utf-8")
-    return 0
+    """Write the pages, or with --check say whether one would change."""
+    stale = 0
+    for page in PAGES:
+        before = page.read_text(encoding="utf-8")
+        after = filled(before)
+        stale |= before != after
+        if "--check" not in sys.argv:
+            page.write_text(after, encoding="utf-8")
+    return int(stale and "--check" in sys.argv)
 
 
 if __name__ == "__main__":

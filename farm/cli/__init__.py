@@ -45,18 +45,18 @@ def main() -> NoReturn:
         code = app(standalone_mode=False) or OK
     except TyperException as error:
         if str(error):  # an unknown option, say; `farm` alone has shown its help
-            stderr.print(f"farm: {error}; see farm --help", markup=False, highlight=False)
+            stderr.print(f"farm: {error}; see farm --help", highlight=False)
         code = BAD_INPUT
     except FarmError as error:
-        stderr.print(f"farm: {error}", markup=False, highlight=False, soft_wrap=True)
+        stderr.print(f"farm: {error}", highlight=False, soft_wrap=True)
         code = BAD_INPUT
     except BrokenPipeError:
         code = OK  # the reader of a pipe has seen enough
     except OSError as error:
-        stderr.print(f"farm: {error}; what is finished is kept", markup=False, highlight=False, soft_wrap=True)
+        stderr.print(f"farm: {error}; what is finished is kept", highlight=False, soft_wrap=True)
         code = BAD_INPUT
     except Exception:  # the one blind except around the CLI  # noqa: BLE001
-        stderr.print(traceback.format_exc(), markup=False, highlight=False, soft_wrap=True)
+        stderr.print(traceback.format_exc(), highlight=False, soft_wrap=True)
         stderr.print("this is a bug in farm; the lines above say where")
         code = BUG
     if code == INTERRUPTED:  # Typer's word for Ctrl-C, and ours for being ended

@@ -22,8 +22,9 @@ from farm.results.tables import RECORDS
 from farm.store import Store
 
 PIPE_WIDTH = 120
-stdout = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
-stderr = Console(stderr=True)
+# What is printed is names, paths and messages: a `[name]` or `:100:` in them is text.
+stdout = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, markup=False, emoji=False)
+stderr = Console(stderr=True, markup=False, emoji=False)
 
 Results = Annotated[
     str, typer.Option("--results", envvar="FARM_RESULTS", help="Where results and the store lie: a folder or a URL.")

@@ -4,9 +4,11 @@ A stage function takes a `job.Job` and leaves its files in the job's folder; wha
 facts for the manifest.
 """
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from farm.spec import Parameters, Spec, StageSpec
 
@@ -19,14 +21,14 @@ STAGES = {
     ),
     "export": StageSpec(
         function="farm.stages.export:run",
-        version=1,
-        doc="PyTorch model to FP32 OpenVINO IR, dynamic batch",
-        libraries=("openvino", "torch"),
+        version=2,
+        doc="a model as FP32 OpenVINO IR, its batch dynamic where it allows that",
+        libraries=("openvino",),
         typical_s=4,
     ),
     "quantize": StageSpec(
         function="farm.stages.quantize:run",
-        version=1,
+        version=2,
         doc="FP32 IR and calibration set to int8 IR",
         libraries=("openvino", "nncf"),
         timeout_s=3600,
@@ -34,7 +36,7 @@ STAGES = {
     ),
     "evaluate": StageSpec(
         function="farm.stages.evaluate:run",
-        version=1,
+        version=2,
         doc="prediction, score and top-2 gap of each test image",
         timeout_s=3600,
         typical_s=20,
@@ -53,17 +55,87 @@ class Nothing(Parameters):
     """No parameters."""
 
 
+ActivationsRange = Literal[
+    "minmax", "mean_minmax", "median_minmax", "mean_no_outliers_minmax", "mean_quantile", "histogram"
+]
+
+
 class Default(Parameters):
-    """The parameters of `nncf.quantize`, by their NNCF names."""
+    """The parameters of `nncf.quantize`, by their NNCF names; null leaves one to NNCF."""
 
     preset: Literal["performance", "mixed"] | None = Field(None, description="NNCF's preset; its own default if null")
     target_device: Literal["ANY", "CPU", "GPU", "NPU", "CPU_SPR"] = Field("CPU", description="hardware to quantize for")
     subset_size: int = Field(300, ge=1, description="calibration images used, from the first on")
     fast_bias_correction: bool = Field(True, description="false is slower and may be more accurate")
+    disable_bias_correction: bool = Field(False, description="leave biases as they are")
+    overflow_fix: Literal["disable", "enable", "first_layer_only"] | None = Field(
+        None, description="which weights use half the int8 range, against saturation on CPUs without VNNI"
+    )
+    activations_range_estimator: ActivationsRange | None = Field(
+        None, description="how the range of activations follows from the calibration images"
+    )
+    weights_range_estimator: Literal["minmax", "mean_quantile"] | None = Field(
+        None, description="how the range of weights follows from them; NNCF's others are the same for constants"
+    )
     model_type: Literal["transformer"] | None = Field(None, description="extra patterns for transformers")
+    smooth_quant_alpha: float | None = Field(
+        None, description="SmoothQuant of matrix products, 0 to 1, or -1: off; needs model_type: transformer"
+    )
+    smooth_quant_convolution_alpha: float | None = Field(
+        None, description="SmoothQuant of convolutions, 0 to 1, or -1: off; needs model_type: transformer"
+    )
     ignored_scope: Annotated[
-        tuple[str, ...], Field(description="regular expressions of IR layer names kept in FP32")
+        tuple[str, ...],
+        Field(description="regular expressions, from a name's start on, of IR layer names kept in FP32"),
     ] = ()
+
+    @field_validator("ignored_scope")
+    @classmethod
+    def _are_regular_expressions(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                text = f"{pattern!r} is no regular expression ({error})"
+                raise _fault(text) from error
+        return patterns
+
+    @field_validator("smooth_quant_alpha", "smooth_quant_convolution_alpha")
+    @classmethod
+    def _is_an_alpha(cls, alpha: float | None, others: ValidationInfo) -> float | None:
+        if alpha is None:
+            return None
+        if alpha != -1 and not 0 <= alpha <= 1:
+            raise _fault("must be from 0 to 1, or -1 for off")
+        if others.data.get("model_type") != "transformer":
+            raise _fault("needs `model_type: transformer`, without which NNCF does not smooth")
+        return alpha
+
+
+def _fault(text: str) -> PydanticCustomError:
+    """What pydantic says of a value, as it stands here. Braces would be its placeholders."""
+    return PydanticCustomError("farm", "{text}", {"text": text})
+
+
+class AccuracyAware(Default):
+    """NNCF's accuracy control: layers go back to FP32, worst first, until the accuracy drop is small enough."""
+
+    max_drop: float = Field(0.02, gt=0, le=1, description="accuracy drop to reach, absolute, on the validation images")
+    labels: Literal["given", "model"] = Field(
+        "given", description="what is right: the images' labels, or (also where there are none) the FP32 model's answer"
+    )
+    validate_on: Literal["calibration", "train"] = Field(
+        "calibration",
+        description="images that the drop is measured on; train: the dataset's, without those calibrated on",
+    )
+    validate_count: int | None = Field(None, ge=1, description="validation images used, from the first on; all if null")
+    max_iterations: int | None = Field(
+        None, ge=0, description="times a group of layers may be reverted; no limit if null"
+    )
+    budget_s: float | None = Field(None, gt=0, description="seconds for the control, ranking too; no limit if null")
+    ranking_subset_size: int | None = Field(
+        300, ge=1, description="validation images that layers are ranked on, those with the greatest loss; all if null"
+    )
 
 
 class Device(Parameters):
@@ -82,6 +154,11 @@ ALGORITHMS = {
         parameters=Default,
         doc="nncf.quantize: post-training quantization without an accuracy target",
     ),
+    "accuracy-aware": Spec(
+        function="farm.stages.accuracy:accuracy_aware",
+        parameters=AccuracyAware,
+        doc="nncf.quantize, then the worst layers back to FP32 until the accuracy drop is small enough",
+    ),
 }
 
 BASELINES = {
@@ -90,12 +167,12 @@ BASELINES = {
 }
 
 _DEVICE_DOCS = {
-    "CPU": "the host's processor; the one that farm's own tests run",
-    "GPU": "an Intel GPU, GPU.0 and so on; passed to OpenVINO as it is",
-    "NPU": "an Intel NPU; passed to OpenVINO as it is",
-    "AUTO": "OpenVINO's choice, AUTO:GPU,CPU and so on; passed as it is",
-    "HETERO": "several devices for one model; passed as it is",
-    "MULTI": "several devices in parallel; passed as it is",
+    "CPU": "the host's processor; tested",
+    "GPU": "an Intel GPU, GPU.0 and so on; passed to OpenVINO as it is, not tested",
+    "NPU": "an Intel NPU; passed to OpenVINO as it is, not tested",
+    "AUTO": "OpenVINO's choice, AUTO:GPU,CPU and so on; tested with the CPU",
+    "HETERO": "several devices for one model, HETERO:GPU,CPU; tested with the CPU",
+    "MULTI": "several devices in parallel, MULTI:GPU,CPU; tested with the CPU",
 }
 
 DEVICES = {name: Spec(function="", parameters=Device, doc=doc) for name, doc in _DEVICE_DOCS.items()}

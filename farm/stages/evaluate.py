@@ -1,7 +1,8 @@
 """The evaluate stage: what a model says of each test image."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ Predict = Callable[[NDArray[Any]], NDArray[np.float32]]
 
 def run(job: Job) -> dict[str, Any]:
     """Write ``predictions.parquet``: index, label, prediction, score (of the metric), gap (top-2, of logits)."""
-    dataset = open_dataset(job)
+    dataset = open_dataset(job.parameters["dataset"], job.files)
     preprocessing = Preprocessing(**job.parameters["preprocessing"])
     predict = _openvino(job) if job.parameters["runtime"] == "openvino" else _pytorch(job)
     metric = job.parameters["metric"]
@@ -51,10 +52,10 @@ def _mean(column: pa.ChunkedArray) -> float:
     return float(column.to_numpy().mean(dtype=np.float64))
 
 
-def open_dataset(job: Job) -> imageset.ImageSet:
-    """The labelled test images that a job's parameters name."""
-    parameters = dict(job.parameters["dataset"])
-    images: imageset.ImageSet = resolve(DATASETS[parameters.pop("name")].function)(parameters, job.files)
+def open_dataset(parameters: Mapping[str, Any], files: Mapping[str, Path]) -> imageset.ImageSet:
+    """The labelled test images that a plan's ``parameters["dataset"]`` names, their files among `files`."""
+    rest = dict(parameters)
+    images: imageset.ImageSet = resolve(DATASETS[rest.pop("name")].function)(rest, files)
     return images
 
 

@@ -4,7 +4,7 @@ Knows two IRs and prepared images, not where they come from.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +15,23 @@ from numpy.typing import NDArray
 from farm.errors import DataError
 
 LAYERS = ("Convolution", "GroupConvolution", "MatMul")
-BATCH = 16  # every layer's output of a batch is in memory at once
+TINY = np.finfo(np.float64).tiny
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """One weighted layer, in the order of the model.
+    """One weighted layer, in the order of the model. Both numbers are medians over the images.
 
     sqnr_db: 10 log10 of the FP32 output's power over the power of its difference to the int8 output, all
-    error from the layers before it included; below 0 dB the error is greater than the signal. range_ratio:
-    the output's largest magnitude over the median of its channels' largest: one quantization step serves
-    all channels, so a channel that is 100 times another leaves the other one or two of its 256 levels.
+    error from the layers before it included; at 0 dB the error is as great as the signal. range_ratio: the
+    output's largest magnitude over the median of its channels' largest: one quantization step serves all
+    channels, so where one channel is 100 times the others they share two or three of its 256 levels.
     """
 
     name: str
     kind: str
     sqnr_db: float
     range_ratio: float
-
-
-@dataclass(slots=True)
-class _Sums:
-    """Running sums of one layer over all batches. largest: per channel."""
-
-    signal: float = 0.0
-    error: float = 0.0
-    largest: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
 
 
 def compare(fp32: Path, int8: Path, batches: Iterator[NDArray[Any]]) -> list[Layer]:
@@ -55,11 +46,11 @@ def compare(fp32: Path, int8: Path, batches: Iterator[NDArray[Any]]) -> list[Lay
         raise DataError(f"{fp32} and {int8} have no layer in common: not two versions of one model")
     kinds = {op.get_friendly_name(): op.get_type_name() for op in exact.get_ops()}
     first, second = _giving(exact, [ours[name] for name in names]), _giving(rough, [theirs[name] for name in names])
-    sums = {name: _Sums() for name in names}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     for images in batches:
         for name, signal, other in zip(names, first(images).values(), second(images).values(), strict=True):
-            _add(sums[name], np.asarray(signal, np.float64), np.asarray(other, np.float64))
-    return [Layer(name=name, kind=kinds[name], **_judged(sums[name])) for name in names]
+            found[name] += [_judged(*pair) for pair in zip(signal, other, strict=True)]
+    return [Layer(name=name, kind=kinds[name], **_medians(found[name])) for name in names]
 
 
 def _biased(model: ov.Model) -> dict[str, ov.Output]:
@@ -72,9 +63,22 @@ def _biased(model: ov.Model) -> dict[str, ov.Output]:
     for op in model.get_ordered_ops():
         if op.get_type_name() in LAYERS:
             after = [each.get_node() for each in op.output(0).get_target_inputs()]
-            if len(after) == 1 and after[0].get_type_name() == "Add":
+            if len(after) == 1 and _is_bias(after[0]):
                 found[op.get_friendly_name()] = after[0].output(0)
     return found
+
+
+def _is_bias(op: ov.Node) -> bool:
+    """Whether a constant is added, not the other arm of a residual block."""
+    return op.get_type_name() == "Add" and any(_is_constant(value) for value in op.input_values())
+
+
+def _is_constant(value: ov.Output) -> bool:
+    """Whether a value is a constant, which may be kept in another type."""
+    node = value.get_node()
+    while node.get_type_name() == "Convert":
+        node = node.input_value(0).get_node()
+    return bool(node.get_type_name() == "Constant")
 
 
 def _giving(model: ov.Model, outputs: list[ov.Output]) -> ov.CompiledModel:
@@ -84,17 +88,14 @@ def _giving(model: ov.Model, outputs: list[ov.Output]) -> ov.CompiledModel:
     return ov.Core().compile_model(asked, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
 
-def _add(sums: _Sums, signal: NDArray[np.float64], other: NDArray[np.float64]) -> None:
-    sums.signal += float(np.square(signal).sum())
-    sums.error += float(np.square(signal - other).sum())
-    channels = np.abs(signal).max(axis=tuple(axis for axis in range(signal.ndim) if axis != 1))
-    sums.largest = np.maximum(sums.largest, channels)
+def _judged(signal: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[float, float]:
+    """SQNR in dB and range ratio of one image's output, channels first."""
+    exact, error = signal.astype(np.float64), (signal - other).astype(np.float64)
+    sqnr = 10 * np.log10(max(np.square(exact).sum(), TINY) / max(np.square(error).sum(), TINY))
+    channels = np.abs(exact).reshape(len(exact), -1).max(axis=1)
+    return float(sqnr), float(channels.max() / max(np.median(channels), TINY))
 
 
-def _judged(sums: _Sums) -> dict[str, float]:
-    tiny = np.finfo(np.float64).tiny
-    median = float(np.median(sums.largest))
-    return {
-        "sqnr_db": 10 * float(np.log10(max(sums.signal, tiny) / max(sums.error, tiny))),
-        "range_ratio": float(sums.largest.max()) / max(median, tiny),
-    }
+def _medians(found: list[tuple[float, float]]) -> dict[str, float]:
+    sqnr, ratio = np.median(np.array(found), axis=0)
+    return {"sqnr_db": float(sqnr), "range_ratio": float(ratio)}

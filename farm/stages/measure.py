@@ -76,7 +76,7 @@ def _variants(job: Job) -> tuple[str, ...]:
 
 
 def _rotating_images(job: Job) -> np.ndarray[Any, Any]:
-    dataset = open_dataset(job)
+    dataset = open_dataset(job.parameters["dataset"], job.files)
     block = dataset.block(0, min(ROTATING_IMAGES, len(dataset)))
     return imageset.prepare(block.images, Preprocessing(**job.parameters["preprocessing"]))
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from farm.errors import DataError
 from farm.images.imageset import UNLABELLED
-from farm.stages.metric import Labels, Logits, Scorer
+from farm.stages.metric import BUILT_IN, Labels, Logits, Scorer
 from farm.stages.quantize import PreparedImages, Quantization
 
 BATCH = 100
@@ -62,7 +62,7 @@ def validation(task: Quantization) -> Validation:
     for chunk in chunks:
         logits = _logits(compiled, task.validation, chunk)
         right = logits.argmax(axis=1) if labels_from == MODEL else given[chunk]
-        _check(logits, right)
+        _check(logits, right, task.score)
         labels.append(right)
         scores.append(task.score(logits, right))
     return Validation(
@@ -100,10 +100,11 @@ def _labels_from(given: Labels, *, asked: str) -> str:
     return GIVEN
 
 
-def _check(logits: Logits, labels: Labels) -> None:
+def _check(logits: Logits, labels: Labels, score: Scorer) -> None:
+    """A metric of the user's own may mean something else by a label."""
     if not np.isfinite(logits).all():
         raise DataError("the FP32 model gives NaN or infinite logits of the validation images")
-    if labels.max() >= logits.shape[1]:
+    if score in BUILT_IN.values() and labels.max() >= logits.shape[1]:
         raise DataError(
             f"the model tells {logits.shape[1]} classes apart, a validation image has the label {labels.max()}: "
             "use `labels: model`, or images of the model's own classes"

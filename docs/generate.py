@@ -40,12 +40,17 @@ def _table(grid: str) -> str:
     return _block(_said("show", str(REFERENCE / Path(grid).stem)))
 
 
-def _layers(names: str) -> str:
-    """The layers of several cells side by side: the range of the FP32 output, and the SQNR in each cell."""
-    files = [REFERENCE / "layers" / f"{name}.json" for name in names.split()]
-    cells = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    rows = "".join(map(_layer, zip(*cells, strict=True)))
-    return f"| layer | range | {' | '.join(names.split())} |\n|---|---|{'---|' * len(cells)}\n{rows}"
+def _layers(what: str) -> str:
+    """The worst layers of several cells side by side: the range of the FP32 output, and the SQNR in each cell.
+
+    what: how many layers, and the names of the files of ``farm layers CELL --json``.
+    """
+    count, *names = what.split()
+    files = [REFERENCE / "layers" / f"{name}.json" for name in names]
+    layers = list(zip(*(json.loads(file.read_text(encoding="utf-8")) for file in files), strict=True))
+    worst = sorted(layers, key=lambda cells: min(layer["sqnr_db"] for layer in cells))[: int(count)]
+    rows = "".join(_layer(cells) for cells in layers if cells in worst)
+    return f"| layer | range | {' | '.join(names)} |\n|---|---|{'---|' * len(names)}\n{rows}"
 
 
 def _layer(layers: tuple[dict[str, Any], ...]) -> str:

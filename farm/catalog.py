@@ -26,7 +26,8 @@ def describe(name: str, parameters: Mapping[str, Any], found: Input | None) -> M
     found: the model's own file, where it is one. Nothing for the zoo's models and a user's factory.
     """
     if found is not None:
-        return {} if found.missing else describing.file(Path(found.path), _memos(), found.sha256)
+        version = metadata.version("openvino")
+        return {} if found.missing else describing.file(Path(found.path), _memos(), found.sha256, version)
     family, _, member = name.partition("/")
     if family != TORCHVISION or "factory" in parameters:
         return {}

@@ -14,6 +14,8 @@ import torch
 import yaml
 from PIL import Image
 
+from farm.catalog import CATALOG
+from farm.grid import expand, load
 from farm.models.vgg import vgg11_bn
 from tests.stages import files
 
@@ -27,7 +29,8 @@ import torch
 def classifier():
     torch.manual_seed(0)
     nn = torch.nn
-    return nn.Sequential(nn.Conv2d(3, 8, 3, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, 10))
+    head = (nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, 10))
+    return nn.Sequential(nn.Conv2d(3, 8, 3, stride=2), nn.ReLU(), *head)
 """,
     "my_data.py": """
 import numpy as np
@@ -89,11 +92,20 @@ def folder(tmp_path_factory):
     finally:
         sys.path.remove(str(found))
         sys.modules.pop("my_models", None)
-    files.onnx_classifier(found / "classifier.onnx")
-    files.tflite_classifier(found / "classifier.tflite")
+    files.Classifier().write(found / "classifier.onnx")
+    files.write_tflite(found / "classifier.tflite")
     two_outputs(found / "two_outputs.xml")
     photos(found)
     return found
+
+
+def test_every_grid_on_the_page_is_marked_and_can_be_loaded(tmp_path):
+    marked = re.findall(r"<!-- (?:example|load): [\w-]+ -->\n```yaml\n(.*?)```", PAGE, re.DOTALL)
+    assert marked == re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    for index, text in enumerate(marked):
+        path = tmp_path / f"{index}.yaml"
+        path.write_text(text)
+        assert expand(load(path, CATALOG))
 
 
 def test_the_page_has_an_example_of_each_kind():

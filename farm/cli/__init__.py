@@ -25,6 +25,7 @@ app = typer.Typer(
 for command in (run.run, run.plan, look.show, look.why, layers.layers, hand.gather, hand.get, look.list_):
     app.command(name=command.__name__.rstrip("_"))(command)
 
+
 @app.callback(invoke_without_command=True)
 def top(
     version: Annotated[bool, typer.Option("--version", help="Print the versions that numbers depend on.")] = False,

@@ -1,6 +1,7 @@
 """`farm layers`: where in a model quantization hurts."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from farm.cli.wiring import DEFAULT_RESULTS, Json, Results, cell_of, one_grid, stdout, store_of
 from farm.errors import InputError
+from farm.host.lease import host_cores, lease, lock_folder
 
 
 def layers(
@@ -38,7 +40,9 @@ def layers(
     from farm.stages import layers as comparing  # noqa: PLC0415 - openvino is for those who ask
 
     fp32, int8 = (store.open(stages[role]["uri"]) / "model.xml" for role in ("export", "quantize"))
-    found = comparing.compare(fp32, int8, _batches(stages["evaluate"], images))
+    with lease(host_cores(), 1, lock_folder()) as held:  # as any stage: a measurement is not disturbed
+        os.sched_setaffinity(0, held.cpus)
+        found = comparing.compare(fp32, int8, _batches(stages["evaluate"], images))
     if as_json:
         stdout.print_json(json.dumps([asdict(layer) for layer in found]))
         return 0
@@ -60,6 +64,9 @@ def _batches(evaluate: Mapping[str, Any], count: int) -> Iterator[Any]:
     from farm.stages.evaluate import open_dataset  # noqa: PLC0415
 
     files = {role: Path(each["path"]) for role, each in evaluate["files"].items()}
+    gone = [str(path) for path in files.values() if not path.exists()]
+    if gone:
+        raise InputError(f"the test images are not on this host: {', '.join(gone)}")
     sys.path[:0] = [each["path"] for each in evaluate["files"].values() if each["code"]]
     dataset = open_dataset(evaluate["parameters"]["dataset"], files)
     preprocessing = Preprocessing(**evaluate["parameters"]["preprocessing"])

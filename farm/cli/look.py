@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from farm.catalog import CATALOG
@@ -44,7 +45,7 @@ def show(
         return 0
     stdout.print(main_table(records))
     for line in (*controlled(records), *failures(records)):
-        stdout.print(line, markup=False, highlight=False, soft_wrap=True)
+        stdout.print(line, highlight=False, soft_wrap=True)
     return 0
 
 
@@ -87,10 +88,11 @@ def list_(
         stdout.print_json(json.dumps({name: spec.parameters.model_json_schema() for name, spec in specs.items()}))
         return 0
     for name, spec in specs.items():
-        stdout.print(f"[bold]{name}[/]  {spec.doc}", highlight=False)
+        stdout.print(f"[bold]{name}[/]  {escape(spec.doc)}", markup=True, highlight=False)
         for parameter, field in spec.parameters.model_fields.items():
             default = "needed" if field.is_required() else json.dumps(field.default)
-            stdout.print(f"    {parameter} = {default}  [dim]{field.description or ''}[/]", highlight=False)
+            text = f"    {parameter} = {escape(default)}  [dim]{escape(field.description or '')}[/]"
+            stdout.print(text, markup=True, highlight=False)
     return 0
 
 
@@ -121,7 +123,9 @@ def _reasons(before: Mapping[str, Any], now: Mapping[str, Any], cell: str, store
     for role, uri in new.items():
         stage = now["stages"][uri]
         attempts = store.attempts(uri)
-        missing = "; ".join(each["missing"] for each in stage["files"].values() if each["missing"])
+        missing = "; ".join(
+            [each["missing"] for each in stage["files"].values() if each["missing"]] or _failed(before, uri)
+        )
         state, because, log = "to run", "not run yet", ""
         if store.has(uri):
             state, because = "there", f"{len(attempts)} attempt{'s' if len(attempts) != 1 else ''}"
@@ -133,6 +137,12 @@ def _reasons(before: Mapping[str, Any], now: Mapping[str, Any], cell: str, store
         elif role in old and old[role] != uri:
             because = "changed: " + ", ".join(_changes(before["stages"][old[role]], stage))
         yield {"role": role, "uri": uri, "state": state, "because": because, "log": log}
+
+
+def _failed(before: Mapping[str, Any], uri: str) -> list[str]:
+    """What the run said of a stage's files that it could not download, while they still are not here."""
+    files = before["stages"].get(uri, {"files": {}})["files"].values()
+    return [each["missing"] for each in files if each["missing"] and each["url"] and not Path(each["path"]).exists()]
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:

@@ -112,9 +112,9 @@ def plan(
     total = sum(float(count["estimate_s"]) for count in counts.values())
     stdout.print(f"{len(names)} cells; about {clock_text(total)} of work, shared by the cores; measurements run alone")
     for text in sorted({stage.missing for uri in uris if (stage := planned.stages[uri]).missing}):
-        stdout.print(f"missing input: {text}", markup=False, highlight=False, soft_wrap=True)
+        stdout.print(f"missing input: {text}", highlight=False, soft_wrap=True)
     for name in [each.cell.name for each in planned.cells if each.cell.name in names] if cells else ():
-        stdout.print(name, markup=False, highlight=False, soft_wrap=True)
+        stdout.print(name, highlight=False, soft_wrap=True)
     return 0
 
 
@@ -226,7 +226,7 @@ def _summary(folder: Folder, records: list[Record], total: int, ran: bool) -> in
     failed = [record for record in records if record.outcome != "ok"]
     stdout.print()
     for line in (*controlled(records), *failures(records)):
-        stdout.print(line, markup=False, highlight=False, soft_wrap=True)
+        stdout.print(line, highlight=False, soft_wrap=True)
     if failed:
         name = failed[0].cell
         stdout.print(f"\n{len(failed)} of {len(records)} cells are not there; next: farm why '{name}'", soft_wrap=True)

@@ -67,7 +67,7 @@ def _redirect(log: Path) -> None:
     os.dup2(nothing, 0)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
-    sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
+    sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w", 1), os.fdopen(2, "w", 1)
 
 
 def _limit(request: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """The inline engine: one stage after another, started from this process. For tests and for reading."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 from farm.engine import Said, Work, process
 from farm.engine.preflight import check, needs_devices, survey
@@ -17,7 +17,7 @@ class InlineEngine:
     def __init__(self) -> None:
         """Nothing is started before the first stage."""
         self.queue: deque[Work] = deque()
-        self.running: Iterator[Said | Outcome] = iter(())
+        self.running: Generator[Said | Outcome] | None = None
 
     def preflight(self, works: Sequence[Work]) -> None:
         """Check the work against this host."""
@@ -29,7 +29,7 @@ class InlineEngine:
 
     def wait(self, timeout_s: float) -> Sequence[Outcome | Said]:  # noqa: ARG002 - a stage is always awaited
         """Run the oldest work until it says something or ends."""
-        said = next(self.running, None)
+        said = next(self.running, None) if self.running else None
         if said is None and self.queue:
             self.running = process.run(self.queue.popleft())
             said = next(self.running)
@@ -42,4 +42,6 @@ class InlineEngine:
     def close(self) -> None:
         """Drop what is queued and let the fork server go."""
         self.queue.clear()
+        if self.running:
+            self.running.close()
         process.release()

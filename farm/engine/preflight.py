@@ -86,7 +86,8 @@ def _faults(work: Work, nodes: Sequence[Node]) -> Iterator[str]:
 
 
 def _devices(work: Work) -> tuple[str, ...]:
-    """``AUTO:GPU,CPU`` as its parts; nothing for a stage that runs on no device."""
+    """The parts of ``MULTI:GPU(2),CPU`` and of ``AUTO:-NPU``; nothing for a stage that runs on no device."""
     device: Any = work.stage.parameters.get("device")
     name = device["name"] if isinstance(device, Mapping) else device
-    return tuple(part for part in name.replace(":", ",").split(",") if part) if name else ()
+    parts = name.replace(":", ",").split(",") if name else ()
+    return tuple(part.partition("(")[0] for part in parts if part and not part.startswith("-"))

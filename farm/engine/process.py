@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -39,7 +39,7 @@ def session_folder(session: str) -> Path:
     return safe_folder(Path(tempfile.gettempdir()) / f"farm-{os.getuid()}") / session
 
 
-def run(work: Work) -> Iterator[Said | Outcome]:
+def run(work: Work) -> Generator[Said | Outcome]:
     """Run a stage: what it says of its progress, and last how it ended, which is written down.
 
     Never raises for what the stage does.

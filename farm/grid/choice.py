@@ -48,7 +48,7 @@ def choices(entry: Any, path: YamlPath, axis: Axis, complain: Complain) -> list[
     for one in _expanded(raw, spec):
         checked = validate(spec.parameters, one, path, complain)
         if checked is not None:
-            name = said or _own_name(str(one[own]))
+            name = said or _own_name(own, str(one[own]))
             shown = lists - {own} if own else None
             parameters = {key: getattr(checked, key) for key in type(checked).model_fields}
             found.append(
@@ -84,7 +84,7 @@ def pattern(entry: Any, path: YamlPath, known: tuple[Choice, ...], complain: Com
         if key not in there:
             complain((*path, key), f"unknown parameter{did_you_mean(key, there)}")
     found = Pattern(name=name, parameters=raw)
-    if name is None and all(key in there for key in raw) and not any(found.matches(choice) for choice in known):
+    if all(key in there for key in raw) and not any(found.matches(choice) for choice in known):
         complain(path, "nothing on this axis has these parameters")
     return found
 
@@ -93,7 +93,7 @@ def _name_and_parameters(
     entry: Any, path: YamlPath, axis: Axis, complain: Complain
 ) -> tuple[str, dict[str, Any]] | None:
     if isinstance(entry, str) and entry:
-        return ("", {"path": entry}) if axis.files and entry.endswith(axis.files) else (entry, {})
+        return ("", {"path": entry}) if axis.files and entry.lower().endswith(axis.files) else (entry, {})
     if not isinstance(entry, Mapping):
         complain(path, f"{entry!r} must be a name or a mapping with `name`")
         return None
@@ -128,9 +128,9 @@ def _own(raw: Mapping[str, Any], axis: Axis) -> str:
     return next((key for key in axis.own if key in raw), "")
 
 
-def _own_name(value: str) -> str:
-    """``classifier`` of ``my_models:classifier`` and of ``models/classifier.onnx``."""
-    return value.rpartition(":")[2] if ":" in value else PurePath(value).stem
+def _own_name(own: str, value: str) -> str:
+    """``classifier`` of the factory ``my_models:classifier`` and of the path ``models/classifier.onnx``."""
+    return PurePath(value).stem if own == "path" else value.rpartition(":")[2]
 
 
 def _expanded(raw: Mapping[str, Any], spec: Spec) -> Iterator[dict[str, Any]]:

@@ -105,6 +105,7 @@ class _Reader:
             **parts,
         )
         self.emptiness(grid)
+        self.budgets(grid, catalog)
         return grid
 
     def name(self) -> str:
@@ -223,6 +224,14 @@ class _Reader:
                     self.fault(("settings", limit, str(kind)), "a device's `threads` says how many cores are measured")
         checked = validate(Settings, raw, ("settings",), self.fault)
         return checked if checked is not None else Settings()
+
+    def budgets(self, grid: Grid, catalog: Catalog) -> None:
+        """A budget that outlasts the stage's time limit would lose what it should have kept."""
+        limit = grid.settings.timeout_s.get("quantize", catalog.stages["quantize"].timeout_s)
+        for choice in grid.algorithms:
+            if choice.parameters.get("budget_s", 0) >= limit:
+                text = f"must be less than settings.timeout_s.quantize ({limit:g}), which ends the whole stage"
+                self.fault(("algorithms",), f"{choice.label}: budget_s {text}")
 
     def emptiness(self, grid: Grid) -> None:
         if self.faults:

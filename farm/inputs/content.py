@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
-DATE = re.compile(r"(19|20)\d{6}")
+DATE = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 SETTLED_S = 2.0  # a file younger than this may still change within its mtime's tick: not memoised
 
 

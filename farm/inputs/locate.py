@@ -5,12 +5,16 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from importlib.machinery import PathFinder
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
+from farm.errors import DataError
 from farm.inputs.content import HashMemo, hash_in_name
 from farm.inputs.places import Input, Places
 from farm.spec import Wanted, resolve
+
+WEIGHTS = "weights"  # the role, and the folder in which files lie that were fetched by hand
 
 
 def locate(
@@ -25,17 +29,17 @@ def locate(
         return _code(wanted, str(asked), places, memo)
     if asked is None and wanted.optional:
         return None
-    known = str(parameters.get("sha256") or "") if asked is not None else ""
+    known = str(parameters.get("sha256") or "")
     if asked is not None and str(asked).startswith(("https://", "http://")):
-        return _remote(wanted.role, str(asked), known or hash_in_name(str(asked)), places, memo)
+        return _remote(wanted, str(asked), known or hash_in_name(_name_of(str(asked))), places, memo)
     url, start = _source(wanted, names)
-    among = (*(_filled(pattern, names) for pattern in wanted.among), *_named_as(url))
+    among = tuple(_filled(pattern, names) for pattern in wanted.among)
     tried = tuple(_tried((str(asked),) if asked is not None else among, places, literal=asked is not None))
     for path in tried:
         if path.exists():
-            return _found(wanted, path, known or (hash_in_name(path.name) if wanted.released else ""), memo)
+            return _found(wanted, path, known or (hash_in_name(path.name) if wanted.role == WEIGHTS else ""), memo)
     if asked is None and url and start:
-        return _remote(wanted.role, url, start, places, memo)
+        return _remote(wanted, url, known or start, places, memo)
     looked = ", ".join(str(path) for path in tried) or "nowhere"
     text = f"no {wanted.role} of {names.get('name', 'it')}: looked for {looked}; {wanted.hint}".rstrip("; ")
     return Input(role=wanted.role, path=str(tried[0]) if tried else "", missing=text)
@@ -47,9 +51,10 @@ def _source(wanted: Wanted, names: Mapping[str, str]) -> tuple[str, str]:
     return (released, hash_in_name(released)) if released else (wanted.url or "", wanted.sha256 or "")
 
 
-def _named_as(url: str) -> tuple[str, ...]:
-    """Where a released file lies that was fetched by hand."""
-    return (f"weights/{url.rpartition('/')[2]}",) if hash_in_name(url) else ()
+def _name_of(url: str) -> str:
+    """The file's name at an address, without a query; empty if it names none."""
+    name = PurePosixPath(urlsplit(url).path).name
+    return "" if name in (".", "..") else name
 
 
 def _filled(pattern: str, names: Mapping[str, str]) -> str:
@@ -60,8 +65,11 @@ def _filled(pattern: str, names: Mapping[str, str]) -> str:
 
 def _found(wanted: Wanted, path: Path, known: str, memo: HashMemo) -> Input:
     """A file that is there, with all that it consists of; missing if any of it is, or if it is another file."""
-    beside: tuple[Path, ...] = resolve(wanted.beside)(path) if wanted.beside else ()
-    absent = [str(other) for other in beside if not other.exists()]
+    try:
+        beside: tuple[Path, ...] = resolve(wanted.beside)(path) if wanted.beside else ()
+    except DataError as error:
+        return Input(role=wanted.role, path=str(path), missing=str(error))
+    absent = [str(other) for other in beside if not other.is_file()]
     if absent:
         text = f"{path} needs {', '.join(absent)}: put it there, or save the model in one file"
         return Input(role=wanted.role, path=str(path), missing=text)
@@ -74,13 +82,21 @@ def _found(wanted: Wanted, path: Path, known: str, memo: HashMemo) -> Input:
     return Input(role=wanted.role, path=str(path), sha256=content, beside=tuple(map(str, beside)))
 
 
-def _remote(role: str, url: str, start: str, places: Places, memo: HashMemo) -> Input:
-    """A file at an address whose content is known, in full or by its first digits."""
-    if not start:
-        text = f"{url} may change behind its address: give `sha256:` beside it, or a name that ends in its hash"
+def _remote(wanted: Wanted, url: str, start: str, places: Places, memo: HashMemo) -> Input:
+    """A file at an address whose content is known, in full or by its first digits; or fetched by hand."""
+    role, name = wanted.role, _name_of(url)
+    if wanted.beside:
+        text = f"{url} is an address: download the file, and give `{wanted.parameter}: FILE`"
         return Input(role=role, url=url, missing=text)
+    if not start or not name:
+        text = f"{url} may change behind its address: give `sha256:` beside it, or a name that ends in its hash"
+        return Input(role=role, url=url, missing=text if name else f"{url} names no file")
+    by_hand = [folder / WEIGHTS / name for folder in (places.grid, *places.data)] if role == WEIGHTS else []
+    for path in by_hand:
+        if path.is_file():
+            return _found(wanted, path, start, memo)
     folder = hashlib.sha256(url.encode()).hexdigest()[:12]
-    path = places.cache / "downloads" / folder / url.rpartition("/")[2]
+    path = places.cache / "downloads" / folder / name
     content = memo.content(path) if path.exists() else start
     if not content.startswith(start):
         text = f"{path} is another file than {url} should give ({start}): its SHA-256 is {content}; remove it"

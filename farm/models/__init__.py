@@ -6,10 +6,12 @@ A network's function takes the number of classes and returns a `torch.nn.Module`
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
+from pydantic_core import PydanticCustomError
 
 from farm.spec import Parameters, Preprocessing, Spec, Wanted
 
+MODEL_FILES = (".onnx", ".tflite", ".xml")
 Channels = Annotated[tuple[float, float, float], Field(description="one value a channel, R G B")]
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}$")]
 
@@ -63,6 +65,13 @@ class File(Prepared):
     sha256: Hash | None = Field(None, description="the file's SHA-256, or its first 8 digits or more")
     output: str | None = Field(None, min_length=1, description="the output that holds the logits, if there are several")
     layout: Literal["NCHW", "NHWC"] | None = Field(None, description="of the input; told by its shape by default")
+
+    @field_validator("path")
+    @classmethod
+    def _is_a_model_file(cls, path: str) -> str:
+        if not path.lower().endswith(MODEL_FILES):
+            raise PydanticCustomError("farm", f"must end in {', '.join(MODEL_FILES)}")
+        return path
 
 
 RELEASES = "https://github.com/chenyaofo/pytorch-cifar-models/releases/download"

@@ -14,34 +14,45 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from farm.errors import DataError, InputError
+
 LAYOUTS = {"NCHW": (1, 2, 3), "NHWC": (3, 1, 2)}  # where channels, height and width stand in a shape
 INPUTS = {"f32": "f32", "f16": "f16", "u8": "u8"}
 CHANNELS = 3
-LOCATION = re.compile(rb"\x0a\x08location\x12([\x01-\x7f])")  # ONNX: key "location", and the length of its value
+FORMAT = 1  # of the remembered answers
+VARINT = rb"(?:[\x00-\x7f]|[\x80-\xff][\x00-\x7f])"
+LOCATION = re.compile(  # ONNX: a tensor's external_data entry (field 13) of key "location"; the length of its value
+    rb"\x6a" + VARINT + rb"\x0a\x08location\x12(" + VARINT + rb")", re.DOTALL
+)
 
 
 def beside(path: Path) -> tuple[Path, ...]:
-    """The other files that a model file consists of: an IR's weights, an ONNX file's external data."""
-    if path.suffix == ".xml":
+    """The other files that a model file consists of: an IR's weights, an ONNX file's external data.
+
+    Raises DataError where an ONNX file names data outside its own folder: OpenVINO refuses that too.
+    """
+    if path.suffix.lower() == ".xml":
         return (path.with_suffix(".bin"),)
-    return tuple(path.parent / name for name in _external(path)) if path.suffix == ".onnx" else ()
+    return tuple(_inside(path, name) for name in _external(path)) if path.suffix.lower() == ".onnx" else ()
 
 
 def torchvision(cache_folder: Path, version: str) -> dict[str, Any]:
     """All classifiers of torchvision: name -> weights' name -> url, size, resize, interpolation, mean, std.
 
-    ``DEFAULT`` stands for the one that torchvision itself prefers.
+    ``DEFAULT`` stands for the one that torchvision itself prefers. Raises InputError if it cannot be imported.
     """
-    found: dict[str, Any] = _remembered(cache_folder / f"torchvision-{version}.json", "torchvision")
+    found: dict[str, Any] = _remembered(cache_folder / f"torchvision-{FORMAT}-{version}.json", "torchvision")
+    if not found:
+        raise InputError("torchvision's models cannot be listed; see: python -c 'import torchvision'")
     return found
 
 
-def file(path: Path, cache_folder: Path, content: str) -> dict[str, Any]:
+def file(path: Path, cache_folder: Path, content: str, version: str) -> dict[str, Any]:
     """A model file's input, as far as its shape tells: size, layout, input. Empty if it cannot be read.
 
-    content: the file's SHA-256, under which the answer is remembered.
+    content: the file's SHA-256, version: OpenVINO's, under which the answer is remembered.
     """
-    found: dict[str, Any] = _remembered(cache_folder / f"model-{content[:16]}.json", str(path))
+    found: dict[str, Any] = _remembered(cache_folder / f"model-{FORMAT}-{version}-{content[:16]}.json", str(path))
     return found
 
 
@@ -51,6 +62,8 @@ def _remembered(memo: Path, question: str) -> Any:
         return json.loads(memo.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         answer = _asked(question)
+    if not answer:
+        return answer  # whatever failed may not fail the next time
     try:
         memo.parent.mkdir(parents=True, exist_ok=True)
         memo.write_text(json.dumps(answer), encoding="utf-8")
@@ -70,8 +83,20 @@ def _external(path: Path) -> list[str]:
     if path.stat().st_size == 0:
         return []
     with path.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        found = {content[at.end() : at.end() + at[1][0]].decode(errors="replace") for at in LOCATION.finditer(content)}
-    return sorted(found)
+        ends = ((at.end(), _number(at[1])) for at in LOCATION.finditer(content))
+        return sorted({content[end : end + length].decode(errors="replace") for end, length in ends})
+
+
+def _number(varint: bytes) -> int:
+    """Protocol Buffers' variable-length integer: seven bits a byte, the lowest first."""
+    return sum((byte & 0x7F) << (7 * place) for place, byte in enumerate(varint))
+
+
+def _inside(path: Path, name: str) -> Path:
+    folder = path.parent.resolve()
+    if not name or not (folder / name).resolve().is_relative_to(folder) or (folder / name).resolve() == folder:
+        raise DataError(f"{path} names external data outside its own folder: {name!r}; save the model anew")
+    return path.parent / name
 
 
 def _torchvision_now() -> dict[str, Any]:

@@ -3,13 +3,14 @@
 Source: torchvision.models; how each prepares its images is told by `farm.models.describe`.
 """
 
+import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 import torchvision
-from torch import nn
+from torch import Tensor, nn
 
 from farm.errors import DataError
 from farm.models import zoo
@@ -18,6 +19,12 @@ INSIDE: Mapping[str, Mapping[str, Any]] = {  # the released weights expect these
     "googlenet": {"transform_input": True, "init_weights": False},
     "inception_v3": {"transform_input": True, "init_weights": False},
 }
+LEGACY = (  # keys of released checkpoints that are older than the modules; torchvision's own loading renames them too
+    (re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)"), r"\1\2"),
+    (re.compile(r"(encoder_layer_\d+\.mlp)\.linear_1\."), r"\1.0."),
+    (re.compile(r"(encoder_layer_\d+\.mlp)\.linear_2\."), r"\1.3."),
+)
+POSITIONS, PATCHES = "encoder.pos_embedding", "conv_proj.weight"
 
 
 def load(name: str, weights: Path) -> nn.Module:
@@ -25,12 +32,26 @@ def load(name: str, weights: Path) -> nn.Module:
 
     name: such as ``resnet50``. Raises DataError if the checkpoint cannot be read or is another network's.
     """
-    tensors = zoo.read_weights(weights)
-    options = INSIDE.get(name, {})
-    with torch.device("meta"):
-        last = list(torchvision.models.get_model(name, weights=None, **options).state_dict())[-1]
+    tensors = {_renamed(key): value for key, value in zoo.read_weights(weights).items()}
+    options = _image_size(tensors) if name.startswith("vit_") else INSIDE.get(name, {})
+    network: nn.Module = torchvision.models.get_model(name, weights=None, **options)
+    last, value = list(network.state_dict().items())[-1]
     if last not in tensors:
         raise DataError(f"{weights}: no tensor {last!r}, so not of torchvision's {name}: give its own weights")
-    network: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=len(tensors[last]), **options)
+    if len(tensors[last]) != len(value):
+        network = torchvision.models.get_model(name, weights=None, num_classes=len(tensors[last]), **options)
     zoo.fit(network, tensors, weights)
     return network.eval()
+
+
+def _renamed(key: str) -> str:
+    for old, new in LEGACY:
+        key = old.sub(new, key)
+    return key
+
+
+def _image_size(tensors: Mapping[str, Tensor]) -> Mapping[str, Any]:
+    """What a vision transformer is built for: it has an embedding for each patch of the image, and one more."""
+    if POSITIONS not in tensors or PATCHES not in tensors:
+        return {}
+    return {"image_size": math.isqrt(tensors[POSITIONS].shape[1] - 1) * tensors[PATCHES].shape[-1]}

@@ -19,6 +19,7 @@ from farm.errors import DataError
 from farm.spec import resolve
 
 LISTED = 5
+COUNTER = "num_batches_tracked"  # of batch normalisation; only training reads it, and older checkpoints have none
 BROKEN = (  # what torch.load raises on files that are damaged or something else altogether
     OSError,
     RuntimeError,
@@ -120,7 +121,7 @@ def fit(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
         if key in tensors and tensors[key].shape != value.shape
     ]
     differences = {
-        "missing": [key for key in own if key not in tensors],
+        "missing": [key for key in own if key not in tensors and not key.endswith(COUNTER)],
         "unexpected": [key for key in tensors if key not in own],
         "of another shape": wrong,
     }
@@ -128,7 +129,8 @@ def fit(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
         told = "; ".join(f"{what}: {_some(keys)}" for what, keys in differences.items() if keys)
         name = type(network).__name__
         raise DataError(f"{path}: weights of another network than {name}: {told}; give its own weights")
-    network.load_state_dict(dict(tensors), strict=True)
+    own.update(tensors)  # keeps the versions of its modules, without which some of torchvision's refuse
+    network.load_state_dict(own, strict=True)
 
 
 def _some(keys: Iterable[str]) -> str:

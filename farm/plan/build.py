@@ -9,6 +9,7 @@ from farm.grid.cell import matches
 from farm.inputs import Input
 from farm.plan.stage import Plan, Planned, Stage, digest, key_with_inputs
 from farm.plan.subject import Describe, Locate, Subjects, plain
+from farm.plan.validation import on_train, train_images
 from farm.spec import Catalog
 
 VersionOf = Callable[[str], str]
@@ -16,7 +17,6 @@ Fit = tuple[tuple[str, Any], ...] | None
 
 RUNTIME_LIBRARIES = {"openvino": ("openvino",), "pytorch": ("torch",)}
 REFERENCE_PRECISION = "f32"
-VALIDATED_ON_TRAIN = 1000  # images, where the algorithm does not say how many
 
 
 def _says_nothing(_name: str, _parameters: Mapping[str, Any], _file: Input | None) -> Mapping[str, Any]:
@@ -127,10 +127,9 @@ class _Builder:
 
     def quantize(self, model: Choice, source: Choice, algorithm: Choice, export: str) -> str:
         calibration = self.calibration(source, model)
-        wanted = self.validation(algorithm, source)
+        wanted = train_images(algorithm, source, self.subjects) if on_train(algorithm) else None
         apart = self.calibration(wanted, model) if wanted else None
-        missing = algorithm.parameters.get("validate_on") == "train" and apart is None
-        recipe = self.once(self.quantizing, model, algorithm, missing)
+        recipe = self.once(self.quantizing, model, algorithm, on_train(algorithm) and apart is None)
         label = f"{model.label} {source.label} {algorithm.label}"
         validation = {"validation": apart} if apart else {}
         return self.add(recipe, label, {"model": export, "calibration": calibration, **validation})
@@ -146,31 +145,9 @@ class _Builder:
             parameters["metric"] = self.grid.metric
             files = self.subjects.metric_files()
         if unvalidated:
-            text = (
-                f"`validate_on: train` needs calibration by real images: {self.grid.dataset.label} has no train split"
-            )
+            text = f"`validate_on: train` needs a dataset with a train split; {self.grid.dataset.label} has none"
             files = {**files, "validation": Input(role="validation", missing=text)}
         return self.recipe("quantize", parameters, files, algorithm.spec.libraries)
-
-    def validation(self, algorithm: Choice, source: Choice) -> Choice | None:
-        """Images of the train split that are not the calibration's own, where an algorithm is validated on it."""
-        if algorithm.parameters.get("validate_on") != "train":
-            return None
-        dataset = self.subjects.dataset
-        train = self.catalog.sources.get(dataset)
-        if train is not None and not any(each.is_required() for each in train.parameters.model_fields.values()):
-            own = source.parameters if source.spec is train else None
-            whole = Choice(name=dataset, label=dataset, spec=train, parameters=train.parameters().model_dump())
-            base = source if own else whole
-        elif "skip" in source.parameters:
-            own, base = source.parameters, source
-        else:
-            return None
-        count = algorithm.parameters.get("validate_count") or VALIDATED_ON_TRAIN
-        skip = own["skip"] + own["count"] if own else 0
-        parameters = {**base.parameters, "count": count, "skip": skip}
-        label = f"{base.label} to validate on, {count} after {skip}"
-        return Choice(name=base.name, label=label, spec=base.spec, parameters=parameters)
 
     def evaluate(self, model: Choice, device: Choice, cell: Cell | None, variant: str | None, precision: str) -> str:
         runtime = "pytorch" if variant is None else "openvino"

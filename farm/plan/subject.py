@@ -65,7 +65,7 @@ class Subjects:
         """What builds the network: a name of the zoo or of torchvision, a user's factory, or a file's format."""
         said = {key: value for key, value in plain(model).items() if key not in PREPROCESSING}
         if "path" in model.parameters:
-            return {"format": str(model.parameters["path"]).rpartition(".")[2], **said}
+            return {"format": str(model.parameters["path"]).rpartition(".")[2].lower(), **said}
         return said if "factory" in model.parameters else {"name": model.name, **said}
 
     def preprocessing(self, model: Choice) -> dict[str, Any]:

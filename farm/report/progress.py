@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from farm.drive import Progress
 from farm.engine import Said
@@ -38,9 +38,11 @@ def live_table(progress: Progress, elapsed_s: float) -> Table:
     for kind, total in progress.total.items():
         done, failed, running = progress.done[kind], progress.failed[kind], progress.flying[kind]
         rest = total - done - failed - running
-        table.add_row(kind, str(done), str(running), f"[red]{failed}[/]" if failed else "0", str(rest), str(total))
+        failures = Text(str(failed), style="red" if failed else "")
+        table.add_row(kind, str(done), str(running), failures, str(rest), str(total))
     said = [f"{uri.partition('/')[0]} {label}: {text}" for uri, (label, text) in progress.said.items()]
-    table.caption = escape("\n".join([f"{clock_text(elapsed_s)} elapsed, {_eta(progress, elapsed_s)}", *said]))
+    lines = [f"{clock_text(elapsed_s)} elapsed, {_eta(progress, elapsed_s)}", *said]
+    table.caption = Text("\n".join(lines), style="table.caption")
     table.caption_justify = "left"
     return table
 
@@ -79,10 +81,10 @@ class _Lines:
         if last.waited_s > WORTH_SAYING_S:
             said += f" (after waiting {last.waited_s:.0f} s for cores that others held)"
         line = f"[{over}/{progress.total.total()}] {last.uri.partition('/')[0]} {last.label}: {said}"
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def hear(self, said: Said, label: str) -> None:
         if said is not self.heard:
             self.heard = said
             text = f"    {said.uri.partition('/')[0]} {label}: {said.text}"
-            self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self.console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)

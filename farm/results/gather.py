@@ -169,9 +169,7 @@ def _sizes(stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any
 
 def _times(found: Mapping[str, Any]) -> dict[str, Any]:
     """Wall times, host facts and versions. The host is where speed was measured, else where accuracy was."""
-    said: dict[str, Any] = {
-        f"{role}_s": found[role]["wall_s"] for role in found if role in ("export", "quantize", "evaluate", "measure")
-    }
+    said: dict[str, Any] = {f"{role}_s": found[role]["wall_s"] for role in TIMED if role in found}
     if not found:
         return said
     peaks = [each["peak_rss_mib"] for each in found.values() if each["peak_rss_mib"] is not None]

@@ -31,7 +31,7 @@ STAGES = {
         version=2,
         doc="FP32 IR and calibration set to int8 IR",
         libraries=("openvino", "nncf"),
-        timeout_s=3600,
+        timeout_s=7200,
         typical_s=10,
     ),
     "evaluate": StageSpec(
@@ -132,7 +132,7 @@ class AccuracyAware(Default):
     max_iterations: int | None = Field(
         None, ge=0, description="times a group of layers may be reverted; no limit if null"
     )
-    budget_s: float | None = Field(None, gt=0, description="seconds for the control, ranking too; no limit if null")
+    budget_s: float = Field(1800, gt=0, description="seconds for the control; then the best so far is kept")
     ranking_subset_size: int | None = Field(
         300, ge=1, description="validation images that layers are ranked on, those with the greatest loss; all if null"
     )

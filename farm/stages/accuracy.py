@@ -125,7 +125,7 @@ class Control(Evaluator):
         self.task = task
         self.max_drop: float = task.parameters["max_drop"]
         self.max_iterations: int | None = task.parameters["max_iterations"]
-        self.budget_s: float | None = task.parameters["budget_s"]
+        self.budget_s: float = task.parameters["budget_s"]
         self.groups = _groups(quantized)
         self.layers = len(self._reverted(frozenset()))
         self.ranked = 0
@@ -216,13 +216,12 @@ class Control(Evaluator):
         return compiled_in_f32(model, self.task.cores)
 
     def _check_budget(self) -> None:
-        if self.budget_s is not None and time.monotonic() - self.begun >= self.budget_s:
+        if time.monotonic() - self.begun >= self.budget_s:
             raise Stop(BUDGET)
 
     def _say(self, text: str) -> None:
         self.said = time.monotonic()
-        of = "" if self.budget_s is None else f" of {self.budget_s:g} s"
-        self.task.say(f"{text}, {self.said - self.begun:.0f} s{of}")
+        self.task.say(f"{text}, {self.said - self.begun:.0f} s of {self.budget_s:g} s")
 
 
 def _groups(quantized: ov.Model) -> list[GroupToRank]:

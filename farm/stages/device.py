@@ -19,8 +19,10 @@ def configured(device: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     family, _, members = device.partition(":")
     if family not in COMPOUND:
         return _taken(core, device, asked)
-    named = [name.partition("(")[0] for name in members.split(",") if name and not name.startswith("-")]
-    inner = {name: _taken(core, name, asked) for name in named or core.available_devices}
+    said = [name.partition("(")[0] for name in members.split(",") if name]
+    named = [name for name in said if not name.startswith("-")]
+    others = (name for name in core.available_devices if f"-{name}" not in said)
+    inner = {name: _taken(core, name, asked) for name in named or others}
     return {**({HINT: asked[HINT]} if HINT in asked else {}), "DEVICE_PROPERTIES": inner}
 
 

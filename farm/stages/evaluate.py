@@ -19,7 +19,7 @@ from farm.spec import Preprocessing, resolve
 from farm.stages.device import configured
 from farm.stages.export import IR
 from farm.stages.job import Job
-from farm.stages.metric import BUILT_IN, Scorer, scorer
+from farm.stages.metric import BUILT_IN, Scorer, check_finite, scorer
 from farm.stages.network import build
 
 PREDICTIONS = "predictions.parquet"
@@ -64,8 +64,12 @@ def _openvino(job: Job) -> Predict:
     asked = {"INFERENCE_PRECISION_HINT": job.parameters["precision"], "INFERENCE_NUM_THREADS": job.cores}
     compiled = ov.Core().compile_model(model, job.parameters["device"], configured(job.parameters["device"], asked))
     if model.input(0).partial_shape[0].is_dynamic:
-        return lambda images: np.asarray(compiled(images)[0])
-    return lambda images: np.concatenate([np.array(compiled(images[i : i + 1])[0]) for i in range(len(images))])
+        return lambda images: np.asarray(compiled(images)[0], np.float32)
+
+    def one_by_one(images: NDArray[Any]) -> NDArray[np.float32]:
+        return np.concatenate([np.array(compiled(image[None])[0], np.float32) for image in images])
+
+    return one_by_one
 
 
 def _pytorch(job: Job) -> Predict:
@@ -94,19 +98,23 @@ class Judge:
         if not np.isfinite(logits).all():
             where = f"images {start} to {start + len(logits) - 1}"
             raise DataError(f"the model gives NaN or infinite logits in {where}")
+        scores = self.score(logits, labels)
+        check_finite(scores, range(start, start + len(labels)))
         top = np.sort(logits, axis=1)[:, -2:]
         return pa.table(
             {
                 "index": np.arange(start, start + len(labels), dtype=np.int32),
                 "label": labels.astype(np.int32),
                 "prediction": logits.argmax(axis=1).astype(np.int32),
-                "score": self.score(logits, labels),
+                "score": scores,
                 "gap": (top[:, -1] - top[:, 0]).astype(np.float32) if said > 1 else np.zeros(len(labels), np.float32),
             }
         )
 
     def check_classes(self, said: int, labels: NDArray[np.int64]) -> None:
         """A metric of the user's own may mean something else by an output."""
+        if labels.min() < 0:
+            raise DataError(f"a test image's label is {labels.min()}: number the classes from 0 up")
         if (self.classes is not None and self.classes != said) or labels.max() >= said:
             there = self.classes if self.classes is not None else int(labels.max()) + 1
             raise DataError(f"the model tells {said} classes apart, the dataset has {there}: use weights trained on it")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from farm.errors import DataError
 
 LAYERS = ("Convolution", "GroupConvolution", "MatMul")
-TINY = np.finfo(np.float64).tiny
+TINY = 1e-30  # far below any layer's power, and no ratio to it is infinite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ def compare(fp32: Path, int8: Path, batches: Iterator[NDArray[Any]]) -> list[Lay
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     for images in batches:
         for name, signal, other in zip(names, first(images).values(), second(images).values(), strict=True):
-            found[name] += [_judged(*pair) for pair in zip(signal, other, strict=True)]
+            found[name] += [_judged(kinds[name], *pair) for pair in zip(signal, other, strict=True)]
     return [Layer(name=name, kind=kinds[name], **_medians(found[name])) for name in names]
 
 
@@ -85,14 +85,15 @@ def _giving(model: ov.Model, outputs: list[ov.Output]) -> ov.CompiledModel:
     """The model with these outputs."""
     results = [ov.opset13.result(value) for value in outputs]
     asked = ov.Model(results, model.get_parameters(), "layers")
-    return ov.Core().compile_model(asked, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return ov.Core().compile_model(asked, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1})
 
 
-def _judged(signal: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[float, float]:
-    """SQNR in dB and range ratio of one image's output, channels first."""
+def _judged(kind: str, signal: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[float, float]:
+    """SQNR in dB and range ratio of one image's output. Its channels come first, of a matrix product last."""
     exact, error = signal.astype(np.float64), (signal - other).astype(np.float64)
     sqnr = 10 * np.log10(max(np.square(exact).sum(), TINY) / max(np.square(error).sum(), TINY))
-    channels = np.abs(exact).reshape(len(exact), -1).max(axis=1)
+    rows = np.moveaxis(exact, -1, 0) if kind == "MatMul" else exact
+    channels = np.abs(rows).reshape(len(rows), -1).max(axis=1)
     return float(sqnr), float(channels.max() / max(np.median(channels), TINY))
 
 

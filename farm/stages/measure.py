@@ -125,12 +125,16 @@ def run_round(request: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
     asked, answer = scratch / "round.json", scratch / "round.npz"
     asked.write_text(json.dumps(request), encoding="utf-8")
     command = [sys.executable, "-P", str(ROUND_SCRIPT), str(asked), str(answer)]
-    ended = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, env=_environment())
+    ended = subprocess.run(
+        command, check=False, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=_environment()
+    )
+    sys.stderr.write(ended.stderr)
     if ended.returncode < 0:
         signal.signal(-ended.returncode, signal.SIG_DFL) if -ended.returncode != signal.SIGKILL else None
         signal.raise_signal(-ended.returncode)
     if ended.returncode != 0:
-        raise RuntimeError(f"a round of {request['runtime']} failed with exit code {ended.returncode}; see the log")
+        said = (ended.stderr.strip().splitlines() or ["no word"])[-1]
+        raise RuntimeError(f"a round of {request['runtime']} failed with exit code {ended.returncode}: {said}")
     with np.load(answer) as found:
-        said: dict[str, Any] = json.loads(str(found["said"]))
-        return {**said, "latencies_ns": found["latencies_ns"]}
+        measured: dict[str, Any] = json.loads(str(found["said"]))
+        return {**measured, "latencies_ns": found["latencies_ns"]}

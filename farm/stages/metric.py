@@ -1,7 +1,6 @@
 """Scores: how right a model is about each image. Knows logits and labels, not models."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,8 @@ def scorer(metric: str) -> Scorer:
 
     A scorer takes logits float32 (n, classes) and labels int64 (n,) and gives a score for each image,
     float32 (n,); the metric of a set is their mean. Raises InputError if there is no such function. The
-    scorer raises DataError where the metric gives NaN or another number of scores, and what the metric raises.
+    scorer raises DataError where the metric gives no numbers or another number of them, and what the metric
+    raises; see `check_finite` for NaN.
     """
     return BUILT_IN[metric] if metric in BUILT_IN else _own(metric)
 
@@ -48,17 +48,21 @@ def _own(name: str) -> Scorer:
     function = resolve(name)
 
     def score(logits: Logits, labels: Labels) -> Scores:
-        found = np.asarray(function(logits, labels), np.float32)
-        _check(found, len(labels), name)
+        said = function(logits, labels)
+        try:
+            found = np.asarray(said, np.float32)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"the metric {name!r} must give numbers, one for each image ({error})") from error
+        if found.shape != (len(labels),):
+            text = f"must give one score for each image, so {(len(labels),)} of them, not {found.shape}"
+            raise DataError(f"the metric {name!r} {text}")
         return found
 
     return score
 
 
-def _check(found: NDArray[Any], count: int, name: str) -> None:
-    if found.shape != (count,):
-        text = f"must give one score for each image, so {(count,)} of them, not {found.shape}"
-        raise DataError(f"the metric {name!r} {text}")
-    if not np.isfinite(found).all():
-        where = int(np.flatnonzero(~np.isfinite(found))[0])
-        raise DataError(f"the metric {name!r} gives {found[where]} for image {where} of a batch of {count}")
+def check_finite(scores: Scores, indices: Sequence[int] | NDArray[np.int64]) -> None:
+    """Raise DataError, naming the image, where a score is NaN or infinite. indices: the images' own, (n,)."""
+    bad = np.flatnonzero(~np.isfinite(scores))
+    if len(bad):
+        raise DataError(f"the metric gives {scores[bad[0]]} for image {indices[int(bad[0])]}")

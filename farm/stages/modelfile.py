@@ -11,12 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import openvino as ov
+from openvino.frontend import GeneralFailure, NotImplementedFailure, OpConversionFailure, OpValidationFailure
 
 from farm.errors import DataError
 
 CHANNELS = 3
-IMAGES = 4  # dimensions of a batch of images
-UNCONVERTED = re.compile(r"No conversion rule found for operations: (.+)|Conversion is failed for: (.+)")
+FAILURES = (RuntimeError, GeneralFailure, NotImplementedFailure, OpConversionFailure, OpValidationFailure)
+UNCONVERTED = (  # the first that is found: operations without a rule make those after them fail, too
+    re.compile(r"No conversion rule found for operations: (.+)"),
+    re.compile(r"No translator found for (\S+) node"),
+    re.compile(r"Conversion is failed for: (.+)"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +65,8 @@ def named_operations(path: Path | None = None) -> Iterator[None]:
     """Say OpenVINO's complaints in a sentence, naming the operations that it cannot convert."""
     try:
         yield
-    except RuntimeError as error:
-        found = [name for pair in UNCONVERTED.findall(str(error)) for name in pair if name]
+    except FAILURES as error:
+        found = next(filter(None, (pattern.findall(str(error)) for pattern in UNCONVERTED)), [])
         where = f"{path}: " if path else ""
         if found:
             text = f"{where}OpenVINO cannot convert {', '.join(found)}: replace these operations in the model"

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 WEIGHTED = ("Convolution", "GroupConvolution", "MatMul")
+MATRIX = 2  # dimensions
 SAME = 1e-3  # of a row's greatest weight: folding multiplies in float32
 
 
@@ -19,20 +20,24 @@ def name_after_modules(model: ov.Model, network: torch.nn.Module) -> None:
     """Give each weighted layer the path of the module that has its weights; one that has none keeps its name.
 
     Folding scales each output channel's weights, so they are compared after division by the channel's greatest.
+    Where several modules have the same weights, the name from the converter tells which one it is, if it can.
+    The second use of a module keeps its name: names are unique.
     """
     modules = [(path, _directions(weight)) for path, weight in _weights(network)]
+    named = set()
     for op in model.get_ordered_ops():
         if op.get_type_name() not in WEIGHTED:
             continue
         constant = op.input_value(1).get_node()
-        if constant.get_type_name() != "Constant":
+        if constant.get_type_name() != "Constant" or len(constant.get_output_shape(0)) < MATRIX:
             continue
         ours = _directions(_rows(op, constant.get_data()))
-        for index, (path, theirs) in enumerate(modules):
-            if ours.shape == theirs.shape and np.abs(ours - theirs).max() < SAME:
-                op.set_friendly_name(path)
-                del modules[index]
-                break
+        same = [path for path, theirs in modules if ours.shape == theirs.shape and np.abs(ours - theirs).max() < SAME]
+        if len(same) > 1:
+            same = [path for path in same if op.get_friendly_name().startswith(f"__module.{path}/")]
+        if same and same[0] not in named:
+            op.set_friendly_name(same[0])
+            named.add(same[0])
 
 
 def _weights(network: torch.nn.Module) -> Iterator[tuple[str, NDArray[np.float32]]]:
@@ -46,7 +51,7 @@ def _weights(network: torch.nn.Module) -> Iterator[tuple[str, NDArray[np.float32
 def _rows(op: ov.Node, weight: NDArray[np.float32]) -> NDArray[np.float32]:
     """An IR's weights as PyTorch's modules have them: a row an output channel."""
     kind = op.get_type_name()
-    if kind == "MatMul":
+    if kind == "MatMul" and weight.ndim == MATRIX:
         return weight if op.get_attributes().get("transpose_b") else weight.T
     channels = weight.shape[0] * weight.shape[1] if kind == "GroupConvolution" else weight.shape[0]
     return weight.reshape(channels, -1)

@@ -61,20 +61,24 @@ def _compiled(request: dict[str, Any], batches: list[np.ndarray]) -> tuple[Any, 
 
     core = ov.Core()
     model = core.read_model(request["model"])
-    _reshape(model, list(batches[0].shape))
+    _reshape(model, ov.PartialShape(batches[0].shape))
     compiled = core.compile_model(model, request["device"], request["config"])
     supported = set(compiled.get_property("SUPPORTED_PROPERTIES"))
     found = {name: compiled.get_property(name) for name in READ_BACK if name in supported}
     if "DEVICE_PROPERTIES" in supported:  # of AUTO and the like: what the device that runs the model says
-        inner = compiled.get_property("DEVICE_PROPERTIES")[found["EXECUTION_DEVICES"][0]]
+        device = found["EXECUTION_DEVICES"][0].strip("()")  # AUTO brackets one that only helps out at first
+        inner = compiled.get_property("DEVICE_PROPERTIES")[device]
         found = {**{name: inner[name] for name in READ_BACK if name in inner}, **found}
     properties = {name: _text(value) for name, value in found.items()}
     return compiled, {"NUM_STREAMS": "0", "INFERENCE_NUM_THREADS": "0", "INFERENCE_PRECISION_HINT": ""} | properties
 
 
-def _reshape(model: Any, shape: list[int]) -> None:
-    if model.input(0).partial_shape.is_static and list(model.input(0).shape) != shape:
-        sys.exit(f"the model has a fixed batch of {model.input(0).shape[0]}, the device's `batch` is {shape[0]}")
+def _reshape(model: Any, shape: Any) -> None:
+    own = model.input(0).partial_shape
+    if not own[0].compatible(shape[0]):
+        sys.exit(f"the model has a fixed batch of {own[0]}, the device's `batch` is {shape[0]}")
+    if not own.compatible(shape):
+        sys.exit(f"the model takes {own}, the images are {shape}")
     model.reshape(shape)
 
 

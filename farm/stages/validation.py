@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from farm.errors import DataError
 from farm.images.imageset import UNLABELLED
-from farm.stages.metric import BUILT_IN, Labels, Logits, Scorer
+from farm.stages.metric import BUILT_IN, Labels, Logits, Scorer, check_finite
 from farm.stages.quantize import PreparedImages, Quantization
 
 BATCH = 100
@@ -46,6 +46,7 @@ class Validation:
         for chunk in _chunks(range(len(self)) if indices is None else indices, self.batch):
             before_batch()
             parts.append(self.score(_logits(compiled, self.images, chunk), self.labels[chunk]))
+            check_finite(parts[-1], chunk)
         return np.concatenate(parts).astype(np.float64)
 
 
@@ -65,6 +66,7 @@ def validation(task: Quantization) -> Validation:
         _check(logits, right, task.score)
         labels.append(right)
         scores.append(task.score(logits, right))
+        check_finite(scores[-1], chunk)
     return Validation(
         images=task.validation,
         labels=np.concatenate(labels),

@@ -49,8 +49,7 @@ def exported(session_bench):
     """The digits ResNet20 as FP32 IR."""
     from farm.stages import export
 
-    parameters = {"model": {"name": "resnet20"}, "size": (32, 32)}
-    return session_bench.run(export.run, parameters, files={"weights": DIGITS})
+    return session_bench.run(export.run, exportation({"name": "resnet20"}), files={"weights": DIGITS})
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +59,10 @@ def quantized(session_bench, exported):
 
     _, shard = session_bench.run(synthesize.run, {"source": "digits", "count": 100, "seed": 0})
     return session_bench.run(quantize.run, quantize_parameters(), {"model": exported[1], "calibration": shard})
+
+
+def exportation(model, **how):
+    return {"model": model, "size": (32, 32), "layout": "NCHW", "input": "f32"} | how
 
 
 def quantize_parameters(**changes):

@@ -36,3 +36,34 @@ class NaN(torch.nn.Module):
 
 def nan():
     return NaN()
+
+
+class Unconverted(torch.nn.Module):
+    """Of an operation that OpenVINO has no rule for."""
+
+    def forward(self, images):
+        return torch.linalg.svdvals(images.mean(1))
+
+
+def unconverted():
+    return Unconverted()
+
+
+class TwoOutputs(torch.nn.Module):
+    def forward(self, images):
+        return images.mean(dim=(2, 3)), images
+
+
+def two_outputs():
+    return TwoOutputs()
+
+
+class OtherwiseTraced(torch.nn.Module):
+    """Computes something else while it is converted."""
+
+    def forward(self, images):
+        return images.mean(dim=(2, 3)) * (2 if torch.jit.is_tracing() else 1)
+
+
+def otherwise_traced():
+    return OtherwiseTraced()

@@ -7,13 +7,14 @@ import pytest
 
 from farm.models import PREPROCESSING
 from farm.stages import Default, evaluate, export, quantize, synthesize
-from tests.stages.conftest import PLAIN
+from tests.stages.conftest import PLAIN, exportation
 from tests.stages.test_stages import assert_same_but_for_ties
 
 DATA = Path(os.environ.get("FARM_DATA", Path(__file__).parents[3] / "shared/data"))
 CIFAR10 = {name: getattr(PREPROCESSING["cifar10"], name) for name in PLAIN}
 EVALUATION = {
-    "device": "CPU", "precision": "f32", "dataset": {"name": "cifar10", "count": None}, "preprocessing": CIFAR10
+    "device": "CPU", "precision": "f32", "dataset": {"name": "cifar10", "count": None}, "preprocessing": CIFAR10,
+    "metric": "top1",
 }  # fmt: skip
 
 pytestmark = [
@@ -27,7 +28,7 @@ def test_resnet20_converts_without_loss_and_quantizes_within_a_point(bench):
     weights = {"weights": DATA / "weights/cifar10_resnet20.pt"}
     images = {"images": DATA / "cifar10/test.parquet"}
     model = {"name": "resnet20"}
-    _, ir = bench.run(export.run, {"model": model, "size": (32, 32)}, files=weights)
+    _, ir = bench.run(export.run, exportation(model), files=weights)
     torch_facts, theirs = bench.run(
         evaluate.run, EVALUATION | {"runtime": "pytorch", "model": model}, files=weights | images
     )

@@ -7,13 +7,14 @@ import pytest
 
 from farm.errors import DataError
 from farm.stages import evaluate, export, measure, quantize, synthesize
-from tests.stages.conftest import DIGITS, DIGITS_PREPROCESSING, PLAIN, factory, quantize_parameters
+from tests.stages.conftest import DIGITS, DIGITS_PREPROCESSING, PLAIN, exportation, factory, quantize_parameters
 
 
 def evaluation(runtime, preprocessing=DIGITS_PREPROCESSING, count=None, **more):
     dataset = {"name": "digits", "count": count}
     return {
-        "runtime": runtime, "device": "CPU", "precision": "f32", "dataset": dataset, "preprocessing": preprocessing
+        "runtime": runtime, "device": "CPU", "precision": "f32", "dataset": dataset, "preprocessing": preprocessing,
+        "metric": "top1",
     } | more  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def test_export_leaves_an_fp32_ir_with_a_dynamic_batch(exported):
 
 def test_export_refuses_a_model_that_gives_no_logits(bench):
     with pytest.raises(DataError, match=r"logits of shape \(batch, classes\), not \(2, 4, 30, 30\)"):
-        bench.run(export.run, {"model": factory("feature_map"), "size": (32, 32)})
+        bench.run(export.run, exportation(factory("feature_map")))
 
 
 def test_fp32_ir_says_the_same_as_pytorch_of_every_image(bench, exported):

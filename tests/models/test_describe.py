@@ -1,0 +1,160 @@
+"""What models from elsewhere say of themselves, asked in a process and remembered."""
+
+import json
+from pathlib import Path
+
+import onnx
+import pytest
+import torchvision
+from torchvision.transforms._presets import ImageClassification
+
+from farm.models import describe
+from tests.stages.files import Classifier, write_ir, write_pixels_ir, write_tflite
+
+CONTENT = "0123456789abcdef" * 4
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    """Answers are kept in the process, too."""
+    describe._remembered.cache_clear()
+    yield
+    describe._remembered.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory):
+    """torchvision's real answer."""
+    return describe.torchvision(tmp_path_factory.mktemp("cache") / "new", torchvision.__version__)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "vit_b_16"])
+def test_torchvision_s_own_words_are_told_of_every_weights_name(said, name):
+    members = torchvision.models.get_model_weights(name)
+    assert set(said[name]) == {each.name for each in members} | {"DEFAULT"}
+    for key, found in said[name].items():
+        weights = members[key]
+        how = weights.transforms()
+        assert isinstance(how, ImageClassification)
+        assert found == {
+            "url": weights.url,
+            "size": [*how.crop_size, *how.crop_size],
+            "resize": how.resize_size[0],
+            "interpolation": how.interpolation.value,
+            "mean": how.mean,
+            "std": how.std,
+        }
+
+
+def test_every_classifier_of_torchvision_s_is_told(said):
+    assert set(said) == set(torchvision.models.list_models(module=torchvision.models))
+    assert all(found["url"].startswith("https://") for weights in said.values() for found in weights.values())
+    assert {found["interpolation"] for weights in said.values() for found in weights.values()} == {
+        "bilinear",
+        "bicubic",
+    }
+
+
+def test_an_answer_is_remembered_and_no_process_asked_again(tmp_path):
+    path = Classifier().write(tmp_path / "model.onnx")
+    first = describe.file(path, tmp_path / "cache", CONTENT)
+    (memo,) = (tmp_path / "cache").iterdir()
+    assert json.loads(memo.read_text()) == first == {"input": "f32", "layout": "NCHW", "size": [32, 32]}
+    memo.write_text(json.dumps({"input": "from the memo"}))
+    assert describe.file(path, tmp_path / "cache", CONTENT) == first, "once a process"
+    describe._remembered.cache_clear()
+    assert describe.file(path, tmp_path / "cache", CONTENT) == {"input": "from the memo"}
+    other = "f" * 64
+    assert describe.file(path, tmp_path / "cache", other) == first, "another content is asked about anew"
+
+
+def test_a_torn_memo_is_asked_about_anew(tmp_path):
+    path = Classifier().write(tmp_path / "model.onnx")
+    memo = tmp_path / f"model-{CONTENT[:16]}.json"
+    memo.write_text('{"input": "f')
+    found = describe.file(path, tmp_path, CONTENT)
+    assert found["layout"] == "NCHW"
+    assert json.loads(memo.read_text()) == found
+
+
+def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path):
+    path = Classifier().write(tmp_path / "model.onnx")
+    (tmp_path / "file").write_text("in the way of the folder")
+    found = describe.file(path, tmp_path / "file" / "cache", CONTENT)
+    assert found["size"] == [32, 32]
+
+
+NCHW = {"layout": "NCHW", "size": [32, 32]}
+NHWC = {"layout": "NHWC", "size": [32, 32]}
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "expected"),
+    [
+        ("a.onnx", lambda path: Classifier().write(path), {"input": "f32", **NCHW}),
+        ("a.onnx", lambda path: Classifier(input="f16").write(path), {"input": "f16", **NCHW}),
+        ("a.onnx", lambda path: Classifier(input="u8", layout="NHWC").write(path), {"input": "u8", **NHWC}),
+        ("a.onnx", lambda path: Classifier(size=("H", "W")).write(path), {"input": "f32", "layout": "NCHW"}),
+        ("a.onnx", lambda path: Classifier(size=("H", 40)).write(path), {"input": "f32", "layout": "NCHW"}),
+        ("a.onnx", lambda path: Classifier(size=(48, 40)).write(path), {"input": "f32", **NCHW, "size": [48, 40]}),
+        ("a.onnx", lambda path: Classifier(input="i64").write(path), {"input": "f32", **NCHW}),
+        ("a.xml", lambda path: write_ir(path, Classifier(batch=1)), {"input": "f32", **NCHW}),
+        ("a.xml", lambda path: write_pixels_ir(path, Classifier()), {"input": "u8", **NHWC}),
+        ("a.tflite", write_tflite, {"input": "f32", **NHWC}),
+        ("a.tflite", lambda path: write_tflite(path, input="u8"), {"input": "u8", **NHWC}),
+    ],
+    ids=str,
+)
+def test_a_model_file_tells_its_input(tmp_path, name, write, expected):
+    assert describe._file_now(str(write(tmp_path / name))) == expected
+
+
+@pytest.mark.parametrize("name", ["a.onnx", "a.xml", "a.tflite"])
+def test_a_broken_file_says_nothing_and_nothing_is_remembered_of_it(tmp_path, name):
+    (tmp_path / name).write_bytes(b"no model")
+    assert describe.file(tmp_path / name, tmp_path / "cache", CONTENT) == {}
+    assert not (tmp_path / "cache").exists()
+
+
+def test_an_ir_consists_of_two_files(tmp_path):
+    path = write_ir(tmp_path / "model.xml", Classifier())
+    assert describe.beside(path) == (tmp_path / "model.bin",)
+    assert all(other.exists() for other in describe.beside(path))
+
+
+@pytest.mark.parametrize(
+    ("together", "expected"), [(True, ["all.data"]), (False, ["kernel", "matrix of logits"])], ids=["one", "several"]
+)
+def test_external_data_of_an_onnx_model_is_found(tmp_path, together, expected):
+    path = tmp_path / "model.onnx"
+    onnx.save(
+        Classifier().model(),
+        path,
+        save_as_external_data=True,
+        all_tensors_to_one_file=together,
+        location="all.data" if together else None,
+        size_threshold=0,
+    )
+    assert sorted(describe.beside(path)) == [tmp_path / name for name in expected]
+    assert set(tmp_path.iterdir()) == {path, *describe.beside(path)}
+
+
+def test_external_data_may_lie_in_a_folder_of_its_own(tmp_path):
+    (tmp_path / "weights").mkdir()
+    path = tmp_path / "model.onnx"
+    onnx.save(Classifier().model(), path, save_as_external_data=True, location="weights/all.data", size_threshold=0)
+    assert describe.beside(path) == (tmp_path / "weights" / "all.data",)
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("a.onnx", lambda path: Classifier().write(path)),
+        ("a.onnx", Path.touch),
+        ("a.onnx", lambda path: path.write_bytes(b"\x0a\x08location\x12")),
+        ("a.tflite", write_tflite),
+    ],
+)
+def test_a_model_in_one_file_has_none_beside_it(tmp_path, name, write):
+    write(tmp_path / name)
+    assert describe.beside(tmp_path / name) == ()

@@ -1,7 +1,9 @@
 """Grid files, stages and stores that several tests make."""
 
+import http.server
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ from farm.spec import Wanted
 # A busy host is slow, not wrong; and coverage, which must be whole, must not depend on luck.
 hypothesis.settings.register_profile("farm", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("farm")
+
+# torchvision is asked for its names in a process of its own; here it has two.
+OFFLINE = replace(CATALOG, members={"torchvision": lambda: ("resnet50", "mobilenet_v3_small")})
 
 SMALL: Mapping[str, Any] = {
     "name": "small",
@@ -47,7 +52,7 @@ class GridFiles:
         return self.write(yaml.safe_dump(document, sort_keys=False))
 
     def grid(self, **changes: Any) -> Grid:
-        return load(self.small(**changes), CATALOG)
+        return load(self.small(**changes), OFFLINE)
 
 
 @pytest.fixture
@@ -73,7 +78,7 @@ class Located:
         asked = parameters.get(wanted.parameter) if wanted.parameter else None
         if wanted.optional and asked is None:
             return None
-        path = f"{self.folder}/{names['name']}.{wanted.role}"
+        path = f"{self.folder}/{names.get('name', 'grid')}.{wanted.role}"
         if wanted.role in self.missing:
             return Input(role=wanted.role, path=path, missing=f"no {wanted.role}: looked for {path}")
         return Input(role=wanted.role, path=path, sha256=self.contents.get(wanted.role, f"content of {path}"))
@@ -83,8 +88,54 @@ def version_one(_distribution: str) -> str:
     return "1.0"
 
 
-def plan_of(grid: Grid, locate: Located | None = None) -> Plan:
-    return build(grid, expand(grid), CATALOG, locate or Located(), version_one)
+def plan_of(grid: Grid, locate: Located | None = None, **describe: Any) -> Plan:
+    return build(grid, expand(grid), CATALOG, locate or Located(), version_one, **describe)
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves what a test puts into `files`, by path, and keeps which paths were asked for.
+
+    sends: how many bytes of a file, all if None.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.files: dict[str, bytes] = {}
+        self.asked: list[str] = []
+        self.tells_length = True
+        self.sends: int | None = None
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers for a `Server`."""
+
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        content = self.server.files.get(self.path)
+        if content is None:
+            self.send_error(404)
+            return
+        self.send_response(200)
+        if self.server.tells_length:
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[: self.server.sends])
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server():
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
 
 
 def stage(kind: str, key: str, *needs: Stage, missing: str = "", device: Mapping[str, Any] | None = None) -> Stage:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from farm.catalog import CATALOG
 from farm.drive import LOST_RETRIES, QUIET_TICK_S, TICK_S, WINDOW, Limits, drive
+from farm.engine import Said
 from farm.errors import EngineError
 from farm.grid import Settings
 from farm.plan import Plan
@@ -22,14 +23,17 @@ class ScriptedEngine:
     """Ends works, oldest first and one a wait, as the script says; checks what must hold at every moment.
 
     script: key -> the endings of its attempts, the last one repeated; fine without an entry.
-    stuck: how many waits a measurement waits for its node before it runs.
+    stuck: how many waits a measurement waits for its node before it runs. says: key -> what an attempt says,
+    a line a wait, before it ends.
     """
 
-    def __init__(self, script=None, *, slots=1, benches=1, stuck=0, refuses=""):
+    def __init__(self, script=None, *, slots=1, benches=1, stuck=0, refuses="", says=None):
         self.slots, self.benches = slots, benches
         self.script = {key: list(endings) for key, endings in (script or {}).items()}
         self.stuck = stuck
         self.refuses = refuses
+        self.says = says or {}
+        self.unsaid = {}
         self.flying = deque()
         self.submitted = []
         self.preflown = None
@@ -47,6 +51,7 @@ class ScriptedEngine:
         if not work.exclusive:
             assert not self.waiting(), "a light stage was fed while a measurement waits"
         self.submitted.append(work)
+        self.unsaid[work.stage.uri] = list(self.says.get(work.stage.key, ()))
         self.flying.append(work)
         light = sum(not each.exclusive for each in self.flying)
         self.most_light = max(self.most_light, light)
@@ -58,6 +63,9 @@ class ScriptedEngine:
         if self.waiting():
             self.stuck -= 1
             return ()
+        unsaid = self.unsaid[self.flying[0].stage.uri]
+        if unsaid:
+            return (Said(uri=self.flying[0].stage.uri, text=unsaid.pop(0)),)
         work = self.flying.popleft()
         endings = self.script.get(work.stage.key, [None])
         cause = endings.pop(0) if len(endings) > 1 else endings[0]
@@ -279,6 +287,33 @@ def test_progress_is_reported_at_the_start_after_every_change_and_at_the_end():
     assert seen[-1][3].error_class == "error"
 
 
+def test_what_a_stage_says_is_reported_and_forgotten_when_it_ends():
+    seen = []
+
+    def report(progress):
+        seen.append((dict(progress.said), progress.last))
+
+    engine = ScriptedEngine(says={"e": ["first", "second"]})
+    assert run(engine, stage("export", "e"), stage("export", "quiet"), report=report) == {"e": None, "quiet": None}
+    words = [said.get("export/e") for said, _ in seen]
+    assert list(dict.fromkeys(words)) == [None, ("label of e", "first"), ("label of e", "second")]
+    assert (Said(uri="export/e", text="second") in [last for _, last in seen]) is True
+    assert words[-1] is None
+    assert set().union(*(said for said, _ in seen)) == {"export/e"}
+
+
+def test_what_a_lost_attempt_said_is_forgotten_before_the_next():
+    seen = []
+    engine = ScriptedEngine({"e": ["lost", None]}, says={"e": ["half way"]})
+    run(engine, stage("export", "e"), report=lambda progress: seen.append((progress.last, dict(progress.said))))
+    assert [bool(said) for last, said in seen if isinstance(last, Outcome)] == [False] * len(
+        [last for last, _ in seen if isinstance(last, Outcome)]
+    )
+    assert [last.text for last, _ in dict.fromkeys((last, None) for last, _ in seen) if isinstance(last, Said)] == [
+        "half way"
+    ]
+
+
 def test_a_stages_limits_are_the_grids_over_the_tables():
     settings = Settings(timeout_s={"export": 7.0}, memory_gib={"export": 2.0}, cores={"export": 3, "measure": 9})
     engine = ScriptedEngine({"e": ["oom", None]})
@@ -286,7 +321,8 @@ def test_a_stages_limits_are_the_grids_over_the_tables():
     run(engine, stage("export", "e"), stage("quantize", "q"), stage("measure", "m", device=device), settings=settings)
     works = {work.stage.key: work for work in engine.submitted}
     assert (works["e"].timeout_s, works["e"].memory_gib, works["e"].cores) == (7.0, 4.0, 3)  # twice 2 after the oom
-    assert (works["q"].timeout_s, works["q"].memory_gib, works["q"].cores) == (3600, 4.0, 1)
+    assert (works["q"].memory_gib, works["q"].cores) == (4.0, 1)
+    assert works["q"].timeout_s == CATALOG.stages["quantize"].timeout_s
     assert (works["m"].cores, works["m"].node, works["m"].exclusive) == (5, "xeon", True)
     assert works["m"].function == "farm.stages.measure:run"
     assert (works["e"].session, works["e"].node, works["e"].exclusive) == ("s", None, False)

@@ -65,6 +65,7 @@ class World:
     source: str
     source_count: int
     seed: int
+    skip: int
     subset_size: int
     preset: str | None
     threads: int | None
@@ -78,6 +79,8 @@ class World:
     scale: float | None
     size: tuple[int, int] | None
     known_std: tuple[float, float, float]
+    described_layout: str
+    metric: str
     openvino: str
     torch: str
     nncf: str
@@ -99,13 +102,14 @@ triples = st.tuples(*[st.floats(0.125, 1.0)] * 3)
 worlds = st.builds(
     World,
     function=texts, factory=texts, weights=texts, dataset=texts, dataset_count=st.none() | counts,
-    source=texts, source_count=counts, seed=counts, subset_size=counts,
+    source=texts, source_count=counts, seed=counts, skip=counts, subset_size=counts,
     preset=st.sampled_from([None, "mixed", "performance"]),
     threads=st.none() | counts, hint=st.sampled_from(["latency", "throughput"]),
     precision=st.sampled_from(["f32", "f16", "bf16"]), batch=counts, node=st.none() | texts,
     pairs=counts, min_seconds=st.floats(0.5, 9.0),
     mean=st.none() | triples, scale=st.none() | st.floats(0.125, 1.0), size=st.none() | st.tuples(counts, counts),
-    known_std=triples, openvino=versions, torch=versions, nncf=versions, numpy=versions, pillow=versions,
+    known_std=triples, described_layout=st.sampled_from(["NCHW", "NHWC"]), metric=st.sampled_from(["top1", "top5"]),
+    openvino=versions, torch=versions, nncf=versions, numpy=versions, pillow=versions,
     export_version=counts, measure_version=counts, grid_name=texts, timeout_s=st.floats(1.0, 9.0),
     memory_gib=st.floats(1.0, 9.0), cores=counts, folder=texts, weights_path=texts, dataset_path=texts,
 )  # fmt: skip
@@ -128,7 +132,10 @@ def keys_of(files, world):
         name=world.grid_name,
         models=[model],
         dataset={"name": "parquet", "path": world.dataset_path, "count": world.dataset_count},
-        calibrations=[{"name": "folder", "path": "photos", "count": world.source_count, "seed": world.seed}],
+        calibrations=[
+            {"name": "folder", "path": "photos", "count": world.source_count, "seed": world.seed, "skip": world.skip}
+        ],
+        metric=world.metric,
         algorithms=[{"name": "default", "subset_size": world.subset_size, "preset": world.preset}],
         devices=[
             {key: getattr(world, key) for key in ("threads", "hint", "precision", "batch", "node")} | {"name": "CPU"}
@@ -156,7 +163,10 @@ def keys_of(files, world):
     def locate(wanted, parameters, names):
         return Located(contents=contents[names["name"]], folder=world.folder)(wanted, parameters, names)
 
-    plan = build(grid, expand(grid), catalog, locate, lambda library: getattr(world, library))
+    def describe(*_):
+        return {"layout": world.described_layout}
+
+    plan = build(grid, expand(grid), catalog, locate, lambda library: getattr(world, library), describe)
     baseline, cell = plan.cells
     assert baseline.cell.labels()[1] == NO_CALIBRATION
     keys = {f"pytorch {role}": uri.partition("/")[2] for role, uri in baseline.stages.items()}
@@ -179,6 +189,7 @@ CHANGED_BY = {
     "source": {"calibration"} | INT8,
     "source_count": {"calibration"} | INT8,
     "seed": {"calibration"} | INT8,
+    "skip": {"calibration"} | INT8,
     "subset_size": INT8,
     "preset": INT8,
     "threads": BOTH,
@@ -191,6 +202,8 @@ CHANGED_BY = {
     "mean": INT8 | BASELINE | REFERENCE,
     "scale": INT8 | BASELINE | REFERENCE,
     "known_std": INT8 | BASELINE | REFERENCE,
+    "described_layout": EXPORT | INT8 | BASELINE,
+    "metric": EVALUATIONS,  # nncf.quantize knows none
     "size": EXPORT | INT8 | BASELINE,  # photos keep a size of their own
     "openvino": EXPORT | INT8 | {"pytorch measure"},  # PyTorch's speed is paired with the IR's
     "torch": EXPORT | INT8 | BASELINE,
@@ -215,7 +228,7 @@ def test_every_input_of_the_world_has_its_line_in_the_table():
 
 @pytest.mark.parametrize("what", CHANGED_BY)
 def test_a_changed_input_changes_exactly_the_keys_downstream(shared_files, what):
-    @settings(max_examples=8)  # each plans two grids; there are 35 inputs
+    @settings(max_examples=8)  # each plans two grids; there are 38 inputs
     @given(world=worlds, other=worlds)
     def check(world, other):
         assume(getattr(world, what) != getattr(other, what))

@@ -228,7 +228,8 @@ class _Reader:
     def budgets(self, grid: Grid, catalog: Catalog) -> None:
         """A budget that outlasts the stage's time limit would lose what it should have kept."""
         limit = grid.settings.timeout_s.get("quantize", catalog.stages["quantize"].timeout_s)
-        for choice in grid.algorithms:
+        chosen = (*grid.algorithms, *(cell.algorithm for cell in grid.include))
+        for choice in {each.label: each for each in chosen}.values():
             if choice.parameters.get("budget_s", 0) >= limit:
                 text = f"must be less than settings.timeout_s.quantize ({limit:g}), which ends the whole stage"
                 self.fault(("algorithms",), f"{choice.label}: budget_s {text}")

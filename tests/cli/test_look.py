@@ -3,8 +3,12 @@
 import json
 import subprocess
 import sys
+from importlib import metadata
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parents[2]
 
 IR, INT8 = "tiny/-/ir/CPU", "tiny/noise{count=16}/default/CPU"
 
@@ -28,6 +32,12 @@ def test_show_prints_the_table_and_its_json(ran):
     assert "noise{count=16}" in said
     rows = json.loads(ran.farm("show", "quick", "--json"))
     assert {row["cell"] for row in rows} == {IR, INT8}
+
+
+def test_show_still_shows_records_of_the_first_schema(place):
+    said = place.farm("show", ROOT / "results" / "reference" / "quickstart")
+    assert "top-1" in said
+    assert "int8 default" in said
 
 
 def test_why_says_hit_or_which_input_changed(ran):
@@ -72,6 +82,8 @@ def test_get_hands_over_a_model_that_its_example_can_run(ran, tmp_path):
     command = [sys.executable, "infer.py", str(tmp_path / "image.png")]
     said = subprocess.run(command, cwd=tmp_path / "model", check=True, capture_output=True, text=True)
     assert int(said.stdout) in range(10)
+    said = subprocess.run(command[:2], cwd=tmp_path / "model", check=False, capture_output=True, text=True)
+    assert (said.returncode, said.stdout, said.stderr) == (1, "", "usage: python infer.py IMAGE\n")
     assert "is not empty" in ran.farm("get", INT8, tmp_path / "model", code=2)
 
 
@@ -102,6 +114,30 @@ def test_a_grid_with_faults_says_all_of_them(place):
     assert said.count("quick.yaml:") == 3
 
 
+def test_a_grid_names_a_fault_on_its_hundredth_line(place):
+    grid = place.grid()
+    lines = grid.read_text().splitlines()
+    grid.write_text("\n".join([*lines, *[""] * (99 - len(lines)), "nmae: x"]))
+    assert "quick.yaml:100: nmae: unknown key" in place.farm("run", grid, code=2)  # and not a picture of 100
+
+
+def test_the_version_names_what_numbers_depend_on(place):
+    said = place.farm("--version")
+    assert [each.split(" ")[0] for each in said.split(", ")] == [
+        "farm", "openvino", "nncf", "torch", "torchvision", "ray"
+    ]  # fmt: skip
+    assert f"openvino {metadata.version('openvino')}" in said
+
+
+def test_farm_alone_shows_its_help_and_no_error(place):
+    with place.start() as process:
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "Usage: " in out
+    assert "Start with: farm run jobs/quickstart.yaml" in out
+    assert err == ""
+
+
 def test_help_teaches_every_command(place):
-    for command in ("run", "plan", "show", "why", "gather", "get", "list"):
+    for command in ("run", "plan", "show", "why", "layers", "gather", "get", "list"):
         assert command in place.farm(command, "--help")

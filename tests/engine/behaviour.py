@@ -65,6 +65,32 @@ def exits(job):
     sys.exit("enough")
 
 
+def talks(job):
+    """Say lines, as many and of what form the parameters tell."""
+    for line in job.parameters["lines"]:
+        job.say(line)
+    (job.folder / "empty").touch()
+    return {}
+
+
+def chatters(job):
+    """Say more lines at once than anybody listens to."""
+    for number in range(job.parameters["count"]):
+        job.say(f"line {number}")
+    (job.folder / "empty").touch()
+    return {}
+
+
+def never_stops_talking(job):
+    while True:
+        job.say("still here")
+
+
+def talks_and_raises(job):
+    job.say("so far so good")
+    raises(job)
+
+
 def timed(job):
     """Hold on for a while and say from when to when, on the host's monotonic clock."""
     begun = time.monotonic()

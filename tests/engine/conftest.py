@@ -7,6 +7,7 @@ from farm.engine import Work
 from farm.engine.inline import InlineEngine
 from farm.inputs import Input
 from farm.plan import Stage
+from farm.record import Outcome
 from farm.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +71,15 @@ def outcome_of(engine, work):
     """Submit one piece of work and wait for its outcome."""
     engine.submit(work)
     return outcomes_of(engine, 1)[0]
+
+
+def heard_of(engine, work):
+    """Submit one piece of work; all that comes in until it has ended, its outcome last."""
+    engine.submit(work)
+    found = []
+    while not (found and isinstance(found[-1], Outcome)):
+        found += engine.wait(60.0)
+    return found
 
 
 def outcomes_of(engine, count):

@@ -1,6 +1,7 @@
 """What every engine must do with a stage, however the stage behaves."""
 
 import os
+import re
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from farm.engine import Said
 from farm.errors import EngineError
 from farm.host.lease import host_cores
-from tests.engine.conftest import outcome_of, outcomes_of
+from tests.engine.conftest import heard_of, outcome_of, outcomes_of
 
 
 def test_a_fine_stage_leaves_its_artefact_and_its_attempt(engine, maker):
@@ -75,6 +77,54 @@ def test_a_bad_stage_is_a_failed_attempt_with_its_cause(engine, maker, behaviour
     assert text in outcome.error_message
     assert not maker.store.has(work.stage.uri)
     assert [each.error_class for each in maker.store.attempts(work.stage.uri)] == [cause]
+    assert outcome_of(engine, maker.work("fine")).ok, "the engine goes on"
+
+
+def test_an_exception_in_a_users_own_code_says_where_it_was_raised(engine, maker):
+    outcome = outcome_of(engine, maker.work("raises"))
+    assert re.search(r"what it should be \(in behaviour\.py:\d+, raises\)$", outcome.error_message)
+
+
+SPOKEN = ["first", "[red]50 %[/]", "  two\nlines\tin one  ", "", "\u00e9" * 5000, "first", "last"]
+HEARD = ["first", "[red]50 %[/]", "two lines in one", "", "\u00e9" * 1000, "first", "last"]
+
+
+def test_what_a_stage_says_arrives_in_order_before_its_outcome(engine, maker):
+    work = maker.work("talks", stage={"lines": SPOKEN})
+    *said, outcome = heard_of(engine, work)
+    assert outcome.ok, outcome
+    assert said == [Said(uri=work.stage.uri, text=text) for text in HEARD]
+    assert maker.store.attempts(work.stage.uri) == (outcome,)
+    assert SPOKEN[4] in Path(outcome.log).read_text(), "the log has all of it"
+
+
+def test_a_stage_that_says_nothing_is_heard_of_once(engine, maker):
+    [outcome] = heard_of(engine, maker.work("fine"))
+    assert outcome.ok
+
+
+def test_a_stage_that_fails_is_heard_until_then(engine, maker):
+    said, outcome = heard_of(engine, maker.work("talks_and_raises"))
+    assert said.text == "so far so good"
+    assert outcome.error_class == "error"
+
+
+def test_more_words_than_anybody_listens_to_neither_block_a_stage_nor_lose_its_outcome(engine, maker):
+    count = 5000  # lines of 10 bytes and more: a pipe holds 64 KiB
+    work = maker.work("chatters", stage={"count": count})
+    *said, outcome = heard_of(engine, work)
+    assert outcome.ok, outcome
+    spoken = [f"line {number}" for number in range(count)]
+    rest = iter(spoken)
+    assert all(each.text in rest for each in said), "a line is torn, doubled or out of order"
+    assert said[0].text == spoken[0]
+    assert Path(outcome.log).read_text().splitlines() == spoken
+
+
+def test_a_stage_that_never_stops_talking_ends_in_time_all_the_same(engine, maker):
+    *said, outcome = heard_of(engine, maker.work("never_stops_talking", timeout_s=1.0))
+    assert outcome.error_class == "timeout"
+    assert {each.text for each in said} == {"still here"}
     assert outcome_of(engine, maker.work("fine")).ok, "the engine goes on"
 
 

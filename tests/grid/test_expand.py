@@ -1,10 +1,11 @@
 """Grid -> cells: what expands, what is left out, what is added."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from farm.catalog import CATALOG
+from farm.errors import GridError
 from farm.grid import expand, load
 from farm.grid.cell import AXES, Pattern, matches
 
@@ -63,6 +64,25 @@ def test_a_cells_bare_names_leave_parameters_out(files):
         ("models", {"factory": "nets:tiny", "weights": "w.pt"}, ["tiny"]),
         ("models", {"factory": "nets:tiny", "weights": ["a.pt", "b.pt"]}, ["tiny{weights=a.pt}", "tiny{weights=b.pt}"]),
         ("models", {"factory": "nets:tiny", "size": [[8, 8], [16, 16]]}, ["tiny{size=[8, 8]}", "tiny{size=[16, 16]}"]),
+        ("models", "nets/classifier.onnx", ["classifier"]),
+        ("models", "classifier.v2.tflite", ["classifier.v2"]),
+        ("models", "Classifier.ONNX", ["Classifier"]),
+        ("models", {"path": "nets/classifier.xml"}, ["classifier"]),
+        ("models", {"path": "a:b.onnx"}, ["a:b"]),
+        ("models", {"path": "classifier.onnx", "name": "mine"}, ["mine"]),
+        ("models", {"path": ["a.onnx", "b.onnx"]}, ["a", "b"]),
+        ("models", {"path": "a.onnx", "layout": ["NCHW", "NHWC"]}, ["a{layout=NCHW}", "a{layout=NHWC}"]),
+        ("models", {"path": "a.onnx", "output": "logits", "sha256": "0123abcd"}, ["a"]),
+        ("models", "torchvision/resnet50", ["torchvision/resnet50"]),
+        (
+            "models",
+            {"name": "torchvision/resnet50", "weights": ["DEFAULT", "IMAGENET1K_V1"]},
+            ["torchvision/resnet50", "torchvision/resnet50{weights=IMAGENET1K_V1}"],
+        ),
+        ("models", {"name": "repvgg_a0", "deploy": [False, True]}, ["repvgg_a0", "repvgg_a0{deploy=true}"]),
+        ("calibrations", {"factory": "photos:train", "count": 9}, ["train"]),
+        ("calibrations", {"factory": "photos:train", "name": "mine", "count": [8, 9]},
+         ["mine{count=8}", "mine{count=9}"]),
     ],
 )  # fmt: skip
 def test_an_entry_stands_for_these_labels_of_sorted_non_default_parameters(files, axis, entry, labels):
@@ -78,6 +98,55 @@ def test_a_factory_keeps_its_function_and_the_zoo_its_name(files):
 def test_several_factories_in_one_list_are_named_after_their_functions(files):
     grid = files.grid(models=[{"factory": ["nets:one", "nets:two"]}])
     assert [choice.label for choice in grid.models] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("axis", "entry", "key", "parameter"),
+    [
+        ("models", "nets/classifier.onnx", "path", "nets/classifier.onnx"),
+        ("models", {"path": "Net.ONNX", "name": "resnet20"}, "path", "Net.ONNX"),
+        ("models", {"factory": "nets:tiny", "name": "torchvision/resnet50"}, "factory", "nets:tiny"),
+        ("calibrations", {"factory": "photos:train", "name": "digits"}, "factory", "photos:train"),
+    ],
+)
+def test_an_entry_of_the_users_own_is_read_by_its_own_spec_whatever_its_name(files, axis, entry, key, parameter):
+    [mine] = getattr(files.grid(**{axis: [entry]}), axis)
+    assert mine.parameters[key] == parameter
+    assert mine.spec is {"models": CATALOG.models, "calibrations": CATALOG.sources}[axis][key]
+
+
+@pytest.mark.parametrize(("entry", "name"), [({"factory": "photos:test"}, "test"),
+                                             ({"factory": "photos:test", "name": "mine"}, "mine")])  # fmt: skip
+def test_a_dataset_of_the_users_own_is_named_after_its_function_or_as_is_said(files, entry, name):
+    dataset = files.grid(dataset=entry).dataset
+    assert (dataset.name, dataset.label, dataset.spec) == (name, name, CATALOG.datasets["factory"])
+
+
+def test_a_model_that_pytorch_cannot_run_has_no_pytorch_baseline(files):
+    assert names(files.grid(models=["net.onnx", {"factory": "nets:tiny"}], calibrations=[])) == [
+        "net/-/ir/CPU",
+        "tiny/-/pytorch/CPU",
+        "tiny/-/ir/CPU",
+    ]
+
+
+def test_a_grid_of_such_a_model_and_no_other_baseline_is_empty(files):
+    with pytest.raises(GridError, match="the grid is empty"):
+        files.grid(models=["net.onnx"], calibrations=[], baselines=["pytorch"])
+
+
+@pytest.mark.parametrize(
+    ("said", "metric"),
+    [({}, "top1"), ({"metric": "top5"}, "top5"), ({"metric": "my_scores.inner:top3"}, "my_scores.inner:top3")],
+)
+def test_a_grids_metric_is_top1_unless_it_says_another(files, said, metric):
+    assert files.grid(**said).metric == metric
+
+
+def test_cells_whose_accuracy_alone_is_asked_for_are_cells_all_the_same(files):
+    grid = files.grid(accuracy_only=[{"algorithm": "ir"}, {"model": {"name": "resnet20"}, "calibration": "noise"}])
+    assert names(grid) == names(files.grid())
+    assert [any(matches(cell, meant) for meant in grid.accuracy_only) for cell in expand(grid)] == [False, True, True]
 
 
 def test_a_parameter_written_as_its_default_makes_no_other_choice(files):
@@ -102,6 +171,10 @@ WIDE = {"models": MODELS, "calibrations": CALIBRATIONS, "devices": DEVICES}
         ({"calibration": "-"}, lambda m, c, a, d: c == "-"),
         ({"algorithm": "ir"}, lambda m, c, a, d: a == "ir"),
         ({"device": {"name": "CPU", "batch": 4}}, lambda m, c, a, d: d == "CPU{batch=4,threads=2}"),
+        ({"device": {"batch": 4}}, lambda m, c, a, d: d == "CPU{batch=4,threads=2}"),
+        ({"calibration": {"seed": 0}}, lambda m, c, a, d: c in ("noise", "fractal", "fractal{count=50}")),
+        ({"calibration": {"seed": [0, 1], "count": 1000}}, lambda m, c, a, d: c not in ("-", "fractal{count=50}")),
+        ({"model": {"weights": "w.pt"}, "calibration": "-"}, lambda m, c, a, d: "w.pt" in m and c == "-"),
         (
             {
                 "model": "resnet20",
@@ -185,7 +258,13 @@ def test_expansion_gives_each_cell_once_leaves_out_exactly_the_excluded_and_keep
     assert len({cell.name for cell in everything}) == len(everything)
     assert len(everything) == len(devices) * (2 + len(calibrations) * len(algorithms))
 
-    said = [{axis: entry(axis, value) for axis, value in each.items()} for each in excluded]
+    there = {"calibration": calibrations, "algorithm": algorithms, "device": devices}
+    said = [
+        {axis: entry(axis, value) for axis, value in each.items()}
+        for each in excluded
+        if all(value in there[axis] for axis, value in each.items())  # another one is a fault
+    ]
+    assume(not any(set(each) == {"device"} for each in said))  # nor may every cell be excluded
     kept = expand(shared_files.grid(**axes, exclude=said))
 
     def dropped(cell):

@@ -25,6 +25,10 @@ class Outer(Parameters):
         ("cpu", ["CPU", "GPU"], ", did you mean 'CPU'?"),
         ("xyz", ["noise", "fractal"], "; there are noise, fractal"),
         ("xyz", [], ""),
+        ("abcd", ["bcda", "abdc"], ", did you mean 'abdc'?"),
+        ("abcd", ["abdc", "bcda"], ", did you mean 'abdc'?"),
+        ("resnet", ["wide_resnet", "resnet1234567"], ", did you mean 'wide_resnet'?"),
+        ("top2", ["top5", "top1"], ", did you mean 'top5'?"),
     ],
 )
 def test_a_close_name_is_offered_else_all_there_are(word, known, said):

@@ -10,6 +10,7 @@ from farm.catalog import CATALOG
 from farm.errors import GridError, InputError
 from farm.grid import load
 from farm.grid.load import KEYS
+from farm.models import File
 from farm.stages import Default
 
 JOBS = Path(__file__).parents[2] / "jobs"
@@ -129,6 +130,17 @@ def test_what_is_missing_or_empty_is_named(files, text, said):
          "4: algorithms[0]: 'default' stands twice, first as algorithms[0]"),
         ("algorithms: [{name: default, nonsense: 1}]",
          f"4: algorithms[0].nonsense: unknown parameter; there are {', '.join(Default.model_fields)}"),
+        ("metric: my scores",
+         "4: metric: no metric 'my scores'; there are top1, top5 or your own, package.module:function"),
+        ("metric: 5", "4: metric: no metric 5; there are top1, top5 or your own, package.module:function"),
+        ("metric: ['a:b']", "4: metric: no metric ['a:b']; there are top1, top5 or your own, package.module:function"),
+        ("accuracy_only: noise", "4: accuracy_only: must be a list of mappings"),
+        ("accuracy_only: [{claibration: noise}]",
+         "4: accuracy_only[0].claibration: unknown axis, did you mean 'calibration'?"),
+        ("include: [{model: resnet20, calibration: {factory: 'p:t', conut: 9}, algorithm: default, device: CPU}]",
+         "4: include[0].calibration.conut: unknown parameter, did you mean 'count'?"),
+        ("include: [{model: resnet20, calibration: factory, algorithm: default, device: CPU}]",
+         "4: include[0].calibration: unknown image source 'factory', did you mean 'fractal'?"),
         ("devices: [TPU]", "4: devices[0]: unknown device 'TPU', did you mean 'NPU'?"),
         ("devices: ['0']", "4: devices[0]: unknown device '0'; there are CPU, GPU, NPU, AUTO, HETERO, MULTI"),
         ("exclude: noise", "4: exclude: must be a list of mappings"),
@@ -136,6 +148,8 @@ def test_what_is_missing_or_empty_is_named(files, text, said):
         ("exclude: [{calibration: fractal}]",
          "4: exclude[0].calibration: 'fractal' is not on this axis; there are noise"),
         ("exclude: [{algorithm: irr}]", "4: exclude[0].algorithm: 'irr' is not on this axis, did you mean 'ir'?"),
+        ("exclude: [{calibration: {name: noise, seed: 3}}]",
+         "4: exclude[0].calibration: nothing on this axis has these parameters"),
         ("exclude: [{model: {weights: w.pt}}]", "4: exclude[0].model: nothing on this axis has these parameters"),
         ("exclude: [{model: {}}]", "4: exclude[0].model: needs `name:` or parameters of what is meant"),
         ("exclude: [{model: {weigths: w.pt}}]",
@@ -194,6 +208,41 @@ def test_an_included_choice_must_not_bear_the_label_of_another_one(files):
     mine = "{model: {name: resnet20, factory: 'nets:tiny'}, calibration: fractal, algorithm: default, device: CPU}"
     [said] = faults(files.write(f"{SMALL}include: [{mine}]"))
     assert said.startswith("4: include[0].model")
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        (["torchvision/resnet5"],
+         "models[0]: unknown model 'torchvision/resnet5', did you mean 'torchvision/resnet50'?"),
+        (["torchvision/mobilenet"],
+         "models[0]: unknown model 'torchvision/mobilenet', did you mean 'torchvision/mobilenet_v3_small'?"),
+        ([{"name": "torchvision/resnet50", "wieghts": "x"}],
+         "models[0].wieghts: unknown parameter, did you mean 'weights'?"),
+        ([{"name": "torchvision/resnet50", "weights": None}],
+         "models[0].weights: input should be a valid string, not None"),
+        (["timm/resnet5"], "models[0]: unknown model 'timm/resnet5', did you mean 'resnet56'?"),
+        (["net.onnx", "other/net.onnx"], "models[1]: 'net' stands twice, first as models[0]: give one a `name`"),
+        (["resnet20", "resnet20.onnx"], "models[1]: 'resnet20' stands twice, first as models[0]: give one a `name`"),
+        ([{"path": "net.bin"}], "models[0].path: must end in .onnx, .tflite, .xml, not 'net.bin'"),
+        ([{"path": ""}], "models[0].path: string should have at least 1 character, not ''"),
+        ([{"path": "net.onnx", "weights": "w.pt"}],
+         f"models[0].weights: unknown parameter; there are {', '.join(File.model_fields)}"),
+        ([{"path": "net.onnx", "layout": "CHWN"}], "models[0].layout: input should be 'NCHW' or 'NHWC', not 'CHWN'"),
+        ([{"path": "net.onnx", "sha256": "abc"}],
+         "models[0].sha256: string should match pattern '^[0-9a-f]{8,64}$', not 'abc'"),
+    ],
+)  # fmt: skip
+def test_a_model_from_elsewhere_that_is_not_there_is_told_what_is(files, models, said):
+    with pytest.raises(GridError) as caught:
+        files.grid(models=models)
+    assert str(caught.value).rpartition(".yaml:")[2].partition(" ")[2] == said
+
+
+@pytest.mark.parametrize("name", ["torchvision", "path", "factory"])
+def test_a_table_entry_that_stands_for_many_models_is_no_model_itself(files, name):
+    with pytest.raises(GridError, match=f"unknown model '{name}'"):
+        files.grid(models=[name])
 
 
 def test_a_dataset_that_expands_is_refused(files):
@@ -315,6 +364,22 @@ def test_every_grid_that_ships_is_without_fault(path):
 def test_a_grid_is_not_named_like_a_folder_of_farms_own(files):
     with pytest.raises(GridError, match="'store' is a folder of farm's own under results/"):
         files.grid(name="store")
+
+
+AWARE = {"name": "accuracy-aware", "budget_s": [100, 200]}
+INCLUDED = {"model": "resnet20", "calibration": "noise", "algorithm": AWARE, "device": "CPU"}
+
+
+@pytest.mark.parametrize("changes", [{"algorithms": [AWARE]}, {"include": [INCLUDED]}])
+def test_a_budget_ends_before_the_time_limit_of_its_stage(files, changes):
+    files.grid(**changes)
+    with pytest.raises(GridError) as caught:
+        files.grid(**changes, settings={"timeout_s": {"quantize": 200}})
+    [said] = str(caught.value).splitlines()
+    assert said.endswith(
+        "algorithms: accuracy-aware{budget_s=200.0}: budget_s must be less than settings.timeout_s.quantize (200), "
+        "which ends the whole stage"
+    )
 
 
 def test_the_cores_of_a_measurement_are_its_devices_threads(files):

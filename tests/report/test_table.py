@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from farm.record import Record
-from farm.report.table import failures, main_table, variant
+from farm.report.table import controlled, failures, main_table, variant
 
 EMPTY = Record(
     grid="g", cell="resnet20/noise/default/CPU", model="resnet20", calibration="noise", algorithm="default",
@@ -60,6 +60,70 @@ def test_a_model_is_named_once_and_the_device_only_where_there_are_several():
     assert "device" in devices[0]
     assert [row[0] for row in devices[1:]] == ["resnet20", "resnet20"]
     assert "CPU{threads=1}" in devices[2]
+
+
+@pytest.mark.parametrize(
+    ("metric", "header", "accuracy", "drop"),
+    [
+        (None, "top-1", "0.9123", "+0.0125"),
+        ("top1", "top-1", "0.7500", "+0.2500"),
+        ("top5", "top-5", "0.7500", "+0.2500"),
+        ("my_scores:mine", "my_scores:mine", "0.7500", "+0.2500"),
+    ],
+)
+def test_the_accuracy_is_the_grids_metric_or_top1_of_older_records(metric, header, accuracy, drop):
+    said = {"metric": metric, "score": 0.75, "score_drop": 0.25} if metric else {}
+    table = rows([EMPTY, replace(FULL, **said)])
+    assert table[0][3] == header
+    assert table[2][3:5] == [accuracy, drop]
+    assert "-" not in table[2]
+
+
+def test_a_metric_of_the_users_own_needs_no_top1():
+    mine = replace(FULL, metric="m:f", score=-1.5, score_drop=None, top1=None, top1_drop=None)
+    assert rows([mine])[1][3:6] == ["noise", "-1.5000", "-"]
+
+
+AWARE = replace(
+    FULL, cell="resnet20/noise/accuracy-aware/CPU", algorithm="accuracy-aware", control_drop=0.0123, control_images=300,
+    control_labels="given", validate_on="calibration", stopped_by="target", reached=True, iterations=2,
+    reverted_layers=1,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("reached", "outcome"), [(True, "ok"), (False, "ok, target missed"), (None, "ok")])
+def test_a_cell_that_missed_its_target_is_ok_and_says_so(reached, outcome):
+    assert " ".join(rows([replace(AWARE, reached=reached)])[1]).endswith(f" 0.27 {outcome}")
+
+
+@pytest.mark.parametrize("ended", [EMPTY, CRASHED])
+def test_a_cell_that_is_not_there_has_missed_no_target(ended):
+    assert "missed" not in " ".join(rows([replace(ended, reached=False)])[1])
+
+
+OPTIMISTIC = "(optimistic: the model was trained on them)"
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ({}, "drop 0.0123 on 300 calibration images; target reached; 2 iterations, 1 layers in FP32"),
+        (
+            {"control_labels": "model"},
+            "disagreement with FP32 0.0123 on 300 calibration images; target reached; 2 iterations, 1 layers in FP32",
+        ),
+        (
+            {"validate_on": "train", "iterations": 0, "reverted_layers": 0},
+            f"drop 0.0123 on 300 train images {OPTIMISTIC}; target reached; 0 iterations, 0 layers in FP32",
+        ),
+        (
+            {"reached": False, "stopped_by": "budget", "iterations": 0, "reverted_layers": 0},
+            "drop 0.0123 on 300 calibration images; target missed, stopped by budget; 0 iterations, 0 layers in FP32",
+        ),
+    ],
+)
+def test_an_accuracy_aware_cell_has_a_line_on_its_control(said, line):
+    assert controlled([EMPTY, FULL, replace(AWARE, **said), CRASHED]) == [f"{AWARE.cell}: {line}"]
 
 
 def test_names_are_text_and_no_markup():

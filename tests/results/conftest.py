@@ -52,19 +52,20 @@ class Bench:
         self.cells = {planned.cell.name: planned.stages for planned in self.plan.cells}
 
     def done(self, cell, role, *, facts=None, files=None, wall_s=1.0, peak_rss_mib=100.0, host=None):
-        """Commit a stage of a cell, with what such a stage leaves by default."""
+        """Commit a stage of a cell, with what such a stage leaves by default; facts that are None are left out."""
         uri = self.cells[cell][role]
         kind = uri.partition("/")[0]
         folder = self.scratch / uuid.uuid4().hex
         folder.mkdir()
         given = {"synthesize": {"n_images": 100}, "export": {"classes": 10, "size_mib": 1.0},
                  "quantize": {"int8_layers": 21, "weighted_layers": 22, "size_mib": 0.25, "subset_size": 100},
-                 "evaluate": {"n_images": 4, "top1": 0.5, "classes": 10},
+                 "evaluate": {"n_images": 4, "metric": "top1", "score": 0.5, "top1": 0.5, "classes": 10},
                  "measure": {"pairs": 2, "threads": 2, "streams": 1, "precision": "f32"}}[kind]  # fmt: skip
+        said = {name: value for name, value in (given | (facts or {})).items() if value is not None}
         for write in files or ():
             write(folder)
         manifest = {
-            "label": "x", "facts": given | (facts or {}), "host": HOST | (host or {}), "wall_s": wall_s,
+            "label": "x", "facts": said, "host": HOST | (host or {}), "wall_s": wall_s,
             "versions": {"farm": "0.1", kind: "1"}, "peak_rss_mib": peak_rss_mib,
         }  # fmt: skip
         assert self.store.commit(uri, folder, manifest)

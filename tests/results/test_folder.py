@@ -1,5 +1,7 @@
 """A grid's results folder: whole files or none, and clear words where there is nothing."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 
@@ -67,6 +69,20 @@ def test_only_named_files_of_a_subfolder_are_kept(folder, tmp_path):
 def test_a_place_of_an_unknown_kind_is_named():
     with pytest.raises(InputError, match="cannot open nowhere://x"):
         Folder("nowhere://x")
+
+
+def test_records_of_an_earlier_schema_have_nulls_for_what_it_did_not_know():
+    record = Record(
+        grid="g", cell="c", model="m", algorithm="a", device="d", runtime="r", outcome="ok", top1=0.5,
+        metric="top1", score=0.5, score_drop=0.1, stopped_by="target", reached=True,
+    )  # fmt: skip
+    first_form = tables.records([record]).drop_columns(
+        ["metric", "score", "score_drop", "stopped_by", "reached", "validate_on", "iterations", "reverted_layers",
+         "control_drop", "control_images", "control_labels"]
+    )  # fmt: skip
+    assert tables.records_from(first_form) == [
+        replace(record, metric=None, score=None, score_drop=None, stopped_by=None, reached=None)
+    ]
 
 
 def test_records_are_read_back_and_columns_of_a_later_schema_left_out():

@@ -74,6 +74,99 @@ def test_a_finished_cell_has_all_its_numbers(bench):
     assert [row[name] for name in ("error_class", "error_message", "log", "verdict", "verdict_reason")] == [None] * 5
 
 
+def test_a_cell_says_its_metric_its_score_and_what_the_score_lost(bench):
+    one = bench(metric="top5")
+    exact, rough = ({"metric": "top5", "score": score, "top1": 0.5} for score in (0.875, 0.75))
+    one.done(INT8, "reference", facts=exact, files=[predicted((1, 2, 3, 4))])
+    one.all_done(INT8, evaluate={"facts": rough | {"top1": 0.125}})
+    row = by_cell(one)[INT8]
+    assert (row["metric"], row["score"], row["score_drop"]) == ("top5", 0.75, 0.125)
+    assert (row["top1"], row["top1_drop"]) == (0.125, 0.375)
+
+
+def test_a_metric_of_the_users_own_has_no_top1(bench):
+    one = bench(metric="scores:mine")
+    said = [{"metric": "scores:mine", "score": score, "top1": None} for score in (-2.0, -3.5)]
+    one.done(INT8, "reference", facts=said[0], files=[predicted((1, 2, 3, 4))])
+    one.all_done(INT8, (1, 2, 0, 0), evaluate={"facts": said[1]})
+    row = by_cell(one)[INT8]
+    assert (row["outcome"], row["metric"], row["score"], row["score_drop"]) == ("ok", "scores:mine", -3.5, 1.5)
+    assert (row["top1"], row["top1_drop"], row["agreement"]) == (None, None, 0.5)
+
+
+def test_artefacts_that_are_older_than_metrics_are_gathered_all_the_same(bench):
+    one = bench()
+    older = {"metric": None, "score": None}
+    one.done(INT8, "reference", facts=older, files=[predicted((1, 2, 3, 4))])
+    one.all_done(INT8, (1, 2, 3, 0), evaluate={"facts": older | {"top1": 0.25}})
+    row = by_cell(one)[INT8]
+    assert (row["outcome"], row["top1"], row["top1_drop"]) == ("ok", 0.25, 0.25)
+    assert (row["metric"], row["score"], row["score_drop"]) == (None, None, None)
+
+
+CONTROL = {
+    "control_drop": 0.015625, "control_images": 1000, "control_labels": "given", "validate_on": "train",
+    "stopped_by": "target", "reached": True, "iterations": 3, "reverted_layers": 2,
+}  # fmt: skip
+
+
+def test_an_accuracy_aware_cell_says_how_its_control_ended(bench):
+    one = bench(algorithms=["default", "accuracy-aware"])
+    one.all_done(INT8)
+    aware = INT8.replace("default", "accuracy-aware")
+    one.all_done(aware, quantize={"facts": CONTROL})
+    rows = by_cell(one)
+    assert {name: rows[aware][name] for name in CONTROL} == CONTROL
+    assert rows[aware]["subset_size"] == 100
+    for cell in (INT8, IR):
+        assert [rows[cell][name] for name in CONTROL] == [None] * len(CONTROL)
+
+
+def test_a_cell_fails_of_the_images_that_it_is_validated_on_too(bench):
+    one = bench(algorithms=[{"name": "accuracy-aware", "validate_on": "train"}])
+    aware = next(cell for cell in one.cells if "aware" in cell)
+    one.tried(aware, "validation", error_class="error", error_type="DataError", error_message="too few")
+    row = by_cell(one)[aware]
+    assert (row["outcome"], row["attempts"]) == ("failed", 1)
+    label = one.plan.stages[one.cells[aware]["validation"]].label
+    assert row["error_message"] == f"synthesize {label}: too few"
+
+
+def test_a_control_that_missed_its_target_is_false_and_not_null(bench):
+    one = bench(algorithms=["accuracy-aware"])
+    aware = INT8.replace("default", "accuracy-aware")
+    one.all_done(aware, quantize={"facts": CONTROL | {"reached": False, "reverted_layers": 0}})
+    row = by_cell(one)[aware]
+    assert (row["outcome"], row["reached"], row["reverted_layers"]) == ("ok", False, 0)
+
+
+def test_cells_whose_accuracy_alone_is_asked_for_are_ok_without_any_speed(bench):
+    one = bench(accuracy_only=[{"algorithm": "default"}])
+    all_done(one)
+    row = by_cell(one)[INT8]
+    assert (row["outcome"], row["top1"], row["size_mib"], row["attempts"]) == ("ok", 0.25, 0.25, 5)
+    speed = ("fps", "speedup_ir", "speedup_pytorch", "latency_p50_ms", "measure_s", "threads", "precision")
+    assert [row[name] for name in speed] == [None] * len(speed)
+    assert row["host"] == HOST["host"], "it is the host that evaluated"
+    assert cells_in(one, tables.PREDICTIONS) == {PYTORCH, IR, INT8}
+    assert cells_in(one, tables.LATENCIES) == {PYTORCH, IR}
+
+
+def test_a_grid_whose_accuracy_alone_is_asked_for_has_no_latencies(bench):
+    one = bench(accuracy_only=[{"device": "CPU"}])
+    all_done(one)
+    assert {row["outcome"] for row in by_cell(one).values()} == {"ok"}
+    assert not one.folder.has(tables.LATENCIES)
+
+
+def cells_in(one, folder):
+    """The cells that have a file in a subfolder."""
+    paths = one.folder.fs.ls(f"{one.folder.root}/{folder}", detail=False)
+    found = [one.folder.read(f"{folder}/{str(path).rpartition('/')[2]}")["cell"][0].as_py() for path in paths]
+    assert len(set(found)) == len(found)
+    return set(found)
+
+
 def test_baselines_have_no_calibration_and_their_own_speedups(bench):
     one = bench()
     all_done(one)

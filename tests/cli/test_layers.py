@@ -1,0 +1,31 @@
+"""`farm layers`: where in a model quantization hurts."""
+
+import json
+import shutil
+
+IR, INT8 = "tiny/-/ir/CPU", "tiny/noise{count=16}/default/CPU"
+
+
+def test_layers_of_an_int8_cell_are_listed_in_the_models_order(ran):
+    found = json.loads(ran.farm("layers", INT8, "--images", "4", "--json"))
+    assert [(layer["name"], layer["kind"]) for layer in found] == [("0", "Convolution"), ("4", "MatMul")]
+    for layer in found:
+        assert layer["sqnr_db"] > 10, "8 bits of a layer or two are far better than noise"
+        assert layer["range_ratio"] >= 1
+    said = ran.farm("layers", INT8, "--images", "4").splitlines()
+    assert said[0].split() == ["layer", "kind", "SQNR", "dB", "range"]
+    assert said[1].split()[:3] == ["0", "Convolution", f"{found[0]['sqnr_db']:.1f}"]
+
+
+def test_a_baseline_has_no_layers_that_quantization_could_hurt(ran):
+    assert f"{IR} is a baseline: name an int8 cell" in ran.farm("layers", IR, code=2)
+
+
+def test_an_unknown_cell_says_what_was_meant(ran):
+    assert f"did you mean '{INT8}'?" in ran.farm("layers", "tiny/noise/default/CPU", code=2)
+
+
+def test_a_cell_without_its_model_says_what_to_do(ran):
+    shutil.rmtree(ran.folder / "results" / "store" / "quantize")
+    said = ran.farm("layers", INT8, code=2)
+    assert f"{INT8} has no quantize yet: run the grid, or ask: farm why '{INT8}'" in said

@@ -1,0 +1,42 @@
+"""What runs must be what its key says."""
+
+import re
+
+import pytest
+
+from farm.engine.process import _check_unchanged
+from farm.errors import DataError
+from farm.inputs import HashMemo, Input
+from farm.plan import Stage
+
+
+@pytest.fixture
+def model(tmp_path, monkeypatch):
+    """A model of two files, as it was planned."""
+    monkeypatch.setenv("FARM_CACHE", str(tmp_path / "cache"))
+    path, beside = tmp_path / "net.xml", tmp_path / "net.bin"
+    path.write_text("layers")
+    beside.write_text("weights")
+    content = HashMemo(None).content(path, beside=[beside])
+    return Input(role="model", path=str(path), sha256=content, beside=(str(beside),))
+
+
+def needing(**files):
+    return Stage(kind="export", key="0", label="net", parameters={}, inputs={}, files=files, libraries={})
+
+
+def test_a_file_that_is_as_it_was_planned_may_be_used(model):
+    _check_unchanged(needing(model=model))
+
+
+@pytest.mark.parametrize("name", ["net.xml", "net.bin"])
+def test_a_file_that_has_changed_since_or_one_beside_it_is_refused(model, tmp_path, name):
+    (tmp_path / name).write_text("others")
+    with pytest.raises(DataError, match=f"{re.escape(model.path)} has changed since the run was planned; run it again"):
+        _check_unchanged(needing(model=model))
+
+
+def test_a_users_code_and_what_was_just_downloaded_are_not_checked_again(model, tmp_path):
+    code = Input(role="factory", path=str(tmp_path), sha256="0" * 64, code=True)
+    fetched = Input(role="weights", path=str(tmp_path / "net.bin"), sha256="0" * 64, url="https://example.com/w.pt")
+    _check_unchanged(needing(factory=code, weights=fetched))

@@ -1,0 +1,356 @@
+"""What a plan makes of a grid's choices: files, identity, preprocessing, sets to validate on, what is left out."""
+
+import json
+
+import pytest
+
+from farm.errors import InputError
+from farm.plan import as_json
+from tests.conftest import Located, plan_of
+
+DIGITS = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5), "scale": 1 / 255}
+RAW = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "scale": 1.0}
+AWARE = "accuracy-aware"
+
+
+def one(plan, kind):
+    [stage] = [stage for stage in plan.stages.values() if stage.kind == kind]
+    return stage
+
+
+def stages_of(plan, role):
+    """The stages that play a role in some cell, each once."""
+    uris = dict.fromkeys(cell.stages[role] for cell in plan.cells if role in cell.stages)
+    return [plan.stages[uri] for uri in uris]
+
+
+def prepared(plan):
+    """The one preprocessing that every stage of a plan is given."""
+    [found] = {
+        json.dumps(stage.parameters["preprocessing"])
+        for stage in plan.stages.values()
+        if "preprocessing" in stage.parameters
+    }
+    said = json.loads(found)
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in said.items()}
+
+
+def describing(**said):
+    """A `describe` that says the same of every model, and keeps what it was asked."""
+
+    def describe(name, parameters, found):
+        describe.asked.append((name, found.path if found else None))
+        return said
+
+    describe.asked = []
+    return describe
+
+
+@pytest.mark.parametrize(
+    ("dataset", "described", "said", "found"),
+    [
+        ("digits", {}, {}, {**DIGITS, "size": (32, 32), "resize": None, "input": "f32", "layout": "NCHW"}),
+        (
+            "digits",
+            {"mean": [0.1, 0.2, 0.3], "size": [224, 224], "resize": 256, "interpolation": "bicubic"},
+            {},
+            {**DIGITS, "mean": (0.1, 0.2, 0.3), "size": (224, 224), "resize": 256, "interpolation": "bicubic"},
+        ),
+        (
+            "digits",
+            {"mean": [0.1, 0.2, 0.3], "std": [0.4, 0.4, 0.4], "size": [224, 224]},
+            {"mean": [0.9, 0.9, 0.9], "scale": 1.0},
+            {"mean": (0.9, 0.9, 0.9), "std": (0.4, 0.4, 0.4), "scale": 1.0, "size": (224, 224)},
+        ),
+        ("digits", {"layout": "NHWC", "input": "f16"}, {}, {**DIGITS, "layout": "NHWC", "input": "f16"}),
+        ("digits", {"url": "https://example.com/w.pt", "colour": "blue"}, {}, DIGITS),
+        ({"name": "parquet", "path": "p"}, {}, {}, {**RAW, "scale": 1 / 255, "size": (32, 32), "resize": None}),
+        ({"name": "parquet", "path": "p"}, {"size": [64, 48]}, {}, {**RAW, "scale": 1 / 255, "size": (64, 48)}),
+        ({"name": "digits", "factory": "p:test"}, {}, {}, {**RAW, "scale": 1 / 255}),
+        ("digits", {"input": "u8"}, {}, {**RAW, "input": "u8"}),
+        ("digits", {"input": "u8"}, {"size": [8, 8]}, {**RAW, "input": "u8", "size": (8, 8)}),
+        ("digits", {"size": [224, 224], "resize": 256}, {"size": [96, 96]}, {"size": (96, 96), "resize": None}),
+        ("digits", {"size": [224, 224], "resize": 256}, {"resize": 128}, {"size": (224, 224), "resize": 128}),
+        (
+            "digits",
+            {"size": [224, 224], "resize": 256, "interpolation": "bicubic"},
+            {"size": [96, 96], "resize": 100},
+            {"size": (96, 96), "resize": 100, "interpolation": "bicubic"},
+        ),
+    ],
+)
+def test_the_users_words_go_before_the_models_and_those_before_its_datasets(files, dataset, described, said, found):
+    grid = files.grid(dataset=dataset, models=[{"factory": "nets:tiny", **said}])
+    how = prepared(plan_of(grid, describe=describing(**described)))
+    assert {key: how[key] for key in found} == found
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ({"mean": [0.0, 0.0, 0.0]}, "mean"),
+        ({"scale": 1.0, "std": [1.0, 1.0, 1.0]}, "std, scale"),
+    ],
+)
+def test_a_model_of_raw_pixels_normalises_by_itself(files, said, named):
+    grid = files.grid(models=[{"path": "net.onnx", **said}])
+    text = f"model net: takes raw uint8 pixels, so its preprocessing is inside: leave out {named}"
+    with pytest.raises(InputError, match=f"^{text}$"):
+        plan_of(grid, describe=describing(input="u8"))
+
+
+def test_only_a_model_in_a_file_is_described_by_it_and_each_model_once(files):
+    describe = describing()
+    models = ["resnet20", "torchvision/resnet50", {"factory": "nets:tiny"}, "net.onnx"]
+    plan_of(files.grid(models=models, calibrations=["noise", "fractal"]), describe=describe)
+    assert describe.asked == [
+        ("resnet20", None),
+        ("torchvision/resnet50", None),
+        ("tiny", None),
+        ("net", "/data/net.model"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "identity", "roles"),
+    [
+        ("resnet20", {"name": "resnet20"}, {"weights"}),
+        ({"name": "resnet20", "weights": "w.pt", "sha256": "0123abcd"}, {"name": "resnet20"}, {"weights"}),
+        ("repvgg_a0", {"name": "repvgg_a0", "deploy": False}, {"weights"}),
+        ("torchvision/resnet50", {"name": "torchvision/resnet50"}, {"weights"}),
+        ({"name": "mine", "factory": "nets:tiny"}, {"factory": "nets:tiny"}, {"factory"}),
+        ({"factory": "nets:tiny", "weights": "w.pt", "mean": [0.0, 0.0, 0.0]}, {"factory": "nets:tiny"},
+         {"factory", "weights"}),
+        ("a.b/net.onnx", {"format": "onnx", "output": None}, {"model"}),
+        ({"name": "mine", "path": "net.xml", "output": "logits", "layout": "NHWC", "sha256": "0123abcd"},
+         {"format": "xml", "output": "logits"}, {"model"}),
+    ],
+)  # fmt: skip
+def test_a_model_is_what_builds_it_and_neither_its_name_nor_where_it_lies(files, model, identity, roles):
+    export = one(plan_of(files.grid(models=[model])), "export")
+    assert export.parameters["model"] == identity
+    assert set(export.files) == roles
+
+
+def test_pytorch_is_given_the_model_itself_and_openvino_its_ir(files):
+    plan = plan_of(files.grid(models=["repvgg_a0"]))
+    by_runtime = {stage.parameters["runtime"]: stage for stage in stages_of(plan, "evaluate")}
+    assert by_runtime["pytorch"].parameters["model"] == {"name": "repvgg_a0", "deploy": False}
+    assert set(by_runtime["pytorch"].files) == {"weights"}
+    assert "model" not in by_runtime["openvino"].parameters
+    assert by_runtime["openvino"].files == {}
+
+
+def test_torchvisions_weights_are_at_the_address_that_their_name_stands_for(files):
+    asked = []
+
+    def locate(wanted, parameters, names):
+        asked.append(parameters["weights"])
+        return Located()(wanted, parameters, names)
+
+    grid = files.grid(models=["torchvision/resnet50"], calibrations=[])
+    plan_of(grid, locate, describe=describing(url="https://example.com/resnet50-0123abcd.pth"))
+    assert set(asked) == {"https://example.com/resnet50-0123abcd.pth"}
+    plan_of(grid, locate, describe=describing())
+    assert asked[-1] == "DEFAULT"
+
+
+def keys(plan):
+    return {role: stage.key for planned in plan.cells[-1:] for role, uri in planned.stages.items()
+            for stage in [plan.stages[uri]]}  # fmt: skip
+
+
+def changed(before, after):
+    """The roles of the last cell whose keys differ."""
+    first, second = keys(before), keys(after)
+    assert set(first) == set(second)
+    return {role for role in first if first[role] != second[role]}
+
+
+EVERYTHING_OF_A_MODEL = {"export", "reference", "quantize", "evaluate", "measure"}
+
+
+@pytest.mark.parametrize(
+    ("one_way", "other_way", "roles"),
+    [
+        ({"models": ["repvgg_a0"]}, {"models": [{"name": "repvgg_a0", "deploy": True}]}, EVERYTHING_OF_A_MODEL),
+        ({"models": ["net.onnx"]}, {"models": [{"path": "net.onnx", "output": "x"}]}, EVERYTHING_OF_A_MODEL),
+        ({"models": ["net.onnx"]}, {"models": [{"path": "net.onnx", "layout": "NHWC"}]}, EVERYTHING_OF_A_MODEL),
+        ({"models": ["net.onnx"]}, {"models": [{"path": "net.onnx", "resize": 40}]},
+         {"reference", "quantize", "evaluate", "measure"}),
+        ({"models": ["net.onnx"]}, {"models": [{"path": "net.onnx", "sha256": "0123abcd"}]}, set()),
+        ({"metric": "top1"}, {"metric": "top5"}, {"reference", "evaluate"}),
+        ({"metric": "a:b"}, {"metric": "a:c"}, {"reference", "evaluate"}),
+        ({"metric": "top1", "algorithms": [AWARE]}, {"metric": "top5", "algorithms": [AWARE]},
+         {"quantize", "reference", "evaluate", "measure"}),
+        ({"accuracy_only": []}, {"accuracy_only": [{"algorithm": "ir"}]}, set()),
+        ({"dataset": {"factory": "p:test", "name": "a"}}, {"dataset": {"factory": "p:test", "name": "b"}}, set()),
+        ({"dataset": {"factory": "p:test"}}, {"dataset": {"factory": "p:test", "count": 9}},
+         {"reference", "evaluate", "measure"}),
+        ({"calibrations": [{"factory": "p:train", "name": "a"}]},
+         {"calibrations": [{"factory": "p:train", "name": "b"}]}, set()),
+        ({"calibrations": [{"factory": "p:train"}]}, {"calibrations": [{"factory": "p:train", "skip": 9}]},
+         {"calibration", "quantize", "evaluate", "measure"}),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_grid_changes_exactly_the_keys_that_it_matters_to(files, one_way, other_way, roles):
+    contents = Located(contents={"model": "same", "images": "same", "metric": "same"})
+    assert changed(plan_of(files.grid(**one_way), contents), plan_of(files.grid(**other_way), contents)) == roles
+
+
+def test_the_source_of_a_metric_of_the_users_own_is_a_file_of_what_scores(files):
+    grid = files.grid(metric="scores:mine", algorithms=["default", AWARE])
+    plan = plan_of(grid, Located(contents={"metric": "first"}))
+    with_metric = {stage.kind for stage in plan.stages.values() if "metric" in stage.files}
+    assert with_metric == {"evaluate", "quantize"}
+    assert ["metric" in stage.files for stage in stages_of(plan, "quantize")] == [False, True]
+    assert ["metric" in stage.parameters for stage in stages_of(plan, "quantize")] == [False, True]
+    edited = plan_of(grid, Located(contents={"metric": "second"}))
+    assert changed(plan, edited) == {"quantize", "reference", "evaluate", "measure"}
+
+
+def test_a_built_in_metric_has_no_source(files):
+    assert not any("metric" in stage.files for stage in plan_of(files.grid(metric="top5")).stages.values())
+
+
+FITTED = {"factory": "nets:tiny", "size": [36, 30], "resize": 40}
+FIT = {"resize": 40, "size": (36, 30), "interpolation": "bilinear"}
+
+
+@pytest.mark.parametrize("dataset", ["digits", {"name": "folder", "path": "test"}, {"factory": "p:test"}])
+def test_a_model_that_resizes_has_test_images_fitted_to_it(files, dataset):
+    plan = plan_of(files.grid(dataset=dataset, models=[FITTED, {"name": "plain", **FITTED, "resize": None}]))
+    for role in ("reference", "evaluate", "measure"):
+        fits = {planned.cell.model.label: plan.stages[planned.stages[role]].parameters["dataset"].get("fit")
+                for planned in plan.cells}  # fmt: skip
+        assert fits == {"tiny": FIT, "plain": None}
+
+
+@pytest.mark.parametrize(
+    ("source", "size", "fit"),
+    [
+        ("digits", None, FIT),
+        ({"name": "folder", "path": "photos"}, None, FIT),
+        ({"factory": "p:train"}, None, FIT),
+        ("noise", (36, 30), None),
+        ({"name": "fractal", "size": [8, 8]}, (8, 8), None),
+        ("distylegan", None, None),
+    ],
+)
+def test_real_images_are_fitted_to_a_model_and_computed_ones_are_drawn_at_its_size(files, source, size, fit):
+    found = one(plan_of(files.grid(models=[FITTED], calibrations=[source])), "synthesize").parameters
+    assert (found.get("size"), found.get("fit")) == (size, fit)
+
+
+def test_models_of_one_fit_share_their_real_images(files):
+    models = [FITTED, {**FITTED, "name": "same"}, {**FITTED, "name": "other", "interpolation": "bicubic"}]
+    plan = plan_of(files.grid(models=models, calibrations=["digits"]))
+    assert [stage.parameters["fit"] for stage in stages_of(plan, "calibration")] == [
+        FIT,
+        {**FIT, "interpolation": "bicubic"},
+    ]
+
+
+def test_the_images_of_a_users_own_code_are_named_factory_whatever_they_are_called(files):
+    grid = files.grid(dataset={"factory": "p:test", "name": "digits"},
+                      calibrations=[{"factory": "p:train", "name": "noise", "count": 9}])  # fmt: skip
+    plan = plan_of(grid)
+    assert plan.dataset == "digits"
+    synthesis = one(plan, "synthesize")
+    assert synthesis.parameters == {"source": "factory", "factory": "p:train", "count": 9, "seed": 0, "skip": 0}
+    assert set(synthesis.files) == {"images"}
+    for stage in (*stages_of(plan, "evaluate"), *stages_of(plan, "measure")):
+        assert stage.parameters["dataset"] == {"name": "factory", "factory": "p:test", "count": None}
+        assert stage.files["images"].path == "/data/digits.images"
+
+
+def test_cells_whose_accuracy_alone_is_asked_for_are_not_measured(files):
+    grid = files.grid(models=["resnet20", "vgg11_bn"], accuracy_only=[{"model": "vgg11_bn"}, {"algorithm": "ir"}])
+    measured = {planned.cell.name for planned in plan_of(grid).cells if "measure" in planned.stages}
+    assert measured == {"resnet20/-/pytorch/CPU", "resnet20/noise/default/CPU"}
+    assert {"evaluate", "reference", "export"} <= set(plan_of(grid).cells[-1].stages)
+
+
+def test_plan_json_says_the_metric(files):
+    assert as_json(plan_of(files.grid(metric="top5")), "grid.yaml")["metric"] == "top5"
+
+
+FOLDER = {"name": "folder", "path": "test"}
+OWN = {"factory": "p:test", "name": "digits"}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "source", "said", "found"),
+    [
+        ("digits", "digits", {}, {"source": "digits", "count": 1000, "seed": 0, "skip": 1000}),
+        ("digits", {"name": "digits", "count": 300, "seed": 5, "skip": 10}, {"validate_count": 200},
+         {"source": "digits", "count": 200, "seed": 5, "skip": 310}),
+        ("digits", "noise", {}, {"source": "digits", "count": 1000, "seed": 0, "skip": 0}),
+        ("digits", {"name": "fractal", "seed": 7}, {"validate_count": 50},
+         {"source": "digits", "count": 50, "seed": 0, "skip": 0}),
+        ("digits", {"name": "folder", "path": "photos"}, {}, {"source": "digits", "count": 1000, "seed": 0, "skip": 0}),
+        ("cifar10", {"name": "cifar10", "count": 300}, {},
+         {"source": "cifar10", "count": 1000, "seed": 0, "skip": 300}),
+    ],
+)  # fmt: skip
+def test_accuracy_is_validated_on_train_images_that_no_calibration_used(files, dataset, source, said, found):
+    algorithm = {"name": AWARE, "validate_on": "train", **said}
+    plan = plan_of(files.grid(dataset=dataset, calibrations=[source], algorithms=[algorithm]))
+    quantize = one(plan, "quantize")
+    assert quantize.missing == ""
+    assert set(quantize.inputs) == {"model", "calibration", "validation"}
+    assert plan.stages[quantize.inputs["validation"]].parameters == found
+    assert quantize.inputs["calibration"] != quantize.inputs["validation"]
+    assert plan.cells[-1].stages["validation"] == quantize.inputs["validation"], "the cell runs it"
+
+
+def test_each_drawing_of_the_train_split_is_validated_on_what_itself_leaves(files):
+    sources = [{"name": "digits", "count": 300, "seed": [1, 2]}, "noise"]
+    plan = plan_of(files.grid(calibrations=sources, algorithms=[{"name": AWARE, "validate_on": "train"}]))
+    validations = [plan.stages[stage.inputs["validation"]] for stage in stages_of(plan, "quantize")]
+    assert [(each.parameters["seed"], each.parameters["skip"]) for each in validations] == [(1, 300), (2, 300), (0, 0)]
+    assert len({each.label for each in validations}) == 3
+
+
+@pytest.mark.parametrize(("content", "found"), [("train", (310, 5)), ("others", (0, 0))])
+def test_a_file_of_the_train_split_by_another_name_is_still_the_train_split(files, content, found):
+    source = {"name": "parquet", "path": "train.parquet", "count": 300, "seed": 5, "skip": 10}
+    algorithm = {"name": AWARE, "validate_on": "train"}
+
+    def locate(wanted, parameters, names):
+        return Located(contents={"images": content if "path" in parameters else "train"})(wanted, parameters, names)
+
+    plan = plan_of(files.grid(dataset="cifar10", calibrations=[source], algorithms=[algorithm]), locate)
+    validated = plan.stages[one(plan, "quantize").inputs["validation"]].parameters
+    assert validated["source"] == "cifar10"
+    assert (validated["skip"], validated["seed"]) == found
+
+
+def test_cells_that_are_validated_on_the_same_images_share_them(files):
+    algorithm = {"name": AWARE, "validate_on": "train", "max_drop": [0.01, 0.02]}
+    plan = plan_of(files.grid(calibrations=["noise", "fractal"], algorithms=[algorithm]))
+    assert len({stage.inputs["validation"] for stage in stages_of(plan, "quantize")}) == 1
+    assert len([stage for stage in plan.stages.values() if stage.kind == "synthesize"]) == 3
+
+
+def test_images_to_validate_on_are_fitted_to_the_model_too(files):
+    algorithm = {"name": AWARE, "validate_on": "train"}
+    plan = plan_of(files.grid(models=[FITTED], algorithms=[algorithm]))
+    assert plan.stages[one(plan, "quantize").inputs["validation"]].parameters["fit"] == FIT
+
+
+@pytest.mark.parametrize("dataset", [FOLDER, {**OWN, "name": "mine"}, OWN])
+@pytest.mark.parametrize("source", ["fractal", "digits", {"name": "folder", "path": "photos"}])
+def test_without_a_train_split_there_is_nothing_to_validate_on(files, dataset, source):
+    algorithms = [{"name": AWARE, "validate_on": ["calibration", "train"]}]
+    plan = plan_of(files.grid(dataset=dataset, calibrations=[source], algorithms=algorithms))
+    text = f"`validate_on: train` needs a dataset with a train split; {plan.dataset} has none"
+    assert [stage.missing for stage in stages_of(plan, "quantize")] == ["", text]
+    assert [set(stage.inputs) for stage in stages_of(plan, "quantize")] == [{"model", "calibration"}] * 2
+
+
+@pytest.mark.parametrize("algorithm", ["default", AWARE, {"name": AWARE, "validate_on": "calibration"}])
+def test_other_algorithms_have_no_images_to_validate_on(files, algorithm):
+    plan = plan_of(files.grid(calibrations=["digits"], algorithms=[algorithm]))
+    assert set(one(plan, "quantize").inputs) == {"model", "calibration"}
+    assert "validation" not in plan.cells[-1].stages

@@ -73,12 +73,11 @@ def _found(wanted: Wanted, path: Path, known: str, memo: HashMemo) -> Input:
     if absent:
         text = f"{path} needs {', '.join(absent)}: put it there, or save the model in one file"
         return Input(role=wanted.role, path=str(path), missing=text)
-    content = memo.content(path, beside=beside)
-    if not content.startswith(known):
-        text = (
-            f"{path} is another file than its name or `sha256` says ({known}): its SHA-256 is {content}; fetch it again"
-        )
+    own = memo.content(path)
+    if not own.startswith(known):
+        text = f"{path} is another file than its name or `sha256` says ({known}): its SHA-256 is {own}; fetch it again"
         return Input(role=wanted.role, path=str(path), missing=text)
+    content = memo.content(path, beside=beside)
     return Input(role=wanted.role, path=str(path), sha256=content, beside=tuple(map(str, beside)))
 
 

@@ -183,8 +183,9 @@ def _times(found: Mapping[str, Any]) -> dict[str, Any]:
 def _samples(plan: Mapping[str, Any], store: Store) -> list[dict[str, Any]]:
     """The first 64 images of each calibration set, as PNG bytes."""
     found = []
+    calibrating = {cell["stages"].get("calibration") for cell in plan["cells"]}
     for uri, stage in plan["stages"].items():
-        if stage["kind"] == "synthesize" and store.has(uri):
+        if uri in calibrating and store.has(uri):
             for index, (png, label) in enumerate(tables.first_images(store.open(uri) / "images.parquet", SAMPLES)):
                 found.append({"calibration": stage["label"], "index": index, "label": label, "png": png})
     return found

@@ -242,6 +242,18 @@ def test_the_files_beside_a_file_are_part_of_its_content(places):
     assert locate(MODEL, {"path": "net.xml"}, NAMES, places, HashMemo(None)).sha256 != first.sha256
 
 
+def test_sha256_of_a_file_of_several_parts_is_of_the_file_that_is_named(places):
+    for name in ("net.xml", "net.bin", "net.txt"):
+        old(places.grid / name, name.encode())
+    asked = {"path": "net.xml", "sha256": sha256(b"net.xml")}
+    found = locate(MODEL, asked, NAMES, places, HashMemo(None))
+    assert not found.missing
+    assert found.sha256 not in ("", asked["sha256"])
+    asked["sha256"] = sha256(b"net.bin")
+    missing = locate(MODEL, asked, NAMES, places, HashMemo(None)).missing
+    assert "is another file than its name or `sha256` says" in missing
+
+
 def test_missing_files_beside_a_file_are_named(places):
     path = old(places.grid / "net.xml", b"")
     (places.grid / "net.bin").mkdir()

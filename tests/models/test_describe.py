@@ -6,8 +6,10 @@ from pathlib import Path
 import onnx
 import pytest
 import torchvision
+from onnx.external_data_helper import set_external_data
 from torchvision.transforms._presets import ImageClassification
 
+from farm.errors import DataError
 from farm.models import describe
 from tests.stages.files import Classifier, write_ir, write_pixels_ir, write_tflite
 
@@ -57,22 +59,22 @@ def test_every_classifier_of_torchvision_s_is_told(said):
 
 def test_an_answer_is_remembered_and_no_process_asked_again(tmp_path):
     path = Classifier().write(tmp_path / "model.onnx")
-    first = describe.file(path, tmp_path / "cache", CONTENT)
+    first = describe.file(path, tmp_path / "cache", CONTENT, "1.0")
     (memo,) = (tmp_path / "cache").iterdir()
     assert json.loads(memo.read_text()) == first == {"input": "f32", "layout": "NCHW", "size": [32, 32]}
     memo.write_text(json.dumps({"input": "from the memo"}))
-    assert describe.file(path, tmp_path / "cache", CONTENT) == first, "once a process"
+    assert describe.file(path, tmp_path / "cache", CONTENT, "1.0") == first, "once a process"
     describe._remembered.cache_clear()
-    assert describe.file(path, tmp_path / "cache", CONTENT) == {"input": "from the memo"}
+    assert describe.file(path, tmp_path / "cache", CONTENT, "1.0") == {"input": "from the memo"}
     other = "f" * 64
-    assert describe.file(path, tmp_path / "cache", other) == first, "another content is asked about anew"
+    assert describe.file(path, tmp_path / "cache", other, "1.0") == first, "another content is asked about anew"
 
 
 def test_a_torn_memo_is_asked_about_anew(tmp_path):
     path = Classifier().write(tmp_path / "model.onnx")
-    memo = tmp_path / f"model-{CONTENT[:16]}.json"
+    memo = tmp_path / f"model-{describe.FORMAT}-1.0-{CONTENT[:16]}.json"
     memo.write_text('{"input": "f')
-    found = describe.file(path, tmp_path, CONTENT)
+    found = describe.file(path, tmp_path, CONTENT, "1.0")
     assert found["layout"] == "NCHW"
     assert json.loads(memo.read_text()) == found
 
@@ -80,7 +82,7 @@ def test_a_torn_memo_is_asked_about_anew(tmp_path):
 def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path):
     path = Classifier().write(tmp_path / "model.onnx")
     (tmp_path / "file").write_text("in the way of the folder")
-    found = describe.file(path, tmp_path / "file" / "cache", CONTENT)
+    found = describe.file(path, tmp_path / "file" / "cache", CONTENT, "1.0")
     assert found["size"] == [32, 32]
 
 
@@ -112,7 +114,7 @@ def test_a_model_file_tells_its_input(tmp_path, name, write, expected):
 @pytest.mark.parametrize("name", ["a.onnx", "a.xml", "a.tflite"])
 def test_a_broken_file_says_nothing_and_nothing_is_remembered_of_it(tmp_path, name):
     (tmp_path / name).write_bytes(b"no model")
-    assert describe.file(tmp_path / name, tmp_path / "cache", CONTENT) == {}
+    assert describe.file(tmp_path / name, tmp_path / "cache", CONTENT, "1.0") == {}
     assert not (tmp_path / "cache").exists()
 
 
@@ -144,6 +146,27 @@ def test_external_data_may_lie_in_a_folder_of_its_own(tmp_path):
     path = tmp_path / "model.onnx"
     onnx.save(Classifier().model(), path, save_as_external_data=True, location="weights/all.data", size_threshold=0)
     assert describe.beside(path) == (tmp_path / "weights" / "all.data",)
+
+
+def referring(path, location):
+    """A model whose tensors lie in another file, whatever its name is."""
+    model = Classifier().model()
+    for tensor in model.graph.initializer:
+        set_external_data(tensor, location=location)
+        tensor.ClearField("raw_data")
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_external_data_of_a_long_name_is_found(tmp_path):
+    name = f"{'long' * 40}.data"  # its length does not fit into one byte of a Protocol Buffer's number
+    assert describe.beside(referring(tmp_path / "model.onnx", name)) == (tmp_path / name,)
+
+
+@pytest.mark.parametrize("name", ["/etc/hostname", "/dev/zero", "../other.data", "..", ".", "a/../..", "a/../../b"])
+def test_external_data_outside_the_models_folder_is_refused(tmp_path, name):
+    with pytest.raises(DataError, match="names external data outside its own folder"):
+        describe.beside(referring(tmp_path / "model.onnx", name))
 
 
 @pytest.mark.parametrize(

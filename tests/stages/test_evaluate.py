@@ -8,6 +8,7 @@ import pytest
 from farm.errors import DataError
 from farm.images.digits import split
 from farm.stages import evaluate, export, measure, quantize, synthesize
+from farm.stages.metric import scorer
 from tests.stages.conftest import DIGITS_PREPROCESSING, PLAIN, exportation, quantize_parameters
 from tests.stages.files import Classifier, write_ir, write_pixels_ir, write_tflite
 from tests.stages.test_stages import evaluation, measurement
@@ -155,3 +156,10 @@ def test_a_compound_device_says_the_same_of_the_digits(bench, exported, device):
     asked = evaluation("openvino", DIGITS_PREPROCESSING, count=COUNT)
     one, other = (bench.run(evaluate.run, asked | {"device": name}, inputs)[1] for name in ("CPU", device))
     assert table_of(one).equals(table_of(other))
+
+
+@pytest.mark.parametrize("label", [-1, 10])
+def test_a_label_that_is_no_class_is_refused(label):
+    judge = evaluate.Judge(metric="top1", score=scorer("top1"), classes=None)
+    with pytest.raises(DataError, match=r"label is -1: number the classes|10 classes apart, the dataset has 11"):
+        judge.table(np.eye(3, 10, dtype=np.float32), np.array([0, label, 1]), 0)

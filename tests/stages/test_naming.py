@@ -170,3 +170,21 @@ def test_names_survive_quantization_and_a_module_s_path_is_an_ignored_scope(name
     in_fp32 = [op for op in layers(saved) if op.input_value(1).get_node().get_type_name() == "Constant"]
     assert sorted(op.get_friendly_name() for op in in_fp32) == sorted(kept)
     assert layer_counts(saved) == (len(paths(network)) - len(kept), len(paths(network)))
+
+
+class Products(nn.Module):
+    """Matrix products by constants that are no module's weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.vector, self.cube = torch.arange(192.0), torch.ones(1, 192, 10)
+
+    def forward(self, images):
+        flat = images.flatten(1)
+        return (flat[:, None] @ self.cube)[:, 0] + (flat @ self.vector)[:, None]
+
+
+def test_constants_that_are_no_weights_are_left_alone():
+    model = converted(Products().eval())
+    assert any(op.get_type_name() == "MatMul" for op in model.get_ops())
+    assert not {op.get_friendly_name() for op in model.get_ops()} & {"vector", "cube", ""}

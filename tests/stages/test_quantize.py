@@ -180,7 +180,8 @@ def test_accuracy_control_has_the_study_s_defaults():
     assert parameters.max_drop == 0.02
     assert parameters.validate_on == "calibration"
     assert parameters.labels == "given"
-    assert parameters.max_iterations is parameters.budget_s is parameters.validate_count is None
+    assert parameters.max_iterations is parameters.validate_count is None
+    assert parameters.budget_s == 1800
 
 
 def test_an_ignored_scope_that_matches_no_layer_lists_names(bench, exported):

@@ -15,6 +15,8 @@ from farm.cli.wiring import DEFAULT_RESULTS, Json, Results, cell_of, one_grid, s
 from farm.errors import InputError
 from farm.host.lease import host_cores, lease, lock_folder
 
+LEGEND = "SQNR: 0 dB is an error as great as the signal, above 100 dB none. range: greatest output / median channel's."
+
 
 def layers(
     cell: Annotated[str, typer.Argument(help="An int8 cell's name, e.g. resnet20/fractal/default/CPU.")],
@@ -46,7 +48,7 @@ def layers(
     if as_json:
         stdout.print_json(json.dumps([asdict(layer) for layer in found]))
         return 0
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False, caption=LEGEND, caption_justify="left")
     table.add_column("layer", overflow="fold")
     table.add_column("kind")
     for name in ("SQNR dB", "range"):

@@ -114,7 +114,7 @@ def _plan_now(before: Mapping[str, Any], cell: str) -> dict[str, Any]:
     source = Path(before["source"])
     if not source.exists():
         return dict(before)
-    now = plan_as_json(plan_of(source)[1], str(source))
+    now = json.loads(json.dumps(plan_as_json(plan_of(source)[1], str(source))))  # as a file would give it back
     return now if any(each["cell"] == cell for each in now["cells"]) else dict(before)
 
 
@@ -150,9 +150,21 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     for part in ("parameters", "inputs", "libraries"):
         for key in sorted({*old[part], *new[part]}):
             was, now = old[part].get(key), new[part].get(key)
-            if was != now:
-                yield f"{part}.{key} (upstream)" if part == "inputs" else f"{part}.{key} {was} -> {now}"
+            if part == "inputs" and was != now:
+                yield f"{part}.{key} (upstream)"
+            elif was != now:
+                yield from _differences(f"{part}.{key}", was, now)
     for role in sorted({*old["files"], *new["files"]}):
         was, now = (each["files"].get(role, {}).get("sha256", "") for each in (old, new))
         if was != now:
             yield f"content of {role} {new['files'].get(role, {}).get('path', '')}"
+
+
+def _differences(name: str, was: Any, now: Any) -> Iterator[str]:
+    """What differs, down to the single entries of mappings."""
+    if not (isinstance(was, Mapping) and isinstance(now, Mapping)):
+        yield f"{name} {was} -> {now}"
+        return
+    for key in sorted({*was, *now}):
+        if was.get(key) != now.get(key):
+            yield from _differences(f"{name}.{key}", was.get(key), now.get(key))

@@ -32,6 +32,7 @@ def main(request_path: Path) -> int:
     try:
         result: dict[str, Any] = {"facts": _run(request, scratch)}
     except Exception as error:  # the one blind except around a stage  # noqa: BLE001
+        traceback.print_exc()  # for the log
         result = {"error": _described(error, request["python_path"])}
     sys.stdout.flush()
     sys.stderr.flush()

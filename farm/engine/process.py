@@ -163,7 +163,7 @@ def _raised(work: Work, error: dict[str, str], scratch: Path) -> dict[str, Any]:
         "error_class": "oom" if memory else "error",
         "error_type": error["type"],
         "error_message": message,
-        "traceback": error["traceback"] + _tail(scratch),
+        "traceback": _tail(scratch) or error["traceback"],
     }
 
 

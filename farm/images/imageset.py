@@ -195,7 +195,7 @@ def prepare(images: Pixels, preprocessing: Preprocessing) -> NDArray[Any]:
         raise DataError(
             f"the images are {size[0]}x{size[1]} (height x width), the model takes "
             f"{preprocessing.size[0]}x{preprocessing.size[1]}: "
-            "set `size` of the images or the model, or resize them"
+            "set `size` of the images or the model, or its `resize`"
         )
     laid = images.transpose(LAYOUTS[preprocessing.layout])
     if preprocessing.input == "u8":

@@ -34,7 +34,9 @@ def fetch(found: Input, progress: Progress | None = None) -> Path:
         temporary.replace(path)
     except OSError as error:
         reason = getattr(error, "reason", None) or error
-        raise DataError(f"cannot download {found.url}: {reason}; fetch it by hand to {path}") from error
+        raise DataError(
+            f"cannot download {found.url}: {reason}; fetch it by hand to {path}, or put it into FARM_DATA"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
     return path

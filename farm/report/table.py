@@ -19,8 +19,8 @@ def main_table(records: Sequence[Record]) -> Table:
     """
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("model")
-    table.add_column("variant")
-    table.add_column("calibration")
+    table.add_column("variant", overflow="fold")
+    table.add_column("calibration", overflow="fold")
     several = len({record.device for record in records}) > 1
     if several:
         table.add_column("device")
@@ -67,7 +67,8 @@ def _controlled(record: Record) -> str:
     if record.validate_on == "train":
         images += " (optimistic: the model was trained on them)"
     ending = "target reached" if record.reached else f"target missed, stopped by {record.stopped_by}"
-    work = f"{record.iterations} iterations, {record.reverted_layers} layers in FP32"
+    work = f"{record.iterations} iterations, {record.reverted_layers} operations in FP32"
+    work += "; nothing is left in int8" if record.int8_layers == 0 else ""
     return f"{record.cell}: {what} {record.control_drop:.4f} on {images}; {ending}; {work}"
 
 

@@ -110,8 +110,10 @@ OPTIMISTIC = "(optimistic: the model was trained on them)"
         ({}, "drop 0.0123 on 300 calibration images; target reached; 2 iterations, 1 operations in FP32"),
         (
             {"control_labels": "model"},
-            "disagreement with FP32 0.0123 on 300 calibration images; target reached; "
-            "2 iterations, 1 operations in FP32",
+            (
+                "disagreement with FP32 0.0123 on 300 calibration images; target reached; "
+                "2 iterations, 1 operations in FP32"
+            ),
         ),
         (
             {"validate_on": "train", "iterations": 0, "reverted_layers": 0},
@@ -119,8 +121,10 @@ OPTIMISTIC = "(optimistic: the model was trained on them)"
         ),
         (
             {"reached": False, "stopped_by": "budget", "iterations": 0, "reverted_layers": 0},
-            "drop 0.0123 on 300 calibration images; target missed, stopped by budget; "
-            "0 iterations, 0 operations in FP32",
+            (
+                "drop 0.0123 on 300 calibration images; target missed, stopped by budget; "
+                "0 iterations, 0 operations in FP32"
+            ),
         ),
     ],
 )

@@ -6,8 +6,6 @@ Files are data, never code: a checkpoint that needs code to be read is refused.
 """
 
 import json
-import pickle
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from farm.checkpoint import read_weights
 from farm.errors import DataError
 from farm.images.imageset import Block, Files, ImageSet, Parameters, Pixels, check_range
 
@@ -30,17 +29,6 @@ HALVINGS = 8  # three layers halve the channels, so their number must be a multi
 WIDEST = 1 << 16  # a greater number in a config is a mistake
 ALIGNED = 256  # images computed together, always as many: another batch would round otherwise
 LISTED = 5
-BROKEN = (  # what torch.load raises on files that are damaged or something else altogether
-    OSError,
-    RuntimeError,
-    EOFError,
-    pickle.UnpicklingError,
-    ValueError,
-    LookupError,
-    AttributeError,
-    TypeError,
-    AssertionError,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +139,7 @@ def load(folder: Path) -> Generator:
     Raises DataError if a file is missing, damaged or something else, or if the two do not agree.
     """
     config = _config(folder / CONFIG)
-    tensors = _tensors(folder / WEIGHTS)
+    tensors = read_weights(folder / WEIGHTS)
     with torch.device("meta"):  # no memory yet: a wrong config may ask for any amount
         generator = Generator(config)
     wrong = list(_disagreements(generator.state_dict(), tensors))
@@ -159,8 +147,7 @@ def load(folder: Path) -> Generator:
         more = f" and {len(wrong) - LISTED} more" if len(wrong) > LISTED else ""
         told = f"not the weights that {CONFIG} tells of: {', '.join(wrong[:LISTED])}{more}"
         raise DataError(f"{folder / WEIGHTS}: {told}: give the folder of one training")
-    own = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
-    generator.load_state_dict(own, assign=True)
+    generator.load_state_dict(tensors, assign=True)
     return generator.eval()
 
 
@@ -206,24 +193,6 @@ def _config(path: Path) -> Config:
     if found["nc"] != CHANNELS:
         raise DataError(f"{path}: nc {found['nc']}: farm's images have {CHANNELS} channels: train on RGB images")
     return Config(**found)
-
-
-def _tensors(path: Path) -> Mapping[str, Tensor]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch remarks on odd files; the error after it says enough
-            found = torch.load(path, map_location="cpu", weights_only=True)
-    except BROKEN as error:
-        said = (str(error).splitlines() or [""])[0].partition(". ")[0]
-        text = f"no checkpoint, truncated, or code is needed to read it ({type(error).__name__}: {said})"
-        raise DataError(f"{path}: {text}: fetch it again, or save the generator's state_dict()") from error
-    if not isinstance(found, Mapping):
-        raise DataError(f"{path}: holds a {type(found).__name__}, not a state dict: save the generator's state_dict()")
-    for name, value in found.items():
-        if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
-            text = f"{name!r} is a {type(value).__name__}, not a dense tensor"
-            raise DataError(f"{path}: {text}: save the generator's state_dict() alone")
-    return found
 
 
 def _disagreements(own: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Iterator[str]:

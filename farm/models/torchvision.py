@@ -12,6 +12,7 @@ from typing import Any
 import torchvision
 from torch import Tensor, nn
 
+from farm.checkpoint import read_weights
 from farm.errors import DataError
 from farm.models import zoo
 
@@ -32,7 +33,7 @@ def load(name: str, weights: Path) -> nn.Module:
 
     name: such as ``resnet50``. Raises DataError if the checkpoint cannot be read or is another network's.
     """
-    tensors = {_renamed(key): value for key, value in zoo.read_weights(weights).items()}
+    tensors = {_renamed(key): value for key, value in read_weights(weights).items()}
     options = _image_size(tensors) if name.startswith("vit_") else INSIDE.get(name, {})
     network: nn.Module = torchvision.models.get_model(name, weights=None, **options)
     last, value = list(network.state_dict().items())[-1]

@@ -1,0 +1,75 @@
+"""Checkpoints as tensors by name. Knows no network.
+
+Files are data, never code: a checkpoint that needs code to be read is refused.
+"""
+
+import pickle
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from farm.errors import DataError
+
+BROKEN = (  # what torch.load raises on files that are damaged or something else altogether
+    OSError,
+    RuntimeError,
+    EOFError,
+    pickle.UnpicklingError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    AssertionError,
+)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """A checkpoint's tensors on the CPU in the file's order (safetensors: by name), floating ones as float32.
+
+    path: a ``.safetensors`` file, or what `torch.save` wrote of a state dict or of ``{"state_dict": ...}``.
+    Raises DataError if it is neither, is truncated, holds anything but tensors, or needs code to be read.
+    """
+    found = _safetensors(path) if path.suffix == ".safetensors" else _pickled(path)
+    if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
+        found = found["state_dict"]
+    if not isinstance(found, Mapping):
+        raise DataError(f"{path}: holds a {type(found).__name__}, not a state dict: save `model.state_dict()`")
+    for key, value in found.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
+            kind = type(value).__name__
+            raise DataError(f"{path}: {key!r} is a {kind}, not a dense tensor: save `model.state_dict()` alone")
+    return {key: value.float() if value.is_floating_point() else value for key, value in found.items()}
+
+
+def _safetensors(path: Path) -> Any:
+    try:
+        return safetensors.torch.load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise DataError(f"{path}: not a safetensors file, or truncated ({error}): fetch or save it again") from error
+
+
+def _pickled(path: Path) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch remarks on odd files; the error after it says enough
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except BROKEN as error:
+        code = re.search(r"(?:Unsupported global:|unsupported) GLOBAL (\S+)", str(error))  # unknown or blocked
+        if code:
+            text = f"needs code to be read ({code[1]}), and is read with weights_only, which runs none"
+            raise DataError(f"{path}: {text}: save `model.state_dict()` with torch.save") from error
+        text = f"not a checkpoint, or truncated ({_line(error)}): fetch it again"
+        raise DataError(f"{path}: {text}, or save `model.state_dict()` with torch.save") from error
+
+
+def _line(error: Exception) -> str:
+    """The first sentence of torch's message, which goes on with advice to switch weights_only off."""
+    said = (str(error).splitlines() or [""])[0].partition(". ")[0]
+    return f"{type(error).__name__}: {said}"

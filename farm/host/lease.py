@@ -68,6 +68,7 @@ def host_cores() -> tuple[Core, ...]:
 def lease(cores: tuple[Core, ...], count: int | None, folder: Path, wait_s: float = 86_400.0) -> Iterator[Lease]:
     """Hold `count` of the cores (None: all), waiting for them where others hold them.
 
+    The cores are of one kind and one NUMA node where that is enough, performance cores if there are any free.
     All or nothing, so that two holders never wait for each other; one at a time gathers cores, so that
     who needs all of them is not overtaken for ever by those who need one. Raises InputError if there are
     not so many cores, TimeoutError after `wait_s` seconds.
@@ -90,9 +91,8 @@ def lease(cores: tuple[Core, ...], count: int | None, folder: Path, wait_s: floa
 
 
 def _take(cores: tuple[Core, ...], wanted: int, folder: Path, locks: ExitStack) -> tuple[Core, ...] | None:
-    """Lock so many cores, of one NUMA node where that is enough; None if they are not all free."""
-    nodes = [tuple(group) for _, group in groupby(sorted(cores), key=lambda core: core.node)]
-    for candidates in [node for node in nodes if len(node) >= wanted] or [cores]:
+    """Lock so many cores of one of the groups that they may come from; None if no group has so many free."""
+    for candidates in _groups(cores, wanted):
         with ExitStack() as attempt:
             taken: list[Core] = []
             for core in candidates:
@@ -102,6 +102,20 @@ def _take(cores: tuple[Core, ...], wanted: int, folder: Path, locks: ExitStack) 
                 locks.push(attempt.pop_all())
                 return tuple(taken)
     return None
+
+
+def _groups(cores: tuple[Core, ...], wanted: int) -> list[tuple[Core, ...]]:
+    """Of which cores so many may be taken: of one kind and NUMA node, else of one kind, else of all.
+
+    The first of these that is enough counts, whether or not its cores are free: who needs two waits for
+    two of one node. Performance cores come first.
+    """
+    ordered = sorted(cores)
+    for alike in (lambda core: (core.efficient, core.node), lambda core: core.efficient):
+        groups = [tuple(group) for _, group in groupby(ordered, key=alike)]
+        if enough := [group for group in groups if len(group) >= wanted]:
+            return enough
+    return [tuple(ordered)]
 
 
 def _lock(path: Path, locks: ExitStack) -> bool:

@@ -4,30 +4,60 @@ Knows files under /sys and /proc, given as arguments; not `lscpu`, not `os.cpu_c
 """
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 SYSFS = Path("/sys")
 CGROUP_OF_SELF = Path("/proc/self/cgroup")
+CONTROLLER_MOUNTS = ("cpu", "cpu,cpuacct", "cpuacct,cpu")  # of cgroup v1; distributions name it differently
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Core:
-    """A physical core: its NUMA node and its logical CPUs (SMT siblings) inside the mask."""
+    """A physical core; performance cores sort first, then by NUMA node and CPUs.
 
+    efficient: an efficiency core of a host that also has faster ones.
+    node: its NUMA node.
+    cpus: its logical CPUs (SMT siblings) inside the mask.
+    """
+
+    efficient: bool = False
     node: int
     cpus: tuple[int, ...]
 
 
 def usable_cores(sysfs: Path = SYSFS, mask: frozenset[int] | None = None) -> tuple[Core, ...]:
-    """Every physical core with a logical CPU in the mask, by NUMA node. mask: this process's own by default."""
-    allowed = mask if mask is not None else frozenset(os.sched_getaffinity(0))
-    nodes = _node_of_cpus(sysfs)
+    """Every physical core with a logical CPU in the mask, performance cores first, then by NUMA node.
+
+    mask: this process's own by default, which lies inside its cgroup's cpuset already (the kernel keeps it
+    there: sched_setaffinity(2)), so that no cpuset file is read. CPUs of the mask that are offline are left out.
+    """
+    allowed = _online(sysfs, mask if mask is not None else frozenset(os.sched_getaffinity(0)))
+    nodes, efficient = _node_of_cpus(sysfs), _efficient(sysfs, allowed)
     found = set()
     for cpu in allowed:
         siblings = _siblings(sysfs, cpu) & allowed
-        found.add(Core(node=nodes.get(cpu, 0), cpus=tuple(sorted(siblings | {cpu}))))
+        cpus = tuple(sorted(siblings | {cpu}))
+        found.add(Core(efficient=cpu in efficient, node=nodes.get(cpu, 0), cpus=cpus))
     return tuple(sorted(found))
+
+
+def measurable(cores: tuple[Core, ...]) -> tuple[Core, ...]:
+    """The cores that a measurement may run on: the performance cores where there are any, else all.
+
+    A latency over cores of two kinds depends on which of them an inference met.
+    """
+    return tuple(core for core in cores if not core.efficient) or cores
+
+
+def siblings_outside(cpus: Collection[int], sysfs: Path = SYSFS) -> tuple[int, ...]:
+    """The SMT siblings of these logical CPUs that are not among them.
+
+    Whatever runs there slows what runs here: the two share a physical core.
+    """
+    found = {sibling for cpu in cpus for sibling in _siblings(sysfs, cpu)}
+    return tuple(sorted(found.difference(cpus)))
 
 
 def leasable_count(cores: tuple[Core, ...], quota: float | None) -> int:
@@ -36,27 +66,19 @@ def leasable_count(cores: tuple[Core, ...], quota: float | None) -> int:
 
 
 def cpu_quota(sysfs: Path = SYSFS, cgroup_of_self: Path = CGROUP_OF_SELF) -> float | None:
-    """The smallest CPU quota (in CPUs) of this process's cgroup (v2) and its parents; None if unlimited."""
-    root = sysfs / "fs" / "cgroup"
-    relative = _own_cgroup(cgroup_of_self)
-    if relative is None:
-        return None
-    folders = [root / relative, *(root / parent for parent in Path(relative).parents)]
-    quotas = [quota for folder in folders if (quota := _quota_of(folder)) is not None]
-    return min(quotas, default=None)
+    """The smallest CPU quota (in CPUs) of this process's cgroup (v1 or v2) and its parents; None if unlimited."""
+    folders = _own_cgroups(sysfs, cgroup_of_self)
+    return min((quota for folder in folders if (quota := _quota_of(folder)) is not None), default=None)
 
 
-def _siblings(sysfs: Path, cpu: int) -> frozenset[int]:
-    path = sysfs / f"devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
-    return parse_cpu_list(path.read_text()) if path.exists() else frozenset({cpu})
+def throttled_usec(sysfs: Path = SYSFS, cgroup_of_self: Path = CGROUP_OF_SELF) -> int:
+    """Microseconds for which a CPU quota has held back this process's cgroup or a parent, since they were made.
 
-
-def _node_of_cpus(sysfs: Path) -> dict[int, int]:
-    found = {}
-    for folder in sorted((sysfs / "devices/system/node").glob("node[0-9]*")):
-        for cpu in parse_cpu_list((folder / "cpulist").read_text()):
-            found[cpu] = int(folder.name.removeprefix("node"))
-    return found
+    The sum over the groups, not the longest: a difference of two readings is more than 0 whichever group was
+    held back, and at least as long as the longest. 0 where no quota is set.
+    Source: kernel documentation, `cpu.stat` of cgroup v2 and of the CFS bandwidth control (v1, nanoseconds).
+    """
+    return sum(_throttled_usec_of(folder) for folder in _own_cgroups(sysfs, cgroup_of_self))
 
 
 def parse_cpu_list(text: str) -> frozenset[int]:
@@ -68,18 +90,80 @@ def parse_cpu_list(text: str) -> frozenset[int]:
     return frozenset(found)
 
 
-def _own_cgroup(cgroup_of_self: Path) -> str | None:
-    if not cgroup_of_self.exists():
-        return None
-    for line in cgroup_of_self.read_text().splitlines():
-        if line.startswith("0::"):
-            return line.removeprefix("0::").lstrip("/")
-    return None
+def _cpu_folder(sysfs: Path, cpu: int) -> Path:
+    return sysfs / f"devices/system/cpu/cpu{cpu}"
+
+
+def _siblings(sysfs: Path, cpu: int) -> frozenset[int]:
+    return parse_cpu_list(_text(_cpu_folder(sysfs, cpu) / "topology/thread_siblings_list")) or frozenset({cpu})
+
+
+def _online(sysfs: Path, cpus: frozenset[int]) -> frozenset[int]:
+    """Those with a topology folder, which an offline CPU has not; all, on a host that tells no topology."""
+    return frozenset(cpu for cpu in cpus if (_cpu_folder(sysfs, cpu) / "topology").exists()) or cpus
+
+
+def _node_of_cpus(sysfs: Path) -> dict[int, int]:
+    found = {}
+    for folder in sorted((sysfs / "devices/system/node").glob("node[0-9]*")):
+        for cpu in parse_cpu_list((folder / "cpulist").read_text()):
+            found[cpu] = int(folder.name.removeprefix("node"))
+    return found
+
+
+def _efficient(sysfs: Path, cpus: frozenset[int]) -> frozenset[int]:
+    """Which of these CPUs are slower by design: by Intel's lists, else by their capacity (arm64).
+
+    Intel's lists come first, because capacities differ among its performance cores too. A capacity counts
+    as smaller if the largest exceeds it by more than 5 %, as for the kernel's scheduler (`capacity_greater`
+    in kernel/sched/fair.c): firmware tells smaller differences of cores that are alike.
+    """
+    lists = {kind: sysfs / "devices" / kind / "cpus" for kind in ("cpu_core", "cpu_atom", "cpu_lowpower")}
+    if any(path.exists() for path in lists.values()):
+        return cpus & (parse_cpu_list(_text(lists["cpu_atom"])) | parse_cpu_list(_text(lists["cpu_lowpower"])))
+    told = {cpu: _text(_cpu_folder(sysfs, cpu) / "cpu_capacity") for cpu in cpus}
+    capacities = {cpu: int(text) for cpu, text in told.items() if text}
+    most = max(capacities.values(), default=0)
+    return frozenset(cpu for cpu, capacity in capacities.items() if most * 1024 > capacity * 1078)
+
+
+def _own_cgroups(sysfs: Path, cgroup_of_self: Path) -> list[Path]:
+    """The folders of this process's cgroup and its parents, in the hierarchies that may hold a CPU quota.
+
+    A line is ``"0::/a/b"`` for v2 and ``"4:cpu,cpuacct:/a/b"`` for v1. Inside a container the path is often
+    the host's and leads nowhere; the mount's root, the last of the parents, is then the container's own group.
+    """
+    root = sysfs / "fs" / "cgroup"
+    found: list[Path] = []
+    for line in _text(cgroup_of_self).splitlines():
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            mounts = [root, root / "unified"]  # the latter where v1 has the controllers (a hybrid mount)
+        elif "cpu" in controllers.split(","):
+            mounts = [root / name for name in CONTROLLER_MOUNTS if (root / name).exists()][:1]  # the rest are links
+        else:
+            continue
+        relative = Path(path.lstrip("/"))
+        found += [mount / part for mount in mounts for part in (relative, *relative.parents)]
+    return found
 
 
 def _quota_of(folder: Path) -> float | None:
-    path = folder / "cpu.max"
-    if not path.exists():
-        return None
-    quota, _, period = path.read_text().strip().partition(" ")
-    return None if quota == "max" else int(quota) / int(period)
+    if text := _text(folder / "cpu.max"):
+        quota, period = text.split()
+        return None if quota == "max" else int(quota) / int(period)
+    quota_us = int(_text(folder / "cpu.cfs_quota_us") or -1)  # -1: unlimited
+    return None if quota_us < 0 else quota_us / int(_text(folder / "cpu.cfs_period_us"))
+
+
+def _throttled_usec_of(folder: Path) -> int:
+    told = dict(line.split(" ", 1) for line in _text(folder / "cpu.stat").splitlines())
+    return int(told.get("throttled_usec", 0)) + int(told.get("throttled_time", 0)) // 1000
+
+
+def _text(path: Path) -> str:
+    """A file's text; none of a file that is not there (a host need not have it, a cgroup may be gone)."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from farm.errors import InputError
 from farm.host.lease import host_cores, lease, lock_folder, safe_folder
-from farm.host.topology import Core
+from farm.host.topology import Core, usable_cores
 
 CORES = tuple(Core(node=cpu // 4, cpus=(cpu, cpu + 8)) for cpu in range(8))  # two nodes of four cores
 
@@ -42,6 +43,45 @@ def test_a_lease_lies_on_one_node_where_that_is_enough(tmp_path):
         assert {core.node for core in two.cores} == {1}
         with pytest.raises(TimeoutError), lease(CORES, 2, tmp_path, wait_s=0):
             pass  # one core is free on each node, and two are not lent across them
+
+
+HYBRID = tuple(Core(efficient=cpu >= 4, node=0, cpus=(cpu,)) for cpu in range(10))  # four fast, six slow
+
+
+def test_performance_cores_are_lent_first_whatever_their_numbers_are(tmp_path):
+    cores = (Core(efficient=True, node=0, cpus=(0,)), Core(node=0, cpus=(1,)))
+    with lease(cores, 1, tmp_path) as held:
+        assert held.cores == (Core(node=0, cpus=(1,)),)
+
+
+def test_efficiency_cores_are_lent_while_others_hold_the_performance_cores(tmp_path):
+    with lease(HYBRID, 4, tmp_path) as one, lease(HYBRID, 2, tmp_path, wait_s=0) as two:
+        assert one.cores == HYBRID[:4]
+        assert two.cores == HYBRID[4:6]
+
+
+def test_a_lease_lies_on_one_kind_of_core_where_that_is_enough(tmp_path):
+    with lease(HYBRID, 5, tmp_path) as held:
+        assert held.cores == HYBRID[4:9]
+    with (
+        lease(HYBRID, 3, tmp_path),
+        lease(HYBRID, 5, tmp_path),
+        pytest.raises(TimeoutError),
+        lease(HYBRID, 2, tmp_path, wait_s=0),
+    ):
+        pass  # one core of each kind is free, and two are not lent across them
+
+
+def test_more_cores_than_there_are_of_a_kind_are_lent_across_kinds_performance_cores_among_them(tmp_path):
+    with lease(HYBRID, 8, tmp_path) as held:
+        assert held.cores == HYBRID[:8]
+
+
+def test_one_kind_matters_more_than_one_node(tmp_path):
+    cores = tuple(Core(efficient=cpu % 2 == 1, node=cpu // 4, cpus=(cpu,)) for cpu in range(8))
+    with lease(cores, 3, tmp_path) as fast, lease(cores, 3, tmp_path, wait_s=0) as slow:
+        assert [core.cpus[0] for core in fast.cores] == [0, 2, 4]
+        assert [core.cpus[0] for core in slow.cores] == [1, 3, 5]
 
 
 def test_more_cores_than_a_node_has_are_lent_across_nodes(tmp_path):
@@ -222,6 +262,81 @@ def test_who_needs_all_cores_is_not_overtaken_by_who_needs_one(tmp_path):
     waits.join()
     hold("one", 1)
     assert order == ["all", "one"]
+
+
+needs_two_cores = pytest.mark.skipif(len(host_cores()) < 2, reason="two holders need two cores of this host")
+
+
+def compute_on_first():
+    """Pin oneself to the first CPU of the mask, compute, and tell the CPU on which that went."""
+    os.sched_setaffinity(0, usable_cores()[0].cpus[:1])
+    until = time.process_time() + 0.1
+    while time.process_time() < until:
+        pass
+    return {int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[36])}
+
+
+def infer_on_one_thread():
+    """Let OpenVINO pin its one thread, which it does while it infers, and tell the CPUs of that thread's mask."""
+    import numpy as np
+    import openvino as ov
+    from openvino import opset13 as ops
+
+    image = ops.parameter([64, 512], np.float32)
+    model = ov.Model([ops.result(ops.matmul(image, np.eye(512, dtype=np.float32), False, False))], [image])
+    config = {"INFERENCE_NUM_THREADS": 1, "ENABLE_CPU_PINNING": True}
+    request = ov.Core().compile_model(model, "CPU", config).create_infer_request()
+    masks, until = [os.sched_getaffinity(0)], time.monotonic() + 30
+    while len(min(masks, key=len)) > 1 and time.monotonic() < until:
+        request.start_async([np.ones((64, 512), np.float32)])
+        for thread in Path("/proc/self/task").iterdir():
+            with suppress(ProcessLookupError):  # it has just ended
+                masks.append(os.sched_getaffinity(int(thread.name)))
+        request.wait()
+    return min(masks, key=len)
+
+
+def work_at_once(work, folder, both, told):
+    with lease(host_cores(), 1, folder) if folder else nullcontext() as held:
+        if held:
+            os.sched_setaffinity(0, held.cpus)
+        both.wait(60)  # both have their cores
+        told.send(work())
+        both.wait(60)  # and keep them
+
+
+def cpus_of_two(work, folder):
+    """The CPUs that each of two processes at once works on; with leases in the folder, if there is one."""
+    context = multiprocessing.get_context("spawn")
+    both = context.Barrier(2)
+    pipes = [context.Pipe(duplex=False) for _ in range(2)]
+    workers = [context.Process(target=work_at_once, args=(work, folder, both, told), daemon=True) for _, told in pipes]
+    for worker in workers:
+        worker.start()
+    assert all(here.poll(60) for here, _ in pipes)
+    one, two = (here.recv() for here, _ in pipes)
+    for worker in workers:
+        worker.join()
+        assert worker.exitcode == 0
+    return one, two
+
+
+@needs_two_cores
+@pytest.mark.parametrize("work", [compute_on_first, infer_on_one_thread])
+def test_two_processes_that_lease_a_core_each_never_share_one(work, tmp_path):
+    one, two = cpus_of_two(work, tmp_path)
+    assert one
+    assert two
+    assert one.isdisjoint(two)
+
+
+@needs_two_cores
+@pytest.mark.parametrize("work", [compute_on_first, infer_on_one_thread])
+def test_without_leases_two_processes_meet_on_the_same_cpu_while_others_are_free(work):
+    """What leases are for: who pins by himself does not know of others. OpenVINO takes the first CPU, too."""
+    one, two = cpus_of_two(work, None)
+    assert len(one) == 1
+    assert one == two
 
 
 def is_free(path):

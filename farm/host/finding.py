@@ -1,0 +1,97 @@
+"""What a check says of a host, and where a host tells of itself. Knows no single check."""
+
+import os
+import pwd
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from farm.host.load import Processes, other_processes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing about a host that matters to measurements.
+
+    state: doubtful: measurements may suffer, or the host does not show it; bad: they will not hold, or not run.
+    change: what to type or to set; empty where it is good or nothing can be done.
+    """
+
+    what: str
+    state: Literal["good", "doubtful", "bad"]
+    says: str
+    change: str = ""
+
+
+def other_users() -> frozenset[str]:
+    """Who else is logged in."""
+    return frozenset(user.name for user in psutil.users()) - {user_name(os.getuid())}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """Where a host tells of itself; the one that this process runs on by default. mask: the CPUs it may use."""
+
+    sysfs: Path = Path("/sys")
+    proc: Path = Path("/proc")
+    mask: frozenset[int] = field(default_factory=lambda: frozenset(os.sched_getaffinity(0)))
+    sleep: Callable[[float], None] = time.sleep
+    processes: Callable[[], Processes] = other_processes
+    users: Callable[[], frozenset[str]] = other_users
+
+    @property
+    def cpu(self) -> Path:
+        """The folder that tells of CPUs."""
+        return self.sysfs / "devices/system/cpu"
+
+
+def good(what: str, says: str) -> Finding:
+    """Nothing to change."""
+    return Finding(what=what, state="good", says=says)
+
+
+def doubtful(what: str, says: str, change: str = "") -> Finding:
+    """Measurements may suffer."""
+    return Finding(what=what, state="doubtful", says=says, change=change)
+
+
+def bad(what: str, says: str, change: str) -> Finding:
+    """Measurements will not hold, or not run."""
+    return Finding(what=what, state="bad", says=says, change=change)
+
+
+def not_shown(what: str, so: str) -> Finding:
+    """A file that would tell is not there: what follows is not known to be good."""
+    return doubtful(what, f"not shown by this host: {so}")
+
+
+def count(number: int, thing: str) -> str:
+    """``"1 core"``, ``"2 cores"``."""
+    return f"{number} {thing}" + ("" if number == 1 else "s")
+
+
+def text(path: Path) -> str:
+    """A file's text; none of one that is not there, or not for us to read."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def cpu_list(cpus: Collection[int]) -> str:
+    """The kernel's list format, which taskset and docker take too: {0, 1, 2, 8} is ``"0-2,8"``."""
+    starts = [cpu for cpu in sorted(cpus) if cpu - 1 not in cpus]
+    ends = [cpu for cpu in sorted(cpus) if cpu + 1 not in cpus]
+    return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
+
+
+def user_name(uid: int) -> str:
+    """The name of a user."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # a container's user need not have a name
+        return str(uid)

@@ -59,6 +59,7 @@ class Limits:
             session=self.session,
             cores=cores,
             exclusive=spec.exclusive,
+            per_node=self.settings.measure.per_node if spec.exclusive else 1,
             node=placed.get("node") or stage.parameters.get("node"),
             timeout_s=self.settings.timeout_s.get(stage.kind, spec.timeout_s),
             memory_gib=self.settings.memory_gib.get(stage.kind, spec.memory_gib) * memory_factor,
@@ -145,6 +146,9 @@ class _Run:
     def flying_measurements(self) -> int:
         return sum(work.exclusive for work in self.flying.values())
 
+    def flying_lights(self) -> int:
+        return len(self.flying) - self.flying_measurements()
+
     def ready(self, uri: str) -> None:
         if uri in self.outcomes:
             return
@@ -153,11 +157,14 @@ class _Run:
 
     def feed(self) -> None:
         """Measurements first. Light stages only while no measurement waits: it would starve behind them."""
-        while self.exclusive and self.flying_measurements() < self.engine.benches * WINDOW:
-            self.submit(heapq.heappop(self.exclusive)[1])
-        if self.exclusive or self.engine.waiting():
+        per_node = self.limits.settings.measure.per_node
+        apart = per_node > 1  # measurements that share a node leave room on it, which is not for light stages
+        if not (apart and self.flying_lights()):
+            while self.exclusive and self.flying_measurements() < self.engine.benches * per_node * WINDOW:
+                self.submit(heapq.heappop(self.exclusive)[1])
+        if self.exclusive or self.engine.waiting() or (apart and self.flying_measurements()):
             return
-        while self.light and len(self.flying) - self.flying_measurements() < self.engine.slots * WINDOW:
+        while self.light and self.flying_lights() < self.engine.slots * WINDOW:
             self.submit(heapq.heappop(self.light)[1])
 
     def submit(self, uri: str) -> None:

@@ -3,12 +3,13 @@
 Schema history (bump `SCHEMA_VERSION` when a column's meaning changes):
     1  first form
     2  metric, score and score_drop beside top-1; what accuracy control says of itself
+    3  intervals of the speed-ups, the verdict and what it rests on; the FP32 IR is compared with itself
 """
 
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 FailureClass = Literal["error", "crash", "timeout", "oom", "lost", "missing_input", "dep_failed"]
 FAILURE_CLASSES: dict[str, str] = {
@@ -67,8 +68,13 @@ class Record:
     control_*, stopped_by, reached, iterations, reverted_layers: of an accuracy-aware quantization.
     control_drop: on its own validation images (validate_on), by control_labels: `given`, or `model` for a
     disagreement with the FP32 model, which is no drop and must not be pooled with drops.
-    fps: batch x inferences / wall time, over all rounds. speedup_ir: geometric mean of the paired ratios
-    to the model's FP32 IR; speedup_pytorch: the same to PyTorch. verdict: None until judged.
+    fps: batch x inferences / wall time, over the rounds that count: those of undisturbed pairs, or all where too
+    few are undisturbed; fps_ir: the same of the FP32 IR's rounds beside them. speedup_ir: geometric mean of the
+    paired ratios to the FP32 IR, of the IR itself too, where it shows what the host makes of no difference;
+    speedup_pytorch: the same to PyTorch. *_low, *_high: their 99 % intervals. pairs: undisturbed ones;
+    redone_pairs: disturbed ones. foreign_share, steal_share: CPU time on the leased cores that went to other
+    programs and to the hypervisor, over all rounds. verdict: ``valid``, ``noisy`` or ``invalid``; per_node:
+    measurements that shared the node; timed: ``inference``, or with ``preprocessing`` before it.
     *_s: wall time of the stage's last attempt. started_at, finished_at: UTC, ISO 8601.
     """
 
@@ -102,10 +108,21 @@ class Record:
     iterations: int | None = None
     reverted_layers: int | None = None
     fps: float | None = None
+    fps_ir: float | None = None
     speedup_ir: float | None = None
+    speedup_ir_low: float | None = None
+    speedup_ir_high: float | None = None
     speedup_pytorch: float | None = None
+    speedup_pytorch_low: float | None = None
+    speedup_pytorch_high: float | None = None
     verdict: str | None = None
     verdict_reason: str | None = None
+    pairs: int | None = None
+    redone_pairs: int | None = None
+    foreign_share: float | None = None
+    steal_share: float | None = None
+    per_node: int | None = None
+    timed: str | None = None
     latency_p50_ms: float | None = None
     latency_p90_ms: float | None = None
     latency_p95_ms: float | None = None

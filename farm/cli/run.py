@@ -33,7 +33,7 @@ from farm.grid.faults import did_you_mean
 from farm.plan import Plan, as_json, dependents
 from farm.record import Record
 from farm.report.progress import clock_text, shown
-from farm.report.table import controlled, failures, main_table
+from farm.report.table import controlled, doubts, failures, main_table
 from farm.results import tables
 from farm.results.folder import Folder
 from farm.results.gather import gather
@@ -225,7 +225,7 @@ def _summary(folder: Folder, records: list[Record], total: int, ran: bool) -> in
     stdout.print(main_table(records))
     failed = [record for record in records if record.outcome != "ok"]
     stdout.print()
-    for line in (*controlled(records), *failures(records)):
+    for line in (*controlled(records), *doubts(records), *failures(records)):
         stdout.print(line, highlight=False, soft_wrap=True)
     if failed:
         name = failed[0].cell

@@ -31,7 +31,7 @@ Results = Annotated[
 ]
 Only = Annotated[
     list[str] | None,
-    typer.Option("--only", metavar="AXIS=NAME", help="Only cells so named, e.g. model=resnet20. May be repeated."),
+    typer.Option("--only", metavar="AXIS=NAME|CELL", help="Only cells so named, e.g. model=resnet20. May be repeated."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DEFAULT_RESULTS = "results"
@@ -50,10 +50,13 @@ def plan_of(path: Path) -> tuple[Grid, Plan]:
 def chosen(plan: Plan, only: list[str] | None) -> tuple[str, ...]:
     """The names of the cells that the ``--only`` options mean: for each axis named, any of its names.
 
-    Raises InputError if an option means no cell, or all of them together none.
+    A cell's whole name means that cell. Raises InputError if an option means no cell, or all of them together none.
     """
     meant: dict[str, list[Pattern]] = {}
+    named = {planned.cell.name for planned in plan.cells}.intersection(only or ())
     for text in only or ():
+        if text in named:
+            continue
         axis, _, name = text.partition("=")
         if axis not in AXES or not name:
             raise InputError(f"--only {text}: write AXIS=NAME{did_you_mean(axis, AXES)}")
@@ -61,7 +64,11 @@ def chosen(plan: Plan, only: list[str] | None) -> tuple[str, ...]:
             there = sorted({_label(planned.cell, axis) for planned in plan.cells})
             raise InputError(f"--only {text} means no cell{did_you_mean(name, there)}")
         meant.setdefault(axis, []).append(Pattern(name=name, parameters={}))
-    cells = tuple(planned.cell.name for planned in plan.cells if _meant(planned.cell, meant))
+    cells = tuple(
+        planned.cell.name
+        for planned in plan.cells
+        if planned.cell.name in named or ((meant or not named) and _meant(planned.cell, meant))
+    )
     if not cells:
         raise InputError("--only: no cell is meant by all of them together")
     return cells

@@ -14,7 +14,11 @@ from farm.store import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A stage to run, with its limits. cores: None leases all of the host's. node: only hosts so labelled."""
+    """A stage to run, with its limits. node: only hosts so labelled.
+
+    cores: None leases all of the host's. exclusive: has its node to itself, or shares it with other such work
+    only: per_node pieces at once, each on its part of the cores.
+    """
 
     stage: Stage
     function: str
@@ -22,6 +26,7 @@ class Work:
     session: str
     cores: int | None = 1
     exclusive: bool = False
+    per_node: int = 1
     node: str | None = None
     timeout_s: float = 1800.0
     memory_gib: float = 4.0

@@ -14,6 +14,7 @@ from farm.engine import Work
 from farm.errors import EngineError
 from farm.host.facts import host_facts
 from farm.host.lease import host_cores
+from farm.host.topology import measurable
 from farm.store import Store
 
 ALWAYS_THERE = ("CPU", "AUTO", "HETERO", "MULTI", "BATCH")
@@ -21,10 +22,14 @@ ALWAYS_THERE = ("CPU", "AUTO", "HETERO", "MULTI", "BATCH")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A node that takes stages. cores: leasable ones. devices: OpenVINO's. sees_store: what the driver wrote there."""
+    """A node that takes stages. devices: OpenVINO's. sees_store: what the driver wrote there.
+
+    cores, measured: how many it lends to stages, and to a measurement.
+    """
 
     name: str
     cores: int
+    measured: int
     labels: frozenset[str] = frozenset()
     devices: tuple[str, ...] = ("CPU",)
     sees_store: bool = True
@@ -35,6 +40,7 @@ def survey(labels: frozenset[str], *, ask_devices: bool, store: Store | None = N
     return Node(
         name=str(host_facts()["host"]),
         cores=len(host_cores()),
+        measured=len(measurable(host_cores())),
         labels=labels,
         devices=available_devices() if ask_devices else ("CPU",),
         sees_store=store is None or store.sees(probe),
@@ -74,10 +80,12 @@ def _faults(work: Work, nodes: Sequence[Node]) -> Iterator[str]:
     if not fitting:
         yield f"no node is labelled {work.node!r} (a Ray resource of that name)"
         return
-    most = max(node.cores for node in fitting)
-    if work.cores is not None and work.cores > most:
+    most = max(node.measured if work.exclusive else node.cores for node in fitting)
+    cores = (work.cores or 1) * work.per_node
+    if cores > most:
         wanted = "threads" if work.exclusive else "cores"
-        yield f"{work.stage.kind} {work.stage.label}: {work.cores} {wanted} asked for, the largest node lends {most}"
+        asked = f"{cores} {wanted} asked for" + (f" by {work.per_node} at once" if work.per_node > 1 else "")
+        yield f"{work.stage.kind} {work.stage.label}: {asked}, the largest node lends {most}"
     devices = [device for node in fitting for device in node.devices]
     there = {*devices, *(device.split(".")[0] for device in devices)}
     for part in _devices(work):

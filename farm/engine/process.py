@@ -24,6 +24,7 @@ from farm.engine.client import Ending, hold, release, run_child
 from farm.errors import DataError, EngineError, FarmError
 from farm.host.facts import host_facts, oom_kills
 from farm.host.lease import host_cores, lease, lock_folder, safe_folder
+from farm.host.topology import Core, measurable
 from farm.inputs import HashMemo, cache_folder, fetch
 from farm.plan import Stage
 from farm.record import FailureClass, Outcome
@@ -78,7 +79,7 @@ def _attempt(work: Work, base: Outcome, scratch: Path) -> Generator[Said, None, 
     files = {role: str(fetch(found)) for role, found in stage.files.items() if not found.code}
     _check_unchanged(stage)
     asked = time.monotonic()
-    with lease(host_cores(), work.cores, lock_folder()) as held:
+    with lease(*_cores(work), lock_folder()) as held:
         base = replace(base, waited_s=round(time.monotonic() - asked, 4))
         request = {
             "function": work.function,
@@ -100,6 +101,12 @@ def _attempt(work: Work, base: Outcome, scratch: Path) -> Generator[Said, None, 
         facts = json.loads((scratch / RESULT).read_text(encoding="utf-8"))["facts"]
         work.store.commit(stage.uri, scratch / "artefact", _manifest(work, outcome, facts, round(wall_s, 4)))
     return outcome
+
+
+def _cores(work: Work) -> tuple[tuple[Core, ...], int | None]:
+    """The cores that a stage may be lent, and how many of them; all of one kind where it is measured on them."""
+    cores = measurable(host_cores()) if work.exclusive else host_cores()
+    return cores, max(1, len(cores) // work.per_node) if work.cores is None and work.per_node > 1 else work.cores
 
 
 def _heard(work: Work, scratch: Path) -> Generator[Said, None, Ending]:

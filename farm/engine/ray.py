@@ -27,7 +27,8 @@ from farm.record import FailureClass, Outcome
 from farm.store import Store
 
 BENCH = "bench"
-LIGHT = 0.0001
+BENCH_PARTS = 10_000  # the finest share of a resource that Ray knows
+LIGHT = 1 / BENCH_PARTS
 OBJECT_STORE_BYTES = 100 * 2**20  # references carry small values only
 NICENESS = "RAY_worker_niceness"
 CONNECT_S = 10.0
@@ -120,8 +121,16 @@ class RayEngine:
         return {
             "num_cpus": 0 if work.exclusive else work.cores,
             "memory": int(min(work.memory_gib * 2**30, memory)),
-            "resources": {BENCH: 1 if work.exclusive else LIGHT, **({work.node: LIGHT} if work.node else {})},
+            "resources": {
+                BENCH: _share(work.per_node) if work.exclusive else LIGHT,
+                **({work.node: LIGHT} if work.node else {}),
+            },
         }
+
+
+def _share(per_node: int) -> float:
+    """What a measurement takes of `bench` where so many share a node: rounded down to Ray's ten-thousandths."""
+    return BENCH_PARTS // per_node / BENCH_PARTS
 
 
 @ray.remote(num_cpus=0, max_retries=0)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from farm.spec import Parameters, Spec
 
@@ -57,11 +58,29 @@ Seconds = Annotated[float, Field(gt=0, le=10_000_000)]
 class Measure(Parameters):
     """How a cell's speed is measured. Part of the measurement's key."""
 
-    pairs: int = Field(8, ge=1, description="pairs of rounds: the cell's own and its FP32 IR's")
+    pairs: tuple[int, int] = Field((8, 32), description="least and most pairs of rounds: the cell's and its FP32 IR's")
+    target: float = Field(0.02, gt=0, description="x IR known within this share, at 99 %, is enough: no more pairs")
     min_seconds: Seconds = Field(1.0, description="least time of a round's timed loop")
     min_inferences: int = Field(100, ge=1, description="least number of inferences of a round")
     warmup_seconds: Seconds = Field(0.3, description="untimed inferences before each round")
-    budget_s: Seconds = Field(300.0, description="no further pair starts after this many seconds")
+    budget_s: Seconds = Field(180.0, description="no further pair starts after this many seconds")
+    max_redone: int = Field(8, ge=0, description="pairs that other programs disturbed and that are played again")
+    preprocess: bool = Field(False, description="time the way from uint8 pixels to the input too, as the study did")
+    per_node: int = Field(1, ge=1, le=64, description="measurements that share a node, each on its part of the cores")
+
+    @field_validator("pairs", mode="before")
+    @classmethod
+    def _least_and_most(cls, pairs: Any) -> Any:
+        """A number stands for exactly so many."""
+        return (pairs, pairs) if isinstance(pairs, int) else tuple(pairs) if isinstance(pairs, list) else pairs
+
+    @field_validator("pairs")
+    @classmethod
+    def _in_order(cls, pairs: tuple[int, int]) -> tuple[int, int]:
+        if not 1 <= pairs[0] <= pairs[1]:
+            text = "must be a number of pairs, or the least and the most: [8, 32]"
+            raise PydanticCustomError("farm", "{text}", {"text": text})
+        return pairs
 
 
 class Settings(Parameters):

@@ -9,6 +9,8 @@ from rich.text import Text
 from farm.record import Record
 
 VARIANTS = {"pytorch": "PyTorch", "ir": "IR"}
+VERDICTS = {"valid": "green", "noisy": "yellow", "invalid": "bold red"}
+UNLIKE = 1.05  # speeds of one FP32 IR beside different cells: above this ratio, their rows are not comparable
 METRICS = {None: "top-1", "top1": "top-1", "top5": "top-5"}
 
 
@@ -27,14 +29,17 @@ def main_table(records: Sequence[Record]) -> Table:
     metric = next((record.metric for record in records if record.metric), None)
     for name in (METRICS.get(metric, metric or ""), "drop", "FPS", "x IR", "x PyTorch", "p50 ms", "MiB"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("outcome", no_wrap=True)
+    for name in ("speed", "outcome"):
+        table.add_column(name, no_wrap=True)
     for _, group in groupby(records, key=lambda record: (record.model, record.device)):
         rows = list(group)
         for index, record in enumerate(rows):
             first = (record.model if index == 0 else "", variant(record), record.calibration or "-")
             placed = (record.device,) if several else ()
             texts = [Text(text) for text in (*first, *placed)]
-            table.add_row(*texts, *_numbers(record), _outcome(record), end_section=index == len(rows) - 1)
+            table.add_row(
+                *texts, *_numbers(record), _verdict(record), _outcome(record), end_section=index == len(rows) - 1
+            )
     return table
 
 
@@ -53,6 +58,24 @@ def failures(records: Sequence[Record]) -> list[str]:
         more = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
         log = f"\n    log: {cells[0].log}" if cells[0].log else ""
         lines.append(f"{cause}: {cells[0].cell}{more}\n    {message}{log}")
+    return lines
+
+
+def doubts(records: Sequence[Record]) -> list[str]:
+    """One line for each measurement that does not hold, and one for each model whose rows are not comparable."""
+    lines = [
+        f"{record.verdict}: {record.cell}\n    {record.verdict_reason}"
+        for record in records
+        if record.verdict not in (None, "valid")
+    ]
+    measured = [record for record in records if record.fps_ir]
+    for key, group in groupby(measured, key=lambda record: (record.model, record.device)):
+        speeds = [record.fps_ir for record in group if record.fps_ir]
+        if max(speeds) > UNLIKE * min(speeds):
+            spread = f"its FP32 IR ran at {min(speeds):,.1f} to {max(speeds):,.1f} FPS beside different cells"
+            lines.append(
+                f"{'/'.join(key)}: {spread}: compare rows by x IR, which was measured side by side, not by FPS"
+            )
     return lines
 
 
@@ -78,8 +101,8 @@ def _numbers(record: Record) -> list[str]:
         _format(record.top1 if record.score is None else record.score, "{:.4f}"),
         _format(drop, "{:+.4f}") if record.algorithm != "ir" else "-",
         _format(record.fps, "{:,.1f}"),
-        _format(record.speedup_ir, "{:.2f}"),
-        _format(record.speedup_pytorch, "{:.2f}"),
+        _ratio(record.speedup_ir, record.speedup_ir_low, record.speedup_ir_high),
+        _ratio(record.speedup_pytorch, record.speedup_pytorch_low, record.speedup_pytorch_high),
         _format(record.latency_p50_ms, "{:.3f}"),
         _format(record.size_mib, "{:.2f}"),
     ]
@@ -87,6 +110,18 @@ def _numbers(record: Record) -> list[str]:
 
 def _format(value: float | None, pattern: str) -> str:
     return "-" if value is None else pattern.format(value)
+
+
+def _ratio(value: float | None, low: float | None, high: float | None) -> str:
+    """``1.71 ±.02``: as many digits as the greater side of the interval leaves sure."""
+    if value is None or low is None or high is None:
+        return _format(value, "{:.2f}")
+    within = max(value - low, high - value)
+    return f"{value:.2f} ±{within:.2f}".replace("±0.", "±.")
+
+
+def _verdict(record: Record) -> Text:
+    return Text(record.verdict or "-", style=VERDICTS.get(record.verdict or "", ""))
 
 
 def _outcome(record: Record) -> Text:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,9 @@ import pyarrow.parquet as pq
 from farm.record import Outcome, Record
 from farm.results import tables
 from farm.results.folder import Folder
-from farm.stats import paired_ratio, percentile
+from farm.results.speed import again, speed, with_pytorch_speedup
 from farm.store import Store
 
-PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 ROLES = ("calibration", "validation", "export", "quantize", "reference", "evaluate", "measure")
 QUANTIZED = (
     "int8_layers", "subset_size", "control_drop", "control_images", "control_labels",
@@ -24,7 +23,6 @@ QUANTIZED = (
 )  # fmt: skip
 TIMED = ("export", "quantize", "evaluate", "measure")
 SAMPLES = 64
-NS_PER_MS = 1e6
 
 
 def gather(folder: Folder, store: Store) -> list[Record]:
@@ -38,19 +36,6 @@ def gather(folder: Folder, store: Store) -> list[Record]:
     _copy_by_cell(folder, tables.PREDICTIONS, plan, store, role="evaluate", file="predictions.parquet")
     _copy_by_cell(folder, tables.LATENCIES, plan, store, role="measure", file="rounds.parquet")
     return records
-
-
-def with_pytorch_speedup(records: list[Record]) -> list[Record]:
-    """Fill `speedup_pytorch`: both were paired with the same FP32 IR, so it is a ratio of ratios."""
-    baseline = {(r.model, r.device, r.host): r.speedup_ir for r in records if r.runtime == "pytorch"}
-    found = []
-    for record in records:
-        alone = record.algorithm == "ir" and record.fps is not None and record.speedup_ir is None
-        ours = 1.0 if alone else record.speedup_ir
-        theirs = baseline.get((record.model, record.device, record.host))
-        ratio = ours / theirs if ours and theirs else None
-        found.append(Record(**{**asdict(record), "speedup_ir": ours, "speedup_pytorch": ratio}))
-    return found
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,7 +71,7 @@ class _Reader:
             **self.ending(stages, found),
             attempts=len(every),
             **self.accuracy(stages, found),
-            **self.speed(stages, found),
+            **self.speed(cell, stages, found),
             **_sizes(stages, found),
             **_times(found),
             started_at=min((outcome.started_at for outcome in every), default=None),
@@ -130,33 +115,13 @@ class _Reader:
         table = pq.read_table(self.store.open(uri) / "predictions.parquet", columns=["prediction"])
         return np.asarray(table["prediction"].to_numpy())
 
-    def speed(self, stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any]:
+    def speed(self, cell: Mapping[str, Any], stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any]:
         if "measure" not in found:
             return {}
         rounds = pq.read_table(self.store.open(stages["measure"]) / "rounds.parquet").to_pylist()
-        own = [each for each in rounds if each["variant"] == "cell"]
-        latencies = np.concatenate([np.asarray(each["latencies_ns"]) for each in own])
-        said = {
-            "fps": sum(_images(each) for each in own) / sum(each["wall_ns"] for each in own) * 1e9,
-            "speedup_ir": paired_ratio(_pairs(rounds)),
-            **{key: found["measure"]["facts"][key] for key in ("threads", "streams", "precision")},
-        }
-        for name, q in PERCENTILES.items():
-            value = percentile(latencies, q)
-            said[f"latency_{name}_ms"] = None if value is None else value / NS_PER_MS
-        return said
-
-
-def _images(each: Mapping[str, Any]) -> int:
-    return int(each["batch"] * each["inferences"])
-
-
-def _pairs(rounds: list[dict[str, Any]]) -> list[tuple[float, float]]:
-    """(own, partner) FPS of each pair that has both."""
-    by_pair: dict[int, dict[str, float]] = {}
-    for each in rounds:
-        by_pair.setdefault(each["pair"], {})[each["variant"]] = _images(each) / each["wall_ns"]
-    return [(pair["cell"], pair["ir"]) for pair in by_pair.values() if len(pair) == 2]  # noqa: PLR2004
+        settings = self.plan["stages"][stages["measure"]]["parameters"]["measure"]
+        command = again(self.plan["source"], cell["cell"])
+        return speed(rounds, settings, found["measure"]["facts"]["ended"], command)
 
 
 def _sizes(stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,164 +1,127 @@
-"""One measurement round: a script for a fresh interpreter that imports only what it needs.
+"""One round: a script for a fresh interpreter that imports only what it needs.
 
-Run as ``python -P round.py REQUEST.json ANSWER.npz`` with its affinity mask set. The answer holds every
-latency of the timed loop in nanoseconds, the loop's wall time, and the properties read back.
+Run as ``python -P -m farm.rounds.play REQUEST.json ANSWER.npz`` with its affinity mask set. The answer holds
+every latency of the timed loop in nanoseconds, the loop's wall time, the properties read back, and what the
+host says of the time in between. Judges nothing.
 """
 
 import json
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Collection
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from statistics import median
 
 import numpy as np
 
-READ_BACK = (
-    "NUM_STREAMS",
-    "INFERENCE_NUM_THREADS",
-    "ENABLE_CPU_PINNING",
-    "INFERENCE_PRECISION_HINT",
-    "EXECUTION_DEVICES",
-)
+from farm.host import signals
+from farm.rounds.runner import NS_PER_MS, Request, Runner, runner_of
 
-Infer = Callable[[int], None]  # runs the i-th input, rotating
+STEADY = 0.03  # two windows of warm-up whose mean times differ by no more
+WINDOWS = 3  # of warm-up at least
+MOST_WINDOWS = 30
+LEAST_IN_WINDOW = 5
 
 
 def main() -> None:
     """Compile, warm up, time, answer."""
     request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     sys.path[:0] = request["python_path"]
-    batches = _batches(np.load(request["inputs"]), request["batch"])
-    if request["runtime"] == "pytorch":
-        infer, properties = _pytorch(request, batches)
-        latencies, wall_ns = _timed(infer, request)
-    elif request["hint"] == "latency":
-        infer, properties = _openvino(request, batches)
-        latencies, wall_ns = _timed(infer, request)
-    else:
-        latencies, wall_ns, properties = _throughput(request, batches)
+    runner = runner_of(request, np.load(request["inputs"]))
+    warmup_inferences, steady = warm_up(runner, request["warmup_seconds"])
+    before = signals.read(request["cpus"])
+    latencies, wall_ns, told_ms = (_in_flight if runner.taken else _one_by_one)(runner, request)
+    after = signals.read(request["cpus"])
+    properties = runner.properties
     said = {
         "runtime": request["runtime"],
         "batch": request["batch"],
         "inferences": len(latencies),
         "wall_ns": wall_ns,
+        "synchronous": runner.taken is None,
+        "request_p50_ns": told_ms and told_ms * NS_PER_MS,
+        "warmup_inferences": warmup_inferences,
+        "steady": steady,
         "threads": int(properties["INFERENCE_NUM_THREADS"]),
         "streams": int(properties["NUM_STREAMS"]),
         "precision": properties["INFERENCE_PRECISION_HINT"],
         "properties": json.dumps(properties, sort_keys=True),
+        "stray_cpus": stray_cpus(request["cpus"]),
+        **asdict(signals.between(before, after, len(request["cpus"]))),
     }
     np.savez(sys.argv[2], said=json.dumps(said), latencies_ns=np.asarray(latencies, dtype=np.int64))
 
 
-def _batches(images: np.ndarray, batch: int) -> list[np.ndarray]:
-    """Float32 batches of the asked size, cycling through the images; contiguous."""
-    count = max(1, len(images) // batch)
-    return [np.ascontiguousarray(images[np.arange(i * batch, (i + 1) * batch) % len(images)]) for i in range(count)]
+def stray_cpus(leased: Collection[int]) -> list[int]:
+    """CPUs outside the lease that some thread of this process is allowed on."""
+    allowed: set[int] = set()
+    for task in Path("/proc/self/task").iterdir():
+        allowed |= os.sched_getaffinity(int(task.name))
+    return sorted(allowed.difference(leased))
 
 
-def _compiled(request: dict[str, Any], batches: list[np.ndarray]) -> tuple[Any, dict[str, str]]:
-    import openvino as ov
+def warm_up(runner: Runner, seconds: float) -> tuple[int, bool]:
+    """Untimed inferences for so long at least, and until two windows in a row take the same time.
 
-    core = ov.Core()
-    model = core.read_model(request["model"])
-    _reshape(model, ov.PartialShape(batches[0].shape))
-    compiled = core.compile_model(model, request["device"], request["config"])
-    supported = set(compiled.get_property("SUPPORTED_PROPERTIES"))
-    found = {name: compiled.get_property(name) for name in READ_BACK if name in supported}
-    if "DEVICE_PROPERTIES" in supported:  # of AUTO and the like: what the device that runs the model says
-        device = found["EXECUTION_DEVICES"][0].strip("()")  # AUTO brackets one that only helps out at first
-        inner = compiled.get_property("DEVICE_PROPERTIES")[device]
-        found = {**{name: inner[name] for name in READ_BACK if name in inner}, **found}
-    properties = {name: _text(value) for name, value in found.items()}
-    return compiled, {"NUM_STREAMS": "0", "INFERENCE_NUM_THREADS": "0", "INFERENCE_PRECISION_HINT": ""} | properties
-
-
-def _reshape(model: Any, shape: Any) -> None:
-    own = model.input(0).partial_shape
-    if not own[0].compatible(shape[0]):
-        sys.exit(f"the model has a fixed batch of {own[0]}, the device's `batch` is {shape[0]}")
-    if not own.compatible(shape):
-        sys.exit(f"the model takes {own}, the images are {shape}")
-    model.reshape(shape)
+    Returns how many there were, and whether they became steady before ten times as long.
+    """
+    total, before_ns = 0, 0.0
+    for number in range(1, MOST_WINDOWS + 1):
+        count, spent_ns = window(runner, seconds / WINDOWS)
+        total += count
+        each_ns = spent_ns / count
+        if number >= WINDOWS and abs(each_ns - before_ns) <= STEADY * before_ns:
+            return total, True
+        before_ns = each_ns
+    return total, False
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return ",".join(map(str, value))
-    return value.to_string() if hasattr(value, "to_string") else str(value)
-
-
-def _openvino(request: dict[str, Any], batches: list[np.ndarray]) -> tuple[Infer, dict[str, str]]:
-    import openvino as ov
-
-    compiled, properties = _compiled(request, batches)
-    query = compiled.create_infer_request()
-    tensors = [ov.Tensor(batch, shared_memory=True) for batch in batches]
-
-    def infer(index: int) -> None:
-        query.set_input_tensor(tensors[index % len(tensors)])
-        query.infer()
-
-    return infer, properties
-
-
-def _pytorch(request: dict[str, Any], batches: list[np.ndarray]) -> tuple[Infer, dict[str, str]]:
-    import torch
-
-    from farm.stages.network import build
-
-    torch.set_num_threads(request["threads"])
-    network = build(request["network"], {role: Path(path) for role, path in request["files"].items()})
-    tensors = [torch.from_numpy(batch) for batch in batches]
-
-    def infer(index: int) -> None:
-        with torch.inference_mode():
-            network(tensors[index % len(tensors)])
-
-    threads = str(torch.get_num_threads())
-    return infer, {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": "1", "INFERENCE_PRECISION_HINT": "f32"}
-
-
-def _timed(infer: Infer, request: dict[str, Any]) -> tuple[list[int], int]:
-    """Synchronous inferences one after another: the latency of each, and the wall time of all (ns)."""
+def window(runner: Runner, seconds: float) -> tuple[int, int]:
+    """How many inferences so many seconds take, five at least, and how many nanoseconds they took."""
     clock = time.perf_counter_ns
-    count, end = 0, clock() + int(request["warmup_seconds"] * 1e9)
-    while clock() < end or count == 0:
-        infer(count)
+    begun, count = clock(), 0
+    while clock() - begun < seconds * 1e9 or count < LEAST_IN_WINDOW:
+        runner.step(count)
         count += 1
+    runner.finish()
+    return count, clock() - begun
+
+
+def _one_by_one(runner: Runner, request: Request) -> tuple[list[int], int, float | None]:
+    """Synchronous inferences one after another: the latency of each and the wall time of all, in ns.
+
+    Last, the median in ms of what the runtime itself says: without the call from Python.
+    """
+    clock, step = time.perf_counter_ns, runner.step
     latencies: list[int] = []
+    told: list[float | None] = []
     least, begun = request["min_inferences"], clock()
     end, before = begun + int(request["min_seconds"] * 1e9), begun
     while before < end or len(latencies) < least:
-        infer(len(latencies))
+        told.append(step(len(latencies)))
         now = clock()
         latencies.append(now - before)
         before = now
-    return latencies, before - begun
+    known = [each for each in told if each is not None]
+    return latencies, before - begun, median(known) if known else None
 
 
-def _throughput(request: dict[str, Any], batches: list[np.ndarray]) -> tuple[list[int], int, dict[str, str]]:
-    """Asynchronous inferences, as many in flight as the device asks for; the latency of each, in ns."""
-    import openvino as ov
-
-    compiled, properties = _compiled(request, batches)
-    queue = ov.AsyncInferQueue(compiled)
-    latencies: list[int] = []
-    queue.set_callback(lambda query, _: latencies.append(int(query.latency * 1e6)))
-    clock, index = time.perf_counter_ns, 0
-    end = clock() + int(request["warmup_seconds"] * 1e9)
-    while clock() < end or index == 0:
-        queue.start_async({0: ov.Tensor(batches[index % len(batches)], shared_memory=True)})
-        index += 1
-    queue.wait_all()
-    latencies.clear()
-    begun, started = clock(), 0
+def _in_flight(runner: Runner, request: Request) -> tuple[list[int], int, float | None]:
+    """Asynchronous inferences: the latency of each, from its start to its end, and the wall time of all, in ns."""
+    assert runner.taken is not None  # noqa: S101 - such a runner was chosen
+    clock, step = time.perf_counter_ns, runner.step
+    runner.taken()
+    least, begun, started = request["min_inferences"], clock(), 0
     end = begun + int(request["min_seconds"] * 1e9)
-    while clock() < end or started < request["min_inferences"]:
-        queue.start_async({0: ov.Tensor(batches[started % len(batches)], shared_memory=True)})
+    while clock() < end or started < least:
+        step(started)
         started += 1
-    queue.wait_all()
-    return latencies, clock() - begun, properties
+    runner.finish()
+    wall_ns = clock() - begun
+    latencies = runner.taken()
+    return latencies, wall_ns, median(latencies) / NS_PER_MS
 
 
 if __name__ == "__main__":

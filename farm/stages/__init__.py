@@ -43,10 +43,10 @@ STAGES = {
     ),
     "measure": StageSpec(
         function="farm.stages.measure:run",
-        version=1,
+        version=2,
         doc="latencies in paired rounds, with the node to itself",
         exclusive=True,
-        typical_s=30,
+        typical_s=60,
     ),
 }
 

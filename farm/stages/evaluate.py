@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from farm.errors import DataError
 from farm.images import DATASETS, imageset
+from farm.models.network import build
 from farm.spec import Preprocessing, resolve
 from farm.stages.device import configured
 from farm.stages.export import IR
 from farm.stages.job import Job
 from farm.stages.metric import BUILT_IN, Scorer, check_finite, scorer
-from farm.stages.network import build
 
 PREDICTIONS = "predictions.parquet"
 BATCH = 100

@@ -8,10 +8,10 @@ import openvino as ov
 import torch
 
 from farm.errors import DataError
+from farm.models.network import build
 from farm.stages import modelfile
 from farm.stages.job import Job
 from farm.stages.naming import name_after_modules
-from farm.stages.network import build
 
 IR = "model.xml"
 MIB = 2**20

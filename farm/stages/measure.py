@@ -1,11 +1,13 @@
 """The measure stage: rounds of a variant, paired with rounds of its FP32 IR on the same cores.
 
-Conducts; each round is a fresh interpreter of its own (`round.py`), and this process sleeps while it
-runs. Keeps raw latencies; judges nothing.
+Each round is a fresh interpreter of its own (`farm.rounds.play`), and this process sleeps while it runs.
+The FP32 IR is paired with itself: that shows what the host makes of no difference at all. Keeps raw
+latencies and what the host says; the verdict is passed when they are read.
 """
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -19,6 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from farm.images import imageset
+from farm.pairing import CELL, PARTNER, conduct
+from farm.rounds import play
+from farm.rounds.runner import REQUESTS, runner_of
 from farm.spec import Preprocessing
 from farm.stages.device import configured
 from farm.stages.evaluate import open_dataset
@@ -26,10 +31,9 @@ from farm.stages.export import IR
 from farm.stages.job import Job
 
 ROUNDS = "rounds.parquet"
-ROUND_SCRIPT = Path(__file__).with_name("round.py")
-ROTATING_IMAGES = 64
-CELL, PARTNER = "cell", "ir"
 FP32 = "f32"
+MEMORY_FORMATS = ("contiguous_format", "channels_last")
+TRIAL_S = 0.3  # of inferences in each of PyTorch's memory formats, to choose one
 
 SCHEMA = pa.schema([
     ("pair", pa.int32()),
@@ -39,10 +43,25 @@ SCHEMA = pa.schema([
     ("batch", pa.int32()),
     ("inferences", pa.int64()),
     ("wall_ns", pa.int64()),
+    ("request_p50_ns", pa.float64()),
+    ("synchronous", pa.bool_()),
+    ("warmup_inferences", pa.int64()),
+    ("steady", pa.bool_()),
     ("threads", pa.int32()),
     ("streams", pa.int32()),
     ("precision", pa.string()),
+    ("asked", pa.string()),
     ("properties", pa.string()),
+    ("cpus", pa.list_(pa.int32())),
+    ("stray_cpus", pa.list_(pa.int32())),
+    ("disturbed", pa.string()),
+    ("steal_s", pa.float64()),
+    ("foreign_s", pa.float64()),
+    ("delayed_s", pa.float64()),
+    ("siblings_s", pa.float64()),
+    ("throttled_s", pa.float64()),
+    ("overheated", pa.int64()),
+    ("mhz", pa.float64()),
     ("latencies_ns", pa.list_(pa.int64())),
 ])  # fmt: skip
 
@@ -51,33 +70,30 @@ def run(job: Job) -> dict[str, Any]:
     """Write ``rounds.parquet``: a row a round, in the order they ran."""
     scratch = job.folder.parent
     inputs = scratch / "inputs.npy"
-    np.save(inputs, _rotating_images(job))
-    variants = {name: _request(job, name, inputs) for name in _variants(job)}
-    settings = job.parameters["measure"]
-    begun = time.monotonic()
-    rounds: list[dict[str, Any]] = []
-    for pair in range(settings["pairs"]):
-        order = list(variants) if pair % 2 == 0 else list(reversed(variants))
-        for position, name in enumerate(order):
-            said = run_round(variants[name], scratch)
-            rounds.append({"pair": pair, "position": position, "variant": name, **said})
-        if time.monotonic() - begun > settings["budget_s"]:
-            break
-    pq.write_table(pa.Table.from_pylist(rounds, schema=SCHEMA), job.folder / ROUNDS, compression="zstd")
-    own = next(each for each in rounds if each["variant"] == CELL)
-    return {"pairs": rounds[-1]["pair"] + 1, **{key: own[key] for key in ("threads", "streams", "precision")}}
+    np.save(inputs, _images(job))
+    requests = {variant: _request(job, variant, inputs) for variant in (CELL, PARTNER)}
+    if requests[CELL]["runtime"] == "pytorch":
+        requests[CELL]["memory_format"] = _faster_format(requests[CELL])
+    played = conduct(
+        lambda variant: _play(requests[variant], scratch),
+        job.parameters["measure"],
+        rng=random.Random(),  # noqa: S311 - draws the order of rounds, guards nothing
+        clock=time.monotonic,
+        say=job.say,
+    )
+    pq.write_table(pa.Table.from_pylist(played.rows, schema=SCHEMA), job.folder / ROUNDS, compression="zstd")
+    own = next(row for row in played.rows if row["variant"] == CELL)
+    facts = {key: own[key] for key in ("threads", "streams", "precision")}
+    return {"pairs": len(played.pairs()), "redone": played.redone(), "ended": played.ended, **facts}
 
 
-def _variants(job: Job) -> tuple[str, ...]:
-    """The cell's own rounds, and its FP32 IR's unless it is the FP32 IR itself."""
-    device = job.parameters["device"]
-    alone = job.parameters["runtime"] == "openvino" and "model" not in job.inputs and device["precision"] == FP32
-    return (CELL,) if alone else (CELL, PARTNER)
-
-
-def _rotating_images(job: Job) -> np.ndarray[Any, Any]:
+def _images(job: Job) -> np.ndarray[Any, Any]:
+    """As many test images as a round rotates through: prepared, or raw where preparing them is timed too."""
     dataset = open_dataset(job.parameters["dataset"], job.files)
-    block = dataset.block(0, min(ROTATING_IMAGES, len(dataset)))
+    count = REQUESTS * job.parameters["device"]["batch"]
+    block = dataset.block(0, min(count, len(dataset)))
+    if job.parameters["measure"]["preprocess"]:
+        return block.images
     return imageset.prepare(block.images, Preprocessing(**job.parameters["preprocessing"]))
 
 
@@ -86,11 +102,6 @@ def _request(job: Job, variant: str, inputs: Path) -> dict[str, Any]:
     runtime = job.parameters["runtime"] if variant == CELL else "openvino"
     folder = job.inputs.get("model", job.inputs["ir"]) if variant == CELL else job.inputs["ir"]
     threads = device["threads"] or job.cores
-    asked = {
-        "PERFORMANCE_HINT": device["hint"].upper(),
-        "INFERENCE_PRECISION_HINT": device["precision"] if variant == CELL else FP32,
-        "INFERENCE_NUM_THREADS": threads,
-    }
     return {
         "runtime": runtime,
         "model": str(folder / IR),
@@ -99,12 +110,38 @@ def _request(job: Job, variant: str, inputs: Path) -> dict[str, Any]:
         "python_path": [str(path) for path in job.code],
         "inputs": str(inputs),
         "device": device["name"],
-        "config": configured(device["name"], asked),
+        **_asked(device, runtime, threads, device["precision"] if variant == CELL else FP32),
+        "cpus": list(job.cpus),
         "threads": threads,
         "hint": device["hint"],
         "batch": device["batch"],
-        **{key: settings[key] for key in ("min_seconds", "min_inferences", "warmup_seconds")},
+        "preprocessing": job.parameters["preprocessing"],
+        **{key: settings[key] for key in ("min_seconds", "min_inferences", "warmup_seconds", "preprocess")},
     }
+
+
+def _asked(device: Mapping[str, Any], runtime: str, threads: int, precision: str) -> dict[str, Any]:
+    """asked: what is read back and judged, by name. config: for `compile_model`, in the form the device takes."""
+    asked: dict[str, Any] = {"INFERENCE_NUM_THREADS": threads}
+    if runtime == "pytorch":
+        return {"asked": asked, "config": {}}
+    asked |= {"INFERENCE_PRECISION_HINT": precision, "ENABLE_CPU_PINNING": True}
+    if device["hint"] == "latency":
+        asked["NUM_STREAMS"] = 1
+    return {
+        "asked": asked,
+        "config": configured(device["name"], {"PERFORMANCE_HINT": device["hint"].upper(), **asked}),
+    }
+
+
+def _faster_format(request: Mapping[str, Any]) -> str:
+    """PyTorch's memory format in which the network runs faster, tried in turn, in this process."""
+    images = np.load(request["inputs"])
+    runners = {name: runner_of({**request, "memory_format": name}, images) for name in MEMORY_FORMATS}
+    for runner in runners.values():
+        runner.step(0)
+    counts = {name: play.window(runner, TRIAL_S)[0] for name, runner in runners.items()}
+    return max(counts, key=lambda name: counts[name])
 
 
 def _environment() -> dict[str, str]:
@@ -116,6 +153,12 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "OMP_NUM_THREADS")}
 
 
+def _play(request: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
+    """One round as a row: what it measured, and what was asked of it."""
+    asked = json.dumps(request["asked"], sort_keys=True)
+    return {**run_round(request, scratch), "asked": asked, "cpus": request["cpus"]}
+
+
 def run_round(request: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
     """Run one round in a fresh interpreter; what it measured, latencies in nanoseconds.
 
@@ -124,7 +167,7 @@ def run_round(request: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
     """
     asked, answer = scratch / "round.json", scratch / "round.npz"
     asked.write_text(json.dumps(request), encoding="utf-8")
-    command = [sys.executable, "-P", str(ROUND_SCRIPT), str(asked), str(answer)]
+    command = [sys.executable, "-P", "-m", play.__name__, str(asked), str(answer)]
     ended = subprocess.run(
         command, check=False, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=_environment()
     )

@@ -1,0 +1,104 @@
+"""What else went on while something was timed: steal, other programs, throttling. Knows /proc and /sys.
+
+Read right before and right after a timed loop by the process that runs it; the difference is what may have
+disturbed it. Never looks at the latencies themselves. The clock of /proc/stat ticks a hundred times a
+second; what the scheduler and getrusage say is exact to the nanosecond.
+"""
+
+import math
+import os
+import resource
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from farm.host.topology import CGROUP_OF_SELF, SYSFS, siblings_outside, throttled_usec
+from farm.verdict import Signals
+
+PROC = Path("/proc")
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+TICK_ERROR = 1.25  # three standard deviations of the difference of two rounded-down counts, in ticks
+USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL = range(8)  # the columns of /proc/stat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The counters at one moment. Times are seconds since some start; own_s and delayed_s of all own threads."""
+
+    at_s: float
+    own_s: float
+    delayed_s: float
+    idle_s: float
+    steal_s: float
+    siblings_s: float
+    throttled_s: float
+    overheated: int
+    mhz: float | None
+
+
+def read(
+    cpus: Collection[int], proc: Path = PROC, sysfs: Path = SYSFS, cgroup_of_self: Path = CGROUP_OF_SELF
+) -> Reading:
+    """The counters of this process and of the leased CPUs now. Takes about a millisecond."""
+    ticks = _ticks(proc)
+    leased = [ticks[cpu] for cpu in cpus if cpu in ticks]
+    beside = [ticks[cpu] for cpu in siblings_outside(cpus, sysfs) if cpu in ticks]
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return Reading(
+        at_s=time.perf_counter(),
+        own_s=used.ru_utime + used.ru_stime,
+        delayed_s=_delayed_ns(proc) / 1e9,
+        idle_s=sum(each[IDLE] + each[IOWAIT] for each in leased) * TICK_S,
+        steal_s=sum(each[STEAL] for each in leased) * TICK_S,
+        siblings_s=sum(sum(each) - each[IDLE] - each[IOWAIT] for each in beside) * TICK_S,
+        throttled_s=throttled_usec(sysfs, cgroup_of_self) / 1e6,
+        overheated=sum(_numbers(sysfs, cpus, "thermal_throttle/core_throttle_count")),
+        mhz=_mean(_numbers(sysfs, cpus, "cpufreq/scaling_cur_freq")),
+    )
+
+
+def between(before: Reading, after: Reading, cpus: int) -> Signals:
+    """What went on between two readings of so many leased CPUs."""
+    wall_s = after.at_s - before.at_s
+    steal_s = after.steal_s - before.steal_s
+    accounted_s = after.own_s - before.own_s + after.idle_s - before.idle_s + steal_s
+    unsure_s = TICK_ERROR * math.sqrt(cpus) * TICK_S if after.idle_s > before.idle_s or steal_s else 0.0
+    return Signals(
+        steal_s=steal_s,
+        foreign_s=max(0.0, wall_s * cpus - accounted_s - unsure_s),
+        delayed_s=after.delayed_s - before.delayed_s,
+        siblings_s=after.siblings_s - before.siblings_s,
+        throttled_s=after.throttled_s - before.throttled_s,
+        overheated=after.overheated - before.overheated,
+        mhz=after.mhz,
+    )
+
+
+def _ticks(proc: Path) -> dict[int, tuple[int, ...]]:
+    """CPU -> the first eight counters of its line in /proc/stat."""
+    found = {}
+    for line in (proc / "stat").read_text().splitlines():
+        name, *counts = line.split()
+        if name.startswith("cpu") and name != "cpu":
+            found[int(name[3:])] = tuple(map(int, counts[: STEAL + 1]))
+    return found
+
+
+def _delayed_ns(proc: Path) -> int:
+    """How long this process's threads have stood ready but not run; 0 where the kernel does not tell."""
+    total = 0
+    for path in (proc / "self/task").glob("*/schedstat"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            total += int(path.read_text().split()[1])
+    return total
+
+
+def _numbers(sysfs: Path, cpus: Collection[int], name: str) -> list[int]:
+    paths = [sysfs / f"devices/system/cpu/cpu{cpu}/{name}" for cpu in cpus]
+    return [int(path.read_text()) for path in paths if path.exists()]
+
+
+def _mean(khz: list[int]) -> float | None:
+    return sum(khz) / len(khz) / 1000 if khz else None

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer import TyperException
 
-from farm.cli import hand, interrupt, layers, look, run
+from farm.cli import doctor, hand, interrupt, layers, look, run
 from farm.cli.wiring import stderr, stdout
 from farm.errors import FarmError
 
@@ -22,7 +22,17 @@ app = typer.Typer(
     help="Ask of any model: what do I lose, and what do I gain, when I quantize it with that calibration data?",
     epilog="Start with: farm run jobs/quickstart.yaml",
 )
-for command in (run.run, run.plan, look.show, look.why, layers.layers, hand.gather, hand.get, look.list_):
+for command in (
+    run.run,
+    run.plan,
+    look.show,
+    look.why,
+    layers.layers,
+    hand.gather,
+    hand.get,
+    look.list_,
+    doctor.doctor,
+):
     app.command(name=command.__name__.rstrip("_"))(command)
 
 

@@ -79,7 +79,7 @@ def run(
     try:
         if wanted:
             limits = Limits(stages=CATALOG.stages, settings=grid.settings, session=uuid.uuid4().hex[:12])
-            _drive(plan, wanted, stale, store, limits, engine=engine, address=address, quiet=quiet)
+            carry_out(plan, wanted, stale, store, limits, engine=engine, address=address, quiet=quiet)
     finally:
         records = _gathered(folder, store)
     return _summary(folder, [record for record in records if record.cell in cells], len(records), bool(wanted))
@@ -122,7 +122,7 @@ def _stages_of(plan: Plan, cells: Collection[str]) -> set[str]:
     return {uri for planned in plan.cells if planned.cell.name in cells for uri in planned.stages.values()}
 
 
-def _drive(
+def carry_out(
     plan: Plan,
     wanted: set[str],
     stale: set[str],
@@ -133,6 +133,7 @@ def _drive(
     address: str | None,
     quiet: bool,
 ) -> None:
+    """Drive a plan on an engine, showing progress; the engine is closed whatever happens."""
     lacking = dependents(plan, {uri for uri in wanted if plan.stages[uri].missing})
     with shown(stderr, quiet=quiet) as report:
         chosen_engine = _engine(engine if wanted - lacking else "inline", address, quiet=quiet)

@@ -3,7 +3,7 @@
 import os
 import pwd
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -80,13 +80,6 @@ def text(path: Path) -> str:
         return path.read_text().strip()
     except OSError:
         return ""
-
-
-def cpu_list(cpus: Collection[int]) -> str:
-    """The kernel's list format, which taskset and docker take too: {0, 1, 2, 8} is ``"0-2,8"``."""
-    starts = [cpu for cpu in sorted(cpus) if cpu - 1 not in cpus]
-    ends = [cpu for cpu in sorted(cpus) if cpu + 1 not in cpus]
-    return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
 
 
 def user_name(uid: int) -> str:

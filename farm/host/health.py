@@ -10,10 +10,11 @@ from pathlib import Path
 
 from farm.errors import InputError
 from farm.host import processor
-from farm.host.finding import Finding, Host, bad, count, cpu_list, doubtful, good, not_shown, text, user_name
+from farm.host.finding import Finding, Host, bad, count, doubtful, good, not_shown, text, user_name
 from farm.host.lease import lock_folder
-from farm.host.load import cpu_ticks, sample
-from farm.host.topology import cpu_quota, leasable_count, parse_cpu_list, throttled_usec, usable_cores
+from farm.host.load import sample
+from farm.host.ticks import cpu_ticks
+from farm.host.topology import cpu_list, cpu_quota, leasable_count, parse_cpu_list, throttled_usec, usable_cores
 
 STAGES_GIB, LEAST_GIB = 4.0, 1.5  # what stages may take; what importing their libraries and a small model takes
 STEAL = 0.01  # a share of the time that a virtual machine wanted

@@ -10,25 +10,13 @@ from pathlib import Path
 
 import psutil
 
+from farm.host.ticks import Ticks, cpu_ticks
+
 SAMPLE_S = 0.5
 PROGRAMS = 3  # so many of the busiest are named
 WORTH_NAMING = 0.05  # CPUs; what is less disturbs nobody
 
 Processes = Mapping[int, tuple[str, float]]  # process id -> its program's name, seconds of CPU time until now
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ticks:
-    """CPU time since boot by kind, in ticks. idle: also while it waited for a disk."""
-
-    busy: int
-    idle: int
-    steal: int
-
-    @property
-    def stolen(self) -> float:
-        """Which share of the time that it was wanted a virtual CPU did not get."""
-        return self.steal / max(1, self.busy + self.steal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,17 +34,6 @@ def other_processes() -> Processes:
         times = process.info["cpu_times"]  # None where it is not ours to know
         if process.pid != own and times is not None:
             found[process.pid] = (str(process.info["name"]), float(times.user + times.system))
-    return found
-
-
-def cpu_ticks(proc: Path) -> dict[str, Ticks]:
-    """The lines of /proc/stat: ``"cpu"`` for all since boot, ``"cpu0"``, ``"cpu1"``, ...; empty if there are none."""
-    path, found = proc / "stat", {}
-    for line in path.read_text().splitlines() if path.exists() else ():
-        if line.startswith("cpu"):
-            name, *counts = line.split()
-            user, nice, system, idle, iowait, irq, softirq, steal = (*map(int, counts[:8]), *[0] * 8)[:8]
-            found[name] = Ticks(busy=user + nice + system + irq + softirq, idle=idle + iowait, steal=steal)
     return found
 
 

@@ -6,7 +6,6 @@ second; what the scheduler and getrusage say is exact to the nanosecond.
 """
 
 import math
-import os
 import resource
 import time
 from collections.abc import Collection
@@ -14,13 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from farm.host.ticks import TICK_S, cpu_ticks
 from farm.host.topology import CGROUP_OF_SELF, SYSFS, siblings_outside, throttled_usec
 from farm.verdict import Signals
 
 PROC = Path("/proc")
-TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 TICK_ERROR = 1.25  # three standard deviations of the difference of two rounded-down counts, in ticks
-USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL = range(8)  # the columns of /proc/stat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,17 +40,17 @@ def read(
     cpus: Collection[int], proc: Path = PROC, sysfs: Path = SYSFS, cgroup_of_self: Path = CGROUP_OF_SELF
 ) -> Reading:
     """The counters of this process and of the leased CPUs now. Takes about a millisecond."""
-    ticks = _ticks(proc)
-    leased = [ticks[cpu] for cpu in cpus if cpu in ticks]
-    beside = [ticks[cpu] for cpu in siblings_outside(cpus, sysfs) if cpu in ticks]
+    ticks = cpu_ticks(proc)
+    leased = [ticks[name] for cpu in cpus if (name := f"cpu{cpu}") in ticks]
+    beside = [ticks[name] for cpu in siblings_outside(cpus, sysfs) if (name := f"cpu{cpu}") in ticks]
     used = resource.getrusage(resource.RUSAGE_SELF)
     return Reading(
         at_s=time.perf_counter(),
         own_s=used.ru_utime + used.ru_stime,
         delayed_s=_delayed_ns(proc) / 1e9,
-        idle_s=sum(each[IDLE] + each[IOWAIT] for each in leased) * TICK_S,
-        steal_s=sum(each[STEAL] for each in leased) * TICK_S,
-        siblings_s=sum(sum(each) - each[IDLE] - each[IOWAIT] for each in beside) * TICK_S,
+        idle_s=sum(each.idle for each in leased) * TICK_S,
+        steal_s=sum(each.steal for each in leased) * TICK_S,
+        siblings_s=sum(each.busy for each in beside) * TICK_S,
         throttled_s=throttled_usec(sysfs, cgroup_of_self) / 1e6,
         overheated=sum(_numbers(sysfs, cpus, "thermal_throttle/core_throttle_count")),
         mhz=_mean(_numbers(sysfs, cpus, "cpufreq/scaling_cur_freq")),
@@ -74,16 +72,6 @@ def between(before: Reading, after: Reading, cpus: int) -> Signals:
         overheated=after.overheated - before.overheated,
         mhz=after.mhz,
     )
-
-
-def _ticks(proc: Path) -> dict[int, tuple[int, ...]]:
-    """CPU -> the first eight counters of its line in /proc/stat."""
-    found = {}
-    for line in (proc / "stat").read_text().splitlines():
-        name, *counts = line.split()
-        if name.startswith("cpu") and name != "cpu":
-            found[int(name[3:])] = tuple(map(int, counts[: STEAL + 1]))
-    return found
 
 
 def _delayed_ns(proc: Path) -> int:

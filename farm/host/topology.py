@@ -81,6 +81,13 @@ def throttled_usec(sysfs: Path = SYSFS, cgroup_of_self: Path = CGROUP_OF_SELF) -
     return sum(_throttled_usec_of(folder) for folder in _own_cgroups(sysfs, cgroup_of_self))
 
 
+def cpu_list(cpus: Collection[int]) -> str:
+    """The kernel's list format, which taskset and docker take too: {0, 1, 2, 8} is ``"0-2,8"``."""
+    starts = [cpu for cpu in sorted(cpus) if cpu - 1 not in cpus]
+    ends = [cpu for cpu in sorted(cpus) if cpu + 1 not in cpus]
+    return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
+
+
 def parse_cpu_list(text: str) -> frozenset[int]:
     """The kernel's list format: ``"0-2,8"`` is {0, 1, 2, 8}."""
     found: set[int] = set()

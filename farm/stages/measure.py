@@ -70,8 +70,8 @@ def run(job: Job) -> dict[str, Any]:
     """Write ``rounds.parquet``: a row a round, in the order they ran."""
     scratch = job.folder.parent
     inputs = scratch / "inputs.npy"
-    np.save(inputs, _images(job))
-    requests = {variant: _request(job, variant, inputs) for variant in (CELL, PARTNER)}
+    np.save(inputs, rotating_images(job))
+    requests = {variant: request_of(job, variant, inputs) for variant in (CELL, PARTNER)}
     if requests[CELL]["runtime"] == "pytorch":
         requests[CELL]["memory_format"] = _faster_format(requests[CELL])
     played = conduct(
@@ -87,7 +87,7 @@ def run(job: Job) -> dict[str, Any]:
     return {"pairs": len(played.pairs()), "redone": played.redone(), "ended": played.ended, **facts}
 
 
-def _images(job: Job) -> np.ndarray[Any, Any]:
+def rotating_images(job: Job) -> np.ndarray[Any, Any]:
     """As many test images as a round rotates through: prepared, or raw where preparing them is timed too."""
     dataset = open_dataset(job.parameters["dataset"], job.files)
     count = REQUESTS * job.parameters["device"]["batch"]
@@ -97,7 +97,8 @@ def _images(job: Job) -> np.ndarray[Any, Any]:
     return imageset.prepare(block.images, Preprocessing(**job.parameters["preprocessing"]))
 
 
-def _request(job: Job, variant: str, inputs: Path) -> dict[str, Any]:
+def request_of(job: Job, variant: str, inputs: Path) -> dict[str, Any]:
+    """What a round of a variant is asked, as `farm.rounds.play` reads it. inputs: the file of the images."""
     device, settings = job.parameters["device"], job.parameters["measure"]
     runtime = job.parameters["runtime"] if variant == CELL else "openvino"
     folder = job.inputs.get("model", job.inputs["ir"]) if variant == CELL else job.inputs["ir"]

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from farm.host.finding import Host, cpu_list, other_users, user_name
+from farm.host.finding import Host, other_users, user_name
 from farm.host.health import CHECKS, findings
-from farm.host.topology import parse_cpu_list
+from farm.host.topology import cpu_list, parse_cpu_list
 
 CPU = "sys/devices/system/cpu"
 GIB = 2**20  # in KiB, as /proc/meminfo counts

@@ -11,13 +11,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from farm.record import FAILURE_CLASSES
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "study.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "study.md", ROOT / "docs" / "measurement.md")
 REFERENCE = ROOT / "results" / "reference"
 PART = re.compile(
-    r"(<!-- (?P<kind>\w+)(?:: (?P<what>[^>]*))? -->\n)(?P<body>```text\n.*?```\n|(?:\|[^\n]*\n)*)", re.DOTALL
+    r"(<!-- (?P<kind>\w+)(?:: (?P<what>[^>]*))? -->\n)"
+    r"(?P<body>```text\n.*?```\n|(?:\|[^\n]*\n)*(?:\n> [^\n]*\n)?)",
+    re.DOTALL,
 )
 WIDE = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb"}
 
@@ -58,6 +62,29 @@ def _layer(layers: tuple[dict[str, Any], ...]) -> str:
     return f"| `{layers[0]['name']}` | {layers[0]['range_ratio']:.1f} | {sqnr} |\n"
 
 
+def _bench(name: str) -> str:
+    """A benchmark's rows as a table, and below it what it says of itself and of its host."""
+    path = REFERENCE / "bench" / f"{name}.parquet"
+    table = pq.read_table(path)
+    facts = json.loads(table.schema.metadata[b"benchmark"])
+    host, versions = facts["host"], facts["versions"]
+    rows = "".join(f"| {' | '.join(map(_figure, row.values()))} |\n" for row in table.to_pylist())
+    head = f"| {' | '.join(table.column_names)} |\n|{'---|' * table.num_columns}\n"
+    where = f"{host['cpu_model']} ({host['isa']}), {host['cores']} cores, {host['memory_gib']} GiB"
+    what = ", ".join(f"{library} {version}" for library, version in versions.items())
+    return f"{head}{rows}\n> {facts['note']} On {where}; {what}; {facts['finished_at'][:10]}.\n"
+
+
+def _figure(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "**no**"
+    if isinstance(value, float):
+        return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4g}"  # noqa: PLR2004
+    return str(value)
+
+
 def _failures(_: str) -> str:
     rows = "".join(f"| `{name}` | {text} |\n" for name, text in FAILURE_CLASSES.items())
     return f"| class | meaning |\n|---|---|\n{rows}"
@@ -73,7 +100,7 @@ def _said(*arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | WIDE).stdout
 
 
-MAKERS = {"help": _help, "table": _table, "failures": _failures, "layers": _layers}
+MAKERS = {"help": _help, "table": _table, "failures": _failures, "layers": _layers, "bench": _bench}
 
 
 def main() -> int:

@@ -18,11 +18,10 @@ TICKS = 2  # of /proc/stat's clock: less than this is its own error
 TICK_S = 0.01
 
 Ended = Literal["target", "pairs", "budget", "disturbed"]
-ENDINGS: dict[Ended, str] = {
-    "target": "the interval was as narrow as asked for",
-    "pairs": "the greatest number of pairs was reached",
-    "budget": "the time was spent",
-    "disturbed": "too many pairs were disturbed",
+WAYS_OUT: dict[str, str] = {  # by what ended a measurement that is not sure enough
+    "pairs": "raise settings.measure.pairs, or measure on fewer threads or a quieter host",
+    "budget": "the time was spent: raise settings.measure.budget_s",
+    "disturbed": "too many pairs were disturbed: ask farm doctor what runs there",
 }
 
 
@@ -107,7 +106,7 @@ class Evidence:
     worst: str
     least: int
     target: float
-    ended: str
+    ended: Ended
     ratio: Ratio | None
 
 
@@ -125,10 +124,7 @@ def judge(evidence: Evidence, again: str) -> Verdict:
         text = f"{evidence.pairs} of at least {evidence.least} pairs were measured before the time was spent"
         return Verdict(word="noisy", reason=f"{text}; raise settings.measure.budget_s, then: {again}")
     if within > evidence.target:
-        why = ENDINGS.get(evidence.ended, evidence.ended)  # type: ignore[call-overload]
-        text = (
-            f"known within {within:.1%}, not the {evidence.target:.1%} asked for, after {evidence.pairs} pairs: {why}"
-        )
-        return Verdict(word="noisy", reason=f"{text}; raise settings.measure.pairs or target, then: {again}")
+        text = f"known within {within:.1%}, not the {evidence.target:.1%} asked for, after {evidence.pairs} pairs"
+        return Verdict(word="noisy", reason=f"{text}; {WAYS_OUT[evidence.ended]}, then: {again}")
     redone = f", {evidence.redone} done again" if evidence.redone else ""
     return Verdict(word="valid", reason=f"within {within:.1%} after {evidence.pairs} pairs{redone}")

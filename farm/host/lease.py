@@ -96,7 +96,7 @@ def _take(cores: tuple[Core, ...], wanted: int, folder: Path, locks: ExitStack) 
         with ExitStack() as attempt:
             taken: list[Core] = []
             for core in candidates:
-                if len(taken) < wanted and _lock(folder / f"core-{core.cpus[0]}.lock", attempt):
+                if len(taken) < wanted and _lock(folder / f"core-{core.name}.lock", attempt):
                     taken.append(core)
             if len(taken) == wanted:
                 locks.push(attempt.pop_all())

@@ -5,7 +5,7 @@ Knows files under /sys and /proc, given as arguments; not `lscpu`, not `os.cpu_c
 
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 SYSFS = Path("/sys")
@@ -20,11 +20,18 @@ class Core:
     efficient: an efficiency core of a host that also has faster ones.
     node: its NUMA node.
     cpus: its logical CPUs (SMT siblings) inside the mask.
+    outside: those outside the mask.
     """
 
     efficient: bool = False
     node: int
     cpus: tuple[int, ...]
+    outside: tuple[int, ...] = field(default=(), compare=False)
+
+    @property
+    def name(self) -> int:
+        """Its lowest logical CPU, in the mask or not: what processes under other masks call it too."""
+        return min(self.cpus + self.outside)
 
 
 def usable_cores(sysfs: Path = SYSFS, mask: frozenset[int] | None = None) -> tuple[Core, ...]:
@@ -37,9 +44,9 @@ def usable_cores(sysfs: Path = SYSFS, mask: frozenset[int] | None = None) -> tup
     nodes, efficient = _node_of_cpus(sysfs), _efficient(sysfs, allowed)
     found = set()
     for cpu in allowed:
-        siblings = _siblings(sysfs, cpu) & allowed
-        cpus = tuple(sorted(siblings | {cpu}))
-        found.add(Core(efficient=cpu in efficient, node=nodes.get(cpu, 0), cpus=cpus))
+        siblings = _siblings(sysfs, cpu) | {cpu}
+        inside, outside = (tuple(sorted(part)) for part in (siblings & allowed, siblings - allowed))
+        found.add(Core(efficient=cpu in efficient, node=nodes.get(cpu, 0), cpus=inside, outside=outside))
     return tuple(sorted(found))
 
 

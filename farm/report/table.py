@@ -27,9 +27,11 @@ def main_table(records: Sequence[Record]) -> Table:
     if several:
         table.add_column("device")
     metric = next((record.metric for record in records if record.metric), None)
-    for name in (METRICS.get(metric, metric or ""), "drop", "FPS", "x IR", "x PyTorch", "p50 ms", "MiB"):
+    measured = any(record.fps is not None for record in records)
+    speeds = ("FPS", "x IR", "x PyTorch", "p50 ms") if measured else ()
+    for name in (METRICS.get(metric, metric or ""), "drop", "MiB", *speeds):
         table.add_column(name, justify="right", no_wrap=True)
-    for name in ("speed", "outcome"):
+    for name in ("verdict", "outcome") if measured else ("outcome",):
         table.add_column(name, no_wrap=True)
     for _, group in groupby(records, key=lambda record: (record.model, record.device)):
         rows = list(group)
@@ -37,9 +39,9 @@ def main_table(records: Sequence[Record]) -> Table:
             first = (record.model if index == 0 else "", variant(record), record.calibration or "-")
             placed = (record.device,) if several else ()
             texts = [Text(text) for text in (*first, *placed)]
-            table.add_row(
-                *texts, *_numbers(record), _verdict(record), _outcome(record), end_section=index == len(rows) - 1
-            )
+            speed: tuple[str | Text, ...] = (*_speed(record), _verdict(record)) if measured else ()
+            last = index == len(rows) - 1
+            table.add_row(*texts, *_accuracy(record), *speed, _outcome(record), end_section=last)
     return table
 
 
@@ -95,16 +97,21 @@ def _controlled(record: Record) -> str:
     return f"{record.cell}: {what} {record.control_drop:.4f} on {images}; {ending}; {work}"
 
 
-def _numbers(record: Record) -> list[str]:
+def _accuracy(record: Record) -> list[str]:
     drop = record.top1_drop if record.score_drop is None else record.score_drop
     return [
         _format(record.top1 if record.score is None else record.score, "{:.4f}"),
         _format(drop, "{:+.4f}") if record.algorithm != "ir" else "-",
+        _format(record.size_mib, "{:.2f}"),
+    ]
+
+
+def _speed(record: Record) -> list[str]:
+    return [
         _format(record.fps, "{:,.1f}"),
         _ratio(record.speedup_ir, record.speedup_ir_low, record.speedup_ir_high),
         _ratio(record.speedup_pytorch, record.speedup_pytorch_low, record.speedup_pytorch_high),
         _format(record.latency_p50_ms, "{:.3f}"),
-        _format(record.size_mib, "{:.2f}"),
     ]
 
 
@@ -113,8 +120,8 @@ def _format(value: float | None, pattern: str) -> str:
 
 
 def _ratio(value: float | None, low: float | None, high: float | None) -> str:
-    """``1.71 ±.02``: as many digits as the greater side of the interval leaves sure."""
-    if value is None or low is None or high is None:
+    """``1.71 ±.02``: with the greater side of its interval."""
+    if value is None or low is None or high is None or low == high:
         return _format(value, "{:.2f}")
     within = max(value - low, high - value)
     return f"{value:.2f} ±{within:.2f}".replace("±0.", "±.")

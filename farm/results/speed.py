@@ -12,13 +12,13 @@ import numpy as np
 from farm.pairing import CELL, PARTNER, Played, interval, speeds
 from farm.record import Record
 from farm.stats import Ratio, looks, percentile, quotient
-from farm.verdict import Evidence, judge, mismatch
+from farm.verdict import Ended, Evidence, judge, mismatch
 
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 NS_PER_MS = 1e6
 
 
-def speed(rows: Sequence[dict[str, Any]], settings: Mapping[str, Any], ended: str, again: str) -> dict[str, Any]:
+def speed(rows: Sequence[dict[str, Any]], settings: Mapping[str, Any], ended: Ended, again: str) -> dict[str, Any]:
     """A record's columns of speed.
 
     rows: of ``rounds.parquet``. settings: the grid's `measure`. ended: what ended the measurement. again: the

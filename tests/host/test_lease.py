@@ -348,3 +348,9 @@ def is_free(path):
         except BlockingIOError:
             return False
     return True
+
+
+def test_two_containers_that_have_a_thread_each_of_one_core_do_not_both_lease_it(tmp_path):
+    one, other = Core(node=0, cpus=(0,), outside=(8,)), Core(node=0, cpus=(8,), outside=(0,))
+    with lease((one,), 1, tmp_path), pytest.raises(TimeoutError), lease((other,), 1, tmp_path, wait_s=0):
+        pass

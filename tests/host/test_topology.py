@@ -224,6 +224,12 @@ def test_a_process_that_may_use_one_cpu_has_one_core():
     assert told.stdout == f"[({last},)]\n"
 
 
+def test_a_core_has_one_name_whichever_of_its_threads_a_mask_has(server):
+    (one,), (other,) = (usable_cores(server.root, frozenset({cpu})) for cpu in (3, 11))
+    assert (one.cpus, one.outside, other.cpus, other.outside) == ((3,), (11,), (11,), (3,))
+    assert one.name == other.name == 3
+
+
 def test_this_hosts_own_cores_are_this_processs_mask_each_cpu_once():
     cpus = [cpu for core in usable_cores() for cpu in core.cpus]
     assert sorted(cpus) == sorted(os.sched_getaffinity(0))

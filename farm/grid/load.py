@@ -227,12 +227,14 @@ class _Reader:
 
     def budgets(self, grid: Grid, catalog: Catalog) -> None:
         """A budget that outlasts the stage's time limit would lose what it should have kept."""
-        limit = grid.settings.timeout_s.get("quantize", catalog.stages["quantize"].timeout_s)
+        limits = {kind: grid.settings.timeout_s.get(kind, spec.timeout_s) for kind, spec in catalog.stages.items()}
+        text = "must be less than settings.timeout_s.{} ({:g}), which ends the whole stage"
+        if grid.settings.measure.budget_s >= limits["measure"]:
+            self.fault(("settings", "measure", "budget_s"), text.format("measure", limits["measure"]))
         chosen = (*grid.algorithms, *(cell.algorithm for cell in grid.include))
         for choice in {each.label: each for each in chosen}.values():
-            if choice.parameters.get("budget_s", 0) >= limit:
-                text = f"must be less than settings.timeout_s.quantize ({limit:g}), which ends the whole stage"
-                self.fault(("algorithms",), f"{choice.label}: budget_s {text}")
+            if choice.parameters.get("budget_s", 0) >= limits["quantize"]:
+                self.fault(("algorithms",), f"{choice.label}: budget_s {text.format('quantize', limits['quantize'])}")
 
     def emptiness(self, grid: Grid) -> None:
         if self.faults:

@@ -84,8 +84,6 @@ def _over(record: Record, baseline: Record | None) -> Record:
         return record
     if record is baseline:
         return replace(record, speedup_pytorch=1.0, speedup_pytorch_low=1.0, speedup_pytorch_high=1.0)
-    if record.algorithm == "ir":  # the very thing that PyTorch was paired with
-        ours = Ratio(value=1.0, low=1.0, high=1.0)
     return replace(record, **_columns("speedup_pytorch", quotient(ours, theirs)))
 
 

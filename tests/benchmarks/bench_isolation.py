@@ -1,0 +1,238 @@
+"""Whether a measurement in a busy farm says the same as one alone, and what it would say without farm's care.
+
+1. `farm run` on Ray of a grid whose measured cells (the packaged digits ResNet20 calibrated on noise, on one thread)
+   have many light stages among them and after them: cells calibrated on fractals, which are not measured. Then
+   `farm run --fresh measure` of the same grid, when nothing else is left to do. Two such grids, one after the other, so
+   that a drift of the host does not stand for a difference. Compared by cell: FPS, and x IR, the ratio to the FP32 IR
+   of the same minutes. The mean is geometric, its interval a t-interval of 99 % over the cells.
+2. What is avoided: rounds on one leased core alone, and beside what a light stage does (inferences in batches of 64 on
+   one thread), on each of the other cores, and on the same core; in pairs, ABBA or BAAB. farm would do such pairs
+   again; here all of them count.
+
+count: of disturbed pairs, which farm does not take; in the rows of light stages, of these.
+"""
+
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow.parquet as pq
+import yaml
+from publishing import NO_GOAL, goal, options, parser, publish
+from rounds import GRID, company, job_of, pinned, running, say
+
+from farm.cli import interrupt
+from farm.host.lease import host_cores, lease, lock_folder
+from farm.host.topology import Core, measurable
+from farm.pairing import CELL, PARTNER, conduct, speeds
+from farm.results import tables
+from farm.stages import measure
+from farm.stages.export import IR
+from farm.stages.job import Job
+from farm.stats import Pair, Ratio, paired_ratio
+
+NAME = "isolation"
+LOW, HIGH = 0.98, 1.02
+BLOCKS = 2
+SHORT = {"min_seconds": 0.25, "warmup_seconds": 0.1}
+EXCLUSIVE = "measure"
+
+
+class Sizes(NamedTuple):
+    """measured: cells of a grid. beside: cells that are not measured, for each of them. pairs: of rounds."""
+
+    measured: int
+    beside: int
+    pairs: int
+
+
+FULL, TRIAL = Sizes(4, 2, 8), Sizes(2, 1, 2)
+
+
+class Ran(NamedTuple):
+    """One run: its records and attempts, as rows; records by cell, of measured cells only."""
+
+    records: dict[str, Mapping[str, Any]]
+    attempts: list[Mapping[str, Any]]
+
+
+def main() -> None:
+    """Run busy and alone, compare; disturb on purpose; publish."""
+    interrupt.listen()
+    said = options(parser(__doc__))
+    sizes = TRIAL if said.quick else FULL
+    with tempfile.TemporaryDirectory(prefix="bench") as folder:
+        blocks = [block(number, Path(folder), sizes) for number in range(1 if said.quick else BLOCKS)]
+        cost = list(avoided(Path(folder), sizes.pairs))
+    rows = [*compared(blocks), *kept_apart([busy for busy, _ in blocks]), *cost]
+    each = [record for pair in blocks for ran in pair for record in ran.records.values()]
+    noisy = sum(record["verdict"] != "valid" for record in each)
+    publish(NAME, rows, note=f"{noisy} of {len(each)} measurements were not valid, all counted here.")
+
+
+def block(number: int, folder: Path, sizes: Sizes) -> tuple[Ran, Ran]:
+    """One grid, busy and alone."""
+    path, name = folder / f"grid{number}.yaml", f"{NAME}{number}"
+    path.write_text(yaml.safe_dump(grid(name, number, sizes)), encoding="utf-8")
+    busy = run(path, name, folder / "results")
+    return busy, run(path, name, folder / "results", "--fresh", EXCLUSIVE)
+
+
+def grid(name: str, number: int, sizes: Sizes) -> dict[str, Any]:
+    """Stages are fed in the grid's order: light ones between any two measurements, and after the last."""
+    calibrations = []
+    for index in range(number * sizes.measured, (number + 1) * sizes.measured):
+        others = list(range(index * sizes.beside, (index + 1) * sizes.beside))
+        calibrations += [{"name": "noise", "seed": index}, {"name": "fractal", "seed": others, "count": 300}]
+    return {
+        **GRID,
+        "name": name,
+        "dataset": "digits",
+        "calibrations": calibrations,
+        "algorithms": ["default"],
+        "baselines": [],
+        "accuracy_only": [{"calibration": "fractal"}],
+        "settings": {"measure": short(sizes.pairs)},
+    }
+
+
+def short(pairs: int) -> dict[str, Any]:
+    """Settings of the measurements."""
+    return {**SHORT, "pairs": pairs, "max_redone": pairs}
+
+
+def run(path: Path, name: str, results: Path, *more: str) -> Ran:
+    """`farm run`, with what it says as progress."""
+    say(f"farm run {' '.join((path.name, *more))}")
+    command = [sys.executable, "-m", "farm", "run", str(path), "--results", str(results), *more]
+    with running(command, stdout=sys.stderr) as driver:
+        code = driver.wait()
+    if code:
+        sys.exit(f"exit code {code} of {' '.join(command)}")
+    records = pq.read_table(results / name / tables.RECORDS).to_pylist()
+    attempts = pq.read_table(results / name / tables.ATTEMPTS).to_pylist()
+    return Ran({record["cell"]: record for record in records if record["fps"] is not None}, attempts)
+
+
+def compared(blocks: Sequence[tuple[Ran, Ran]]) -> list[dict[str, Any]]:
+    """Rows of every cell, and the means with their goal."""
+    rows = []
+    for column, what, name in (("fps", "FPS", "fps"), ("speedup_ir", "x IR", "speedup")):
+        pairs = []
+        for busy, alone in blocks:
+            for cell, record in busy.records.items():
+                beside = alone.records[cell]
+                pairs.append((record[column], beside[column]))
+                redone = record["redone_pairs"] + beside["redone_pairs"]
+                figures = {f"{name}_busy": record[column], f"{name}_alone": beside[column]}
+                ratio = Ratio(value=record[column] / beside[column])
+                rows.append(row(f"{what}, {record['calibration']}", ratio, count=redone, **figures))
+        mean = paired_ratio(pairs) or Ratio(value=1.0)
+        text = f"{abs(mean.value - 1):.1%} {'more' if mean.value > 1 else 'less'} in a busy farm"
+        judged = goal(f"from {LOW} to {HIGH}", met=LOW <= mean.value <= HIGH, reason=text)
+        rows.append(row(f"{what}, mean of {len(pairs)} cells", mean) | judged)
+    return rows
+
+
+def kept_apart(runs: Sequence[Ran]) -> Iterator[dict[str, Any]]:
+    """Rows of how many light stages ran among measurements, and beside one, which none may.
+
+    Times are UTC in one form, so that text sorts.
+    """
+    among = beside = 0
+    for ran in runs:
+        lights, exclusive = [], []
+        for each in ran.attempts:
+            (exclusive if each["uri"].startswith(f"{EXCLUSIVE}/") else lights).append(each)
+        first, last = min(each["started_at"] for each in exclusive), max(each["started_at"] for each in exclusive)
+        among += sum(first < each["started_at"] < last for each in lights)
+        beside += sum(any(_overlap(each, other) for other in exclusive) for each in lights)
+    yield row("lights among measurements", None, count=among)
+    judged = goal("none", met=beside == 0, reason=f"{beside} light stages overlapped a measurement")
+    yield row("lights beside a measurement", None, count=beside) | judged
+
+
+def _overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return bool(one["started_at"] < other["finished_at"] and other["started_at"] < one["finished_at"])
+
+
+def avoided(folder: Path, pairs: int) -> Iterator[dict[str, Any]]:
+    """Rows of what company costs a measurement."""
+    job = job_of(folder, short(pairs))
+    with lease(measurable(host_cores()), None, lock_folder()) as held:
+        own, others = held.cores[0], held.cores[1:]
+        job = replace(job, cpus=own.cpus)
+        if others:
+            yield beside(f"inference on {len(others)} other core(s)", others, job)
+        yield beside("inference on the same core", (own,), job)
+
+
+def beside(what: str, cores: Sequence[Core], job: Job) -> dict[str, Any]:
+    """Pairs of rounds with company on these cores, and without."""
+    say(what)
+    inputs = job.folder / "inputs.npy"
+    np.save(inputs, measure.rotating_images(job))
+    request, settings = measure.request_of(job, PARTNER, inputs), job.parameters["measure"]
+    with ExitStack() as there:
+        model = job.inputs["ir"] / IR
+        all_of_them = [there.enter_context(company("infer", core.cpus[0], model)) for core in cores]
+        stop(all_of_them)
+        there.enter_context(pinned(job.cpus))
+
+        def play(variant: str) -> dict[str, Any]:
+            with working(all_of_them if variant == CELL else []):
+                return measure.run_round(request, job.folder)
+
+        enough = {**settings, "max_redone": settings["pairs"][1] - 1}
+        played = conduct(play, enough, rng=random.Random(), clock=time.monotonic, say=lambda text: say(f"    {text}"))
+    found: list[Pair] = speeds(played.rows)
+    busy, alone = (median(each[index] for each in found) for index in range(2))
+    return row(what, paired_ratio(found), count=played.redone(), fps_busy=busy, fps_alone=alone)
+
+
+@contextmanager
+def working(processes: Sequence[subprocess.Popen[str]]) -> Iterator[None]:
+    """Stopped processes that go on for the block."""
+    for each in processes:
+        each.send_signal(signal.SIGCONT)
+    try:
+        yield
+    finally:
+        stop(processes)
+
+
+def stop(processes: Sequence[subprocess.Popen[str]]) -> None:
+    """Have processes wait, without any CPU time, until they may go on."""
+    for each in processes:
+        each.send_signal(signal.SIGSTOP)
+
+
+def row(
+    what: str,
+    ratio: Ratio | None,
+    *,
+    fps_busy: float | None = None,
+    fps_alone: float | None = None,
+    speedup_busy: float | None = None,
+    speedup_alone: float | None = None,
+    count: int | None = None,
+) -> dict[str, Any]:
+    """A row without a goal. ratio: busy over alone."""
+    known = {name: getattr(ratio, key, None) for name, key in (("ratio", "value"), ("low", "low"), ("high", "high"))}
+    fps = {"fps_busy": fps_busy, "fps_alone": fps_alone}
+    speedup = {"speedup_busy": speedup_busy, "speedup_alone": speedup_alone}
+    return {"what": what, **fps, **speedup, **known, "count": count, **NO_GOAL}
+
+
+if __name__ == "__main__":
+    main()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 LEAST_TAIL = 10
 ALPHA = 0.01  # intervals hold at 99 %, over all looks together
+WIDEST = 340.0  # of an interval of logarithms, to one side: nothing is known, and nothing overflows
 NEGLIGIBLE = 0.01  # a speed-up or slow-down up to this is not called a difference
 
 Pair = tuple[float, float]
@@ -55,7 +56,7 @@ def paired_ratio(pairs: Sequence[Pair], alpha: float = ALPHA) -> Ratio | None:
     middle, count = float(logs.mean()), len(logs)
     if count == 1:
         return Ratio(value=math.exp(middle))
-    half = float(stdtrit(count - 1, 1 - alpha / 2) * logs.std(ddof=1) / math.sqrt(count))
+    half = min(WIDEST, float(stdtrit(count - 1, 1 - alpha / 2) * logs.std(ddof=1) / math.sqrt(count)))
     return Ratio(value=math.exp(middle), low=math.exp(middle - half), high=math.exp(middle + half))
 
 

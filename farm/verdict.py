@@ -18,10 +18,11 @@ TICKS = 2  # of /proc/stat's clock: less than this is its own error
 TICK_S = 0.01
 
 Ended = Literal["target", "pairs", "budget", "disturbed"]
-WAYS_OUT: dict[str, str] = {  # by what ended a measurement that is not sure enough
+WAYS_OUT: dict[Ended, str] = {  # by what ended a measurement that is not sure enough
+    "target": "it was enough by the rules that it was measured under: measure it again",
     "pairs": "raise settings.measure.pairs, or measure on fewer threads or a quieter host",
     "budget": "the time was spent: raise settings.measure.budget_s",
-    "disturbed": "too many pairs were disturbed: ask farm doctor what runs there",
+    "disturbed": "ask farm doctor what runs there",
 }
 
 
@@ -116,15 +117,21 @@ def judge(evidence: Evidence, again: str) -> Verdict:
     if evidence.mismatch:
         text = f"{evidence.mismatch}; change the device in the grid, or measure on a host that has it"
         return Verdict(word="invalid", reason=text)
-    if evidence.pairs < evidence.least and evidence.redone:
-        tried = evidence.pairs + evidence.redone
-        text = f"only {evidence.pairs} of {tried} pairs were undisturbed: {evidence.worst}"
-        return Verdict(word="noisy", reason=f"{text}; ask farm doctor what runs there, then: {again}")
-    if evidence.pairs < evidence.least or within is None:
-        text = f"{evidence.pairs} of at least {evidence.least} pairs were measured before the time was spent"
-        return Verdict(word="noisy", reason=f"{text}; raise settings.measure.budget_s, then: {again}")
-    if within > evidence.target:
-        text = f"known within {within:.1%}, not the {evidence.target:.1%} asked for, after {evidence.pairs} pairs"
-        return Verdict(word="noisy", reason=f"{text}; {WAYS_OUT[evidence.ended]}, then: {again}")
+    if evidence.pairs < evidence.least or within is None or within > evidence.target:
+        return Verdict(word="noisy", reason=f"{_doubt(evidence, within)}; {WAYS_OUT[evidence.ended]}, then: {again}")
     redone = f", {evidence.redone} done again" if evidence.redone else ""
     return Verdict(word="valid", reason=f"within {within:.1%} after {evidence.pairs} pairs{redone}")
+
+
+def _doubt(evidence: Evidence, within: float | None) -> str:
+    """Why a measurement is not sure enough."""
+    if evidence.pairs < evidence.least and evidence.redone:
+        tried = evidence.pairs + evidence.redone
+        return f"only {evidence.pairs} of {tried} pairs were undisturbed: {evidence.worst}"
+    if evidence.pairs < evidence.least:
+        return f"{evidence.pairs} of at least {evidence.least} pairs were measured"
+    if within is None:
+        return "one pair says nothing of its spread"
+    disturbed = f", {evidence.redone} more disturbed" if evidence.redone else ""
+    known = f"known within {within:.1%}, not the {evidence.target:.1%} asked for"
+    return f"{known}, after {evidence.pairs} pairs{disturbed}"

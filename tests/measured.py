@@ -41,7 +41,12 @@ def row(variant: str, fps: float, *, inferences: int = 20, batch: int = 1, **cha
 
 
 def pairs(
-    own_fps: float | Sequence[float], ir_fps: float | None, count: int = 8, *, disturbed: Sequence[int] = (), **changes: Any
+    own_fps: float | Sequence[float],
+    ir_fps: float | None,
+    count: int = 8,
+    *,
+    disturbed: Sequence[int] = (),
+    **changes: Any,
 ) -> list[dict[str, Any]]:
     """Rows of so many pairs in ABBA order; own_fps: of all, or of each. disturbed: the pairs that were."""
     speeds = [own_fps] * count if isinstance(own_fps, (int, float)) else list(own_fps)

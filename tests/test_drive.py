@@ -24,14 +24,14 @@ class ScriptedEngine:
 
     script: key -> the endings of its attempts, the last one repeated; fine without an entry.
     stuck: how many waits a measurement waits for its node before it runs. says: key -> what an attempt says,
-    a line a wait, before it ends.
+    a line a wait, before it ends. apart: light stages and measurements must never fly together.
     """
 
-    def __init__(self, script=None, *, slots=1, benches=1, stuck=0, refuses="", says=None):
+    def __init__(self, script=None, *, slots=1, benches=1, stuck=0, refuses="", says=None, apart=False):
         self.slots, self.benches = slots, benches
         self.script = {key: list(endings) for key, endings in (script or {}).items()}
         self.stuck = stuck
-        self.refuses = refuses
+        self.refuses, self.apart = refuses, apart
         self.says = says or {}
         self.unsaid = {}
         self.flying = deque()
@@ -54,6 +54,7 @@ class ScriptedEngine:
         self.unsaid[work.stage.uri] = list(self.says.get(work.stage.key, ()))
         self.flying.append(work)
         light = sum(not each.exclusive for each in self.flying)
+        assert not (self.apart and light and light < len(self.flying)), "together in flight"
         self.most_light = max(self.most_light, light)
         self.most_exclusive = max(self.most_exclusive, len(self.flying) - light)
 
@@ -153,6 +154,49 @@ def test_measurements_in_flight_fill_their_window_and_never_more(benches):
     engine = ScriptedEngine(benches=benches)
     run(engine, *(stage("measure", f"m{index}") for index in range(20)))
     assert engine.most_exclusive == benches * WINDOW
+
+
+@pytest.mark.parametrize("benches", [1, 3])
+@pytest.mark.parametrize("per_node", [2, 5])
+def test_where_measurements_share_nodes_their_window_is_so_many_times_as_large(benches, per_node):
+    engine = ScriptedEngine(benches=benches)
+    run(engine, *(stage("measure", f"m{index}") for index in range(40)), settings=sharing(per_node))
+    assert engine.most_exclusive == benches * per_node * WINDOW
+    assert {work.per_node for work in engine.submitted} == {per_node}
+
+
+def sharing(per_node):
+    return Settings(measure={"per_node": per_node})
+
+
+def mixed():
+    """Cells of several stages each, so that measurements become ready while light stages fly, and the other way."""
+    for index in range(6):
+        export = stage("export", f"e{index}")
+        yield from (export, stage("measure", f"m{index}", export), stage("evaluate", f"v{index}", export))
+
+
+@pytest.mark.parametrize("per_node", [2, 3])
+@pytest.mark.parametrize(("slots", "stuck"), [(1, 0), (3, 0), (3, 4)])
+def test_light_stages_never_fly_beside_measurements_that_share_a_node(per_node, slots, stuck):
+    engine = ScriptedEngine(slots=slots, stuck=stuck, apart=True)
+    found = run(engine, *mixed(), settings=sharing(per_node))
+    assert set(found.values()) == {None}
+    assert len(found) == len(engine.order) == 18
+    assert engine.most_light > 0 < engine.most_exclusive
+
+
+def test_light_stages_may_fly_beside_a_measurement_that_has_its_node_to_itself():
+    """The engine keeps them apart on a node; the loop need not."""
+    engine = ScriptedEngine(slots=3, apart=True)
+    with pytest.raises(AssertionError, match="together in flight"):
+        run(engine, *mixed(), settings=sharing(1))
+
+
+def test_a_light_stage_shares_nothing():
+    engine = ScriptedEngine()
+    run(engine, stage("export", "e"), stage("measure", "m"), settings=sharing(4))
+    assert {work.stage.key: work.per_node for work in engine.submitted} == {"m": 4, "e": 1}
 
 
 def test_measurements_go_first():
@@ -352,20 +396,27 @@ def last_ending(endings):
     raise AssertionError(endings)
 
 
-@given(data=st.data(), stages=dags(), slots=st.integers(1, 3), benches=st.integers(1, 2), stuck=st.integers(0, 4))
+@given(
+    data=st.data(), stages=dags(), slots=st.integers(1, 3), benches=st.integers(1, 2), stuck=st.integers(0, 4),
+    per_node=st.integers(1, 3),
+)  # fmt: skip
 def test_every_wanted_stage_ends_exactly_once_and_only_for_its_own_or_its_inputs_reason(
-    data, stages, slots, benches, stuck
+    data, stages, slots, benches, stuck, per_node
 ):
     script = {each.key: data.draw(ENDINGS, label=each.key) for each in stages}
     wanted = [each.uri for each in stages if data.draw(st.booleans(), label=f"{each.key} wanted")]
-    engine = ScriptedEngine(script, slots=slots, benches=benches, stuck=stuck)
+    engine = ScriptedEngine(script, slots=slots, benches=benches, stuck=stuck, apart=per_node > 1)
     reports = []
-    found = run(engine, *stages, wanted=wanted, report=lambda p: reports.append((p.done.total(), p.failed.total())))
+
+    def report(progress):
+        reports.append((progress.done.total(), progress.failed.total()))
+
+    found = run(engine, *stages, wanted=wanted, settings=sharing(per_node), report=report)
 
     assert {f"{each.kind}/{each.key}" for each in stages if each.key in found} == set(wanted)
     assert reports[-1] == (sum(cause is None for cause in found.values()), sum(map(bool, found.values())))
     assert engine.most_light <= slots * WINDOW
-    assert engine.most_exclusive <= benches * WINDOW
+    assert engine.most_exclusive <= benches * per_node * WINDOW
     for each in stages:
         if each.uri not in wanted:
             continue

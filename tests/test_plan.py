@@ -73,8 +73,11 @@ class World:
     precision: str
     batch: int
     node: str | None
-    pairs: int
+    pairs: tuple[int, int]
     min_seconds: float
+    target: float
+    preprocess: bool
+    per_node: int
     mean: tuple[float, float, float] | None
     scale: float | None
     size: tuple[int, int] | None
@@ -106,7 +109,8 @@ worlds = st.builds(
     preset=st.sampled_from([None, "mixed", "performance"]),
     threads=st.none() | counts, hint=st.sampled_from(["latency", "throughput"]),
     precision=st.sampled_from(["f32", "f16", "bf16"]), batch=counts, node=st.none() | texts,
-    pairs=counts, min_seconds=st.floats(0.5, 9.0),
+    pairs=st.tuples(counts, st.integers(99, 999)), min_seconds=st.floats(0.5, 9.0), target=st.floats(0.001, 1.0),
+    preprocess=st.booleans(), per_node=st.integers(1, 64),
     mean=st.none() | triples, scale=st.none() | st.floats(0.125, 1.0), size=st.none() | st.tuples(counts, counts),
     known_std=triples, described_layout=st.sampled_from(["NCHW", "NHWC"]), metric=st.sampled_from(["top1", "top5"]),
     openvino=versions, torch=versions, nncf=versions, numpy=versions, pillow=versions,
@@ -142,7 +146,10 @@ def keys_of(files, world):
         ],
         baselines=["pytorch"],
         settings={
-            "measure": {"pairs": world.pairs, "min_seconds": world.min_seconds},
+            "measure": {
+                "pairs": list(world.pairs),
+                **{name: getattr(world, name) for name in ("min_seconds", "target", "preprocess", "per_node")},
+            },
             "timeout_s": {"quantize": world.timeout_s},
             "memory_gib": {"quantize": world.memory_gib},
             "cores": {"quantize": world.cores},
@@ -199,6 +206,9 @@ CHANGED_BY = {
     "precision": {"evaluate"} | BOTH,  # PyTorch itself always runs in f32
     "pairs": BOTH,
     "min_seconds": BOTH,
+    "target": BOTH,
+    "preprocess": BOTH,
+    "per_node": BOTH,
     "mean": INT8 | BASELINE | REFERENCE,
     "scale": INT8 | BASELINE | REFERENCE,
     "known_std": INT8 | BASELINE | REFERENCE,
@@ -228,7 +238,7 @@ def test_every_input_of_the_world_has_its_line_in_the_table():
 
 @pytest.mark.parametrize("what", CHANGED_BY)
 def test_a_changed_input_changes_exactly_the_keys_downstream(shared_files, what):
-    @settings(max_examples=8)  # each plans two grids; there are 38 inputs
+    @settings(max_examples=8)  # each plans two grids; there are 41 inputs
     @given(world=worlds, other=worlds)
     def check(world, other):
         assume(getattr(world, what) != getattr(other, what))
@@ -276,7 +286,7 @@ def test_one_quantization_serves_all_devices_and_one_evaluation_all_of_one_preci
     assert len({cell.stages["reference"] for cell in plan.cells}) == 2  # CPU, GPU.0: always f32
 
 
-def test_the_fp32_ir_is_its_own_reference_and_measured_alone(files):
+def test_the_fp32_ir_is_its_own_reference_and_measured_beside_itself(files):
     pytorch, ir, int8 = plan_of(files.grid()).cells
     assert ir.stages["evaluate"] == ir.stages["reference"] == int8.stages["reference"]
     measured = [plan_of(files.grid()).stages[cell.stages["measure"]].inputs for cell in (pytorch, ir, int8)]

@@ -58,6 +58,10 @@ def chosen(plan: Plan, only: list[str] | None) -> tuple[str, ...]:
         if text in named:
             continue
         axis, _, name = text.partition("=")
+        if "/" in axis:
+            raise InputError(
+                f"--only {text}: no such cell{did_you_mean(text, [each.cell.name for each in plan.cells])}"
+            )
         if axis not in AXES or not name:
             raise InputError(f"--only {text}: write AXIS=NAME{did_you_mean(axis, AXES)}")
         if not any(matches(planned.cell, {axis: Pattern(name=name, parameters={})}) for planned in plan.cells):

@@ -70,9 +70,11 @@ def doubts(records: Sequence[Record]) -> list[str]:
         for record in records
         if record.verdict not in (None, "valid")
     ]
-    measured = [record for record in records if record.fps_ir]
-    for key, group in groupby(measured, key=lambda record: (record.model, record.device)):
-        speeds = [record.fps_ir for record in group if record.fps_ir]
+    by_model: dict[tuple[str, str], list[float]] = {}
+    for record in records:
+        if record.fps_ir is not None:
+            by_model.setdefault((record.model, record.device), []).append(record.fps_ir)
+    for key, speeds in by_model.items():
         if max(speeds) > UNLIKE * min(speeds):
             spread = f"its FP32 IR ran at {min(speeds):,.1f} to {max(speeds):,.1f} FPS beside different cells"
             lines.append(

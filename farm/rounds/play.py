@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
@@ -44,9 +45,9 @@ def main() -> None:
         "request_p50_ns": told_ms and told_ms * NS_PER_MS,
         "warmup_inferences": warmup_inferences,
         "steady": steady,
-        "threads": int(properties["INFERENCE_NUM_THREADS"]),
-        "streams": int(properties["NUM_STREAMS"]),
-        "precision": properties["INFERENCE_PRECISION_HINT"],
+        "threads": int(properties.get("INFERENCE_NUM_THREADS", 0)),
+        "streams": int(properties.get("NUM_STREAMS", 0)),
+        "precision": properties.get("INFERENCE_PRECISION_HINT", ""),
         "properties": json.dumps(properties, sort_keys=True),
         "stray_cpus": stray_cpus(request["cpus"]),
         **asdict(signals.between(before, after, len(request["cpus"]))),
@@ -58,7 +59,8 @@ def stray_cpus(leased: Collection[int]) -> list[int]:
     """CPUs outside the lease that some thread of this process is allowed on."""
     allowed: set[int] = set()
     for task in Path("/proc/self/task").iterdir():
-        allowed |= os.sched_getaffinity(int(task.name))
+        with suppress(ProcessLookupError):  # a thread that has just ended
+            allowed |= os.sched_getaffinity(int(task.name))
     return sorted(allowed.difference(leased))
 
 

@@ -12,6 +12,7 @@ import pytest
 from farm.engine import Said
 from farm.errors import EngineError
 from farm.host.lease import host_cores
+from farm.host.topology import measurable
 from tests.engine.conftest import heard_of, outcome_of, outcomes_of
 
 
@@ -164,6 +165,26 @@ def test_more_threads_than_the_host_lends_are_refused_before_anything_runs(engin
         engine.preflight([work])
 
 
+def test_more_measurements_at_once_than_the_host_has_cores_for_are_refused(engine, maker):
+    lent = len(measurable(host_cores()))
+    work = maker.work("fine", kind="measure", exclusive=True, cores=None, per_node=lent + 1)
+    with pytest.raises(EngineError, match=f"{lent + 1} threads asked for by {lent + 1} at once, the largest"):
+        engine.preflight([work])
+
+
+def test_measurements_that_share_a_node_have_each_its_part_of_the_cores(engine, maker):
+    lent = len(measurable(host_cores()))
+    works = [maker.work("surroundings", kind="measure", exclusive=True, cores=None, per_node=lent) for _ in range(lent)]
+    engine.preflight(works)
+    for work in works:
+        engine.submit(work)
+    assert all(outcome.ok for outcome in outcomes_of(engine, lent))
+    for work in works:
+        facts = maker.store.manifest(work.stage.uri)["facts"]
+        assert facts["mask"] == facts["cpus"]
+        assert facts["torch_threads"] == 1
+
+
 def test_devices_and_labels_that_no_host_has_are_refused_all_at_once(engine, maker):
     works = [maker.work("fine", stage={"device": {"name": "AUTO:NPU,CPU"}}), maker.work("fine", node="no-such-label")]
     with pytest.raises(EngineError) as caught:
@@ -184,6 +205,42 @@ def test_light_stages_and_measurements_never_overlap(ray_engine, maker):
         own = spans.pop(measurement.stage.uri)
         for other in spans.values():
             assert own["to"] <= other["from"] or other["to"] <= own["from"]
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 48, 63, 64])
+def test_as_many_measurements_as_share_a_node_fit_on_it_and_not_one_more(ray_engine, count):
+    from farm.engine.ray import BENCH_PARTS, _share
+
+    parts = _share(count) * BENCH_PARTS  # Ray counts in these, and rounds
+    assert parts == pytest.approx(round(parts), abs=1e-6)
+    assert round(parts) * count <= BENCH_PARTS < round(parts) * (count + 1)
+
+
+@pytest.mark.ray
+def test_a_measurement_asks_for_its_share_and_a_light_stage_for_next_to_nothing(ray_engine, maker):
+    def asked(**limits):
+        return ray_engine._needs(maker.work("fine", **limits))["resources"]["bench"]
+
+    assert [asked(exclusive=True, cores=None, per_node=count) for count in (1, 2, 3)] == [1.0, 0.5, 0.3333]
+    assert asked() == asked(per_node=4) == 0.0001
+
+
+@pytest.mark.ray
+def test_measurements_that_share_a_node_run_beside_each_other_and_never_more_of_them(ray_engine, maker):
+    lent = len(measurable(host_cores()))
+    if lent < 2:
+        pytest.skip("one core: nothing can share it")
+    works = [
+        maker.work("timed", kind="measure", stage={"seconds": 1.0}, exclusive=True, cores=1, per_node=2)
+        for _ in range(4)
+    ]
+    for work in works:
+        ray_engine.submit(work)
+    assert all(outcome.ok for outcome in outcomes_of(ray_engine, 4))
+    spans = [maker.store.manifest(work.stage.uri)["facts"] for work in works]
+    beside = [sum(a["from"] <= b["from"] < a["to"] for a in spans) for b in spans]
+    assert max(beside) == 2
 
 
 @pytest.mark.ray

@@ -1,8 +1,11 @@
-"""Which devices a piece of work asks for."""
+"""Which devices a piece of work asks for, and whether any node has the cores that it needs."""
 
 import pytest
 
-from farm.engine.preflight import _devices
+from farm.engine import preflight
+from farm.engine.preflight import Node, _devices, check, survey
+from farm.errors import EngineError
+from farm.host.topology import Core
 
 
 @pytest.mark.parametrize(
@@ -22,3 +25,48 @@ from farm.engine.preflight import _devices
 def test_a_device_is_asked_for_by_its_parts_without_weights_and_what_is_left_out(maker, device, parts, form):
     said = {"name": device} if form == "measure" and device else device
     assert _devices(maker.work("fine", stage={"device": said})) == parts
+
+
+HYBRID = Node(name="hybrid", cores=8, measured=4)
+SMALL = Node(name="small", cores=2, measured=2)
+
+
+@pytest.mark.parametrize(
+    ("cores", "exclusive", "per_node", "fault"),
+    [
+        (8, False, 1, None),
+        (9, False, 1, "9 cores asked for, the largest node lends 8"),
+        (4, True, 1, None),
+        (5, True, 1, "5 threads asked for, the largest node lends 4"),
+        (None, True, 1, None),
+        (2, True, 2, None),
+        (1, True, 4, None),
+        (2, True, 3, "6 threads asked for by 3 at once, the largest node lends 4"),
+        (None, True, 4, None),
+        (None, True, 5, "5 threads asked for by 5 at once, the largest node lends 4"),
+    ],
+)
+def test_more_cores_than_the_largest_node_lends_are_refused(maker, cores, exclusive, per_node, fault):
+    kind = "measure" if exclusive else "quantize"
+    work = maker.work("fine", kind=kind, cores=cores, exclusive=exclusive, per_node=per_node)
+    if fault is None:
+        check([work], [SMALL, HYBRID])
+        return
+    with pytest.raises(EngineError) as caught:
+        check([work], [SMALL, HYBRID])
+    assert str(caught.value) == f"this grid can never run here:\n  - {kind} {work.stage.label}: {fault}"
+
+
+def test_only_the_nodes_of_its_label_count_for_a_piece_of_work(maker):
+    small = Node(name="small", cores=2, measured=2, labels=frozenset({"xeon"}))
+    with pytest.raises(EngineError, match="3 threads asked for, the largest node lends 2"):
+        check([maker.work("fine", kind="measure", exclusive=True, cores=3, node="xeon")], [small, HYBRID])
+
+
+def test_a_host_of_two_kinds_of_cores_lends_the_faster_ones_to_measurements(monkeypatch):
+    cores = tuple(Core(efficient=number >= 2, node=0, cpus=(number,)) for number in range(5))
+    monkeypatch.setattr(preflight, "host_cores", lambda: cores)
+    found = survey(frozenset({"xeon"}), ask_devices=False)
+    assert (found.cores, found.measured, found.labels) == (5, 2, {"xeon"})
+    monkeypatch.setattr(preflight, "host_cores", lambda: cores[2:])
+    assert survey(frozenset(), ask_devices=False).measured == 3, "where there are no others, those"

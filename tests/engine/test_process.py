@@ -1,11 +1,13 @@
-"""What runs must be what its key says."""
+"""What runs must be what its key says, and on which cores."""
 
 import re
 
 import pytest
 
-from farm.engine.process import _check_unchanged
+from farm.engine import process
+from farm.engine.process import _check_unchanged, _cores
 from farm.errors import DataError
+from farm.host.topology import Core
 from farm.inputs import HashMemo, Input
 from farm.plan import Stage
 
@@ -40,3 +42,28 @@ def test_a_users_code_and_what_was_just_downloaded_are_not_checked_again(model, 
     code = Input(role="factory", path=str(tmp_path), sha256="0" * 64, code=True)
     fetched = Input(role="weights", path=str(tmp_path / "net.bin"), sha256="0" * 64, url="https://example.com/w.pt")
     _check_unchanged(needing(factory=code, weights=fetched))
+
+
+FAST = tuple(Core(node=0, cpus=(number,)) for number in range(6))
+SLOW = tuple(Core(efficient=True, node=0, cpus=(number,)) for number in range(6, 10))
+
+
+@pytest.mark.parametrize(
+    ("exclusive", "cores", "per_node", "lent", "count"),
+    [
+        (False, 1, 1, FAST + SLOW, 1),
+        (False, None, 1, FAST + SLOW, None),
+        (True, None, 1, FAST, None),
+        (True, 4, 1, FAST, 4),
+        (True, 4, 2, FAST, 4),
+        (True, None, 2, FAST, 3),
+        (True, None, 4, FAST, 1),
+        (True, None, 6, FAST, 1),
+        (True, None, 9, FAST, 1),
+    ],
+)
+def test_a_measurement_is_lent_cores_of_one_kind_all_of_them_or_its_part(
+    maker, monkeypatch, exclusive, cores, per_node, lent, count
+):
+    monkeypatch.setattr(process, "host_cores", lambda: FAST + SLOW)
+    assert _cores(maker.work("fine", exclusive=exclusive, cores=cores, per_node=per_node)) == (lent, count)

@@ -14,6 +14,7 @@ from farm.models import File
 from farm.stages import Default
 
 JOBS = Path(__file__).parents[2] / "jobs"
+PAIRS = "must be a number of pairs, or the least and the most: [8, 32]"
 SMALL = "dataset: digits\nmodels: [resnet20]\ncalibrations: [noise]\n"
 
 
@@ -167,8 +168,25 @@ def test_what_is_missing_or_empty_is_named(files, text, said):
         ("settings: {measures: {}}", "4: settings.measures: unknown parameter, did you mean 'measure'?"),
         ("settings: {measure: 7}",
          "4: settings.measure: input should be a valid dictionary or instance of Measure, not 7"),
-        ("settings: {measure: {pairs: 0}}",
-         "4: settings.measure.pairs: input should be greater than or equal to 1, not 0"),
+        ("settings: {measure: {pairs: 0}}", f"4: settings.measure.pairs: {PAIRS}, not 0"),
+        ("settings: {measure: {pairs: -3}}", f"4: settings.measure.pairs: {PAIRS}, not -3"),
+        ("settings: {measure: {pairs: [32, 8]}}", f"4: settings.measure.pairs: {PAIRS}, not (32, 8)"),
+        ("settings: {measure: {pairs: [0, 8]}}", f"4: settings.measure.pairs: {PAIRS}, not (0, 8)"),
+        ("settings: {measure: {pairs: [8]}}", "4: settings.measure.pairs[1]: missing"),
+        ("settings: {measure: {pairs: [many, 8]}}",
+         "4: settings.measure.pairs[0]: input should be a valid integer, not 'many'"),
+        ("settings: {measure: {target: 0}}", "4: settings.measure.target: input should be greater than 0, not 0"),
+        ("settings: {measure: {target: 2%}}",
+         "4: settings.measure.target: input should be a valid number, not '2%'"),
+        ("settings: {measure: {per_node: 0}}",
+         "4: settings.measure.per_node: input should be greater than or equal to 1, not 0"),
+        ("settings: {measure: {per_node: 65}}",
+         "4: settings.measure.per_node: input should be less than or equal to 64, not 65"),
+        ("settings: {measure: {max_redone: -1}}",
+         "4: settings.measure.max_redone: input should be greater than or equal to 0, not -1"),
+        ("settings: {measure: {preprocess: 3}}",
+         "4: settings.measure.preprocess: input should be a valid boolean, not 3"),
+        ("settings: {measure: {pears: 8}}", "4: settings.measure.pears: unknown parameter, did you mean 'pairs'?"),
         ("settings: {timeout_s: 7}", "4: settings.timeout_s: input should be a valid dictionary, not 7"),
         ("settings: {timeout_s: {export: 0}}", "4: settings.timeout_s.export: input should be greater than 0, not 0"),
         ("settings: {timeout_s: {export: {x: 1}}}",
@@ -191,6 +209,12 @@ def test_a_fault_is_one_line_that_says_what_was_meant(files, line, said):
         ("settings: []", "4: settings: must be a mapping"),
         ("settings: {measure: {min_seconds: .inf}}", "4: settings.measure.min_seconds: "),
         ("settings: {measure: {min_seconds: .nan}}", "4: settings.measure.min_seconds: "),
+        ("settings: {measure: {target: .inf}}", "4: settings.measure.target: "),
+        ("settings: {measure: {target: .nan}}", "4: settings.measure.target: "),
+        ("settings: {measure: {pairs: many}}", "4: settings.measure.pairs: "),
+        ("settings: {measure: {pairs: 8.5}}", "4: settings.measure.pairs: "),
+        ("settings: {measure: {pairs: [8, 16, 32]}}", "4: settings.measure.pairs: "),
+        ("settings: {measure: {pairs: }}", "4: settings.measure.pairs: "),
     ],
 )
 def test_what_would_be_taken_silently_or_break_later_is_a_fault_too(files, line, where):
@@ -348,11 +372,35 @@ def test_a_full_grid_is_read_as_it_stands(files):
         settings={"measure": {"pairs": 3, "budget_s": 10}, "timeout_s": {"quantize": 60}, "cores": {"export": 2}}
     )
     assert (grid.name, grid.dataset.name, grid.path) == ("small", "digits", files.folder / "grid.yaml")
-    assert (grid.settings.measure.pairs, grid.settings.measure.budget_s) == (3, 10.0)
+    assert (grid.settings.measure.pairs, grid.settings.measure.budget_s) == ((3, 3), 10.0)
     assert (grid.settings.timeout_s, grid.settings.cores, grid.settings.memory_gib) == (
         {"quantize": 60},
         {"export": 2},
         {},
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "pairs"), [(8, (8, 8)), (1, (1, 1)), ([8, 32], (8, 32)), ([5, 5], (5, 5)), ([1, 1000], (1, 1000))]
+)
+def test_pairs_are_a_number_or_the_least_and_the_most(files, said, pairs):
+    assert files.grid(settings={"measure": {"pairs": said}}).settings.measure.pairs == pairs
+
+
+def test_how_speed_is_measured_is_the_grids(files):
+    said = {"target": 0.005, "max_redone": 0, "preprocess": True, "per_node": 4}
+    found = files.grid(settings={"measure": said}).settings.measure
+    assert {name: getattr(found, name) for name in said} == said
+    default = files.grid().settings.measure
+    assert (default.pairs, default.target, default.per_node, default.preprocess) == ((8, 32), 0.02, 1, False)
+
+
+def test_the_budget_of_a_measurement_ends_before_the_time_limit_of_its_stage(files):
+    files.grid(settings={"measure": {"budget_s": 99}, "timeout_s": {"measure": 100}})
+    with pytest.raises(GridError) as caught:
+        files.grid(settings={"measure": {"budget_s": 100}, "timeout_s": {"measure": 100}})
+    assert str(caught.value).endswith(
+        "settings.measure.budget_s: must be less than settings.timeout_s.measure (100), which ends the whole stage"
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from farm.record import Record
-from farm.report.table import controlled, failures, main_table, variant
+from farm.report.table import controlled, doubts, failures, main_table, variant
 
 EMPTY = Record(
     grid="g", cell="resnet20/noise/default/CPU", model="resnet20", calibration="noise", algorithm="default",
@@ -15,7 +15,7 @@ EMPTY = Record(
 )  # fmt: skip
 FULL = replace(
     EMPTY, outcome="ok", top1=0.91234, top1_drop=0.0125, fps=12345.678, speedup_ir=2.345, speedup_pytorch=6.789,
-    latency_p50_ms=0.08123, size_mib=0.2749,
+    latency_p50_ms=0.08123, size_mib=0.2749, verdict="valid", verdict_reason="within 1.0% after 8 pairs",
 )  # fmt: skip
 IR = replace(FULL, cell="resnet20/-/ir/CPU", calibration=None, algorithm="ir", top1_drop=0.0, speedup_ir=1.0)
 PYTORCH = replace(IR, cell="resnet20/-/pytorch/CPU", algorithm="pytorch", runtime="pytorch", top1_drop=0.0)
@@ -34,13 +34,51 @@ def rows(records):
 
 def test_a_full_row_says_all_numbers_in_their_precision():
     header, row = rows([FULL])
-    assert " ".join(header) == "model variant calibration top-1 drop FPS x IR x PyTorch p50 ms MiB outcome"
-    assert " ".join(row) == "resnet20 int8 default noise 0.9123 +0.0125 12,345.7 2.35 6.79 0.081 0.27 ok"
+    assert " ".join(header) == "model variant calibration top-1 drop MiB FPS x IR x PyTorch p50 ms verdict outcome"
+    assert " ".join(row) == "resnet20 int8 default noise 0.9123 +0.0125 0.27 12,345.7 2.35 6.79 0.081 valid ok"
 
 
 @pytest.mark.parametrize(("record", "outcome"), [(EMPTY, "pending"), (CRASHED, "crash")])
 def test_what_was_not_measured_is_a_dash_and_never_0(record, outcome):
-    assert rows([record])[1] == ["resnet20", "int8", "default", "noise", *"-" * 7, outcome]
+    assert rows([record, FULL])[1] == ["resnet20", "int8", "default", "noise", *"-" * 8, outcome]
+
+
+def test_where_no_speed_was_measured_there_are_no_columns_of_speed():
+    accuracy = replace(FULL, fps=None, verdict=None)
+    header, row, other = rows([accuracy, CRASHED])
+    assert " ".join(header) == "model variant calibration top-1 drop MiB outcome"
+    assert " ".join(row) == "resnet20 int8 default noise 0.9123 +0.0125 0.27 ok"
+    assert " ".join(other) == "int8 default noise - - - crash"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (2.325, 2.365, "2.35 ±.02"),
+        (2.30, 2.35, "2.35 ±.05"),
+        (2.34, 2.46, "2.35 ±.11"),
+        (2.3449, 2.3451, "2.35 ±.00"),
+        (1.0, 4.02, "2.35 ±1.67"),
+        (-8.0, 12.3, "2.35 ±10.35"),
+        (2.345, 2.345, "2.35"),
+        (None, 2.4, "2.35"),
+        (2.3, None, "2.35"),
+    ],
+)
+def test_a_speedup_has_the_greater_side_of_its_interval(low, high, text):
+    both = replace(FULL, speedup_ir_low=low, speedup_ir_high=high)
+    other = replace(FULL, speedup_ir=None, speedup_pytorch=2.345, speedup_pytorch_low=low, speedup_pytorch_high=high)
+    assert f" {text} " in " ".join(rows([both])[1])
+    assert f" {text} " in " ".join(rows([other])[1])
+
+
+@pytest.mark.parametrize("verdict", ["valid", "noisy", "invalid"])
+def test_a_measurement_says_its_verdict(verdict):
+    assert rows([replace(FULL, verdict=verdict)])[1][-2:] == [verdict, "ok"]
+
+
+def test_records_that_are_older_than_verdicts_have_none():
+    assert rows([replace(FULL, verdict=None)])[1][-2:] == ["-", "ok"]
 
 
 def test_a_measured_0_is_no_dash():
@@ -93,7 +131,7 @@ AWARE = replace(
 
 @pytest.mark.parametrize(("reached", "outcome"), [(True, "ok"), (False, "ok, target missed"), (None, "ok")])
 def test_a_cell_that_missed_its_target_is_ok_and_says_so(reached, outcome):
-    assert " ".join(rows([replace(AWARE, reached=reached)])[1]).endswith(f" 0.27 {outcome}")
+    assert " ".join(rows([replace(AWARE, reached=reached)])[1]).endswith(f" valid {outcome}")
 
 
 @pytest.mark.parametrize("ended", [EMPTY, CRASHED])
@@ -164,3 +202,47 @@ def test_failures_are_one_entry_a_cause_with_the_log():
         "missing_input: b\n    no weights",
     ]
     assert failures([FULL, EMPTY]) == []
+
+
+NOISY = replace(FULL, cell="noisy", verdict="noisy", verdict_reason="only 3 of 12 pairs; then: farm run g --only noisy")
+INVALID = replace(FULL, cell="[red]", verdict="invalid", verdict_reason="NUM_STREAMS was 4, not 1; change the device")
+
+
+def test_a_measurement_that_does_not_hold_has_a_line_with_what_to_do():
+    assert doubts([FULL, NOISY, EMPTY, INVALID, CRASHED, replace(FULL, verdict=None)]) == [
+        "noisy: noisy\n    only 3 of 12 pairs; then: farm run g --only noisy",
+        "invalid: [red]\n    NUM_STREAMS was 4, not 1; change the device",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("speeds", "lines"),
+    [
+        ([], 0),
+        ([100.0], 0),
+        ([100.0, 104.9], 0),
+        ([100.0, 102.0, 105.1], 1),
+        ([105.1, 103.0, 100.0], 1),
+        ([100.0, None, 200.0], 1),
+        ([None, None], 0),
+    ],
+)
+def test_rows_whose_fp32_ir_ran_at_other_speeds_are_not_comparable(speeds, lines):
+    found = doubts([replace(FULL, fps_ir=fps) for fps in speeds])
+    assert len(found) == lines
+    for line in found:
+        assert line.startswith(f"resnet20/CPU: its FP32 IR ran at 100.0 to {max(filter(None, speeds)):,.1f} FPS beside")
+        assert "compare rows by x IR" in line
+
+
+def test_other_models_and_devices_may_well_run_at_other_speeds():
+    vgg = replace(FULL, model="vgg16_bn", fps_ir=5000.0)
+    one = replace(FULL, device="CPU{threads=1}", fps_ir=300.0)
+    assert doubts([replace(FULL, fps_ir=1000.0), replace(FULL, fps_ir=1010.0), vgg, one]) == []
+    assert len(doubts([replace(FULL, fps_ir=1.0), replace(FULL, fps_ir=1e4), vgg, replace(vgg, fps_ir=1.0)])) == 2
+
+
+def test_included_cells_which_stand_last_are_compared_with_the_others_of_their_model():
+    vgg = replace(FULL, model="vgg16_bn", fps_ir=5000.0)
+    [line] = doubts([replace(FULL, fps_ir=100.0), vgg, replace(FULL, fps_ir=200.0)])
+    assert line.startswith("resnet20/CPU: its FP32 IR ran at 100.0 to 200.0 FPS")

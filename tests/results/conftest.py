@@ -1,6 +1,5 @@
 """A plan and a store, with artefacts made by hand instead of by stages."""
 
-import json
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from farm.record import Outcome
 from farm.results.folder import Folder
 from farm.stages.measure import SCHEMA
 from farm.store import Store
+from tests import measured
 from tests.conftest import plan_of
 
 HOST = {"host": "alpha", "cpu_model": "Xeon", "isa": "avx512_vnni", "cores": 8, "memory_gib": 64.0}
@@ -60,7 +60,7 @@ class Bench:
         given = {"synthesize": {"n_images": 100}, "export": {"classes": 10, "size_mib": 1.0},
                  "quantize": {"int8_layers": 21, "weighted_layers": 22, "size_mib": 0.25, "subset_size": 100},
                  "evaluate": {"n_images": 4, "metric": "top1", "score": 0.5, "top1": 0.5, "classes": 10},
-                 "measure": {"pairs": 2, "threads": 2, "streams": 1, "precision": "f32"}}[kind]  # fmt: skip
+                 "measure": {"pairs": 8, "redone": 0, "ended": "target"}}[kind]  # fmt: skip
         said = {name: value for name, value in (given | (facts or {})).items() if value is not None}
         for write in files or ():
             write(folder)
@@ -98,20 +98,10 @@ def predicted(predictions):
     return lambda folder: pq.write_table(table, folder / "predictions.parquet")
 
 
-def rounds(own_fps, ir_fps=None, *, pairs=2, inferences=20, batch=1):
-    """Rounds whose FPS are as told; latencies of 1, 2, 3, ... microseconds."""
-    rows = []
-    for pair in range(pairs):
-        for position, (variant, fps) in enumerate((("cell", own_fps), ("ir", ir_fps))):
-            if fps is None:
-                continue
-            rows.append({
-                "pair": pair, "position": position, "variant": variant, "runtime": "openvino", "batch": batch,
-                "inferences": inferences, "wall_ns": round(batch * inferences / fps * 1e9), "threads": 2, "streams": 1,
-                "precision": "f32", "properties": json.dumps({}),
-                "latencies_ns": [1000 * (index + 1) for index in range(inferences)],
-            })  # fmt: skip
-    return lambda folder: pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), folder / "rounds.parquet")
+def rounds(own_fps, ir_fps=None, *, count=8, **changes):
+    """Pairs of rounds whose FPS are as told; latencies of 1, 2, 3, ... microseconds."""
+    table = pa.Table.from_pylist(measured.pairs(own_fps, ir_fps, count, **changes), schema=SCHEMA)
+    return lambda folder: pq.write_table(table, folder / "rounds.parquet")
 
 
 @pytest.fixture(params=["local", "memory"])

@@ -26,7 +26,7 @@ def by_cell(bench):
 
 def all_done(bench):
     bench.all_done(PYTORCH, own_fps=50.0, ir_fps=100.0)
-    bench.all_done(IR, own_fps=110.0, ir_fps=None)
+    bench.all_done(IR, own_fps=110.0, ir_fps=100.0)
     bench.all_done(INT8, (1, 2, 3, 0), own_fps=200.0, ir_fps=100.0, evaluate={"facts": {"top1": 0.25}})
 
 
@@ -60,8 +60,9 @@ def test_a_finished_cell_has_all_its_numbers(bench):
     assert row["fps"] == pytest.approx(200.0)
     assert row["speedup_ir"] == pytest.approx(2.0)
     assert row["speedup_pytorch"] == pytest.approx(4.0)
-    assert row["latency_p50_ms"] == pytest.approx(0.0105)  # of 2 x (1, ..., 20) microseconds
-    assert [row[f"latency_{name}_ms"] for name in ("p90", "p95", "p99", "p999")] == [None] * 4  # 40 are too few
+    assert row["latency_p50_ms"] == pytest.approx(0.0105)  # of 8 x (1, ..., 20) microseconds
+    assert row["latency_p90_ms"] == pytest.approx(0.0181)
+    assert [row[f"latency_{name}_ms"] for name in ("p95", "p99", "p999")] == [None] * 3  # 160 are too few
     assert {name: row[name] for name in ("host", "cpu_model", "isa", "cores")} == {
         name: HOST[name] for name in ("host", "cpu_model", "isa", "cores")
     }
@@ -71,7 +72,9 @@ def test_a_finished_cell_has_all_its_numbers(bench):
     assert json.loads(row["versions"]).keys() == {"farm", "synthesize", "export", "quantize", "evaluate", "measure"}
     assert (row["started_at"], row["finished_at"]) == ("2026-01-01T00:00:00.000+00:00", "2026-01-01T00:00:09.000+00:00")
     assert row["attempts"] == 6
-    assert [row[name] for name in ("error_class", "error_message", "log", "verdict", "verdict_reason")] == [None] * 5
+    assert [row[name] for name in ("error_class", "error_message", "log")] == [None] * 3
+    assert (row["verdict"], row["verdict_reason"]) == ("valid", "within 0.0% after 8 pairs")
+    assert (row["pairs"], row["redone_pairs"], row["per_node"], row["timed"]) == (8, 0, 1, "inference")
 
 
 def test_a_cell_says_its_metric_its_score_and_what_the_score_lost(bench):
@@ -146,7 +149,7 @@ def test_cells_whose_accuracy_alone_is_asked_for_are_ok_without_any_speed(bench)
     row = by_cell(one)[INT8]
     assert (row["outcome"], row["top1"], row["size_mib"], row["attempts"]) == ("ok", 0.25, 0.25, 5)
     speed = ("fps", "speedup_ir", "speedup_pytorch", "latency_p50_ms", "measure_s", "threads", "precision")
-    assert [row[name] for name in speed] == [None] * len(speed)
+    assert [row[name] for name in (*speed, "verdict", "pairs")] == [None] * (len(speed) + 2)
     assert row["host"] == HOST["host"], "it is the host that evaluated"
     assert cells_in(one, tables.PREDICTIONS) == {PYTORCH, IR, INT8}
     assert cells_in(one, tables.LATENCIES) == {PYTORCH, IR}
@@ -175,8 +178,8 @@ def test_baselines_have_no_calibration_and_their_own_speedups(bench):
     assert [rows[name]["runtime"] for name in (PYTORCH, IR)] == ["pytorch", "openvino"]
     assert rows[PYTORCH]["speedup_ir"] == pytest.approx(0.5)
     assert rows[PYTORCH]["speedup_pytorch"] == pytest.approx(1.0)
-    assert rows[IR]["speedup_ir"] == 1.0
-    assert rows[IR]["speedup_pytorch"] == pytest.approx(2.0)
+    assert rows[IR]["speedup_ir"] == pytest.approx(1.1), "what the host makes of no difference"
+    assert rows[IR]["speedup_pytorch"] == pytest.approx(2.2)
     assert rows[IR]["fps"] == pytest.approx(110.0)
     assert (rows[IR]["top1_drop"], rows[IR]["agreement"]) == (0.0, 1.0)
     assert rows[IR]["int8_layers"] is None
@@ -191,7 +194,7 @@ def test_a_stage_that_plays_two_roles_in_a_cell_counts_its_attempts_once(bench):
 
 def test_a_batch_counts_each_of_its_images(bench):
     one = bench()
-    for role, files in (("export", []), ("reference", [predicted([1])]), ("measure", [rounds(100.0, None, batch=8)])):
+    for role, files in (("export", []), ("reference", [predicted([1])]), ("measure", [rounds(100.0, 100.0, batch=8)])):
         one.done(IR, role, files=files)
     assert by_cell(one)[IR]["fps"] == pytest.approx(100.0)
 
@@ -221,12 +224,32 @@ def test_a_round_that_lost_its_partner_is_in_no_pair(bench):
     one.done(INT8, "measure", files=[rounds(100.0, None)])
     row = by_cell(one)[INT8]
     assert row["fps"] == pytest.approx(100.0)
-    assert row["speedup_ir"] is None
+    assert (row["speedup_ir"], row["fps_ir"], row["pairs"], row["verdict"]) == (None, None, 0, "noisy")
+
+
+def test_a_measurement_that_does_not_hold_says_the_command_that_measures_it_again(bench):
+    one = bench()
+    one.done(INT8, "measure", facts={"ended": "budget"}, files=[rounds(100.0, 50.0, count=3)])
+    one.done(IR, "measure", files=[rounds(100.0, 50.0, precision="bf16", properties=json.dumps({"NUM_STREAMS": "4"}))])
+    rows = by_cell(one)
+    assert rows[INT8]["verdict"] == "noisy"
+    assert rows[INT8]["verdict_reason"].endswith(f"then: farm run grid.yaml --only {INT8} --fresh measure")
+    assert (rows[IR]["verdict"], rows[IR]["precision"]) == ("invalid", "bf16")
+    assert rows[IR]["verdict_reason"].startswith("NUM_STREAMS was 4, not 1; ")
+    assert rows[IR]["fps"] == pytest.approx(100.0), "it is shown all the same"
+
+
+def test_the_grids_own_settings_are_what_a_measurement_is_judged_by(bench):
+    one = bench(settings={"measure": {"pairs": [2, 4], "target": 0.5, "preprocess": True, "per_node": 2}})
+    one.done(INT8, "measure", files=[rounds(100.0, 50.0, count=2)])
+    row = by_cell(one)[INT8]
+    assert (row["verdict"], row["pairs"], row["per_node"]) == ("valid", 2, 2)
+    assert row["timed"] == "preprocessing and inference"
 
 
 def test_percentiles_come_where_there_are_samples_enough(bench):
     one = bench()
-    one.done(INT8, "measure", files=[rounds(100.0, 50.0, pairs=1, inferences=1000)])
+    one.done(INT8, "measure", files=[rounds(100.0, 50.0, count=1, inferences=1000)])
     row = by_cell(one)[INT8]
     assert row["latency_p99_ms"] == pytest.approx(np.quantile(np.arange(1, 1001), 0.99) / 1000)
     assert row["latency_p999_ms"] is None

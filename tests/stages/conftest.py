@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from farm import pairing
 from farm.models import PREPROCESSING
 from farm.stages.job import Job
 
@@ -37,6 +38,12 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path):
     return Bench(tmp_path)
+
+
+@pytest.fixture
+def undisturbed(monkeypatch):
+    """Whatever else runs on the host that runs the tests disturbs no pair: it is not what is tested."""
+    monkeypatch.setattr(pairing, "disturbance", lambda *_, **__: "")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,8 @@ from farm.stages import evaluate, export, measure, quantize, synthesize
 from farm.stages.metric import scorer
 from tests.stages.conftest import DIGITS_PREPROCESSING, PLAIN, exportation, quantize_parameters
 from tests.stages.files import Classifier, write_ir, write_pixels_ir, write_tflite
-from tests.stages.test_stages import evaluation, measurement
+from tests.stages.test_measure import measurement
+from tests.stages.test_stages import evaluation
 
 HERE = "tests.stages.test_evaluate"
 RAW = {"size": (32, 32), "layout": "NHWC", "input": "u8"}
@@ -96,9 +97,9 @@ def test_a_model_of_raw_pixels_goes_all_the_way(bench, tmp_path, kind, write):
     near = said[0]["gap"].to_numpy() < np.median(said[0]["gap"].to_numpy())
     same = said[0]["prediction"].to_numpy() == said[1]["prediction"].to_numpy()
     assert same[~near].mean() > 0.9, "int8 changes its mind where it was nearly undecided, if at all"
-    parameters = measurement() | {"preprocessing": RAW}
-    parameters["measure"] |= {"pairs": 1}
-    assert bench.run(measure.run, parameters, {"ir": fp32, "model": int8})[0]["pairs"] == 1
+    parameters = measurement(pairs=(1, 1), preprocess=True) | {"preprocessing": RAW}
+    facts, _ = bench.run(measure.run, parameters, {"ir": fp32, "model": int8})
+    assert facts["pairs"] + facts["redone"] >= 1
 
 
 def test_top5_counts_the_five_greatest(bench, free):

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from farm.errors import DataError
-from farm.stages import evaluate, export, measure, quantize, synthesize
+from farm.stages import evaluate, export, quantize, synthesize
 from tests.stages.conftest import DIGITS, DIGITS_PREPROCESSING, PLAIN, exportation, factory, quantize_parameters
 
 
@@ -16,17 +16,6 @@ def evaluation(runtime, preprocessing=DIGITS_PREPROCESSING, count=None, **more):
         "runtime": runtime, "device": "CPU", "precision": "f32", "dataset": dataset, "preprocessing": preprocessing,
         "metric": "top1",
     } | more  # fmt: skip
-
-
-def measurement(**device):
-    return {
-        "runtime": "openvino",
-        "device": {"name": "CPU", "threads": 1, "hint": "latency", "precision": "f32", "batch": 1, "node": None}
-        | device,
-        "measure": {"pairs": 2, "min_seconds": 0.05, "min_inferences": 30, "warmup_seconds": 0.02, "budget_s": 60.0},
-        "dataset": {"name": "digits", "count": None},
-        "preprocessing": DIGITS_PREPROCESSING,
-    }
 
 
 def test_export_leaves_an_fp32_ir_with_a_dynamic_batch(exported):
@@ -96,53 +85,6 @@ def test_evaluate_writes_a_row_an_image_in_order(bench):
     right = table["prediction"].to_numpy() == table["label"].to_numpy()
     assert facts["top1"] == pytest.approx(right.mean())
     assert (table["gap"].to_numpy() >= 0).all()
-
-
-@pytest.mark.parametrize(
-    "device", [{}, {"hint": "throughput"}, {"batch": 8}], ids=["latency", "throughput", "batch of 8"]
-)
-def test_a_measurement_keeps_every_latency_of_paired_rounds(bench, exported, quantized, device):
-    inputs = {"ir": exported[1], "model": quantized[1]}
-    facts, folder = bench.run(measure.run, measurement(**device), inputs)
-    rounds = pq.read_table(folder / "rounds.parquet").to_pylist()
-    assert facts["pairs"] == 2
-    assert facts["threads"] == 1
-    assert [each["variant"] for each in rounds] == ["cell", "ir", "ir", "cell"], "pairs in ABBA order"
-    for each in rounds:
-        assert len(each["latencies_ns"]) == each["inferences"] >= 30
-        assert min(each["latencies_ns"]) > 0
-        assert each["batch"] == device.get("batch", 1)
-        assert each["precision"] == "f32"
-        assert each["wall_ns"] >= 0.05e9
-        if device.get("hint") != "throughput":
-            assert sum(each["latencies_ns"]) == each["wall_ns"], "no time is lost between synchronous inferences"
-
-
-def test_the_fp32_ir_itself_is_measured_alone(bench, exported):
-    _, folder = bench.run(measure.run, measurement(), {"ir": exported[1]})
-    assert set(pq.read_table(folder / "rounds.parquet")["variant"].to_pylist()) == {"cell"}
-
-
-def test_the_pytorch_baseline_is_paired_with_the_fp32_ir(bench, exported):
-    parameters = measurement() | {"runtime": "pytorch", "model": {"name": "resnet20"}}
-    parameters["measure"] = parameters["measure"] | {"pairs": 1}
-    _, folder = bench.run(measure.run, parameters, {"ir": exported[1]}, {"weights": DIGITS})
-    rounds = pq.read_table(folder / "rounds.parquet").to_pylist()
-    assert [(each["variant"], each["runtime"]) for each in rounds] == [("cell", "pytorch"), ("ir", "openvino")]
-
-
-def test_no_further_pair_starts_when_the_budget_is_spent(bench, exported):
-    parameters = measurement()
-    parameters["measure"] = parameters["measure"] | {"pairs": 50, "budget_s": 0.01}
-    facts, _ = bench.run(measure.run, parameters, {"ir": exported[1]})
-    assert facts["pairs"] == 1
-
-
-def test_a_round_that_fails_fails_the_stage_and_says_so(bench, exported, tmp_path):
-    (exported[1].parent / "broken").mkdir(exist_ok=True)
-    (exported[1].parent / "broken" / "model.xml").write_text("no model")
-    with pytest.raises(RuntimeError, match="a round of openvino failed with exit code 1"):
-        bench.run(measure.run, measurement(), {"ir": exported[1].parent / "broken"})
 
 
 def test_synthesize_writes_the_same_shard_again(bench):

@@ -1,0 +1,252 @@
+"""From rounds to a record's speed: the figures, the intervals, the verdict and the next command."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from farm.record import Record
+from farm.results.speed import again, speed, with_pytorch_speedup
+from farm.stats import alpha_after, paired_ratio, quotient
+from tests.measured import ASKED, FOUND, pairs, row, settings
+
+AGAIN = "farm run g.yaml --only cell --fresh measure"
+COLUMNS = {field for field in Record.__dataclass_fields__ if field.startswith(("fps", "latency"))} | {
+    "speedup_ir", "speedup_ir_low", "speedup_ir_high", "threads", "streams", "precision", "verdict", "verdict_reason",
+    "pairs", "redone_pairs", "foreign_share", "steal_share", "per_node", "timed",
+}  # fmt: skip
+
+
+def said_of(rows, ended="target", **changes):
+    return speed(rows, settings(**changes), ended, AGAIN)
+
+
+def spread(scale, count, middle=200.0):
+    """Speeds of so many rounds that differ by about so much."""
+    return [middle * math.exp(each) for each in np.random.default_rng(0).normal(scale=scale, size=count)]
+
+
+def test_equal_rounds_are_valid_and_all_their_columns_are_filled():
+    found = said_of(pairs(200.0, 100.0))
+    assert set(found) == COLUMNS
+    assert (found["fps"], found["fps_ir"]) == pytest.approx((200.0, 100.0))
+    for name in ("speedup_ir", "speedup_ir_low", "speedup_ir_high"):
+        assert found[name] == pytest.approx(2.0)
+    assert (found["verdict"], found["verdict_reason"]) == ("valid", "within 0.0% after 8 pairs")
+    assert (found["pairs"], found["redone_pairs"]) == (8, 0)
+    assert (found["threads"], found["streams"], found["precision"]) == (2, 1, "f32")
+    assert found["latency_p999_ms"] is None
+
+
+def test_the_speedup_is_of_pairs_with_the_interval_that_their_number_may_claim():
+    speeds = spread(0.05, 16)
+    found = said_of(pairs(speeds, 100.0), ended="pairs")
+    ratio = paired_ratio([(each, 100.0) for each in speeds], alpha_after(16, (8, 16, 32)))
+    told = (found["speedup_ir"], found["speedup_ir_low"], found["speedup_ir_high"])
+    assert told == pytest.approx((ratio.value, ratio.low, ratio.high))
+
+
+def test_the_cells_own_threads_and_precision_are_told_and_not_its_partners():
+    rows = pairs(200.0, 100.0, precision="bf16", threads=4, streams=3)
+    rows = [
+        each | ({"precision": "f32", "threads": 1, "streams": 1} if each["variant"] == "ir" else {}) for each in rows
+    ]
+    found = said_of(rows)
+    assert (found["threads"], found["streams"], found["precision"]) == (4, 3, "bf16")
+
+
+def test_fps_is_images_over_time_and_no_mean_of_rounds():
+    rows = [row("cell", 100.0, inferences=100), row("ir", 50.0), row("cell", 200.0, pair=1), row("ir", 50.0, pair=1)]
+    assert said_of(rows, "pairs", pairs=(2, 2))["fps"] == pytest.approx(120 / (1.0 + 0.1))
+    assert said_of(pairs(200.0, 100.0, batch=8))["fps"] == pytest.approx(200.0)
+
+
+def test_percentiles_are_of_all_latencies_of_the_cells_rounds_alone():
+    rows = pairs(200.0, 100.0, inferences=50)
+    own = [each | {"latencies_ns": [10**9] * 50} if each["variant"] == "ir" else each for each in rows]
+    found = said_of(own)
+    expected = np.tile(np.arange(1, 51) * 1000.0, 8) / 1e6
+    assert found["latency_p50_ms"] == pytest.approx(np.quantile(expected, 0.5))
+    assert found["latency_p95_ms"] == pytest.approx(np.quantile(expected, 0.95))
+    assert found["latency_p99_ms"] is None
+
+
+def test_disturbed_pairs_count_for_no_figure_where_enough_are_undisturbed():
+    found = said_of(pairs([200.0] * 3 + [20.0] + [200.0] * 5, 100.0, disturbed=[3]))
+    assert (found["pairs"], found["redone_pairs"]) == (8, 1)
+    assert (found["fps"], found["speedup_ir"]) == pytest.approx((200.0, 2.0))
+    assert (found["verdict"], found["verdict_reason"]) == ("valid", "within 0.0% after 8 pairs, 1 done again")
+
+
+def test_where_too_few_are_undisturbed_all_pairs_count_and_the_verdict_is_noisy():
+    found = said_of(pairs([200.0, 100.0], 100.0, disturbed=[1]), ended="disturbed")
+    assert (found["pairs"], found["redone_pairs"]) == (1, 1)
+    assert found["speedup_ir"] == pytest.approx(math.sqrt(2.0))
+    assert found["fps"] == pytest.approx(40 / (0.1 + 0.2))
+    assert found["verdict"] == "noisy"
+    assert found["verdict_reason"] == (
+        f"only 1 of 2 pairs were undisturbed: other programs took 9% of the time; ask farm doctor what runs there, "
+        f"then: {AGAIN}"
+    )
+
+
+def test_the_worst_disturbance_is_the_one_that_is_told():
+    rows = pairs(200.0, 100.0, 3)
+    for pair, foreign_s, words in ((0, 0.02, "little"), (1, 0.09, "most"), (2, 0.05, "some")):
+        for each in rows[2 * pair : 2 * pair + 2]:
+            each |= {"foreign_s": foreign_s, "disturbed": words}
+    assert "undisturbed: most; " in said_of(rows, ended="disturbed")["verdict_reason"]
+
+
+@pytest.mark.parametrize(
+    ("ended", "count", "changes", "words"),
+    [
+        ("pairs", 32, {}, "not the 2.0% asked for, after 32 pairs; raise settings.measure.pairs"),
+        ("budget", 9, {}, "not the 2.0% asked for, after 9 pairs; the time was spent: raise settings.measure.budget_s"),
+        ("budget", 5, {}, "5 of at least 8 pairs were measured; the time was spent"),
+        ("pairs", 8, {"pairs": (8, 8), "target": 0.001}, "not the 0.1% asked for, after 8 pairs"),
+    ],
+)
+def test_a_ratio_that_is_not_known_well_enough_is_noisy(ended, count, changes, words):
+    found = said_of(pairs(spread(0.1, count), 100.0), ended=ended, **changes)
+    assert found["verdict"] == "noisy"
+    assert words in found["verdict_reason"]
+    assert found["verdict_reason"].endswith(f"then: {AGAIN}")
+
+
+@pytest.mark.parametrize("variant", ["cell", "ir"])
+def test_one_round_that_ran_otherwise_makes_it_invalid(variant):
+    rows = pairs(200.0, 100.0)
+    wrong = next(each for each in rows[5:] if each["variant"] == variant)
+    wrong["properties"] = json.dumps(FOUND | {"INFERENCE_PRECISION_HINT": "bf16"})
+    found = said_of(rows)
+    assert found["verdict"] == "invalid"
+    assert found["verdict_reason"].startswith("INFERENCE_PRECISION_HINT was bf16, not f32; change the device")
+
+
+def test_what_ran_otherwise_in_every_round_is_said_once():
+    found = said_of(pairs(200.0, 100.0, asked=json.dumps(ASKED | {"NUM_STREAMS": 2}), stray_cpus=[3]))
+    assert found["verdict_reason"].count("NUM_STREAMS was 1, not 2") == 1
+    assert found["verdict_reason"].count("CPUs 3 outside the lease") == 1
+
+
+def test_shares_are_of_the_time_of_all_leased_cpus_disturbed_rounds_too():
+    rows = pairs(200.0, 100.0, 2, disturbed=[0])  # 20 inferences each: 0.1 s and 0.2 s, on two CPUs
+    rows[0] |= {"foreign_s": 0.06, "steal_s": 0.03}
+    found = said_of(rows, ended="budget")
+    assert (found["foreign_share"], found["steal_share"]) == pytest.approx((0.06 / 1.2, 0.03 / 1.2))
+
+
+@pytest.mark.parametrize(("preprocess", "timed"), [(False, "inference"), (True, "preprocessing and inference")])
+def test_what_was_timed_and_how_many_shared_the_node_is_told(preprocess, timed):
+    found = said_of(pairs(200.0, 100.0), preprocess=preprocess, per_node=4)
+    assert (found["timed"], found["per_node"]) == (timed, 4)
+
+
+def test_rounds_without_partners_have_a_speed_and_no_speedup():
+    found = said_of([row("cell", 200.0)])
+    assert (found["fps"], found["fps_ir"]) == (pytest.approx(200.0), None)
+    assert "speedup_ir" not in found
+    assert found["verdict"] == "noisy"
+
+
+@given(st.lists(st.tuples(st.floats(1.0, 1e4), st.floats(1.0, 1e4), st.booleans()), min_size=1, max_size=12))
+def test_whatever_was_measured_has_figures_within_those_of_its_rounds(speeds):
+    rows = [
+        row(variant, fps, pair=number, disturbed="x" if disturbed else "")
+        for number, (own, ir, disturbed) in enumerate(speeds)
+        for variant, fps in (("cell", own), ("ir", ir))
+    ]
+    found = said_of(rows, ended="disturbed", pairs=(4, 12))
+    slack = 1e-6  # wall times are whole nanoseconds
+    own, ir, _ = zip(*speeds, strict=True)
+    assert min(own) * (1 - slack) <= found["fps"] <= max(own) * (1 + slack)
+    assert min(ir) * (1 - slack) <= found["fps_ir"] <= max(ir) * (1 + slack)
+    ratios = [a / b for a, b, _ in speeds]
+    assert min(ratios) * (1 - slack) <= found["speedup_ir"] <= max(ratios) * (1 + slack)
+    assert found["pairs"] + found["redone_pairs"] == len(speeds)
+
+
+@pytest.mark.parametrize(
+    ("source", "cell", "command"),
+    [
+        ("/elsewhere/g.yaml", "a/-/ir/CPU", "farm run /elsewhere/g.yaml --only a/-/ir/CPU --fresh measure"),
+        ("jobs/g.yaml", "a/-/ir/CPU", "farm run jobs/g.yaml --only a/-/ir/CPU --fresh measure"),
+        (
+            "my grid.yaml",
+            "a/noise{count=5}/ir/CPU",
+            "farm run 'my grid.yaml' --only 'a/noise{count=5}/ir/CPU' --fresh measure",
+        ),
+    ],
+)
+def test_the_command_that_measures_again_can_be_pasted_into_a_shell(source, cell, command):
+    assert again(source, cell) == command
+
+
+def test_a_grid_below_this_folder_is_named_as_one_would_type_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert again(str(tmp_path / "jobs" / "g.yaml"), "c").startswith("farm run jobs/g.yaml --only c")
+    assert again(str(tmp_path.parent / "g.yaml"), "c").startswith(f"farm run {tmp_path.parent}/g.yaml ")
+    assert Path.cwd() == tmp_path
+
+
+RECORD = Record(
+    grid="g", cell="r/noise/default/CPU", model="r", calibration="noise", algorithm="default", device="CPU",
+    runtime="openvino", outcome="ok", host="alpha",
+)  # fmt: skip
+
+
+def record(algorithm, value, within=None, **changes):
+    ends = {} if within is None else {"speedup_ir_low": value / (1 + within), "speedup_ir_high": value * (1 + within)}
+    runtime = "pytorch" if algorithm == "pytorch" else "openvino"
+    return replace(RECORD, algorithm=algorithm, runtime=runtime, speedup_ir=value, **ends | changes)
+
+
+def by_pytorch(*records):
+    return [(each.speedup_pytorch, each.speedup_pytorch_low, each.speedup_pytorch_high)
+            for each in with_pytorch_speedup(list(records))]  # fmt: skip
+
+
+PYTORCH, IR, INT8 = record("pytorch", 0.5, 0.04), record("ir", 1.0, 0.001), record("default", 2.0, 0.03)
+
+
+def test_a_speedup_over_pytorch_is_a_ratio_of_ratios_with_its_interval():
+    own, ir, int8 = by_pytorch(PYTORCH, IR, INT8)
+    assert own == (1.0, 1.0, 1.0)
+    assert int8[0] == pytest.approx(4.0)
+    assert int8[2] == pytest.approx(4.0 * math.exp(math.hypot(math.log(1.03), math.log(1.04))))
+    assert int8[1] == pytest.approx(4.0 / math.exp(math.hypot(math.log(1.03), math.log(1.04))))
+    assert ir[0] == pytest.approx(2.0)
+    assert ir[1] < 2.0 / 1.04 * 1.001
+    assert quotient(*(paired_ratio([(each, 1.0)]) for each in (2.0, 0.5))).value == int8[0]
+
+
+def test_without_an_interval_of_both_there_is_the_ratio_alone():
+    assert by_pytorch(PYTORCH, record("default", 2.0))[1] == (4.0, None, None)
+    assert by_pytorch(record("pytorch", 0.5), INT8)[1] == (4.0, None, None)
+
+
+NOTHING = (None, None, None)
+
+
+@pytest.mark.parametrize("changes", [{"host": "beta"}, {"model": "other"}, {"device": "CPU{threads=1}"}])
+def test_speeds_of_two_hosts_models_or_devices_are_never_mixed(changes):
+    assert by_pytorch(PYTORCH, replace(INT8, **changes))[1] == NOTHING
+    mixed = by_pytorch(PYTORCH, replace(INT8, **changes), replace(PYTORCH, **changes), INT8)
+    assert [each[0] for each in mixed] == pytest.approx([1.0, 4.0, 1.0, 4.0])
+
+
+@pytest.mark.parametrize(
+    "records", [[INT8], [replace(PYTORCH, speedup_ir=None), INT8], [PYTORCH, replace(INT8, speedup_ir=None)]]
+)
+def test_what_was_not_measured_beside_pytorch_has_no_speedup_over_it(records):
+    assert by_pytorch(*records)[-1] == NOTHING
+
+
+def test_no_records_are_none():
+    assert with_pytorch_speedup([]) == []

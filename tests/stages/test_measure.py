@@ -1,0 +1,231 @@
+"""The measure stage on real models: which rounds it keeps, what it asked for and what was read back."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pyarrow.parquet as pq
+import pytest
+
+from farm import pairing
+from farm.grid import Settings
+from farm.rounds.runner import REQUESTS
+from farm.stages import measure
+from farm.stages.job import Job
+from farm.verdict import mismatch
+from tests.stages.conftest import DIGITS, DIGITS_PREPROCESSING
+
+SETTINGS = {"pairs": (2, 2), "min_seconds": 0.05, "min_inferences": 30, "warmup_seconds": 0.02, "budget_s": 60.0}
+DEVICE = {"name": "CPU", "threads": 1, "hint": "latency", "precision": "f32", "batch": 1, "node": None}
+
+
+def measurement(**changes):
+    """The parameters of a quick measurement: the device or its settings changed as told."""
+    device = {key: value for key, value in changes.items() if key in DEVICE}
+    settings = {key: value for key, value in changes.items() if key not in DEVICE}
+    return {
+        "runtime": "openvino",
+        "device": DEVICE | device,
+        "measure": Settings(measure=SETTINGS | settings).measure.model_dump(),
+        "dataset": {"name": "digits", "count": None},
+        "preprocessing": DIGITS_PREPROCESSING,
+    }
+
+
+def in_pytorch(**changes):
+    return measurement(**changes) | {"runtime": "pytorch", "model": {"name": "resnet20"}}
+
+
+def measured(bench, parameters, inputs, files=None):
+    """What the stage said, and its rows."""
+    facts, folder = bench.run(measure.run, parameters, inputs, files)
+    table = pq.read_table(folder / measure.ROUNDS)
+    assert table.schema.equals(measure.SCHEMA)
+    return facts, table.to_pylist()
+
+
+@pytest.fixture
+def int8(exported, quantized):
+    return {"ir": exported[1], "model": quantized[1]}
+
+
+@pytest.mark.usefixtures("undisturbed")
+@pytest.mark.parametrize(
+    "device", [{}, {"hint": "throughput"}, {"batch": 8}], ids=["latency", "throughput", "batch of 8"]
+)
+def test_a_measurement_keeps_every_latency_of_paired_rounds(bench, int8, device):
+    facts, rows = measured(bench, measurement(**device), int8)
+    assert facts == {"pairs": 2, "redone": 0, "ended": "pairs", "threads": 1, "streams": 1, "precision": "f32"}
+    assert [row["pair"] for row in rows] == [0, 0, 1, 1]
+    assert [row["variant"] for row in rows] in (["cell", "ir", "ir", "cell"], ["ir", "cell", "cell", "ir"])
+    for row in rows:
+        assert len(row["latencies_ns"]) == row["inferences"] >= 30
+        assert min(row["latencies_ns"]) > 0
+        assert row["batch"] == device.get("batch", 1)
+        assert row["wall_ns"] >= 0.05e9
+        assert row["synchronous"] is (device.get("hint") != "throughput")
+        if row["synchronous"]:
+            assert sum(row["latencies_ns"]) == row["wall_ns"], "no time is lost between synchronous inferences"
+        assert 0 < row["request_p50_ns"] <= max(row["latencies_ns"])
+
+
+@pytest.mark.usefixtures("undisturbed")
+@pytest.mark.parametrize("hint", ["latency", "throughput"])
+def test_every_row_tells_what_was_asked_what_was_read_back_and_what_went_on(bench, int8, hint):
+    _, rows = measured(bench, measurement(hint=hint), int8)
+    asked = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32", "ENABLE_CPU_PINNING": True}
+    asked |= {"NUM_STREAMS": 1} if hint == "latency" else {}
+    for row in rows:
+        assert json.loads(row["asked"]) == asked
+        found = json.loads(row["properties"])
+        assert set(asked) <= set(found), "what was asked for is what is read back"
+        assert mismatch(asked, found, row["stray_cpus"]) == ""
+        assert row["cpus"] == sorted(os.sched_getaffinity(0))
+        assert row["stray_cpus"] == []
+        assert (row["runtime"], row["threads"], row["streams"], row["precision"]) == ("openvino", 1, 1, "f32")
+        assert row["warmup_inferences"] >= 15
+        assert row["steady"] in (True, False)
+        for name in ("steal_s", "foreign_s", "siblings_s", "throttled_s"):
+            assert 0 <= row[name] <= row["wall_ns"] / 1e9 * len(row["cpus"]) + 0.02
+        assert row["overheated"] >= 0
+    assert all(None not in {**row, "mhz": 0}.values() for row in rows), "only the frequency may be unknown"
+
+
+@pytest.mark.usefixtures("undisturbed")
+def test_the_fp32_partner_is_always_measured_in_fp32(bench, int8):
+    _, rows = measured(bench, measurement(precision="bf16", pairs=(1, 1)), int8)
+    asked = {row["variant"]: json.loads(row["asked"])["INFERENCE_PRECISION_HINT"] for row in rows}
+    assert asked == {"cell": "bf16", "ir": "f32"}
+
+
+@pytest.mark.usefixtures("undisturbed")
+def test_the_fp32_ir_is_paired_with_itself(bench, exported):
+    _, rows = measured(bench, measurement(), {"ir": exported[1]})
+    assert sorted(row["variant"] for row in rows) == ["cell", "cell", "ir", "ir"]
+    assert {row["runtime"] for row in rows} == {"openvino"}
+    assert len({row["properties"] for row in rows}) == 1
+
+
+@pytest.mark.usefixtures("undisturbed")
+def test_the_pytorch_baseline_is_paired_with_the_fp32_ir(bench, exported):
+    _, rows = measured(bench, in_pytorch(pairs=(1, 1)), {"ir": exported[1]}, {"weights": DIGITS})
+    by_variant = {row["variant"]: row for row in rows}
+    assert {name: row["runtime"] for name, row in by_variant.items()} == {"cell": "pytorch", "ir": "openvino"}
+    own = by_variant["cell"]
+    properties = json.loads(own["properties"])
+    assert properties["MEMORY_FORMAT"] in measure.MEMORY_FORMATS
+    assert json.loads(own["asked"]) == {"INFERENCE_NUM_THREADS": 1}
+    assert mismatch(json.loads(own["asked"]), properties, own["stray_cpus"]) == ""
+    assert own["request_p50_ns"] is None
+    assert by_variant["ir"]["request_p50_ns"] > 0
+
+
+@pytest.mark.usefixtures("undisturbed")
+@pytest.mark.parametrize("faster", measure.MEMORY_FORMATS)
+def test_pytorch_runs_in_the_memory_format_that_was_faster(bench, exported, monkeypatch, faster):
+    counts = {name: 100 + (name == faster) for name in measure.MEMORY_FORMATS}
+
+    def window(runner, seconds):
+        assert seconds == measure.TRIAL_S
+        return counts[runner.properties["MEMORY_FORMAT"]], 1
+
+    monkeypatch.setattr(measure.play, "window", window)
+    _, rows = measured(bench, in_pytorch(pairs=(1, 1)), {"ir": exported[1]}, {"weights": DIGITS})
+    assert [json.loads(row["properties"]).get("MEMORY_FORMAT") for row in rows if row["variant"] == "cell"] == [faster]
+
+
+@pytest.mark.usefixtures("undisturbed")
+@pytest.mark.parametrize("preprocess", [False, True])
+@pytest.mark.parametrize("parameters", [measurement, in_pytorch], ids=["openvino", "pytorch"])
+def test_batches_that_do_not_fit_a_page_are_measured_too(bench, exported, parameters, preprocess):
+    """Of so many images that the allocator gives the memory of a batch back at once when it is let go."""
+    changed = parameters(pairs=(1, 1), preprocess=preprocess, batch=64, min_inferences=3)
+    _, rows = measured(bench, changed, {"ir": exported[1]}, {"weights": DIGITS})
+    assert [row["batch"] for row in rows] == [64, 64]
+    assert all(sum(row["latencies_ns"]) == row["wall_ns"] for row in rows)
+
+
+def a_job(tmp_path, **changes):
+    cpus = tuple(sorted(os.sched_getaffinity(0)))
+    return Job(
+        parameters=measurement(**changes), inputs={"ir": tmp_path}, files={}, folder=tmp_path, cpus=cpus, cores=7
+    )
+
+
+def test_as_many_test_images_are_loaded_as_rounds_rotate_through(tmp_path):
+    assert measure.rotating_images(a_job(tmp_path)).shape == (REQUESTS, 3, 32, 32)
+    assert measure.rotating_images(a_job(tmp_path, batch=2)).shape == (2 * REQUESTS, 3, 32, 32)
+    raw = measure.rotating_images(a_job(tmp_path, preprocess=True))
+    assert (raw.shape, raw.dtype) == ((REQUESTS, 32, 32, 3), "uint8")
+    assert len(measure.rotating_images(a_job(tmp_path, batch=100))) == 599, "all that there are"
+
+
+@pytest.mark.parametrize(("threads", "asked"), [(3, 3), (None, 7)])
+def test_threads_are_the_devices_or_as_many_as_cores_are_leased(tmp_path, threads, asked):
+    request = measure.request_of(a_job(tmp_path, threads=threads), "cell", tmp_path / "inputs.npy")
+    assert request["asked"]["INFERENCE_NUM_THREADS"] == request["config"]["INFERENCE_NUM_THREADS"] == asked
+    assert request["config"]["PERFORMANCE_HINT"] == "LATENCY"
+    assert request["cpus"] == sorted(os.sched_getaffinity(0))
+
+
+def test_a_round_has_a_users_own_environment_but_for_the_fork_servers_threads(monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("SOMETHING", "mine")
+    found = measure._environment()
+    assert found["SOMETHING"] == "mine"
+    assert not {"OMP_WAIT_POLICY", "OMP_NUM_THREADS"} & set(found)
+
+
+@pytest.mark.usefixtures("undisturbed")
+def test_no_further_pair_starts_when_the_budget_is_spent(bench, exported):
+    facts, rows = measured(bench, measurement(pairs=(50, 50), budget_s=0.01), {"ir": exported[1]})
+    assert (facts["pairs"], facts["ended"], len(rows)) == (1, "budget", 2)
+
+
+@pytest.mark.usefixtures("undisturbed")
+def test_no_further_pair_starts_when_the_ratio_is_known_well_enough(bench, exported):
+    facts, _ = measured(bench, measurement(pairs=(4, 32), target=100.0), {"ir": exported[1]})
+    assert (facts["pairs"], facts["ended"]) == (4, "target")
+
+
+def test_a_disturbed_pair_is_kept_counted_and_played_again(bench, exported, monkeypatch):
+    said = iter(["", "somebody", "", ""])
+    monkeypatch.setattr(pairing, "disturbance", lambda *_, **__: next(said, ""))
+    facts, rows = measured(bench, measurement(), {"ir": exported[1]})
+    assert (facts["pairs"], facts["redone"], facts["ended"]) == (2, 1, "pairs")
+    assert [row["disturbed"] for row in rows] == ["somebody"] * 2 + [""] * 4
+    assert [row["variant"] for row in rows[:2]] == [row["variant"] for row in rows[2:4]]
+
+
+def test_a_round_that_fails_fails_the_stage_and_says_so(bench, tmp_path):
+    (tmp_path / "model.xml").write_text("no model")
+    with pytest.raises(RuntimeError, match="a round of openvino failed with exit code 1"):
+        bench.run(measure.run, measurement(), {"ir": tmp_path})
+
+
+@pytest.fixture
+def hogged():
+    """This process on one CPU alone, which another program keeps busy all the time."""
+    mask = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(mask)})
+    script = "print(flush=True)\nwhile True: pass"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()  # it runs; the mask is inherited
+        yield
+        process.kill()
+    os.sched_setaffinity(0, mask)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("hogged")
+@pytest.mark.parametrize("hint", ["latency", "throughput"])
+def test_a_program_that_runs_on_the_leased_core_all_the_time_ends_the_measurement(bench, int8, hint):
+    facts, rows = measured(bench, measurement(hint=hint, min_seconds=0.3, pairs=(8, 32), max_redone=2), int8)
+    assert facts["ended"] == "disturbed"
+    assert facts["redone"] == 3
+    assert facts["pairs"] == 0, "not one of its pairs had the core to itself"
+    for row in rows:
+        assert "other programs" in row["disturbed"]
+        assert row["foreign_s"] > 0.2 * row["wall_ns"] / 1e9

@@ -60,6 +60,7 @@ class Limits:
             cores=cores,
             exclusive=spec.exclusive,
             per_node=self.settings.measure.per_node if spec.exclusive else 1,
+            effort=self.settings.measure.effort() if spec.exclusive else {},
             node=placed.get("node") or stage.parameters.get("node"),
             timeout_s=self.settings.timeout_s.get(stage.kind, spec.timeout_s),
             memory_gib=self.settings.memory_gib.get(stage.kind, spec.memory_gib) * memory_factor,

@@ -30,7 +30,7 @@ class Played:
         """The speeds of the undisturbed pairs: the cell's and its partner's."""
         return speeds([row for row in self.rows if not row["disturbed"]])
 
-    def redone(self) -> int:
+    def disturbed(self) -> int:
         """How many pairs were disturbed."""
         return len({row["pair"] for row in self.rows if row["disturbed"]})
 
@@ -79,7 +79,7 @@ def _pair(played: Played, play: Play, order: tuple[str, str]) -> bool:
 
 def _disturbance(row: Row) -> str:
     signals = Signals(**{name: row[name] for name in SIGNALS})
-    return disturbance(signals, row["wall_ns"] / 1e9, synchronous=row["synchronous"])
+    return disturbance(signals, row["wall_ns"] / 1e9, len(row["cpus"]), synchronous=row["synchronous"])
 
 
 def _ending(played: Played, planned: tuple[int, ...], settings: Mapping[str, Any], spent_s: float) -> Ended | None:
@@ -90,7 +90,7 @@ def _ending(played: Played, planned: tuple[int, ...], settings: Mapping[str, Any
             return "target"
     if len(pairs) == planned[-1]:
         return "pairs"
-    if played.redone() > settings["max_redone"]:
+    if played.disturbed() > settings["max_redone"]:
         return "disturbed"
     return "budget" if spent_s > settings["budget_s"] else None
 
@@ -114,8 +114,8 @@ def speed(row: Mapping[str, Any]) -> float:
 
 
 def _progress(played: Played, planned: tuple[int, ...]) -> str:
-    pairs, redone = played.pairs(), played.redone()
+    pairs, disturbed = played.pairs(), played.disturbed()
     ratio = interval(pairs, planned)
     sure = ratio is not None and ratio.within is not None and ratio.within < 1
     known = f", x IR {ratio.value:.2f} within {ratio.within:.1%}" if ratio and sure else ""
-    return f"pair {len(pairs)} of {planned[-1]} at most{known}" + (f", {redone} disturbed" if redone else "")
+    return f"pair {len(pairs)} of {planned[-1]} at most{known}" + (f", {disturbed} disturbed" if disturbed else "")

@@ -71,10 +71,12 @@ class Record:
     fps: batch x inferences / wall time, over the rounds that count: those of undisturbed pairs, or all where too
     few are undisturbed; fps_ir: the same of the FP32 IR's rounds beside them. speedup_ir: geometric mean of the
     paired ratios to the FP32 IR, of the IR itself too, where it shows what the host makes of no difference;
-    speedup_pytorch: the same to PyTorch. *_low, *_high: their 99 % intervals. pairs: undisturbed ones;
-    redone_pairs: disturbed ones. foreign_share, steal_share: CPU time on the leased cores that went to other
-    programs and to the hypervisor, over all rounds. verdict: ``valid``, ``noisy`` or ``invalid``; per_node:
-    measurements that shared the node; timed: ``inference``, or with ``preprocessing`` before it.
+    speedup_pytorch: the same to PyTorch. *_low, *_high: their 99 % intervals.
+    verdict: ``valid``, ``noisy`` or ``invalid``, of fps and speedup_ir; of speedup_pytorch with the baseline's.
+    pairs: undisturbed ones; disturbed_pairs: all others. unsteady_rounds: those that began before two windows of
+    warm-up took the same time. foreign_share: CPU time of the leased CPUs that went to other programs, over all
+    rounds; steal_share: to the hypervisor, of each round's CPU that lost most. per_node: measurements that may
+    share the node. timed: ``inference``, or with ``preprocessing`` before it. memory_format: PyTorch's.
     *_s: wall time of the stage's last attempt. started_at, finished_at: UTC, ISO 8601.
     """
 
@@ -118,11 +120,13 @@ class Record:
     verdict: str | None = None
     verdict_reason: str | None = None
     pairs: int | None = None
-    redone_pairs: int | None = None
+    disturbed_pairs: int | None = None
+    unsteady_rounds: int | None = None
     foreign_share: float | None = None
     steal_share: float | None = None
     per_node: int | None = None
     timed: str | None = None
+    memory_format: str | None = None
     latency_p50_ms: float | None = None
     latency_p90_ms: float | None = None
     latency_p95_ms: float | None = None

@@ -30,11 +30,12 @@ WAYS_OUT: dict[Ended, str] = {  # by what ended a measurement that is not sure e
 class Signals:
     """What went on while a round was timed, as the host tells it.
 
-    steal_s: taken from the leased CPUs by the hypervisor. foreign_s: CPU time on the
-    leased CPUs that was not this process's, beyond what the clock's ticks leave open. delayed_s: this
-    process's threads ready to run but made to wait. siblings_s: busy time of the other threads of the leased
-    cores that are not leased. throttled_s: held back by the cgroup's quota. overheated: the processor's own
-    throttling events. mhz: mean frequency of the leased CPUs at the end; None where the host does not show it.
+    Inferences wait for the slowest of their threads, so the worst of several is what counts. steal_s: taken by
+    the hypervisor, from the leased CPU that lost most. foreign_s: CPU time on all leased CPUs that was not this
+    process's, beyond what the clock's ticks leave open. delayed_s: ready to run but made to wait, the thread
+    that waited longest. siblings_s: the busiest of the cores' sibling threads that are not leased. throttled_s:
+    held back by the cgroup's quota. overheated: the processor's own throttling events. mhz: mean frequency of
+    the leased CPUs at the end, not judged; None where the host does not show it.
     """
 
     steal_s: float
@@ -54,8 +55,8 @@ class Verdict:
     reason: str
 
 
-def disturbance(signals: Signals, wall_s: float, *, synchronous: bool) -> str:
-    """What disturbed a round whose timed loop took so long, in words; empty if nothing did.
+def disturbance(signals: Signals, wall_s: float, cpus: int, *, synchronous: bool) -> str:
+    """What disturbed a round whose timed loop took so long on so many CPUs, in words; empty if nothing did.
 
     synchronous: one inference at a time on threads that have cores of their own, so that a thread which had
     to wait for a CPU waited for somebody else.
@@ -63,7 +64,7 @@ def disturbance(signals: Signals, wall_s: float, *, synchronous: bool) -> str:
     least_s = TICKS * TICK_S
     found = [
         _share("the hypervisor took", signals.steal_s, wall_s, STEAL, least_s),
-        _share("other programs took", signals.foreign_s, wall_s, FOREIGN),
+        _share("other programs took", signals.foreign_s, wall_s * cpus, FOREIGN),
         _share("other programs kept it waiting", signals.delayed_s, wall_s, DELAYED) if synchronous else "",
         _share("other programs on the cores' sibling threads took", signals.siblings_s, wall_s, FOREIGN, least_s),
         _share("the CPU quota held it back", signals.throttled_s, wall_s, THROTTLED),
@@ -96,14 +97,14 @@ def mismatch(asked: Mapping[str, Any], found: Mapping[str, Any], stray: Sequence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What a verdict rests on. pairs, redone: undisturbed and disturbed ones. worst: the words of a disturbance.
+    """What a verdict rests on. pairs, disturbed: undisturbed and disturbed ones. worst: the words of a disturbance.
 
     least, target: what the grid asks for. ratio: the cell's speed over its FP32 IR's.
     """
 
     mismatch: str
     pairs: int
-    redone: int
+    disturbed: int
     worst: str
     least: int
     target: float
@@ -115,23 +116,23 @@ def judge(evidence: Evidence, again: str) -> Verdict:
     """The verdict on one measurement. again: the command that measures it again."""
     within = evidence.ratio.within if evidence.ratio else None
     if evidence.mismatch:
-        text = f"{evidence.mismatch}; change the device in the grid, or measure on a host that has it"
+        text = f"{evidence.mismatch}; change the device in the grid, or measure on a host that has it, then: {again}"
         return Verdict(word="invalid", reason=text)
     if evidence.pairs < evidence.least or within is None or within > evidence.target:
         return Verdict(word="noisy", reason=f"{_doubt(evidence, within)}; {WAYS_OUT[evidence.ended]}, then: {again}")
-    redone = f", {evidence.redone} done again" if evidence.redone else ""
-    return Verdict(word="valid", reason=f"within {within:.1%} after {evidence.pairs} pairs{redone}")
+    disturbed = f", {evidence.disturbed} done again" if evidence.disturbed else ""
+    return Verdict(word="valid", reason=f"within {within:.1%} after {evidence.pairs} pairs{disturbed}")
 
 
 def _doubt(evidence: Evidence, within: float | None) -> str:
     """Why a measurement is not sure enough."""
-    if evidence.pairs < evidence.least and evidence.redone:
-        tried = evidence.pairs + evidence.redone
+    if evidence.pairs < evidence.least and evidence.disturbed:
+        tried = evidence.pairs + evidence.disturbed
         return f"only {evidence.pairs} of {tried} pairs were undisturbed: {evidence.worst}"
     if evidence.pairs < evidence.least:
         return f"{evidence.pairs} of at least {evidence.least} pairs were measured"
     if within is None:
         return "one pair says nothing of its spread"
-    disturbed = f", {evidence.redone} more disturbed" if evidence.redone else ""
+    disturbed = f", {evidence.disturbed} more disturbed" if evidence.disturbed else ""
     known = f"known within {within:.1%}, not the {evidence.target:.1%} asked for"
     return f"{known}, after {evidence.pairs} pairs{disturbed}"

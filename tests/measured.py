@@ -24,7 +24,7 @@ def heard(fps: float, *, seconds: float = 1.0, **changes: Any) -> dict[str, Any]
     inferences = round(fps * seconds)
     return {
         "batch": 1, "inferences": inferences, "wall_ns": round(inferences / fps * 1e9), "synchronous": True,
-        **QUIET, **changes,
+        "cpus": [1], **QUIET, **changes,
     }  # fmt: skip
 
 

@@ -135,7 +135,7 @@ def test_a_disturbed_pair_is_played_again_in_the_same_order_and_counted(busy):
     played = disturbed.conduct()
     expected = orders(calm.conduct())
     assert orders(played) == expected[:4] + expected[3:]
-    assert played.redone() == 1
+    assert played.disturbed() == 1
     assert len(played.pairs()) == 32
     assert [row["pair"] for row in played.rows] == [number for number in range(33) for _ in range(2)]
 
@@ -166,18 +166,18 @@ def test_a_wait_disturbs_only_rounds_of_one_inference_at_a_time():
     def play(variant, *, synchronous):
         return heard(100.0, delayed_s=0.5, synchronous=synchronous)
 
-    for synchronous, redone in ((True, 1), (False, 0)):
+    for synchronous, disturbed in ((True, 1), (False, 0)):
         played = conduct(
             lambda variant, way=synchronous: play(variant, synchronous=way),
             settings(pairs=(2, 2), max_redone=0), rng=Random(0), clock=lambda: 0.0,
         )  # fmt: skip
-        assert played.redone() == redone
+        assert played.disturbed() == disturbed
 
 
 @pytest.mark.parametrize("most", [0, 1, 8])
 def test_a_host_that_is_always_disturbed_is_given_up_after_one_more_than_may_be_redone(most):
     played = Host(busy=lambda number: True).conduct(max_redone=most)
-    assert (played.ended, played.redone(), played.pairs()) == ("disturbed", most + 1, [])
+    assert (played.ended, played.disturbed(), played.pairs()) == ("disturbed", most + 1, [])
     assert len(set(orders(played))) == 1, "the same pair, again and again"
 
 
@@ -185,12 +185,12 @@ def test_a_disturbed_pair_counts_neither_for_a_look_nor_for_the_most():
     played = Host(noisy(WIDE), busy=lambda number: number % 10 == 0).conduct(max_redone=1000)
     assert len(played.pairs()) == 32
     assert played.ended == "pairs"
-    assert played.redone() == sum(bool(row["disturbed"]) for row in played.rows) / 2 > 5
+    assert played.disturbed() == sum(bool(row["disturbed"]) for row in played.rows) / 2 > 5
 
 
 def test_redoing_takes_time_from_the_budget():
     played = Host(busy=lambda number: True).conduct(max_redone=1000, budget_s=5.0)
-    assert (played.ended, played.redone()) == ("budget", 3)
+    assert (played.ended, played.disturbed()) == ("budget", 3)
 
 
 @pytest.mark.parametrize("drift", [0.99, 1.01])
@@ -238,7 +238,7 @@ def test_speeds_are_images_a_second_of_rounds_that_have_their_partner():
 
 
 def test_who_has_not_begun_has_played_nothing():
-    assert (Played().pairs(), Played().redone(), Played().ended) == ([], 0, None)
+    assert (Played().pairs(), Played().disturbed(), Played().ended) == ([], 0, None)
 
 
 @given(
@@ -254,16 +254,16 @@ def test_whatever_a_host_does_it_ends_for_its_own_reason(seed, least, more, most
     host = Host(noisy(spread, seed=seed), busy=lambda number: number in busy)
     given_ = {"pairs": (least, least + more), "max_redone": most, "budget_s": budget_s}
     played = host.conduct(seed=seed, **given_)
-    count, redone = len(played.pairs()), played.redone()
-    assert count + redone == len(played.rows) / 2
+    count, disturbed = len(played.pairs()), played.disturbed()
+    assert count + disturbed == len(played.rows) / 2
     assert count <= least + more
-    assert redone <= most + 1
+    assert disturbed <= most + 1
     spent_s = host.now - 100.0
     assert spent_s - 2 * ROUND_S <= budget_s or len(played.rows) == 2
     holds = {
         "target": count in looks(*given_["pairs"]),
         "pairs": count == least + more,
-        "disturbed": redone == most + 1,
+        "disturbed": disturbed == most + 1,
         "budget": spent_s > budget_s,
     }
     assert holds[played.ended]

@@ -272,7 +272,7 @@ def test_cells_whose_accuracy_alone_is_asked_for_are_not_measured(files):
 
 
 def test_plan_json_says_the_metric(files):
-    assert as_json(plan_of(files.grid(metric="top5")), "grid.yaml")["metric"] == "top5"
+    assert as_json(plan_of(files.grid(metric="top5")), "grid.yaml", "farm run grid.yaml")["metric"] == "top5"
 
 
 FOLDER = {"name": "folder", "path": "test"}

@@ -23,7 +23,7 @@ CONTROL = (
 )  # fmt: skip
 SPEED = (
     "fps_ir", "speedup_ir_low", "speedup_ir_high", "speedup_pytorch_low", "speedup_pytorch_high", "pairs",
-    "redone_pairs", "foreign_share", "steal_share", "per_node", "timed",
+    "disturbed_pairs", "unsteady_rounds", "foreign_share", "steal_share", "per_node", "timed", "memory_format",
 )  # fmt: skip
 
 

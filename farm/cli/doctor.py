@@ -3,8 +3,8 @@
 import json
 import tempfile
 import uuid
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,23 +17,47 @@ from farm.catalog import CATALOG
 from farm.cli.run import carry_out
 from farm.cli.wiring import Json, folder_of, plan_of, stderr, stdout, store_of
 from farm.drive import Limits
-from farm.errors import InputError
+from farm.errors import FarmError, InputError
+from farm.grid import Grid
+from farm.grid.cell import Measure
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import measurable
 from farm.plan import Plan, as_json
 from farm.record import Record
-from farm.stats import Ratio, differs
+from farm.stats import Ratio, differs, looks
 from farm.store import Store
 
+PAIRS = (8, 16)
 # The packaged digits ResNet20: its FP32 IR is measured against itself, so that any difference is the host's.
 GRID = {
     "name": "doctor",
     "dataset": {"name": "digits", "count": 64},
     "models": ["resnet20"],
     "baselines": ["ir"],
-    "settings": {"measure": {"pairs": [8, 16], "min_seconds": 0.5, "target": 0.01}},
+    "settings": {"measure": {"pairs": list(PAIRS), "min_seconds": 0.5, "target": 0.01}},
 }
+TARGET = Measure().target  # of a campaign: what is known within that is known well enough
 STYLES = {"good": "green", "doubtful": "yellow", "bad": "bold red"}
+SHARES = {"foreign_share": "other programs took", "steal_share": "the hypervisor took"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What was measured. facts: for ``--json``. text: for people. sound: whether measurements hold here."""
+
+    facts: dict[str, Any]
+    text: str
+    sound: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lab:
+    """The doctor's grid in a folder of its own."""
+
+    folder: Path
+    grid: Grid
+    plan: Plan
+    store: Store
 
 
 def doctor(
@@ -53,29 +77,26 @@ def doctor(
     from farm.host.finding import Host  # noqa: PLC0415 - psutil and more that planning need not pay
     from farm.host.health import findings  # noqa: PLC0415
 
-    cores = measurable(host_cores())
-    if per_node is not None and per_node > len(cores):
-        raise InputError(f"--per-node {per_node}: this host lends {len(cores)} cores to measurements")
+    _check(per_node, threads)
     found = findings(Host())
     if not as_json:
         stdout.print(_table(found))
-    said: dict[str, Any] = {"findings": [asdict(each) for each in found]}
-    sound = all(each.state != "bad" for each in found)
-    if noise or per_node is not None:
-        with tempfile.TemporaryDirectory(prefix="farm-doctor-") as folder:
-            record, plan, store = _against_itself(Path(folder), threads)
-            said["noise"] = _noise_facts(record)
-            sound = sound and record.verdict == "valid"
-            lines = [_noise_text(record)]
-            if per_node is not None:
-                ratio = _in_company(per_node, plan, store, Path(folder))
-                said["per_node"] = {"measurements": per_node, **asdict(ratio)}
-                lines.append(_company_text(per_node, ratio))
-        if not as_json:
-            stdout.print("\n" + "\n".join(lines), highlight=False, soft_wrap=True)
+    answers = _measured(per_node, threads, noise=noise)
     if as_json:
-        stdout.print_json(json.dumps(said))
+        facts = {name: answer.facts for name, answer in answers.items()}
+        stdout.print_json(json.dumps({"findings": [asdict(each) for each in found], **facts}))
+    elif answers:
+        stdout.print("\n" + "\n".join(each.text for each in answers.values()), highlight=False, soft_wrap=True)
+    sound = all(each.state != "bad" for each in found) and all(each.sound for each in answers.values())
     return 0 if sound else 1
+
+
+def _check(per_node: int | None, threads: int | None) -> None:
+    """Raises InputError if more cores are asked for than there are."""
+    lent = len(measurable(host_cores()))
+    for option, asked in (("--per-node", per_node), ("--threads", threads)):
+        if asked is not None and asked > lent:
+            raise InputError(f"{option} {asked}: this host lends {lent} cores to measurements")
 
 
 def _table(found: Sequence[Any]) -> Table:
@@ -89,69 +110,150 @@ def _table(found: Sequence[Any]) -> Table:
     return table
 
 
-def _against_itself(folder: Path, threads: int | None) -> tuple[Record, Plan, Store]:
-    """Run the doctor's grid in a folder of its own, as `farm run` would."""
-    from farm.results.gather import gather  # noqa: PLC0415
+def _measured(per_node: int | None, threads: int | None, *, noise: bool) -> dict[str, Answer]:
+    """What is asked for of the noise floor (`noise`) and of company (`per_node`)."""
+    if not noise and per_node is None:
+        return {}
+    answers = {}
+    with tempfile.TemporaryDirectory(prefix="farm-doctor-") as folder:
+        lab = _lab(Path(folder), threads)
+        if noise:
+            answers["noise"] = _answered("noise floor", lambda: _noise(lab))
+        if per_node is not None:
+            answers["per_node"] = _answered(f"{per_node} at once", lambda: _company(lab, per_node))
+    return answers
 
+
+def _answered(what: str, measure: Callable[[], Answer]) -> Answer:
+    """The answer, or why there is none: what was found before is still worth saying."""
+    try:
+        return measure()
+    except (FarmError, RuntimeError, OSError) as error:
+        return Answer(facts={"error": str(error)}, text=f"{what}: not measured: {error}", sound=False)
+
+
+def _lab(folder: Path, threads: int | None) -> Lab:
     path = folder / "doctor.yaml"
     device = {"name": "CPU", **({"threads": threads} if threads else {})}
     path.write_text(yaml.safe_dump({**GRID, "devices": [device]}), encoding="utf-8")
     grid, plan = plan_of(path)
-    store, results = store_of(str(folder)), folder_of(str(folder), grid.name)
-    results.write_plan(as_json(plan, str(path)))
-    limits = Limits(stages=CATALOG.stages, settings=grid.settings, session=uuid.uuid4().hex[:12])
+    return Lab(folder=folder, grid=grid, plan=plan, store=store_of(str(folder)))
+
+
+def _carry_out(lab: Lab, uris: set[str]) -> None:
+    """Run these stages as far as they are not there, as `farm run` would. Raises FarmError if one failed."""
+    wanted = uris - lab.store.present(uris)
+    if wanted:
+        limits = Limits(stages=CATALOG.stages, settings=lab.grid.settings, session=uuid.uuid4().hex[:12])
+        carry_out(lab.plan, wanted, set(), lab.store, limits, engine="inline", address=None, quiet=False)
+    missing = wanted - lab.store.present(wanted)
+    for uri, stage in lab.plan.stages.items():  # inputs come before what needs them
+        if uri in missing:
+            said = lab.store.attempts(uri)[-1:]
+            raise FarmError(f"the doctor's own {stage.kind} failed: {said[0].error_message if said else 'not run'}")
+
+
+def _noise(lab: Lab) -> Answer:
+    """The A/A test."""
+    from farm.results.gather import gather  # noqa: PLC0415
+
+    results = folder_of(str(lab.folder), lab.grid.name)
+    results.write_plan(as_json(lab.plan, str(lab.grid.path), "farm doctor"))
     stderr.print("a model against itself: about half a minute ...", style="dim")
-    carry_out(plan, set(plan.stages), set(), store, limits, engine="inline", address=None, quiet=False)
-    (record,) = gather(results, store)
-    if record.outcome != "ok":
-        raise InputError(f"the doctor's own model failed: {record.error_message}")
-    return record, plan, store
+    _carry_out(lab, set(lab.plan.stages))
+    (record,) = gather(results, lab.store)
+    return Answer(facts=_noise_facts(record), text=_noise_text(record), sound=_holds(record))
 
 
-def _in_company(per_node: int, plan: Plan, store: Store, folder: Path) -> Ratio:
+def _company(lab: Lab, per_node: int) -> Answer:
     """What is left of a measurement's speed beside others, each on its part of the cores."""
     from farm.pairing import interval  # noqa: PLC0415
     from farm.stages.colocation import colocated  # noqa: PLC0415 - openvino is for those who ask
-    from farm.stages.job import Job  # noqa: PLC0415
-    from farm.stats import looks  # noqa: PLC0415
 
-    stage = next(stage for stage in plan.stages.values() if stage.kind == "measure")
-    scratch = folder / "company"
+    stage = next(stage for stage in lab.plan.stages.values() if stage.kind == "measure")
+    _carry_out(lab, _needs(lab.plan, stage.uri))
+    scratch = lab.folder / "company"
     scratch.mkdir()
-    inputs = {role: store.open(uri) for role, uri in stage.inputs.items()}
     with lease(measurable(host_cores()), None, lock_folder()) as held:
-        each = len(held.cores) // per_node
-        parts = [held.cores[index * each : (index + 1) * each] for index in range(per_node)]
-        parameters = {**stage.parameters, "device": {**stage.parameters["device"], "threads": each}}
-        job = Job(parameters=parameters, inputs=inputs, files={}, folder=scratch, cpus=held.cpus, cores=each)
-        played = colocated(job, parts, lambda text: stderr.print(f"    {per_node} at once: {text}", style="dim"))
-    ratio = interval(played.pairs(), looks(*parameters["measure"]["pairs"]))
+        played = colocated(
+            held.cores,
+            per_node,
+            parameters=stage.parameters,
+            effort=lab.plan.effort,
+            inputs={role: lab.store.open(uri) for role, uri in stage.inputs.items()},
+            folder=scratch,
+            say=lambda text: stderr.print(f"    {per_node} at once: {text}", style="dim"),
+        )
+    ratio = interval(played.pairs(), looks(*lab.plan.effort["pairs"]))
     if ratio is None:
-        raise InputError("every pair was disturbed by other programs: end them, and try again")
-    return ratio
+        raise FarmError("every pair was disturbed by other programs: end them, and try again")
+    counts = {"pairs": len(played.pairs()), "disturbed_pairs": played.disturbed()}
+    facts = {"measurements": per_node, **asdict(ratio), **counts}
+    return Answer(facts=facts, text=_company_text(per_node, ratio), sound=True)
+
+
+def _needs(plan: Plan, uri: str) -> set[str]:
+    """What a stage needs, directly or not."""
+    direct = set(plan.stages[uri].inputs.values())
+    return direct.union(*(_needs(plan, need) for need in direct))
+
+
+def _floor(record: Record) -> Ratio | None:
+    """The speed of the model over its own, with an interval; None where too few pairs were undisturbed."""
+    if record.speedup_ir is None or record.speedup_ir_low is None or (record.pairs or 0) < PAIRS[0]:
+        return None
+    return Ratio(value=record.speedup_ir, low=record.speedup_ir_low, high=record.speedup_ir_high)
+
+
+def _holds(record: Record) -> bool:
+    """Whether a campaign's measurements would hold: no difference where there is none, within what it asks for."""
+    ratio = _floor(record)
+    within = ratio.within if ratio else None
+    if record.verdict == "invalid" or ratio is None or within is None:
+        return False
+    return within <= TARGET and not differs(ratio)
+
+
+def _mismatch(record: Record) -> str:
+    """How what ran differs from what was asked for; empty if it does not."""
+    reason = record.verdict_reason if record.verdict == "invalid" else None
+    return (reason or "").rpartition("; ")[0]  # what follows is advice on a grid that is gone by now
 
 
 def _noise_facts(record: Record) -> dict[str, Any]:
-    names = ("speedup_ir", "speedup_ir_low", "speedup_ir_high", "pairs", "redone_pairs", "foreign_share", "steal_share")
-    return {name: getattr(record, name) for name in (*names, "fps", "threads", "verdict", "verdict_reason")}
+    ratio = ("speedup_ir", "speedup_ir_low", "speedup_ir_high")
+    names = (*ratio, "pairs", "disturbed_pairs", *SHARES, "fps", "threads", "verdict")
+    return {**{name: getattr(record, name) for name in names}, "mismatch": _mismatch(record)}
 
 
 def _noise_text(record: Record) -> str:
-    ratio = Ratio(value=record.speedup_ir or 1.0, low=record.speedup_ir_low, high=record.speedup_ir_high)
-    if ratio.within is None:
-        return f"noise floor: not known. {record.verdict_reason}"
-    seen = f"on {record.threads} threads a model against itself: x {ratio.value:.3f}, within {ratio.within:.1%} (99 %)"
-    work = f"{record.pairs} pairs of half a second, {record.redone_pairs} disturbed"
+    ratio = _floor(record)
+    work = f"{record.pairs} pairs of half a second, {record.disturbed_pairs} disturbed"
+    if record.verdict == "invalid":
+        return f"noise floor: invalid, so nothing measured here holds: {_mismatch(record)}"
+    if ratio is None:
+        taken = ", ".join(f"{words} {getattr(record, name) or 0:.1%}" for name, words in SHARES.items())
+        text = f"of at least {PAIRS[0]} undisturbed pairs there are {record.pairs}, {record.disturbed_pairs} disturbed"
+        return f"noise floor: not known: {text} ({taken} of the CPU time): end other programs, and try again"
+    seen = f"on {record.threads} threads a model against itself: x {ratio.value:.3f}{_sure(ratio)} after {work}"
     if differs(ratio):
-        return f"noise floor: {seen} after {work}: the same model seems to differ, so nothing measured here holds"
-    if record.verdict != "valid":
-        return f"noise floor: {seen} after {work}. noisy: small differences need more pairs, or fewer threads, here"
-    return f"noise floor: {seen} after {work}: differences above {ratio.within:.1%} show here"
+        return f"noise floor: {seen}: the same model seems to differ, so nothing measured here holds"
+    if not _holds(record):
+        return f"noise floor: {seen}: too noisy for a campaign's {TARGET:.1%}: fewer threads, or a quieter host"
+    return f"noise floor: {seen}: differences above {ratio.within:.1%} show here"
 
 
 def _company_text(per_node: int, ratio: Ratio) -> str:
-    sure = "" if ratio.within is None else f", within {ratio.within:.1%} (99 %)"
-    cost = f"each runs at x {ratio.value:.3f} of its speed alone{sure}"
+    cost = f"{per_node} at once: each runs at x {ratio.value:.3f} of its speed alone{_sure(ratio)}"
     if ratio.value < 1 and differs(ratio):
-        return f"{per_node} at once: {cost}: FPS would be wrong by that much; leave settings.measure.per_node at 1"
-    return f"{per_node} at once: {cost}: settings.measure.per_node: {per_node} is safe for a model like this one"
+        return f"{cost}: FPS would be wrong by that much; leave settings.measure.per_node at 1"
+    if ratio.low is not None and ratio.low > 1 - TARGET:
+        return f"{cost}: settings.measure.per_node: {per_node} is safe for a model like this one"
+    return f"{cost}: not known well enough: end other programs, and try again"
+
+
+def _sure(ratio: Ratio) -> str:
+    """How well a ratio is known, as it is said after its value."""
+    if ratio.within is None or ratio.within > 1:
+        return ""
+    return f", within {ratio.within:.1%} (99 %)"

@@ -114,7 +114,8 @@ def _plan_now(before: Mapping[str, Any], cell: str) -> dict[str, Any]:
     source = Path(before["source"])
     if not source.exists():
         return dict(before)
-    now = json.loads(json.dumps(plan_as_json(plan_of(source)[1], str(source))))  # as a file would give it back
+    planned = plan_as_json(plan_of(source)[1], str(source), before.get("command", ""))
+    now = json.loads(json.dumps(planned))  # as a file would give it back
     return now if any(each["cell"] == cell for each in now["cells"]) else dict(before)
 
 

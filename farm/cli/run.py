@@ -1,6 +1,7 @@
 """`farm run` and `farm plan`."""
 
 import json
+import shlex
 import uuid
 from collections.abc import Collection
 from itertools import islice
@@ -75,7 +76,7 @@ def run(
     wanted = (uris - store.present(uris)) | stale
     downloads.fetch(plan, wanted)
     plan = downloads.told(plan)
-    folder.write_plan(as_json(plan, str(grid_file.resolve())))
+    folder.write_plan(as_json(plan, str(grid_file.resolve()), _typed(grid_file, results)))
     try:
         if wanted:
             limits = Limits(stages=CATALOG.stages, settings=grid.settings, session=uuid.uuid4().hex[:12])
@@ -116,6 +117,12 @@ def plan(
     for name in [each.cell.name for each in planned.cells if each.cell.name in names] if cells else ():
         stdout.print(name, highlight=False, soft_wrap=True)
     return 0
+
+
+def _typed(grid_file: Path, results: str) -> str:
+    """The command that runs the grid, as the user would type it again."""
+    where = "" if results == DEFAULT_RESULTS else f" --results {shlex.quote(results)}"
+    return f"farm run {shlex.quote(str(grid_file))}{where}"
 
 
 def _stages_of(plan: Plan, cells: Collection[str]) -> set[str]:

@@ -50,6 +50,7 @@ def _run(request: dict[str, Any], scratch: Path) -> dict[str, Any]:
         sys.path.insert(0, folder)
     job = Job(
         parameters=request["parameters"],
+        effort=request["effort"],
         inputs={role: Path(path) for role, path in request["inputs"].items()},
         files={role: Path(path) for role, path in request["files"].items()},
         folder=scratch / "artefact",

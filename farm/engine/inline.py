@@ -5,6 +5,7 @@ from collections.abc import Generator, Sequence
 
 from farm.engine import Said, Work, process
 from farm.engine.preflight import check, needs_devices, survey
+from farm.errors import EngineError
 from farm.record import Outcome
 
 
@@ -20,7 +21,9 @@ class InlineEngine:
         self.running: Generator[Said | Outcome] | None = None
 
     def preflight(self, works: Sequence[Work]) -> None:
-        """Check the work against this host."""
+        """Check the work against this host, and that no measurements are to run side by side."""
+        if any(work.per_node > 1 for work in works):
+            raise EngineError("--engine inline runs one measurement at a time: for per_node, take --engine ray")
         check(works, [survey(frozenset(), ask_devices=needs_devices(works))])
 
     def submit(self, work: Work) -> None:

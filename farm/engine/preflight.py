@@ -6,6 +6,7 @@ Knows nodes and work, not how either is reached.
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,12 +25,12 @@ ALWAYS_THERE = ("CPU", "AUTO", "HETERO", "MULTI", "BATCH")
 class Node:
     """A node that takes stages. devices: OpenVINO's. sees_store: what the driver wrote there.
 
-    cores, measured: how many it lends to stages, and to a measurement.
+    cores: how many it lends to stages. measured: how many to measurements, by NUMA node.
     """
 
     name: str
     cores: int
-    measured: int
+    measured: tuple[int, ...]
     labels: frozenset[str] = frozenset()
     devices: tuple[str, ...] = ("CPU",)
     sees_store: bool = True
@@ -40,7 +41,7 @@ def survey(labels: frozenset[str], *, ask_devices: bool, store: Store | None = N
     return Node(
         name=str(host_facts()["host"]),
         cores=len(host_cores()),
-        measured=len(measurable(host_cores())),
+        measured=tuple(Counter(core.node for core in measurable(host_cores())).values()),
         labels=labels,
         devices=available_devices() if ask_devices else ("CPU",),
         sees_store=store is None or store.sees(probe),
@@ -80,17 +81,26 @@ def _faults(work: Work, nodes: Sequence[Node]) -> Iterator[str]:
     if not fitting:
         yield f"no node is labelled {work.node!r} (a Ray resource of that name)"
         return
-    most = max(node.measured if work.exclusive else node.cores for node in fitting)
-    cores = (work.cores or 1) * work.per_node
-    if cores > most:
+    most = max(sum(node.measured) if work.exclusive else node.cores for node in fitting)
+    cores = work.cores or 1
+    if not any(_has_room(work, cores, node) for node in fitting):
         wanted = "threads" if work.exclusive else "cores"
-        asked = f"{cores} {wanted} asked for" + (f" by {work.per_node} at once" if work.per_node > 1 else "")
+        asked = f"{cores} {wanted} asked for" + (f" by each of {work.per_node}" if work.per_node > 1 else "")
         yield f"{work.stage.kind} {work.stage.label}: {asked}, the largest node lends {most}"
     devices = [device for node in fitting for device in node.devices]
     there = {*devices, *(device.split(".")[0] for device in devices)}
     for part in _devices(work):
         if part not in ALWAYS_THERE and not {part, part.split(".")[0]} & there:
             yield f"no device {part!r} on any node; OpenVINO sees {', '.join(sorted(there))}"
+
+
+def _has_room(work: Work, cores: int, node: Node) -> bool:
+    """Whether so many cores are there; of measurements that share a node, each lies on one NUMA node."""
+    if not work.exclusive:
+        return cores <= node.cores
+    if work.per_node == 1:
+        return cores <= sum(node.measured)
+    return work.per_node <= sum(part // cores for part in node.measured)
 
 
 def _devices(work: Work) -> tuple[str, ...]:

@@ -84,6 +84,7 @@ def _attempt(work: Work, base: Outcome, scratch: Path) -> Generator[Said, None, 
         request = {
             "function": work.function,
             "parameters": dict(stage.parameters),
+            "effort": dict(work.effort),
             "inputs": inputs,
             "files": files,
             "cpus": held.cpus,

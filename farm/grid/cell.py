@@ -55,8 +55,15 @@ class Cell:
 Seconds = Annotated[float, Field(gt=0, le=10_000_000)]
 
 
+EFFORT = ("pairs", "target", "budget_s", "max_redone")
+
+
 class Measure(Parameters):
-    """How a cell's speed is measured. Part of the measurement's key."""
+    """How a cell's speed is measured: how rounds are played, and how much effort is made to be sure.
+
+    How rounds are played is part of the measurement's key; the effort is not, so that more of it for one cell
+    leaves the others' measurements valid.
+    """
 
     pairs: tuple[int, int] = Field((8, 32), description="least and most pairs of rounds: the cell's and its FP32 IR's")
     target: float = Field(0.02, gt=0, description="x IR known within this share, at 99 %, is enough: no more pairs")
@@ -67,6 +74,14 @@ class Measure(Parameters):
     max_redone: int = Field(8, ge=0, description="pairs that other programs disturbed and that are played again")
     preprocess: bool = Field(False, description="time the way from uint8 pixels to the input too, as the study did")
     per_node: int = Field(1, ge=1, le=64, description="measurements that share a node, each on its part of the cores")
+
+    def effort(self) -> dict[str, Any]:
+        """How many pairs, for how narrow an interval, in what time."""
+        return self.model_dump(include=set(EFFORT))
+
+    def how(self) -> dict[str, Any]:
+        """How rounds are played."""
+        return self.model_dump(exclude=set(EFFORT))
 
     @field_validator("pairs", mode="before")
     @classmethod
@@ -84,7 +99,7 @@ class Measure(Parameters):
 
 
 class Settings(Parameters):
-    """Settings of the whole grid. Each limit is by stage kind; none but `measure` changes a key."""
+    """Settings of the whole grid. Each limit is by stage kind; none but how rounds are played changes a key."""
 
     measure: Measure = Measure()
     timeout_s: Mapping[str, Seconds] = Field({}, description="time limit of a stage kind, in seconds")

@@ -230,7 +230,8 @@ class _Reader:
         limits = {kind: grid.settings.timeout_s.get(kind, spec.timeout_s) for kind, spec in catalog.stages.items()}
         text = "must be less than settings.timeout_s.{} ({:g}), which ends the whole stage"
         if grid.settings.measure.budget_s >= limits["measure"]:
-            self.fault(("settings", "measure", "budget_s"), text.format("measure", limits["measure"]))
+            budget = f"{grid.settings.measure.budget_s:g} {text.format('measure', limits['measure'])}"
+            self.fault(("settings", "measure", "budget_s"), budget)
         chosen = (*grid.algorithms, *(cell.algorithm for cell in grid.include))
         for choice in {each.label: each for each in chosen}.values():
             if choice.parameters.get("budget_s", 0) >= limits["quantize"]:

@@ -39,7 +39,14 @@ def build(
     subjects = Subjects(grid=grid, catalog=catalog, locate=locate, describe=describe)
     builder = _Builder(grid=grid, catalog=catalog, subjects=subjects, version_of=version_of)
     planned = tuple(Planned(cell=cell, stages=builder.cell(cell)) for cell in cells)
-    return Plan(grid=grid.name, dataset=grid.dataset.label, metric=grid.metric, stages=builder.stages, cells=planned)
+    return Plan(
+        grid=grid.name,
+        dataset=grid.dataset.label,
+        metric=grid.metric,
+        effort=grid.settings.measure.effort(),
+        stages=builder.stages,
+        cells=planned,
+    )
 
 
 def runtime_of(cell: Cell) -> str:
@@ -183,7 +190,7 @@ class _Builder:
         parameters = {
             "runtime": runtime,
             "device": {"name": device.name, **plain(device)},
-            "measure": self.grid.settings.measure.model_dump(),
+            "measure": self.grid.settings.measure.how(),
             **self.judged_on(model),
             **({"model": self.subjects.identity(model)} if by_pytorch else {}),
         }

@@ -7,12 +7,17 @@ from farm.plan.build import runtime_of
 from farm.plan.stage import Plan, Planned, Stage
 
 
-def as_json(plan: Plan, source: str) -> dict[str, Any]:
-    """The plan as ``plan.json`` holds it: enough to gather records without the grid file, which is `source`."""
+def as_json(plan: Plan, source: str, command: str) -> dict[str, Any]:
+    """The plan as ``plan.json`` holds it: enough to gather records without the grid file, which is `source`.
+
+    command: as it was typed, to run the grid again.
+    """
     return {
         "schema": 1,
         "grid": plan.grid,
         "source": source,
+        "command": command,
+        "effort": dict(plan.effort),
         "dataset": plan.dataset,
         "metric": plan.metric,
         "cells": [_cell_json(planned) for planned in plan.cells],

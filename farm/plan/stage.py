@@ -3,10 +3,11 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from farm.grid import Cell
+from farm.grid.cell import Measure
 from farm.inputs import Input
 
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -52,13 +53,17 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All stages, inputs before what needs them, and all cells in the grid's order."""
+    """All stages, inputs before what needs them, and all cells in the grid's order.
+
+    effort: made to be sure of a speed, as in `farm.grid.cell.Measure`; measurements are judged by it.
+    """
 
     grid: str
     dataset: str
     stages: Mapping[str, Stage]
     cells: tuple[Planned, ...]
     metric: str = "top1"
+    effort: Mapping[str, Any] = field(default_factory=lambda: Measure().effort())
 
 
 def key_of(

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from farm.record import Record
+from farm.stats import Ratio, differs
 
 VARIANTS = {"pytorch": "PyTorch", "ir": "IR"}
 VERDICTS = {"valid": "green", "noisy": "yellow", "invalid": "bold red"}
@@ -70,6 +71,16 @@ def doubts(records: Sequence[Record]) -> list[str]:
         for record in records
         if record.verdict not in (None, "valid")
     ]
+    lines += [
+        f"{record.cell}: the IR differs from itself, x {record.speedup_ir:.3f}: this host's speeds do not hold"
+        for record in records
+        if record.algorithm == "ir" and record.precision == "f32" and _differs(record)
+    ]
+    lines += [
+        f"{record.model}/{record.device}: its PyTorch baseline is {record.verdict}, and so is every x PyTorch over it"
+        for record in records
+        if record.runtime == "pytorch" and record.verdict not in (None, "valid")
+    ]
     by_model: dict[tuple[str, str], list[float]] = {}
     for record in records:
         if record.fps_ir is not None:
@@ -81,6 +92,13 @@ def doubts(records: Sequence[Record]) -> list[str]:
                 f"{'/'.join(key)}: {spread}: compare rows by x IR, which was measured side by side, not by FPS"
             )
     return lines
+
+
+def _differs(record: Record) -> bool:
+    """Whether its ratio to the FP32 IR is surely not 1."""
+    if record.speedup_ir is None:
+        return False
+    return differs(Ratio(value=record.speedup_ir, low=record.speedup_ir_low, high=record.speedup_ir_high))
 
 
 def controlled(records: Sequence[Record]) -> list[str]:

@@ -116,12 +116,12 @@ class _Reader:
         return np.asarray(table["prediction"].to_numpy())
 
     def speed(self, cell: Mapping[str, Any], stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any]:
-        if "measure" not in found:
+        if "ended" not in found.get("measure", {"facts": {}})["facts"]:  # also of a farm that judged nothing yet
             return {}
         rounds = pq.read_table(self.store.open(stages["measure"]) / "rounds.parquet").to_pylist()
-        settings = self.plan["stages"][stages["measure"]]["parameters"]["measure"]
-        command = again(self.plan["source"], cell["cell"])
-        return speed(rounds, settings, found["measure"]["facts"]["ended"], command)
+        settings = {**self.plan["stages"][stages["measure"]]["parameters"]["measure"], **self.plan["effort"]}
+        ended = found["measure"]["facts"]["ended"]
+        return speed(rounds, settings, ended, again(self.plan["command"], cell["cell"]))
 
 
 def _sizes(stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,14 @@ from farm.verdict import Ended, Evidence, judge, mismatch
 
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 NS_PER_MS = 1e6
+REFERENCE = "f32"
 
 
 def speed(rows: Sequence[dict[str, Any]], settings: Mapping[str, Any], ended: Ended, again: str) -> dict[str, Any]:
     """A record's columns of speed.
 
-    rows: of ``rounds.parquet``. settings: the grid's `measure`. ended: what ended the measurement. again: the
+    rows: of ``rounds.parquet``. settings: how the rounds were played, and the
+    effort that is asked for now. ended: what ended the measurement. again: the
     command that measures it again. Figures are of the undisturbed pairs, or of all where too few are.
     """
     played = Played(rows=list(rows))
@@ -33,7 +34,7 @@ def speed(rows: Sequence[dict[str, Any]], settings: Mapping[str, Any], ended: En
     evidence = Evidence(
         mismatch="; ".join(dict.fromkeys(filter(None, map(_mismatch, rows)))),
         pairs=len(played.pairs()),
-        redone=played.redone(),
+        disturbed=played.disturbed(),
         worst=max(rows, key=_lost)["disturbed"],
         least=least,
         target=settings["target"],
@@ -50,22 +51,19 @@ def speed(rows: Sequence[dict[str, Any]], settings: Mapping[str, Any], ended: En
         "verdict": verdict.word,
         "verdict_reason": verdict.reason,
         "pairs": evidence.pairs,
-        "redone_pairs": evidence.redone,
-        **{f"{name}_share": _share(rows, f"{name}_s") for name in ("foreign", "steal")},
+        "unsteady_rounds": sum(not row["steady"] for row in rows),
+        "disturbed_pairs": evidence.disturbed,
+        "foreign_share": sum(row["foreign_s"] for row in rows) / sum(_wall_s(row) * len(row["cpus"]) for row in rows),
+        "steal_share": sum(row["steal_s"] for row in rows) / sum(map(_wall_s, rows)),
         "per_node": settings["per_node"],
+        "memory_format": json.loads(own[0]["properties"]).get("MEMORY_FORMAT"),
         "timed": "preprocessing and inference" if settings["preprocess"] else "inference",
     }
 
 
-def again(source: str, cell: str) -> str:
-    """The command that measures a cell again. source: the grid file."""
-    return f"farm run {shlex.quote(_near(source))} --only {shlex.quote(cell)} --fresh measure"
-
-
-def _near(source: str) -> str:
-    """A path as one would type it here."""
-    path = Path(source)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else source
+def again(command: str, cell: str) -> str:
+    """The command that measures a cell again. command: the one that ran the grid."""
+    return f"{command} --only {shlex.quote(cell)} --fresh measure"
 
 
 def with_pytorch_speedup(records: list[Record]) -> list[Record]:
@@ -82,8 +80,12 @@ def _over(record: Record, baseline: Record | None) -> Record:
     ours, theirs = (_ratio(each) for each in (record, baseline))
     if ours is None or theirs is None:
         return record
+    if baseline is not None and baseline.verdict == "invalid":
+        return record
     if record is baseline:
         return replace(record, speedup_pytorch=1.0, speedup_pytorch_low=1.0, speedup_pytorch_high=1.0)
+    if record.algorithm == "ir" and record.precision == REFERENCE:  # the very thing that PyTorch was paired with
+        ours = Ratio(value=1.0, low=1.0, high=1.0)
     return replace(record, **_columns("speedup_pytorch", quotient(ours, theirs)))
 
 
@@ -101,7 +103,12 @@ def _columns(name: str, ratio: Ratio | None) -> dict[str, Any]:
 
 def _lost(row: Mapping[str, Any]) -> tuple[bool, float]:
     """How badly a round was disturbed."""
-    return bool(row["disturbed"]), (row["steal_s"] + row["foreign_s"] + row["delayed_s"]) / row["wall_ns"]
+    lost_s = sum(row[name] for name in ("steal_s", "foreign_s", "delayed_s", "siblings_s", "throttled_s"))
+    return bool(row["disturbed"]), lost_s / _wall_s(row)
+
+
+def _wall_s(row: Mapping[str, Any]) -> float:
+    return float(row["wall_ns"]) / 1e9
 
 
 def _mismatch(row: Mapping[str, Any]) -> str:
@@ -117,9 +124,3 @@ def _latencies(rows: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
     latencies = np.concatenate([np.asarray(row["latencies_ns"]) for row in rows])
     found = {name: percentile(latencies, q) for name, q in PERCENTILES.items()}
     return {f"latency_{name}_ms": None if value is None else value / NS_PER_MS for name, value in found.items()}
-
-
-def _share(rows: Sequence[Mapping[str, Any]], column: str) -> float:
-    """Of the CPU time of the leased CPUs over all rounds."""
-    lent_s = sum(row["wall_ns"] / 1e9 * len(row["cpus"]) for row in rows)
-    return float(sum(row[column] for row in rows) / lent_s)

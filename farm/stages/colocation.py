@@ -2,49 +2,95 @@
 
 import os
 import random
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from farm.host.topology import Core
-from farm.pairing import CELL, PARTNER, Played, conduct
+from farm.pairing import CELL, PARTNER, Played, Row, conduct
 from farm.stages.job import Job
 from farm.stages.measure import request_of, rotating_images, run_round
 
+Slot = tuple[dict[str, Any], Path]  # what each round of one of the measurements is asked, and a folder of its own
 
-def colocated(job: Job, parts: Sequence[Sequence[Core]], say: Callable[[str], None]) -> Played:
-    """Rounds of the job's FP32 IR on the first part of the cores, in pairs: with company on all others, and alone.
 
-    The ratio of such a pair is what is left of the speed in company. parts: cores of each measurement.
+def colocated(
+    cores: Sequence[Core],
+    per_node: int,
+    *,
+    parameters: Mapping[str, Any],
+    effort: Mapping[str, Any],
+    inputs: Mapping[str, Path],
+    folder: Path,
+    say: Callable[[str], None],
+) -> Played:
+    """Rounds of the FP32 IR on one part of the cores, in pairs: in company on all other parts, and alone.
+
+    The ratio of such a pair is what is left of the speed in company. cores: leased; per_node equal parts are
+    made of them. parameters, inputs: of a measure stage. effort: as in `farm.grid.cell.Measure`. folder: empty.
+    Raises RuntimeError if a round fails.
+
+    The company plays round after round until the round beside it has answered, as a neighbour in a campaign
+    would: so it is starting an interpreter and compiling for a part of the time, and timing its own loop for
+    the rest. It has a head start, drawn anew for each pair, of up to the time of a timed loop: when the round
+    beside it begins to time, the company's first timed loop runs already.
     """
-    inputs = job.folder / "inputs.npy"
-    np.save(inputs, rotating_images(job))
-    slots = [_slot(job, cores, inputs, index) for index, cores in enumerate(parts)]
-    with ThreadPoolExecutor(len(slots)) as pool:
+    jobs = list(_jobs(cores, per_node, parameters, inputs, folder))
+    images = folder / "inputs.npy"
+    np.save(images, rotating_images(jobs[0]))
+    first, *company = [(request_of(job, PARTNER, images), job.folder) for job in jobs]
+    rng = random.Random()  # noqa: S311 - draws orders and head starts, guards nothing
+    with ThreadPoolExecutor(per_node) as pool:
 
-        def play(variant: str) -> dict[str, Any]:
-            busy = slots if variant == CELL else slots[:1]
-            return next(iter(list(pool.map(_round, busy))))
+        def play(variant: str) -> Row:
+            if variant != CELL:
+                return pool.submit(_round, first).result()
+            return _in_company(pool, first, company, rng.uniform(0, parameters["measure"]["min_seconds"]))
 
-        settings, rng = job.parameters["measure"], random.Random()  # noqa: S311 - draws an order, guards nothing
-        return conduct(play, settings, rng=rng, clock=time.monotonic, say=say)
-
-
-def _slot(job: Job, cores: Sequence[Core], inputs: Path, index: int) -> tuple[dict[str, Any], Path]:
-    """The request of one measurement, and a folder of its own."""
-    cpus = tuple(sorted(cpu for core in cores for cpu in core.cpus))
-    scratch = job.folder / str(index)
-    scratch.mkdir()
-    return request_of(replace(job, cpus=cpus, cores=len(cores)), PARTNER, inputs), scratch
+        return conduct(play, effort, rng=rng, clock=time.monotonic, say=say)
 
 
-def _round(slot: tuple[dict[str, Any], Path]) -> dict[str, Any]:
+def _jobs(
+    cores: Sequence[Core], per_node: int, parameters: Mapping[str, Any], inputs: Mapping[str, Path], folder: Path
+) -> Iterator[Job]:
+    """A measurement on each part of the cores; those left over stay idle."""
+    each = len(cores) // per_node
+    asked = {**parameters, "device": {**parameters["device"], "threads": each}}
+    for index in range(per_node):
+        part = cores[index * each : (index + 1) * each]
+        cpus = tuple(sorted(cpu for core in part for cpu in core.cpus))
+        scratch = folder / str(index)
+        scratch.mkdir()
+        yield Job(parameters=asked, inputs=inputs, files={}, folder=scratch, cpus=cpus, cores=each)
+
+
+def _in_company(pool: ThreadPoolExecutor, first: Slot, company: Sequence[Slot], lead_s: float) -> Row:
+    """The first one's round, while all others play theirs; returns when theirs have ended too."""
+    over = threading.Event()
+    neighbours = [pool.submit(_rounds, slot, over) for slot in company]
+    try:
+        time.sleep(lead_s)
+        own = pool.submit(_round, first).result()
+    finally:
+        over.set()
+    for neighbour in neighbours:
+        neighbour.result()  # raises what the neighbour did: who had no company was not measured in it
+    return own
+
+
+def _rounds(slot: Slot, over: threading.Event) -> None:
+    """Rounds for nobody, one after another, until it is over."""
+    while not over.is_set():
+        _round(slot)
+
+
+def _round(slot: Slot) -> Row:
     """One round on its own cores: a mask is a thread's own, and what the thread starts inherits it."""
     request, scratch = slot
     os.sched_setaffinity(0, request["cpus"])
-    return run_round(request, scratch)
+    return {**run_round(request, scratch), "cpus": request["cpus"]}

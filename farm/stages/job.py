@@ -1,7 +1,7 @@
 """What a stage function is given. Knows no engine and no store."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ def _nobody(_text: str) -> None:
 class Job:
     """One stage in its fresh process.
 
-    parameters: as in the plan. inputs: role -> folder of another stage's artefact. files: role -> local
-    file. folder: empty; what is left in it becomes the artefact. cpus: the leased CPUs, this process's mask.
-    cores: how many physical cores they are, which is how many threads do work.
-    code: folders that a user's modules are imported from. say: tells the user how far the stage is, in a line.
+    parameters: as in the plan. effort: made to be sure of a speed, as in `farm.grid.cell.Measure`. inputs: role ->
+    folder of another stage's artefact. files: role -> local file. folder: empty; what is left in it becomes the
+    artefact. cpus: the leased CPUs, this process's mask. cores: how many physical cores they are, which is how
+    many threads do work. code: folders that a user's modules are imported from. say: tells the user how far the
+    stage is, in a line.
     """
 
     parameters: Mapping[str, Any]
@@ -26,5 +27,6 @@ class Job:
     folder: Path
     cpus: tuple[int, ...]
     cores: int
+    effort: Mapping[str, Any] = field(default_factory=dict)
     code: tuple[Path, ...] = ()
     say: Callable[[str], None] = _nobody

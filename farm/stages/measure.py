@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from farm.images import imageset
 from farm.pairing import CELL, PARTNER, conduct
 from farm.rounds import play
-from farm.rounds.runner import REQUESTS, runner_of
+from farm.rounds.runner import REQUESTS
 from farm.spec import Preprocessing
 from farm.stages.device import configured
 from farm.stages.evaluate import open_dataset
@@ -33,7 +33,7 @@ from farm.stages.job import Job
 ROUNDS = "rounds.parquet"
 FP32 = "f32"
 MEMORY_FORMATS = ("contiguous_format", "channels_last")
-TRIAL_S = 0.3  # of inferences in each of PyTorch's memory formats, to choose one
+TRIAL_S = 0.3  # of a round in each of PyTorch's memory formats, to choose one
 
 SCHEMA = pa.schema([
     ("pair", pa.int32()),
@@ -73,10 +73,10 @@ def run(job: Job) -> dict[str, Any]:
     np.save(inputs, rotating_images(job))
     requests = {variant: request_of(job, variant, inputs) for variant in (CELL, PARTNER)}
     if requests[CELL]["runtime"] == "pytorch":
-        requests[CELL]["memory_format"] = _faster_format(requests[CELL])
+        requests[CELL]["memory_format"] = _faster_format(requests[CELL], scratch)
     played = conduct(
         lambda variant: _play(requests[variant], scratch),
-        job.parameters["measure"],
+        job.effort,
         rng=random.Random(),  # noqa: S311 - draws the order of rounds, guards nothing
         clock=time.monotonic,
         say=job.say,
@@ -84,7 +84,8 @@ def run(job: Job) -> dict[str, Any]:
     pq.write_table(pa.Table.from_pylist(played.rows, schema=SCHEMA), job.folder / ROUNDS, compression="zstd")
     own = next(row for row in played.rows if row["variant"] == CELL)
     facts = {key: own[key] for key in ("threads", "streams", "precision")}
-    return {"pairs": len(played.pairs()), "redone": played.redone(), "ended": played.ended, **facts}
+    counts = {"pairs": len(played.pairs()), "disturbed": played.disturbed()}
+    return {**counts, "ended": played.ended, "effort": dict(job.effort), **facts}
 
 
 def rotating_images(job: Job) -> np.ndarray[Any, Any]:
@@ -129,53 +130,72 @@ def _asked(device: Mapping[str, Any], runtime: str, threads: int, precision: str
     asked |= {"INFERENCE_PRECISION_HINT": precision, "ENABLE_CPU_PINNING": True}
     if device["hint"] == "latency":
         asked["NUM_STREAMS"] = 1
-    return {
-        "asked": asked,
-        "config": configured(device["name"], {"PERFORMANCE_HINT": device["hint"].upper(), **asked}),
+    config = configured(device["name"], {"PERFORMANCE_HINT": device["hint"].upper(), **asked})
+    named = device["name"] == "CPU" or "." in device["name"]  # GPU alone is read back as GPU.0, AUTO as its choice
+    return {"asked": asked | ({"EXECUTION_DEVICES": device["name"]} if named else {}), "config": config}
+
+
+def _faster_format(request: Mapping[str, Any], scratch: Path) -> str:
+    """PyTorch's memory format in which the network runs faster: a short round of each."""
+    trials = {
+        name: run_round({**request, "memory_format": name, "min_seconds": TRIAL_S, "min_inferences": 1}, scratch)
+        for name in MEMORY_FORMATS
     }
+    return max(trials, key=lambda name: trials[name]["inferences"] / trials[name]["wall_ns"])
 
 
-def _faster_format(request: Mapping[str, Any]) -> str:
-    """PyTorch's memory format in which the network runs faster, tried in turn, in this process."""
-    images = np.load(request["inputs"])
-    runners = {name: runner_of({**request, "memory_format": name}, images) for name in MEMORY_FORMATS}
-    for runner in runners.values():
-        runner.step(0)
-    counts = {name: play.window(runner, TRIAL_S)[0] for name, runner in runners.items()}
-    return max(counts, key=lambda name: counts[name])
+def round_environment() -> dict[str, str]:
+    """This process's environment without OpenMP's settings.
 
-
-def _environment() -> dict[str, str]:
-    """A user's own.
-
-    The fork server's passive OpenMP waiting suits stages that share cores; here, where the cores are
-    leased, it would only make PyTorch slower: its threads would fall asleep between two layers.
+    The fork server's passive waiting suits stages that share cores; here, where the cores are leased, it
+    would only make PyTorch slower: its threads would fall asleep between two layers.
     """
     return {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "OMP_NUM_THREADS")}
 
 
 def _play(request: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
-    """One round as a row: what it measured, and what was asked of it."""
-    asked = json.dumps(request["asked"], sort_keys=True)
-    return {**run_round(request, scratch), "asked": asked, "cpus": request["cpus"]}
+    """One round as a row: what it measured, and what was asked of it.
+
+    If a signal ends it, this process ends the same way: then the stage's attempt says `crash` and which signal.
+    """
+    try:
+        measured = run_round(request, scratch)
+    except RoundCrashed as crash:
+        if crash.number != signal.SIGKILL:
+            signal.signal(crash.number, signal.SIG_DFL)
+        signal.raise_signal(crash.number)
+        raise
+    return {**measured, "asked": json.dumps(request["asked"], sort_keys=True), "cpus": request["cpus"]}
+
+
+class RoundCrashed(RuntimeError):  # noqa: N818 - it says what happened
+    """A signal ended a round."""
+
+    def __init__(self, runtime: str, number: int) -> None:
+        """Keep both arguments, so that the error survives pickling."""
+        super().__init__(runtime, number)
+        self.runtime = runtime
+        self.number = number
+
+    def __str__(self) -> str:
+        """Which runtime's round, and which signal."""
+        return f"a round of {self.runtime} was ended by signal {self.number} ({signal.Signals(self.number).name})"
 
 
 def run_round(request: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
     """Run one round in a fresh interpreter; what it measured, latencies in nanoseconds.
 
-    Raises RuntimeError if it fails. If a signal ends it, this process ends the same way: then the
-    stage's attempt says `crash` and which signal.
+    Raises RuntimeError if it fails, RoundCrashed if a signal ends it.
     """
     asked, answer = scratch / "round.json", scratch / "round.npz"
     asked.write_text(json.dumps(request), encoding="utf-8")
     command = [sys.executable, "-P", "-m", play.__name__, str(asked), str(answer)]
     ended = subprocess.run(
-        command, check=False, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=_environment()
+        command, check=False, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=round_environment()
     )
     sys.stderr.write(ended.stderr)
     if ended.returncode < 0:
-        signal.signal(-ended.returncode, signal.SIG_DFL) if -ended.returncode != signal.SIGKILL else None
-        signal.raise_signal(-ended.returncode)
+        raise RoundCrashed(request["runtime"], -ended.returncode)
     if ended.returncode != 0:
         said = (ended.stderr.strip().splitlines() or ["no word"])[-1]
         raise RuntimeError(f"a round of {request['runtime']} failed with exit code {ended.returncode}: {said}")

@@ -26,13 +26,11 @@ from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 from publishing import NO_GOAL, goal, options, parser, publish
-from rounds import company, job_of, pinned, say
 from scipy.stats import binom, binomtest
+from subjects import company, digits, leased_core, say, settings_of
 
 from farm.cli import interrupt
 from farm.grid.cell import Measure
-from farm.host.lease import host_cores, lease, lock_folder
-from farm.host.topology import measurable
 from farm.pairing import CELL, conduct, interval
 from farm.results.speed import speed
 from farm.stages import measure
@@ -45,7 +43,7 @@ LIMIT = 0.01  # of A/A measurements called different
 SEED = 1
 QUIET = Signals(steal_s=0, foreign_s=0, delayed_s=0, siblings_s=0, throttled_s=0, overheated=0, mhz=None)
 START_S = 0.6  # of a round's interpreter and model
-SHORT = {"pairs": [8, 8], "min_seconds": 0.2, "warmup_seconds": 0.1}
+SHORT = {"pairs": [8, 8], "min_seconds": 0.15, "warmup_seconds": 0.05}
 GIVE_UP = {"max_redone": 2}  # with a hog that never rests, more pairs would only take time
 
 
@@ -58,19 +56,19 @@ class Sizes(NamedTuple):
 
 
 class Hog(NamedTuple):
-    """A process on the measured core: so many seconds of CPU time in every period."""
+    """A process on the measured core, busy and idle by turns. effort: what the measurements beside it may take."""
 
     what: str
     busy_s: float
-    period_s: float
-    settings: Mapping[str, Any]
+    idle_s: float
+    effort: Mapping[str, Any]
 
 
-FULL, TRIAL = Sizes(5000, 50, (4, 4, 2)), Sizes(50, 2, (1, 1, 1))
+FULL, TRIAL = Sizes(5000, 50, (3, 3, 2)), Sizes(50, 2, (1, 1, 1))
 HOGS = (
-    Hog("busy all the time", 1.0, 1.0, GIVE_UP),
-    Hog("busy 15 of every 50 ms", 0.015, 0.05, GIVE_UP),
-    Hog("busy 2 of every 12 s", 2.0, 12.0, {}),
+    Hog("busy all the time", 1.0, 0.0, GIVE_UP),
+    Hog("busy 15 of every 50 ms", 0.015, 0.035, GIVE_UP),
+    Hog("busy 2 of every 12 s", 2.0, 10.0, {}),
 )
 
 
@@ -79,7 +77,7 @@ class Measured(NamedTuple):
 
     ratio: Ratio
     verdict: str
-    redone: int
+    disturbed: int
     fps: float
 
 
@@ -89,16 +87,16 @@ def main() -> None:
     sizes = TRIAL if options(parser(__doc__)).quick else FULL
     rows = [*simulated(sizes.simulated)]
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
-        job = job_of(Path(folder), SHORT)
-        with lease(measurable(host_cores()), 1, lock_folder()) as held, pinned(held.cpus):
-            job = replace(job, cpus=held.cpus)
+        job = digits(Path(folder), SHORT)
+        with leased_core() as cpus:
+            job = replace(job, cpus=cpus)
             quiet = [measured(job, f"A/A {number + 1} of {sizes.real}") for number in range(sizes.real)]
             disturbed = [beside(hog, count, job) for hog, count in zip(HOGS, sizes.hogs, strict=True)]
     usual_fps = median(each.fps for each in [each for each in quiet if each.verdict == "valid"] or quiet)
     rows.append(real(quiet, usual_fps))
     rows += [row for hog, found in zip(HOGS, disturbed, strict=True) for row in noticed(hog, found, usual_fps)]
     note = (
-        f"Quiet: {usual_fps:.0f} FPS on one thread; {sum(each.redone for each in quiet)} pairs of the real A/A "
+        f"Quiet: {usual_fps:.0f} FPS on one thread; {sum(each.disturbed for each in quiet)} pairs of the real A/A "
         f"measurements were disturbed and done again. Largest difference found among these: "
         f"{max(abs(each.ratio.value - 1) for each in quiet):.1%}."
     )
@@ -113,7 +111,7 @@ def simulated(count: int) -> Iterator[dict[str, Any]]:
         planned, ratios = looks(*settings["pairs"]), []
         for _ in range(count):
             host = Host(rng=rng, truth=truth, settings=settings)
-            played = conduct(host.play, settings, rng=rng, clock=lambda host=host: host.now_s)
+            played = conduct(host.play, Measure().effort(), rng=rng, clock=lambda host=host: host.now_s)
             ratios.append(interval(played.pairs(), planned) or Ratio(value=1.0))
         flagged = sum(map(differs, ratios))
         noisy = sum(ratio.within is None or ratio.within > settings["target"] for ratio in ratios)
@@ -159,20 +157,27 @@ class Host:
         fps = 2500 * (self.truth if variant == CELL else 1.0) * math.exp(told)
         inferences = round(fps * self.settings["min_seconds"])
         signals = {name: getattr(QUIET, name) for name in Signals.__dataclass_fields__}
-        return {"batch": 1, "inferences": inferences, "wall_ns": inferences / fps * 1e9, "synchronous": True, **signals}
+        return {
+            "batch": 1,
+            "inferences": inferences,
+            "wall_ns": inferences / fps * 1e9,
+            "synchronous": True,
+            "cpus": [0],
+            **signals,
+        }
 
 
 def measured(job: Job, what: str) -> Measured:
     """One real measurement, as the stage does it; this process's mask is its core."""
-    begun, settings = time.monotonic(), job.parameters["measure"]
+    begun = time.monotonic()
     with tempfile.TemporaryDirectory(dir=job.folder) as scratch:
         artefact = Path(scratch, "artefact")
         artefact.mkdir()
         facts = measure.run(replace(job, folder=artefact))
-        said = speed(pq.read_table(artefact / measure.ROUNDS).to_pylist(), settings, facts["ended"], "again")
+        said = speed(pq.read_table(artefact / measure.ROUNDS).to_pylist(), settings_of(job), facts["ended"], "again")
     ratio = Ratio(value=said["speedup_ir"], low=said["speedup_ir_low"], high=said["speedup_ir_high"])
-    found = Measured(ratio=ratio, verdict=said["verdict"], redone=said["redone_pairs"], fps=said["fps"])
-    figures = f"{found.fps:.0f} FPS, x {ratio.value:.3f}, {found.verdict}, {found.redone} pairs done again"
+    found = Measured(ratio=ratio, verdict=said["verdict"], disturbed=said["disturbed_pairs"], fps=said["fps"])
+    figures = f"{found.fps:.0f} FPS, x {ratio.value:.3f}, {found.verdict}, {found.disturbed} pairs done again"
     say(f"{what}: {figures}, {time.monotonic() - begun:.0f} s")
     return found
 
@@ -190,15 +195,14 @@ def real(quiet: Sequence[Measured], usual_fps: float) -> dict[str, Any]:
 
 def beside(hog: Hog, count: int, job: Job) -> list[Measured]:
     """Measurements while the hog is on the same core."""
-    settings = {**job.parameters["measure"], **hog.settings}
-    job = replace(job, parameters={**job.parameters, "measure": settings})
-    with company("busy", job.cpus[0], hog.busy_s, hog.period_s):
+    job = replace(job, effort={**job.effort, **hog.effort})
+    with company("busy", job.cpus[0], hog.busy_s, hog.busy_s, hog.idle_s, hog.idle_s):
         return [measured(job, f"beside a hog {hog.what}, {number + 1} of {count}") for number in range(count)]
 
 
 def noticed(hog: Hog, found: Sequence[Measured], usual_fps: float) -> Iterator[dict[str, Any]]:
     """A hog's row, and one of those measurements that are called valid all the same, if any."""
-    wrong = [each for each in found if each.verdict == "valid" and not each.redone]
+    wrong = [each for each in found if each.verdict == "valid" and not each.disturbed]
     text = f"{len(wrong)} of {len(found)} were called valid without a pair done again"
     judged = goal("all flagged", met=not wrong, reason=text)
     valid = [each for each in found if each.verdict == "valid"]

@@ -4,7 +4,9 @@
    have many light stages among them and after them: cells calibrated on fractals, which are not measured. Then
    `farm run --fresh measure` of the same grid, when nothing else is left to do. Two such grids, one after the other, so
    that a drift of the host does not stand for a difference. Compared by cell: FPS, and x IR, the ratio to the FP32 IR
-   of the same minutes. The mean is geometric, its interval a t-interval of 99 % over the cells.
+   of the same minutes, which alone has an interval of its own. Means are geometric, with t-intervals of 99 % over the
+   cells. A difference is called uncertain where its interval holds 1, where a measurement was not valid, and, of FPS,
+   where that of the FP32 IR, measured by turns with it, moved by half as much or more: then the host did.
 2. What is avoided: rounds on one leased core alone, and beside what a light stage does (inferences in batches of 64 on
    one thread), on each of the other cores, and on the same core; in pairs, ABBA or BAAB. farm would do such pairs
    again; here all of them count.
@@ -29,7 +31,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import yaml
 from publishing import NO_GOAL, goal, options, parser, publish
-from rounds import GRID, company, job_of, pinned, running, say
+from subjects import GRID, company, digits, pinned, running, say
 
 from farm.cli import interrupt
 from farm.host.lease import host_cores, lease, lock_folder
@@ -39,7 +41,7 @@ from farm.results import tables
 from farm.stages import measure
 from farm.stages.export import IR
 from farm.stages.job import Job
-from farm.stats import Pair, Ratio, paired_ratio
+from farm.stats import Pair, Ratio, paired_ratio, quotient
 
 NAME = "isolation"
 LOW, HIGH = 0.98, 1.02
@@ -124,24 +126,44 @@ def run(path: Path, name: str, results: Path, *more: str) -> Ran:
     return Ran({record["cell"]: record for record in records if record["fps"] is not None}, attempts)
 
 
-def compared(blocks: Sequence[tuple[Ran, Ran]]) -> list[dict[str, Any]]:
-    """Rows of every cell, and the means with their goal."""
-    rows = []
+def compared(blocks: Sequence[tuple[Ran, Ran]]) -> Iterator[dict[str, Any]]:
+    """Rows of every cell, and the means, each with the goal."""
+    cells = [(record, alone.records[cell]) for busy, alone in blocks for cell, record in busy.records.items()]
+    noisy = sum(record["verdict"] != "valid" for both in cells for record in both)
     for column, what, name in (("fps", "FPS", "fps"), ("speedup_ir", "x IR", "speedup")):
-        pairs = []
-        for busy, alone in blocks:
-            for cell, record in busy.records.items():
-                beside = alone.records[cell]
-                pairs.append((record[column], beside[column]))
-                redone = record["redone_pairs"] + beside["redone_pairs"]
-                figures = {f"{name}_busy": record[column], f"{name}_alone": beside[column]}
-                ratio = Ratio(value=record[column] / beside[column])
-                rows.append(row(f"{what}, {record['calibration']}", ratio, count=redone, **figures))
-        mean = paired_ratio(pairs) or Ratio(value=1.0)
-        text = f"{abs(mean.value - 1):.1%} {'more' if mean.value > 1 else 'less'} in a busy farm"
-        judged = goal(f"from {LOW} to {HIGH}", met=LOW <= mean.value <= HIGH, reason=text)
-        rows.append(row(f"{what}, mean of {len(pairs)} cells", mean) | judged)
-    return rows
+        for busy, alone in cells:
+            ratio = quotient(_ratio(busy, column), _ratio(alone, column))
+            disturbed = busy["disturbed_pairs"] + alone["disturbed_pairs"]
+            figures = {f"{name}_busy": busy[column], f"{name}_alone": alone[column]}
+            found = row(f"{what}, {busy['calibration']}", ratio, count=disturbed, **figures)
+            yield found | judged(ratio, doubts(busy, alone, column))
+        mean = paired_ratio([(busy[column], alone[column]) for busy, alone in cells]) or Ratio(value=1.0)
+        of_mean = [f"{noisy} of {2 * len(cells)} measurements were not valid"] if noisy else []
+        yield row(f"{what}, mean of {len(cells)} cells", mean) | judged(mean, of_mean)
+
+
+def _ratio(record: Mapping[str, Any], column: str) -> Ratio:
+    return Ratio(value=record[column], low=record.get(f"{column}_low"), high=record.get(f"{column}_high"))
+
+
+def doubts(busy: Mapping[str, Any], alone: Mapping[str, Any], column: str) -> list[str]:
+    """What makes a cell's difference uncertain, but for its interval."""
+    both = {"busy": busy, "alone": alone}
+    found = [f"{record['verdict']} when {when}" for when, record in both.items() if record["verdict"] != "valid"]
+    moved, own = busy["fps_ir"] / alone["fps_ir"] - 1, busy[column] / alone[column] - 1
+    if column == "fps" and own * moved > 0 and abs(moved) >= abs(own) / 2:
+        found.append(f"the FP32 IR beside it moved by {moved:+.1%} too")
+    return found
+
+
+def judged(ratio: Ratio, doubted: Sequence[str]) -> dict[str, Any]:
+    """The goal of one comparison. doubted: what makes the difference uncertain, but for its interval."""
+    text, doubted = f"{abs(ratio.value - 1):.1%} {'more' if ratio.value > 1 else 'less'} in a busy farm", list(doubted)
+    if ratio.low is not None and ratio.high is not None and ratio.low <= 1 <= ratio.high:
+        doubted.append(f"its interval, {ratio.low:.3f}-{ratio.high:.3f}, holds 1")
+    sure = "both are valid" if ratio.low is None else "its interval excludes 1, and all are valid"
+    reason = f"{text}, uncertain: {'; '.join(doubted)}" if doubted else f"{text}; {sure}"
+    return goal(f"from {LOW} to {HIGH}", met=LOW <= ratio.value <= HIGH, reason=reason)
 
 
 def kept_apart(runs: Sequence[Ran]) -> Iterator[dict[str, Any]]:
@@ -158,8 +180,8 @@ def kept_apart(runs: Sequence[Ran]) -> Iterator[dict[str, Any]]:
         among += sum(first < each["started_at"] < last for each in lights)
         beside += sum(any(_overlap(each, other) for other in exclusive) for each in lights)
     yield row("lights among measurements", None, count=among)
-    judged = goal("none", met=beside == 0, reason=f"{beside} light stages overlapped a measurement")
-    yield row("lights beside a measurement", None, count=beside) | judged
+    apart = goal("none", met=beside == 0, reason=f"{beside} light stages overlapped a measurement")
+    yield row("lights beside a measurement", None, count=beside) | apart
 
 
 def _overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -168,7 +190,7 @@ def _overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 def avoided(folder: Path, pairs: int) -> Iterator[dict[str, Any]]:
     """Rows of what company costs a measurement."""
-    job = job_of(folder, short(pairs))
+    job = digits(folder, short(pairs))
     with lease(measurable(host_cores()), None, lock_folder()) as held:
         own, others = held.cores[0], held.cores[1:]
         job = replace(job, cpus=own.cpus)
@@ -182,7 +204,7 @@ def beside(what: str, cores: Sequence[Core], job: Job) -> dict[str, Any]:
     say(what)
     inputs = job.folder / "inputs.npy"
     np.save(inputs, measure.rotating_images(job))
-    request, settings = measure.request_of(job, PARTNER, inputs), job.parameters["measure"]
+    request = measure.request_of(job, PARTNER, inputs)
     with ExitStack() as there:
         model = job.inputs["ir"] / IR
         all_of_them = [there.enter_context(company("infer", core.cpus[0], model)) for core in cores]
@@ -191,13 +213,13 @@ def beside(what: str, cores: Sequence[Core], job: Job) -> dict[str, Any]:
 
         def play(variant: str) -> dict[str, Any]:
             with working(all_of_them if variant == CELL else []):
-                return measure.run_round(request, job.folder)
+                return measure._play(request, job.folder)
 
-        enough = {**settings, "max_redone": settings["pairs"][1] - 1}
+        enough = {**job.effort, "max_redone": job.effort["pairs"][1] - 1}
         played = conduct(play, enough, rng=random.Random(), clock=time.monotonic, say=lambda text: say(f"    {text}"))
     found: list[Pair] = speeds(played.rows)
     busy, alone = (median(each[index] for each in found) for index in range(2))
-    return row(what, paired_ratio(found), count=played.redone(), fps_busy=busy, fps_alone=alone)
+    return row(what, paired_ratio(found), count=played.disturbed(), fps_busy=busy, fps_alone=alone)
 
 
 @contextmanager

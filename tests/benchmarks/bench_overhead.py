@@ -32,13 +32,11 @@ import numpy as np
 import psutil
 import yaml
 from publishing import NO_GOAL, goal, options, parser, publish
-from rounds import GRID, job_of, pinned, running, say, session
+from subjects import GRID, digits, leased_core, running, say, session
 
 from farm.cli import interrupt
 from farm.engine import Work, client, process
 from farm.engine.child import SAID
-from farm.host.lease import host_cores, lease, lock_folder
-from farm.host.topology import measurable
 from farm.inputs import Input
 from farm.pairing import CELL, PARTNER
 from farm.plan import Stage
@@ -179,12 +177,11 @@ def used(family: Family) -> dict[str, float]:
 
 def rounds(folder: Path, count: int) -> Iterator[dict[str, Any]]:
     """Rows of how long rounds take beyond what they are for."""
-    folder.mkdir()
-    job = job_of(folder, ROUND, "pytorch")
+    job = digits(folder, ROUND, "pytorch")
     inputs = folder / "inputs.npy"
     np.save(inputs, measure.rotating_images(job))
-    with lease(measurable(host_cores()), 1, lock_folder()) as held, pinned(held.cpus):
-        job = replace(job, cpus=held.cpus)
+    with leased_core() as cpus:
+        job = replace(job, cpus=cpus)
         for name, variant in (("OpenVINO", PARTNER), ("PyTorch", CELL)):
             say(f"{count} rounds of {name}")
             request = {**measure.request_of(job, variant, inputs), "memory_format": "channels_last"}
@@ -205,7 +202,7 @@ def one_round(request: Mapping[str, Any], folder: Path) -> tuple[float, float, f
     begun = time.monotonic()
     asked.write_text(json.dumps(request), encoding="utf-8")
     command = [sys.executable, "-P", "-c", STAMPED, str(asked), str(answer)]
-    ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=measure._environment())
+    ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=measure.round_environment())
     with np.load(answer) as found:
         loop_s = json.loads(str(found["said"]))["wall_ns"] / 1e9
     whole_s = time.monotonic() - begun
@@ -247,7 +244,14 @@ def _attempt(work: Work) -> None:
 def _fork(folder: Path, name: str, number: int) -> None:
     scratch = folder / f"fork{number}"
     scratch.mkdir()
-    request = {"function": "nothing:run", "parameters": {}, "inputs": {}, "files": {}, "python_path": [str(folder)]}
+    request = {
+        "function": "nothing:run",
+        "parameters": {},
+        "effort": {},
+        "inputs": {},
+        "files": {},
+        "python_path": [str(folder)],
+    }
     request |= {"cpus": sorted(os.sched_getaffinity(0)), "cores": 1, "memory_gib": 4}
     (scratch / "request.json").write_text(json.dumps(request), encoding="utf-8")
     *_, ending = client.run_child(process.session_folder(name), scratch / "request.json", scratch / SAID, START_S)

@@ -4,41 +4,38 @@ One cell, the packaged digits ResNet20 in int8 against its FP32 IR, on one lease
 farm is a whole measurement as `farm run` makes it: 8 undisturbed pairs of rounds, a quarter of a second each, with its
 figures as its record has them. A repeat of `benchmark_app` is a run of the FP32 IR and one of the int8 IR, two seconds
 each, so that both time the same; its speed-up is the ratio of the two. Repeats take turns, first 20 on the core alone,
-then as many of 20 as there is time for beside another process on that core, which is busy and idle by turns of random
-length (seeded).
+then beside another process on that core, which is busy and idle by turns of random length (seeded): 20 too, or as many
+as there is time for, as no repeat starts there when the whole has taken ten minutes.
 
 Compared are coefficients of variation (standard deviation / mean) over repeats, of the int8 model's FPS and of its
 speed-up: of all repeats of farm whatever their verdict, and of the valid ones. `--quick` takes 3 repeats of each.
 """
 
 import math
-import multiprocessing
-import os
-import signal
-import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
 from publishing import goal, options, parser, publish
-from subjects import Request, app_round, farm_round, jobs, leased_core, requests_of
+from subjects import GRID, Request, app_round, company, jobs, leased_core, requests_of, say, settings_of
 
 from farm.pairing import CELL, PARTNER, conduct, speed
 from farm.results.speed import speed as record_of
+from farm.stages import measure
+from farm.stages.job import Job
 
 NAME = "repeatability"
 PAIRS = 8
 APP_SECONDS = 2
-GRID = {
-    "name": "digits",
+SUBJECT = {
+    **GRID,
     "dataset": {"name": "digits", "count": 100},
-    "models": ["resnet20"],
     "calibrations": ["digits"],
     "baselines": ["ir"],
     "settings": {
@@ -51,10 +48,11 @@ GRID = {
         }
     },
 }
-BESIDE_HOG = {"max_redone": 16, "budget_s": 60}
+BESIDE_HOG = {"max_redone": 16, "budget_s": 40}
 FIGURES = {"FPS": "fps", "speedup_ir": "speedup_ir"}
 REPEATS, TRIAL_REPEATS = 20, 3
-HOG_S = 450  # no further repeat beside the hog starts after so long
+LEAST_REPEATS = 2  # have a spread
+WHOLE_S = 600  # no further repeat beside the hog starts after so long, counted from the start of all
 BUSY_S, IDLE_S = (1.0, 4.0), (1.0, 6.0)  # from, to
 MOST_ALONE = 0.01
 MOST_BESIDE_HOG = 1 / 3
@@ -73,59 +71,52 @@ class Series(NamedTuple):
 
 def main() -> None:
     """Make the IRs, repeat alone and beside the hog, publish."""
-    said = options(parser(__doc__))
+    said, begun = options(parser(__doc__)), time.monotonic()
     repeats = TRIAL_REPEATS if said.quick else REPEATS
     with tempfile.TemporaryDirectory(prefix="bench") as name:
         folder = Path(name)
-        job = jobs(GRID, folder / "made")["resnet20", "default"]
-        settings = job.parameters["measure"]
+        job = jobs(SUBJECT, folder / "made")["resnet20", "default"]
         with leased_core() as cpus:
             requests = requests_of(job, cpus, folder)
-            alone = series("alone", requests, folder, settings, repeats, math.inf)
-            with hogged():
-                hog = series("hog", requests, folder, {**settings, **BESIDE_HOG}, repeats, HOG_S)
+            alone = series("alone", job, requests, folder, repeats, math.inf)
+            patient = replace(job, effort={**job.effort, **BESIDE_HOG})
+            with company("busy", cpus[0], *BUSY_S, *IDLE_S):
+                hog = series("hog", patient, requests, folder, repeats, begun + WHOLE_S)
     rows = [row(f"{what}, alone", key, alone, judge_alone) for what, key in FIGURES.items()]
     rows += [row(f"{what}, hog", key, hog, judge_beside_hog) for what, key in FIGURES.items()]
     note = (
         f"A repeat of farm took {alone.seconds:.0f} s alone and {hog.seconds:.0f} s beside the hog. It was busy for "
         f"{BUSY_S[0]:g}-{BUSY_S[1]:g} s and idle for {IDLE_S[0]:g}-{IDLE_S[1]:g} s by turns; farm plays a disturbed "
-        f"pair again, {settings['max_redone']} at most alone and {BESIDE_HOG['max_redone']} beside the hog. A "
+        f"pair again, {job.effort['max_redone']} at most alone and {BESIDE_HOG['max_redone']} beside the hog. A "
         f"measurement with fewer than {PAIRS} undisturbed pairs is noisy, with figures of all of them; so is one that "
-        f"is not known within {settings['target']:.0%}."
+        f"is not known within {job.effort['target']:.0%}. All runs of benchmark_app count; `delayed_s`, threads kept "
+        "waiting, is judged on farm's side only, as benchmark_app's own delays are not visible."
     )
     publish(NAME, rows, note=note)
 
 
-def series(
-    what: str,
-    requests: Mapping[str, Request],
-    folder: Path,
-    settings: Mapping[str, Any],
-    repeats: int,
-    limit_s: float,
-) -> Series:
-    """Repeats of farm and of benchmark_app by turns, as many as there is time for."""
+def series(what: str, job: Job, requests: Mapping[str, Request], folder: Path, repeats: int, until_s: float) -> Series:
+    """Repeats of farm and of benchmark_app by turns: two at least, and as many as there is time for."""
     farm: list[Figures] = []
     app: list[Figures] = []
-    farm_s, begun = 0.0, time.monotonic()
-    while len(farm) < repeats and time.monotonic() - begun < limit_s:
+    farm_s = 0.0
+    while len(farm) < LEAST_REPEATS or (len(farm) < repeats and time.monotonic() < until_s):
         started = time.monotonic()
-        farm.append(by_farm(requests, folder, settings, Random(len(farm))))
+        farm.append(by_farm(job, requests, folder, Random(len(farm))))
         farm_s += time.monotonic() - started
         app.append(by_app(requests))
         texts = [f"{each['fps']:,.0f} FPS, x IR {each['speedup_ir']:.3f}" for each in (farm[-1], app[-1])]
-        print(
-            f"{what} {len(farm)}: farm {texts[0]}, {farm[-1]['verdict']}, {farm[-1]['redone_pairs']} disturbed; "
-            f"benchmark_app {texts[1]}",
-            file=sys.stderr,
-        )
+        judged = f"{farm[-1]['verdict']}, {farm[-1]['disturbed_pairs']} disturbed"
+        say(f"{what} {len(farm)}: farm {texts[0]}, {judged}; benchmark_app {texts[1]}")
     return Series(farm, app, farm_s / len(farm))
 
 
-def by_farm(requests: Mapping[str, Request], folder: Path, settings: Mapping[str, Any], rng: Random) -> Figures:
+def by_farm(job: Job, requests: Mapping[str, Request], folder: Path, rng: Random) -> Figures:
     """One measurement, and what its record would say of speed."""
-    played = conduct(lambda variant: farm_round(requests[variant], folder), settings, rng=rng, clock=time.monotonic)
-    return record_of(played.rows, settings, played.ended, again="")
+    played = conduct(
+        lambda variant: measure._play(requests[variant], folder), job.effort, rng=rng, clock=time.monotonic
+    )
+    return record_of(played.rows, settings_of(job), played.ended, again="")
 
 
 def by_app(requests: Mapping[str, Request]) -> Figures:
@@ -134,32 +125,11 @@ def by_app(requests: Mapping[str, Request]) -> Figures:
     return {"fps": int8, "speedup_ir": int8 / fp32}
 
 
-@contextmanager
-def hogged() -> Iterator[None]:
-    """Another process on this process's core, ended whatever happens."""
-    process = multiprocessing.get_context("fork").Process(target=hog, args=(os.getpid(), Random(0)), daemon=True)
-    process.start()
-    try:
-        yield
-    finally:
-        process.kill()
-        process.join()
-
-
-def hog(parent: int, rng: Random) -> None:
-    """Busy and idle by turns for as long as its parent lives. Inherits its parent's core; leaves Ctrl-C to it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while os.getppid() == parent:
-        end = time.monotonic() + rng.uniform(*BUSY_S)
-        while time.monotonic() < end:
-            pass
-        time.sleep(rng.uniform(*IDLE_S))
-
-
 def row(what: str, key: str, found: Series, judge: Judge) -> dict[str, Any]:
     """One figure under one condition. judge: of farm's variation, its valid ones' and the other's."""
     valid = [each for each in found.farm if each["verdict"] == "valid"]
-    ours, ours_valid, theirs = (variation([each[key] for each in group]) for group in (found.farm, valid, found.app))
+    ours, theirs = (variation([each[key] for each in group]) for group in (found.farm, found.app))
+    ours_valid = variation([each[key] for each in valid]) if len(valid) >= LEAST_REPEATS else None
     verdicts = Counter(each["verdict"] for each in found.farm)
     return {
         "what": what,
@@ -175,9 +145,9 @@ def row(what: str, key: str, found: Series, judge: Judge) -> dict[str, Any]:
     }
 
 
-def variation(figures: Sequence[float]) -> float | None:
-    """The coefficient of variation; None of fewer than two."""
-    return stdev(figures) / mean(figures) if len(figures) > 1 else None
+def variation(figures: Sequence[float]) -> float:
+    """The coefficient of variation of two figures or more."""
+    return stdev(figures) / mean(figures)
 
 
 def judge_alone(ours: float, ours_valid: float | None, _theirs: float) -> dict[str, Any]:

@@ -1,23 +1,23 @@
-"""What the speed benchmarks measure, and the two that measure it: a round of farm and a run of `benchmark_app`.
+"""What the scripts share: networks to measure, a core of one's own, runs of `benchmark_app`, company that disturbs.
 
-The subjects are cells of a small grid whose IRs are made as `farm run` makes them. Both sides run in a process of
-their own on the same leased core, with the same IR, threads, streams, pinning and precision, and answer with a row of
-the same keys: what was timed, and what the host did meanwhile.
+What is measured are cells of a small grid, whose IRs are made as `farm run` makes them. A run of `benchmark_app` is
+asked what a round of farm is asked, and answers with a row of the same keys: what was timed, and what the host did
+meanwhile.
 """
 
-import json
 import os
 import re
 import resource
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import company as program
 import numpy as np
 import yaml
 
@@ -28,16 +28,29 @@ from farm.drive import Limits
 from farm.host import signals
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import measurable
-from farm.inputs import fetch
+from farm.inputs import default_places, fetch
 from farm.pairing import CELL, PARTNER
-from farm.plan import Stage
 from farm.stages.job import Job
-from farm.stages.measure import request_of, rotating_images, run_round
-from farm.store import Store
+from farm.stages.measure import request_of, rotating_images
 from farm.verdict import Signals, mismatch
 
-THREADS = 1
+STUDY = (
+    "resnet20",
+    "vgg16_bn",
+    "mobilenetv2_x1_4",
+    "shufflenetv2_x2_0",
+    "repvgg_a2",
+)  # the networks of jobs/table1.yaml
+SPLITS = ("cifar10/test.parquet", "cifar10/train.parquet")
+GRID: Mapping[str, Any] = {  # the packaged digits ResNet20 on one thread
+    "name": "digits",
+    "dataset": {"name": "digits", "count": 64},
+    "models": ["resnet20"],
+    "baselines": ["pytorch", "ir"],
+    "devices": [{"name": "CPU", "threads": 1}],
+}
 BEFORE_MEASURING = ("synthesize", "export", "quantize")
+PATIENCE_S = 30
 APP = Path(sys.executable).with_name("benchmark_app")
 UNITS_MS = {"us": 1e-3, "ms": 1.0}
 PROPERTY = re.compile(r"\[ INFO \]   ([A-Z_]+): (.+)")
@@ -49,42 +62,116 @@ Request = Mapping[str, Any]
 Row = dict[str, Any]
 
 
+class Study(NamedTuple):
+    """models: the study's networks with weights; none without CIFAR-10. absent: what is not at hand, in words."""
+
+    models: tuple[str, ...]
+    absent: str
+
+
+def study() -> Study:
+    """What of the study FARM_DATA has."""
+    places = default_places(Path()).data
+    lacking = [split for split in SPLITS if not any((place / split).exists() for place in places)]
+    models = [name for name in STUDY if any(list(place.glob(f"weights/cifar10_{name}.*")) for place in places)]
+    absent = [*lacking, *(f"weights of {name}" for name in STUDY if name not in models)]
+    text = f"Left out, not in FARM_DATA: {', '.join(absent)}." if absent else ""
+    return Study(() if lacking else tuple(models), text)
+
+
+def digits(folder: Path, measure: Mapping[str, Any], baseline: str = "ir") -> Job:
+    """The measurement of the packaged digits ResNet20. measure: the grid's settings."""
+    return jobs({**GRID, "settings": {"measure": dict(measure)}}, folder)["resnet20", baseline]
+
+
 def jobs(grid: Mapping[str, Any], folder: Path) -> dict[tuple[str, str], Job]:
-    """The measurement of each cell, ready to be played: by model, and algorithm or baseline. Measures nothing."""
-    folder.mkdir()
+    """The measurement of each cell but for its cores: by model, and algorithm or baseline. Measures nothing."""
+    folder.mkdir(exist_ok=True)
     path = folder / "grid.yaml"
-    path.write_text(yaml.safe_dump({**grid, "devices": [{"name": "CPU", "threads": THREADS}]}), encoding="utf-8")
+    path.write_text(yaml.safe_dump(dict(grid)), encoding="utf-8")
     checked, plan = plan_of(path)
     store = store_of(str(folder))
     wanted = {uri for uri, stage in plan.stages.items() if stage.kind in BEFORE_MEASURING}
-    limits = Limits(stages=CATALOG.stages, settings=checked.settings, session=uuid.uuid4().hex[:12])
+    limits = Limits(stages=CATALOG.stages, settings=checked.settings, session=session())
     carry_out(plan, wanted, set(), store, limits, engine="inline", address=None, quiet=True)
     if failed := wanted - store.present(wanted):
         last = [attempt.error_message for uri in failed for attempt in store.attempts(uri)[-1:]]
         sys.exit(f"of {grid['name']}, {len(failed)} stages before the measurements failed: {'; '.join(last)}")
-    return {
-        (planned.cell.model.name, planned.cell.algorithm.name): _job(plan.stages[planned.stages["measure"]], store)
-        for planned in plan.cells
-    }
+    found = {}
+    for planned in plan.cells:
+        stage = plan.stages[planned.stages["measure"]]
+        found[planned.cell.model.name, planned.cell.algorithm.name] = Job(
+            parameters=stage.parameters,
+            effort=checked.settings.measure.effort(),
+            inputs={role: store.open(uri) for role, uri in stage.inputs.items()},
+            files={role: fetch(file) for role, file in stage.files.items()},
+            folder=folder,
+            cpus=(),
+            cores=1,
+        )
+    return found
 
 
-def _job(stage: Stage, store: Store) -> Job:
-    """A measure stage's job but for its cores and its folder."""
-    inputs = {role: store.open(uri) for role, uri in stage.inputs.items()}
-    files = {role: fetch(found) for role, found in stage.files.items()}
-    return Job(parameters=stage.parameters, inputs=inputs, files=files, folder=Path(), cpus=(), cores=THREADS)
+def settings_of(job: Job) -> dict[str, Any]:
+    """Both halves of the grid's `measure`: how rounds are played, and the effort."""
+    return {**job.parameters["measure"], **job.effort}
+
+
+def session() -> str:
+    """A new session's name."""
+    return uuid.uuid4().hex[:12]
+
+
+def say(text: str) -> None:
+    """Progress, on stderr."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 @contextmanager
 def leased_core() -> Iterator[tuple[int, ...]]:
     """A core leased as farm leases it, with this process, and so all that it starts, on it. Gives its CPUs."""
-    mask = os.sched_getaffinity(0)
-    with lease(measurable(host_cores()), 1, lock_folder()) as held:
-        os.sched_setaffinity(0, held.cpus)
+    with lease(measurable(host_cores()), 1, lock_folder()) as held, pinned(held.cpus):
+        yield held.cpus
+
+
+@contextmanager
+def pinned(cpus: Collection[int]) -> Iterator[None]:
+    """This thread, and what it starts, on these CPUs only."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cpus)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def running(command: Sequence[str], **how: Any) -> Iterator[subprocess.Popen[Any]]:
+    """A command. If it still runs at the block's end, it is asked to end, and then made to."""
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, **how) as process:
         try:
-            yield held.cpus
+            yield process
         finally:
-            os.sched_setaffinity(0, mask)
+            process.terminate()
+            try:
+                process.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+@contextmanager
+def company(what: str, cpu: int, *details: object) -> Iterator[subprocess.Popen[str]]:
+    """A process on that CPU, busy from the start of the block to its end, as `company.py` says."""
+    command = [sys.executable, program.__file__, what, str(cpu), *map(str, details)]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            if process.stdout.readline() != program.READY:
+                sys.exit(f"{' '.join(command)} did not start")
+            yield process
+        finally:
+            process.kill()
 
 
 def requests_of(job: Job, cpus: tuple[int, ...], scratch: Path) -> dict[str, Request]:
@@ -95,17 +182,12 @@ def requests_of(job: Job, cpus: tuple[int, ...], scratch: Path) -> dict[str, Req
     return {variant: request_of(lent, variant, inputs) for variant in (CELL, PARTNER)}
 
 
-def farm_round(request: Request, scratch: Path) -> Row:
-    """A round as the measure stage plays and keeps it."""
-    asked = json.dumps(request["asked"], sort_keys=True)
-    return {**run_round(request, scratch), "asked": asked, "cpus": request["cpus"]}
-
-
 def app_round(request: Request, seconds: int) -> Row:
     """A run of `benchmark_app` with what a round is asked. Exits if it fails or runs otherwise.
 
     Its figures are read from what it prints: the JSON report has its latencies to a hundredth of a millisecond. What
-    the host did is judged over the whole process, its start included.
+    the host did is judged over the whole process, its start included; `delayed_s` is not its own, which cannot be
+    read from outside, but of this process, which sleeps.
     """
     before, children_s = signals.read(request["cpus"]), _children_s()
     ended = subprocess.run(_command(request, seconds), check=False, capture_output=True, text=True)
@@ -116,7 +198,8 @@ def app_round(request: Request, seconds: int) -> Row:
     told = _properties(ended.stdout)
     if wrong := mismatch(request["asked"], {name: told.get(name, "not told") for name in request["asked"]}, ()):
         sys.exit(f"benchmark_app ran otherwise than farm: {wrong}")
-    return _app_row(ended.stdout, replace(meanwhile, foreign_s=max(0.0, meanwhile.foreign_s - own_s)))
+    measured = _app_row(ended.stdout, replace(meanwhile, foreign_s=max(0.0, meanwhile.foreign_s - own_s)))
+    return {**measured, "cpus": request["cpus"]}
 
 
 def _command(request: Request, seconds: int) -> list[str]:
@@ -142,8 +225,9 @@ def _command(request: Request, seconds: int) -> list[str]:
 
 
 def _properties(said: str) -> dict[str, str]:
-    """What the compiled model says of itself, in farm's words: of precisions, f32 for <Type: 'float32'>."""
-    return {name: re.sub(r"<Type: '(\w)\w*?(\d+)'>", r"\1\2", value) for name, value in PROPERTY.findall(said)}
+    """What the compiled model says of itself, in farm's words: f32 for <Type: 'float32'>, CPU for ['CPU']."""
+    plain = {name: re.sub(r"<Type: '(\w)\w*?(\d+)'>", r"\1\2", value) for name, value in PROPERTY.findall(said)}
+    return {name: re.sub(r"^\['(.+)'\]$", r"\1", value) for name, value in plain.items()}
 
 
 def _app_row(said: str, meanwhile: Signals) -> Row:

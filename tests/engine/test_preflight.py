@@ -27,8 +27,8 @@ def test_a_device_is_asked_for_by_its_parts_without_weights_and_what_is_left_out
     assert _devices(maker.work("fine", stage={"device": said})) == parts
 
 
-HYBRID = Node(name="hybrid", cores=8, measured=4)
-SMALL = Node(name="small", cores=2, measured=2)
+HYBRID = Node(name="hybrid", cores=8, measured=(4,))
+SMALL = Node(name="small", cores=2, measured=(2,))
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,10 @@ SMALL = Node(name="small", cores=2, measured=2)
         (None, True, 1, None),
         (2, True, 2, None),
         (1, True, 4, None),
-        (2, True, 3, "6 threads asked for by 3 at once, the largest node lends 4"),
+        (3, True, 2, "3 threads asked for by each of 2, the largest node lends 4"),
+        (2, True, 3, "2 threads asked for by each of 3, the largest node lends 4"),
         (None, True, 4, None),
-        (None, True, 5, "5 threads asked for by 5 at once, the largest node lends 4"),
+        (None, True, 5, "1 threads asked for by each of 5, the largest node lends 4"),
     ],
 )
 def test_more_cores_than_the_largest_node_lends_are_refused(maker, cores, exclusive, per_node, fault):
@@ -58,7 +59,7 @@ def test_more_cores_than_the_largest_node_lends_are_refused(maker, cores, exclus
 
 
 def test_only_the_nodes_of_its_label_count_for_a_piece_of_work(maker):
-    small = Node(name="small", cores=2, measured=2, labels=frozenset({"xeon"}))
+    small = Node(name="small", cores=2, measured=(2,), labels=frozenset({"xeon"}))
     with pytest.raises(EngineError, match="3 threads asked for, the largest node lends 2"):
         check([maker.work("fine", kind="measure", exclusive=True, cores=3, node="xeon")], [small, HYBRID])
 
@@ -67,6 +68,14 @@ def test_a_host_of_two_kinds_of_cores_lends_the_faster_ones_to_measurements(monk
     cores = tuple(Core(efficient=number >= 2, node=0, cpus=(number,)) for number in range(5))
     monkeypatch.setattr(preflight, "host_cores", lambda: cores)
     found = survey(frozenset({"xeon"}), ask_devices=False)
-    assert (found.cores, found.measured, found.labels) == (5, 2, {"xeon"})
+    assert (found.cores, found.measured, found.labels) == (5, (2,), {"xeon"})
     monkeypatch.setattr(preflight, "host_cores", lambda: cores[2:])
-    assert survey(frozenset(), ask_devices=False).measured == 3, "where there are no others, those"
+    assert survey(frozenset(), ask_devices=False).measured == (3,), "where there are no others, those"
+
+
+def test_of_measurements_that_share_a_node_each_lies_on_one_numa_node(maker):
+    two = Node(name="two sockets", cores=6, measured=(3, 3))
+    for cores, per_node in ((3, 2), (1, 6), (6, 1)):
+        check([maker.work("fine", kind="measure", cores=cores, exclusive=True, per_node=per_node)], [two])
+    with pytest.raises(EngineError, match="2 threads asked for by each of 3, the largest node lends 6"):
+        check([maker.work("fine", kind="measure", cores=2, exclusive=True, per_node=3)], [two])

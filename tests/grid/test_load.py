@@ -400,7 +400,7 @@ def test_the_budget_of_a_measurement_ends_before_the_time_limit_of_its_stage(fil
     with pytest.raises(GridError) as caught:
         files.grid(settings={"measure": {"budget_s": 100}, "timeout_s": {"measure": 100}})
     assert str(caught.value).endswith(
-        "settings.measure.budget_s: must be less than settings.timeout_s.measure (100), which ends the whole stage"
+        "settings.measure.budget_s: 100 must be less than settings.timeout_s.measure (100), which ends the whole stage"
     )
 
 

@@ -246,3 +246,14 @@ def test_included_cells_which_stand_last_are_compared_with_the_others_of_their_m
     vgg = replace(FULL, model="vgg16_bn", fps_ir=5000.0)
     [line] = doubts([replace(FULL, fps_ir=100.0), vgg, replace(FULL, fps_ir=200.0)])
     assert line.startswith("resnet20/CPU: its FP32 IR ran at 100.0 to 200.0 FPS")
+
+
+def test_an_ir_that_differs_from_itself_is_told():
+    ir = replace(IR, precision="f32", speedup_ir=1.05, speedup_ir_low=1.04, speedup_ir_high=1.06)
+    assert doubts([ir]) == [f"{IR.cell}: the IR differs from itself, x 1.050: this host's speeds do not hold"]
+    assert doubts([replace(ir, precision="bf16")]) == [], "that is no comparison with itself"
+
+
+def test_a_noisy_pytorch_baseline_is_told_to_make_all_over_it_noisy():
+    *_, last = doubts([replace(PYTORCH, verdict="noisy", verdict_reason="because"), FULL])
+    assert last == "resnet20/CPU: its PyTorch baseline is noisy, and so is every x PyTorch over it"

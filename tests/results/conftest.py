@@ -48,7 +48,7 @@ class Bench:
         self.plan = plan_of(grid)
         self.store = Store(f"{url}/store", cache=folder / "cache")
         self.folder = Folder(f"{url}/{grid.name}")
-        self.folder.write_plan(as_json(self.plan, "grid.yaml"))
+        self.folder.write_plan(as_json(self.plan, "grid.yaml", "farm run grid.yaml"))
         self.cells = {planned.cell.name: planned.stages for planned in self.plan.cells}
 
     def done(self, cell, role, *, facts=None, files=None, wall_s=1.0, peak_rss_mib=100.0, host=None):
@@ -60,7 +60,7 @@ class Bench:
         given = {"synthesize": {"n_images": 100}, "export": {"classes": 10, "size_mib": 1.0},
                  "quantize": {"int8_layers": 21, "weighted_layers": 22, "size_mib": 0.25, "subset_size": 100},
                  "evaluate": {"n_images": 4, "metric": "top1", "score": 0.5, "top1": 0.5, "classes": 10},
-                 "measure": {"pairs": 8, "redone": 0, "ended": "target"}}[kind]  # fmt: skip
+                 "measure": {"pairs": 8, "disturbed": 0, "ended": "target"}}[kind]  # fmt: skip
         said = {name: value for name, value in (given | (facts or {})).items() if value is not None}
         for write in files or ():
             write(folder)

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from farm import pairing
+from farm.grid.cell import EFFORT
 from farm.models import PREPROCESSING
 from farm.stages.job import Job
 
@@ -30,7 +31,13 @@ class Bench:
         folder.mkdir(parents=True)
         cpus = tuple(sorted(os.sched_getaffinity(0)))
         job = Job(
-            parameters=parameters, inputs=inputs or {}, files=files or {}, folder=folder, cpus=cpus, cores=len(cpus)
+            parameters=parameters,
+            effort={name: value for name, value in parameters.get("measure", {}).items() if name in EFFORT},
+            inputs=inputs or {},
+            files=files or {},
+            folder=folder,
+            cpus=cpus,
+            cores=len(cpus),
         )
         return function(job), folder
 

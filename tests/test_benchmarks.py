@@ -1,0 +1,100 @@
+"""The performance scripts: what they share, and trials of those that are short."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from farm.host.topology import usable_cores
+
+FOLDER = Path(__file__).with_name("benchmarks")
+ROWS = [
+    {"what": "one", "fps": 2.0, "mhz": None, "goal": "above 1", "met": True, "reason": None},
+    {"what": "other", "fps": None, "mhz": None, "goal": None, "met": None, "reason": None},
+]
+
+
+@pytest.fixture
+def publishing(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import publishing as module
+
+    monkeypatch.setenv(module.OUT, "set, so that it is put back afterwards")
+    monkeypatch.delenv(module.OUT)
+    yield module
+    del sys.modules["publishing"]
+
+
+def given(publishing, monkeypatch, *options):
+    monkeypatch.setattr(sys, "argv", ["bench", *map(str, options)])
+    return publishing.options(publishing.parser("A benchmark."))
+
+
+def test_rows_with_other_keys_raise(publishing, tmp_path, monkeypatch):
+    given(publishing, monkeypatch, "--out", tmp_path)
+    with pytest.raises(ValueError, match="same keys"):
+        publishing.publish("some", [{"what": "one"}, {"what": "other", "fps": 1.0}])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_benchmark_without_rows_raises(publishing, tmp_path, monkeypatch):
+    given(publishing, monkeypatch, "--out", tmp_path)
+    with pytest.raises(ValueError, match="at least one"):
+        publishing.publish("some", [])
+
+
+def test_a_trial_is_not_kept(publishing, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(publishing, "PUBLISHED", tmp_path)
+    given(publishing, monkeypatch, "--quick")
+    publishing.publish("some", ROWS)
+    assert list(tmp_path.iterdir()) == []
+    assert "a trial: not kept" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("options", [(), ("--quick", "--out", "{}"), ("--out", "{}")], ids=" ".join)
+def test_what_is_kept(publishing, tmp_path, monkeypatch, options):
+    monkeypatch.setattr(publishing, "PUBLISHED", tmp_path / "published")
+    folder = tmp_path / "out" if "--out" in options else tmp_path / "published"
+    given(publishing, monkeypatch, *(option.format(folder) for option in options))
+    publishing.publish("some", ROWS, note="A note.")
+    table = pq.read_table(folder / "some.parquet")
+    assert table.to_pylist() == ROWS
+    assert table.schema.field("mhz").type == pa.float64(), "a figure that no row has"
+    facts = json.loads(table.schema.metadata[b"benchmark"])
+    assert (facts["name"], facts["note"]) == ("some", "A note.")
+
+
+def test_a_goal_that_is_met_needs_no_reason(publishing):
+    assert publishing.goal("above 1", met=True, reason="0.5") == {"goal": "above 1", "met": True, "reason": None}
+    assert publishing.goal("above 1", met=False, reason="0.5") == {"goal": "above 1", "met": False, "reason": "0.5"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)  # half a minute on an idle host; a busy one disturbs pairs, which are played again
+@pytest.mark.parametrize(
+    "name", ["fidelity", "honesty", pytest.param("overhead", marks=pytest.mark.ray)]
+)  # the other scripts' trials take minutes
+def test_a_trial_runs_and_says_what_it_found(name, tmp_path):
+    if name == "overhead" and len(usable_cores()) < 2:
+        pytest.skip("a measurement takes a core, and who watches it needs another")
+    environment = {**os.environ, "FARM_DATA": "", "FARM_LOCKS": str(tmp_path / "locks")}
+    command = [sys.executable, str(FOLDER / f"bench_{name}.py"), "--quick", "--out", str(tmp_path)]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    table = pq.read_table(tmp_path / f"{name}.parquet")
+    assert table.column_names[0] == "what"
+    assert table.column_names[-3:] == ["goal", "met", "reason"]
+    rows = table.to_pylist()
+    assert any(row["goal"] for row in rows)
+    for row in rows:
+        assert (row["goal"] is None) == (row["met"] is None)
+        assert bool(row["reason"]) == (row["met"] is False), "a goal that is missed says why, and no other does"
+    facts = json.loads(table.schema.metadata[b"benchmark"])
+    assert facts["name"] == name
+    assert facts["note"]
+    assert {"finished_at", "host", "versions"} <= facts.keys()

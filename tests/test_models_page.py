@@ -22,7 +22,7 @@ from tests.stages import files
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "models.md").read_text()
 EXAMPLES = dict(re.findall(r"<!-- example: ([\w-]+) -->\n```yaml\n(.*?)```", PAGE, re.DOTALL))
-QUICK = {"measure": {"pairs": 1, "min_seconds": 0.05, "min_inferences": 10, "warmup_seconds": 0.02}}
+QUICK = {"measure": {"pairs": 1, "min_seconds": 0.05, "min_inferences": 10, "warmup_seconds": 0.02, "max_redone": 0}}
 CODE = {
     "my_models.py": """
 import torch

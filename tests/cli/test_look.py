@@ -43,7 +43,7 @@ def test_show_still_shows_records_of_the_first_schema(place):
 def test_why_says_hit_or_which_input_changed(ran):
     ran.farm("run", ran.grid())  # it was copied: its plan names the grid file of the original
     assert ran.farm("why", INT8).count("there") == 6
-    measure = {"pairs": 2, "min_seconds": 0.05, "min_inferences": 20, "warmup_seconds": 0.02}
+    measure = {"pairs": 1, "min_seconds": 0.06, "min_inferences": 20, "warmup_seconds": 0.02, "max_redone": 0}
     ran.grid(settings={"measure": measure})
     said = json.loads(ran.farm("why", INT8, "--json"))
     states = {row["role"]: (row["state"], row["because"]) for row in said}

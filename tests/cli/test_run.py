@@ -29,7 +29,7 @@ def test_a_grid_runs_and_a_second_run_does_nothing(ran):
         assert record["precision"] == "f32"
         assert record["n_images"] == 60
         assert record["verdict"] in ("valid", "noisy"), record["verdict_reason"]
-        assert record["pairs"] + record["redone_pairs"] >= 1
+        assert record["pairs"] + record["disturbed_pairs"] >= 1
         assert record["timed"] == "inference"
     assert records[INT8]["int8_layers"] == 2
     assert records[INT8]["subset_size"] == 16
@@ -98,7 +98,7 @@ def test_only_runs_the_cells_that_are_meant(place):
 
 def test_only_runs_the_cell_that_is_named_as_a_verdict_quotes_it(place):
     grid = place.grid(settings={"measure": QUICK["settings"]["measure"] | {"pairs": 2, "target": 1e-9}})
-    place.farm("run", grid, *INLINE)
+    place.farm("run", grid.name, *INLINE)
     record = place.records()[INT8]
     assert record["verdict"] == "noisy"
     command = record["verdict_reason"].rpartition("then: farm ")[2]
@@ -139,7 +139,7 @@ def test_four_bad_models_are_four_kinds_of_failed_rows_and_nothing_stays_behind(
     settings = {
         "timeout_s": {"export": 20},
         "memory_gib": {"export": 1.5},
-        "measure": {"pairs": 1, "min_seconds": 0.05},
+        "measure": {"pairs": 1, "min_seconds": 0.05, "max_redone": 0},
     }
     process = place.start("run", place.grid(models=models, settings=settings))
     family = set()

@@ -165,15 +165,23 @@ def test_more_threads_than_the_host_lends_are_refused_before_anything_runs(engin
         engine.preflight([work])
 
 
-def test_more_measurements_at_once_than_the_host_has_cores_for_are_refused(engine, maker):
+@pytest.mark.ray
+def test_more_measurements_at_once_than_the_host_has_cores_for_are_refused(ray_engine, maker):
     lent = len(measurable(host_cores()))
     work = maker.work("fine", kind="measure", exclusive=True, cores=None, per_node=lent + 1)
-    with pytest.raises(EngineError, match=f"{lent + 1} threads asked for by {lent + 1} at once, the largest"):
-        engine.preflight([work])
+    with pytest.raises(EngineError, match=f"1 threads asked for by each of {lent + 1}, the largest"):
+        ray_engine.preflight([work])
 
 
-def test_measurements_that_share_a_node_have_each_its_part_of_the_cores(engine, maker):
-    lent = len(measurable(host_cores()))
+def test_one_stage_after_another_is_no_place_for_measurements_at_once(inline_engine, maker):
+    work = maker.work("fine", kind="measure", exclusive=True, cores=None, per_node=2)
+    with pytest.raises(EngineError, match="--engine inline runs one measurement at a time: for per_node, take"):
+        inline_engine.preflight([work])
+
+
+@pytest.mark.ray
+def test_measurements_that_share_a_node_have_each_its_part_of_the_cores(ray_engine, maker):
+    engine, lent = ray_engine, len(measurable(host_cores()))
     works = [maker.work("surroundings", kind="measure", exclusive=True, cores=None, per_node=lent) for _ in range(lent)]
     engine.preflight(works)
     for work in works:
@@ -232,7 +240,7 @@ def test_measurements_that_share_a_node_run_beside_each_other_and_never_more_of_
     if lent < 2:
         pytest.skip("one core: nothing can share it")
     works = [
-        maker.work("timed", kind="measure", stage={"seconds": 1.0}, exclusive=True, cores=1, per_node=2)
+        maker.work("timed", kind="measure", stage={"seconds": 3.0}, exclusive=True, cores=1, per_node=2)
         for _ in range(4)
     ]
     for work in works:

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from farm.stats import Ratio
 
 STEAL = 0.01  # shares of a round's wall time
-FOREIGN = 0.02
-DELAYED = 0.02
+FOREIGN = 0.05
+DELAYED = 0.05
 THROTTLED = 0.01
 TICKS = 2  # of /proc/stat's clock: less than this is its own error
 TICK_S = 0.01

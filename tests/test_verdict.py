@@ -20,7 +20,7 @@ def said_of(wall_s, *, cpus=1, synchronous=True, **changes):
 
 def test_other_programs_time_is_a_share_of_what_all_leased_cpus_have():
     """Not so the worst CPU's steal or the worst thread's delay: all others wait for it."""
-    assert said_of(1.0, cpus=64, foreign_s=0.02 * 64) == ""
+    assert said_of(1.0, cpus=64, foreign_s=0.05 * 64) == ""
     assert said_of(1.0, cpus=64, foreign_s=0.16 * 64) == "other programs took 16% of the time"
     for cpus in (1, 64):
         assert said_of(1.0, cpus=cpus, steal_s=0.1) == "the hypervisor took 10% of the time"
@@ -28,9 +28,9 @@ def test_other_programs_time_is_a_share_of_what_all_leased_cpus_have():
 
 LIMITS = [
     ("steal_s", 0.01, "the hypervisor took"),
-    ("foreign_s", 0.02, "other programs took"),
-    ("delayed_s", 0.02, "other programs kept it waiting"),
-    ("siblings_s", 0.02, "other programs on the cores' sibling threads took"),
+    ("foreign_s", 0.05, "other programs took"),
+    ("delayed_s", 0.05, "other programs kept it waiting"),
+    ("siblings_s", 0.05, "other programs on the cores' sibling threads took"),
     ("throttled_s", 0.01, "the CPU quota held it back"),
 ]
 

@@ -273,8 +273,9 @@ def test_a_hog_on_the_same_cpu_keeps_a_thread_waiting_for_as_long(pinned, hog):
 
 def test_leased_cpus_that_are_idle_are_not_taken_by_others(pinned):
     cpus = [cpu for cpu in range(os.cpu_count()) if f"cpu{cpu}" in cpu_ticks(signals.PROC)]
-    found, _, others_s = during(rest, *cpus)
-    assert found.foreign_s <= max(0.0, others_s) + SLACK_S * len(cpus) ** 0.5
+    found, wall_s, others_s = during(rest, *cpus)
+    sampled_s = 0.2 * wall_s * len(cpus)  # the kernel samples busy time, and misses what is shorter than a tick
+    assert found.foreign_s <= max(0.0, others_s) + sampled_s
 
 
 def test_a_reading_takes_a_time_that_a_round_does_not_notice():

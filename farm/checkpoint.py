@@ -30,6 +30,9 @@ BROKEN = (  # what torch.load raises on files that are damaged or something else
 )
 
 
+NO_SAFETENSORS = "not a safetensors file, or truncated ({}): fetch or save it again"
+
+
 def read_weights(path: Path) -> dict[str, Tensor]:
     """A checkpoint's tensors on the CPU in the file's order (safetensors: by name), floating ones as float32.
 
@@ -48,11 +51,20 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return {key: value.float() if value.is_floating_point() else value for key, value in found.items()}
 
 
+def read_metadata(path: Path) -> dict[str, str]:
+    """What a ``.safetensors`` file says of itself. Raises DataError if it is none, or truncated."""
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            return dict(file.metadata() or {})
+    except (OSError, safetensors.SafetensorError) as error:
+        raise DataError(f"{path}: {NO_SAFETENSORS.format(error)}") from error
+
+
 def _safetensors(path: Path) -> Any:
     try:
         return safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
-        raise DataError(f"{path}: not a safetensors file, or truncated ({error}): fetch or save it again") from error
+        raise DataError(f"{path}: {NO_SAFETENSORS.format(error)}") from error
 
 
 def _pickled(path: Path) -> Any:

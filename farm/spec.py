@@ -27,6 +27,7 @@ class Wanted:
 
     parameter: the parameter that names a path, a URL or a factory, if any.
     among: patterns tried in order under the data folders; ``{dataset}`` and ``{name}`` are filled in.
+    named: words for what is shipped with farm -> where it lies there; a path for everyone else's.
     url, sha256: the official source, used when nothing is found, and the start of its content's hash.
     released: the same by dataset; their names end in the first 8 hex digits of their SHA-256.
     beside: ``"module:function"`` giving the other files that a file consists of, by its path.
@@ -38,6 +39,7 @@ class Wanted:
     role: str
     parameter: str | None = None
     among: tuple[str, ...] = ()
+    named: Mapping[str, str] = field(default_factory=dict)
     url: str | None = None
     sha256: str | None = None
     released: Mapping[str, str] = field(default_factory=dict)
@@ -53,7 +55,9 @@ class Spec:
 
     function: ``"module:function"``. parameters: their names, types, defaults and ranges.
     wanted: the local inputs it needs. libraries: packages whose version changes the outcome. in_torch:
-    whether a model can be run by PyTorch too.
+    whether a model can be run by PyTorch too. equipped: whether a source computes its images, faster on a GPU: its
+    function takes a third argument, `farm.images.equipment.Equipment`. network: ``"module:function"`` of a source whose
+    images a network makes of latents: it takes the same and returns a `farm.images.generated.Network`.
     """
 
     function: str
@@ -62,6 +66,8 @@ class Spec:
     wanted: tuple[Wanted, ...] = ()
     libraries: tuple[str, ...] = ()
     in_torch: bool = True
+    equipped: bool = False
+    network: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

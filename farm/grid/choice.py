@@ -154,9 +154,16 @@ def _label(name: str, parameters: Mapping[str, Any], spec: Spec, lists: set[str]
     said = [
         f"{key}={_text(value)}"
         for key, value in sorted(parameters.items())
-        if (fields[key].is_required() or value != fields[key].get_default() if lists is None else key in lists)
+        if (_is_said(fields[key], value) if lists is None else key in lists)
     ]
     return f"{name}{{{','.join(said)}}}" if said else name
+
+
+def _is_said(field: FieldInfo, value: Any) -> bool:
+    """Whether a label tells a parameter: no default, or one that a reader of tables should see (`shown`)."""
+    extra = field.json_schema_extra
+    shown = isinstance(extra, Mapping) and bool(extra.get("shown"))
+    return shown or field.is_required() or bool(value != field.get_default())
 
 
 def _text(value: Any) -> str:

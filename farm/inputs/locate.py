@@ -29,6 +29,7 @@ def locate(
         return _code(wanted, str(asked), places, memo)
     if asked is None and wanted.optional:
         return None
+    asked = wanted.named.get(str(asked), asked)
     known = str(parameters.get("sha256") or "")
     if asked is not None and str(asked).startswith(("https://", "http://")):
         return _remote(wanted, str(asked), known or hash_in_name(_name_of(str(asked))), places, memo)

@@ -80,6 +80,8 @@ def test_a_cells_bare_names_leave_parameters_out(files):
             ["torchvision/resnet50", "torchvision/resnet50{weights=IMAGENET1K_V1}"],
         ),
         ("models", {"name": "repvgg_a0", "deploy": [False, True]}, ["repvgg_a0", "repvgg_a0{deploy=true}"]),
+        ("calibrations", "distylegan", ["distylegan{weights=farm-cifar10}"]),  # shown, although it is the default
+        ("calibrations", {"name": "distylegan", "weights": "gan"}, ["distylegan{weights=gan}"]),
         ("calibrations", {"factory": "photos:train", "count": 9}, ["train"]),
         ("calibrations", {"factory": "photos:train", "name": "mine", "count": [8, 9]},
          ["mine{count=8}", "mine{count=9}"]),

@@ -7,16 +7,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farm.errors import DataError
-from farm.images import SOURCES, distylegan, imageset
+from farm.images import SHIPPED, SOURCES, imageset
+from farm.images.distylegan import checkpoint as checkpoints
+from farm.images.distylegan import source
+from farm.images.distylegan.network import Config, Doubling, Folded, Generator
+from farm.images.equipment import Equipment
+from farm.images.generated import normal
+from farm.inputs import HashMemo, Places, locate
 
 SHARED = Path(os.environ.get("FARM_SHARED", Path(__file__).parents[3] / "shared"))
 FIXTURE = SHARED / "fixtures" / "distylegan_small"
 CONFIG = {"ngf": 8, "ndf": 8, "z_dim": 6, "c_dim": 3, "project_dim": 4, "nc": 3}
+SHAPE = Config(**{name: value for name, value in CONFIG.items() if name != "ndf"})
 COUNT = 600  # two aligned blocks and a part of the third
 
 fixture = pytest.mark.skipif(not FIXTURE.exists(), reason=f"no {FIXTURE}: set FARM_SHARED")
@@ -25,8 +33,7 @@ fixture = pytest.mark.skipif(not FIXTURE.exists(), reason=f"no {FIXTURE}: set FA
 def small_weights(seed=0):
     """The state dict that CONFIG tells of, large enough that images have contrast."""
     random = np.random.default_rng(seed)
-    shape = distylegan.Config(**{name: value for name, value in CONFIG.items() if name != "ndf"})
-    state = distylegan.Generator(shape).state_dict()
+    state = Generator(SHAPE).state_dict()
     for name, value in state.items():
         if value.is_floating_point():
             numbers = (
@@ -48,8 +55,9 @@ def checkpoint(tmp_path_factory):
     return write(tmp_path_factory.mktemp("distylegan") / "small")
 
 
-def made(folder, count=COUNT, seed=3):
-    return distylegan.source({"count": count, "seed": seed, "weights": None}, {"weights": folder})
+def made(folder, count=COUNT, seed=3, precision="f32", **equipment):
+    parameters = {"count": count, "seed": seed, "precision": precision}
+    return source.source(parameters, {"weights": folder}, Equipment(**equipment))
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +68,8 @@ def whole(checkpoint):
 @fixture
 def test_the_fixtures_images_come_out():
     expected = np.load(FIXTURE / "expected.npz")
-    generator = distylegan.load(FIXTURE)
-    with torch.inference_mode():
-        images = generator(torch.from_numpy(expected["z"]), torch.from_numpy(expected["labels"])).numpy()
+    network = source.network({"precision": "f32"}, {"weights": FIXTURE})
+    images = network.images(expected["z"], expected["labels"], 0, 0)
     np.testing.assert_allclose(images, expected["images"], rtol=0, atol=1e-5)
 
 
@@ -81,9 +88,9 @@ def test_images_are_of_32_pixels_class_by_class(checkpoint, whole):
 
 
 def test_grey_levels_are_the_rounded_range_of_the_last_layer(checkpoint, whole):
-    z = distylegan.latents(3, 0, 256, CONFIG["z_dim"])
+    z = normal(3, 0, 256, CONFIG["z_dim"])
     with torch.inference_mode():
-        images = distylegan.load(checkpoint)(torch.from_numpy(z), torch.arange(256) % 3).numpy()
+        images = source.network({"precision": "f32"}, {"weights": checkpoint}).images(z, np.arange(256) % 3, 3, 0)
     levels = (images.transpose(0, 2, 3, 1).astype(np.float64) + 1) * 127.5
     assert np.abs(levels - whole.images[:256]).max() < 0.501  # half a level, and what float32 rounds
     assert whole.images.min() < 20
@@ -109,26 +116,89 @@ def test_the_order_of_reading_changes_nothing(checkpoint, whole, slices):
         assert np.array_equal(images.block(start, stop).images, whole.images[start:stop])
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_torchs_threads_change_nothing_and_are_left_as_they_were(checkpoint, whole, threads):
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_threads_and_workers_change_nothing_and_are_left_as_they_were(checkpoint, whole, workers):
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    torch.set_num_threads(workers)
     try:
-        images = made(checkpoint).block(200, 300).images
-        assert torch.get_num_threads() == threads
+        images = made(checkpoint, workers=workers).block(200, 580).images
+        assert torch.get_num_threads() == workers
     finally:
         torch.set_num_threads(before)
-    assert np.array_equal(images, whole.images[200:300])
+    assert np.array_equal(images, whole.images[200:580])
 
 
-def test_reading_one_by_one_computes_a_block_once(checkpoint, monkeypatch):
+def test_reading_one_by_one_computes_a_block_once(checkpoint):
     images, computed = made(checkpoint), []
-    monkeypatch.setattr(
-        distylegan, "latents", lambda *given, own=distylegan.latents: computed.append(given[1]) or own(*given)
-    )
+    images.blocks.compute = lambda base, own=images.blocks.compute: computed.append(base) or own(base)
     for index in range(250, 260):
         images.block(index, index + 1)
     assert computed == [0, 256]
+
+
+def test_a_folded_generator_makes_the_same_images():
+    torch.manual_seed(0)
+    generator = Generator(SHAPE)
+    generator(torch.randn(64, SHAPE.z_dim), torch.arange(64) % 3)  # statistics unlike those of a new network
+    before = {name: value.clone() for name, value in generator.eval().state_dict().items()}
+    z, labels = torch.randn(20, SHAPE.z_dim, generator=torch.Generator().manual_seed(0)), torch.arange(20) % 3
+    with torch.inference_mode():
+        assert (Folded(generator)(z, labels) - generator(z, labels)).abs().max() < 1e-5
+    assert all(torch.equal(value, before[name]) for name, value in generator.state_dict().items())
+
+
+@pytest.mark.parametrize(("height", "width"), [(4, 4), (3, 5), (1, 1)])
+def test_doubling_is_repetition_and_then_a_convolution(height, width):
+    torch.manual_seed(0)
+    convolution, maps = torch.nn.Conv2d(6, 4, 3, padding=1), torch.randn(2, 6, height, width)
+    with torch.inference_mode():
+        expected = convolution(torch.nn.functional.interpolate(maps, scale_factor=2, mode="nearest"))
+        found = Doubling(convolution)(maps)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_bf16_is_near_and_not_the_same(checkpoint, whole):
+    images = made(checkpoint, precision="bf16").block(0, 256).images
+    distance = np.abs(images.astype(int) - whole.images[:256])
+    assert 0 < distance.mean() < 2  # weights of unit variance are harder than trained ones
+
+
+def test_a_packed_checkpoint_gives_the_images_of_its_rounded_weights(checkpoint, tmp_path):
+    generator = checkpoints.load(checkpoint)
+    checkpoints.pack(tmp_path / "x.safetensors", generator.state_dict(), generator.config, {"data": "none"})
+    rounded = {
+        key: value.half().float() if value.is_floating_point() else value for key, value in small_weights().items()
+    }
+    expected = made(write(tmp_path / "rounded", rounded), count=9).block(0, 9).images
+    assert np.array_equal(made(tmp_path / "x.safetensors", count=9).block(0, 9).images, expected)
+
+
+def test_a_packed_file_without_its_config_is_told(tmp_path):
+    safetensors.torch.save_file({"a": torch.zeros(1)}, tmp_path / "x.safetensors")
+    with pytest.raises(DataError, match=r"x\.safetensors: ngf None"):
+        made(tmp_path / "x.safetensors")
+    safetensors.torch.save_file({"a": torch.zeros(1)}, tmp_path / "y.safetensors", metadata={"config": "{"})
+    with pytest.raises(DataError, match=r"y\.safetensors: its metadata's `config` is not JSON"):
+        made(tmp_path / "y.safetensors")
+
+
+def test_the_shipped_weights_are_found_and_make_images_of_every_class(tmp_path):
+    shipped = Path(checkpoints.__file__).parents[1]
+    places = Places(grid=tmp_path, data=(shipped,), cache=tmp_path)
+    wanted = SOURCES["distylegan"].wanted[0]
+    found = locate(wanted, {"weights": SHIPPED}, {"name": "distylegan"}, places, HashMemo(tmp_path / "memo"))
+    assert not found.missing
+    images = made(Path(found.path), count=20)
+    assert images.classes == 10
+    assert images.block(0, 20).images.std() > 40
+    assert Path(found.path).stat().st_size < 5e6
+
+
+@pytest.mark.parametrize("label", [-1, 3])
+def test_a_label_that_is_no_class_is_told(checkpoint, label):
+    network = source.network({"precision": "f32"}, {"weights": checkpoint})
+    with pytest.raises(DataError, match="expected 0 to 2: DiStyleGAN draws no image without a class"):
+        network.images(np.zeros((1, 6), np.float32), np.array([label]), 0, 0)
 
 
 def test_all_images_differ_and_other_seeds_and_weights_give_others(checkpoint, whole, tmp_path):
@@ -138,17 +208,17 @@ def test_all_images_differ_and_other_seeds_and_weights_give_others(checkpoint, w
 
 
 def test_latents_are_standard_normal_and_all_their_own():
-    z = distylegan.latents(2**63 - 1, 0, 500, 64)
+    z = normal(2**63 - 1, 0, 500, 64)
     assert (z.shape, z.dtype) == ((500, 64), np.float32)
     assert abs(z.mean()) < 0.03  # of 32,000 numbers: five standard errors
     assert abs(z.std() - 1) < 0.02
     assert len(np.unique(z)) > 31_900
-    assert np.array_equal(distylegan.latents(2**63 - 1, 300, 310, 64), z[300:310])
+    assert np.array_equal(normal(2**63 - 1, 300, 310, 64), z[300:310])
 
 
 def test_a_checkpoint_in_half_precision_computes_in_float32(tmp_path):
     state = {name: value.half() if value.is_floating_point() else value for name, value in small_weights().items()}
-    generator = distylegan.load(write(tmp_path / "half", state))
+    generator = checkpoints.load(write(tmp_path / "half", state))
     assert {value.dtype for value in generator.parameters()} == {torch.float32}
     assert not generator.training
 
@@ -166,7 +236,7 @@ def test_images_outside_the_set_are_an_index_error(checkpoint):
 
 
 def test_the_parameters_have_no_size_for_it_is_the_generators_own():
-    assert set(SOURCES["distylegan"].parameters.model_fields) == {"count", "seed", "weights"}
+    assert set(SOURCES["distylegan"].parameters.model_fields) == {"count", "seed", "weights", "precision"}
 
 
 def without(name):

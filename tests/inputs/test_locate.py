@@ -316,3 +316,11 @@ def test_code_that_is_nowhere_says_where_it_was_looked_for(places):
     missing = code_at(places, "farm_test_nowhere:tiny").missing
     assert missing.startswith("no module 'farm_test_nowhere' for 'farm_test_nowhere:tiny': looked in ")
     assert str(places.grid) in missing
+
+
+def test_a_word_for_what_is_shipped_is_a_place_in_the_package_and_other_words_are_paths(places):
+    named = Wanted(role="weights", parameter="weights", named={"ours": "weights/ours.safetensors"})
+    shipped = old(places.data[-1] / "weights" / "ours.safetensors", b"x")
+    assert locate(named, {"weights": "ours"}, NAMES, places, HashMemo(None)).path == str(shipped)
+    path = old(places.grid / "theirs", b"y")
+    assert locate(named, {"weights": "theirs"}, NAMES, places, HashMemo(None)).path == str(path)

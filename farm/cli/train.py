@@ -1,0 +1,167 @@
+"""`farm train`: a generator for calibration images, trained on a teacher's. Parses and tells; a stage does."""
+
+import uuid
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from farm.catalog import CATALOG
+from farm.cli.pairs import pairs
+from farm.cli.run import carry_out
+from farm.cli.wiring import DEFAULT_RESULTS, Results, stdout, store_of
+from farm.drive import Limits
+from farm.errors import InputError
+from farm.grid import Settings
+from farm.grid.faults import did_you_mean, validate
+from farm.host.lease import host_cores
+from farm.inputs import HashMemo, Input, cache_folder, default_places, fetch, locate
+from farm.plan import Plan, Stage
+from farm.plan.stage import key_of
+from farm.spec import Wanted
+from farm.stages import TRAINING
+from farm.training.recipe import Recipe
+
+KIND, STUDENT = "train", "distylegan"
+LIBRARIES = ("torch", "numpy")
+EXAMPLES = """
+farm train distylegan --images cifar10/train.parquet --out my-gan
+
+farm train distylegan --images photos/ --out my-gan --param epochs=300 --hours 8 --judge resnet20
+
+A teacher's latents make it a distillation:
+
+farm synth stylegan2-ada --weights cifar10.pkl --latents z.npz --out teacher
+
+farm train distylegan --images teacher --latents z.npz --out student
+
+Then, in a grid: calibrations: [{name: distylegan, weights: student}]
+"""
+
+
+def train(
+    student: Annotated[str, typer.Argument(metavar="STUDENT", help="What is trained: distylegan.")],
+    images: Annotated[
+        Path,
+        typer.Option(
+            metavar="PATH", help="The teacher's images: an image folder, a Parquet file, or what farm synth made."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Checkpoints, curves, sample sheets and the generator.")],
+    latents: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.npz", help="What the images were made of: z (n, z_dim). Without it: not distilled."),
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help=f"Of the recipe: {', '.join(Recipe.model_fields)}. May be repeated."),
+    ] = None,
+    hours: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="H", help="Stop, whole, after so many hours in all; else the last epoch."),
+    ] = None,
+    judge: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODEL", help="A CIFAR-10 classifier that judges the result at the end. May be repeated."),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Cores to train on where there is no GPU. This host's by default."),
+    ] = None,
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster; without it, Ray starts here.")] = None,
+    engine: Annotated[str, typer.Option(help="ray, or inline: without Ray.")] = "ray",
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+    results: Results = DEFAULT_RESULTS,
+) -> int:
+    """Train a small generator, on a GPU where there is one, and keep it in DIR.
+
+    The same command goes on from the last checkpoint, whatever ended it. DIR must be a folder that the worker sees.
+    """
+    if student != STUDENT:
+        raise InputError(f"unknown student {student!r}{did_you_mean(student, (STUDENT,))}")
+    recipe = _recipe(param or [])
+    stage = _stage(recipe, out.resolve(), hours, _located(images, latents, judge or []))
+    store = store_of(results)
+    store.check_writable()
+    plan = Plan(grid=KIND, dataset="", stages={stage.uri: stage}, cells=())
+    limits = Limits(
+        stages=TRAINING, settings=Settings(cores={KIND: threads or len(host_cores())}), session=uuid.uuid4().hex[:12]
+    )
+    wanted = {stage.uri}
+    outcomes = carry_out(plan, wanted, wanted, store, limits, engine=engine, address=address, quiet=quiet)
+    outcome = outcomes[stage.uri]
+    if not outcome.ok:
+        raise InputError(f"{outcome.error_class}: {outcome.error_message}; what is trained is kept in {out}")
+    _tell(out, (store.manifest(stage.uri) or {})["facts"])
+    return 0
+
+
+def _recipe(param: list[str]) -> Recipe:
+    faults: list[str] = []
+    checked = validate(
+        Recipe, pairs(param), (), lambda path, text: faults.append(f"--param {'.'.join(map(str, path))}: {text}")
+    )
+    if checked is None:
+        raise InputError("\n".join(faults))
+    return checked
+
+
+def _stage(recipe: Recipe, out: Path, hours: float | None, files: Mapping[str, Input]) -> Stage:
+    content = "+".join(files[role].sha256 for role in ("images", "latents") if role in files)
+    parameters: dict[str, Any] = {
+        "recipe": recipe.model_dump(),
+        "out": str(out),
+        "content": content,
+        "until_s": hours * 3600 if hours is not None else None,
+    }
+    libraries = {name: metadata.version(name) for name in LIBRARIES}
+    contents = {role: found.sha256 for role, found in files.items()}
+    key = key_of(KIND, TRAINING[KIND].version, parameters, {}, contents, libraries)
+    return Stage(
+        kind=KIND, key=key, label=f"{STUDENT} {out.name}", parameters=parameters, inputs={}, files=files,
+        libraries=libraries, equipped=True,
+    )  # fmt: skip
+
+
+def _located(images: Path, latents: Path | None, judges: list[str]) -> dict[str, Input]:
+    """The teacher's files and the judges' weights. Raises InputError for all that is missing."""
+    memo, places = HashMemo(cache_folder() / "hashes.json"), default_places(Path("train"))
+    found = {}
+    for role, path in (("images", images), ("latents", latents)):
+        if path is not None:
+            wanted = Wanted(role=role, parameter="path", hint=f"give --{role} a path")
+            found[role] = locate(wanted, {"path": str(path)}, {"name": f"--{role}"}, places, memo)
+    for name in judges:
+        if name not in CATALOG.models or not CATALOG.models[name].wanted[0].released:
+            zoo = [each for each, spec in CATALOG.models.items() if spec.wanted and spec.wanted[0].released]
+            raise InputError(f"--judge {name}: no classifier of the zoo{did_you_mean(name, zoo)}")
+        names = {"name": name, "dataset": "cifar10"}
+        weights = locate(CATALOG.models[name].wanted[0], {}, names, places, memo)
+        found[f"judge:{name}"] = weights and _fetched(weights)
+    memo.save()
+    missing = [each.missing for each in found.values() if each and each.missing]
+    if missing:
+        raise InputError("; ".join(missing))
+    return {role: each for role, each in found.items() if each is not None}
+
+
+def _fetched(weights: Input) -> Input:
+    return (
+        weights
+        if weights.missing or not weights.url
+        else Input(role=weights.role, path=str(fetch(weights)), sha256=weights.sha256)
+    )
+
+
+def _tell(out: Path, facts: Mapping[str, Any]) -> None:
+    how = "distilled" if facts["distilled"] else "trained adversarially, not distilled"
+    ended = "" if facts["finished"] else "; not finished: the same command with more --hours goes on"
+    steps = f"{facts['epochs']} epochs, {facts['steps']:,} steps, {facts['hours']:.2f} h on {facts['device']}"
+    stdout.print(f"{out}: {how} on {facts['images']:,} images; {steps}{ended}", highlight=False, soft_wrap=True)
+    for name, said in facts["judged_by"].items():
+        text = f"agrees with the class on {said['agreement']:.1%} (teacher {said['agreement_real']:.1%})"
+        own = f"FID {said['fid']:.3f}, KID {said['kid']:.4f} of its own features"
+        stdout.print(f"{name}: {text}; {own}, not Inception's", highlight=False, soft_wrap=True)
+    stdout.print(f"to calibrate with it: {{name: {STUDENT}, weights: {out}}}", highlight=False, soft_wrap=True)

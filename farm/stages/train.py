@@ -1,0 +1,72 @@
+"""The train stage: a DiStyleGAN from a teacher's images. Knows the training, not who asked for it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from farm.images.distylegan import source
+from farm.images.distylegan.checkpoint import CONFIG, WEIGHTS
+from farm.images.equipment import Equipment
+from farm.images.imageset import ImageSet
+from farm.models import PREPROCESSING
+from farm.models.network import build
+from farm.stages.job import Job
+from farm.training import judge, keep
+from farm.training.recipe import Recipe
+from farm.training.run import train
+from farm.training.teacher import Teacher, as_set, read
+
+CARD, JUDGE = "card.json", "judge:"
+JUDGED = 10_000  # images of each side
+
+
+def run(job: Job) -> dict[str, Any]:
+    """Train in ``parameters["out"]``, or go on there, and leave the generator as the artefact.
+
+    Files: `images`, `latents` if the teacher gives them, and ``judge:MODEL``, weights of classifiers of CIFAR-10.
+    """
+    torch.set_num_threads(job.cores)
+    recipe, out = Recipe.model_validate_json(json.dumps(job.parameters["recipe"])), Path(job.parameters["out"])
+    teacher = read(job.files["images"], job.files.get("latents"))
+    if teacher.z is None:
+        job.say("no latents: the student learns from the discriminator alone, it is not distilled")
+    facts = train(
+        recipe,
+        teacher,
+        job.parameters["content"],
+        out,
+        device=job.device,
+        say=job.say,
+        until_s=job.parameters["until_s"],
+    )
+    facts |= {"judged_by": _judged(job, out, teacher, recipe.seed)}
+    (out / CARD).write_text(json.dumps({**facts, "recipe": recipe.model_dump()}, indent=1) + "\n", encoding="utf-8")
+    for name in (WEIGHTS, CONFIG, keep.CURVES, CARD):
+        if (out / name).exists():
+            (job.folder / name).write_bytes((out / name).read_bytes())
+    return facts
+
+
+def _judged(job: Job, out: Path, teacher: Teacher, seed: int) -> dict[str, dict[str, float]]:
+    """What each classifier says of the student's images, beside the teacher's."""
+    names = sorted(role.removeprefix(JUDGE) for role in job.files if role.startswith(JUDGE))
+    if not names:
+        return {}
+    count = min(JUDGED, len(teacher))
+    made: ImageSet = source.source(
+        {"precision": "f32", "count": count, "seed": seed},
+        {"weights": out},
+        Equipment(device=job.device, workers=job.cores, say=job.say),
+    )
+    said = {}
+    for name in names:
+        job.say(f"judged by {name}")
+        classifier = build({"name": name}, {"weights": job.files[JUDGE + name]})
+        ours, theirs = (
+            judge.look(classifier, images, PREPROCESSING["cifar10"], job.device)
+            for images in (made, as_set(teacher, count))
+        )
+        said[name] = judge.compare(ours, theirs)
+    return said

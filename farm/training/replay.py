@@ -1,0 +1,55 @@
+"""A step of a training as one CUDA graph: thousands of small kernels started at once. Knows tensors, no losses.
+
+Without it a small GAN's step takes five times as long on a fast GPU, which waits for the host.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+WARM = 3  # first steps, done without a graph: libraries choose their kernels meanwhile
+
+
+@dataclass(slots=True, kw_only=True)
+class Replay:
+    """A function of one tensor of fixed shape, which changes networks in place; recorded at its fourth call.
+
+    random: the generator that it draws from; its state is set from outside between calls.
+    """
+
+    function: Callable[[Tensor], Tensor]
+    random: torch.Generator
+    calls: int = 0
+    graph: Any = None
+    given: Tensor = field(default_factory=lambda: torch.empty(0))
+    found: Tensor = field(default_factory=lambda: torch.empty(0))
+
+    def __call__(self, given: Tensor) -> Tensor:
+        """The function's value; a copy, for the next call writes to the same place."""
+        self.calls += 1
+        if self.calls <= WARM:
+            return self._aside(given)
+        if self.graph is None:
+            self._record(given)
+        self.given.copy_(given)
+        self.graph.replay()
+        return self.found.clone()
+
+    def _aside(self, given: Tensor) -> Tensor:
+        """On a stream of its own, as CUDA wants it before a recording."""
+        stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            found = self.function(given)
+        torch.cuda.current_stream().wait_stream(stream)
+        return found.clone()
+
+    def _record(self, given: Tensor) -> None:
+        self.given = given.clone()
+        self.graph = torch.cuda.CUDAGraph()
+        self.graph.register_generator_state(self.random)
+        with torch.cuda.graph(self.graph):
+            self.found = self.function(self.given)

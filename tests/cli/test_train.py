@@ -1,0 +1,82 @@
+"""`farm train`: as it is typed."""
+
+import io
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from farm.cli import app
+from farm.errors import FarmError
+
+SMALL = ["epochs=1", "batch=16", "ngf=16", "ndf=8", "z_dim=8", "project_dim=8", "precision=f32"]
+PARAMS = [word for text in SMALL for word in ("--param", text)]
+TRAIN = ("train", "distylegan", "--engine", "inline", "--threads", 1, *PARAMS)
+
+
+@pytest.fixture
+def images(tmp_path):
+    random, rows = np.random.default_rng(0), []
+    for i in range(40):
+        buffer = io.BytesIO()
+        Image.fromarray(random.integers(0, 256, (32, 32, 3), np.uint8)).save(buffer, "PNG")
+        rows.append({"img": {"bytes": buffer.getvalue(), "path": None}, "label": i % 10})
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "images.parquet")
+    return tmp_path / "images.parquet"
+
+
+@pytest.mark.slow
+def test_training_leaves_a_generator_that_synth_takes_and_does_nothing_twice(place, images):
+    said = place.farm(*TRAIN, "--images", images, "--out", "gan")
+    assert "gan: trained adversarially, not distilled on 40 images; 1 epochs, 2 steps" in said
+    assert "to calibrate with it: {name: distylegan, weights: gan}" in said
+    left = {path.name for path in (place.folder / "gan").iterdir()}
+    assert left == {"generator.pt", "config.json", "checkpoint.pt", "curves.parquet", "card.json", "samples"}
+    assert "20 images of 32x32" in place.farm("synth", "distylegan", "--weights", "gan", "--count", 20, "--out", "set")
+    before = (place.folder / "gan" / "generator.pt").read_bytes()
+    assert "2 steps" in place.farm(*TRAIN, "--images", images, "--out", "gan")
+    assert (place.folder / "gan" / "generator.pt").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_student_is_distilled_from_what_synth_made_of_latents(place, images):
+    place.farm(*TRAIN, "--images", images, "--out", "teacher")
+    z, labels = np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32), np.arange(40) % 10
+    np.savez(place.folder / "z.npz", z=z, labels=labels)
+    place.farm("synth", "distylegan", "--weights", "teacher", "--latents", "z.npz", "--out", "made")
+    said = place.farm(*TRAIN, "--images", "made", "--latents", "z.npz", "--out", "student")
+    assert "student: distilled on 40 images" in said
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_training_is_a_ray_task_and_a_failure_is_told(place, images):
+    rows = pq.read_table(images).drop(["label"])
+    pq.write_table(rows, place.folder / "unlabelled.parquet")
+    said = place.farm("train", "distylegan", *PARAMS, "--images", "unlabelled.parquet", "--out", "gan", code=2)
+    assert "no column `label`" in said
+    assert "what is trained is kept in gan" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["gan"], "unknown student 'gan'"),
+        (["distylegan", "--param", "epoch=3"], "--param epoch: unknown parameter, did you mean 'epochs'?"),
+        (["distylegan", "--param", "epochs=0"], "--param epochs: input should be greater than or equal to 1, not 0"),
+        (["distylegan", "--param", "epochs"], "--param epochs: write KEY=VALUE"),
+        (["distylegan", "--images", "nowhere"], "no images of --images: looked for"),
+        (["distylegan", "--latents", "nowhere.npz"], "no latents of --latents: looked for"),
+        (["distylegan", "--judge", "resnet21"], "--judge resnet21: no classifier of the zoo, did you mean 'resnet20'?"),
+    ],
+)
+def test_bad_input_is_told_before_anything_starts(tmp_path, images, words, says):
+    with pytest.raises(FarmError) as error:
+        app(
+            ["train", words[0], "--images", str(images), "--out", str(tmp_path / "gan"), *words[1:]],
+            standalone_mode=False,
+        )
+    assert says in str(error.value)
+    assert not (tmp_path / "gan").exists()

@@ -1,0 +1,253 @@
+"""Fractals a second, against a plain loop in Python over the points of one image after the other.
+
+1. Drawing, the systems being known: the loop, on one core, plays the chaos game of an image's system and then draws
+   every point as the image's 3x3 pattern, as FractalDB's and Datumaro's generators do; it has no colours, flips,
+   rotation, background or blur. It draws as many points as farm does, and 200,000, as the literature does. farm, on
+   the same core and with one thread, makes whole images of the same systems. Both by turns; the ratio is the median of
+   the turns' ratios.
+2. Finding a category's system: the loop plays the game of one random system after the other until one fills a fifth of
+   32x32 pixels with 4,096 points; farm's search tries the same systems.
+3. Images a second through the source, as a set is read: those that come after every category is known, and the first
+   ones, each of which has a category of its own to be found.
+"""
+
+import os
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import accumulate, product
+from statistics import median
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from publishing import NO_GOAL, goal, options, parser, publish
+
+from farm.images import SOURCES
+from farm.images.aligned import one_thread
+from farm.images.equipment import Equipment
+from farm.images.fractal import chaos, counted, ifs, rendering, source
+from farm.images.fractal.categories import SEARCH, Categories
+from farm.images.fractal.ifs import Systems
+
+NAME = "fractal"
+FASTER = 100
+SIDES = (32, 64, 224)
+LITERATURE = 200_000  # steps of an image's chaos game
+FILL = 0.2
+SETTLE = 16  # steps of the loop that it does not draw
+SEED = 0
+
+Map = tuple[float, ...]  # a, ..., f
+Pattern = NDArray[np.uint8]
+
+
+class Sizes(NamedTuple):
+    """repeats: of everything. looped, drawn: images at a time, drawn of 32x32. sought: categories. read: images."""
+
+    repeats: int
+    looped: int
+    drawn: int
+    sought: int
+    read: int
+
+
+FULL, TRIAL = Sizes(7, 8, 2048, 32, 4096), Sizes(2, 2, 512, 4, 512)
+
+
+def main() -> None:
+    """Time, publish."""
+    sizes = TRIAL if options(parser(__doc__)).quick else FULL
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[0]})
+    rows = [*drawn(sizes), *found(sizes)]
+    os.sched_setaffinity(0, cores)
+    for side, workers in product(SIDES, sorted({1, len(cores)})):
+        rows += read(side, workers, sizes)
+    publish(NAME, rows, note=f"Medians of {sizes.repeats} turns.")
+
+
+def parameters(side: int, count: int, **changes: Any) -> dict[str, Any]:
+    """farm's defaults."""
+    given = {"count": count, "seed": SEED, "size": (side, side), **changes}
+    return SOURCES["fractal"].parameters.model_validate(given).model_dump()
+
+
+def drawn(sizes: Sizes) -> list[dict[str, Any]]:
+    """Rows of drawing at 32x32."""
+    side = 32
+    how = source.rendering_of(parameters(side, sizes.drawn, categories=64), "cpu")
+    pairs = rendering.pairs(0, sizes.drawn, how.categories.count)
+    systems = plain(how.categories.varied(*pairs)[0], sizes.looped)
+
+    def farm() -> None:
+        with one_thread():
+            for start in range(0, sizes.drawn, source.BLOCK):
+                rendering.render(how, start, start + source.BLOCK)
+
+    def loop(points: int) -> None:
+        for one in systems:
+            draw(*play(*one, points), side)
+
+    farm()
+    works = {
+        "farm": (farm, sizes.drawn),
+        "loop": (lambda: loop(how.points), len(systems)),
+        "game": (lambda: [play(*one, how.points) for one in systems], len(systems)),
+        "long": (lambda: loop(LITERATURE), len(systems)),
+    }
+    seconds = by_turns(works, sizes.repeats)
+    ratio = times(seconds["loop"], seconds["farm"])
+    judged = goal(f"at least {FASTER} times", met=ratio >= FASTER, reason=f"{ratio:.0f} times")
+    return [
+        row("drawing: loop", side, how.points, seconds["loop"]),
+        row("drawing: of that the game alone", side, how.points, seconds["game"]),
+        row("drawing: loop, as in the literature", side, LITERATURE, seconds["long"]),
+        row("drawing: farm", side, how.points, seconds["farm"], ratio) | judged,
+        row(
+            "drawing: farm, against the literature",
+            side,
+            how.points,
+            seconds["farm"],
+            times(seconds["long"], seconds["farm"]),
+        ),
+    ]
+
+
+def found(sizes: Sizes) -> list[dict[str, Any]]:
+    """Rows of the search."""
+    every = range(sizes.sought)
+    candidates = [first_candidates(category) for category in every]
+
+    def loop() -> None:
+        for some in candidates:
+            next(one for one in some if fills(*play(*one, chaos.TRIAL_STEPS * chaos.TRIAL_ORBITS)))
+
+    def farm() -> None:
+        known = Categories(seed=SEED, count=sizes.sought, fill=FILL, device="cpu")
+        with one_thread(), torch.inference_mode():
+            known.varied(np.array(every), np.zeros(len(every), np.int64))
+
+    seconds = by_turns({"farm": (farm, sizes.sought), "loop": (loop, sizes.sought)}, sizes.repeats)
+    points = chaos.TRIAL_STEPS * chaos.TRIAL_ORBITS
+    return [
+        row("a system that fills enough: loop", chaos.GRID, points, seconds["loop"]),
+        row(
+            "a system that fills enough: farm",
+            chaos.GRID,
+            points,
+            seconds["farm"],
+            times(seconds["loop"], seconds["farm"]),
+        ),
+    ]
+
+
+def read(side: int, workers: int, sizes: Sizes) -> list[dict[str, Any]]:
+    """Rows of images a second through the source."""
+    many = max(16, sizes.read * SIDES[0] ** 2 // side**2)
+    equipment = Equipment(workers=workers)
+    later, first = [], []
+    for _ in range(sizes.repeats):
+        own = source.source(parameters(side, many, categories=many), {}, equipment)
+        shared = source.source(parameters(side, 2 * many, categories=8), {}, equipment)
+        shared.block(0, min(2 * many, 8 * ifs.VARIATIONS))  # all categories in all variations
+        first.append(seconds_of(partial(own.block, 0, many)) / many)
+        later.append(seconds_of(partial(shared.block, many, 2 * many)) / many)
+    points = source.POINTS_A_PIXEL * side**2
+    threads = f"{workers} thread{'s' * (workers > 1)}"
+    return [
+        row(f"set, categories known, {threads}", side, points, later),
+        row(f"set, a new category each, {threads}", side, points, first),
+    ]
+
+
+def play(maps: Sequence[Map], bounds: Sequence[float], points: int) -> tuple[list[float], list[float]]:
+    """The chaos game, a point at a time."""
+    xs, ys = [], []
+    x = y = 0.0
+    for step in range(points + SETTLE):
+        pick = random.random()
+        for bound, (a, b, c, d, e, f) in zip(bounds, maps, strict=True):
+            if pick <= bound:
+                x, y = a * x + b * y + e, c * x + d * y + f
+                break
+        if step >= SETTLE:
+            xs.append(x)
+            ys.append(y)
+    return xs, ys
+
+
+def draw(xs: list[float], ys: list[float], side: int) -> Pattern:
+    """The points scaled to the canvas, each drawn as a random pattern of 3x3 pixels that the image has."""
+    columns, rows = placed(xs, side), placed(ys, side)
+    pattern = np.array([random.random() < 0.5 for _ in range(9)], np.uint8).reshape(3, 3) * np.uint8(127)
+    image = np.zeros((side + 2, side + 2), np.uint8)
+    for column, row in zip(columns, rows, strict=True):
+        image[row : row + 3, column : column + 3] |= pattern
+    return image[1:-1, 1:-1]
+
+
+def fills(xs: list[float], ys: list[float]) -> bool:
+    """Whether the points hit enough of the grid."""
+    if not np.isfinite([xs[-1], ys[-1]]).all() or max(xs) == min(xs) or max(ys) == min(ys):
+        return False
+    hit = set(zip(placed(xs, chaos.GRID), placed(ys, chaos.GRID), strict=True))
+    return len(hit) >= FILL * chaos.GRID**2
+
+
+def placed(values: list[float], side: int) -> list[int]:
+    """Pixels of coordinates."""
+    found = np.array(values)
+    low, high = found.min(), found.max()
+    return ((found - low) / (high - low) * (side - 1)).astype(int).tolist()  # type: ignore[no-any-return]
+
+
+def first_candidates(category: int) -> list[tuple[list[Map], list[float]]]:
+    """The random systems that farm tries for a category, in their order."""
+    tried = [counted.numbers(SEED, SEARCH, category, 1, ifs.NUMBERS, turn) for turn in range(64)]
+    systems = ifs.candidates(torch.cat(tried))
+    return plain(systems, len(systems))
+
+
+def plain(systems: Systems, count: int) -> list[tuple[list[Map], list[float]]]:
+    """The first systems as Python's own numbers: their maps, and the cumulated probabilities of these."""
+    listed = []
+    for maps, many in zip(systems.maps[:count].tolist(), systems.many.tolist(), strict=False):
+        weights = [abs(a * d - b * c) for a, b, c, d, _, _ in maps[:many]]
+        bounds = [each / sum(weights) for each in accumulate(weights)]
+        listed.append(([tuple(each) for each in maps[:many]], [*bounds[:-1], 1.0]))
+    return listed
+
+
+def by_turns(works: Mapping[str, tuple[Callable[[], object], int]], repeats: int) -> dict[str, list[float]]:
+    """Seconds an item of each work, one after the other, again and again."""
+    found: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(repeats):
+        for name, (work, items) in works.items():
+            found[name].append(seconds_of(work) / items)
+    return found
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """How long it takes."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def times(slow: Sequence[float], fast: Sequence[float]) -> float:
+    """How many times as fast, in the median of the turns."""
+    return median(each / other for each, other in zip(slow, fast, strict=True))
+
+
+def row(what: str, side: int, points: int, seconds: Sequence[float], ratio: float | None = None) -> dict[str, Any]:
+    """A row without a goal."""
+    middle = median(seconds)
+    figures = {"side": side, "points": points, "images_per_s": 1 / middle, "us_per_image": middle * 1e6}
+    return {"what": what, **figures, "times_the_loop": ratio, **NO_GOAL}
+
+
+if __name__ == "__main__":
+    main()

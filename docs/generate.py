@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from farm.record import FAILURE_CLASSES
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "study.md", ROOT / "docs" / "measurement.md")
+PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("study", "measurement", "calibration")))
 REFERENCE = ROOT / "results" / "reference"
 PART = re.compile(
     r"(<!-- (?P<kind>\w+)(?:: (?P<what>[^>]*))? -->\n)"

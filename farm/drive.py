@@ -1,7 +1,10 @@
 """The loop: ready stages out, outcomes back. Knows the plan and an engine, not what stages do.
 
-ready ──(window, measurements first)──> engine ──> outcome ──> done, retried, or failed with all
-                                                               that needs it
+ready ──(windows, measurements first)──> engine ──> outcome ──> done, retried, or failed with all
+                                                                that needs it
+
+There is a window for each class of stages, so that none of them blocks another: measurements, stages on GPUs,
+and light stages, which are all others.
 """
 
 import heapq
@@ -9,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from farm.engine import Engine, Said, Work
+from farm.engine import Engine, Gpus, Said, Work
 from farm.grid import Settings
 from farm.plan import Plan, Stage
 from farm.record import Outcome
@@ -21,6 +24,7 @@ OOM_RETRIES = 1
 WINDOW = 2  # tasks handed to the engine for each of its slots
 TICK_S = 1.0
 QUIET_TICK_S = 5.0  # while a measurement may run, this process sleeps
+NO_GPUS = Gpus()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,8 +50,12 @@ class Limits:
     settings: Settings
     session: str
 
-    def work(self, stage: Stage, store: Store, *, memory_factor: float = 1.0) -> Work:
-        """A stage with its limits, ready for an engine."""
+    def gpu_share(self, stage: Stage) -> float:
+        """The share of a GPU that a stage takes where there are any; 0 of one for a CPU."""
+        return self.settings.gpus.get(stage.kind, 1.0) if stage.equipped else 0.0
+
+    def work(self, stage: Stage, store: Store, *, memory_factor: float = 1.0, gpus: float = 0.0) -> Work:
+        """A stage with its limits, ready for an engine. gpus: the share of a GPU that it will be lent."""
         spec = self.stages[stage.kind]
         device = stage.parameters.get("device")
         placed = device if isinstance(device, Mapping) else {}
@@ -64,6 +72,7 @@ class Limits:
             node=placed.get("node") or stage.parameters.get("node"),
             timeout_s=self.settings.timeout_s.get(stage.kind, spec.timeout_s),
             memory_gib=self.settings.memory_gib.get(stage.kind, spec.memory_gib) * memory_factor,
+            gpus=gpus,
         )
 
 
@@ -113,7 +122,9 @@ class _Run:
     needed_by: dict[str, list[str]] = field(default_factory=dict)
     order: dict[str, int] = field(default_factory=dict)
     light: list[tuple[int, str]] = field(default_factory=list)
+    on_gpus: list[tuple[int, str]] = field(default_factory=list)
     exclusive: list[tuple[int, str]] = field(default_factory=list)
+    gpus: dict[str, Gpus] = field(default_factory=dict)  # stage kind -> what its stages get
     flying: dict[str, Work] = field(default_factory=dict)
     retries: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -135,7 +146,24 @@ class _Run:
                 self.ready(uri)
 
     def runnable(self) -> list[Work]:
-        return [self.limits.work(self.plan.stages[uri], self.store) for uri in self.order if uri not in self.outcomes]
+        return [self.work(uri) for uri in self.order if uri not in self.outcomes]
+
+    def lent(self, stage: Stage) -> Gpus:
+        """What a stage gets of the engine's GPUs."""
+        share = self.limits.gpu_share(stage)
+        if not share:
+            return NO_GPUS
+        if stage.kind not in self.gpus:
+            self.gpus[stage.kind] = self.engine.gpus(share, asked=stage.kind in self.limits.settings.gpus)
+        return self.gpus[stage.kind]
+
+    def work(self, uri: str) -> Work:
+        """A stage as the engine gets it. A GPU that was asked for stays so: the engine refuses what it has not."""
+        stage = self.plan.stages[uri]
+        gpus = bool(self.lent(stage).slots) or stage.kind in self.limits.settings.gpus
+        share = self.limits.gpu_share(stage) if gpus else 0.0
+        factor = 2.0 ** self.retries[uri, "oom"]
+        return self.limits.work(stage, self.store, memory_factor=factor, gpus=share)
 
     def not_run(self, uri: str, cause: str, text: str) -> Outcome:
         label = self.plan.stages[uri].label
@@ -147,35 +175,48 @@ class _Run:
     def flying_measurements(self) -> int:
         return sum(work.exclusive for work in self.flying.values())
 
+    def flying_on_gpus(self) -> int:
+        return sum(work.gpus > 0 for work in self.flying.values())
+
     def flying_lights(self) -> int:
-        return len(self.flying) - self.flying_measurements()
+        return len(self.flying) - self.flying_measurements() - self.flying_on_gpus()
+
+    def flying_beside(self) -> bool:
+        """Whether anything flies that may land on a node of measurements, and is none."""
+        on_gpus = (self.lent(work.stage) for work in self.flying.values() if work.gpus)
+        return self.flying_lights() > 0 or any(not lent.apart for lent in on_gpus)
 
     def ready(self, uri: str) -> None:
         if uri in self.outcomes:
             return
-        queue = self.exclusive if self.limits.stages[self.plan.stages[uri].kind].exclusive else self.light
+        stage = self.plan.stages[uri]
+        others = self.on_gpus if self.lent(stage).slots else self.light
+        queue = self.exclusive if self.limits.stages[stage.kind].exclusive else others
         heapq.heappush(queue, (self.order[uri], uri))
 
     def feed(self) -> None:
-        """Measurements first. Light stages only while no measurement waits: it would starve behind them."""
+        """Measurements first. Others of their nodes only while no measurement waits: it would starve behind them."""
         per_node = self.limits.settings.measure.per_node
         apart = per_node > 1  # measurements that share a node leave room on it, which is not for light stages
-        if not (apart and self.flying_lights()):
+        if not (apart and self.flying_beside()):
             while self.exclusive and self.flying_measurements() < self.engine.benches * per_node * WINDOW:
                 self.submit(heapq.heappop(self.exclusive)[1])
-        if self.exclusive or self.engine.waiting() or (apart and self.flying_measurements()):
-            return
-        while self.light and self.flying_lights() < self.engine.slots * WINDOW:
+        measuring = bool(self.exclusive or self.engine.waiting() or (apart and self.flying_measurements()))
+        while self.on_gpus and self.has_room(self.lent(self.plan.stages[self.on_gpus[0][1]]), measuring=measuring):
+            self.submit(heapq.heappop(self.on_gpus)[1])
+        while not measuring and self.light and self.flying_lights() < self.engine.slots * WINDOW:
             self.submit(heapq.heappop(self.light)[1])
 
+    def has_room(self, gpus: Gpus, *, measuring: bool) -> bool:
+        """Whether one more stage may be handed to GPUs now."""
+        return (gpus.apart or not measuring) and self.flying_on_gpus() < gpus.slots * WINDOW
+
     def submit(self, uri: str) -> None:
-        stage = self.plan.stages[uri]
         if uri in self.stale:
             self.store.discard(uri)
-        factor = 2.0 ** self.retries[uri, "oom"]
-        work = self.limits.work(stage, self.store, memory_factor=factor)
+        work = self.work(uri)
         self.flying[uri] = work
-        self.progress.flying[stage.kind] += 1
+        self.progress.flying[work.stage.kind] += 1
         self.engine.submit(work)
 
     def hear(self, said: Said) -> None:

@@ -4,12 +4,13 @@ Schema history (bump `SCHEMA_VERSION` when a column's meaning changes):
     1  first form
     2  metric, score and score_drop beside top-1; what accuracy control says of itself
     3  intervals of the speed-ups, the verdict and what it rests on; the FP32 IR is compared with itself
+    4  what must be known of the calibration set; of an attempt, its GPU and node
 """
 
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 FailureClass = Literal["error", "crash", "timeout", "oom", "lost", "missing_input", "dep_failed"]
 FAILURE_CLASSES: dict[str, str] = {
@@ -29,7 +30,8 @@ class Outcome:
 
     error_class: None when fine. traceback: of the exception, with the log's tail. peak_rss_mib: the
     largest resident set of the stage's process. signal, exit_code: of a process that left no result.
-    waited_s: for cores that others held; not part of wall_s.
+    waited_s: for cores that others held; not part of wall_s. gpus: the share of a GPU that it was lent. node_id:
+    Ray's own name of the node that it ran on; empty without Ray.
     """
 
     uri: str
@@ -49,6 +51,8 @@ class Outcome:
     wall_s: float = 0.0
     waited_s: float = 0.0
     memory_gib: float | None = None
+    gpus: float = 0.0
+    node_id: str = ""
 
     @property
     def ok(self) -> bool:
@@ -60,6 +64,7 @@ class Outcome:
 class Record:
     """The facts of one cell: a row of ``records.parquet``. What was not measured is None, never 0.
 
+    calibration_note: what a reader must know of the set, such as that a generator is not distilled.
     outcome: ``ok``, ``failed`` or ``pending`` (not run yet). error_*: of the first stage that failed.
     attempts: of all the cell's stages. top1, top1_drop, agreement: shares of 1; top1_drop is the FP32
     IR's top-1 minus this variant's, agreement the share of test images on which both say the same.
@@ -84,6 +89,7 @@ class Record:
     cell: str
     model: str
     calibration: str | None = None
+    calibration_note: str | None = None
     algorithm: str
     device: str
     runtime: str

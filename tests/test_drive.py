@@ -1,6 +1,7 @@
 """The loop, against a small engine that keeps its own books."""
 
 from collections import deque
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from farm.catalog import CATALOG
 from farm.drive import LOST_RETRIES, QUIET_TICK_S, TICK_S, WINDOW, Limits, drive
-from farm.engine import Said
+from farm.engine import Gpus, Said
 from farm.errors import EngineError
 from farm.grid import Settings
 from farm.plan import Plan
@@ -24,10 +25,11 @@ class ScriptedEngine:
 
     script: key -> the endings of its attempts, the last one repeated; fine without an entry.
     stuck: how many waits a measurement waits for its node before it runs. says: key -> what an attempt says,
-    a line a wait, before it ends. apart: light stages and measurements must never fly together.
+    a line a wait, before it ends. apart: light stages and measurements must never fly together. lends: what it
+    lends of GPUs; measured nodes' GPUs count as light where they must keep apart.
     """
 
-    def __init__(self, script=None, *, slots=1, benches=1, stuck=0, refuses="", says=None, apart=False):
+    def __init__(self, script=None, *, slots=1, benches=1, stuck=0, refuses="", says=None, apart=False, lends=None):
         self.slots, self.benches = slots, benches
         self.script = {key: list(endings) for key, endings in (script or {}).items()}
         self.stuck = stuck
@@ -38,7 +40,13 @@ class ScriptedEngine:
         self.submitted = []
         self.preflown = None
         self.ticks = []
-        self.most_light = self.most_exclusive = 0
+        self.lends = lends or Gpus()
+        self.asked = []
+        self.most_light = self.most_exclusive = self.most_on_gpus = 0
+
+    def gpus(self, share, *, asked):
+        self.asked.append((share, asked))
+        return self.lends
 
     def preflight(self, works):
         assert self.preflown is None
@@ -48,15 +56,20 @@ class ScriptedEngine:
 
     def submit(self, work):
         assert self.preflown is not None, "submitted before the preflight"
-        if not work.exclusive:
+        beside = not work.gpus or not self.lends.apart
+        if not work.exclusive and beside:
             assert not self.waiting(), "a light stage was fed while a measurement waits"
         self.submitted.append(work)
         self.unsaid[work.stage.uri] = list(self.says.get(work.stage.key, ()))
         self.flying.append(work)
-        light = sum(not each.exclusive for each in self.flying)
-        assert not (self.apart and light and light < len(self.flying)), "together in flight"
+        exclusive = sum(each.exclusive for each in self.flying)
+        on_gpus = sum(each.gpus > 0 for each in self.flying)
+        light = len(self.flying) - exclusive - on_gpus
+        others = light + (0 if self.lends.apart else on_gpus)
+        assert not (self.apart and others and exclusive), "together in flight"
         self.most_light = max(self.most_light, light)
-        self.most_exclusive = max(self.most_exclusive, len(self.flying) - light)
+        self.most_on_gpus = max(self.most_on_gpus, on_gpus)
+        self.most_exclusive = max(self.most_exclusive, exclusive)
 
     def wait(self, timeout_s):
         self.ticks.append(timeout_s)
@@ -372,6 +385,73 @@ def test_a_stages_limits_are_the_grids_over_the_tables():
     assert (works["e"].session, works["e"].node, works["e"].exclusive) == ("s", None, False)
 
 
+def computed(count, start=0):
+    """So many stages that compute images."""
+    return [replace(stage("synthesize", f"c{index}"), equipped=True) for index in range(start, start + count)]
+
+
+NEAR, FAR = Gpus(slots=2), Gpus(slots=2, apart=True)
+
+
+@pytest.mark.parametrize("lends", [NEAR, FAR])
+def test_stages_that_compute_images_go_to_gpus_where_there_are_any_and_no_others_do(lends):
+    engine = ScriptedEngine(lends=lends)
+    run(engine, *computed(2), stage("synthesize", "real"), stage("export", "e"), stage("measure", "m"))
+    assert {work.stage.key: work.gpus for work in engine.submitted} == {"c0": 1, "c1": 1, "real": 0, "e": 0, "m": 0}
+    assert engine.asked == [(1.0, False)]
+
+
+def test_without_gpus_they_are_light_stages():
+    engine = ScriptedEngine(slots=2)
+    run(engine, *computed(9))
+    assert {work.gpus for work in engine.submitted} == {0}
+    assert (engine.most_light, engine.most_on_gpus) == (2 * WINDOW, 0)
+
+
+@pytest.mark.parametrize(
+    ("share", "lends", "lent"), [(0.25, FAR, 0.25), (0, FAR, 0), (1, Gpus(), 1), (0.5, Gpus(), 0.5), (0, Gpus(), 0)]
+)
+def test_a_share_that_is_asked_for_is_asked_of_the_engine_even_if_it_has_none(share, lends, lent):
+    """For the engine to refuse, or to wait for a cluster that grows."""
+    engine = ScriptedEngine(lends=lends)
+    run(engine, *computed(1), stage("synthesize", "real"), settings=Settings(gpus={"synthesize": share}))
+    assert {work.stage.key: work.gpus for work in engine.submitted} == {"c0": lent, "real": 0}
+    assert engine.asked == ([(share, True)] if share else [])
+
+
+@pytest.mark.parametrize("lends", [NEAR, FAR])
+def test_gpus_and_cpus_have_windows_of_their_own_and_neither_blocks_the_other(lends):
+    engine = ScriptedEngine(slots=3, lends=lends)
+    run(engine, *computed(20), *(stage("export", f"e{index}") for index in range(20)))
+    assert (engine.most_on_gpus, engine.most_light) == (2 * WINDOW, 3 * WINDOW)
+    assert set(engine.order[: 5 * WINDOW]) == {
+        *(f"c{index}" for index in range(4)),
+        *(f"e{index}" for index in range(6)),
+    }
+
+
+def test_gpus_where_nothing_is_measured_are_fed_while_measurements_wait():
+    engine = ScriptedEngine(stuck=5, lends=FAR)
+    run(engine, stage("measure", "m"), stage("export", "e"), *computed(3))
+    assert engine.order == ["m", "c0", "c1", "c2", "e"]
+
+
+def test_gpus_of_nodes_that_measure_are_not_fed_while_a_measurement_waits():
+    engine = ScriptedEngine(stuck=5, lends=NEAR)
+    run(engine, stage("measure", "m"), *computed(3))
+    assert engine.order == ["m", "c0", "c1", "c2"]
+    assert engine.most_on_gpus > 0
+
+
+@pytest.mark.parametrize("lends", [NEAR, FAR])
+@pytest.mark.parametrize("stuck", [0, 4])
+def test_measurements_that_share_nodes_never_fly_beside_images_made_on_them(lends, stuck):
+    engine = ScriptedEngine(slots=2, stuck=stuck, apart=True, lends=lends)
+    found = run(engine, *mixed(), *computed(8), settings=sharing(2))
+    assert set(found.values()) == {None}
+    assert len(found) == len(engine.order) == 26
+
+
 KINDS = st.sampled_from(["synthesize", "export", "quantize", "evaluate", "measure"])
 ENDINGS = st.lists(st.sampled_from([None, *NEVER_RETRIED, "oom", "lost"]), min_size=1, max_size=6)
 
@@ -382,7 +462,8 @@ def dags(draw):
     for index in range(draw(st.integers(1, 14))):
         needs = draw(st.lists(st.sampled_from(stages), max_size=3, unique_by=lambda each: each.key)) if stages else []
         missing = "no file" if draw(st.integers(0, 9)) == 0 else ""
-        stages.append(stage(draw(KINDS), f"s{index}", *needs, missing=missing))
+        found = stage(draw(KINDS), f"s{index}", *needs, missing=missing)
+        stages.append(replace(found, equipped=found.kind == "synthesize" and draw(st.booleans())))
     return stages
 
 
@@ -398,14 +479,14 @@ def last_ending(endings):
 
 @given(
     data=st.data(), stages=dags(), slots=st.integers(1, 3), benches=st.integers(1, 2), stuck=st.integers(0, 4),
-    per_node=st.integers(1, 3),
+    per_node=st.integers(1, 3), lends=st.builds(Gpus, slots=st.integers(0, 2), apart=st.booleans()),
 )  # fmt: skip
 def test_every_wanted_stage_ends_exactly_once_and_only_for_its_own_or_its_inputs_reason(
-    data, stages, slots, benches, stuck, per_node
+    data, stages, slots, benches, stuck, per_node, lends
 ):
     script = {each.key: data.draw(ENDINGS, label=each.key) for each in stages}
     wanted = [each.uri for each in stages if data.draw(st.booleans(), label=f"{each.key} wanted")]
-    engine = ScriptedEngine(script, slots=slots, benches=benches, stuck=stuck, apart=per_node > 1)
+    engine = ScriptedEngine(script, slots=slots, benches=benches, stuck=stuck, apart=per_node > 1, lends=lends)
     reports = []
 
     def report(progress):
@@ -416,6 +497,7 @@ def test_every_wanted_stage_ends_exactly_once_and_only_for_its_own_or_its_inputs
     assert {f"{each.kind}/{each.key}" for each in stages if each.key in found} == set(wanted)
     assert reports[-1] == (sum(cause is None for cause in found.values()), sum(map(bool, found.values())))
     assert engine.most_light <= slots * WINDOW
+    assert engine.most_on_gpus <= lends.slots * WINDOW
     assert engine.most_exclusive <= benches * per_node * WINDOW
     for each in stages:
         if each.uri not in wanted:

@@ -9,11 +9,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from farm.catalog import CATALOG
-from farm.grid import expand
+from farm.grid import expand, load
 from farm.grid.cell import NO_CALIBRATION
 from farm.plan import as_json, build, dependents, key_of
+from farm.plan.stage import in_order, numbered
 from farm.spec import Preprocessing
-from tests.conftest import Located, plan_of, version_one
+from tests.conftest import OFFLINE, Located, plan_of, version_one
 
 
 def stages_of(plan, kind):
@@ -33,12 +34,10 @@ def test_this_key_never_changes():
 
 
 def test_this_stages_key_never_changes(files):
-    plan = plan_of(files.grid(calibrations=[{"name": "fractal", "seed": 1}]))
+    plan = plan_of(files.grid(calibrations=[{"name": "noise", "seed": 1}]))
     [synthesis] = stages_of(plan, "synthesize")
-    assert synthesis.parameters == {
-        "source": "fractal", "count": 1000, "seed": 1, "size": (32, 32), "points": None, "fill": 0.2
-    }  # fmt: skip
-    assert synthesis.key == "1cd735a31671a75186614582dd532f4e8354d0802a4dfaf8460023a039d17b3a"
+    assert synthesis.parameters == {"source": "noise", "start": 0, "stop": 1000, "seed": 1, "size": (32, 32)}
+    assert synthesis.key == "f1504d2c4076d32d23a1ef11cb7822498fe303fbf2eb39361f212676ed7087ed"
     assert synthesis.uri == f"synthesize/{synthesis.key}"
 
 
@@ -348,6 +347,97 @@ def test_plan_json_holds_all_that_gathering_needs(files):
     ]
     assert set(said["stages"]) == set(plan.stages)
     assert all(uri in said["stages"] for cell in said["cells"] for uri in cell["stages"].values())
+
+
+def sharded(files, *counts, step=512, **source):
+    """The plan of a cell a count, and the ranges of its sets' shards."""
+    calibrations = [{"name": "noise", "count": count, **source} for count in counts]
+    plan = plan_of(files.grid(calibrations=calibrations, settings={"shard_images": step}, baselines=[]))
+    return plan, [(stage.parameters["start"], stage.parameters["stop"]) for stage in stages_of(plan, "synthesize")]
+
+
+@pytest.mark.parametrize(
+    ("count", "ranges"),
+    [
+        (1, [(0, 1)]),
+        (512, [(0, 512)]),
+        (513, [(0, 512), (512, 513)]),
+        (1500, [(0, 512), (512, 1024), (1024, 1500)]),
+    ],
+)
+def test_a_large_set_is_a_stage_a_shard(files, count, ranges):
+    plan, found = sharded(files, count)
+    assert found == ranges
+    assert all("count" not in stage.parameters for stage in stages_of(plan, "synthesize"))
+
+
+@given(count=st.integers(1, 10_000), step=st.integers(1, 20))
+def test_shards_make_up_the_set_and_start_at_multiples_of_their_length(shared_files, count, step):
+    _, ranges = sharded(shared_files, count, step=256 * step)
+    assert [index for start, stop in ranges for index in range(start, stop)] == list(range(count))
+    assert all(start % (256 * step) == 0 for start, _ in ranges)
+
+
+def test_sets_share_the_shards_that_they_have_in_common(files):
+    _, ranges = sharded(files, 1200, 2000)
+    assert ranges == [(0, 512), (512, 1024), (1024, 1200), (1024, 1536), (1536, 2000)]
+    assert len(sharded(files, 1200, 2000, seed=1)[1]) == 5
+    both = [{"name": "noise", "count": 1200, "seed": seed} for seed in (0, 1)]
+    plan = plan_of(files.grid(calibrations=both, settings={"shard_images": 512}))
+    assert len(stages_of(plan, "synthesize")) == 6, "another seed is another set"
+
+
+def test_a_quantization_and_its_cell_have_a_role_for_each_shard(files):
+    plan, _ = sharded(files, 1200)
+    [quantize], [cell] = stages_of(plan, "quantize"), plan.cells
+    shards = [stage.uri for stage in stages_of(plan, "synthesize")]
+    roles = ["calibration", "calibration.1", "calibration.2"]
+    assert [quantize.inputs[role] for role in roles] == shards
+    assert [cell.stages[role] for role in roles] == shards
+    assert set(quantize.inputs) == {*roles, "model"}
+
+
+def test_validation_images_come_in_shards_too(files):
+    grid = files.grid(
+        calibrations=["noise"],
+        algorithms=[{"name": "accuracy-aware", "validate_on": "train", "validate_count": 600}],
+        settings={"shard_images": 512},
+        baselines=[],
+    )
+    [quantize] = stages_of(plan_of(grid), "quantize")
+    assert set(quantize.inputs) == {"model", "calibration", "calibration.1", "validation", "validation.1"}
+
+
+def test_shards_are_told_apart_by_their_labels_only_where_there_are_several(files):
+    label = "noise{count=1200}"
+    found = [stage.label for stage in stages_of(sharded(files, 1200)[0], "synthesize")]
+    assert found == [f"{label} images 0 to 511", f"{label} images 512 to 1023", f"{label} images 1024 to 1199"]
+    assert [stage.label for stage in stages_of(sharded(files, 200)[0], "synthesize")] == ["noise{count=200}"]
+
+
+def test_the_length_of_shards_changes_no_key_of_a_set_that_is_one(files):
+    one, other = (stages_of(sharded(files, 500, step=step)[0], "synthesize") for step in (512, 8192))
+    assert [stage.key for stage in one] == [stage.key for stage in other]
+
+
+@given(count=st.integers(0, 30))
+def test_the_shards_of_a_role_come_back_in_their_order(count):
+    uris = [f"synthesize/{index}" for index in range(count)]
+    shuffled = dict(sorted({**numbered("calibration", uris), "model": "export/0", "calibrations": "x"}.items()))
+    assert in_order("calibration", shuffled) == uris
+
+
+def test_stages_whose_source_computes_are_marked_and_the_mark_is_in_no_key(files):
+    def planned(*, equipped):
+        sources = {name: replace(spec, equipped=equipped) for name, spec in CATALOG.sources.items()}
+        catalog = replace(OFFLINE, sources=sources)
+        grid = load(files.small(), catalog)
+        return build(grid, expand(grid), catalog, Located(), version_one).stages
+
+    marked, plain = planned(equipped=True), planned(equipped=False)
+    assert {stage.kind for stage in marked.values() if stage.equipped} == {"synthesize"}
+    assert not any(stage.equipped for stage in plain.values())
+    assert list(marked) == list(plain)
 
 
 @pytest.mark.slow

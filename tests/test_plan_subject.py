@@ -257,7 +257,9 @@ def test_the_images_of_a_users_own_code_are_named_factory_whatever_they_are_call
     plan = plan_of(grid)
     assert plan.dataset == "digits"
     synthesis = one(plan, "synthesize")
-    assert synthesis.parameters == {"source": "factory", "factory": "p:train", "count": 9, "seed": 0, "skip": 0}
+    assert synthesis.parameters == {
+        "source": "factory", "factory": "p:train", "start": 0, "stop": 9, "seed": 0, "skip": 0
+    }  # fmt: skip
     assert set(synthesis.files) == {"images"}
     for stage in (*stages_of(plan, "evaluate"), *stages_of(plan, "measure")):
         assert stage.parameters["dataset"] == {"name": "factory", "factory": "p:test", "count": None}
@@ -282,15 +284,16 @@ OWN = {"factory": "p:test", "name": "digits"}
 @pytest.mark.parametrize(
     ("dataset", "source", "said", "found"),
     [
-        ("digits", "digits", {}, {"source": "digits", "count": 1000, "seed": 0, "skip": 1000}),
+        ("digits", "digits", {}, {"source": "digits", "start": 0, "stop": 1000, "seed": 0, "skip": 1000}),
         ("digits", {"name": "digits", "count": 300, "seed": 5, "skip": 10}, {"validate_count": 200},
-         {"source": "digits", "count": 200, "seed": 5, "skip": 310}),
-        ("digits", "noise", {}, {"source": "digits", "count": 1000, "seed": 0, "skip": 0}),
+         {"source": "digits", "start": 0, "stop": 200, "seed": 5, "skip": 310}),
+        ("digits", "noise", {}, {"source": "digits", "start": 0, "stop": 1000, "seed": 0, "skip": 0}),
         ("digits", {"name": "fractal", "seed": 7}, {"validate_count": 50},
-         {"source": "digits", "count": 50, "seed": 0, "skip": 0}),
-        ("digits", {"name": "folder", "path": "photos"}, {}, {"source": "digits", "count": 1000, "seed": 0, "skip": 0}),
+         {"source": "digits", "start": 0, "stop": 50, "seed": 0, "skip": 0}),
+        ("digits", {"name": "folder", "path": "photos"}, {},
+         {"source": "digits", "start": 0, "stop": 1000, "seed": 0, "skip": 0}),
         ("cifar10", {"name": "cifar10", "count": 300}, {},
-         {"source": "cifar10", "count": 1000, "seed": 0, "skip": 300}),
+         {"source": "cifar10", "start": 0, "stop": 1000, "seed": 0, "skip": 300}),
     ],
 )  # fmt: skip
 def test_accuracy_is_validated_on_train_images_that_no_calibration_used(files, dataset, source, said, found):

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer import TyperException
 
-from farm.cli import doctor, hand, interrupt, layers, look, run
+from farm.cli import doctor, hand, interrupt, layers, look, run, synth, train
 from farm.cli.wiring import stderr, stdout
 from farm.errors import FarmError
 
@@ -34,6 +34,8 @@ for command in (
     doctor.doctor,
 ):
     app.command(name=command.__name__.rstrip("_"))(command)
+app.command(name="synth", epilog=synth.EXAMPLES)(synth.synth)
+app.command(name="train", epilog=train.EXAMPLES)(train.train)
 
 
 @app.callback(invoke_without_command=True)

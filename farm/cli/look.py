@@ -15,7 +15,7 @@ from farm.cli.wiring import DEFAULT_RESULTS, Json, Results, folder_of, grids_in,
 from farm.errors import InputError
 from farm.grid.faults import did_you_mean
 from farm.plan import as_json as plan_as_json
-from farm.report.table import controlled, doubts, failures, main_table
+from farm.report.table import controlled, doubts, failures, main_table, notes
 from farm.results import tables
 from farm.spec import Spec
 from farm.store import Store
@@ -44,7 +44,7 @@ def show(
         stdout.print_json(json.dumps([asdict(record) for record in records]))
         return 0
     stdout.print(main_table(records))
-    for line in (*controlled(records), *doubts(records), *failures(records)):
+    for line in (*notes(records), *controlled(records), *doubts(records), *failures(records)):
         stdout.print(line, highlight=False, soft_wrap=True)
     return 0
 

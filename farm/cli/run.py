@@ -32,9 +32,9 @@ from farm.engine import Engine
 from farm.errors import InputError
 from farm.grid.faults import did_you_mean
 from farm.plan import Plan, as_json, dependents
-from farm.record import Record
+from farm.record import Outcome, Record
 from farm.report.progress import clock_text, shown
-from farm.report.table import controlled, doubts, failures, main_table
+from farm.report.table import controlled, doubts, failures, main_table, notes
 from farm.results import tables
 from farm.results.folder import Folder
 from farm.results.gather import gather
@@ -139,15 +139,15 @@ def carry_out(
     engine: str,
     address: str | None,
     quiet: bool,
-) -> None:
-    """Drive a plan on an engine, showing progress; the engine is closed whatever happens."""
+) -> dict[str, Outcome]:
+    """Drive a plan on an engine, showing progress; the engine is closed whatever happens. The outcomes by uri."""
     lacking = dependents(plan, {uri for uri in wanted if plan.stages[uri].missing})
     with shown(stderr, quiet=quiet) as report:
         chosen_engine = _engine(engine if wanted - lacking else "inline", address, quiet=quiet)
         interrupt.listen()  # Ray has set handlers of its own
         heeded = interrupt.heeding(report)
         try:
-            drive(plan, wanted, engine=chosen_engine, store=store, limits=limits, report=heeded, stale=stale)
+            return drive(plan, wanted, engine=chosen_engine, store=store, limits=limits, report=heeded, stale=stale)
         finally:
             with interrupt.held_off():
                 chosen_engine.close()
@@ -233,7 +233,7 @@ def _summary(folder: Folder, records: list[Record], total: int, ran: bool) -> in
     stdout.print(main_table(records))
     failed = [record for record in records if record.outcome != "ok"]
     stdout.print()
-    for line in (*controlled(records), *doubts(records), *failures(records)):
+    for line in (*notes(records), *controlled(records), *doubts(records), *failures(records)):
         stdout.print(line, highlight=False, soft_wrap=True)
     if failed:
         name = failed[0].cell

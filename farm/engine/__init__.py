@@ -18,6 +18,7 @@ class Work:
 
     cores: None leases all of the host's. exclusive: has its node to itself, or shares it with other such work
     only: per_node pieces at once, each on its part of the cores. effort: made to be sure of a speed; no key has it.
+    gpus: the share of a GPU that it needs.
     """
 
     stage: Stage
@@ -31,6 +32,18 @@ class Work:
     node: str | None = None
     timeout_s: float = 1800.0
     memory_gib: float = 4.0
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gpus:
+    """GPUs for stages that compute faster on them. slots: how many at once; 0: none, they compute on CPUs.
+
+    apart: on nodes where nothing is measured, so that they and measurements need not wait for each other.
+    """
+
+    slots: int = 0
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +59,9 @@ class Engine(Protocol):
 
     slots: int
     benches: int
+
+    def gpus(self, share: float, *, asked: bool) -> Gpus:
+        """What stages get that take such a share of a GPU. asked: by the user, even where there is none yet."""
 
     def preflight(self, works: Sequence[Work]) -> None:
         """Raises EngineError, with every fault, for work that could never run here."""

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from farm.host.gpus import VISIBLE
 from farm.spec import resolve
 from farm.stages.job import Job
 
@@ -28,9 +29,10 @@ def main(request_path: Path) -> int:
     request = json.loads(request_path.read_text(encoding="utf-8"))
     scratch = request_path.parent
     _redirect(scratch / LOG)
-    _limit(request)
+    device = _device(request)
+    _limit(request, device)
     try:
-        result: dict[str, Any] = {"facts": _run(request, scratch)}
+        result: dict[str, Any] = {"facts": _run(request, scratch, device)}
     except Exception as error:  # the one blind except around a stage  # noqa: BLE001
         traceback.print_exc()  # for the log
         result = {"error": _described(error, request["python_path"])}
@@ -42,7 +44,20 @@ def main(request_path: Path) -> int:
     return 0
 
 
-def _run(request: dict[str, Any], scratch: Path) -> dict[str, Any]:
+def _device(request: dict[str, Any]) -> str:
+    """Torch's name of what the stage computes on; CUDA reads the environment when it is first used, here."""
+    if not request["gpus"]:
+        return "cpu"
+    if request["visible"] is None:
+        os.environ.pop(VISIBLE, None)
+    else:
+        os.environ[VISIBLE] = request["visible"]
+    import torch  # noqa: PLC0415 - preloaded by the fork server
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _run(request: dict[str, Any], scratch: Path, device: str) -> dict[str, Any]:
     import torch  # noqa: PLC0415 - preloaded by the fork server
 
     torch.set_num_threads(request["cores"])
@@ -56,6 +71,7 @@ def _run(request: dict[str, Any], scratch: Path) -> dict[str, Any]:
         folder=scratch / "artefact",
         cpus=tuple(request["cpus"]),
         cores=request["cores"],
+        device=device,
         code=tuple(Path(folder) for folder in request["python_path"]),
         say=partial(_say, scratch / SAID),
     )
@@ -72,10 +88,11 @@ def _redirect(log: Path) -> None:
     sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w", 1), os.fdopen(2, "w", 1)
 
 
-def _limit(request: dict[str, Any]) -> None:
+def _limit(request: dict[str, Any], device: str) -> None:
     os.sched_setaffinity(0, request["cpus"])
     limit = int(request["memory_gib"] * 2**30)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    if device == "cpu":  # CUDA maps memory of this host and of the GPU by its own measure: only Ray counts it
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

@@ -18,8 +18,12 @@ from pathlib import Path
 
 from farm.engine.forkserver import READY, SOCKET, WELCOME, lock_path, log_path
 from farm.errors import EngineError
+from farm.host.gpus import VISIBLE
 
 PIPE_BYTES = 65536
+LONGEST_POLL_S = 86_400.0  # the kernel counts milliseconds in 31 bits
+# What nncf imports asks for CUDA; a process that has touched it cannot be forked into one that uses it.
+NO_CUDA = {VISIBLE: "", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
 
 _lifelines: dict[Path, socket.socket] = {}
 
@@ -67,13 +71,13 @@ def run_child(folder: Path, request: Path, said: Path, timeout_s: float) -> Iter
                 connection.sendall(f"run {request}\n".encode())
             while True:
                 left_s = max(0.0, deadline - time.monotonic())
-                ready = {handle for handle, _ in poll.poll(left_s * 1000)}
+                ready = {handle for handle, _ in poll.poll(min(left_s, LONGEST_POLL_S) * 1000)}
                 if lines in ready and left_s > 0:  # what never stops talking still ends in time
                     yield from os.read(lines, PIPE_BYTES).decode(errors="replace").splitlines()
                 elif connection.fileno() in ready:
                     yield _ending(connection, folder)
                     return
-                else:
+                elif left_s <= LONGEST_POLL_S:
                     yield Ending(timed_out=True)
                     return
     finally:
@@ -130,13 +134,14 @@ def _start(folder: Path) -> socket.socket:
     """Start the server and wait until it has imported what stages need."""
     (folder / SOCKET).unlink(missing_ok=True)
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    environment |= {"OMP_WAIT_POLICY": "PASSIVE", **NO_CUDA}
     with log_path(folder).open("ab") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "farm.engine.forkserver", str(folder)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
-            env={**environment, "OMP_WAIT_POLICY": "PASSIVE"},
+            env=environment,
             start_new_session=True,
         )
     assert server.stdout is not None  # noqa: S101 - a pipe was asked for

@@ -3,9 +3,10 @@
 from collections import deque
 from collections.abc import Generator, Sequence
 
-from farm.engine import Said, Work, process
+from farm.engine import Gpus, Said, Work, process
 from farm.engine.preflight import check, needs_devices, survey
 from farm.errors import EngineError
+from farm.host.gpus import gpu_count
 from farm.record import Outcome
 
 
@@ -20,11 +21,15 @@ class InlineEngine:
         self.queue: deque[Work] = deque()
         self.running: Generator[Said | Outcome] | None = None
 
+    def gpus(self, share: float, *, asked: bool) -> Gpus:  # noqa: ARG002 - one stage at a time has all of them
+        """This host's."""
+        return Gpus(slots=min(gpu_count(), 1))
+
     def preflight(self, works: Sequence[Work]) -> None:
         """Check the work against this host, and that no measurements are to run side by side."""
         if any(work.per_node > 1 for work in works):
             raise EngineError("--engine inline runs one measurement at a time: for per_node, take --engine ray")
-        check(works, [survey(frozenset(), ask_devices=needs_devices(works))])
+        check(works, [survey(frozenset(), ask_devices=needs_devices(works), gpus=gpu_count())])
 
     def submit(self, work: Work) -> None:
         """Queue the work."""

@@ -25,7 +25,8 @@ ALWAYS_THERE = ("CPU", "AUTO", "HETERO", "MULTI", "BATCH")
 class Node:
     """A node that takes stages. devices: OpenVINO's. sees_store: what the driver wrote there.
 
-    cores: how many it lends to stages. measured: how many to measurements, by NUMA node.
+    cores: how many it lends to stages. measured: how many to measurements, by NUMA node. gpus: how many it has.
+    bench: whether it takes stages that need no GPU.
     """
 
     name: str
@@ -34,9 +35,13 @@ class Node:
     labels: frozenset[str] = frozenset()
     devices: tuple[str, ...] = ("CPU",)
     sees_store: bool = True
+    gpus: float = 0.0
+    bench: bool = True
 
 
-def survey(labels: frozenset[str], *, ask_devices: bool, store: Store | None = None, probe: str = "") -> Node:
+def survey(
+    labels: frozenset[str], *, ask_devices: bool, store: Store | None = None, probe: str = "", gpus: float = 0.0
+) -> Node:
     """This host as a node; asks OpenVINO for its devices only where a grid needs to know."""
     return Node(
         name=str(host_facts()["host"]),
@@ -45,6 +50,7 @@ def survey(labels: frozenset[str], *, ask_devices: bool, store: Store | None = N
         labels=labels,
         devices=available_devices() if ask_devices else ("CPU",),
         sees_store=store is None or store.sees(probe),
+        gpus=gpus,
     )
 
 
@@ -77,7 +83,12 @@ def _store_faults(works: Sequence[Work], nodes: Sequence[Node]) -> Iterator[str]
 
 
 def _faults(work: Work, nodes: Sequence[Node]) -> Iterator[str]:
-    fitting = [node for node in nodes if work.node is None or work.node in node.labels]
+    able = [node for node in nodes if (node.gpus >= work.gpus if work.gpus else node.bench)]
+    if not able and work.gpus:
+        asked = f"settings.gpus.{work.stage.kind}"
+        yield f"{asked} asks for {work.gpus:g} of a GPU, and there is none: leave it out, or set it to 0 for CPUs"
+        return
+    fitting = [node for node in able if work.node is None or work.node in node.labels]
     if not fitting:
         yield f"no node is labelled {work.node!r} (a Ray resource of that name)"
         return

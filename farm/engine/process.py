@@ -23,6 +23,7 @@ from farm.engine.child import LOG, RESULT, SAID
 from farm.engine.client import Ending, hold, release, run_child
 from farm.errors import DataError, EngineError, FarmError
 from farm.host.facts import host_facts, oom_kills
+from farm.host.gpus import VISIBLE
 from farm.host.lease import host_cores, lease, lock_folder, safe_folder
 from farm.host.topology import Core, measurable
 from farm.inputs import HashMemo, cache_folder, fetch
@@ -40,10 +41,10 @@ def session_folder(session: str) -> Path:
     return safe_folder(Path(tempfile.gettempdir()) / f"farm-{os.getuid()}") / session
 
 
-def run(work: Work) -> Generator[Said | Outcome]:
+def run(work: Work, node_id: str = "") -> Generator[Said | Outcome]:
     """Run a stage: what it says of its progress, and last how it ended, which is written down.
 
-    Never raises for what the stage does.
+    node_id: Ray's name of this node. Never raises for what the stage does.
     """
     base = Outcome(
         uri=work.stage.uri,
@@ -51,6 +52,8 @@ def run(work: Work) -> Generator[Said | Outcome]:
         host=str(host_facts()["host"]),
         started_at=_now(),
         memory_gib=work.memory_gib,
+        gpus=work.gpus,
+        node_id=node_id,
     )
     begun = time.monotonic()
     scratch = None
@@ -90,6 +93,8 @@ def _attempt(work: Work, base: Outcome, scratch: Path) -> Generator[Said, None, 
             "cpus": held.cpus,
             "cores": len(held.cores),
             "memory_gib": work.memory_gib,
+            "gpus": work.gpus,
+            "visible": os.environ.get(VISIBLE) if work.gpus else "",  # Ray's choice for this task; none are hidden
             "python_path": list(dict.fromkeys(found.path for found in stage.files.values() if found.code)),
         }
         (scratch / "request.json").write_text(json.dumps(request), encoding="utf-8")

@@ -1,13 +1,15 @@
 """The Ray engine: stages as plain Ray tasks, on this machine or a cluster. The only `import ray`.
 
 Each CPU node offers ``bench: 1``. A light stage takes a ten-thousandth of it, a measurement all of it:
-a reader-writer lock in Ray's own terms, which Ray does not release while a task blocks. Retries and
-state are farm's, so tasks have ``max_retries=0`` and answer with an `Outcome`, never an exception.
+a reader-writer lock in Ray's own terms, which Ray does not release while a task blocks. A stage on a GPU
+asks for no `bench` where no GPU node has it; where some have it, it goes to those only, as a light stage.
+Retries and state are farm's, so tasks have ``max_retries=0`` and answer with an `Outcome`, never an exception.
 """
 
+import math
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -19,19 +21,20 @@ import ray
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from farm.engine import Said, Work, process
+from farm.engine import Gpus, Said, Work, process
 from farm.engine.preflight import Node, check, needs_devices, survey
 from farm.errors import EngineError
 from farm.host.lease import host_cores
 from farm.record import FailureClass, Outcome
 from farm.store import Store
 
-BENCH = "bench"
+BENCH, CPU, GPU = "bench", "CPU", "GPU"
 BENCH_PARTS = 10_000  # the finest share of a resource that Ray knows
 LIGHT = 1 / BENCH_PARTS
 OBJECT_STORE_BYTES = 100 * 2**20  # references carry small values only
 NICENESS = "RAY_worker_niceness"
 CONNECT_S = 10.0
+GPUS_TO_COME = 4  # twice as many stages wait where a cluster has yet to start some: what waits makes it start them
 MEMORY_SHARE = 0.9  # of the largest node's, at most, for one stage
 
 
@@ -47,30 +50,48 @@ class RayEngine:
             raise EngineError(f"cannot reach Ray at {address or 'this machine'}: {error}") from error
         self.running: dict[Any, Work] = {}
         self.started: set[Any] = set()
-        nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get(BENCH)]
-        self.nodes = {str(node["NodeID"]): dict(node["Resources"]) for node in nodes}
+        alive = {str(node["NodeID"]): dict(node["Resources"]) for node in ray.nodes() if node["Alive"]}
+        self.nodes = {name: resources for name, resources in alive.items() if resources.get(BENCH)}
         self.benches = int(sum(resources[BENCH] for resources in self.nodes.values()))
-        self.slots = int(sum(resources.get("CPU", 0) for resources in self.nodes.values()))
+        self.slots = int(sum(resources.get(CPU, 0) for resources in self.nodes.values()))
+        with_gpu = {name: each for name, each in alive.items() if each.get(GPU) and each.get(CPU)}
+        self.gpu_nodes = {name: each for name, each in with_gpu.items() if name in self.nodes} or with_gpu
+        self.apart = not any(name in self.nodes for name in self.gpu_nodes)
         if not self.benches:
             ray.shutdown()
             raise EngineError(f"no node offers the resource {BENCH!r}: start nodes with --resources='{{\"bench\": 1}}'")
 
+    def gpus(self, share: float, *, asked: bool) -> Gpus:
+        """Those of the nodes that are there; if there are none but some are asked for, those that a cluster starts."""
+        slots = sum(_times(share, resources[GPU]) for resources in self.gpu_nodes.values())
+        if not self.gpu_nodes and asked and not self.local:
+            slots = _times(share, GPUS_TO_COME)
+        return Gpus(slots=slots, apart=self.apart)
+
     def preflight(self, works: Sequence[Work]) -> None:
-        """Check the work against every node with `bench`, each asked by a task of its own."""
+        """Check the work against every node that is to take some, each asked by a task of its own.
+
+        A GPU that a cluster has yet to start is taken on trust: it was asked for.
+        """
+        if not self.local and not self.gpu_nodes:
+            works = [work for work in works if not work.gpus]
         if not works:
             return
-        ask = needs_devices(works)
+        ask, nodes = needs_devices(works), dict(self.nodes)
+        if any(work.gpus for work in works):
+            nodes |= self.gpu_nodes
         if self.local:
-            check(works, [survey(frozenset(), ask_devices=ask)])
+            check(works, [_as_ray_has_it(survey(frozenset(), ask_devices=ask), each) for each in nodes.values()])
             return
         with works[0].store.probe() as probe:
             asked = [
                 _survey.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
                     frozenset(resources), ask, works[0].store, probe
                 )
-                for node, resources in self.nodes.items()
+                for node, resources in nodes.items()
             ]
-            check(works, ray.get(asked))
+            found = zip(ray.get(asked), nodes.values(), strict=True)
+            check(works, [_as_ray_has_it(node, resources) for node, resources in found])
 
     def submit(self, work: Work) -> None:
         """Hand a stage to Ray, under the stage's name."""
@@ -117,12 +138,15 @@ class RayEngine:
 
     def _needs(self, work: Work) -> dict[str, Any]:
         """Ray's options for a piece of work. Memory is capped by the largest node's, or it would never start."""
-        memory = max(resources.get("memory", 0.0) for resources in self.nodes.values()) * MEMORY_SHARE
+        nodes = self.gpu_nodes if work.gpus else self.nodes
+        memory = max((each.get("memory", 0.0) for each in nodes.values()), default=math.inf) * MEMORY_SHARE
+        bench = {BENCH: _share(work.per_node) if work.exclusive else LIGHT}
         return {
             "num_cpus": 0 if work.exclusive else work.cores,
+            "num_gpus": work.gpus,
             "memory": int(min(work.memory_gib * 2**30, memory)),
             "resources": {
-                BENCH: _share(work.per_node) if work.exclusive else LIGHT,
+                **({} if work.gpus and self.apart else bench),
                 **({work.node: LIGHT} if work.node else {}),
             },
         }
@@ -133,6 +157,17 @@ def _share(per_node: int) -> float:
     return BENCH_PARTS // per_node / BENCH_PARTS
 
 
+def _times(share: float, gpus: float) -> int:
+    """How many such shares a node's GPUs hold: of each of them so many, as Ray gives a share of one GPU only."""
+    return int(gpus) * math.floor(1 / share + 1e-9)
+
+
+def _as_ray_has_it(node: Node, resources: Mapping[str, float]) -> Node:
+    """A node with what Ray lends of it: for more cores, say, a stage would wait for ever."""
+    cores = min(node.cores, int(resources.get(CPU, 0)))
+    return replace(node, cores=cores, gpus=resources.get(GPU, 0.0), bench=bool(resources.get(BENCH)))
+
+
 @ray.remote(num_cpus=0, max_retries=0)
 def _survey(labels: frozenset[str], ask_devices: bool, store: Store, probe: str) -> Node:
     return survey(labels, ask_devices=ask_devices, store=store, probe=probe)
@@ -141,7 +176,7 @@ def _survey(labels: frozenset[str], ask_devices: bool, store: Store, probe: str)
 @ray.remote(max_retries=0, num_returns="streaming")
 def _run(work: Work) -> Iterator[Outcome | Said | None]:
     yield None  # it has its node: Ray itself does not tell
-    yield from process.run(work)
+    yield from process.run(work, ray.get_runtime_context().get_node_id())
 
 
 def _join(address: str) -> None:
@@ -179,6 +214,7 @@ def _written_down(work: Work, cause: FailureClass, error: BaseException) -> Outc
         started_at=now,
         finished_at=now,
         memory_gib=work.memory_gib,
+        gpus=work.gpus,
     )
     try:
         return work.store.add_attempt(work.stage.uri, outcome)

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from farm.spec import Parameters, Spec
 
 AXES = ("model", "calibration", "algorithm", "device")
 NO_CALIBRATION = "-"
+LEAST_GPU = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,13 +99,30 @@ class Measure(Parameters):
         return pairs
 
 
+def _lendable(share: float) -> float:
+    if 0 < share < LEAST_GPU:
+        text = f"must be 0, or from {LEAST_GPU:g} to 1"
+        raise PydanticCustomError("farm", "{text}", {"text": text})
+    return share
+
+
 class Settings(Parameters):
-    """Settings of the whole grid. Each limit is by stage kind; none but how rounds are played changes a key."""
+    """Settings of the whole grid. Each limit is by stage kind.
+
+    Two of them are in keys: how rounds are played, and the size of shards, which changes no image but which stages
+    there are.
+    """
 
     measure: Measure = Measure()
     timeout_s: Mapping[str, Seconds] = Field({}, description="time limit of a stage kind, in seconds")
     memory_gib: Mapping[str, Seconds] = Field({}, description="memory limit of a stage kind, in GiB")
     cores: Mapping[str, Annotated[int, Field(ge=1)]] = Field({}, description="cores of a stage kind")
+    gpus: Mapping[str, Annotated[float, Field(ge=0, le=1), AfterValidator(_lendable)]] = Field(
+        {}, description="share of a GPU of a stage kind: of one that there must be, or 0; 1 of any there is by default"
+    )
+    shard_images: int = Field(
+        8192, ge=256, multiple_of=256, description="images of a shard: a larger set is made in several stages"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ METRICS = ("top1", "top5")
 METRIC = re.compile(r"[\w.]+:\w+")
 MODEL_FILES = (".onnx", ".tflite", ".xml")
 RESERVED = ("store", "reference")
+GENERATING = "synthesize"
 FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -214,7 +215,7 @@ class _Reader:
         if not isinstance(raw, Mapping):
             self.fault(("settings",), "must be a mapping")
             return Settings()
-        for limit in ("timeout_s", "memory_gib", "cores"):
+        for limit in ("timeout_s", "memory_gib", "cores", "gpus"):
             by_kind = raw.get(limit)
             for kind in by_kind if isinstance(by_kind, Mapping) else ():
                 if kind not in catalog.stages:
@@ -222,6 +223,8 @@ class _Reader:
                     self.fault(("settings", limit, str(kind)), text)
                 elif limit == "cores" and catalog.stages[kind].exclusive:
                     self.fault(("settings", limit, str(kind)), "a device's `threads` says how many cores are measured")
+                elif limit == "gpus" and kind != GENERATING:
+                    self.fault(("settings", limit, str(kind)), f"only `{GENERATING}` computes on torch's GPUs")
         checked = validate(Settings, raw, ("settings",), self.fault)
         return checked if checked is not None else Settings()
 

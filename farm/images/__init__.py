@@ -6,13 +6,15 @@ the located files as role -> Path - and returns an `imageset.ImageSet`.
 Real ones may be given one parameter more, which no user writes: `fit`, see `fit.fit_of`.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from farm.spec import Parameters, Spec, Wanted
 
-Size = Annotated[tuple[int, int], Field(description="height and width in pixels; the model's by default")]
+Side = Annotated[int, Field(ge=1)]
+Size = Annotated[tuple[Side, Side], Field(description="height and width in pixels; the model's by default")]
+Hash = Annotated[str, Field(pattern="^[0-9a-f]{8,64}$")]
 Made = Annotated[
     str,
     Field(
@@ -23,6 +25,7 @@ Made = Annotated[
 
 CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 CIFAR10_SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
+SHIPPED = "farm-cifar10"  # weights of a DiStyleGAN, and a model card beside them
 CIFAR10_HINT = "set FARM_DATA to a folder with cifar10/{split}.parquet or cifar-10-batches-py/"
 
 
@@ -64,6 +67,14 @@ class RealAt(Real):
     path: str = Field(min_length=1, description="file or folder, relative to the grid file or to FARM_DATA")
 
 
+class Sharded(Parameters):
+    """Images that `farm synth` has made, in their order."""
+
+    path: str = Field(min_length=1, description="a folder of shards, relative to the grid file or to FARM_DATA")
+    count: int = Field(1000, ge=1, description="how many images the set holds")
+    skip: int = Field(0, ge=0, description="leave out the first SKIP images of the folder")
+
+
 class Synthetic(Parameters):
     """Images computed from (parameters, seed, index)."""
 
@@ -77,8 +88,28 @@ class Distilled(Parameters):
 
     count: int = Field(1000, ge=1, description="how many images the set holds")
     seed: int = Field(0, ge=0, lt=2**63, description="seed of the whole set")
-    weights: str | None = Field(
-        None, min_length=1, description="a folder with generator.pt and config.json; FARM_DATA's by default"
+    weights: str = Field(
+        SHIPPED,
+        min_length=1,
+        description=f"a folder with generator.pt and config.json, a packed .safetensors, or {SHIPPED}: shipped",
+        json_schema_extra={"shown": True},
+    )
+    precision: Literal["f32", "bf16"] = Field("f32", description="of the network's arithmetic")
+
+
+class StyleGan2(Parameters):
+    """Images from a StyleGAN2-ADA of the user's own, in its own size."""
+
+    count: int = Field(1000, ge=1, description="how many images the set holds")
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of the whole set")
+    weights: str = Field(min_length=1, description="NVIDIA's .pkl: a file beside the grid or in FARM_DATA, or its URL")
+    sha256: Hash | None = Field(None, description="the file's SHA-256, or its first 8 digits or more")
+    truncation_psi: float = Field(1.0, description="how far from the mean latent images are drawn; 1: not truncated")
+    truncation_cutoff: int | None = Field(None, ge=0, description="truncate the first CUTOFF layers only")
+    noise_mode: Literal["const", "random", "none"] = Field("const", description="the noise that layers add")
+    precision: Literal["f32", "bf16"] = Field("f32", description="of the network's arithmetic")
+    latents: Literal["farm", "nvidia"] = Field(
+        "farm", description="nvidia: image i has the latent of NVIDIA's generate.py for the seed SEED + i"
     )
 
 
@@ -87,6 +118,13 @@ class Fractal(Synthetic):
 
     points: int | None = Field(None, ge=100, description="points drawn an image; 8 for each of its pixels by default")
     fill: float = Field(0.2, gt=0, lt=1, description="least share of the canvas an attractor fills")
+    categories: int = Field(
+        1000, ge=1, le=100_000, description="how many systems there are; image i is of system i mod CATEGORIES"
+    )
+    patches: bool = Field(True, description="draw each point as a random pattern of 3x3 pixels, one for each image")
+    rotation: float = Field(30.0, ge=0, le=90, description="images are turned by at most so many degrees either way")
+    background: float = Field(1.0, ge=0, le=1, description="how bright a background colour may be; 0 is black")
+    blur: int = Field(1, ge=0, le=16, description="images are blurred by at most so many passes of (1, 2, 1) / 4")
 
 
 def _cifar10(split: str) -> tuple[Wanted, ...]:
@@ -180,25 +218,50 @@ SOURCES = {
         wanted=_FROM_CODE,
         libraries=("numpy", "pillow"),
     ),
+    "shards": Spec(
+        function="farm.images.shards:source",
+        parameters=Sharded,
+        doc="a folder of images that `farm synth` has made",
+        wanted=_AT_PATH,
+        libraries=("numpy", "pillow"),
+    ),
     "distylegan": Spec(
-        function="farm.images.distylegan:source",
+        function="farm.images.distylegan.source:source",
         parameters=Distilled,
-        doc="the study's small GAN at 32x32, distilled from StyleGAN2-ADA",
+        doc=f"the study's small GAN at 32x32; {SHIPPED} is farm's own: trained on real CIFAR-10, not distilled",
         wanted=(
             Wanted(
                 role="weights",
                 parameter="weights",
-                among=("distylegan", "weights/distylegan"),
-                hint="give `weights: FOLDER` with generator.pt and config.json, or put distylegan/ into FARM_DATA",
+                named={SHIPPED: f"weights/distylegan_{SHIPPED}.safetensors"},
+                hint="give `weights: FOLDER` with generator.pt and config.json",
             ),
         ),
         libraries=("numpy", "torch"),
+        equipped=True,
+        network="farm.images.distylegan.source:network",
+    ),
+    "stylegan2-ada": Spec(
+        function="farm.images.stylegan2.source:source",
+        parameters=StyleGan2,
+        doc="StyleGAN2-ADA from NVIDIA's pickles, read as data, in any size",
+        wanted=(
+            Wanted(
+                role="weights",
+                parameter="weights",
+                hint="give `weights: FILE.pkl`, a snapshot of NVIDIA's stylegan2-ada-pytorch",
+            ),
+        ),
+        libraries=("numpy", "torch"),
+        equipped=True,
+        network="farm.images.stylegan2.source:network",
     ),
     "fractal": Spec(
-        function="farm.images.fractal:source",
+        function="farm.images.fractal.source:source",
         parameters=Fractal,
         doc="fractals from iterated function systems: no data at all (Kataoka et al. 2020)",
         libraries=("numpy",),
+        equipped=True,
     ),
     "noise": Spec(
         function="farm.images.noise:source",

@@ -1,9 +1,9 @@
-"""What a set of images is, which of its images are drawn, shards of it, and pixels as a model's input.
+"""What a set of images is, shards of it, and pixels as a model's input.
 
 Knows indices, labels and pixels, not where images come from or which model they are for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -21,11 +21,17 @@ Labels = NDArray[np.int64]
 Pixels = NDArray[np.uint8]
 Parameters = Mapping[str, Any]
 Files = Mapping[str, Path]
+Wrote = Callable[[int], None]
 
 UNLABELLED = -1
 LAYOUTS = {"NCHW": (0, 3, 1, 2), "NHWC": (0, 1, 2, 3)}  # axes of (n, H, W, channels)
 FLOATS = {"f32": np.float32, "f16": np.float16}
 BLOCK = 256  # images in a row group of a shard; its first index is a multiple of this
+AT_ONCE_BYTES = 256 << 20  # of pixels that a shard's writer holds, or one block
+
+
+def _nobody(_index: int) -> None:
+    """Nobody listens."""
 
 
 class Block(NamedTuple):
@@ -58,79 +64,10 @@ def check_range(start: int, stop: int, count: int) -> None:
         raise IndexError(f"images {start} to {stop} of a set of {count}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """Some images of a set, in a given order. chosen: int64 (n,), their indices in the set."""
-
-    images: ImageSet
-    chosen: NDArray[np.int64]
-    classes: int | None
-
-    def __len__(self) -> int:
-        """How many images are selected."""
-        return len(self.chosen)
-
-    def block(self, start: int, stop: int) -> Block:
-        """The selected images start, ..., stop - 1; read in the set's own order, which its cache likes."""
-        check_range(start, stop, len(self))
-        wanted = self.chosen[start:stop]
-        if not len(wanted):
-            return self.images.block(0, 0)
-        order = np.argsort(wanted, kind="stable")
-        parts = [self.images.block(i, i + 1) for i in wanted[order].tolist()]
-        back = np.argsort(order, kind="stable")
-        images = np.concatenate([part.images for part in parts])[back]
-        return Block(images, np.concatenate([part.labels for part in parts])[back])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prefix:
-    """The first images of a set."""
-
-    images: ImageSet
-    count: int
-    classes: int | None
-
-    def __len__(self) -> int:
-        """How many images the prefix has."""
-        return self.count
-
-    def block(self, start: int, stop: int) -> Block:
-        """The images start, ..., stop - 1 of the set."""
-        check_range(start, stop, self.count)
-        return self.images.block(start, stop)
-
-
-def first(images: ImageSet, count: int | None) -> ImageSet:
-    """The first `count` images; all of them for None. Raises DataError if there are fewer."""
-    if count is None:
-        return images
-    if count > len(images):
-        there = len(images)
-        raise DataError(f"`count: {count}`, but there are only {there} images: set `count` to {there} or less")
-    return Prefix(images=images, count=count, classes=images.classes)
-
-
-def draw(images: ImageSet, labels: Labels | None, count: int, seed: int, skip: int = 0) -> ImageSet:
-    """Draw `count` images without repeats, after `skip` others: image i has class (i + skip) mod C.
-
-    labels: int64 (len(images),), all in [0, C), where C is ``images.classes`` or else the greatest
-    label + 1. Without labels (None) the whole set is shuffled as one class, and image i is any.
-    Every prefix is balanced, and a smaller count gives a prefix of a larger one. Of one seed, the set
-    that skips n images shares none with the first n.
-    Raises DataError if the set, or a class of it, has too few images.
-    """
-    if labels is None:
-        pools = [np.arange(len(images))]
-    else:
-        classes = images.classes or int(labels.max(initial=0)) + 1
-        pools = [np.flatnonzero(labels == c) for c in range(classes)]
-    _check_enough(pools, count, skip)
-    chosen = np.empty(skip + count, np.int64)
-    for c, pool in enumerate(pools):
-        places = chosen[c :: len(pools)]
-        places[:] = _shuffled(pool, seed, c)[: len(places)]
-    return Selection(images=images, chosen=chosen[skip:], classes=images.classes)
+def size_of(images: ImageSet) -> tuple[int, int]:
+    """Height and width of a set's images, in pixels; computes none."""
+    height, width = images.block(0, 0).images.shape[1:3]
+    return height, width
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,26 +90,79 @@ class Shard:
         return Block(flat.reshape(stop - start, *shape), table.column("label").to_numpy())
 
 
-def write(path: Path, images: ImageSet, start: int, stop: int) -> None:
-    """Write the images start, ..., stop - 1 as a Parquet file, at most `BLOCK` of them in memory.
+@dataclass(slots=True, kw_only=True)
+class Joined:
+    """Shards one after another, as one set. starts: int64 (shards + 1,), where each begins.
+
+    last: the shard that was read last. It alone keeps a row group in memory, however many there are.
+    """
+
+    shards: tuple[Shard, ...]
+    starts: NDArray[np.int64]
+    classes: int | None
+    last: int = 0
+
+    def __len__(self) -> int:
+        """How many images the shards hold."""
+        return int(self.starts[-1])
+
+    def block(self, start: int, stop: int) -> Block:
+        """The images start, ..., stop - 1. Raises DataError where a file is damaged."""
+        check_range(start, stop, len(self))
+        parts = [self.shards[self.last].block(0, 0)]
+        while start < stop:
+            at = int(np.searchsorted(self.starts, start, side="right")) - 1
+            low, high = self.starts[at : at + 2].tolist()
+            end = min(stop, high)
+            parts.append(self._shard(at).block(start - low, end - low))
+            start = end
+        images, labels = zip(*parts, strict=True)
+        return Block(np.concatenate(images), np.concatenate(labels))
+
+    def _shard(self, at: int) -> Shard:
+        if at != self.last:
+            self.shards[self.last].rows.forget()
+            self.last = at
+        return self.shards[at]
+
+
+def cuts(start: int, stop: int, step: int) -> Iterator[tuple[int, int]]:
+    """Ranges that make up start, ..., stop - 1, each but the last ending at a multiple of `step`."""
+    while start < stop:
+        end = min(stop, (start // step + 1) * step)
+        yield start, end
+        start = end
+
+
+def at_once(size: tuple[int, int], workers: int) -> int:
+    """How many images to ask a set for: a block for each worker, and no more of them than `AT_ONCE_BYTES` hold."""
+    return BLOCK * max(1, min(workers, AT_ONCE_BYTES // (BLOCK * size[0] * size[1] * 3)))
+
+
+def write(
+    path: Path, images: ImageSet, start: int, stop: int, *, together: int = BLOCK, wrote: Wrote = _nobody
+) -> None:
+    """Write the images start, ..., stop - 1 as a Parquet file, at most `together` of them in memory.
 
     Columns: ``index`` int64, ``image`` Arrow fixed-shape tensor uint8 (H, W, 3), ``label`` int64 (-1 for
-    none); ``classes`` in the schema's metadata where the number is known.
+    none); ``classes`` in the schema's metadata where the number is known. together: a multiple of `BLOCK`; it
+    changes no byte. wrote: told the index after the last image that is written, again and again.
     """
     if start >= stop:
         raise ValueError(f"a shard of no images: {start} to {stop}")
-    schema = _schema(images.block(start, start + 1).images.shape[1:], images.classes)
+    schema = _schema((*size_of(images), 3), images.classes)
     with pq.ParquetWriter(path, schema, compression="zstd") as file:
-        while start < stop:
-            end = min(stop, (start // BLOCK + 1) * BLOCK)
-            pixels, labels = images.block(start, end)
-            tensor = pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(pixels))
-            columns = [pa.array(np.arange(start, end)), tensor, pa.array(labels)]
-            file.write_batch(pa.record_batch(columns, schema=schema))
-            start = end
+        for low, high in cuts(start, stop, together):
+            pixels, labels = images.block(low, high)
+            for at, end in cuts(low, high, BLOCK):
+                part = np.ascontiguousarray(pixels[at - low : end - low])
+                tensor = pa.FixedShapeTensorArray.from_numpy_ndarray(part)
+                columns = [pa.array(np.arange(at, end)), tensor, pa.array(labels[at - low : end - low])]
+                file.write_batch(pa.record_batch(columns, schema=schema))
+            wrote(high)
 
 
-def read(path: Path) -> ImageSet:
+def read(path: Path) -> Shard:
     """A shard's images, one row group at a time. Raises DataError if the file is no shard, or damaged."""
     rows = open_rows(path, ("image", "label"))
     columns = {field.name: field.type for field in rows.schema}
@@ -181,6 +171,19 @@ def read(path: Path) -> ImageSet:
         raise DataError(f"{path}: no shard, which has a tensor `image` and a `label`, only {told}: make it again")
     classes = (rows.schema.metadata or {}).get(b"classes")
     return Shard(rows=rows, classes=int(classes) if classes else None)
+
+
+def joined(paths: Sequence[Path]) -> ImageSet:
+    """The images of one shard or more, in this order. Raises DataError as `read`, and if they do not go together."""
+    shards = tuple(read(path) for path in paths)
+    told = [f"{size_of(shard)}, classes {shard.classes}" for shard in shards]
+    for path, other in zip(paths, told, strict=True):
+        if other != told[0]:
+            raise DataError(f"{path}: images of {other}, those of {paths[0]} are of {told[0]}: make the set again")
+    if len(shards) == 1:
+        return shards[0]
+    starts = np.cumsum([0, *map(len, shards)], dtype=np.int64)
+    return Joined(shards=shards, starts=starts, classes=shards[0].classes)
 
 
 def prepare(images: Pixels, preprocessing: Preprocessing) -> NDArray[Any]:
@@ -212,23 +215,3 @@ def _schema(shape: tuple[int, ...], classes: int | None) -> pa.Schema:
     tensor = pa.fixed_shape_tensor(pa.uint8(), shape)
     fields = [("index", pa.int64()), ("image", tensor), ("label", pa.int64())]
     return pa.schema(fields, metadata=None if classes is None else {"classes": str(classes)})
-
-
-def _shuffled(pool: NDArray[np.int64], seed: int, c: int) -> NDArray[np.int64]:
-    """One class's indices in an order that depends on the seed and the class alone."""
-    key = np.array([seed, c], np.uint64)
-    return np.random.Generator(np.random.Philox(key=key)).permutation(pool)
-
-
-def _check_enough(pools: list[NDArray[np.int64]], count: int, skip: int) -> None:
-    """Class c's k-th image takes the place c + k * C, so the class that ends soonest sets the limit."""
-    limits = [c + len(pool) * len(pools) for c, pool in enumerate(pools)]
-    if skip + count <= min(limits):
-        return
-    scarce = limits.index(min(limits))
-    has = f"class {scarce} has only {len(pools[scarce])} of them" if len(pools) > 1 else "no more"
-    asked, together = (f"`count: {count}` after `skip: {skip}`", "`skip` + ") if skip else (f"`count: {count}`", "")
-    raise DataError(
-        f"{asked}, but there are {sum(map(len, pools))} images, and {has}: "
-        f"set {together}`count` to {min(limits)} or less, or add images"
-    )

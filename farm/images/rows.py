@@ -53,10 +53,14 @@ class Rows:
             text = f"{self.path}: column {name!r} cannot be read ({error}): fetch or make the file again"
             raise DataError(text) from error
 
+    def forget(self) -> None:
+        """Let go of the row group that is kept."""
+        self.kept = (-1, None)
+
     def _group(self, at: int) -> pa.Table:
         number, table = self.kept
         if number != at or table is None:
-            self.kept = (-1, None)  # let go of the old one before the new one is read
+            self.forget()  # before the new one is read
             try:
                 table = self.file.read_row_group(at, columns=list(self.columns))
             except (OSError, pa.ArrowException) as error:

@@ -2,7 +2,7 @@
 
 cell resnet20/fractal/default/CPU
 
-synthesize fractal ──┐
+synthesize fractal ──┐ (a large set: one stage a shard)
 export resnet20 ─────┴─ quantize ─┬─ evaluate
       ├──────────────────────────┬┴─ measure (paired with the FP32 IR)
       └─ evaluate (reference) ───┘
@@ -10,6 +10,6 @@ export resnet20 ─────┴─ quantize ─┬─ evaluate
 
 from farm.plan.build import build
 from farm.plan.document import as_json
-from farm.plan.stage import Plan, Planned, Stage, dependents, key_of
+from farm.plan.stage import Plan, Planned, Stage, base, dependents, key_of
 
-__all__ = ["Plan", "Planned", "Stage", "as_json", "build", "dependents", "key_of"]
+__all__ = ["Plan", "Planned", "Stage", "as_json", "base", "build", "dependents", "key_of"]

@@ -7,7 +7,7 @@ from typing import Any
 from farm.grid import Cell, Choice, Grid
 from farm.grid.cell import matches
 from farm.inputs import Input
-from farm.plan.stage import Plan, Planned, Stage, digest, key_with_inputs
+from farm.plan.stage import Plan, Planned, Stage, digest, key_with_inputs, numbered
 from farm.plan.subject import Describe, Locate, Subjects, plain
 from farm.plan.validation import on_train, train_images
 from farm.spec import Catalog
@@ -91,9 +91,8 @@ class _Builder:
             variant = None if runtime == "pytorch" else export
             roles["evaluate"] = self.once(self.evaluate, cell.model, cell.device, None, variant, precision)
         else:
-            roles["calibration"] = self.calibration(cell.calibration, cell.model)
             variant = self.once(self.quantize, cell.model, cell.calibration, cell.algorithm, export)
-            roles |= {role: uri for role, uri in self.stages[variant].inputs.items() if role == "validation"}
+            roles |= {role: uri for role, uri in self.stages[variant].inputs.items() if role != "model"}
             roles["quantize"] = variant
             roles["evaluate"] = self.once(self.evaluate, cell.model, cell.device, cell, variant, precision)
         if not any(matches(cell, meant) for meant in self.grid.accuracy_only):
@@ -108,23 +107,31 @@ class _Builder:
             known = self.memo[make.__name__, *meant] = make(*arguments)
         return known
 
-    def calibration(self, source: Choice, model: Choice) -> str:
-        """The set that a source gives for a model: at its size, or made to fit it."""
+    def calibration(self, source: Choice, model: Choice) -> tuple[str, ...]:
+        """The shards of the set that a source gives for a model: at its size, or made to fit it."""
         fit = self.subjects.fit(model)
         size = tuple(self.subjects.preprocessing(model)["size"])
-        found: str = self.once(self.synthesize, source, size, tuple(fit.items()) if fit else None)
+        found: tuple[str, ...] = self.once(self.synthesize, source, size, tuple(fit.items()) if fit else None)
         return found
 
-    def synthesize(self, source: Choice, size: tuple[int, int], fit: Fit) -> str:
+    def synthesize(self, source: Choice, size: tuple[int, int], fit: Fit) -> tuple[str, ...]:
+        """A stage a shard. None knows the set's size, on which no image depends: so larger sets share the shards."""
         parameters = plain(source)
+        count = parameters.pop("count")
         if "size" in parameters:
             parameters["size"] = parameters["size"] or size
         elif fit and "skip" in parameters:
             parameters["fit"] = dict(fit)
         name = "factory" if "factory" in parameters else source.name
-        files = self.subjects.files("calibrations", source)
-        recipe = self.recipe("synthesize", {"source": name, **parameters}, files, source.spec.libraries)
-        return self.add(recipe, source.label, {})
+        files, step = self.subjects.files("calibrations", source), self.grid.settings.shard_images
+        found = []
+        for start in range(0, count, step):
+            stop = min(start + step, count)
+            said = {"source": name, **parameters, "start": start, "stop": stop}
+            recipe = self.recipe("synthesize", said, files, source.spec.libraries)
+            label = source.label if count <= step else f"{source.label} images {start} to {stop - 1}"
+            found.append(self.add(recipe, label, {}, equipped=source.spec.equipped))
+        return tuple(found)
 
     def export(self, model: Choice) -> str:
         how = self.subjects.preprocessing(model)
@@ -133,13 +140,13 @@ class _Builder:
         return self.add(recipe, model.label, {})
 
     def quantize(self, model: Choice, source: Choice, algorithm: Choice, export: str) -> str:
-        calibration = self.calibration(source, model)
+        """It depends on all shards, whatever part of them the algorithm takes: that is the algorithm's own affair."""
+        calibration = numbered("calibration", self.calibration(source, model))
         wanted = train_images(algorithm, source, self.subjects) if on_train(algorithm) else None
-        apart = self.calibration(wanted, model) if wanted else None
-        recipe = self.once(self.quantizing, model, algorithm, on_train(algorithm) and apart is None)
+        validation = numbered("validation", self.calibration(wanted, model) if wanted else ())
+        recipe = self.once(self.quantizing, model, algorithm, on_train(algorithm) and not validation)
         label = f"{model.label} {source.label} {algorithm.label}"
-        validation = {"validation": apart} if apart else {}
-        return self.add(recipe, label, {"model": export, "calibration": calibration, **validation})
+        return self.add(recipe, label, {"model": export, **calibration, **validation})
 
     def quantizing(self, model: Choice, algorithm: Choice, unvalidated: bool) -> _Recipe:
         parameters = {
@@ -221,7 +228,7 @@ class _Builder:
         found = digest([kind, spec.version, parameters, contents, versions])
         return _Recipe(kind=kind, parameters=parameters, files=files, libraries=versions, digest=found)
 
-    def add(self, recipe: _Recipe, label: str, inputs: Mapping[str, str]) -> str:
+    def add(self, recipe: _Recipe, label: str, inputs: Mapping[str, str], *, equipped: bool = False) -> str:
         stage = Stage(
             kind=recipe.kind,
             key=key_with_inputs(recipe.digest, inputs),
@@ -230,6 +237,7 @@ class _Builder:
             inputs=inputs,
             files=recipe.files,
             libraries=recipe.libraries,
+            equipped=equipped,
         )
         self.stages.setdefault(stage.uri, stage)
         return stage.uri

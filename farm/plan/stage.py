@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from farm.grid import Cell
 from farm.grid.cell import Measure
 from farm.inputs import Input
+
+T = TypeVar("T")
 
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -17,7 +19,8 @@ CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=Fa
 class Stage:
     """One unit of work. parameters, inputs, files' content and libraries make its key; paths do not.
 
-    inputs: role -> uri of another stage. files: role -> located file. label: for people.
+    inputs: role -> uri of another stage. files: role -> located file. label: for people. equipped: computes faster
+    on a GPU; what computes it is in no key.
     """
 
     kind: str
@@ -27,6 +30,7 @@ class Stage:
     inputs: Mapping[str, str]
     files: Mapping[str, Input]
     libraries: Mapping[str, str]
+    equipped: bool = False
 
     @property
     def uri(self) -> str:
@@ -44,7 +48,7 @@ class Planned:
     """A cell and its stages: role -> uri.
 
     Roles: calibration, validation where the algorithm has a set of its own, export, quantize, reference,
-    evaluate, and measure unless only accuracy is asked for.
+    evaluate, and measure unless only accuracy is asked for. A set of several shards has roles as `numbered`.
     """
 
     cell: Cell
@@ -64,6 +68,22 @@ class Plan:
     cells: tuple[Planned, ...]
     metric: str = "top1"
     effort: Mapping[str, Any] = field(default_factory=lambda: Measure().effort())
+
+
+def numbered(role: str, uris: Sequence[str]) -> dict[str, str]:
+    """The shards of one input by role: ``calibration``, ``calibration.1``, ``calibration.2`` and so on."""
+    return {f"{role}.{index}" if index else role: uri for index, uri in enumerate(uris)}
+
+
+def in_order(role: str, inputs: Mapping[str, T]) -> list[T]:
+    """What `numbered` roles of this name stand for, the first shard first."""
+    numbers = {name: int(name.partition(".")[2] or 0) for name in inputs if base(name) == role}
+    return [inputs[name] for name in sorted(numbers, key=lambda name: numbers[name])]
+
+
+def base(role: str) -> str:
+    """``calibration`` of ``calibration.2``."""
+    return role.partition(".")[0]
 
 
 def key_of(

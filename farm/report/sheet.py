@@ -14,13 +14,13 @@ MARGIN = 8
 HEADING = 22
 
 
-def contact_sheet(samples: Sequence[dict[str, Any]]) -> Image.Image:
-    """The first 32 images of each calibration set under its name.
+def contact_sheet(samples: Sequence[dict[str, Any]], most: int = ROWS) -> Image.Image:
+    """The first images of each calibration set under its name, in `most` rows of 16.
 
     samples: rows of ``samples.parquet``: calibration, index, label, png (bytes), sets one after another.
     """
-    sets = [(name, list(rows)[: COLUMNS * ROWS]) for name, rows in groupby(samples, key=lambda row: row["calibration"])]
-    block = HEADING + ROWS * TILE + MARGIN
+    sets = [(name, list(rows)[: COLUMNS * most]) for name, rows in groupby(samples, key=lambda row: row["calibration"])]
+    block = HEADING + most * TILE + MARGIN
     sheet = Image.new("RGB", (2 * MARGIN + COLUMNS * TILE, MARGIN + block * len(sets)), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=14)

@@ -101,6 +101,12 @@ def _differs(record: Record) -> bool:
     return differs(Ratio(value=record.speedup_ir, low=record.speedup_ir_low, high=record.speedup_ir_high))
 
 
+def notes(records: Sequence[Record]) -> list[str]:
+    """One line for each calibration set of which a reader must know something."""
+    said = {record.calibration: record.calibration_note for record in records if record.calibration_note}
+    return [f"{calibration}: {note}" for calibration, note in said.items()]
+
+
 def controlled(records: Sequence[Record]) -> list[str]:
     """One line for each accuracy-aware cell: what was validated, how it ended, what went back to FP32."""
     return [_controlled(record) for record in records if record.stopped_by is not None]

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from farm.plan import base
 from farm.record import Outcome, Record
 from farm.results import tables
 from farm.results.folder import Folder
@@ -62,12 +63,14 @@ class _Reader:
         return [outcome for uri in self.plan["stages"] for outcome in self.attempts(uri)]
 
     def record(self, cell: Mapping[str, Any]) -> Record:
-        stages = {role: cell["stages"][role] for role in ROLES if role in cell["stages"]}
+        roles = sorted(cell["stages"], key=lambda role: ROLES.index(base(role)))
+        stages = {role: cell["stages"][role] for role in roles}
         found = {role: manifest for role, uri in stages.items() if (manifest := self.manifest(uri)) is not None}
         every = [outcome for uri in dict.fromkeys(stages.values()) for outcome in self.attempts(uri)]
         return Record(
             grid=self.plan["grid"],
             **{name: cell[name] for name in ("cell", "model", "calibration", "algorithm", "device", "runtime")},
+            calibration_note=found.get("calibration", {"facts": {}})["facts"].get("note"),
             **self.ending(stages, found),
             attempts=len(every),
             **self.accuracy(stages, found),
@@ -146,13 +149,13 @@ def _times(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _samples(plan: Mapping[str, Any], store: Store) -> list[dict[str, Any]]:
-    """The first 64 images of each calibration set, as PNG bytes."""
+    """The first 64 images of each calibration set, as PNG bytes. Its first shard has them; sets may share it."""
     found = []
-    calibrating = {cell["stages"].get("calibration") for cell in plan["cells"]}
-    for uri, stage in plan["stages"].items():
-        if uri in calibrating and store.has(uri):
+    calibrating = {(cell["calibration"], cell["stages"].get("calibration")): None for cell in plan["cells"]}
+    for name, uri in calibrating:
+        if uri and store.has(uri):
             for index, (png, label) in enumerate(tables.first_images(store.open(uri) / "images.parquet", SAMPLES)):
-                found.append({"calibration": stage["label"], "index": index, "label": label, "png": png})
+                found.append({"calibration": name, "index": index, "label": label, "png": png})
     return found
 
 

@@ -15,8 +15,8 @@ from farm.spec import Parameters, Spec, StageSpec
 STAGES = {
     "synthesize": StageSpec(
         function="farm.stages.synthesize:run",
-        version=1,
-        doc="calibration images as a shard of uint8 images",
+        version=2,
+        doc="calibration images as a shard of uint8 images; on a GPU where there is one and the source computes",
         typical_s=2,
     ),
     "export": StageSpec(
@@ -47,6 +47,19 @@ STAGES = {
         doc="latencies in paired rounds, with the node to itself",
         exclusive=True,
         typical_s=60,
+    ),
+}
+
+
+TRAINING = {  # of `farm train`, in no grid
+    "train": StageSpec(
+        function="farm.stages.train:run",
+        version=1,
+        doc="a generator from a teacher's images",
+        libraries=("torch",),
+        timeout_s=30 * 86400,
+        memory_gib=8,
+        typical_s=36000,
     ),
 }
 

@@ -17,8 +17,8 @@ class Job:
     parameters: as in the plan. effort: made to be sure of a speed, as in `farm.grid.cell.Measure`. inputs: role ->
     folder of another stage's artefact. files: role -> local file. folder: empty; what is left in it becomes the
     artefact. cpus: the leased CPUs, this process's mask. cores: how many physical cores they are, which is how
-    many threads do work. code: folders that a user's modules are imported from. say: tells the user how far the
-    stage is, in a line.
+    many threads do work. device: torch's name of what the stage may compute on: ``cuda`` where it was lent a GPU.
+    code: folders that a user's modules are imported from. say: tells the user how far the stage is, in a line.
     """
 
     parameters: Mapping[str, Any]
@@ -27,6 +27,7 @@ class Job:
     folder: Path
     cpus: tuple[int, ...]
     cores: int
+    device: str = "cpu"
     effort: Mapping[str, Any] = field(default_factory=dict)
     code: tuple[Path, ...] = ()
     say: Callable[[str], None] = _nobody

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from farm.errors import DataError
 from farm.images import imageset
+from farm.plan.stage import in_order
 from farm.spec import Preprocessing, resolve
 from farm.stages import ALGORITHMS
 from farm.stages.export import IR, size_mib
@@ -105,8 +106,9 @@ def run(job: Job) -> dict[str, Any]:
 
 
 def _prepared(job: Job, role: str) -> PreparedImages:
-    """An input's images. A wrong size speaks here, before NNCF does."""
-    images = imageset.read(job.inputs[role] / SHARD)
+    """An input's images, of all its shards. A wrong size speaks here, before NNCF does."""
+    shards = in_order(role, job.inputs)
+    images = imageset.joined([folder / SHARD for folder in shards])
     prepared = PreparedImages(images=images, preprocessing=Preprocessing(**job.parameters["preprocessing"]))
     prepared[0]
     return prepared

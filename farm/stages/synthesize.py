@@ -1,18 +1,58 @@
-"""The synthesize stage: a calibration set as a shard of uint8 images. Knows sources by name only."""
+"""The synthesize stage: part of a calibration set as a shard of uint8 images. Knows sources by name only."""
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from farm.images import SOURCES, imageset
+from farm.images.equipment import Equipment
+from farm.images.imageset import Files, ImageSet, Parameters
 from farm.spec import resolve
 from farm.stages.job import Job
 
 SHARD = "images.parquet"
+SAY_EVERY_S = 3.0
 
 
 def run(job: Job) -> dict[str, Any]:
-    """Write ``images.parquet``: index, image (uint8, H x W x 3), label (-1: none)."""
+    """Write ``images.parquet``: index, image (uint8, H x W x 3), label (-1: none), of start, ..., stop - 1."""
     parameters = dict(job.parameters)
-    images = resolve(SOURCES[parameters.pop("source")].function)(parameters, job.files)
-    imageset.write(job.folder / SHARD, images, 0, len(images))
-    height, width = images.block(0, 1).images.shape[1:3]
-    return {"n_images": len(images), "size": [height, width], "classes": images.classes}
+    name, start, stop = (parameters.pop(key) for key in ("source", "start", "stop"))
+    equipment = Equipment(device=job.device, workers=job.cores, say=job.say)
+    images = opened(name, {**parameters, "count": stop}, job.files, equipment)
+    size, begun = imageset.size_of(images), time.monotonic()
+    together = imageset.at_once(size, job.cores)
+    wrote = _telling(job.say, start, stop)
+    imageset.write(job.folder / SHARD, images, start, stop, together=together, wrote=wrote)
+    return {
+        "n_images": stop - start,
+        "size": list(size),
+        "classes": images.classes,
+        "images_per_s": round((stop - start) / max(time.monotonic() - begun, 1e-9), 2),
+        "device": job.device if SOURCES[name].equipped else "cpu",
+        "note": getattr(images, "note", "") or None,
+    }
+
+
+def opened(name: str, parameters: Parameters, files: Files, equipment: Equipment) -> ImageSet:
+    """The set of a source of the table; what it is lent, if it computes its images. Raises what the source raises."""
+    spec = SOURCES[name]
+    lent = (equipment,) if spec.equipped else ()
+    images: ImageSet = resolve(spec.function)(parameters, files, *lent)
+    return images
+
+
+def _telling(say: Callable[[str], None], start: int, stop: int) -> imageset.Wrote:
+    """Tells every few seconds how far a shard is, while it is not whole."""
+    begun = said = time.monotonic()
+
+    def wrote(index: int) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said < SAY_EVERY_S or index >= stop:
+            return
+        said = now
+        rate = (index - start) / (now - begun)
+        say(f"{index - start:,} of {stop - start:,} images, {rate:,.0f} images/s")
+
+    return wrote

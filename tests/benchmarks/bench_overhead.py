@@ -252,7 +252,7 @@ def _fork(folder: Path, name: str, number: int) -> None:
         "files": {},
         "python_path": [str(folder)],
     }
-    request |= {"cpus": sorted(os.sched_getaffinity(0)), "cores": 1, "memory_gib": 4}
+    request |= {"cpus": sorted(os.sched_getaffinity(0)), "cores": 1, "memory_gib": 4, "gpus": 0.0, "visible": ""}
     (scratch / "request.json").write_text(json.dumps(request), encoding="utf-8")
     *_, ending = client.run_child(process.session_folder(name), scratch / "request.json", scratch / SAID, START_S)
     if ending != replace(client.Ending(), peak_rss_kib=getattr(ending, "peak_rss_kib", 0)):

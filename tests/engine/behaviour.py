@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -33,6 +34,16 @@ def surroundings(job):
         "threads": threading.active_count(),
         "ray": "ray" in sys.modules,
         "niceness": os.nice(0),
+    }
+
+
+def equipped(job):
+    (job.folder / "empty").touch()
+    return {
+        "visible": os.environ.get("CUDA_VISIBLE_DEVICES"),
+        "device": job.device,
+        "limited": resource.getrlimit(resource.RLIMIT_DATA)[0] != resource.RLIM_INFINITY,
+        "sum": float(torch.ones(3, device=job.device).sum()),
     }
 
 

@@ -79,3 +79,28 @@ def test_of_measurements_that_share_a_node_each_lies_on_one_numa_node(maker):
         check([maker.work("fine", kind="measure", cores=cores, exclusive=True, per_node=per_node)], [two])
     with pytest.raises(EngineError, match="2 threads asked for by each of 3, the largest node lends 6"):
         check([maker.work("fine", kind="measure", cores=2, exclusive=True, per_node=3)], [two])
+
+
+def test_what_needs_a_gpu_is_checked_against_nodes_with_one_and_all_else_against_the_others(maker):
+    gpu = Node(name="gpu", cores=4, measured=(4,), gpus=1, bench=False)
+    made = maker.work("fine", cores=4, gpus=0.5)
+    check([made, maker.work("fine", kind="export", cores=2)], [SMALL, gpu])
+    with pytest.raises(EngineError, match="3 cores asked for, the largest node lends 2"):
+        check([maker.work("fine", kind="export", cores=3)], [SMALL, gpu])
+    with pytest.raises(EngineError, match="5 cores asked for, the largest node lends 4"):
+        check([maker.work("fine", cores=5, gpus=1)], [SMALL, gpu])
+
+
+def test_a_gpu_that_no_node_offers_is_refused_once_for_all_its_stages(maker):
+    with pytest.raises(EngineError) as caught:
+        check([maker.work("fine", gpus=0.5) for _ in range(3)], [SMALL, HYBRID])
+    assert str(caught.value) == (
+        "this grid can never run here:\n  - settings.gpus.synthesize asks for 0.5 of a GPU, and there is none: "
+        "leave it out, or set it to 0 for CPUs"
+    )
+
+
+def test_a_gpu_node_must_see_the_store_too(maker):
+    blind = Node(name="gpu", cores=4, measured=(4,), gpus=1, bench=False, sees_store=False)
+    with pytest.raises(EngineError, match=r"gpu does not see .*: name a place that all nodes share"):
+        check([maker.work("fine", gpus=1)], [SMALL, blind])

@@ -1,159 +1,18 @@
-"""Selections, prefixes, shards and preprocessing."""
+"""Shards, sets of several of them, and preprocessing."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farm.errors import DataError
 from farm.images import imageset
-from farm.images.imageset import Block
 from farm.spec import Preprocessing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Numbered:
-    """Images whose pixels tell their index: a real set, only small."""
-
-    labels: np.ndarray
-    classes: int | None
-    size: tuple[int, int] = (2, 3)
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def block(self, start: int, stop: int) -> Block:
-        imageset.check_range(start, stop, len(self))
-        pixels = np.broadcast_to(np.arange(start, stop)[:, None, None, None], (stop - start, *self.size, 3))
-        return Block(pixels.astype(np.uint8), self.labels[start:stop])
-
-
-def numbered(labels: list[int], classes: int | None = None) -> Numbered:
-    return Numbered(labels=np.array(labels, np.int64), classes=classes)
-
-
-def balanced(classes: int, each: int) -> Numbered:
-    return numbered([c for c in range(classes) for _ in range(each)], classes)
-
-
-def chosen(images: imageset.ImageSet) -> list[int]:
-    return images.block(0, len(images)).images[:, 0, 0, 0].tolist()
-
-
-@given(classes=st.integers(1, 5), each=st.integers(1, 9), seed=st.integers(0, 2**63 - 1), data=st.data())
-def test_every_prefix_of_a_drawn_set_is_balanced(classes, each, seed, data):
-    images = balanced(classes, each)
-    count = data.draw(st.integers(1, len(images)))
-    labels = imageset.draw(images, images.labels, count, seed).block(0, count).labels
-    assert labels.tolist() == [i % classes for i in range(count)]
-
-
-@given(classes=st.integers(1, 5), each=st.integers(1, 9), seed=st.integers(0, 2**63 - 1), data=st.data())
-def test_a_larger_count_only_appends_and_nothing_is_drawn_twice(classes, each, seed, data):
-    images = balanced(classes, each)
-    count = data.draw(st.integers(1, len(images)))
-    every = chosen(imageset.draw(images, images.labels, len(images), seed))
-    assert chosen(imageset.draw(images, images.labels, count, seed)) == every[:count]
-    assert sorted(every) == list(range(len(images)))
-
-
-def test_what_a_seed_draws_stays_as_it_is():
-    """If it has to change, the stage `synthesize` needs a new version."""
-    images = balanced(2, 5)
-    assert chosen(imageset.draw(images, images.labels, 10, 0)) == [4, 5, 1, 7, 2, 9, 0, 6, 3, 8]
-
-
-def test_another_seed_draws_in_another_order():
-    images = balanced(2, 50)
-    orders = {tuple(chosen(imageset.draw(images, images.labels, 100, seed))) for seed in range(3)}
-    assert len(orders) == 3
-
-
-def test_the_order_of_one_class_does_not_depend_on_the_others():
-    few, many = numbered([0, 1] * 8), numbered([0, 1] * 8 + [1] * 5)
-    zeros = [chosen(imageset.draw(images, images.labels, 16, 3))[::2] for images in (few, many)]
-    assert zeros[0] == zeros[1]
-
-
-def test_a_set_without_labels_is_shuffled_as_a_whole():
-    images = numbered([-1] * 30)
-    drawn = imageset.draw(images, None, 30, 0)
-    assert chosen(drawn) != list(range(30))
-    assert sorted(chosen(drawn)) == list(range(30))
-    assert set(drawn.block(0, 30).labels) == {-1}
-
-
-@pytest.mark.parametrize(
-    ("labels", "classes", "most", "says"),
-    [
-        ([0, 1, 0, 1], None, 4, "class 0 has only 2"),
-        ([0, 0, 0, 1], None, 3, "class 1 has only 1"),
-        ([0, 0, 0, 0, 1, 1], 2, 5, "class 1 has only 2"),
-        ([0, 0, 2, 2], None, 1, "class 1 has only 0"),
-        ([0, 0, 1, 1], 3, 2, "class 2 has only 0"),
-        (None, None, 7, "no more"),
-    ],
-)
-def test_asking_for_more_than_there_is_says_how_many_there_are(labels, classes, most, says):
-    images = numbered(labels or [-1] * 7, classes)
-    known = None if labels is None else images.labels
-    assert len(imageset.draw(images, known, most, 0)) == most
-    with pytest.raises(DataError, match=rf"there are {len(images)} images, and {says}.*`count` to {most} or less"):
-        imageset.draw(images, known, most + 1, 0)
-
-
-@given(classes=st.integers(1, 4), skip=st.integers(0, 12), count=st.integers(1, 12), seed=st.integers(0, 9))
-def test_a_set_that_skips_goes_on_where_the_skipped_one_ends(classes, skip, count, seed):
-    images = balanced(classes, 24)
-    every = imageset.draw(images, images.labels, skip + count, seed)
-    rest = imageset.draw(images, images.labels, count, seed, skip)
-    assert chosen(rest) == chosen(every)[skip:]
-    assert rest.block(0, count).labels.tolist() == [(i + skip) % classes for i in range(count)]
-
-
-def test_a_set_without_labels_can_skip_too():
-    images = numbered([-1] * 30)
-    parts = [chosen(imageset.draw(images, None, 10, 0, skip)) for skip in (0, 10, 20)]
-    assert sorted(i for part in parts for i in part) == list(range(30))
-
-
-def test_skipping_so_many_that_too_few_are_left_says_how_many_there_are():
-    images = balanced(2, 5)
-    assert len(imageset.draw(images, images.labels, 4, 0, 6)) == 4
-    with pytest.raises(DataError, match=r"`count: 5` after `skip: 6`.* set `skip` \+ `count` to 10 or less"):
-        imageset.draw(images, images.labels, 5, 0, 6)
-
-
-@given(data=st.data())
-def test_any_slicing_of_a_selection_gives_the_same_images(data):
-    images = balanced(3, 7)
-    drawn = imageset.draw(images, images.labels, 20, 5)
-    start = data.draw(st.integers(0, 20))
-    stop = data.draw(st.integers(start, 20))
-    part, whole = drawn.block(start, stop), drawn.block(0, 20)
-    assert np.array_equal(part.images, whole.images[start:stop])
-    assert np.array_equal(part.labels, whole.labels[start:stop])
-
-
-@pytest.mark.parametrize(("start", "stop"), [(-1, 2), (0, 4), (3, 2)])
-@pytest.mark.parametrize("of", [lambda s: s, lambda s: imageset.first(s, 3)], ids=["drawn", "prefix"])
-def test_images_outside_a_set_are_an_index_error(of, start, stop):
-    images = balanced(1, 9)
-    with pytest.raises(IndexError, match="of a set of 3"):
-        of(imageset.draw(images, images.labels, 3, 0)).block(start, stop)
-
-
-def test_first_keeps_the_order_and_refuses_more_than_there_are():
-    images = numbered([0, 0, 1, 1], 2)
-    assert imageset.first(images, None) is images
-    assert chosen(imageset.first(images, 3)) == [0, 1, 2]
-    with pytest.raises(DataError, match="`count: 5`, but there are only 4 images: set `count` to 4"):
-        imageset.first(images, 5)
+from tests.images.numbered import chosen, numbered
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 1), (0, 700), (100, 612), (255, 257), (256, 512)])
@@ -238,6 +97,90 @@ def test_a_damaged_row_group_is_told_when_it_is_read(tmp_path):
     assert len(shard.block(0, 256).images) == 256
     with pytest.raises(DataError, match="row group 1 cannot be read"):
         shard.block(256, 300)
+
+
+@pytest.mark.parametrize("together", [256, 512, 1024])
+def test_how_many_images_are_asked_for_at_once_changes_no_byte(tmp_path, together):
+    images, asked, told = numbered([i % 4 for i in range(1500)], 4), [], []
+
+    class Watched:
+        classes = 4
+
+        def __len__(self):
+            return len(images)
+
+        def block(self, start, stop):
+            asked.append((start, stop))
+            return images.block(start, stop)
+
+    imageset.write(tmp_path / "plain", images, 100, 1500)
+    imageset.write(tmp_path / "asked", Watched(), 100, 1500, together=together, wrote=told.append)
+    assert (tmp_path / "asked").read_bytes() == (tmp_path / "plain").read_bytes()
+    real = [(start, stop) for start, stop in asked if start < stop]
+    assert [stop % together == 0 or stop == 1500 for _, stop in real] == [True] * len(real)
+    assert max(stop - start for start, stop in real) <= together
+    assert told == [stop for _, stop in real]
+    assert told[-1] == 1500
+
+
+@pytest.mark.parametrize(
+    ("size", "workers", "blocks"),
+    [((32, 32), 1, 1), ((32, 32), 4, 4), ((224, 224), 16, 6), ((1024, 1024), 8, 1), ((4000, 4000), 2, 1)],
+)
+def test_a_block_a_worker_is_asked_for_but_not_more_than_memory_should_hold(size, workers, blocks):
+    assert imageset.at_once(size, workers) == blocks * imageset.BLOCK
+
+
+def test_the_size_of_images_is_known_without_computing_any():
+    assert imageset.size_of(numbered([0], None)) == (2, 3)
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """A set of 700 images, and the same in three shards."""
+    images, folder = numbered([i % 4 for i in range(700)], 4), tmp_path_factory.mktemp("several")
+    paths = [folder / f"{start}.parquet" for start in (0, 256, 512)]
+    for path, start in zip(paths, (0, 256, 512), strict=True):
+        imageset.write(path, images, start, min(start + 256, 700))
+    return images, imageset.joined(paths)
+
+
+@settings(max_examples=40)
+@given(ranges=st.lists(st.tuples(st.integers(0, 700), st.integers(0, 700)), min_size=1, max_size=4))
+def test_shards_that_are_joined_are_one_set_in_any_order_and_slicing(several, ranges):
+    images, joined = several
+    assert (len(joined), joined.classes) == (700, 4)
+    for start, stop in map(sorted, ranges):
+        block, wanted = joined.block(start, stop), images.block(start, stop)
+        assert np.array_equal(block.images, wanted.images)
+        assert np.array_equal(block.labels, wanted.labels)
+
+
+def test_of_many_shards_one_keeps_images_in_memory(several):
+    _, joined = several
+    for start in (600, 0, 300):
+        joined.block(start, start + 50)
+        assert [shard.rows.kept[1] is not None for shard in joined.shards].count(True) == 1
+    joined.block(200, 700)
+    assert [shard.rows.kept[1] is not None for shard in joined.shards] == [False, False, True]
+
+
+def test_images_outside_joined_shards_are_an_index_error(several):
+    with pytest.raises(IndexError, match="of a set of 700"):
+        several[1].block(699, 701)
+
+
+def test_one_shard_needs_no_joining(tmp_path):
+    imageset.write(tmp_path / "one", numbered([0] * 5), 0, 5)
+    assert chosen(imageset.joined([tmp_path / "one"])) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("classes", "size"), [(3, (2, 3)), (4, (3, 3))])
+def test_shards_that_do_not_go_together_are_told(tmp_path, classes, size):
+    imageset.write(tmp_path / "one", numbered([0] * 5, 4), 0, 5)
+    imageset.write(tmp_path / "two", numbered([0] * 5, classes, size), 0, 5)
+    with pytest.raises(DataError, match=rf"two: images of .*{classes}, those of .*one are of \(2, 3\), classes 4"):
+        imageset.joined([tmp_path / "one", tmp_path / "two"])
 
 
 def test_prepare_scales_subtracts_divides_and_puts_channels_first():

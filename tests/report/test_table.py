@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from farm.record import Record
-from farm.report.table import controlled, doubts, failures, main_table, variant
+from farm.report.table import controlled, doubts, failures, main_table, notes, variant
 
 EMPTY = Record(
     grid="g", cell="resnet20/noise/default/CPU", model="resnet20", calibration="noise", algorithm="default",
@@ -30,6 +30,12 @@ def rows(records):
     text = StringIO()
     Console(file=text, width=200).print(main_table(records))
     return [line.split() for line in text.getvalue().splitlines() if line.strip()]
+
+
+def test_what_must_be_known_of_a_set_is_told_once():
+    noted = replace(FULL, calibration="distylegan{weights=w}", calibration_note="not distilled")
+    other = replace(noted, model="vgg16_bn")
+    assert notes([FULL, noted, other, IR]) == ["distylegan{weights=w}: not distilled"]
 
 
 def test_a_full_row_says_all_numbers_in_their_precision():

@@ -77,6 +77,13 @@ def test_a_finished_cell_has_all_its_numbers(bench):
     assert (row["pairs"], row["disturbed_pairs"], row["per_node"], row["timed"]) == (8, 0, 1, "inference")
 
 
+def test_what_must_be_known_of_a_set_is_in_the_rows_that_it_calibrates(bench):
+    one = bench()
+    one.all_done(INT8, calibration={"facts": {"note": "not distilled"}})
+    rows = by_cell(one)
+    assert (rows[INT8]["calibration_note"], rows[IR]["calibration_note"]) == ("not distilled", None)
+
+
 def test_a_cell_says_its_metric_its_score_and_what_the_score_lost(bench):
     one = bench(metric="top5")
     exact, rough = ({"metric": "top5", "score": score, "top1": 0.5} for score in (0.875, 0.75))
@@ -413,3 +420,45 @@ def test_samples_are_the_first_64_images_of_each_set_as_png(bench):
     assert rows[13]["label"] == 3
     assert image.shape == (4, 5, 3)
     assert (image == 13).all()
+
+
+LARGE = "resnet20/noise{count=600}/default/CPU"
+
+
+def sharded(bench, *counts):
+    return bench(calibrations=[{"name": "noise", "count": n} for n in counts], settings={"shard_images": 256})
+
+
+def test_a_set_of_several_shards_is_there_when_all_of_them_are(bench):
+    one = sharded(bench, 600)
+    all_but = [role for role in one.cells[LARGE] if role != "calibration.2"]
+    files = {"reference": [predicted([1, 1])], "evaluate": [predicted([1, 2])], "measure": [rounds(2.0, 1.0)]}
+    for role in all_but:
+        one.done(LARGE, role, files=files.get(role, [shard(256)] if role.startswith("calibration") else None))
+    assert by_cell(one)[LARGE]["outcome"] == "pending"
+    one.tried(LARGE, "calibration.2", error_class="timeout", error_message="too long")
+    row = by_cell(one)[LARGE]
+    assert (row["outcome"], row["error_class"]) == ("failed", "timeout")
+    assert row["error_message"] == "synthesize noise{count=600} images 512 to 599: too long"
+    one.done(LARGE, "calibration.2", files=[shard(88)])
+    row = by_cell(one)[LARGE]
+    assert row["outcome"] == "ok"
+    assert row["attempts"] == 9
+
+
+def test_a_shard_that_failed_is_told_before_the_quantization_that_needs_it(bench):
+    one = sharded(bench, 600)
+    one.tried(LARGE, "calibration.1", error_class="crash", error_message="ended by signal 11")
+    one.tried(LARGE, "quantize", error_class="dep_failed", error_message="needs it")
+    assert by_cell(one)[LARGE]["error_class"] == "crash"
+
+
+def test_samples_of_sets_that_share_a_shard_are_there_for_each_and_from_the_first_shard(bench):
+    one = sharded(bench, 600, 1200)
+    for role in ("calibration", "calibration.1", "calibration.2"):
+        one.done(LARGE, role, files=[shard(256)])
+    gather(one.folder, one.store)
+    rows = one.folder.read(tables.SAMPLES).to_pylist()
+    assert [(row["calibration"], row["index"]) for row in rows] == [
+        (name, index) for name in ("noise{count=600}", "noise{count=1200}") for index in range(64)
+    ]

@@ -24,7 +24,7 @@ class Bench:
         self.folder = folder
         self.count = 0
 
-    def run(self, function, parameters, inputs=None, files=None):
+    def run(self, function, parameters, inputs=None, files=None, **more):
         """What the stage said, and its artefact's folder."""
         self.count += 1
         folder = self.folder / str(self.count) / "artefact"
@@ -37,7 +37,7 @@ class Bench:
             files=files or {},
             folder=folder,
             cpus=cpus,
-            cores=len(cpus),
+            **{"cores": len(cpus), **more},
         )
         return function(job), folder
 
@@ -71,7 +71,7 @@ def quantized(session_bench, exported):
     """The digits ResNet20 quantized with 100 real digits."""
     from farm.stages import quantize, synthesize
 
-    _, shard = session_bench.run(synthesize.run, {"source": "digits", "count": 100, "seed": 0})
+    _, shard = session_bench.run(synthesize.run, {"source": "digits", "start": 0, "stop": 100, "seed": 0})
     return session_bench.run(quantize.run, quantize_parameters(), {"model": exported[1], "calibration": shard})
 
 

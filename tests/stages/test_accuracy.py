@@ -414,7 +414,7 @@ def test_the_stage_keeps_the_history_beside_the_model(bench, sturdy):
     (bench.folder / "ir").mkdir()
     ov.save_model(sturdy, bench.folder / "ir/model.xml", compress_to_fp16=False)
     shards = [
-        bench.run(synthesize.run, {"source": "digits", "count": 30, "seed": seed, "size": (32, 32)})[1]
+        bench.run(synthesize.run, {"source": "digits", "start": 0, "stop": 30, "seed": seed, "size": (32, 32)})[1]
         for seed in (0, 1)
     ]
     parameters = {

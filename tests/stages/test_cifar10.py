@@ -38,7 +38,7 @@ def test_resnet20_converts_without_loss_and_quantizes_within_a_point(bench):
     assert_same_but_for_ties(ours, theirs)
 
     train = {"images": DATA / "cifar10/train.parquet"}
-    _, shard = bench.run(synthesize.run, {"source": "cifar10", "count": 300, "seed": 0}, files=train)
+    _, shard = bench.run(synthesize.run, {"source": "cifar10", "start": 0, "stop": 300, "seed": 0}, files=train)
     parameters = {"algorithm": "default", "parameters": Default().model_dump(), "preprocessing": CIFAR10}
     _, int8 = bench.run(quantize.run, parameters, {"model": ir, "calibration": shard})
     int8_facts, _ = bench.run(evaluate.run, EVALUATION | {"runtime": "openvino"}, {"model": int8}, images)

@@ -77,7 +77,7 @@ def test_a_model_of_raw_pixels_goes_all_the_way(bench, tmp_path, kind, write):
     path = write(tmp_path / f"model.{kind}")
     files = {"model": path}
     _, fp32 = bench.run(export.run, exportation({"format": kind, "output": None}, **RAW), files=files)
-    _, shard = bench.run(synthesize.run, {"source": "digits", "count": 20, "seed": 0, "size": (32, 32)})
+    _, shard = bench.run(synthesize.run, {"source": "digits", "start": 0, "stop": 20, "seed": 0, "size": (32, 32)})
     facts, int8 = bench.run(
         quantize.run, quantize_parameters() | {"preprocessing": RAW}, {"model": fp32, "calibration": shard}
     )

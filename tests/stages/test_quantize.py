@@ -38,7 +38,9 @@ def network():
 
 @pytest.fixture(scope="module")
 def images(session_bench):
-    _, shard = session_bench.run(synthesize.run, {"source": "digits", "count": 12, "seed": 0, "size": (32, 32)})
+    _, shard = session_bench.run(
+        synthesize.run, {"source": "digits", "start": 0, "stop": 12, "seed": 0, "size": (32, 32)}
+    )
     preprocessing = Preprocessing(**DIGITS_PREPROCESSING)
     return PreparedImages(images=imageset.read(shard / "images.parquet"), preprocessing=preprocessing)
 
@@ -185,7 +187,7 @@ def test_accuracy_control_has_the_study_s_defaults():
 
 
 def test_an_ignored_scope_that_matches_no_layer_lists_names(bench, exported):
-    _, shard = bench.run(synthesize.run, {"source": "noise", "count": 2, "seed": 0, "size": (32, 32)})
+    _, shard = bench.run(synthesize.run, {"source": "noise", "start": 0, "stop": 2, "seed": 0, "size": (32, 32)})
     ir = exported[1] / "model.xml"
     parameters = quantize_parameters(ignored_scope=("fc", "layer7.0.conv1"))
     with pytest.raises(DataError) as caught:

@@ -1,12 +1,16 @@
 """The stage functions on real input: digits, ResNet20, OpenVINO and NNCF."""
 
+import re
+
 import numpy as np
 import openvino as ov
 import pyarrow.parquet as pq
 import pytest
 
 from farm.errors import DataError
-from farm.stages import evaluate, export, quantize, synthesize
+from farm.images import imageset
+from farm.plan.stage import numbered
+from farm.stages import AccuracyAware, evaluate, export, quantize, synthesize
 from tests.stages.conftest import DIGITS, DIGITS_PREPROCESSING, PLAIN, exportation, factory, quantize_parameters
 
 
@@ -58,7 +62,7 @@ def test_int8_keeps_the_accuracy_and_counts_its_layers(bench, quantized):
 
 
 def test_an_ignored_scope_keeps_layers_in_fp32(bench, exported):
-    _, shard = bench.run(synthesize.run, {"source": "noise", "count": 8, "seed": 0, "size": (32, 32)})
+    _, shard = bench.run(synthesize.run, {"source": "noise", "start": 0, "stop": 8, "seed": 0, "size": (32, 32)})
     parameters = quantize_parameters(ignored_scope=(".*fc.*",), preset="mixed", subset_size=4)
     facts, _ = bench.run(quantize.run, parameters, {"model": exported[1], "calibration": shard})
     assert (facts["int8_layers"], facts["weighted_layers"]) == (21, 22)
@@ -66,7 +70,7 @@ def test_an_ignored_scope_keeps_layers_in_fp32(bench, exported):
 
 
 def test_calibration_images_of_another_size_say_both_sizes(bench, exported):
-    _, shard = bench.run(synthesize.run, {"source": "noise", "count": 8, "seed": 0, "size": (48, 40)})
+    _, shard = bench.run(synthesize.run, {"source": "noise", "start": 0, "stop": 8, "seed": 0, "size": (48, 40)})
     with pytest.raises(DataError, match=r"48.*40.*32|32.*48.*40"):
         bench.run(quantize.run, quantize_parameters(), {"model": exported[1], "calibration": shard})
 
@@ -87,14 +91,60 @@ def test_evaluate_writes_a_row_an_image_in_order(bench):
     assert (table["gap"].to_numpy() >= 0).all()
 
 
-def test_synthesize_writes_the_same_shard_again(bench):
-    shards = [
-        bench.run(
-            synthesize.run, {"source": "fractal", "count": 70, "seed": 3, "size": (32, 32), "fill": 0.2, "points": None}
-        )
-        for _ in range(2)
+NOISE = {"source": "noise", "seed": 3, "size": (8, 8)}
+
+
+def test_synthesize_writes_a_range_of_a_set_and_says_what_it_is(bench):
+    facts, folder = bench.run(synthesize.run, {**NOISE, "start": 256, "stop": 300})
+    rate = facts.pop("images_per_s")
+    assert facts == {"n_images": 44, "size": [8, 8], "classes": None, "device": "cpu", "note": None}
+    assert rate > 0
+    assert pq.read_table(folder / "images.parquet")["index"].to_pylist() == list(range(256, 300))
+
+
+def test_shards_of_a_set_are_the_set(bench):
+    _, one = bench.run(synthesize.run, {**NOISE, "start": 0, "stop": 600})
+    parts = [
+        bench.run(synthesize.run, {**NOISE, "start": start, "stop": stop})[1] for start, stop in ((0, 256), (256, 600))
     ]
-    images = [pq.read_table(folder / "images.parquet").to_pydict() for _, folder in shards]
-    assert shards[0][0] == {"n_images": 70, "size": [32, 32], "classes": None}
-    for one, two in zip(images[0]["image"], images[1]["image"], strict=True):
-        assert np.array_equal(one, two)
+    whole, joined = (imageset.joined([each / "images.parquet" for each in folders]) for folders in ([one], parts))
+    assert np.array_equal(joined.block(0, 600).images, whole.block(0, 600).images)
+
+
+def test_synthesize_says_every_few_seconds_how_far_it_is(bench, monkeypatch):
+    monkeypatch.setattr(synthesize, "SAY_EVERY_S", 0.0)
+    said = []
+    bench.run(synthesize.run, {**NOISE, "start": 512, "stop": 1124}, cores=1, say=said.append)
+    assert [re.sub(r"[\d,]+ images/s", "N images/s", text) for text in said] == [
+        "256 of 612 images, N images/s",
+        "512 of 612 images, N images/s",
+    ]
+
+
+def test_a_quantization_reads_its_shards_in_their_order(bench, exported):
+    """Of images in another order NNCF would take others: the first ones."""
+    digits = {"source": "digits", "seed": 0}
+    _, whole = bench.run(synthesize.run, {**digits, "start": 0, "stop": 600})
+    parts = [
+        bench.run(synthesize.run, {**digits, "start": start, "stop": start + 50})[1] for start in range(0, 600, 50)
+    ]
+    shards = numbered("calibration", parts)
+    assert len(shards) == 12, "so that the tenth comes after the second"
+    shuffled = dict(sorted(shards.items(), reverse=True))
+    found = [
+        bench.run(quantize.run, quantize_parameters(subset_size=120), {"model": exported[1], **inputs})[1]
+        for inputs in ({"calibration": whole}, shuffled)
+    ]
+    assert (found[0] / "model.bin").read_bytes() == (found[1] / "model.bin").read_bytes()
+
+
+def test_images_without_labels_from_several_shards_are_judged_by_the_model_and_those_with_labels_by_them(
+    bench, exported
+):
+    parameters = AccuracyAware(max_drop=0.5, subset_size=20, max_iterations=0).model_dump()
+    task = quantize_parameters() | {"algorithm": "accuracy-aware", "parameters": parameters, "metric": "top1"}
+    for source, labels in (("noise", "model"), ("digits", "given")):
+        said = {"source": source, "seed": 0, **({"size": (32, 32)} if source == "noise" else {})}
+        parts = [bench.run(synthesize.run, {**said, "start": start, "stop": start + 20})[1] for start in (0, 20)]
+        facts, _ = bench.run(quantize.run, task, {"model": exported[1], **numbered("calibration", parts)})
+        assert (facts["control_labels"], facts["control_images"]) == (labels, 40)

@@ -1,0 +1,165 @@
+"""The work of `farm synth`: images made, written and told about. Knows an opened set, not what is behind it."""
+
+import io
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from farm.catalog import CATALOG
+from farm.cli import interrupt
+from farm.cli.opening import Opened, Order, opened, say
+from farm.cli.wiring import stderr, stdout
+from farm.errors import InputError
+from farm.images import setfolder
+from farm.images.imageset import ImageSet, Wrote, size_of
+from farm.images.layouts import LAYOUTS
+from farm.inputs.content import new_beside
+from farm.plan.subject import plain
+
+RAW_FILE, ONE_FILE = ".npz", ".parquet"
+SHOWN = 64  # images of a preview
+ROWS = 4
+
+
+def make(order: Order) -> int:
+    """Make the set, or what is missing of it. Raises InputError and DataError for what cannot be used."""
+    with opened(order) as found:
+        if order.preview:
+            _save_preview(order, found.images, order.preview)
+        if order.out.suffix == RAW_FILE:
+            return _write_raw(order, found.images)
+        return _write_file(order, found) if order.out.suffix == ONE_FILE else _write_folder(order, found)
+
+
+def _write_folder(order: Order, found: Opened) -> int:
+    images, count = found.images, len(found.images)
+    if order.layout == "png" and count < (images.classes or 0):
+        raise InputError(f"--format png: {count} images show not all of {images.classes} classes: make more of them")
+    note = getattr(images, "note", "")
+    told = {"size": list(size_of(images)), "classes": images.classes, "farm": metadata.version("farm")}
+    told |= {"note": note} if note else {}
+    with setfolder.claimed(order.out, _made(order, found.contents), count, told) as folder:
+        missing = folder.missing(verify=order.verify)
+        total, done, begun = sum(stop - start for start, stop in missing), 0, time.monotonic()
+        if total < count:
+            say(order, f"{count - total:,} of {count:,} images are there")
+        with _shown(order, total) as show:
+            for number, (start, stop) in enumerate(missing, 1):
+                folder.make(images, start, stop, found.together, _shifted(show, done - start))
+                done += stop - start
+                if not stderr.is_terminal:
+                    rate = done / (time.monotonic() - begun)
+                    say(order, f"[{number}/{len(missing)}] images {start} to {stop - 1}: {rate:,.0f} images/s")
+    _tell(order, images, "nothing to make: all of it was there" if not total else _rate(total, begun))
+    if order.layout == "shards":
+        stdout.print(f"to calibrate with it: {{name: shards, path: {order.out}, count: {count}}}", soft_wrap=True)
+    return 0
+
+
+def _write_file(order: Order, found: Opened) -> int:
+    """One Parquet file."""
+    count = len(found.images)
+    with _replaced(order) as new, _shown(order, count) as show:
+        begun = time.monotonic()
+        LAYOUTS[order.layout].write(new, found.images, 0, count, found.together, show)
+    _tell(order, found.images, _rate(count, begun))
+    return 0
+
+
+def _write_raw(order: Order, images: ImageSet) -> int:
+    """A network's images as they are."""
+    from farm.images import latents  # noqa: PLC0415 - torch is for those who ask for a network's images
+    from farm.images.generated import Generated  # noqa: PLC0415
+
+    if not isinstance(images, Generated):
+        raise InputError(f"{order.choice.name}: its images are not a network's own, so there is nothing raw about them")
+    with _replaced(order) as new, _shown(order, len(images)) as show:
+        begun = time.monotonic()
+        for done in latents.write_raw(new, images):
+            show(done)
+    _tell(order, images, _rate(len(images), begun))
+    return 0
+
+
+@contextmanager
+def _replaced(order: Order) -> Iterator[Path]:
+    """A new file that takes the place of the one asked for when it is whole."""
+    new = new_beside(order.out)
+    try:
+        yield new
+        new.replace(order.out)
+    except OSError as error:
+        raise InputError(f"cannot write {order.out}: {_reason(error)}; choose another --out") from error
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _reason(error: OSError) -> str:
+    """The system's own words: Arrow's name a temporary file."""
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def _made(order: Order, contents: Mapping[str, str]) -> dict[str, Any]:
+    """What makes the set this one and no other, as a stage's key has it."""
+    choice = order.choice
+    parameters = {key: value for key, value in plain(choice).items() if key != "count"}
+    return {
+        "source": choice.name,
+        "version": CATALOG.stages["synthesize"].version,
+        "parameters": parameters,
+        "contents": dict(contents),
+        "libraries": {name: metadata.version(name) for name in choice.spec.libraries},
+        "layout": order.layout,
+        "shard_images": order.shard,
+    }
+
+
+def _save_preview(order: Order, images: ImageSet, path: Path) -> None:
+    from PIL import Image  # noqa: PLC0415 - for those who ask for pictures
+
+    from farm.report.sheet import contact_sheet  # noqa: PLC0415
+
+    block = images.block(0, min(SHOWN, len(images)))
+    samples = []
+    for index, pixels in enumerate(block.images):
+        png = io.BytesIO()
+        Image.fromarray(pixels).save(png, "PNG")
+        samples.append({"calibration": order.choice.name, "index": index, "label": -1, "png": png.getvalue()})
+    try:
+        contact_sheet(samples, ROWS).save(path, format="PNG")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {_reason(error)}; choose another --preview") from error
+
+
+@contextmanager
+def _shown(order: Order, total: int) -> Iterator[Wrote]:
+    """A progress bar with images/s and the time to go; told how many images are made so far."""
+    rate = TextColumn("{task.fields[rate]:>7,.0f} images/s")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+    begun = time.monotonic()
+    with Progress(*columns, console=stderr, disable=order.quiet or not stderr.is_terminal) as bar:
+        task = bar.add_task(order.choice.name, total=total, rate=0.0)
+        yield interrupt.heeding(
+            lambda done: bar.update(task, completed=done, rate=done / max(time.monotonic() - begun, 1e-9))
+        )
+
+
+def _shifted(show: Wrote, by: int) -> Wrote:
+    """What is told of an index, for so many images more."""
+    return lambda index: show(index + by)
+
+
+def _tell(order: Order, images: ImageSet, how: str) -> None:
+    height, width = size_of(images)
+    stdout.print(f"{order.out}: {len(images):,} images of {height}x{width}; {how}", highlight=False, soft_wrap=True)
+
+
+def _rate(count: int, begun: float) -> str:
+    seconds = time.monotonic() - begun
+    return f"{count:,} made in {seconds:,.1f} s, {count / max(seconds, 1e-9):,.0f} images/s"

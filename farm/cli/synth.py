@@ -1,0 +1,153 @@
+"""`farm synth`: a set of images, made here. Parses and tells; `farm.cli.making` does."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from farm.catalog import CATALOG
+from farm.cli.making import ONE_FILE, RAW_FILE, make
+from farm.cli.opening import Order
+from farm.cli.pairs import pairs as pairs_of
+from farm.errors import InputError
+from farm.grid.cell import Choice
+from farm.grid.faults import did_you_mean, validate
+from farm.images.imageset import BLOCK
+from farm.images.layouts import LAYOUTS
+
+SIZE = (32, 32)
+SIZE_FORM = re.compile(r"([1-9]\d*)(?:x([1-9]\d*))?")
+DEVICES = ("auto", "cpu", "cuda")
+EXAMPLES = """
+farm synth fractal --count 5000 --out fractals
+
+farm synth noise --size 224x224 --seed 7 --out noise --preview noise.png
+
+farm synth distylegan --count 50000 --out photos --format png
+
+farm synth distylegan --param precision=bf16 --count 1000000 --out million --device cuda
+
+farm synth distylegan --latents z.npz --out images.npz --raw
+
+A folder of shards is a calibration set: calibrations: [{name: shards, path: fractals, count: 5000}]
+"""
+
+
+def synth(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A source of `farm list sources`, e.g. fractal.")],
+    out: Annotated[
+        Path,
+        typer.Option(metavar="DIR|FILE", help="A folder, a single FILE.parquet, or with --raw a FILE.npz."),
+    ],
+    count: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="How many images; more than before: the set goes on. 1000 by default."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Another seed is another set. 0 by default.")] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="HxW", help="Height and width, where a source has them free. 32x32 by default."),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="PATH", help="A generator's checkpoint; looked for here and in FARM_DATA.")
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Any other parameter, as a grid has it. May be repeated."),
+    ] = None,
+    layout: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="|".join(LAYOUTS), help="; ".join(f"{k}: {v.doc}" for k, v in LAYOUTS.items())
+        ),
+    ] = "shards",
+    shard: Annotated[
+        int,
+        typer.Option(metavar="N", help=f"Images of a shard, a multiple of {BLOCK}: what a killed run loses at most."),
+    ] = 8192,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help=f"Images in memory at once, in blocks of {BLOCK}; changes no byte."),
+    ] = None,
+    latents: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.npz", help="Make exactly these: z (n, z_dim), labels (n,) or none; -1: no class."),
+    ] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Floats in [-1, 1] as the network gives them: `images`, N x 3 x H x W.")
+    ] = False,
+    preview: Annotated[
+        Path | None, typer.Option(metavar="SHEET.png", help="Also save a sheet with the first 64 images.")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(metavar="|".join(DEVICES), help="What computes: a GPU where there is one.")
+    ] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Cores to work on, leased as a stage's are. All by default.")
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check what is there by its checksums, not only by its size.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+) -> int:
+    """Make a set of images here: the same as a grid's calibration set, to the byte.
+
+    Image i depends on the source, its parameters, the seed and i alone.
+    The same command again makes only what is missing, or of another size
+    than it was; a greater --count adds to the set. Ctrl-C keeps whole shards.
+    set.json, beside them, says what they are, with a checksum each.
+    """
+    given = {"count": count, "seed": seed, "size": _size(size), "weights": weights}
+    choice = _choice(source, {key: value for key, value in given.items() if value is not None}, param or [])
+    if layout not in LAYOUTS:
+        raise InputError(f"--format {layout}{did_you_mean(layout, LAYOUTS)}")
+    if device not in DEVICES:
+        raise InputError(f"--device {device}{did_you_mean(device, DEVICES)}")
+    if shard < BLOCK or shard % BLOCK:
+        raise InputError(f"--shard {shard}: must be a multiple of {BLOCK}, such as 8192")
+    if raw != (out.suffix == RAW_FILE):
+        raise InputError(f"--out {out}: --raw writes one FILE{RAW_FILE}, and nothing else does")
+    if (raw or latents) and not choice.spec.network:
+        able = ", ".join(name for name, spec in CATALOG.sources.items() if spec.network)
+        raise InputError(f"{source}: --latents and --raw are for sources with a generator network: {able}")
+    if latents and (count is not None or "count" in pairs_of(param or [])):
+        raise InputError(f"--latents {latents}: its latents are the images, one each: leave --count out")
+    if out.suffix == ONE_FILE and not LAYOUTS[layout].single:
+        raise InputError(f"--out {out}: --format {layout} fills a folder")
+    return make(
+        Order(
+            choice=choice, out=out, layout=layout, shard=shard, batch=batch, latents=latents, preview=preview,
+            device=device, threads=threads, verify=verify, quiet=quiet,
+        )
+    )  # fmt: skip
+
+
+def _choice(source: str, given: Mapping[str, Any], param: list[str]) -> Choice:
+    """A source with all its parameters. Raises InputError with every fault."""
+    if source not in CATALOG.sources:
+        raise InputError(f"unknown source {source!r}{did_you_mean(source, CATALOG.sources)}")
+    spec, pairs, faults = CATALOG.sources[source], pairs_of(param), []
+    twice = sorted(given.keys() & pairs.keys())
+    if twice:
+        raise InputError(f"--param {twice[0]}: --{twice[0]} says it already")
+    checked = validate(
+        spec.parameters,
+        {**given, **pairs},
+        (),
+        lambda path, text: faults.append(f"{source}: {'.'.join(map(str, path))}: {text}"),
+    )
+    if checked is None:
+        raise InputError("\n".join(faults))
+    parameters = {key: getattr(checked, key) for key in type(checked).model_fields}
+    if "size" in parameters:
+        parameters["size"] = parameters["size"] or SIZE
+    return Choice(name=source, label=source, spec=spec, parameters=parameters)
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    found = SIZE_FORM.fullmatch(text) if text is not None else None
+    if text is not None and found is None:
+        raise InputError(f"--size {text}: write HEIGHTxWIDTH in pixels, such as 32x32, or one number for both")
+    return (int(found[1]), int(found[2] or found[1])) if found else None

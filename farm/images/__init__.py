@@ -123,7 +123,9 @@ class Fractal(Synthetic):
     )
     patches: bool = Field(True, description="draw each point as a random pattern of 3x3 pixels, one for each image")
     rotation: float = Field(30.0, ge=0, le=90, description="images are turned by at most so many degrees either way")
-    background: float = Field(1.0, ge=0, le=1, description="how bright a background colour may be; 0 is black")
+    background: float = Field(
+        0.2, ge=0, le=1, description="how bright a background colour may be; bright ones calibrate worse, 0 is black"
+    )
     blur: int = Field(1, ge=0, le=16, description="images are blurred by at most so many passes of (1, 2, 1) / 4")
 
 

@@ -20,7 +20,7 @@ from farm.images.fractal import chaos, colouring, counted, ifs, rendering, sourc
 
 COUNT = 130
 PARAMETERS = SOURCES["fractal"].parameters(count=COUNT, seed=3, size=(16, 16), categories=60).model_dump()
-DIGEST = "a7ce19f5312e6f797167c5600b344542ce96e33a57e7b242499eb43854f8acf4"
+DIGEST = "67906666565867f8b00e4cd505b811a669e7ab8e21d9d149f5b8cd059e0572c6"
 FLIPS = [(1, 1), (1, -1), (-1, 1), (-1, -1)]
 
 
@@ -239,7 +239,7 @@ def test_images_are_turned_by_as_much_as_is_said():
 
 
 def test_backgrounds_vary_over_all_colours():
-    corners = images(0, 400, count=400, categories=400)[:, [0, 0, -1, -1], [0, -1, 0, -1]]
+    corners = images(0, 400, count=400, categories=400, background=1.0)[:, [0, 0, -1, -1], [0, -1, 0, -1]]
     backgrounds = np.median(corners, axis=1)
     assert len(np.unique(backgrounds, axis=0)) > 350
     assert (np.percentile(backgrounds, 10, axis=0) < 50).all()

@@ -58,7 +58,8 @@ def looks(random: Tensor, *, patches: bool, blur: int, background: float = 1.0) 
     background: how bright a background may be, in [0, 1].
     """
     palette = (uniform(random[:, : 3 * COLOURS + 3]) * WHITE).reshape(-1, COLOURS + 1, 3, 1)
-    share = torch.arange(SHADES, device=random.device) / SHADES
+    steps = torch.arange(SHADES, device=random.device)
+    share = steps / torch.full_like(steps, SHADES)
     ramp = [palette[:, k] + (palette[:, k + 1] - palette[:, k]) * share for k in range(COLOURS - 1)]
     pattern = 1 + below(random[:, -2], PATTERNS - 1)
     centre = torch.full_like(pattern, 1 << PATCH * PATCH // 2)

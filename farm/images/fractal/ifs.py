@@ -72,7 +72,8 @@ def moved(systems: Systems, low: Tensor, span: Tensor, pose: Matrix, size: tuple
     size: (height, width); the canvas is [1, width + 1] x [1, height + 1], with a border of one pixel around it.
     Computed in float64, because an attractor may lie far from the origin.
     """
-    (height, width), (p, q, r, s) = size, pose
+    height, width = torch.tensor(size, dtype=torch.float64, device=span.device)
+    p, q, r, s = pose
     wide, high = span.to(torch.float64).unbind(1)
     there = (width * p / wide, width * q / high, height * r / wide, height * s / high)
     back = (wide * p / width, wide * r / height, high * q / width, high * s / height)

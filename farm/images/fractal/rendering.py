@@ -106,7 +106,7 @@ def picked(rendering: Rendering, start: int, stop: int) -> Tensor:
     orbits, games, _ = rendering.game
     random = [numbers(rendering.seed, PICKS, start, stop - start, orbits, game) for game in range(games)]
     strata = torch.arange(orbits, device=rendering.device)
-    return (uniform(torch.stack(random).to(rendering.device)) + strata) / orbits
+    return (uniform(torch.stack(random).to(rendering.device)) + strata) / torch.full_like(strata, orbits)
 
 
 def counted(rendering: Rendering, systems: Systems, picks: Tensor) -> Tensor:

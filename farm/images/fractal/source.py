@@ -19,13 +19,14 @@ BLOCK = 256  # images on a CPU, if their points are few
 
 
 def source(parameters: Parameters, files: Files, equipment: Equipment = PLAIN) -> Aligned:  # noqa: ARG001 - no files
-    """`count` fractals of ``parameters["size"]`` (height, width) without classes, so labelled -1.
+    """`count` fractals of ``parameters["size"]`` (height, width), of any size, without classes: labelled -1.
 
-    Image i is a function of (parameters other than count, i) alone, to the byte on every CPU; within 1 grey level on
-    a GPU. It is of category i mod `categories`, which is no class: nothing is to be recognised by it. With more
-    categories than images each image has a system of its own, which calibrates best; fewer make a large set cheaper,
-    since a search for a system costs more than drawing an image does.
-    points: drawn an image; None for `POINTS_A_PIXEL` times its pixels. The rest: see `Rendering`.
+    Image i is a function of (parameters other than count, i) alone: equal to the byte on every CPU, within 1 grey level
+    on a GPU. Its category is i mod `categories`, which is no class: nobody is to recognise it. By default there are as
+    many categories as a set has images, so that each image has a system of its own: that is the greatest variety, and
+    variety is what calibration wants. The images beyond take systems that are known, which is cheaper, because finding
+    a system takes longer than drawing an image.
+    points: drawn an image; None for `POINTS_A_PIXEL` times its pixels. fill: see `Categories`. Others: see `Rendering`.
     Raises DataError, when a block is read, if a category has no system that fills enough or if a GPU is too small.
     """
     count, rendering = parameters["count"], rendering_of(parameters, equipment.device)

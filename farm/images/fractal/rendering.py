@@ -16,7 +16,7 @@ from farm.images.imageset import Pixels
 
 LOOKS, PICKS = 2, 3  # purposes of random numbers
 STEPS = 64  # drawn points of an orbit, if the orbits suffice
-ORBITS = (32, 1024)  # of an image, at least and at most
+ORBITS = (32, 4096)  # of an image, at least and at most
 POSE = 3  # numbers that a rotation and two flips take
 TAN_TERMS = 12
 

@@ -13,7 +13,7 @@ from farm.images.fractal.rendering import Rendering, render
 from farm.images.imageset import Files, Parameters, Pixels
 
 POINTS_A_PIXEL = 8
-TOGETHER = {"cpu": 1 << 19, "cuda": 1 << 25}  # points in memory at once, or one image's: what caches and GPUs like
+TOGETHER = {"cpu": 1 << 20, "cuda": 1 << 25}  # points in memory at once, or one image's: what caches and GPUs like
 TOO_SMALL = "the GPU's memory is too small for one fractal: set `size` smaller or use a CPU"
 BLOCK = 256  # images on a CPU, if their points are few
 

@@ -53,7 +53,7 @@ class Generator(nn.Module):
 
 
 class Folded(nn.Module):
-    """A trained generator for generating only: the same images up to rounding, with a third of the arithmetic.
+    """A trained generator for generating only: the same images up to rounding, with less arithmetic.
 
     Batch normalisation is folded into the layer before it, and each 3x3 convolution of a map that was doubled by
     repetition is one 2x2 convolution of the map itself to four times the channels, one set for each place in a

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from farm.stats import Pair, Ratio, alpha_after, looks, paired_ratio
+from farm.stats.ratios import Pair, Ratio, alpha_after, looks, paired_ratio
 from farm.verdict import Ended, Signals, disturbance
 
 CELL, PARTNER = "cell", "ir"

@@ -5,12 +5,13 @@ Schema history (bump `SCHEMA_VERSION` when a column's meaning changes):
     2  metric, score and score_drop beside top-1; what accuracy control says of itself
     3  intervals of the speed-ups, the verdict and what it rests on; the FP32 IR is compared with itself
     4  what must be known of the calibration set; of an attempt, its GPU and node
+    5  the source and the seed of the calibration set, which tell draws of one set; claims in the metadata
 """
 
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 FailureClass = Literal["error", "crash", "timeout", "oom", "lost", "missing_input", "dep_failed"]
 FAILURE_CLASSES: dict[str, str] = {
@@ -64,6 +65,7 @@ class Outcome:
 class Record:
     """The facts of one cell: a row of ``records.parquet``. What was not measured is None, never 0.
 
+    calibration_source: the set's name without its seed, which draws of one set share. calibration_seed: the draw.
     calibration_note: what a reader must know of the set, such as that a generator is not distilled.
     outcome: ``ok``, ``failed`` or ``pending`` (not run yet). error_*: of the first stage that failed.
     attempts: of all the cell's stages. top1, top1_drop, agreement: shares of 1; top1_drop is the FP32
@@ -89,6 +91,8 @@ class Record:
     cell: str
     model: str
     calibration: str | None = None
+    calibration_source: str | None = None
+    calibration_seed: int | None = None
     calibration_note: str | None = None
     algorithm: str
     device: str

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from farm.stats import Ratio
+from farm.stats.ratios import Ratio
 
 STEAL = 0.01  # shares of a round's wall time
 FOREIGN = 0.05

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.pairing import CELL, PARTNER, Played, conduct, interval, speed, speeds
-from farm.stats import alpha_after, differs, looks, paired_ratio
+from farm.stats.ratios import alpha_after, differs, looks, paired_ratio
 from tests.measured import heard, settings
 
 ROUND_S = 1.0

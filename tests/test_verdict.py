@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from farm.stats import Ratio
+from farm.stats.ratios import Ratio
 from farm.verdict import WAYS_OUT, Ended, Evidence, Signals, disturbance, judge, mismatch
 from tests.measured import QUIET
 

@@ -24,7 +24,7 @@ from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import measurable
 from farm.plan import Plan, as_json
 from farm.record import Record
-from farm.stats import Ratio, differs, looks
+from farm.stats.ratios import Ratio, differs, looks
 from farm.store import Store
 
 PAIRS = (8, 16)

@@ -97,7 +97,10 @@ def _sha256(path: Path) -> str:
 
 
 def _device(order: Order) -> str:
-    if not order.choice.spec.equipped or order.device == "cpu":
+    equipped = order.choice.spec.equipped
+    if not equipped and order.device == "cuda":
+        raise InputError(f"--device cuda: `{order.choice.name}` is not computed on GPUs: leave it out")
+    if not equipped or order.device == "cpu":
         return "cpu"
     import torch  # noqa: PLC0415 - seconds that only a source that needs it pays
 

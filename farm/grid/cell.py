@@ -12,6 +12,7 @@ from farm.spec import Parameters, Spec
 
 AXES = ("model", "calibration", "algorithm", "device")
 NO_CALIBRATION = "-"
+SEED = "seed"  # the parameter that tells the draws of one calibration set apart
 LEAST_GPU = 0.01
 
 
@@ -19,11 +20,13 @@ LEAST_GPU = 0.01
 class Choice:
     """One entry of an axis after expansion: a name, its spec and all its parameters.
 
-    label: ``name``, or ``name{its non-default parameters, sorted}``.
+    label: ``name``, or ``name{its non-default parameters, sorted}``. source: the label without its seed: what draws
+    of one calibration set have in common.
     """
 
     name: str
     label: str
+    source: str = ""
     spec: Spec = field(hash=False, compare=False, repr=False)
     parameters: Mapping[str, Any] = field(hash=False, compare=False)
 
@@ -106,6 +109,15 @@ def _lendable(share: float) -> float:
     return share
 
 
+class Claims(Parameters):
+    """What calibration sets are held against, and which loss does not matter. In no key: claims are made of records."""
+
+    reference: str | None = Field(
+        None, description="the set of real images: a calibration without its seed; else the one named like the dataset"
+    )
+    margin: float = Field(0.005, gt=0, lt=1, description="a loss of accuracy up to this share of 1 does not matter")
+
+
 class Settings(Parameters):
     """Settings of the whole grid. Each limit is by stage kind.
 
@@ -114,6 +126,7 @@ class Settings(Parameters):
     """
 
     measure: Measure = Measure()
+    claims: Claims = Claims()
     timeout_s: Mapping[str, Seconds] = Field({}, description="time limit of a stage kind, in seconds")
     memory_gib: Mapping[str, Seconds] = Field({}, description="memory limit of a stage kind, in GiB")
     cores: Mapping[str, Annotated[int, Field(ge=1)]] = Field({}, description="cores of a stage kind")
@@ -175,3 +188,14 @@ class Grid:
     include: tuple[Cell, ...]
     accuracy_only: tuple[Exclusion, ...]
     settings: Settings
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What the grid calibrates with, whatever the draw: the sources of its calibrations, includes too."""
+        chosen = (*self.calibrations, *(cell.calibration for cell in self.include))
+        return tuple(dict.fromkeys(choice.source for choice in chosen if choice is not None))
+
+    def reference(self) -> str | None:
+        """The source that the others are held against: as told, else the first named like the dataset, else none."""
+        alike = (choice.source for choice in self.calibrations if choice.name == self.dataset.name)
+        return self.settings.claims.reference or next(alike, None)

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from farm.grid.cell import NO_CALIBRATION, Choice, Pattern
+from farm.grid.cell import NO_CALIBRATION, SEED, Choice, Pattern
 from farm.grid.faults import Complain, did_you_mean, validate
 from farm.grid.lines import YamlPath
 from farm.spec import Spec
@@ -51,10 +51,12 @@ def choices(entry: Any, path: YamlPath, axis: Axis, complain: Complain) -> list[
             name = said or _own_name(own, str(one[own]))
             shown = lists - {own} if own else None
             parameters = {key: getattr(checked, key) for key in type(checked).model_fields}
+            unseeded = {key: value for key, value in parameters.items() if key != SEED}
             found.append(
                 Choice(
                     name=name,
                     label=_label(name, parameters, spec, shown),
+                    source=_label(name, unseeded, spec, shown),
                     spec=spec,
                     parameters=parameters,
                 )

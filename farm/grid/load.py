@@ -107,6 +107,7 @@ class _Reader:
         )
         self.emptiness(grid)
         self.budgets(grid, catalog)
+        self.reference(grid)
         return grid
 
     def name(self) -> str:
@@ -239,6 +240,13 @@ class _Reader:
         for choice in {each.label: each for each in chosen}.values():
             if choice.parameters.get("budget_s", 0) >= limits["quantize"]:
                 self.fault(("algorithms",), f"{choice.label}: budget_s {text.format('quantize', limits['quantize'])}")
+
+    def reference(self, grid: Grid) -> None:
+        """The set that others are held against must be one of the grid's."""
+        named = grid.settings.claims.reference
+        if named is not None and named not in grid.sources:
+            text = f"no calibration {named!r}{did_you_mean(named, grid.sources)}"
+            self.fault(("settings", "claims", "reference"), text)
 
     def emptiness(self, grid: Grid) -> None:
         if self.faults:

@@ -2,6 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+NO_MEMORY = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 
 
 def _nobody(_text: str) -> None:
@@ -22,3 +26,16 @@ class Equipment:
 
 
 PLAIN = Equipment()
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether a GPU's memory was too small: torch has a class for that, CUDA's libraries only have words."""
+    told = str(error)
+    return type(error).__name__ == "OutOfMemoryError" or any(word in told for word in NO_MEMORY)
+
+
+@cache
+def fast_bfloat16() -> bool:
+    """Whether the CPU has instructions (AMX) that multiply matrices of bfloat16 faster than others those of float32."""
+    told = Path("/proc/cpuinfo")
+    return told.exists() and "amx_bf16" in told.read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from farm.errors import DataError
 from farm.images.aligned import Aligned, labels, one_thread
-from farm.images.equipment import Equipment
+from farm.images.equipment import Equipment, is_out_of_memory
 from farm.images.imageset import Block, Labels, Pixels
 
 Floats = NDArray[np.float32]
@@ -133,11 +133,11 @@ class Patient:
         at = 0
         while at < len(z):
             many = min(self.most or len(z), len(z) - at)
-            try:
-                with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-                    part = self.network.images(z[at : at + many], classes[at : at + many], seed, start + at)
-            except torch.OutOfMemoryError as error:
-                self._halve(many, error)
+            part = self._part(z[at : at + many], classes[at : at + many], seed, start + at)
+            if part is None:
+                torch.cuda.empty_cache()  # the error is gone by now, and with it what it held
+                self.most = many // 2
+                self.say(f"GPU memory is too small for {many} images at once: going on with {self.most}")
                 continue
             if not np.isfinite(part).all():
                 raise DataError(f"{self.name}: the weights give NaN: train or fetch the checkpoint again")
@@ -145,12 +145,17 @@ class Patient:
             at += many
         return np.concatenate(done)
 
-    def _halve(self, many: int, error: Exception) -> None:
-        if many == 1:
-            raise DataError(f"{self.name}: the GPU's memory is too small for one image: use a CPU") from error
-        torch.cuda.empty_cache()
-        self.most = many // 2
-        self.say(f"GPU memory is too small for {many} images at once: going on with {self.most}")
+    def _part(self, z: Floats, classes: Labels, seed: int, start: int) -> Floats | None:
+        """What the network makes, or None where a GPU's memory is too small for so many."""
+        try:
+            with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+                return self.network.images(z, classes, seed, start)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            if len(z) == 1:
+                raise DataError(f"{self.name}: the GPU's memory is too small for one image: use a CPU") from error
+        return None
 
 
 def normal(seed: int, start: int, stop: int, length: int) -> Floats:

@@ -26,8 +26,8 @@ Wrote = Callable[[int], None]
 UNLABELLED = -1
 LAYOUTS = {"NCHW": (0, 3, 1, 2), "NHWC": (0, 1, 2, 3)}  # axes of (n, H, W, channels)
 FLOATS = {"f32": np.float32, "f16": np.float16}
-BLOCK = 256  # images in a row group of a shard; its first index is a multiple of this
-AT_ONCE_BYTES = 256 << 20  # of pixels that a shard's writer holds, or one block
+BLOCK = 256  # images in a row group of a shard, or fewer large ones; its first index is a multiple of this
+AT_ONCE_BYTES = 256 << 20  # of pixels that a shard's writer holds, or one image
 
 
 def _nobody(_index: int) -> None:
@@ -135,26 +135,36 @@ def cuts(start: int, stop: int, step: int) -> Iterator[tuple[int, int]]:
 
 
 def at_once(size: tuple[int, int], workers: int) -> int:
-    """How many images to ask a set for: a block for each worker, and no more of them than `AT_ONCE_BYTES` hold."""
-    return BLOCK * max(1, min(workers, AT_ONCE_BYTES // (BLOCK * size[0] * size[1] * 3)))
+    """How many images to ask a set for: a row group for each worker, no more than `AT_ONCE_BYTES` hold."""
+    group = row_group(size)
+    return group * max(1, min(workers, AT_ONCE_BYTES // (group * size[0] * size[1] * 3)))
+
+
+def row_group(size: tuple[int, int]) -> int:
+    """Images in a row group: as many as `BLOCK`, halved until `AT_ONCE_BYTES` hold them. size: height, width."""
+    group = BLOCK
+    while group > 1 and group * size[0] * size[1] * 3 > AT_ONCE_BYTES:
+        group //= 2
+    return group
 
 
 def write(
-    path: Path, images: ImageSet, start: int, stop: int, *, together: int = BLOCK, wrote: Wrote = _nobody
+    path: Path, images: ImageSet, start: int, stop: int, *, together: int | None = None, wrote: Wrote = _nobody
 ) -> None:
     """Write the images start, ..., stop - 1 as a Parquet file, at most `together` of them in memory.
 
     Columns: ``index`` int64, ``image`` Arrow fixed-shape tensor uint8 (H, W, 3), ``label`` int64 (-1 for
-    none); ``classes`` in the schema's metadata where the number is known. together: a multiple of `BLOCK`; it
-    changes no byte. wrote: told the index after the last image that is written, again and again.
+    none); ``classes`` in the schema's metadata where the number is known. together: a multiple of `row_group`, which
+    it is by default; it changes no byte. wrote: told the index after the last image that is written, again and again.
     """
     if start >= stop:
         raise ValueError(f"a shard of no images: {start} to {stop}")
-    schema = _schema((*size_of(images), 3), images.classes)
+    size = size_of(images)
+    schema, group = _schema((*size, 3), images.classes), row_group(size)
     with pq.ParquetWriter(path, schema, compression="zstd") as file:
-        for low, high in cuts(start, stop, together):
+        for low, high in cuts(start, stop, together or group):
             pixels, labels = images.block(low, high)
-            for at, end in cuts(low, high, BLOCK):
+            for at, end in cuts(low, high, group):
                 part = np.ascontiguousarray(pixels[at - low : end - low])
                 tensor = pa.FixedShapeTensorArray.from_numpy_ndarray(part)
                 columns = [pa.array(np.arange(at, end)), tensor, pa.array(labels[at - low : end - low])]

@@ -140,8 +140,10 @@ def read(path: Path) -> dict[str, Any]:
     """A set's manifest. Raises DataError if there is none, or it is damaged."""
     try:
         said = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        known = said["schema"] == SCHEMA and {"made", "count", "ranges"} <= said.keys()
-    except FileNotFoundError as error:
+        known = said["schema"] == SCHEMA
+        if known:
+            _check_sound(said)
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise DataError(f"{path}: no {MANIFEST}: give a folder that `farm synth` has made") from error
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(
@@ -150,6 +152,18 @@ def read(path: Path) -> dict[str, Any]:
     if not known:
         raise DataError(f"{path / MANIFEST}: of another version of farm: remove the folder, and make it again")
     return dict(said)
+
+
+def _check_sound(said: Mapping[str, Any]) -> None:
+    """Raise ValueError, TypeError or KeyError where ranges, their length or the count cannot be."""
+    step, count, ranges = said["made"]["shard_images"], said["count"], said["ranges"]
+    numbers = [step, count, *(each[name] for each in ranges for name in ("start", "stop", "bytes"))]
+    if any(type(number) is not int for number in numbers) or min(step, count) < 1:
+        raise ValueError("numbers that cannot be")
+    cut = [each["start"] % step == 0 and 0 <= each["start"] < each["stop"] <= each["start"] + step for each in ranges]
+    known = all(isinstance(each["sha256"], str) for each in ranges) and isinstance(said["made"]["layout"], str)
+    if not (known and all(cut) and len({each["start"] for each in ranges}) == len(ranges)):
+        raise ValueError("ranges that cannot be")
 
 
 def shard_name(number: int) -> str:

@@ -1,7 +1,7 @@
 """Images that `farm synth` has made, as a source. Owns which shards a set consists of; knows no source behind it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
@@ -9,7 +9,7 @@ from PIL import Image
 from farm.errors import DataError
 from farm.images import real, setfolder
 from farm.images.drawing import first
-from farm.images.imageset import Files, ImageSet, Parameters, joined
+from farm.images.imageset import Block, Files, ImageSet, Parameters, cuts, joined, read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Pictured:
 
 
 def source(parameters: Parameters, files: Files) -> ImageSet:
-    """`count` images of the folder ``files["images"]`` after the first `skip`, in their order.
+    """`count` images of the folder (or the one shard) ``files["images"]`` after the first `skip`, in their order.
 
     Raises DataError if it is no such folder, a shard is missing or damaged, or if there are too few images.
     """
@@ -48,13 +48,51 @@ def source(parameters: Parameters, files: Files) -> ImageSet:
 
 
 def opened(path: Path) -> ImageSet:
-    """All images of a folder of shards. Raises DataError if it is none, or not whole."""
+    """All images of a folder of shards, or of one shard. Raises DataError if it is neither, or not whole."""
+    if path.is_file():
+        return read(path)
     said = setfolder.read(path)
     made, ranges = said["made"], sorted(said["ranges"], key=lambda each: int(each["start"]))
     if made["layout"] != "shards":
         text = f"in the layout `{made['layout']}`: give it to the source that reads it, or make it with --format shards"
         raise DataError(f"{path}: {text}")
-    held = sum(each["stop"] - each["start"] for each in ranges)
-    if held != said["count"]:
-        raise DataError(f"{path}: {held:,} of {said['count']:,} images are there: run the same `farm synth` again")
-    return joined([path / setfolder.shard_name(each["start"] // made["shard_images"]) for each in ranges])
+    held, wanted = (
+        [(each["start"], each["stop"]) for each in ranges],
+        list(cuts(0, said["count"], made["shard_images"])),
+    )
+    if held != wanted:
+        there = sum(stop - start for start, stop in held)
+        raise DataError(f"{path}: {there:,} of {said['count']:,} images are there: run the same `farm synth` again")
+    files = tuple(path / setfolder.shard_name(each["start"] // made["shard_images"]) for each in ranges)
+    return Checked(
+        images=joined(files), files=files, step=made["shard_images"], sums=tuple(each["sha256"] for each in ranges)
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class Checked:
+    """Shards whose checksums are compared when they are first read. files, sums: of each; step: images of a shard."""
+
+    images: ImageSet
+    files: tuple[Path, ...]
+    step: int
+    sums: tuple[str, ...]
+    sound: set[int] = field(default_factory=set)
+
+    @property
+    def classes(self) -> int | None:
+        """The number of classes, where it is known."""
+        return self.images.classes
+
+    def __len__(self) -> int:
+        """How many images there are."""
+        return len(self.images)
+
+    def block(self, start: int, stop: int) -> Block:
+        """The images start, ..., stop - 1. Raises DataError where a file is damaged, or another than was made."""
+        for at in range(start // self.step, -(-stop // self.step)):
+            if at not in self.sound and setfolder.digest(self.files[at : at + 1])[1] != self.sums[at]:
+                text = "has changed since it was made: `farm synth --verify` makes it again"
+                raise DataError(f"{self.files[at]}: {text}")
+            self.sound.add(at)
+        return self.images.block(start, stop)

@@ -44,6 +44,7 @@ def build(
         dataset=grid.dataset.label,
         metric=grid.metric,
         effort=grid.settings.measure.effort(),
+        claims={"reference": grid.reference(), "margin": grid.settings.claims.margin},
         stages=builder.stages,
         cells=planned,
     )

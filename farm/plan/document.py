@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from farm.grid.cell import SEED
 from farm.plan.build import runtime_of
 from farm.plan.stage import Plan, Planned, Stage
 
@@ -18,6 +19,7 @@ def as_json(plan: Plan, source: str, command: str) -> dict[str, Any]:
         "source": source,
         "command": command,
         "effort": dict(plan.effort),
+        "claims": dict(plan.claims),
         "dataset": plan.dataset,
         "metric": plan.metric,
         "cells": [_cell_json(planned) for planned in plan.cells],
@@ -44,6 +46,8 @@ def _cell_json(planned: Planned) -> dict[str, Any]:
         "cell": cell.name,
         "model": model,
         "calibration": calibration if cell.calibration else None,
+        "calibration_source": cell.calibration.source if cell.calibration else None,
+        "calibration_seed": cell.calibration.parameters.get(SEED) if cell.calibration else None,
         "algorithm": algorithm,
         "device": device,
         "runtime": runtime_of(cell),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from farm.grid import Cell
-from farm.grid.cell import Measure
+from farm.grid.cell import Claims, Measure
 from farm.inputs import Input
 
 T = TypeVar("T")
@@ -59,7 +59,8 @@ class Planned:
 class Plan:
     """All stages, inputs before what needs them, and all cells in the grid's order.
 
-    effort: made to be sure of a speed, as in `farm.grid.cell.Measure`; measurements are judged by it.
+    effort: made to be sure of a speed, as in `farm.grid.cell.Measure`; measurements are judged by it. claims: what
+    calibration sets are held against, as in `farm.grid.cell.Claims`.
     """
 
     grid: str
@@ -68,6 +69,7 @@ class Plan:
     cells: tuple[Planned, ...]
     metric: str = "top1"
     effort: Mapping[str, Any] = field(default_factory=lambda: Measure().effort())
+    claims: Mapping[str, Any] = field(default_factory=lambda: Claims().model_dump())
 
 
 def numbered(role: str, uris: Sequence[str]) -> dict[str, str]:

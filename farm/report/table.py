@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from farm.record import Record
-from farm.stats import Ratio, differs
+from farm.stats.ratios import Ratio, differs
 
 VARIANTS = {"pytorch": "PyTorch", "ir": "IR"}
 VERDICTS = {"valid": "green", "noisy": "yellow", "invalid": "bold red"}

@@ -36,6 +36,13 @@ class Folder:
         """Whether there is such a file."""
         return bool(self.fs.exists(f"{self.root}/{name}"))
 
+    def names(self, folder: str) -> list[str]:
+        """The files of a subfolder, in order; none where it is not there."""
+        if not self.has(folder):
+            return []
+        paths = self.fs.ls(f"{self.root}/{folder}", detail=False)
+        return sorted(f"{folder}/{str(path).rpartition('/')[2]}" for path in paths)
+
     def write_plan(self, plan: Mapping[str, Any]) -> None:
         """Write plan.json, the first file of every run."""
         self._replace(PLAN, json.dumps(plan, indent=1).encode())
@@ -64,11 +71,9 @@ class Folder:
 
     def keep_only(self, folder: str, names: Collection[str]) -> None:
         """Remove a subfolder's files that are not among the names."""
-        if not self.has(folder):
-            return
-        for path in self.fs.ls(f"{self.root}/{folder}", detail=False):
-            if f"{folder}/{str(path).rpartition('/')[2]}" not in names:
-                self.fs.rm_file(path)
+        for name in self.names(folder):
+            if name not in names:
+                self.fs.rm_file(f"{self.root}/{name}")
 
     def _replace(self, name: str, content: bytes) -> None:
         target = f"{self.root}/{name}"

@@ -31,7 +31,7 @@ def gather(folder: Folder, store: Store) -> list[Record]:
     plan = folder.read_plan()
     reader = _Reader(plan=plan, store=store)
     records = with_pytorch_speedup([reader.record(cell) for cell in plan["cells"]])
-    folder.write(tables.RECORDS, tables.records(records))
+    folder.write(tables.RECORDS, tables.records(records, plan.get("claims", {})))
     folder.write(tables.ATTEMPTS, tables.attempts(reader.all_attempts()))
     folder.write(tables.SAMPLES, tables.samples(_samples(plan, store)))
     _copy_by_cell(folder, tables.PREDICTIONS, plan, store, role="evaluate", file="predictions.parquet")
@@ -70,6 +70,8 @@ class _Reader:
         return Record(
             grid=self.plan["grid"],
             **{name: cell[name] for name in ("cell", "model", "calibration", "algorithm", "device", "runtime")},
+            calibration_source=cell.get("calibration_source"),  # plans of an older farm have none
+            calibration_seed=cell.get("calibration_seed"),
             calibration_note=found.get("calibration", {"facts": {}})["facts"].get("note"),
             **self.ending(stages, found),
             attempts=len(every),

@@ -10,7 +10,7 @@ import numpy as np
 
 from farm.pairing import CELL, PARTNER, Played, interval, speeds
 from farm.record import Record
-from farm.stats import Ratio, looks, percentile, quotient
+from farm.stats.ratios import Ratio, looks, percentile, quotient
 from farm.verdict import Ended, Evidence, judge, mismatch
 
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}

@@ -1,7 +1,8 @@
 """The Arrow schemas of the gathered files, and rows as tables. Pure but for `first_images`."""
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ ATTEMPTS = "attempts.parquet"
 SAMPLES = "samples.parquet"
 PREDICTIONS = "predictions"
 LATENCIES = "latencies"
+CLAIMS = b"farm_claims"
 
 _ARROW = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
 
@@ -41,9 +43,10 @@ SAMPLE_SCHEMA = pa.schema(
 )
 
 
-def records(rows: Sequence[Record]) -> pa.Table:
-    """Records as a table."""
-    return pa.Table.from_pylist([asdict(row) for row in rows], schema=RECORD_SCHEMA)
+def records(rows: Sequence[Record], claims: Mapping[str, Any]) -> pa.Table:
+    """Records as a table. claims: what the grid's sets are held against; kept in the metadata, as JSON."""
+    schema = RECORD_SCHEMA.with_metadata({**RECORD_SCHEMA.metadata, CLAIMS: json.dumps(claims)})
+    return pa.Table.from_pylist([asdict(row) for row in rows], schema=schema)
 
 
 def attempts(rows: Iterable[Outcome]) -> pa.Table:

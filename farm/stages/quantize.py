@@ -59,7 +59,7 @@ class PreparedImages:
 
     def labels(self, count: int) -> NDArray[np.int64]:
         """The labels of the first images, int64 (count,); -1 where there is none."""
-        step = imageset.BLOCK
+        step = imageset.row_group(imageset.size_of(self.images))
         parts = [self.images.block(at, min(at + step, count)).labels for at in range(0, count, step)]
         return np.concatenate(parts)
 

@@ -27,7 +27,7 @@ from subjects import GRID, Row, app_round, jobs, leased_core, requests_of, say, 
 from farm.pairing import CELL, PARTNER, Played, conduct, interval, speed, speeds
 from farm.stages import measure
 from farm.stages.job import Job
-from farm.stats import Pair, looks
+from farm.stats.ratios import Pair, looks
 
 NAME = "fidelity"
 VARIANTS = {"ir": "FP32", "default": "int8"}

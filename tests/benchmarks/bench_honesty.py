@@ -3,7 +3,8 @@
 1. Simulated: whole measurements through `farm.pairing.conduct` at the default settings, with a simulated host and
    clock: no difference, but noise (lognormal by round, 0.2 to 5 %), a drift of up to 10 % by the end of the budget
    with a random walk in it, and phases of some seconds in which the host is 5 to 30 % slower; nothing of it shows in
-   the host's signals. Flagged: `farm.stats.differs`. The same with a true difference of 3 % says that it can see one.
+   the host's signals. Flagged: `farm.stats.ratios.differs`. The same with a true difference of 3 %
+   says that it can see one.
 2. Real: the packaged digits ResNet20's FP32 IR against itself on one leased core, 8 short pairs, by the measure stage's
    own function.
 3. The same beside a process pinned to the leased core: busy all the time, then 15 of every 50 ms, then 2 of every 12 s,
@@ -35,7 +36,7 @@ from farm.pairing import CELL, conduct, interval
 from farm.results.speed import speed
 from farm.stages import measure
 from farm.stages.job import Job
-from farm.stats import Ratio, differs, looks
+from farm.stats.ratios import Ratio, differs, looks
 from farm.verdict import Signals
 
 NAME = "honesty"

@@ -41,7 +41,7 @@ from farm.results import tables
 from farm.stages import measure
 from farm.stages.export import IR
 from farm.stages.job import Job
-from farm.stats import Pair, Ratio, paired_ratio, quotient
+from farm.stats.ratios import Pair, Ratio, paired_ratio, quotient
 
 NAME = "isolation"
 LOW, HIGH = 0.98, 1.02

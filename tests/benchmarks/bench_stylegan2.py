@@ -19,11 +19,10 @@ import torch
 from publishing import NO_GOAL, goal, options, parser, publish
 
 from farm.host.lease import host_cores
-from farm.images.equipment import Equipment
+from farm.images.equipment import Equipment, fast_bfloat16
 from farm.images.generated import generated, grey_levels, normal
 from farm.images.imageset import Pixels
 from farm.images.stylegan2.config import Config
-from farm.images.stylegan2.convolution import fast_bfloat16
 from farm.images.stylegan2.layout import Layout, shapes
 from farm.images.stylegan2.prepared import prepared
 from farm.images.stylegan2.source import StyleGan2

@@ -52,7 +52,7 @@ class Sizes(NamedTuple):
     repeats: int
 
 
-FULL, TRIAL = Sizes(1.0, 10_000, 24, 5), Sizes(0.02, 2_000, 2, 1)
+FULL, TRIAL = Sizes(1.0, 10_000, 24, 3), Sizes(0.02, 2_000, 2, 1)
 
 
 class Ended(NamedTuple):

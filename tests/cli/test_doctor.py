@@ -15,7 +15,7 @@ from farm.record import Record
 from farm.results import gather
 from farm.stages import colocation
 from farm.stages.measure import RoundCrashed
-from farm.stats import Ratio
+from farm.stats.ratios import Ratio
 from farm.store import Store
 from farm.verdict import Evidence, judge
 

@@ -194,6 +194,7 @@ def test_progress_is_told_in_lines_where_there_is_no_terminal_and_not_at_all_if_
         (["fractal", "--param", "fill=2"], "fractal: fill: input should be less than 1, not 2"),
         (["noise", "--format", "jpg"], "--format jpg"),
         (["noise", "--device", "gpu"], "--device gpu"),
+        (["digits", "--device", "cuda"], "--device cuda: `digits` is not computed on GPUs: leave it out"),
         (["noise", "--shard", "1000"], "--shard 1000: must be a multiple of 256, such as 8192"),
         (["noise", "--shard", "0"], "--shard 0: must be a multiple of 256"),
         (["noise", "--raw"], "--out set: --raw writes one FILE.npz, and nothing else does"),

@@ -9,7 +9,17 @@ FILES = ["null", "nvidia0", "nvidia1", "nvidia12", "nvidiactl", "nvidia-uvm", "n
 
 @pytest.mark.parametrize(
     ("visible", "count"),
-    [(None, 3), ("", 0), ("0", 1), ("0,2", 2), ("GPU-5f2a, GPU-77c1", 2), ("0,1,2,3", 3), (",", 0)],
+    [
+        (None, 3),
+        ("", 0),
+        ("0", 1),
+        ("0,2", 2),
+        ("GPU-5f2a, GPU-77c1", 2),
+        ("0,1,2,3", 3),
+        (",", 0),
+        ("-1", 0),
+        ("0,-1,1", 1),
+    ],
 )
 def test_the_drivers_gpus_are_counted_as_far_as_they_are_visible(tmp_path, monkeypatch, visible, count):
     for name in FILES:

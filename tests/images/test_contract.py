@@ -22,10 +22,9 @@ from hypothesis import strategies as st
 from farm.images import SOURCES, imageset
 from farm.images.equipment import Equipment
 from farm.stages.synthesize import opened
-from tests.images import checkpoints
+from tests.images import checkpoints, nvidia
 
 SHARED = Path(os.environ.get("FARM_SHARED", Path(__file__).parents[3] / "shared"))
-STYLEGAN2 = SHARED / "fixtures" / "stylegan2ada_small.pkl"
 COUNT = 600  # two of a shard's blocks and a part of the third
 COMPUTED = ("noise", "fractal", "distylegan", "stylegan2-ada")
 
@@ -52,10 +51,9 @@ def case(request, tmp_path_factory):
         given_ = {"size": (12, 16)}
     elif name == "distylegan":
         weights, classes = checkpoints.distylegan(tmp_path_factory.mktemp("contract") / "small"), 3
-    elif not STYLEGAN2.exists():
-        pytest.skip(f"no {STYLEGAN2}: set FARM_SHARED")
     else:
-        weights, classes = STYLEGAN2, 10
+        snapshot = nvidia.snapshot(seed=3)
+        weights, classes = nvidia.write(tmp_path_factory.mktemp("contract") / "small.pkl", snapshot), 3
     given_ |= {"weights": str(weights)} if weights else {}
     parameters = SOURCES[name].parameters.model_validate({"seed": 3, **given_}).model_dump()
     return Case(name=name, parameters=parameters, weights=weights, classes=classes)

@@ -87,6 +87,18 @@ def test_a_gpu_without_memory_for_one_image_is_told():
         made(telling(fits=0)).block(0, 1)
 
 
+@pytest.mark.parametrize("text", ["CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"])
+def test_libraries_that_have_words_only_for_a_full_gpu_are_understood(text):
+    network = telling(fits=4, error=RuntimeError(text))
+    made(network, count=8).block(0, 8)
+    assert network.batches == [4, 4]
+
+
+def test_another_error_of_the_network_is_not_taken_for_a_full_gpu():
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        made(telling(fits=4, error=RuntimeError("CUDA error: an illegal memory access"))).block(0, 8)
+
+
 def test_weights_that_give_nan_are_told():
     with pytest.raises(DataError, match=r"weights.pt: the weights give NaN"):
         made(latents=lambda start, stop: np.full((stop - start, 3), np.nan, np.float32)).block(0, 1)

@@ -124,11 +124,17 @@ def test_how_many_images_are_asked_for_at_once_changes_no_byte(tmp_path, togethe
 
 
 @pytest.mark.parametrize(
-    ("size", "workers", "blocks"),
-    [((32, 32), 1, 1), ((32, 32), 4, 4), ((224, 224), 16, 6), ((1024, 1024), 8, 1), ((4000, 4000), 2, 1)],
+    ("size", "workers", "count"),
+    [((32, 32), 1, 256), ((32, 32), 4, 1024), ((224, 224), 16, 1536), ((1024, 1024), 8, 64), ((4000, 4000), 2, 4)],
 )
-def test_a_block_a_worker_is_asked_for_but_not_more_than_memory_should_hold(size, workers, blocks):
-    assert imageset.at_once(size, workers) == blocks * imageset.BLOCK
+def test_a_block_a_worker_is_asked_for_but_not_more_than_memory_should_hold(size, workers, count):
+    assert imageset.at_once(size, workers) == count
+
+
+def test_large_images_lie_in_small_row_groups(tmp_path):
+    imageset.write(tmp_path / "large", numbered(list(range(5)), None, (6000, 5000)), 0, 5)
+    groups = pq.ParquetFile(tmp_path / "large").metadata
+    assert [groups.row_group(at).num_rows for at in range(groups.num_row_groups)] == [2, 2, 1]
 
 
 def test_the_size_of_images_is_known_without_computing_any():

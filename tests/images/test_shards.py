@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from farm.errors import DataError
-from farm.images import setfolder, shards
+from farm.images import imageset, setfolder, shards
 from tests.images.numbered import numbered
 
 COUNT = 600
@@ -85,3 +85,51 @@ def test_the_same_set_has_the_same_content_however_often_it_was_made(tmp_path):
     for name in ("set.json", "shard-00000.parquet", "shard-00001.parquet", "shard-00002.parquet"):
         assert (one / name).read_bytes() == (two / name).read_bytes()
     assert json.loads((one / "set.json").read_text())["count"] == COUNT
+
+
+def test_a_shard_alone_is_a_set_too(tmp_path, folder):
+    assert np.array_equal(
+        source(folder / "shard-00001.parquet", 100).block(0, 100).images, IMAGES.block(256, 356).images
+    )
+
+
+def test_a_shard_that_has_changed_is_told_when_it_is_read(tmp_path):
+    path = written(tmp_path / "set")
+    shard = path / "shard-00001.parquet"
+    imageset.write(shard, numbered([0] * COUNT, 3, (40, 50)), 256, 512)
+    images = source(path)
+    assert len(images.block(0, 256).images) == 256
+    with pytest.raises(DataError, match=r"shard-00001.parquet: has changed since it was made: `farm synth --verify`"):
+        images.block(250, 260)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"made": {}},
+        {"made": []},
+        {"count": "600"},
+        {"count": 0},
+        {"ranges": [{"start": "a"}]},
+        {"ranges": [{"start": 3, "stop": 9, "bytes": 1, "sha256": ""}]},
+        {"ranges": [{"start": 0, "stop": 257, "bytes": 1, "sha256": ""}]},
+        {"ranges": [{"start": 0, "stop": 256, "bytes": 1, "sha256": ""}] * 2},
+        {"made": {"layout": "shards", "shard_images": 0}},
+    ],
+)
+def test_a_manifest_that_cannot_be_is_told(tmp_path, damage):
+    path = written(tmp_path / "set")
+    manifest = path / "set.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | damage))
+    with pytest.raises(DataError, match=r"set.json: damaged .*: remove the folder, and make it again"):
+        source(path)
+
+
+def test_a_set_with_a_gap_is_not_whole(tmp_path):
+    path = written(tmp_path / "set")
+    manifest = path / "set.json"
+    said = json.loads(manifest.read_text())
+    said["ranges"][1]["start"], said["ranges"][1]["stop"] = 768, 1024  # as many images, but others
+    manifest.write_text(json.dumps(said))
+    with pytest.raises(DataError, match="of 600 images are there"):
+        source(path)

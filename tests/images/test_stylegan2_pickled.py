@@ -226,6 +226,13 @@ def test_bombs_and_nonsense_are_refused_in_no_time(saved, content, says):
         layout(saved(content))
 
 
+def test_a_storage_cut_off_anywhere_is_told(saved):
+    whole = numbers()
+    for length in range(len(whole)):
+        with pytest.raises(DataError, match=r"network.pkl: "):
+            layout(saved(BEGIN + call(*LOAD, held(whole[:length])) + b"."))
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

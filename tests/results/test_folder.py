@@ -76,7 +76,7 @@ def test_records_of_an_earlier_schema_have_nulls_for_what_it_did_not_know():
         grid="g", cell="c", model="m", algorithm="a", device="d", runtime="r", outcome="ok", top1=0.5,
         metric="top1", score=0.5, score_drop=0.1, stopped_by="target", reached=True,
     )  # fmt: skip
-    first_form = tables.records([record]).drop_columns(
+    first_form = tables.records([record], {}).drop_columns(
         ["metric", "score", "score_drop", "stopped_by", "reached", "validate_on", "iterations", "reverted_layers",
          "control_drop", "control_images", "control_labels"]
     )  # fmt: skip
@@ -87,5 +87,5 @@ def test_records_of_an_earlier_schema_have_nulls_for_what_it_did_not_know():
 
 def test_records_are_read_back_and_columns_of_a_later_schema_left_out():
     record = Record(grid="g", cell="c", model="m", algorithm="a", device="d", runtime="r", outcome="ok", top1=0.5)
-    table = tables.records([record])
+    table = tables.records([record], {})
     assert tables.records_from(table.append_column("colour", pa.array(["blue"]))) == [record]

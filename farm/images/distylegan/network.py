@@ -60,13 +60,19 @@ class Folded(nn.Module):
     2x2 square of the result: 16 products an input pixel in place of 36.
     """
 
-    def __init__(self, generator: Generator, dtype: torch.dtype = torch.float32) -> None:
-        """generator: in eval mode; it stays as it is. dtype: of all layers but the last, which is float32."""
+    def __init__(
+        self, generator: Generator, dtype: torch.dtype = torch.float32, held: torch.dtype | None = None
+    ) -> None:
+        """generator: in eval mode; it stays as it is.
+
+        dtype: to which all layers but the last, which is float32, are rounded. held: in which they compute; dtype.
+        """
         super().__init__()
-        self.config, self.dtype = generator.config, dtype
-        self.project, self.fc = (_folded(block, 0).to(dtype) for block in (generator.project, generator.fc))
+        self.config, self.dtype = generator.config, held or dtype
+        rounded = (_folded(block, 0).to(dtype) for block in (generator.project, generator.fc))
+        self.project, self.fc = (layer.to(self.dtype) for layer in rounded)
         blocks = (generator.upsample1, generator.upsample2, generator.upsample3)
-        self.doublings = nn.ModuleList(Doubling(_folded(block, 1)).to(dtype) for block in blocks)
+        self.doublings = nn.ModuleList(Doubling(_folded(block, 1)).to(dtype).to(self.dtype) for block in blocks)
         self.last = generator.img[0]
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from farm.errors import DataError
 from farm.images.distylegan.checkpoint import load, note
 from farm.images.distylegan.network import SIDE, Folded
-from farm.images.equipment import PLAIN, Equipment
+from farm.images.equipment import PLAIN, Equipment, fast_bfloat16
 from farm.images.generated import Floats, Generated, generated
 from farm.images.imageset import Files, Labels, Parameters
 
@@ -52,8 +52,9 @@ def network(parameters: Parameters, files: Files, equipment: Equipment = PLAIN) 
     Raises DataError if the checkpoint cannot be read, or its weights are not those that its config tells of.
     """
     path = files["weights"]
-    folded = Folded(load(path), DTYPES[parameters["precision"]]).to(equipment.device).eval()
-    return DiStyleGan(folded=folded, device=equipment.device, note=note(path))
+    slow = equipment.device == "cpu" and not fast_bfloat16()  # rounded alike, but multiplied in float32
+    folded = Folded(load(path), DTYPES[parameters["precision"]], torch.float32 if slow else None)
+    return DiStyleGan(folded=folded.to(equipment.device).eval(), device=equipment.device, note=note(path))
 
 
 def source(parameters: Parameters, files: Files, equipment: Equipment = PLAIN) -> Generated:

@@ -7,7 +7,7 @@ import torch
 
 from farm.errors import DataError
 from farm.images.aligned import Aligned
-from farm.images.equipment import PLAIN, Equipment
+from farm.images.equipment import PLAIN, Equipment, is_out_of_memory
 from farm.images.fractal.categories import Categories
 from farm.images.fractal.rendering import Rendering, render
 from farm.images.imageset import Files, Parameters, Pixels
@@ -22,10 +22,10 @@ def source(parameters: Parameters, files: Files, equipment: Equipment = PLAIN) -
     """`count` fractals of ``parameters["size"]`` (height, width), of any size, without classes: labelled -1.
 
     Image i is a function of (parameters other than count, i) alone: equal to the byte on every CPU, within 1 grey level
-    on a GPU. Its category is i mod `categories`, which is no class: nobody is to recognise it. By default there are as
-    many categories as a set has images, so that each image has a system of its own: that is the greatest variety, and
-    variety is what calibration wants. The images beyond take systems that are known, which is cheaper, because finding
-    a system takes longer than drawing an image.
+    on a GPU. Its category is i mod `categories`, which is no class: nobody is to recognise it. By default there are
+    1,000 categories, so that each image of a set of up to so many has a system of its own: that is the greatest
+    variety, and variety is what calibration wants. The images beyond take systems that are known, which is cheaper,
+    because finding a system takes longer than drawing an image.
     points: drawn an image; None for `POINTS_A_PIXEL` times its pixels. fill: see `Categories`. Others: see `Rendering`.
     Raises DataError, when a block is read, if a category has no system that fills enough or if a GPU is too small.
     """
@@ -64,8 +64,10 @@ class Patient:
         while True:
             try:
                 return render(self.rendering, base, base + self.step)
-            except torch.OutOfMemoryError as error:
+            except RuntimeError as error:
                 many = min(self.rendering.together, self.step)
+                if not is_out_of_memory(error):
+                    raise
                 if many == 1:
                     raise DataError(TOO_SMALL) from error
             torch.cuda.empty_cache()

@@ -9,6 +9,7 @@ from farm.images.stylegan2.pickled import Persistent
 from farm.images.stylegan2.refused import Refused, shown
 
 SMALLEST, LARGEST = 4, 4096  # pixels along a side
+ROOMIEST = 1 << 26  # numbers of a map; those of NVIDIA's networks have half as many at most
 WIDEST = 1 << 14  # a greater length or number of channels is a mistake
 HUGE = 1 << 63
 DEEPEST = 64  # layers of a mapping
@@ -99,7 +100,7 @@ def config_of(modules: Modules) -> Config:
         rate=_rate(mapping["lr_multiplier"], modules),
         embedded=embedded if sizes["c_dim"] else 0,
         averaged=mapping["w_avg_beta"] is not None,
-        channels=tuple(min(base // side, most) for side in _sides(sizes["img_resolution"])),
+        channels=_channels(sizes["img_resolution"], base, most),
         noisy=_flag("use_noise", synthesis["use_noise"]),
         clamp=_clamp(synthesis["conv_clamp"], modules),
     )
@@ -136,6 +137,17 @@ def _whole(name: str, value: Any, most: int, least: int = 1) -> int:
     if type(value) is not int or not least <= value <= most:
         raise Refused(f"`{name}` is {told(value)}: must be a whole number from {least} to {most}")
     return value
+
+
+def _channels(resolution: int, base: int, most: int) -> tuple[int, ...]:
+    """The channels at each side: fewer where the maps are larger."""
+    sides = _sides(resolution)
+    channels = tuple(min(base // side, most) for side in sides)
+    if min(channels) < 1:
+        raise Refused(f"`channel_base` is {base}: leaves no channels at {sides[-1]}x{sides[-1]}")
+    if max(side**2 * each for side, each in zip(sides, channels, strict=True)) > ROOMIEST:
+        raise Refused(f"`channel_base` is {base}, `channel_max` {most}: maps larger than any of NVIDIA's networks")
+    return channels
 
 
 def _sides(resolution: int) -> list[int]:

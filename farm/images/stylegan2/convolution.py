@@ -9,13 +9,13 @@ Maps are laid out as (n, H, W, channels). On a CPU a batch is computed in parts,
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
+
+from farm.images.equipment import fast_bfloat16
 
 TILE, REACH = 4, 6  # pixels along a side that are computed together, and of what they are computed from
 SPACE = 1 << 22  # numbers of what is between input and output of a part: 16 MiB
@@ -139,13 +139,6 @@ def convolution(weight: Tensor, taps: Tensor | None, *, device: str, dtype: torc
         transformed = torch.einsum("ai,bj,ocij->abco", kernel, kernel, weight).flatten(0, 1)
         return Winograd(weight=transformed.to(held).contiguous())
     return Direct(weight=_put(weight, device, held))
-
-
-@cache
-def fast_bfloat16() -> bool:
-    """Whether the CPU multiplies matrices of bfloat16 so fast (AMX) that Winograd in float32 is slower."""
-    told = Path("/proc/cpuinfo")
-    return told.exists() and "amx_bf16" in told.read_text(encoding="utf-8")
 
 
 def _put(value: Tensor, device: str, dtype: torch.dtype) -> Tensor:

@@ -190,6 +190,7 @@ def _storage(budget: Budget, content: Any) -> Storage:
     _check(type(declared) is Declared and type(keys) is list and len(keys) == 1, "a storage that is none")
     begin = file.tell() + COUNT.size
     width = np.dtype(declared.code).itemsize
+    _check(len(content) >= begin, "a storage that ends too soon")
     _check(COUNT.unpack(file.read(COUNT.size)) == (declared.count,), "a storage of another length than it says")
     _check(len(content) - begin == declared.count * width, "a storage of another length than it says")
     return Storage(np.frombuffer(content, declared.code, offset=begin))

@@ -74,16 +74,18 @@ def _layer(material: Material, name: str, side: int, *, up: bool) -> Layer:
     """A layer whose leaky ReLU is to have a gain: it may as well be given to what comes before."""
     weight, bias = material.exact(f"{name}.weight"), material.exact(f"{name}.bias") * GAIN
     taps = material.exact(f"{name}.resample_filter") if up else None
-    strength, noise = torch.zeros((), dtype=torch.float64), torch.zeros(side, side, dtype=torch.float64)
+    flat = material.put(bias, material.dtype).expand(1, side, side, -1)
+    strength, constant = torch.zeros((), dtype=torch.float64), flat
     if material.config.noisy:
         strength = material.exact(f"{name}.noise_strength") * GAIN
-        noise = material.exact(f"{name}.noise_const")
+        noise = material.exact(f"{name}.noise_const")[None, :, :, None]
+        constant = material.put(bias + strength * noise, material.dtype)
     return Layer(
         affine=_linear(material, f"{name}.affine"),
         convolution=convolution(weight, taps, device=material.device, dtype=material.dtype),
         squares=material.put(weight.square().sum(dim=(2, 3)).T),
-        bias=material.put(bias, material.dtype).expand(1, side, side, -1),
-        constant=material.put(bias + strength * noise[None, :, :, None], material.dtype),
+        bias=flat,
+        constant=constant,
         strength=material.put(strength),
         clamp=material.config.clamp,
     )

@@ -9,7 +9,7 @@ import scipy.stats
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from farm.stats import ALPHA, NEGLIGIBLE, Ratio, alpha_after, differs, looks, paired_ratio, percentile, quotient
+from farm.stats.ratios import ALPHA, NEGLIGIBLE, Ratio, alpha_after, differs, looks, paired_ratio, percentile, quotient
 
 
 @pytest.mark.parametrize(("q", "least"), [(0.5, 20), (0.9, 100), (0.95, 200), (0.99, 1000), (0.999, 10_000)])

@@ -11,9 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import claims
 import pyarrow.parquet as pq
 
 from farm.record import FAILURE_CLASSES
+from farm.results.folder import Folder
+from farm.results.reading import read_run
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("study", "measurement", "calibration")))
@@ -100,7 +103,11 @@ def _said(*arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | WIDE).stdout
 
 
-MAKERS = {"help": _help, "table": _table, "failures": _failures, "layers": _layers, "bench": _bench}
+def _claims(name: str) -> str:
+    return claims.table(read_run(Folder(str(REFERENCE / name))))
+
+
+MAKERS = {"claims": _claims, "help": _help, "table": _table, "failures": _failures, "layers": _layers, "bench": _bench}
 
 
 def main() -> int:

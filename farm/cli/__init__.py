@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer import TyperException
 
-from farm.cli import doctor, hand, interrupt, layers, look, run, synth, train
+from farm.cli import compare, doctor, hand, interrupt, layers, look, report, run, show, synth, train
 from farm.cli.wiring import stderr, stdout
 from farm.errors import FarmError
 
@@ -25,7 +25,6 @@ app = typer.Typer(
 for command in (
     run.run,
     run.plan,
-    look.show,
     look.why,
     layers.layers,
     hand.gather,
@@ -34,6 +33,9 @@ for command in (
     doctor.doctor,
 ):
     app.command(name=command.__name__.rstrip("_"))(command)
+app.command(name="show", epilog=show.EXAMPLES)(show.show)
+app.command(name="compare", epilog=compare.EXAMPLES)(compare.compare)
+app.command(name="report", epilog=report.EXAMPLES)(report.report)
 app.command(name="synth", epilog=synth.EXAMPLES)(synth.synth)
 app.command(name="train", epilog=train.EXAMPLES)(train.train)
 

@@ -1,8 +1,7 @@
-"""`farm show`, `farm why` and `farm list`: they read, and run nothing."""
+"""`farm why` and `farm list`: they read, and run nothing."""
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,42 +10,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from farm.catalog import CATALOG
-from farm.cli.wiring import DEFAULT_RESULTS, Json, Results, folder_of, grids_in, one_grid, plan_of, stdout, store_of
+from farm.cli.wiring import DEFAULT_RESULTS, Json, Results, folder_of, grids_in, plan_of, stdout, store_of
 from farm.errors import InputError
 from farm.grid.faults import did_you_mean
 from farm.plan import as_json as plan_as_json
-from farm.report.table import controlled, doubts, failures, main_table, notes
-from farm.results import tables
 from farm.spec import Spec
 from farm.store import Store
-
-GridName = Annotated[
-    str | None, typer.Argument(metavar="[GRID]", help="A grid's name or results folder; the one run last by default.")
-]
-
-
-def show(
-    grid: GridName = None,
-    as_json: Json = False,
-    sheet: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Also save a sheet with images of each calibration set.")
-    ] = None,
-    results: Results = DEFAULT_RESULTS,
-) -> int:
-    """Show a grid's table: accuracy, speed and size of each cell, laid out like the study's Table 1."""
-    folder = one_grid(results, grid)
-    if sheet is not None:
-        from farm.report.sheet import contact_sheet  # noqa: PLC0415 - Pillow is for those who ask for pictures
-
-        contact_sheet(folder.read(tables.SAMPLES).to_pylist()).save(sheet, format="PNG")
-    records = tables.records_from(folder.read(tables.RECORDS))
-    if as_json:
-        stdout.print_json(json.dumps([asdict(record) for record in records]))
-        return 0
-    stdout.print(main_table(records))
-    for line in (*notes(records), *controlled(records), *doubts(records), *failures(records)):
-        stdout.print(line, highlight=False, soft_wrap=True)
-    return 0
 
 
 def why(

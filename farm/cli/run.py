@@ -38,6 +38,7 @@ from farm.report.table import controlled, doubts, failures, main_table, notes
 from farm.results import tables
 from farm.results.folder import Folder
 from farm.results.gather import gather
+from farm.results.reading import read_run
 from farm.store import Store
 
 TIMED_STAGES = 50
@@ -230,7 +231,9 @@ def _gathered(folder: Folder, store: Store) -> list[Record]:
 
 
 def _summary(folder: Folder, records: list[Record], total: int, ran: bool) -> int:
-    stdout.print(main_table(records))
+    from farm.report.columns import judge  # noqa: PLC0415 - scipy, which planning need not pay
+
+    stdout.print(main_table(records, judge(read_run(folder))))
     failed = [record for record in records if record.outcome != "ok"]
     stdout.print()
     for line in (*notes(records), *controlled(records), *doubts(records), *failures(records)):

@@ -1,7 +1,10 @@
 """`farm train`: a generator for calibration images, trained on a teacher's. Parses and tells; a stage does."""
 
+import shlex
+import sys
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,18 +16,21 @@ from farm.cli.pairs import pairs
 from farm.cli.run import carry_out
 from farm.cli.wiring import DEFAULT_RESULTS, Results, stdout, store_of
 from farm.drive import Limits
-from farm.errors import InputError
+from farm.errors import DataError, InputError
 from farm.grid import Settings
 from farm.grid.faults import did_you_mean, validate
+from farm.host.gpus import gpu_count
 from farm.host.lease import host_cores
 from farm.inputs import HashMemo, Input, cache_folder, default_places, fetch, locate
 from farm.plan import Plan, Stage
 from farm.plan.stage import key_of
+from farm.record import Outcome
 from farm.spec import Wanted
 from farm.stages import TRAINING
-from farm.training.recipe import Recipe
+from farm.training.recipe import Recipe, settled
 
 KIND, STUDENT = "train", "distylegan"
+BAD_INPUT = {error.__name__ for error in (DataError, InputError)}
 LIBRARIES = ("torch", "numpy")
 EXAMPLES = """
 farm train distylegan --images cifar10/train.parquet --out my-gan
@@ -68,7 +74,7 @@ def train(
     ] = None,
     threads: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Cores to train on where there is no GPU. This host's by default."),
+        typer.Option(min=1, metavar="N", help="Cores to train on. By default this host's; 1 on a GPU or by --address."),
     ] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; without it, Ray starts here.")] = None,
     engine: Annotated[str, typer.Option(help="ray, or inline: without Ray.")] = "ray",
@@ -78,24 +84,32 @@ def train(
     """Train a small generator, on a GPU where there is one, and keep it in DIR.
 
     The same command goes on from the last checkpoint, whatever ended it. DIR must be a folder that the worker sees.
+
+    Exit code 0: fine, 1: it failed, 2: bad input, 130: interrupted (the same command goes on).
     """
     if student != STUDENT:
         raise InputError(f"unknown student {student!r}{did_you_mean(student, (STUDENT,))}")
     recipe = _recipe(param or [])
+    settled(recipe, distilled=latents is not None)
     stage = _stage(recipe, out.resolve(), hours, _located(images, latents, judge or []))
     store = store_of(results)
     store.check_writable()
     plan = Plan(grid=KIND, dataset="", stages={stage.uri: stage}, cells=())
-    limits = Limits(
-        stages=TRAINING, settings=Settings(cores={KIND: threads or len(host_cores())}), session=uuid.uuid4().hex[:12]
-    )
+    limits = Limits(stages=TRAINING, settings=Settings(cores=_cores(threads, address)), session=uuid.uuid4().hex[:12])
     wanted = {stage.uri}
     outcomes = carry_out(plan, wanted, wanted, store, limits, engine=engine, address=address, quiet=quiet)
     outcome = outcomes[stage.uri]
     if not outcome.ok:
-        raise InputError(f"{outcome.error_class}: {outcome.error_message}; what is trained is kept in {out}")
+        return _failed(out, outcome)
     _tell(out, (store.manifest(stage.uri) or {})["facts"])
     return 0
+
+
+def _cores(threads: int | None, address: str | None) -> dict[str, int]:
+    """What to ask for: all of this host's, where nothing else trains; a GPU needs but one, other nodes may be small."""
+    if threads is not None:
+        return {KIND: threads}
+    return {} if address is not None or gpu_count() else {KIND: len(host_cores())}
 
 
 def _recipe(param: list[str]) -> Recipe:
@@ -139,7 +153,7 @@ def _located(images: Path, latents: Path | None, judges: list[str]) -> dict[str,
             raise InputError(f"--judge {name}: no classifier of the zoo{did_you_mean(name, zoo)}")
         names = {"name": name, "dataset": "cifar10"}
         weights = locate(CATALOG.models[name].wanted[0], {}, names, places, memo)
-        found[f"judge:{name}"] = weights and _fetched(weights)
+        found[f"judge:{name}"] = weights and _fetched(weights, memo)
     memo.save()
     missing = [each.missing for each in found.values() if each and each.missing]
     if missing:
@@ -147,12 +161,23 @@ def _located(images: Path, latents: Path | None, judges: list[str]) -> dict[str,
     return {role: each for role, each in found.items() if each is not None}
 
 
-def _fetched(weights: Input) -> Input:
-    return (
-        weights
-        if weights.missing or not weights.url
-        else Input(role=weights.role, path=str(fetch(weights)), sha256=weights.sha256)
-    )
+def _fetched(weights: Input, memo: HashMemo) -> Input:
+    """Weights whose content is known, for the key; with their address, for a worker on another node."""
+    if weights.missing or not weights.url:
+        return weights
+    return replace(weights, sha256=memo.content(fetch(weights)))
+
+
+def _failed(out: Path, outcome: Outcome) -> int:
+    """Tell of a failed stage; the exit code. Raises InputError where what the user gave is at fault."""
+    kept = f"what is trained is kept in {out}"
+    if outcome.error_type in BAD_INPUT:
+        raise InputError(f"{outcome.error_class}: {outcome.error_message}; {kept}")
+    log = f"\n    log: {outcome.log}" if outcome.log else ""
+    text = f"{outcome.error_class}: {outcome.label}\n    {outcome.error_message}{log}"
+    again = shlex.join(["farm", *sys.argv[1:]])
+    stdout.print(f"{text}\n{kept}; next: {again}", highlight=False, markup=False, soft_wrap=True)
+    return 1
 
 
 def _tell(out: Path, facts: Mapping[str, Any]) -> None:

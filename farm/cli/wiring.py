@@ -17,7 +17,7 @@ from farm.grid.cell import AXES, Cell, Pattern, matches
 from farm.grid.faults import did_you_mean
 from farm.inputs import HashMemo, cache_folder, default_places, locate
 from farm.plan import Plan, build
-from farm.results.folder import Folder
+from farm.results.folder import PLAN, Folder
 from farm.results.tables import RECORDS
 from farm.store import Store
 
@@ -120,9 +120,13 @@ def _age(folder: Folder, path: str) -> float:
 
 
 def one_grid(results: str, named: str | None) -> Folder:
-    """The folder of the grid that is named (or whose folder is), or of the one that was run last."""
-    if named is not None and Path(named, RECORDS).exists():
-        return Folder(str(Path(named).resolve()))
+    """The folder of the grid that is named, or of the one that was run last.
+
+    named: a grid, a results folder (of which the grid that was run last is meant), a grid's folder in one, published
+    or not, or a URL of either. A path that leads to nothing is no grid's name: else another run might be taken for it.
+    """
+    if named is not None and (place := _placed(named)) is not None:
+        return place
     grids = grids_in(results)
     if not grids:
         raise InputError(f"nothing was run in {results} yet: farm run jobs/quickstart.yaml")
@@ -132,6 +136,23 @@ def one_grid(results: str, named: str | None) -> Folder:
     if name not in grids:
         raise InputError(f"no results of a grid {name!r} in {results}{did_you_mean(name, grids)}")
     return folder_of(results, name)
+
+
+def _placed(named: str) -> Folder | None:
+    """The folder at a path or URL; None of a grid's name, or its YAML file. Raises InputError where nothing lies."""
+    is_path = "://" in named or (len(Path(named).parts) > 1 and not named.endswith(".yaml"))
+    if not is_path and not Path(named).is_dir():
+        return None
+    here = Folder(located(named))
+    if here.has(RECORDS) or here.has(PLAN):
+        return here
+    found = {str(path) for name in (RECORDS, PLAN) for path in here.fs.glob(f"{here.root}/*/{name}")}
+    if found:
+        latest = max(found, key=lambda path: (_age(here, path), path))
+        return Folder(f"{here.url}/{latest.split('/')[-2]}")
+    if not is_path:
+        return None
+    raise InputError(f"there is no {named}/{RECORDS}: name a grid, its results folder, or the folder's URL")
 
 
 def cell_of(folder: Folder, name: str) -> dict[str, dict[str, Any]]:

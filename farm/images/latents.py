@@ -1,6 +1,7 @@
 """Latents from a file, and a network's images as they are, in a file. Owns both forms; knows no source by name."""
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,18 @@ from farm.images.imageset import UNLABELLED, Labels, size_of
 
 Z, LABELS, IMAGES = "z", "labels", "images.npy"
 MATRIX = 2  # axes
+BROKEN = (  # what numpy and zipfile raise on files that are damaged, something else, or larger than memory
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    LookupError,
+    RuntimeError,
+    MemoryError,
+    OverflowError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,18 +40,26 @@ class Given:
     classes: Labels
 
 
+def arrays(path: Path) -> dict[str, NDArray]:  # type: ignore[type-arg]
+    """What an ``.npz`` has of `z` and `labels`. Raises DataError if it is none, is damaged, or fits no memory."""
+    try:
+        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
+            found = {name: file[name] for name in (Z, LABELS) if name in file}
+    except BROKEN as error:
+        text = f"no .npz with `{Z}` ({type(error).__name__}: {error})"
+        raise DataError(f"{path}: {text}: save one with np.savez") from error
+    bare = [name for name, value in found.items() if not isinstance(value, np.ndarray)]  # numpy gives bytes then
+    if bare:
+        raise DataError(f"{path}: its `{bare[0]}` is no array: save one with np.savez")
+    return found
+
+
 def read(path: Path, network: Network) -> Given:
     """The latents of an ``.npz``: `z`, float (n, z_dim), and `labels`, int (n,), -1 for none; i mod C without them.
 
     Raises DataError if there are none, or if they do not go with the network.
     """
-    try:
-        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
-            found = {name: file[name] for name in (Z, LABELS) if name in file}
-    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"{path}: no .npz with `{Z}` ({type(error).__name__}: {error}): save one with np.savez"
-        ) from error
+    found = arrays(path)
     if Z not in found:
         raise DataError(f"{path}: no array `{Z}`: np.savez({path.name!r}, z=latents of shape (n, {network.z_dim}))")
     z = found[Z]

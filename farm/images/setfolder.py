@@ -5,7 +5,6 @@ length), how many images are meant, and of each finished range its bytes and SHA
 of its own and moved here whole, and only then noted: so a killed process loses the range at hand and nothing else.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from farm.errors import DataError, InputError
+from farm.images import writing
 from farm.images.imageset import ImageSet, Wrote, cuts
 from farm.images.layouts import LAYOUTS, Layout, name_of
 
@@ -115,11 +115,7 @@ def claimed(path: Path, made: Mapping[str, Any], count: int, told: Mapping[str, 
     anything else, another set, or more images of this one, or if another process writes to it.
     """
     made = json.loads(json.dumps(made))  # as the manifest will give it back
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make the folder {path}: {error.strerror}; choose another --out") from error
-    with _locked(path):
+    with writing.held(path):
         folder = SetFolder(
             path=path, made=made, layout=LAYOUTS[made["layout"]], step=made["shard_images"], count=count, told=told
         )
@@ -208,25 +204,6 @@ def _differences(name: str, there: Any, wanted: Any) -> Iterator[str]:
             yield from _differences(f"{name}.{key}".strip("."), there.get(key), wanted.get(key))
     elif there != wanted:
         yield f"{name} is {there} there, not {wanted}"
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        if not _lock(handle):
-            raise InputError(f"another process writes to {path}: wait for it, or choose another --out")
-        yield
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _sync(path: Path) -> None:

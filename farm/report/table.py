@@ -1,49 +1,78 @@
-"""The study's Table 1 layout, in the terminal. Knows records, not where they come from."""
+"""The long table in the terminal, a row a cell, and the lines below it. Knows records, not where they come from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from farm.record import Record
+from farm.report.judged import Judged, accuracy_of, by_records
 from farm.stats.ratios import Ratio, differs
 
 VARIANTS = {"pytorch": "PyTorch", "ir": "IR"}
 VERDICTS = {"valid": "green", "noisy": "yellow", "invalid": "bold red"}
 UNLIKE = 1.05  # speeds of one FP32 IR beside different cells: above this ratio, their rows are not comparable
+BEST, WORSE = "*", "!"
+MARKS = {
+    BEST: "best calibration set of its model, algorithm and device, by the number alone",
+    WORSE: "significantly worse than with real images (McNemar, p < 0.05 by Holm)",
+}
 METRICS = {None: "top-1", "top1": "top-1", "top5": "top-5"}
 
 
-def main_table(records: Sequence[Record]) -> Table:
+def main_table(records: Sequence[Record], judged: Mapping[str, Judged] | None = None) -> Group:
     """One row a cell, grouped by model and device: accuracy and speed, as in the study's Table 1.
 
-    The accuracy is the grid's metric: `score`, or `top1` of records that are older than metrics.
+    judged: by cell; without it, what the records alone say. Below the table stands what its marks mean, if it has any.
     """
+    said = by_records(records) if judged is None else judged
+    there = _there(records, said)
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("model")
-    table.add_column("variant", overflow="fold")
-    table.add_column("calibration", overflow="fold")
-    several = len({record.device for record in records}) > 1
-    if several:
-        table.add_column("device")
-    metric = next((record.metric for record in records if record.metric), None)
-    measured = any(record.fps is not None for record in records)
-    speeds = ("FPS", "x IR", "x PyTorch", "p50 ms") if measured else ()
-    for name in (METRICS.get(metric, metric or ""), "drop", "MiB", *speeds):
+    for name in ("model", "variant", "calibration", *(("device",) if there.devices else ())):
+        table.add_column(name, overflow="fold" if name in ("variant", "calibration") else "ellipsis")
+    for name in (there.metric, "drop", *(("worst class",) if there.classes else ()), "MiB", *there.speeds):
         table.add_column(name, justify="right", no_wrap=True)
-    for name in ("verdict", "outcome") if measured else ("outcome",):
+    for name in ("verdict", "outcome") if there.speeds else ("outcome",):
         table.add_column(name, no_wrap=True)
     for _, group in groupby(records, key=lambda record: (record.model, record.device)):
         rows = list(group)
         for index, record in enumerate(rows):
             first = (record.model if index == 0 else "", variant(record), record.calibration or "-")
-            placed = (record.device,) if several else ()
-            texts = [Text(text) for text in (*first, *placed)]
-            speed: tuple[str | Text, ...] = (*_speed(record), _verdict(record)) if measured else ()
-            last = index == len(rows) - 1
-            table.add_row(*texts, *_accuracy(record), *speed, _outcome(record), end_section=last)
-    return table
+            texts = [Text(text) for text in (*first, *((record.device,) if there.devices else ()))]
+            numbers = _accuracy(record, said[record.cell], classes=there.classes)
+            speed: tuple[str | Text, ...] = (*_speed(record), _verdict(record)) if there.speeds else ()
+            table.add_row(*texts, *numbers, *speed, _outcome(record), end_section=index == len(rows) - 1)
+    return Group(table, *map(Text, legend([said[record.cell] for record in records])))
+
+
+def legend(judged: Sequence[Judged]) -> list[str]:
+    """A line for each mark that occurs."""
+    marks = {mark for each in judged for mark in (_best(each), _worse(each))}
+    return [f"{mark} {text}" for mark, text in MARKS.items() if mark in marks]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _There:
+    """What there is to show: whether several devices, the metric's heading, whether classes, the columns of speed."""
+
+    devices: bool
+    metric: str
+    classes: bool
+    speeds: tuple[str, ...]
+
+
+def _there(records: Sequence[Record], judged: Mapping[str, Judged]) -> _There:
+    metric = next((record.metric for record in records if record.metric), None)
+    measured = any(record.fps is not None for record in records)
+    return _There(
+        devices=len({record.device for record in records}) > 1,
+        metric=METRICS.get(metric, metric or ""),
+        classes=any(judged[record.cell].worst_class_drop is not None for record in records),
+        speeds=("FPS", "x IR", "x PyTorch", "p50 ms") if measured else (),
+    )
 
 
 def variant(record: Record) -> str:
@@ -123,13 +152,32 @@ def _controlled(record: Record) -> str:
     return f"{record.cell}: {what} {record.control_drop:.4f} on {images}; {ending}; {work}"
 
 
-def _accuracy(record: Record) -> list[str]:
+def _accuracy(record: Record, judged: Judged, *, classes: bool) -> list[str]:
+    """The metric, the drop, the worst class' one if asked for, and the size. Marks stand before their number."""
     drop = record.top1_drop if record.score_drop is None else record.score_drop
+    whole = _format(drop, "{:+.4f}") if record.algorithm != "ir" else "-"
     return [
-        _format(record.top1 if record.score is None else record.score, "{:.4f}"),
-        _format(drop, "{:+.4f}") if record.algorithm != "ir" else "-",
+        f"{_best(judged)} {_format(accuracy_of(record), '{:.4f}')}".strip(),
+        f"{_worse(judged)} {whole}".strip(),
+        *((_worst_class(judged),) if classes else ()),
         _format(record.size_mib, "{:.2f}"),
     ]
+
+
+def _best(judged: Judged) -> str:
+    return BEST if judged.best else ""
+
+
+def _worse(judged: Judged) -> str:
+    return WORSE if judged.standing == "worse" else ""
+
+
+def _worst_class(judged: Judged) -> str:
+    """``3: +0.0300``; without a class where none lost anything."""
+    drop = judged.worst_class_drop
+    if drop is None or drop <= 0:
+        return _format(drop, "{:+.4f}")
+    return f"{judged.worst_class}: {drop:+.4f}"
 
 
 def _speed(record: Record) -> list[str]:

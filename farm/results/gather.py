@@ -30,13 +30,18 @@ def gather(folder: Folder, store: Store) -> list[Record]:
     """Write records, attempts, predictions, latencies and samples; returns the records, in the grid's order."""
     plan = folder.read_plan()
     reader = _Reader(plan=plan, store=store)
-    records = with_pytorch_speedup([reader.record(cell) for cell in plan["cells"]])
+    records = reader.records()
     folder.write(tables.RECORDS, tables.records(records, plan.get("claims", {})))
     folder.write(tables.ATTEMPTS, tables.attempts(reader.all_attempts()))
     folder.write(tables.SAMPLES, tables.samples(_samples(plan, store)))
     _copy_by_cell(folder, tables.PREDICTIONS, plan, store, role="evaluate", file="predictions.parquet")
     _copy_by_cell(folder, tables.LATENCIES, plan, store, role="measure", file="rounds.parquet")
     return records
+
+
+def records_of(plan: Mapping[str, Any], store: Store) -> list[Record]:
+    """The records as `gather` would write them now, in the grid's order. Writes nothing."""
+    return _Reader(plan=plan, store=store).records()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,6 +66,9 @@ class _Reader:
 
     def all_attempts(self) -> list[Outcome]:
         return [outcome for uri in self.plan["stages"] for outcome in self.attempts(uri)]
+
+    def records(self) -> list[Record]:
+        return with_pytorch_speedup([self.record(cell) for cell in self.plan["cells"]])
 
     def record(self, cell: Mapping[str, Any]) -> Record:
         roles = sorted(cell["stages"], key=lambda role: ROLES.index(base(role)))

@@ -6,9 +6,11 @@ from typing import Any
 
 import torch
 
+from farm.errors import DataError
+from farm.images import writing
 from farm.images.distylegan import source
 from farm.images.distylegan.checkpoint import CONFIG, WEIGHTS
-from farm.images.equipment import Equipment
+from farm.images.equipment import Equipment, is_out_of_memory
 from farm.images.imageset import ImageSet
 from farm.models import PREPROCESSING
 from farm.models.network import build
@@ -16,10 +18,11 @@ from farm.stages.job import Job
 from farm.training import judge, keep
 from farm.training.recipe import Recipe
 from farm.training.run import train
-from farm.training.teacher import Teacher, as_set, read
+from farm.training.teacher import Teacher, read, sample
 
 CARD, JUDGE = "card.json", "judge:"
 JUDGED = 10_000  # images of each side
+SMALLEST = 2  # batch
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -29,24 +32,32 @@ def run(job: Job) -> dict[str, Any]:
     """
     torch.set_num_threads(job.cores)
     recipe, out = Recipe.model_validate_json(json.dumps(job.parameters["recipe"])), Path(job.parameters["out"])
-    teacher = read(job.files["images"], job.files.get("latents"))
-    if teacher.z is None:
-        job.say("no latents: the student learns from the discriminator alone, it is not distilled")
-    facts = train(
-        recipe,
-        teacher,
-        job.parameters["content"],
-        out,
-        device=job.device,
-        say=job.say,
-        until_s=job.parameters["until_s"],
-    )
-    facts |= {"judged_by": _judged(job, out, teacher, recipe.seed)}
-    (out / CARD).write_text(json.dumps({**facts, "recipe": recipe.model_dump()}, indent=1) + "\n", encoding="utf-8")
-    for name in (WEIGHTS, CONFIG, keep.CURVES, CARD):
-        if (out / name).exists():
-            (job.folder / name).write_bytes((out / name).read_bytes())
+    with writing.held(out):
+        teacher = read(job.files["images"], job.files.get("latents"))
+        if teacher.z is None:
+            job.say("no latents: the student learns from the discriminator alone, it is not distilled")
+        facts = _trained(job, recipe, teacher, out)
+        facts |= {"judged_by": _judged(job, out, teacher, recipe.seed)}
+        card = json.dumps({**facts, "recipe": recipe.model_dump()}, indent=1) + "\n"
+        writing.replace(out / CARD, card.encode())
+        for name in (WEIGHTS, CONFIG, keep.CURVES, CARD):
+            if (out / name).exists():
+                (job.folder / name).write_bytes((out / name).read_bytes())
     return facts
+
+
+def _trained(job: Job, recipe: Recipe, teacher: Teacher, out: Path) -> dict[str, Any]:
+    """The facts of the training. Raises DataError, with a batch to try, if a GPU's memory is too small for it."""
+    content, until_s = job.parameters["content"], job.parameters["until_s"]
+    try:
+        return train(recipe, teacher, content, out, device=job.device, say=job.say, until_s=until_s)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        half = recipe.batch // 2
+        less = f"--param batch={half}" if half >= SMALLEST else "--param ndf=64"
+        other = ", and another --out, for this one holds a training of the other" if keep.there(out) else ""
+        raise DataError(f"the GPU's memory is too small for batch={recipe.batch}: give {less}{other}") from error
 
 
 def _judged(job: Job, out: Path, teacher: Teacher, seed: int) -> dict[str, dict[str, float]]:
@@ -54,19 +65,16 @@ def _judged(job: Job, out: Path, teacher: Teacher, seed: int) -> dict[str, dict[
     names = sorted(role.removeprefix(JUDGE) for role in job.files if role.startswith(JUDGE))
     if not names:
         return {}
-    count = min(JUDGED, len(teacher))
+    real = sample(teacher, JUDGED, seed)
     made: ImageSet = source.source(
-        {"precision": "f32", "count": count, "seed": seed},
+        {"precision": "f32", "count": len(real), "seed": seed},
         {"weights": out},
         Equipment(device=job.device, workers=job.cores, say=job.say),
     )
     said = {}
     for name in names:
-        job.say(f"judged by {name}")
+        job.say(f"judged by {name} on {len(real):,} images of each side")
         classifier = build({"name": name}, {"weights": job.files[JUDGE + name]})
-        ours, theirs = (
-            judge.look(classifier, images, PREPROCESSING["cifar10"], job.device)
-            for images in (made, as_set(teacher, count))
-        )
+        ours, theirs = (judge.look(classifier, images, PREPROCESSING["cifar10"], job.device) for images in (made, real))
         said[name] = judge.compare(ours, theirs)
     return said

@@ -3,6 +3,7 @@
 Two variants of a model are compared image by image: only the images on which just one of them is right tell them
 apart. With those counts the exact test of McNemar (1947, Psychometrika 12) and the score interval of Tango (1998,
 Statistics in Medicine 17) hold for few images too, where an interval that takes the two as independent is far too wide.
+Where it is not known who was right on which image, there is only that: Newcombe's interval and Pearson's test.
 """
 
 import math
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from scipy.optimize import brentq
-from scipy.special import bdtr, ndtri
+from scipy.special import bdtr, ndtr, ndtri
 
 ALPHA = 0.05  # intervals hold at 95 %
 
@@ -36,6 +37,14 @@ class Disagreement:
     def difference(self) -> float:
         """The first's share of right answers minus the second's, -1 to 1."""
         return (self.first - self.second) / self.n
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How often one variant was right, of n > 0 images that nobody can tell from another variant's."""
+
+    right: int
+    n: int
 
 
 def wilson(right: int, n: int, alpha: float = ALPHA) -> Estimate:
@@ -67,6 +76,32 @@ def tango(found: Disagreement, alpha: float = ALPHA) -> Estimate:
     low = brentq(lambda at: score(at) - z, -1, value) if score(-1) > z else -1.0
     high = brentq(lambda at: score(at) + z, value, 1) if score(1) < -z else 1.0
     return Estimate(value=value, low=float(low), high=float(high))
+
+
+def newcombe(first: Count, second: Count, alpha: float = ALPHA) -> Estimate:
+    """The difference of two independent shares, first minus second (Newcombe 1998, Stat. Med. 17, method 10).
+
+    >>> round(newcombe(Count(right=56, n=70), Count(right=48, n=80)).low, 4)
+    0.0524
+    """
+    one, other = wilson(first.right, first.n, alpha), wilson(second.right, second.n, alpha)
+    value = one.value - other.value
+    down = math.hypot(one.value - one.low, other.high - other.value)
+    up = math.hypot(one.high - one.value, other.value - other.low)
+    return Estimate(value=value, low=value - down, high=value + up)
+
+
+def pearson(first: Count, second: Count) -> float:
+    """The p-value, two-sided, of two independent shares being equal (Pearson 1900; no continuity correction).
+
+    >>> pearson(Count(right=5, n=10), Count(right=50, n=100))
+    1.0
+    """
+    pooled = (first.right + second.right) / (first.n + second.n)
+    variance = pooled * (1 - pooled) * (1 / first.n + 1 / second.n)
+    if not variance:
+        return 1.0
+    return 2 * float(ndtr(-abs(first.right / first.n - second.right / second.n) / math.sqrt(variance)))
 
 
 def _score(found: Disagreement, difference: float) -> float:

@@ -7,7 +7,6 @@ samples/epoch-0001.png         images of each class after an epoch, of the same 
 """
 
 import io
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from farm.errors import DataError
 from farm.images.distylegan import checkpoint
 from farm.images.distylegan.network import Generator
 from farm.images.imageset import Pixels
+from farm.images.writing import replace
 
 CHECKPOINT, CURVES, SAMPLES = "checkpoint.pt", "curves.parquet", "samples"
 
@@ -31,13 +31,18 @@ def save(folder: Path, state: Mapping[str, Any]) -> None:
     """Replace the checkpoint by this state of tensors and plain values."""
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
-    _replace(folder / CHECKPOINT, buffer.getvalue())
+    replace(folder / CHECKPOINT, buffer.getvalue())
+
+
+def there(folder: Path) -> bool:
+    """Whether the folder holds a training."""
+    return (folder / CHECKPOINT).exists()
 
 
 def load(folder: Path) -> dict[str, Any] | None:
     """The last state, its tensors on the CPU; None if there is none. Raises DataError if it cannot be read."""
     path = folder / CHECKPOINT
-    if not path.exists():
+    if not there(folder):
         return None
     try:
         found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -52,7 +57,7 @@ def write_curves(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     table = pa.Table.from_pylist([dict(row) for row in rows])
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
-    _replace(folder / CURVES, buffer.getvalue())
+    replace(folder / CURVES, buffer.getvalue())
 
 
 def write_samples(folder: Path, epoch: int, images: Pixels, across: int) -> None:
@@ -61,19 +66,11 @@ def write_samples(folder: Path, epoch: int, images: Pixels, across: int) -> None
     sheet = images.reshape(count // across, across, height, width, channels).swapaxes(1, 2)
     (folder / SAMPLES).mkdir(exist_ok=True)
     picture = Image.fromarray(np.ascontiguousarray(sheet.reshape(-1, across * width, channels)))
-    picture.save(folder / SAMPLES / f"epoch-{epoch:04d}.png")
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    replace(folder / SAMPLES / f"epoch-{epoch:04d}.png", buffer.getvalue())
 
 
 def write_generator(folder: Path, generator: Generator, ndf: int) -> None:
     """The generator in the study's layout."""
     checkpoint.save(folder, generator.state_dict(), generator.config, {"ndf": ndf})
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a machine that stops, finds the old or the new one whole."""
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

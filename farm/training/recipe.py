@@ -1,10 +1,14 @@
 """How a DiStyleGAN is trained: every number that shapes the result. Pure."""
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from farm.errors import InputError
 from farm.spec import Parameters
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Recipe(Parameters):
@@ -13,7 +17,7 @@ class Recipe(Parameters):
     epochs: int = Field(150, ge=1, description="passes over the teacher's images")
     batch: int = Field(128, ge=2, description="images a step")
     rate: float = Field(2e-4, gt=0, description="Adam's learning rate, of both networks")
-    betas: tuple[float, float] = Field((0.5, 0.999), description="Adam's decay rates")
+    betas: tuple[Beta, Beta] = Field((0.5, 0.999), description="Adam's decay rates")
     decay: float = Field(0.0, ge=0, le=1, description="last share of the steps in which the rate falls to nothing")
     lambda_pixel: float = Field(0.2, ge=0, description="weight of the L1 distance of pixels; needs latents")
     lambda_feature: float = Field(1.0, ge=0, description="weight of the L1 distance of the discriminator's features")
@@ -30,9 +34,40 @@ class Recipe(Parameters):
     augment: bool = Field(True, description="shift, tint and cut both kinds of images before the discriminator")
     flip: bool = Field(True, description="mirror the teacher's images at random; not done with latents")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, which are the ones kept")
-    ngf: int = Field(256, ge=8, description="channels of the generator's first map")
+    ngf: int = Field(256, ge=8, multiple_of=8, description="channels of the generator's first map")
     ndf: int = Field(128, ge=8, description="channels of the discriminator")
     z_dim: int = Field(512, ge=1, description="length of a latent; the teacher's where it gives them")
     project_dim: int = Field(128, ge=1, description="length of the projected latent")
     precision: Literal["bf16", "f32"] = Field("bf16", description="of convolutions and products while training")
     seed: int = Field(0, ge=0, lt=2**31, description="of weights, order, latents and augmentation")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """What the losses count, and how often those that need the critic's scores join: a recipe, its kind settled."""
+
+    discriminator: float
+    feature: float
+    pixel: float
+    adversarial: float
+    full_every: int
+
+
+def settled(recipe: Recipe, *, distilled: bool) -> Weights:
+    """The weights of a training with a teacher's latents or without. Raises InputError if steps lack any loss."""
+    every = _or_else(recipe.full_every, 10 if distilled else 1)
+    if not distilled and recipe.lambda_feature == 0 and every > 1:
+        text = f"lambda_feature=0 and full_every={every} without latents leave the steps between nothing to learn from"
+        raise InputError(f"{text}: give full_every=1, a lambda_feature above 0, or --latents")
+    return Weights(
+        discriminator=_or_else(recipe.lambda_discriminator, 0.2 if distilled else 1.0),
+        feature=recipe.lambda_feature,
+        pixel=recipe.lambda_pixel,
+        adversarial=_or_else(recipe.lambda_generator, 0.01 if distilled else 1.0),
+        full_every=every,
+    )
+
+
+def _or_else(value: Any, default: Any) -> Any:
+    """The value, or a default where the recipe leaves it to the kind of training."""
+    return default if value is None else value

@@ -17,12 +17,15 @@ from farm.training.trainer import Trainer, start
 
 SAY_S, SAVE_S = 5.0, 120.0
 SHOWN = 8  # images of each class on a sheet
-MOVING = {"epochs"}  # what may change when a training goes on: longer is the same training
+MOVING = {"epochs"}  # what may change when a training goes on: longer is the same training, unless the rate decays
 
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """A training and its folder. rows: the curves so far. spent_s: of all sessions. begun, saved: on the clock."""
+    """A training and its folder. rows: the curves so far.
+
+    spent_s: of all sessions. before: of those before this one. begun, saved: on the clock.
+    """
 
     trainer: Trainer
     folder: Path
@@ -31,38 +34,47 @@ class Run:
     clock: Callable[[], float] = time.monotonic
     rows: list[dict[str, Any]] = field(default_factory=list)
     spent_s: float = 0.0
+    before: float = 0.0
     begun: float = 0.0
     saved: float = 0.0
 
-    def epochs(self, until_s: float | None) -> bool:
-        """Train until the recipe's last epoch, or until so many seconds are spent. Whether it is finished."""
-        self.begun = self.saved = self.clock()
-        before = self.spent_s
-        while (epoch := self.trainer.step // self.trainer.steps_an_epoch) < self.trainer.recipe.epochs:
-            if not self._epoch(epoch, before, until_s):
-                return False
-            self._note(epoch, before)
-        return True
+    @property
+    def finished(self) -> bool:
+        """Whether the recipe's last epoch is done."""
+        return self.trainer.step >= self.trainer.recipe.epochs * self.trainer.steps_an_epoch
 
-    def _epoch(self, epoch: int, before: float, until_s: float | None) -> bool:
-        """Train one epoch, saving and telling now and then; False if time is up."""
-        said, first = self.clock(), self.trainer.step
+    def epochs(self, until_s: float | None) -> None:
+        """Train until the recipe's last epoch, or until so many seconds are spent."""
+        self.begun = self.saved = self.clock()
+        self.before = self.spent_s
+        while not self.finished and self._epoch(until_s):
+            pass
+
+    def _epoch(self, until_s: float | None) -> bool:
+        """Train to the end of an epoch, saving and telling now and then; False if time is up."""
+        epoch, said, first = self.trainer.step // self.trainer.steps_an_epoch, self.clock(), self.trainer.step
         for step in self.trainer.epoch():
-            now = self.clock()
-            self.spent_s = before + now - self.begun
+            if step % self.trainer.steps_an_epoch == 0:
+                self._note(epoch)  # before anything is saved: what is saved here begins with the next epoch
+            now = self._spend()
             if now - said >= SAY_S:
                 self.say(self._told(epoch, (step - first) / max(1e-9, now - said)))
                 said, first = now, step
             if until_s is not None and self.spent_s >= until_s:
-                self.save()
                 return False
             if now - self.saved >= SAVE_S:
                 self.save()
         return True
 
-    def _note(self, epoch: int, before: float) -> None:
+    def _spend(self) -> float:
+        """Count the time; returns the clock's."""
+        now = self.clock()
+        self.spent_s = self.before + now - self.begun
+        return now
+
+    def _note(self, epoch: int) -> None:
         losses = self.trainer.losses()  # waits for a GPU, which the clock should see
-        self.spent_s = before + self.clock() - self.begun
+        self._spend()
         done = self.rows[-1]["seconds"] if self.rows else 0.0
         images = self.trainer.steps_an_epoch * self.trainer.recipe.batch
         speed = images / max(1e-9, self.spent_s - done)
@@ -70,12 +82,11 @@ class Run:
         self.rows.append(row)
         keep.write_curves(self.folder, self.rows)
         keep.write_samples(self.folder, epoch + 1, samples(self.trainer), SHOWN)
-        if self.clock() - self.saved >= SAVE_S:
-            self.save()
 
     def save(self) -> None:
         """Write the checkpoint, and the generator as it stands."""
-        extra = {"identity": self.identity, "rows": self.rows, "spent_s": self.spent_s}
+        epochs = self.trainer.recipe.epochs
+        extra = {"identity": self.identity, "epochs": epochs, "rows": self.rows, "spent_s": self.spent_s}
         keep.save(self.folder, {**self.trainer.state(), **extra})
         keep.write_generator(self.folder, self.trainer.averaged, self.trainer.recipe.ndf)
         self.saved = self.clock()
@@ -98,7 +109,7 @@ def train(
     say: Callable[[str], None],
     until_s: float | None = None,
 ) -> dict[str, Any]:
-    """Train in a folder, going on from what lies there; returns the facts of the training.
+    """Train in a folder that is this process's alone, going on from what lies there; returns the training's facts.
 
     content: the SHA-256 of the teacher's images and latents. until_s: seconds of training after which to stop,
     whole; None for the recipe's last epoch. Raises DataError if the folder holds another training.
@@ -109,12 +120,12 @@ def train(
     state = keep.load(folder)
     if state is not None:
         _go_on(run, state)
-    finished = run.epochs(until_s)
+    run.epochs(until_s)
     run.save()
     return {
-        "finished": finished,
+        "finished": run.finished,
         "distilled": run.trainer.distilled,
-        "epochs": len(run.rows),
+        "epochs": run.trainer.step // run.trainer.steps_an_epoch,
         "steps": run.trainer.step,
         "images": len(teacher),
         "hours": round(run.spent_s / 3600, 3),
@@ -136,6 +147,10 @@ def _go_on(run: Run, state: dict[str, Any]) -> None:
     if state.get("identity") != run.identity:
         text = "holds a training of other images or with other numbers"
         raise DataError(f"{run.folder} {text}: give the same ones to go on with it, or another --out")
+    recipe = run.trainer.recipe
+    if recipe.decay and state.get("epochs", recipe.epochs) != recipe.epochs:
+        text = f"holds a training of {state['epochs']} epochs, whose learning rate falls towards the last of them"
+        raise DataError(f"{run.folder} {text}: give epochs={state['epochs']} to go on with it, or another --out")
     run.trainer.restore(state)
     run.rows, run.spent_s = list(state["rows"]), float(state["spent_s"])
     run.say(f"going on after step {run.trainer.step:,}")

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from farm.errors import DataError
-from farm.images import folder, imageset, parquet, setfolder, shards
+from farm.images import aligned, folder, imageset, latents, parquet, setfolder, shards
 from farm.images.distylegan.network import SIDE
+from farm.images.drawing import draw
 from farm.images.imageset import BLOCK, Block, ImageSet, check_range
-
-LATENTS = ("z", "labels")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,19 +37,19 @@ class Teacher:
         return Teacher(images=self.images.to(device), labels=self.labels.to(device), classes=self.classes, z=z)
 
 
-def read(path: Path, latents: Path | None = None) -> Teacher:
+def read(path: Path, made_of: Path | None = None) -> Teacher:
     """The images of a folder or file, and the latents that they were made of.
 
-    path: an image folder, a Parquet file, or a folder that `farm synth` wrote. latents: an ``.npz`` with ``z``
-    (n, z_dim), row i of image i, as given to ``farm synth --latents``. Raises DataError if an image has another
-    size or no class, or the latents are not those of these images.
+    path: an image folder, a Parquet file, or a folder that `farm synth` wrote. made_of: an ``.npz`` with ``z``
+    (n, z_dim), row i of image i, as given to ``farm synth --latents``; without ``labels`` of class i mod C. Raises
+    DataError if an image has another size or no class, or the latents are not those of these images in their order.
     """
     images = _opened(path)
     pixels, labels = _in_memory(images, path)
     if len(labels) < 1 or labels.min() < 0:
         raise DataError(f"{path}: an image without a class: a class-conditional student needs the class of each image")
     classes = images.classes or int(labels.max()) + 1
-    z = None if latents is None else torch.from_numpy(_latents(latents, labels))
+    z = None if made_of is None else torch.from_numpy(_latents(made_of, labels, classes))
     return Teacher(images=torch.from_numpy(pixels), labels=torch.from_numpy(labels), classes=classes, z=z)
 
 
@@ -82,6 +81,15 @@ def as_set(teacher: Teacher, count: int) -> Shown:
     return Shown(teacher=teacher, count=count)
 
 
+def sample(teacher: Teacher, most: int, seed: int) -> ImageSet:
+    """At most so many images, as many of each class as the scarcest allows; of a teacher that lacks a class, any."""
+    labels, whole = teacher.labels.cpu().numpy(), as_set(teacher, len(teacher))
+    has = np.bincount(labels, minlength=teacher.classes)
+    if not has.all():
+        return draw(whole, None, min(most, len(teacher)), seed)
+    return draw(whole, labels, min(most, teacher.classes * int(has.min())), seed)
+
+
 def _opened(path: Path) -> ImageSet:
     if (path / setfolder.MANIFEST).exists():
         return shards.opened(path)
@@ -106,19 +114,18 @@ def _in_memory(images: ImageSet, path: Path) -> tuple[NDArray[np.uint8], NDArray
     return pixels, labels
 
 
-def _latents(path: Path, labels: NDArray[np.int64]) -> NDArray[np.float32]:
+def _latents(path: Path, labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
     """The latents of a file, once they are seen to belong to images of these labels."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            found = {name: file[name] for name in LATENTS if name in file.files}
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(
-            f"{path}: not an .npz file, or damaged ({error}): give what made the teacher's images"
-        ) from error
-    z, told = found.get("z"), found.get("labels")
-    if z is None or z.ndim != len(("image", "number")) or z.dtype.kind != "f" or not np.isfinite(z).all():
+    found = latents.arrays(path)
+    z, told = found.get(latents.Z), found.get(latents.LABELS)
+    if z is None or z.ndim != latents.MATRIX or z.dtype.kind != "f" or not np.isfinite(z).all():
         raise DataError(f"{path}: no array `z` of floats (images, z_dim): give what `farm synth --latents` was given")
-    if len(z) != len(labels) or (told is not None and not np.array_equal(told, labels)):
-        text = f"{len(z)} latents for {len(labels)} images" if len(z) != len(labels) else "its `labels` are others"
+    if len(z) != len(labels):
+        text = f"{len(z)} latents for {len(labels)} images"
         raise DataError(f"{path}: {text}: give the latents that these images were made of, in their order")
+    if not np.array_equal(labels, aligned.labels(0, len(z), classes) if told is None else told):
+        text = "without `labels` latent i is of class i mod C" if told is None else "its `labels` are others"
+        order = "the images lie in another order, as in an image folder, which is read class after class"
+        what = "make the teacher with --format shards, or give z and `labels` in the images' order"
+        raise DataError(f"{path}: {text}, and {order}: {what}")
     return np.ascontiguousarray(z, np.float32)

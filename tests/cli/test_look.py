@@ -26,20 +26,6 @@ def test_plan_counts_what_is_there_and_what_is_to_run_and_runs_nothing(ran):
     assert len(ran.attempts()) == before
 
 
-def test_show_prints_the_table_and_its_json(ran):
-    said = ran.farm("show")
-    assert "int8 default" in said
-    assert "noise{count=16}" in said
-    rows = json.loads(ran.farm("show", "quick", "--json"))
-    assert {row["cell"] for row in rows} == {IR, INT8}
-
-
-def test_show_still_shows_records_of_the_first_schema(place):
-    said = place.farm("show", ROOT / "results" / "reference" / "quickstart")
-    assert "top-1" in said
-    assert "int8 default" in said
-
-
 def test_why_says_hit_or_which_input_changed(ran):
     ran.farm("run", ran.grid())  # it was copied: its plan names the grid file of the original
     assert ran.farm("why", INT8).count("there") == 6

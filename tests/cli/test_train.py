@@ -1,6 +1,9 @@
 """`farm train`: as it is typed."""
 
+import hashlib
 import io
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -8,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from farm.cli import app
+from farm.cli import app, train
 from farm.errors import FarmError
+from farm.inputs import HashMemo, Input
 
 SMALL = ["epochs=1", "batch=16", "ngf=16", "ndf=8", "z_dim=8", "project_dim=8", "precision=f32"]
 PARAMS = [word for text in SMALL for word in ("--param", text)]
@@ -60,6 +64,47 @@ def test_training_is_a_ray_task_and_a_failure_is_told(place, images):
     assert "what is trained is kept in gan" in said
 
 
+@pytest.mark.slow
+def test_a_stage_that_fails_gives_exit_code_1_its_log_and_the_next_command(place, images):
+    (place.folder / "gan").mkdir()
+    (place.folder / "gan" / "samples").write_text("in the way")
+    said = place.farm(*TRAIN, "--images", images, "--out", "gan", code=1)
+    assert "error: distylegan gan\n" in said
+    assert "File exists" in said
+    log = next(line.partition("log: ")[2] for line in said.splitlines() if "log: " in line)
+    assert "FileExistsError" in Path(log).read_text()
+    assert (
+        f"what is trained is kept in gan; next: farm train distylegan --engine inline --threads 1 {PARAMS[0]}" in said
+    )
+
+
+@pytest.mark.parametrize(
+    ("threads", "address", "gpus", "asked"),
+    [
+        (None, None, 0, {"train": 5}),
+        (None, None, 1, {}),
+        (None, "head:6379", 0, {}),
+        (None, "head:6379", 1, {}),
+        (3, None, 1, {"train": 3}),
+        (3, "head:6379", 0, {"train": 3}),
+    ],
+)
+def test_only_a_training_on_this_hosts_cores_asks_for_them_all(monkeypatch, threads, address, gpus, asked):
+    monkeypatch.setattr(train, "gpu_count", lambda: gpus)
+    monkeypatch.setattr(train, "host_cores", lambda: range(5))
+    assert train._cores(threads, address) == asked
+
+
+def test_a_judges_downloaded_weights_keep_their_address_for_other_nodes(server, tmp_path):
+    server.files["/weights.pt"] = b"weights"
+    whole = hashlib.sha256(b"weights").hexdigest()
+    wanted = Input(
+        role="weights", path=str(tmp_path / "cache" / "w.pt"), sha256=whole[:8], url=f"{server.url}/weights.pt"
+    )
+    assert train._fetched(wanted, HashMemo(tmp_path / "hashes.json")) == replace(wanted, sha256=whole)
+    assert (tmp_path / "cache" / "w.pt").read_bytes() == b"weights"
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -67,6 +112,12 @@ def test_training_is_a_ray_task_and_a_failure_is_told(place, images):
         (["distylegan", "--param", "epoch=3"], "--param epoch: unknown parameter, did you mean 'epochs'?"),
         (["distylegan", "--param", "epochs=0"], "--param epochs: input should be greater than or equal to 1, not 0"),
         (["distylegan", "--param", "epochs"], "--param epochs: write KEY=VALUE"),
+        (["distylegan", "--param", "ngf=12"], "--param ngf: input should be a multiple of 8, not 12"),
+        (["distylegan", "--param", "betas=[0.5, 1.0]"], "--param betas.1: input should be less than 1, not 1.0"),
+        (
+            ["distylegan", "--param", "lambda_feature=0", "--param", "full_every=2"],
+            "lambda_feature=0 and full_every=2 without latents leave the steps between nothing to learn from",
+        ),
         (["distylegan", "--images", "nowhere"], "no images of --images: looked for"),
         (["distylegan", "--latents", "nowhere.npz"], "no latents of --latents: looked for"),
         (["distylegan", "--judge", "resnet21"], "--judge resnet21: no classifier of the zoo, did you mean 'resnet20'?"),

@@ -34,8 +34,8 @@ def test_an_included_set_may_be_the_reference(files):
     ("claims", "fault"),
     [
         ({"reference": "digit"}, "settings.claims.reference: no calibration 'digit'; there are noise"),
-        ({"margin": 0}, "settings.claims.margin: Input should be greater than 0"),
-        ({"margin": 1}, "settings.claims.margin: Input should be less than 1"),
+        ({"margin": 0}, "settings.claims.margin: input should be greater than 0"),
+        ({"margin": 1}, "settings.claims.margin: input should be less than 1"),
         ({"margn": 0.1}, "settings.claims.margn: "),
     ],
 )

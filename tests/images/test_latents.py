@@ -1,5 +1,8 @@
 """Latents of one's own from a file, and a network's raw images in one."""
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -74,16 +77,72 @@ def test_labels_for_a_network_without_classes_are_told(tmp_path):
         of(saved(tmp_path, z=Z, labels=[0] * COUNT), telling(classes=None))
 
 
-@pytest.mark.parametrize("content", [None, b"", b"hello", b"PK\x03\x04 and no more"])
-def test_a_file_that_is_no_npz_is_told(tmp_path, content):
+@pytest.fixture
+def whole(tmp_path):
+    """The bytes of a sound file."""
+    np.savez_compressed(tmp_path / "sound.npz", z=Z)
+    return (tmp_path / "sound.npz").read_bytes()
+
+
+def zipped(name, content):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr(name, content)
+    return buffer.getvalue()
+
+
+def header(shape):
+    """An array's beginning, and nothing after it."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    return buffer.getvalue()
+
+
+def alone():
+    buffer = io.BytesIO()
+    np.save(buffer, Z)
+    return buffer.getvalue()
+
+
+BROKEN = {
+    "absent": lambda _: None,
+    "empty": lambda _: b"",
+    "a text": lambda _: b"hello",
+    "a zip's beginning": lambda _: b"PK\x03\x04 and no more",
+    "cut in half": lambda whole: whole[: len(whole) // 2],
+    "cut inside its directory": lambda whole: whole[:-30],
+    "another byte": lambda whole: whole[:100] + bytes([whole[100] ^ 255]) + whole[101:],
+    "no deflate stream": lambda whole: whole[:60] + b"\xff" * 40 + whole[100:],
+    "an unknown compression": lambda whole: whole.replace(b"\x08\x00", b"\x63\x00"),
+    "an array alone": lambda _: alone(),
+    "a text within": lambda _: zipped("z.npy", b"hello"),
+    "an array that is cut": lambda _: zipped("z.npy", header((4, 3)) + bytes(8)),
+    "a header of too much": lambda _: zipped("z.npy", header((1 << 44, 512))),
+    "a header beyond 64 bits": lambda _: zipped("z.npy", header((1 << 62, 1 << 62))),
+    "labels that are none": lambda whole: appended(whole, "labels.npy", b"hello"),
+}
+
+
+def appended(whole, name, content):
+    buffer = io.BytesIO(whole)
+    with zipfile.ZipFile(buffer, "a") as file:
+        file.writestr(name, content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("damage", BROKEN.values(), ids=BROKEN)
+def test_a_file_that_is_no_npz_or_damaged_or_too_large_is_told_by_name(tmp_path, whole, damage):
+    content = damage(whole)
+    assert content != whole
     if content is not None:
         (tmp_path / "z.npz").write_bytes(content)
-    with pytest.raises(DataError, match=r"z.npz: no .npz with `z` .*: save one with np.savez"):
-        of(tmp_path / "z.npz")
+    with pytest.raises(
+        DataError, match=r"z.npz: (no .npz with `z` \(|its `\w+` is no array).*: save one with np.savez"
+    ):
+        latents.arrays(tmp_path / "z.npz")
 
 
-def test_an_array_alone_is_no_npz(tmp_path):
-    np.save(tmp_path / "z.npy", Z)
-    (tmp_path / "z.npy").rename(tmp_path / "z.npz")
-    with pytest.raises(DataError, match=r"no .npz with `z`"):
-        of(tmp_path / "z.npz")
+def test_arrays_are_those_of_the_file_and_no_others(tmp_path):
+    found = latents.arrays(saved(tmp_path, z=Z, labels=np.arange(COUNT), w=Z))
+    assert found.keys() == {"z", "labels"}
+    assert np.array_equal(found["z"], Z)

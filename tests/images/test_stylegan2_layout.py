@@ -168,7 +168,7 @@ def held_as(owner, part, key, value):
         (given_as(lr_multiplier=0.5), "`lr_multiplier` is 0.5 in `mapping_kwargs`, but 0.01 in mapping.fc0"),
         (given_as(channel_max=16), r"not the weights that its `_init_kwargs` tell of: .*const is \(12, 4, 4\), not"),
         (given_as(channel_base=2**24), r"b16.conv0.weight is \(8, 12, 3, 3\), not \(12, 12, 3, 3\), .* and 4 more"),
-        (given_as(channel_base=4), r"`channel_base` is 4: leaves no channels at 8x8"),
+        (given_as(channel_base=4), r"`channel_base` is 4: leaves no channels at 16x16"),
         (given_as(img_resolution=4096, channel_base=2**15), r"maps larger than any of NVIDIA's networks"),
         (given_as(conv_clamp=255), "`conv_clamp` is 255 or 256"),
         (given_as(conv_clamp="a"), "`conv_clamp` is 'a': must be"),

@@ -7,7 +7,11 @@ import pytest
 from rich.console import Console
 
 from farm.record import Record
-from farm.report.table import controlled, doubts, failures, main_table, notes, variant
+from farm.report.columns import judge
+from farm.report.draws import sources
+from farm.report.drawtext import HEADING, draw_lines
+from farm.report.table import BEST, MARKS, WORSE, controlled, doubts, failures, main_table, notes, variant
+from tests import runs
 
 EMPTY = Record(
     grid="g", cell="resnet20/noise/default/CPU", model="resnet20", calibration="noise", algorithm="default",
@@ -25,10 +29,10 @@ CRASHED = replace(
 )  # fmt: skip
 
 
-def rows(records):
+def rows(records, judged=None):
     """The table as a reader sees it: a list of cells a row, the header first."""
     text = StringIO()
-    Console(file=text, width=200).print(main_table(records))
+    Console(file=text, width=200).print(main_table(records, judged))
     return [line.split() for line in text.getvalue().splitlines() if line.strip()]
 
 
@@ -263,3 +267,43 @@ def test_an_ir_that_differs_from_itself_is_told():
 def test_a_noisy_pytorch_baseline_is_told_to_make_all_over_it_noisy():
     *_, last = doubts([replace(PYTORCH, verdict="noisy", verdict_reason="because"), FULL])
     assert last == "resnet20/CPU: its PyTorch baseline is noisy, and so is every x PyTorch over it"
+
+
+RUN_IR, REAL, NOISE = runs.record(), runs.record("real"), runs.record("noise")
+
+
+def test_the_best_set_and_those_that_are_worse_than_real_are_marked_and_the_marks_explained():
+    run = runs.run({RUN_IR: range(100), REAL: range(105), NOISE: range(160)})
+    header, ir, real, noise, *legend = rows(run.records, judge(run))
+    assert " ".join(header) == "model variant calibration top-1 drop worst class MiB outcome"
+    assert " ".join(ir) == "resnet20 IR - 0.9000 - - - ok"
+    assert " ".join(real) == "int8 default real * 0.8950 +0.0050 0: +0.0100 - ok"
+    assert " ".join(noise) == "int8 default noise 0.8400 ! +0.0600 0: +0.0600 - ok"
+    assert [" ".join(line) for line in legend] == [f"{mark} {MARKS[mark]}" for mark in (BEST, WORSE)]
+
+
+def test_without_predictions_only_the_best_set_is_marked():
+    records = runs.run({RUN_IR: range(100), REAL: range(105), NOISE: range(160)}).records
+    header, _, real, noise, *legend = rows(records)
+    assert "worst" not in header
+    assert "*" in real
+    assert "!" not in noise
+    assert [line[0] for line in legend] == [BEST]
+
+
+def test_where_no_class_lost_anything_none_is_named():
+    run = runs.run({RUN_IR: range(100), REAL: range(100)})
+    assert rows(run.records, judge(run))[2][-4:] == ["+0.0000", "+0.0000", "-", "ok"]
+
+
+def test_several_draws_have_a_line_a_source():
+    cells = [runs.record(name, seed=seed) for name in ("real", "noise") for seed in (0, 1, 2)]
+    wrong = dict(zip(cells, (range(n) for n in (100, 101, 102, 160, 161, 162)), strict=True))
+    run = runs.run({RUN_IR: range(100), **wrong})
+    heading, real, noise = draw_lines(sources(run), run.records, run)
+    assert heading == HEADING
+    assert real.startswith(
+        "    resnet20 real default: mean drop +0.0010 (-0.0015 to +0.0035), spread 0.0010 over 3 draws"
+    )
+    assert noise.endswith("spread 0.0010 over 3 draws; worse than real")
+    assert draw_lines(sources(run), [RUN_IR], run) == [], "its rows are not shown"

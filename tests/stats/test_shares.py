@@ -1,13 +1,13 @@
-"""Wilson's, McNemar's and Tango's numbers: against scipy, by their definitions, and by simulation."""
+"""Wilson's, McNemar's, Tango's and Newcombe's numbers: against scipy, by their definitions, and by simulation."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
-from scipy.stats import binomtest, norm
+from scipy.stats import binomtest, chi2_contingency, norm
 
-from farm.stats.shares import Disagreement, mcnemar, tango, wilson
+from farm.stats.shares import Count, Disagreement, mcnemar, newcombe, pearson, tango, wilson
 
 COUNTS = st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(1, 200)).map(
     lambda counts: Disagreement(first=counts[0], second=counts[1], n=sum(counts))
@@ -87,3 +87,42 @@ def test_certain_differences_stay_on_the_scale():
     same = tango(Disagreement(first=0, second=0, n=50))
     assert same.low == pytest.approx(-same.high)
     assert 0 < same.high < 0.1
+
+
+SHARES = st.integers(1, 5000).flatmap(lambda n: st.integers(0, n).map(lambda right: Count(right=right, n=n)))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "low", "high"),
+    [
+        ((56, 70), (48, 80), 0.0524, 0.3339),
+        ((9, 10), (3, 10), 0.1705, 0.8090),
+        ((10, 10), (0, 10), 0.6075, 1.0),
+        ((6, 7), (2, 7), 0.0582, 0.8062),
+        ((5, 56), (0, 29), -0.0381, 0.1926),
+    ],
+)
+def test_newcombes_interval_is_that_of_his_paper(first, second, low, high):
+    found = newcombe(Count(right=first[0], n=first[1]), Count(right=second[0], n=second[1]))
+    assert (found.low, found.high) == (pytest.approx(low, abs=6e-5), pytest.approx(high, abs=6e-5))
+
+
+@given(SHARES, SHARES)
+def test_newcombes_interval_holds_its_value_and_turns_round_with_the_variants(first, second):
+    found, turned = newcombe(first, second), newcombe(second, first)
+    assert -1 - 1e-12 <= found.low <= found.value <= found.high <= 1 + 1e-12
+    assert (turned.low, turned.value, turned.high) == pytest.approx((-found.high, -found.value, -found.low))
+
+
+def test_an_interval_of_independent_shares_is_wider_than_that_of_the_same_images():
+    paired = tango(Disagreement(first=20, second=5, n=1000))
+    apart = newcombe(Count(right=900, n=1000), Count(right=885, n=1000))
+    assert apart.high - apart.low > 2 * (paired.high - paired.low)
+
+
+@given(SHARES, SHARES)
+def test_pearsons_test_is_scipys_chi_squared(first, second):
+    table = [[each.right, each.n - each.right] for each in (first, second)]
+    certain = first.right + second.right in (0, first.n + second.n)
+    meant = 1.0 if certain else chi2_contingency(table, correction=False).pvalue
+    assert pearson(first, second) == pytest.approx(meant, abs=1e-9)

@@ -6,12 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
 
 from farm.errors import DataError
 from farm.images import imageset, noise
 from farm.images.imageset import Block
-from farm.training.teacher import as_set, read
+from farm.training.teacher import Teacher, as_set, read, sample
 
 
 def picture(value, size=(32, 32)):
@@ -79,7 +80,7 @@ def test_latents_belong_to_their_images(tmp_path):
         ({"labels": np.arange(12) % 3}, "no array `z`"),
         ({"z": np.zeros(12)}, "no array `z`"),
         ({"z": np.full((12, 5), np.nan)}, "no array `z`"),
-        ({"z": np.array([{}] * 12)}, "not an .npz file, or damaged"),
+        ({"z": np.array([{}] * 12)}, "no .npz with `z`"),
     ],
 )
 def test_latents_of_something_else_are_told(tmp_path, arrays, says):
@@ -88,10 +89,56 @@ def test_latents_of_something_else_are_told(tmp_path, arrays, says):
         read(parquet(tmp_path / "images.parquet"), tmp_path / "z.npz")
 
 
-def test_a_file_that_is_no_npz_is_told(tmp_path):
-    (tmp_path / "z.npz").write_bytes(b"hello")
-    with pytest.raises(DataError, match=r"z.npz: not an .npz file, or damaged"):
-        read(parquet(tmp_path / "images.parquet"), tmp_path / "z.npz")
+def folder_of(path, labels):
+    """An image folder: image i, as bright as i, in its class's subfolder."""
+    for i, label in enumerate(labels):
+        (path / str(label)).mkdir(parents=True, exist_ok=True)
+        (path / str(label) / f"{i:08}.png").write_bytes(picture(i))
+    return path
+
+
+def test_latents_without_labels_are_of_class_i_mod_c(tmp_path):
+    z = np.random.default_rng(0).normal(size=(12, 5))
+    np.savez(tmp_path / "z.npz", z=z)
+    found = read(parquet(tmp_path / "images.parquet"), tmp_path / "z.npz")
+    assert np.array_equal(found.z.numpy(), z.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [({}, "without `labels` latent i is of class i mod C"), ({"labels": np.arange(12) % 3}, "its `labels` are others")],
+)
+def test_latents_in_another_order_than_an_image_folder_is_read_in_are_refused(tmp_path, labels, says):
+    np.savez(tmp_path / "z.npz", z=np.zeros((12, 5)), **labels)
+    images = folder_of(tmp_path / "images", [i % 3 for i in range(12)])
+    with pytest.raises(DataError, match=rf"z.npz: {says}, and the images lie in another order.* --format shards, or"):
+        read(images, tmp_path / "z.npz")
+
+
+def test_latents_in_a_folders_own_order_say_so_by_their_labels(tmp_path):
+    labels = np.repeat(np.arange(3), 4)
+    np.savez(tmp_path / "z.npz", z=np.arange(12.0)[:, None], labels=labels)
+    found = read(folder_of(tmp_path / "images", labels), tmp_path / "z.npz")
+    assert found.images[:, 0, 0, 0].tolist() == found.z[:, 0].tolist() == list(range(12))
+
+
+def teacher(labels, classes):
+    images = torch.arange(len(labels), dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 32, 32)
+    return Teacher(images=images, labels=torch.tensor(labels), classes=classes)
+
+
+@pytest.mark.parametrize(("most", "count"), [(10, 10), (1000, 21)])
+def test_a_sample_has_as_many_of_each_class_as_the_scarcest_allows(most, count):
+    found = sample(teacher([0] * 50 + [1] * 7 + [2] * 60, 3), most, seed=1)
+    block = found.block(0, len(found))
+    assert block.labels.tolist() == [i % 3 for i in range(count)]
+    assert len(set(block.images[:, 0, 0, 0].tolist())) == count
+
+
+def test_a_sample_of_a_teacher_that_lacks_a_class_is_any_of_its_images():
+    found = sample(teacher([0] * 20 + [2] * 20, 3), 30, seed=1)
+    assert len(found) == 30
+    assert 5 < np.bincount(found.block(0, 30).labels)[0] < 25
 
 
 def test_images_of_another_size_or_without_a_class_are_told(tmp_path):

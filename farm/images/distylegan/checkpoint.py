@@ -4,6 +4,7 @@ The study's is a folder: ``generator.pt``, a state dict, and ``config.json``. Th
 float16, its config in the metadata. Files are data, never code: what needs code to be read is refused.
 """
 
+import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
@@ -17,6 +18,7 @@ from torch import Tensor
 from farm.checkpoint import read_metadata, read_weights
 from farm.errors import DataError
 from farm.images.distylegan.network import CHANNELS, HALVINGS, Config, Generator
+from farm.images.writing import replace
 
 WEIGHTS, CONFIG, PACKED = "generator.pt", "config.json", ".safetensors"
 WIDEST = 1 << 16  # a greater number in a config is a mistake
@@ -46,9 +48,11 @@ def load(path: Path) -> Generator:
 
 
 def save(folder: Path, tensors: Mapping[str, Tensor], config: Config, more: Mapping[str, Any]) -> None:
-    """Write the study's two files. more: entries of the config that do not shape the generator, such as ``ndf``."""
-    torch.save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, folder / WEIGHTS)
-    (folder / CONFIG).write_text(json.dumps({**asdict(config), **more}) + "\n", encoding="utf-8")
+    """Write the study's two files, each whole. more: of the config, what does not shape the generator, as ``ndf``."""
+    buffer = io.BytesIO()
+    torch.save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, buffer)
+    replace(folder / WEIGHTS, buffer.getvalue())
+    replace(folder / CONFIG, (json.dumps({**asdict(config), **more}) + "\n").encode())
 
 
 def pack(path: Path, tensors: Mapping[str, Tensor], config: Config, card: Mapping[str, str]) -> None:

@@ -1,0 +1,125 @@
+"""`farm compare`: two runs, cell by cell, for people and for CI. Parses, prints and says so by its exit code."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from farm.cli.wiring import DEFAULT_RESULTS, Json, Only, Results, one_grid, stdout
+from farm.errors import InputError
+from farm.grid.cell import AXES, NO_CALIBRATION
+from farm.grid.faults import did_you_mean
+from farm.record import Record
+from farm.results.folder import Folder
+from farm.results.reading import Run, read_run
+from farm.results.tables import RECORDS
+
+WORSE = 1
+EXAMPLES = """
+farm compare results/before/quickstart quickstart
+
+farm compare s3://ci/main/table1 table1 --max-drop 0.002 --md > comment.md
+
+farm compare laptop/table1 server/table1 --across-hosts --only model=resnet20
+"""
+WHERE = "A grid's name, its results folder, or the folder's URL"
+
+
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help=f"{WHERE}: what is compared with.")],
+    second: Annotated[str, typer.Argument(metavar="B", help=f"{WHERE}: what may have got worse.")],
+    max_drop: Annotated[
+        float, typer.Option(metavar="SHARE", help="A loss of accuracy up to this does not matter.")
+    ] = 0.005,
+    max_slowdown: Annotated[
+        float, typer.Option(metavar="SHARE", help="A loss of x IR up to this share does not matter.")
+    ] = 0.05,
+    across_hosts: Annotated[
+        bool, typer.Option("--across-hosts", help="Show FPS and judge x IR of different hosts all the same.")
+    ] = False,
+    only: Only = None,
+    as_json: Json = False,
+    as_md: Annotated[bool, typer.Option("--md", help="Print Markdown, for a pull request.")] = False,
+    results: Results = DEFAULT_RESULTS,
+) -> int:
+    """Compare two runs cell by cell: two versions, two hosts, before and after. Regressions come first.
+
+    Exit code 0: no regression, 1: a cell fails, or is surely and by too much worse or slower, 2: bad input.
+    """
+    if as_json and as_md:
+        raise InputError("--json and --md: choose one")
+    for name, value in (("max-drop", max_drop), ("max-slowdown", max_slowdown)):
+        if not 0 <= value < math.inf:  # nor is NaN, which no loss would ever be more than
+            raise InputError(f"--{name} {value:g}: must be 0 or more, such as 0.01")
+    one, other = (read_run(_folder(results, named)) for named in (first, second))
+    from farm.report import changetext  # noqa: PLC0415 - scipy is for those who compare
+    from farm.report.changes import Tolerance  # noqa: PLC0415
+    from farm.report.comparison import as_json as values  # noqa: PLC0415
+    from farm.report.comparison import compare as compared  # noqa: PLC0415
+
+    tolerance = Tolerance(max_drop=max_drop, max_slowdown=max_slowdown, across_hosts=across_hosts)
+    one, other = _chosen(one, other, only) if only else (one, other)
+    found = compared(one, other, tolerance)
+    if as_json:
+        stdout.print_json(json.dumps(values(found)))
+    elif as_md:
+        stdout.print(changetext.markdown(found), highlight=False, soft_wrap=True)
+    else:
+        stdout.print(changetext.table(found))
+        for line in changetext.lines(found):
+            stdout.print(line, highlight=False, soft_wrap=True)
+    if found.vain:
+        raise InputError("nothing could be judged: see why above")
+    return WORSE if found.regressions else 0
+
+
+def _folder(results: str, named: str) -> Folder:
+    """A run's folder. A path without one is no grid's name: else a run might be compared with itself."""
+    if "://" in named:
+        return Folder(named)
+    if len(Path(named).parts) > 1 and not named.endswith(".yaml") and not Path(named, RECORDS).exists():
+        raise InputError(f"there is no {named}/{RECORDS}: name a grid, its results folder, or the folder's URL")
+    return one_grid(results, named)
+
+
+def _chosen(first: Run, second: Run, only: Sequence[str]) -> tuple[Run, Run]:
+    """The runs with the cells that ``--only`` means. Raises InputError for one that means no cell of either."""
+    every = [*first.records, *second.records]
+    cells, axes = set(only).intersection(record.cell for record in every), _axes(only, every)
+    meant = {each.cell for each in every if each.cell in cells or (axes and _meant(each, axes))}
+    if not meant:
+        raise InputError("--only: no cell is meant by all of them together")
+    one, other = (tuple(each for each in run.records if each.cell in meant) for run in (first, second))
+    return replace(first, records=one), replace(second, records=other)
+
+
+def _axes(only: Sequence[str], records: Sequence[Record]) -> dict[str, set[str]]:
+    """For each axis that is named, its names."""
+    found: dict[str, set[str]] = {}
+    cells = {record.cell for record in records}
+    for text in only:
+        axis, _, name = text.partition("=")
+        if text in cells:
+            continue
+        if "/" in axis:
+            raise InputError(f"--only {text}: no such cell{did_you_mean(text, sorted(cells))}")
+        if axis not in AXES or not name:
+            raise InputError(f"--only {text}: write AXIS=NAME{did_you_mean(axis, AXES)}")
+        if not any(_meant(record, {axis: {name}}) for record in records):
+            there = sorted({_label(record, axis) for record in records})
+            raise InputError(f"--only {text} means no cell{did_you_mean(name, there)}")
+        found.setdefault(axis, set()).add(name)
+    return found
+
+
+def _meant(record: Record, axes: dict[str, set[str]]) -> bool:
+    """Whether each axis that is named has one of its names: a label, or what stands before its parameters."""
+    return all(names & {label := _label(record, axis), label.partition("{")[0]} for axis, names in axes.items())
+
+
+def _label(record: Record, axis: str) -> str:
+    return getattr(record, axis) or NO_CALIBRATION

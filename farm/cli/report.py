@@ -1,0 +1,69 @@
+"""`farm report`: the page, and its figures as files. It reads results, and runs nothing."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from fsspec.implementations.local import LocalFileSystem
+
+from farm.cli.wiring import DEFAULT_RESULTS, Results, one_grid, stdout
+from farm.errors import InputError
+from farm.results.folder import Folder
+
+PAGE = "report.html"
+MIB = 1 << 20
+EXAMPLES = "Example: farm report table1 --figures figures"
+
+
+def report(
+    grids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[GRID]...", help="Grids' names or results folders; the one run last by default."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="The page; report.html beside the results by default.")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Also save each figure as SVG, PNG and Vega-Lite.")
+    ] = None,
+    results: Results = DEFAULT_RESULTS,
+) -> int:
+    """Make one HTML page of a run: what may be claimed, the table, figures, failures, and how to do it again."""
+    from farm.report import figures as drawn  # noqa: PLC0415 - altair, scipy and vl-convert are for those who draw
+    from farm.report.page import document, drawings, section  # noqa: PLC0415
+    from farm.results.reading import read_run  # noqa: PLC0415
+
+    named: Sequence[str | None] = grids or (None,)
+    folders = [one_grid(results, name) for name in named]
+    target = out or _place(folders)
+    runs = [read_run(folder) for folder in folders]
+    size = _write(target, document([section(run, drawings(run)) for run in runs]))
+    stdout.print(f"{target} ({size / MIB:.1f} MiB): open it in a browser", highlight=False, soft_wrap=True)
+    if figures is not None:
+        for run in runs:
+            folder = figures / run.name if len(runs) > 1 else figures
+            files = drawn.write(drawn.figures(run), folder)
+            stdout.print(f"{folder}: {len(files)} files of figures", highlight=False, soft_wrap=True)
+    return 0
+
+
+def _place(folders: Sequence[Folder]) -> Path:
+    """Beside the results of one grid, where that is a local folder that may be written; else here."""
+    first = folders[0]
+    local = len(folders) == 1 and isinstance(first.fs, LocalFileSystem)
+    return Path(first.root, PAGE) if local and os.access(first.root, os.W_OK) else Path(PAGE)
+
+
+def _write(path: Path, page: str) -> int:
+    """Write the page whole; its size in bytes. Raises InputError if it cannot be written."""
+    content = page.encode()
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"cannot write {path}: {error.strerror}; name another file: --out FILE.html") from error
+    return len(content)

@@ -1,0 +1,81 @@
+"""`farm show`: tables of what was found. It reads results, and runs nothing."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from farm.cli.wiring import DEFAULT_RESULTS, Json, Results, one_grid
+from farm.errors import InputError
+from farm.results import tables
+from farm.results.folder import Folder
+
+EXAMPLES = """
+farm show table1 --layout table1 --where device=CPU
+
+farm show results/reference/synthetic s3://ci/results/synthetic --csv > both.csv
+
+farm show --where outcome=failed --sort -quantize_s
+"""
+
+
+def show(
+    grids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[GRID]...", help="Grids' names, results folders or URLs; the run last by default."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="AXIS=VALUE", help="Only such rows: an axis or a column of the records. Repeatable."),
+    ] = None,
+    sort: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="By a column of the records; -COLUMN from the greatest.")
+    ] = None,
+    layout: Annotated[
+        str, typer.Option(help="cells, a row each; table1 or table2 of the study, a row a model.")
+    ] = "cells",
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with every column.")] = False,
+    as_md: Annotated[bool, typer.Option("--md", help="Print Markdown.")] = False,
+    as_json: Json = False,
+    parquet: Annotated[Path | None, typer.Option(metavar="FILE", help="Write Parquet, with every column.")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Also save a sheet with images of each calibration set.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Live, until all cells are ok or failed, or Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="How often --watch looks.")] = 5.0,
+    results: Results = DEFAULT_RESULTS,
+) -> int:
+    """Show a grid's table: accuracy, speed and size of each cell, how sure they are, and what failed."""
+    outputs = {"--csv": as_csv, "--md": as_md, "--json": as_json, "--parquet": parquet is not None}
+    form = _one_of(outputs, watch=watch)
+    from farm.cli import showing, watching  # noqa: PLC0415 - scipy is for those who judge accuracies
+
+    named: list[str | None] = list(grids) if grids else [None]
+    folders = [one_grid(results, name) for name in named]
+    view = showing.view(where or [], sort, layout, form)
+    if sheet is not None:
+        _save_sheet(folders, sheet)
+    if watch:
+        if len(folders) > 1:
+            raise InputError("--watch shows one grid: name one")
+        return watching.watched(folders[0], view, every)
+    return showing.shown(folders, view, form, parquet)
+
+
+def _one_of(outputs: dict[str, bool], *, watch: bool) -> str | None:
+    """The output that is asked for, if any. Raises InputError for more than one."""
+    asked = [name for name, wanted in {**outputs, "--watch": watch}.items() if wanted]
+    if len(asked) > 1:
+        raise InputError(f"{' and '.join(asked)}: choose one")
+    return asked[0] if asked and not watch else None
+
+
+def _save_sheet(folders: list[Folder], path: Path) -> None:
+    """Images of the calibration sets of all grids. Raises InputError if it cannot be written."""
+    from farm.report.sheet import contact_sheet  # noqa: PLC0415 - Pillow is for those who ask for pictures
+
+    samples = [row for folder in folders for row in folder.read(tables.SAMPLES).to_pylist()]
+    try:
+        contact_sheet(samples).save(path, format="PNG")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error

@@ -1,0 +1,100 @@
+"""`farm show --watch`: the same table, live. Looks at plan and store, and writes nothing."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from farm.cli.showing import Shown, View, draw, parts
+from farm.cli.wiring import stdout
+from farm.errors import FarmError, InputError
+from farm.grid.cell import AXES
+from farm.inputs import cache_folder
+from farm.report import selection
+from farm.report.columns import rows
+from farm.results.folder import Folder
+from farm.results.live import Stand, Watch
+from farm.store import Store
+
+Show = Callable[[Shown, str], None]  # a run, and how far it is
+
+
+def watched(folder: Folder, asked: View, every_s: float) -> int:
+    """The table again and again. It ends with the run, or by Ctrl-C: the run goes on. Raises InputError."""
+    watch = Watch(folder, _store_beside(folder))
+    stand = watch.look()
+    axes = {column: names for column, names in asked.where.items() if column in AXES}
+    selection.chosen(rows(stand.run), axes)  # a name that no cell has will not come; an outcome may
+    try:
+        with _shown(asked) as show:
+            show(_chosen(stand, asked), _status(stand))
+            while not stand.over:
+                time.sleep(every_s)
+                stand, said = _next(watch, stand)
+                show(_chosen(stand, asked), said)
+    except KeyboardInterrupt:
+        stdout.print("no longer watched; a run that is under way goes on", highlight=False)
+    return 0
+
+
+def _store_beside(folder: Folder) -> Store:
+    store = Store(f"{folder.url.rpartition('/')[0]}/store", cache=cache_folder() / "store")
+    if not store.fs.exists(store.root):
+        raise InputError(f"there is no {store.url}, which a run writes to: leave out --watch to see what was gathered")
+    return store
+
+
+def _next(watch: Watch, before: Stand) -> tuple[Stand, str]:
+    """How it stands now; as before, where an artefact is just made anew or the results cannot be reached."""
+    try:
+        now = watch.look()
+    except (FarmError, OSError) as error:
+        return before, f"{_status(before)}; cannot be read just now: {error}"
+    return now, _status(now)
+
+
+def _status(stand: Stand) -> str:
+    records = stand.run.records
+    ended = {outcome: sum(each.outcome == outcome for each in records) for outcome in ("ok", "failed")}
+    cells = f"{ended['ok']} of {len(records)} cells ok" + (f", {ended['failed']} failed" if ended["failed"] else "")
+    return f"{stand.run.name}: {stand.done} of {stand.stages} stages done; {cells}"
+
+
+def _chosen(stand: Stand, asked: View) -> Shown:
+    found = selection.meant(rows(stand.run), asked.where)
+    return Shown(name=stand.run.name, run=stand.run, rows=selection.ordered(found, asked.sort))
+
+
+@contextmanager
+def _shown(asked: View) -> Iterator[Show]:
+    """What shows a table: one in place on a terminal; elsewhere a further one whenever it has changed."""
+    if not stdout.is_terminal:
+        yield _Printer(asked).show
+        return
+    with Live(console=stdout, auto_refresh=False) as live:
+
+        def show(each: Shown, status: str) -> None:
+            table, lines = parts(each, asked)
+            live.update(Group(Text(status, style="bold"), table, *map(Text, lines)), refresh=True)
+
+        yield show
+
+
+class _Printer:
+    """Prints a table whenever it differs from the one before."""
+
+    def __init__(self, asked: View) -> None:
+        self.asked = asked
+        self.before = ""
+
+    def show(self, each: Shown, status: str) -> None:
+        with stdout.capture() as captured:
+            draw(parts(each, self.asked))
+        if captured.get() != self.before:
+            self.before = captured.get()
+            stdout.print(status, highlight=False, soft_wrap=True)
+            stdout.out(self.before, highlight=False)
+            stdout.file.flush()

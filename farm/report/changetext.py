@@ -1,0 +1,214 @@
+"""A comparison of two runs for people: a table for the terminal, Markdown for a pull request, sentences for both."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from farm.report.changes import AccuracyChange, SpeedChange
+from farm.report.comparison import CellChange, Comparison
+from farm.stats.ratios import Ratio
+from farm.stats.shares import Estimate
+
+STYLES: dict[str, str] = {"worse": "bold red", "failed": "bold red", "better": "green", "undecided": "yellow"}
+NAMED = 3  # cells of a sentence, before "and more"
+LEGEND = "top-1, or the grid's metric: B's, and what it lost against A; x IR, FPS, p50 and MiB: B over A"
+MARKDOWN = re.compile(r"[\\`*_{}\[\]<>|~#&]")
+
+
+def table(comparison: Comparison) -> Table:
+    """One row a cell, as `Comparison` orders them."""
+    found = Table(box=None, header_style="bold", pad_edge=False)
+    headings = _headings(comparison)
+    found.add_column(headings[0], overflow="fold")
+    for name in headings[1:]:
+        found.add_column(name, justify="left" if name in ("accuracy", "speed") else "right", no_wrap=True)
+    for each in comparison.cells:
+        found.add_row(*(Text(text, style=STYLES.get(text, "")) for text in _row(each)))
+    return found
+
+
+def markdown(comparison: Comparison) -> str:
+    """The comparison as GitHub's Markdown: verdict, regressions, table, and what else must be known."""
+    headings = _headings(comparison)
+    rule = ["---" if name in (headings[0], "accuracy", "speed") else "---:" for name in headings]
+    rows = [headings, rule, *(list(map(_escaped, _row(each))) for each in comparison.cells)]
+    return "\n".join(
+        [
+            f"### {_escaped(conclusion(comparison))}\n",
+            *_bullets(regressions(comparison)),
+            *(f"| {' | '.join(row)} |" for row in rows),
+            f"\n{LEGEND}.\n",
+            *_bullets((f"A: {comparison.first}", f"B: {comparison.second}", *notes(comparison))),
+        ]
+    )
+
+
+def lines(comparison: Comparison) -> list[str]:
+    """What a terminal says under the table, the conclusion last."""
+    runs = [f"A: {comparison.first}", f"B: {comparison.second}"]
+    return [LEGEND, *runs, *regressions(comparison), *notes(comparison), conclusion(comparison)]
+
+
+def conclusion(comparison: Comparison) -> str:
+    """One sentence: is it worse?"""
+    worse, cells = len(comparison.regressions), len(comparison.cells)
+    judged = f"judged: {comparison.accuracies} by accuracy, {comparison.speeds} by speed"
+    found = f"{_cells(worse)} of {cells} got worse" if worse else f"no regression in {_cells(cells)}"
+    return f"{found}; {judged}"
+
+
+def regressions(comparison: Comparison) -> list[str]:
+    """A sentence for each thing that got worse, the worst first."""
+    most = comparison.tolerance
+    found = []
+    for each in comparison.regressions:
+        if each.error is not None:
+            found.append(f"{each.cell} failed in B, not in A: {each.error}")
+        if "accuracy" in each.regressions:
+            found.append(f"{each.cell} {_lost(each.accuracy)}, more than {most.max_drop:g}")
+        if "speed" in each.regressions:
+            found.append(f"{each.cell} {_slower(each.speed)}, more than {most.max_slowdown:.1%}")
+    return found
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """What else must be known: what could not be judged and why, what is in one run only, what differs."""
+    same = ("A and B are the same results",) if comparison.first == comparison.second else ()
+    return [
+        *same,
+        *_hosts(comparison),
+        *_mended(comparison.cells),
+        *_undecided(comparison),
+        *_unpaired(comparison.cells),
+        *_unjudged("accuracy", ((each.cell, each.accuracy.unjudged) for each in comparison.cells)),
+        *_unjudged("speed", ((each.cell, each.speed.unjudged) for each in comparison.cells)),
+        *_only("A", comparison.only_first),
+        *_only("B", comparison.only_second),
+        *(f"{each.name}: A {', '.join(each.before)}; B {', '.join(each.after)}" for each in comparison.differences),
+    ]
+
+
+def _headings(comparison: Comparison) -> list[str]:
+    metrics = {each.accuracy.metric for each in comparison.cells} - {None, "top1"}
+    score = "score" if metrics else "top-1"
+    return ["cell", score, "drop", "accuracy", "x IR", "speed", "FPS", "p50", "MiB"]
+
+
+def _row(each: CellChange) -> list[str]:
+    ended = each.after if each.after != "ok" else None
+    drop, ratio = each.accuracy.drop, each.speed.ratio
+    return [
+        each.cell,
+        _format(each.accuracy.after, "{:.4f}"),
+        _with(drop, "{:+.4f}", "{:.4f}") if drop else _format(_plain_drop(each.accuracy), "{:+.4f}"),
+        each.accuracy.word or ended or "-",
+        _with(ratio, "{:.2f}", "{:.2f}") if ratio else "-",
+        each.speed.word or ended or "-",
+        _format(each.speed.fps, "{:.2f}"),
+        _format(each.speed.latency_p50, "{:.2f}"),
+        _format(each.size, "{:.2f}"),
+    ]
+
+
+def _plain_drop(change: AccuracyChange) -> float | None:
+    """The drop of which nothing more is known."""
+    return None if change.before is None or change.after is None else change.before - change.after
+
+
+def _lost(change: AccuracyChange) -> str:
+    drop = change.drop
+    if drop is None or change.p is None:
+        raise ValueError("a loss without interval is no regression")
+    images = f"{change.lost} of {change.n_images} images lost, {change.won} won" if change.paired else "unpaired"
+    if change.lost is None and change.paired:
+        images = f"{change.n_images} images, paired"
+    doubt = f"95 %: {drop.low:.4f} to {drop.high:.4f}; p {change.p:.2g}; {images}"
+    return f"lost {drop.value:.4f}: {change.before:.4f} in A, {change.after:.4f} in B ({doubt})"
+
+
+def _slower(change: SpeedChange) -> str:
+    ratio = change.ratio
+    if ratio is None or ratio.low is None or ratio.high is None:
+        raise ValueError("a slowdown without interval is no regression")
+    doubt = f"99 %: {1 - ratio.high:.1%} to {1 - ratio.low:.1%}"
+    doubt += "" if change.fps is None else f"; FPS {change.fps:.2f} of A's"  # tells it from a faster FP32 IR
+    return f"is slower by {1 - ratio.value:.1%}: {change.before:.2f} x IR in A, {change.after:.2f} in B ({doubt})"
+
+
+def _hosts(comparison: Comparison) -> Iterator[str]:
+    apart = [each.cell for each in comparison.cells if each.speed.same_host is False]
+    if apart and comparison.tolerance.across_hosts:
+        yield f"warning: FPS, p50 and x IR compare different hosts: {_names(apart)}"
+    elif apart:
+        yield f"FPS and p50 of different hosts are not compared (--across-hosts shows them): {_names(apart)}"
+
+
+def _mended(cells: Sequence[CellChange]) -> Iterator[str]:
+    mended = [each.cell for each in cells if (each.before, each.after) == ("failed", "ok")]
+    if mended:
+        yield f"failed in A, fine in B: {_names(mended)}"
+
+
+def _undecided(comparison: Comparison) -> Iterator[str]:
+    most = comparison.tolerance
+    accuracy = [each.cell for each in comparison.cells if each.accuracy.word == "undecided"]
+    speed = [each.cell for each in comparison.cells if each.speed.word == "undecided"]
+    text = "is neither shown nor ruled out"
+    if accuracy:
+        yield f"undecided: a change of accuracy of more than {most.max_drop:g} {text}: {_names(accuracy)}"
+    if speed:
+        yield f"undecided: a change of speed of more than {most.max_slowdown:.1%} {text}: {_names(speed)}"
+
+
+def _unpaired(cells: Sequence[CellChange]) -> Iterator[str]:
+    apart = [each.cell for each in cells if each.accuracy.drop is not None and not each.accuracy.paired]
+    if apart:
+        why = "there are not both runs' predictions of the same test images"
+        yield f"compared as independent shares, where small drops do not show, as {why}: {_names(apart)}"
+
+
+def _unjudged(what: str, cells: Iterable[tuple[str, str | None]]) -> Iterator[str]:
+    by_reason: dict[str, list[str]] = {}
+    for cell, reason in cells:
+        if reason is not None:
+            by_reason.setdefault(reason, []).append(cell)
+    for reason, names in by_reason.items():
+        yield f"{what} not judged, so it fails no comparison: {reason}: {_names(names)}"
+
+
+def _only(name: str, cells: Sequence[str]) -> Iterator[str]:
+    if cells:
+        yield f"only in {name}: {_names(cells)}"
+
+
+def _names(cells: Sequence[str]) -> str:
+    more = len(cells) - NAMED
+    return ", ".join(cells[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _cells(count: int) -> str:
+    return f"{count} cell{'' if count == 1 else 's'}"
+
+
+def _format(value: float | None, pattern: str) -> str:
+    return "-" if value is None else pattern.format(value)
+
+
+def _with(found: Estimate | Ratio, pattern: str, spread: str) -> str:
+    """``+0.0150 ±.0118``: with the greater side of its interval."""
+    if found.low is None or found.high is None:
+        return pattern.format(found.value)
+    within = max(found.value - found.low, found.high - found.value)
+    return f"{pattern.format(found.value)} ±{spread.format(within)}".replace("±0.", "±.")
+
+
+def _bullets(lines: Iterable[str]) -> Iterator[str]:
+    found = [f"- {_escaped(line)}" for line in lines]
+    yield from (*found, "") if found else ()
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown shows as it is, in one line."""
+    return MARKDOWN.sub(r"\\\g<0>", " ".join(text.split()))

@@ -1,0 +1,103 @@
+"""How long an inference takes, not only at the median: the distribution of each cell's raw latencies."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from farm.pairing import CELL
+from farm.report.figures.figure import Drawing, Material
+from farm.report.figures.names import Names, distinct, names_of, plain, source_of
+from farm.report.figures.style import colours, dashes, field, legend, side_by_side
+from farm.report.figures.words import count
+
+HEIGHT = 320
+CROWDED = 40  # cells, from which on lines are thin
+NS_PER_MS = 1e6
+MOST_POINTS = 6000  # of all cells together, which bounds what the page must carry
+MOST_PER_CELL = 100
+TAIL = (0.995, 0.999)
+FEWEST = 10  # latencies beyond a quantile that is drawn, as in `farm.stats.ratios.percentile`
+
+
+def latency(material: Material) -> Drawing | None:
+    """A line a cell: the share of inferences that took no longer, from its raw rounds, in ms."""
+    names = names_of(material.run.records)
+    each = min(MOST_PER_CELL, max(12, MOST_POINTS // max(1, len(material.rounds))))
+    found = list(_rows(material, names, each))
+    if not found:
+        return None
+    return Drawing(caption=_caption(each), alt=_alt(found), chart=_chart(found))
+
+
+def counted(rows: Sequence[Mapping[str, Any]], least: int) -> list[Mapping[str, Any]]:
+    """A cell's own rounds that its record counts: of undisturbed pairs, or all where too few are."""
+    own = [row for row in rows if row["variant"] == CELL]
+    quiet = [row for row in own if not row["disturbed"]]
+    return quiet if len(quiet) >= least else own
+
+
+def ecdf(latencies: np.ndarray, points: int) -> tuple[list[float], list[float]]:
+    """Quantiles, in ms, and the shares up to them: evenly spaced, and two of the tail where enough lie beyond.
+
+    latencies: (n,) in ns.
+    """
+    tail = [share for share in TAIL if len(latencies) * (1 - share) >= FEWEST]
+    shares = np.union1d(np.linspace(0.0, 0.99, points - len(TAIL)), tail)
+    return (np.quantile(latencies, shares) / NS_PER_MS).tolist(), shares.tolist()
+
+
+def _rows(material: Material, names: Names, points: int) -> Iterator[dict[str, Any]]:
+    least = material.effort.get("pairs", (1,))[0]
+    for record in material.run.records:
+        own = counted(material.rounds.get(record.cell, ()), least)
+        raw = [np.asarray(row["latencies_ns"], dtype=np.float64) for row in own]
+        if record.verdict != "invalid" and any(len(each) for each in raw):
+            ms, share = ecdf(np.concatenate(raw), points)
+            series = names.series(source_of(record), record.algorithm)
+            line = {"group": names.measured(record), "series": series, "cell": plain(record.cell)}
+            yield {**line, "ms": ms, "share": share}
+
+
+def _chart(found: Sequence[dict[str, Any]]) -> alt.LayerChart | alt.FacetChart:
+    series = distinct(row["series"] for row in found)
+    x = alt.X("ms:Q", title="latency, ms", scale=alt.Scale(type="log", nice=False), axis=_axis())
+    y = alt.Y("share:Q", title="share of inferences", axis=alt.Axis(format="%"))
+    width = 2 if len(found) <= CROWDED else 1.2
+    said = legend(series, symbolSize=400, symbolStrokeWidth=2)
+    line = alt.Chart().transform_flatten(["ms", "share"]).mark_line(strokeWidth=width).encode(
+        x=x, y=y, detail="cell:N", tooltip=_tooltip(),
+        color=alt.Color("series:N", scale=colours(series), title=None, legend=said),
+        strokeDash=alt.StrokeDash("series:N", scale=dashes(series), title=None, legend=said),
+    )  # fmt: skip
+    return side_by_side([line], found, distinct(row["group"] for row in found), HEIGHT)
+
+
+def _axis() -> alt.Axis:
+    return alt.Axis(format="~g", tickCount=8, labelOverlap="greedy")
+
+
+def _tooltip() -> list[alt.Tooltip]:
+    return [
+        field("cell", "cell"), field("ms", "latency, ms", "Q", format=".4~g"),
+        field("share", "share that took no longer", "Q", format=".1%"),
+    ]  # fmt: skip
+
+
+def _caption(points: int) -> str:
+    return (
+        "The share of inferences that took no longer than so many milliseconds (logarithmic axis); further left is "
+        "faster, and a foot drawn out to the right is a slow tail. From the raw latencies of the rounds that count, "
+        f"thinned to {points} quantiles a cell; beyond 99 % only where ten inferences were slower still. These are the "
+        "latencies of one host as they were, without an interval: speed-ups, which were measured in pairs, have one."
+    )
+
+
+def _alt(found: Sequence[dict[str, Any]]) -> str:
+    middles = {row["cell"]: float(np.interp(0.5, row["share"], row["ms"])) for row in found}
+    fastest, slowest = (choose(middles, key=lambda cell: middles[cell]) for choose in (min, max))
+    return (
+        f"Latency distributions of {count(len(found), 'cell')}; medians from {middles[fastest]:.3g} ms ({fastest}) to "
+        f"{middles[slowest]:.3g} ms ({slowest})."
+    )

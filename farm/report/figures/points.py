@@ -1,0 +1,54 @@
+"""Points of measurements: filled where the verdict is valid, hollow where it is not. Knows no records."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import altair as alt
+
+from farm.report.figures.style import legend
+
+UNJUDGED = "not judged"
+SIZE, SMALL = 70, 36  # square pixels of a mark
+CROWDED = 40  # marks, from which on they are small
+HOLLOW = {
+    "noisy": "A hollow mark is a noisy measurement: its interval is wider than was asked for.",
+    UNJUDGED: "A hollow mark is a measurement that nobody judged.",
+}
+
+
+def measured(base: alt.Chart, name: alt.Scale, shape: alt.Scale, title: str | None, by: str, count: int) -> Any:
+    """Two layers: white below, so that nothing shows through a hollow mark, and the points.
+
+    base: has x and y. name, shape: scales of the field `by`, with its title. count: of points.
+    The data has a `verdict`.
+    """
+    size = SIZE if count < CROWDED else SMALL
+    said = legend(shape.to_dict()["domain"])
+    look = alt.Shape(f"{by}:N", scale=shape, title=title, legend=said)
+    filled = alt.condition("datum.verdict === 'valid'", alt.value(1), alt.value(0))
+    below = base.mark_point(size=size, fill="white", stroke="white", opacity=1, aria=False).encode(shape=look)
+    above = base.mark_point(size=size, strokeWidth=1.6, opacity=1).encode(
+        shape=look,
+        fill=alt.Fill(f"{by}:N", scale=name, title=title, legend=said),
+        stroke=alt.Stroke(f"{by}:N", scale=name, title=title, legend=said),
+        fillOpacity=filled,
+    )
+    return below, above
+
+
+def heading(verdicts: Iterable[str]) -> str | None:
+    """What a legend's heading says of hollow marks, where there are any."""
+    there = {*verdicts}
+    words = [word for word in HOLLOW if word in there]
+    return f"hollow: {' or '.join(words)}" if words else None
+
+
+def caption(verdicts: Iterable[str]) -> str:
+    """What a caption says of hollow marks, after a space, where there are any."""
+    there = {*verdicts}
+    return "".join(f" {said}" for word, said in HOLLOW.items() if word in there)
+
+
+def told(verdict: str | None) -> str:
+    """The verdict as it is drawn."""
+    return verdict or UNJUDGED

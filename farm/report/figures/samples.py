@@ -1,0 +1,93 @@
+"""What the calibration sets look like: the first images of each."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import altair as alt
+from PIL import Image
+
+from farm.report.figures.figure import Drawing, Material
+from farm.report.figures.names import short
+from farm.report.figures.style import data, field
+from farm.report.figures.words import count, listed
+
+ACROSS = 14  # images of a set, at most
+FEWEST = 4
+TILE = 44  # pixels
+STORED = 64  # pixels of an image's longer side, at most, in the figure's data
+MOST_BYTES = 300_000  # of all images together, as they are written into the page
+MOST_SETS = 24
+
+
+def samples(material: Material) -> Drawing | None:
+    """A row a set, of one draw each; as many images as fit into the figure's bytes."""
+    sets = _sets(material)
+    if not sets:
+        return None
+    names = list(sets)[:MOST_SETS]
+    stored = {name: [_stored(row) for row in sets[name][:ACROSS]] for name in names}
+    found = _rows(stored, _across(stored))
+    return Drawing(caption=_caption(len(sets)), alt=_alt(found, names), chart=_chart(found, names))
+
+
+def _sets(material: Material) -> dict[str, list[Mapping[str, Any]]]:
+    """Rows by set, of each source its first draw."""
+    source = {record.calibration: record.calibration_source for record in material.run.records}
+    first: dict[str, str] = {}
+    sets: dict[str, list[Mapping[str, Any]]] = {}
+    for row in material.samples:
+        name = str(row["calibration"])
+        if first.setdefault(source.get(name) or name, name) == name:
+            sets.setdefault(short(name), []).append(row)
+    return sets
+
+
+def _stored(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A sample with its image as a data URL, made smaller where it is large."""
+    content = bytes(row["png"])
+    image = Image.open(io.BytesIO(content))
+    if max(image.size) > STORED:
+        image.thumbnail((STORED, STORED), Image.Resampling.LANCZOS)
+        sink = io.BytesIO()
+        image.save(sink, format="PNG", optimize=True)
+        content = sink.getvalue()
+    url = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    return {"url": url, "index": row["index"], "label": row["label"]}
+
+
+def _across(stored: Mapping[str, Sequence[Mapping[str, Any]]]) -> int:
+    """How many images of each set fit, all sets the same."""
+    sizes = [[len(each["url"]) for each in rows] for rows in stored.values()]
+    fits = [most for most in range(FEWEST, ACROSS + 1) if sum(sum(row[:most]) for row in sizes) <= MOST_BYTES]
+    return max(fits, default=FEWEST)
+
+
+def _rows(stored: Mapping[str, Sequence[Mapping[str, Any]]], across: int) -> list[dict[str, Any]]:
+    return [
+        {"set": name, "place": place, **each}
+        for name, rows in stored.items()
+        for place, each in enumerate(rows[:across])
+    ]
+
+
+def _chart(found: Sequence[dict[str, Any]], names: Sequence[str]) -> alt.Chart:
+    x = alt.X("place:O", title=None, axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
+    look = alt.Axis(ticks=False, domain=False, labelPadding=8, labelLimit=220)
+    y = alt.Y("set:N", title=None, sort=list(names), axis=look)
+    tooltip = [field("set", "set"), field("index", "image", "Q"), field("label", "class", "Q")]
+    images = alt.Chart(data(found)).mark_image(width=TILE - 4, height=TILE - 4, smooth=False)
+    chart = images.encode(x=x, y=y, url="url:N", tooltip=tooltip).properties(
+        width=alt.Step(TILE), height=alt.Step(TILE), view=alt.ViewConfig(stroke=None)
+    )
+    return cast("alt.Chart", chart)
+
+
+def _caption(sets: int) -> str:
+    more = f" The first {MOST_SETS} of {sets} sets." if sets > MOST_SETS else ""
+    return f"The first images of each calibration set, a row a set; of several draws, the first draw.{more}"
+
+
+def _alt(found: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
+    return f"The first {count(len(found), 'image')} of {count(len(names), 'calibration set')}: {listed(names)}."

@@ -1,0 +1,144 @@
+"""The study's Tables 1 and 2: a row a model, accuracy and FPS of its variants side by side. Knows rows, not runs.
+
+Draws of one calibration set share a column: the mean over them stands there.
+"""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from farm.errors import InputError
+from farm.report.columns import Row
+from farm.report.judged import accuracy_of
+from farm.report.table import BEST, METRICS, VARIANTS, WORSE
+
+ALGORITHMS = {"table1": "default", "table2": "accuracy-aware"}
+LAYOUTS = ("cells", *ALGORITHMS)
+LEGEND = {
+    BEST: "best calibration set of the row, by the number alone",
+    WORSE: "significantly worse than with real images (p < 0.05 by Holm)",
+}
+DRAWS = "a calibration set with several seeds: the mean over its draws"
+NAMES = ("model", "algorithm", "device")
+Line = tuple[str, str, str]  # those three
+Worse = AbstractSet[tuple[str, str, str, str]]  # model, source, algorithm, device
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """A table as text. groups: over each column, the quantity it is of; empty over the row's names."""
+
+    groups: tuple[str, ...]
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    legend: tuple[str, ...]
+
+    def headings(self) -> list[str]:
+        """One heading a column: ``top-1 fractal``."""
+        return [f"{group} {name}".strip() for group, name in zip(self.groups, self.header, strict=True)]
+
+    def drawn(self) -> Group:
+        """For the terminal: the group over its first column."""
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for index, (group, name) in enumerate(zip(self.groups, self.header, strict=True)):
+            over = group if index == 0 or self.groups[index - 1] != group else ""
+            table.add_column(Text(f"{over}\n{name}"), justify="right" if group else "left", no_wrap=bool(group))
+        for row in self.rows:
+            table.add_row(*map(Text, row))
+        return Group(table, *map(Text, self.legend))
+
+
+def laid_out(rows: Sequence[Row], layout: str, worse: Worse = frozenset()) -> Layout:
+    """A run's rows as ``table1`` (algorithm default, with FPS) or ``table2`` (accuracy-aware, accuracies only).
+
+    worse: sources that are significantly worse than real images over their draws. Raises InputError if there is no
+    cell of that algorithm.
+    """
+    algorithm = ALGORITHMS[layout]
+    lines = _lines(rows, algorithm)
+    if not lines:
+        raise InputError(f"--layout {layout}: no cell of the algorithm {algorithm!r} to show; try --layout cells")
+    columns = _columns(lines)
+    every = [row for cells in lines.values() for drawn in cells.values() for row in drawn]
+    metric = next((row.record.metric for row in every if row.record.metric), None)
+    speeds = layout == "table1" and any(row.record.fps is not None for row in every)
+    quantities = (METRICS.get(metric, metric or ""), *(("FPS",) if speeds else ()))
+    named = [index for index in range(len(NAMES)) if index == 0 or len({line[index] for line in lines}) > 1]
+    accuracies = [_accuracies(line, cells, columns, worse) for line, cells in lines.items()]
+    fps = [[_fps(cells.get(key, ())) for key in columns] if speeds else [] for cells in lines.values()]
+    return Layout(
+        groups=(*[""] * len(named), *(quantity for quantity in quantities for _ in columns)),
+        header=(*(NAMES[index] for index in named), *[VARIANTS.get(key, key) for key in columns] * len(quantities)),
+        rows=tuple(
+            (*(line[index] for index in named), *first, *second)
+            for line, first, second in zip(lines, accuracies, fps, strict=True)
+        ),
+        legend=tuple(_legend(accuracies, lines)),
+    )
+
+
+def _columns(lines: Mapping[Line, Mapping[str, Sequence[Row]]]) -> list[str]:
+    """Baselines first, then each calibration set as it comes."""
+    keys = dict.fromkeys(key for cells in lines.values() for key in cells)
+    return [*(key for key in VARIANTS if key in keys), *(key for key in keys if key not in VARIANTS)]
+
+
+def _lines(rows: Sequence[Row], algorithm: str) -> dict[Line, dict[str, list[Row]]]:
+    """By model, algorithm and device: the cells of each column, baselines with every algorithm of their model."""
+    lines: dict[Line, dict[str, list[Row]]] = {}
+    for row in rows:
+        record = row.record
+        if record.calibration is not None and record.algorithm.partition("{")[0] == algorithm:
+            lines.setdefault((record.model, record.algorithm, record.device), {})
+    for row in rows:
+        record = row.record
+        for (model, which, device), cells in lines.items():
+            own = record.algorithm in (VARIANTS if record.calibration is None else (which,))
+            if own and (record.model, record.device) == (model, device):
+                cells.setdefault(_column(row), []).append(row)
+    return lines
+
+
+def _column(row: Row) -> str:
+    """A baseline's algorithm, else the calibration set without its seed; of older records, all of it."""
+    record = row.record
+    return record.algorithm if record.calibration is None else record.calibration_source or record.calibration
+
+
+def _accuracies(line: Line, cells: Mapping[str, Sequence[Row]], columns: Sequence[str], worse: Worse) -> list[str]:
+    means = {key: _mean([accuracy_of(row.record) for row in cells.get(key, ())]) for key in columns}
+    sets = [mean for key, mean in means.items() if key not in VARIANTS and mean is not None]
+    best = max(sets) if sets and max(sets) > min(sets) else None
+    model, algorithm, device = line
+    found = []
+    for key, mean in means.items():
+        drawn = cells.get(key, ())
+        bad = (model, key, algorithm, device) in worse if len(drawn) > 1 else _is_worse(drawn)
+        marks = (BEST if key not in VARIANTS and mean is not None and mean == best else "") + (WORSE if bad else "")
+        found.append(f"{marks} {'-' if mean is None else format(mean, '.4f')}".strip())
+    return found
+
+
+def _is_worse(rows: Sequence[Row]) -> bool:
+    return any(row.judged.standing == "worse" for row in rows)
+
+
+def _fps(rows: Sequence[Row]) -> str:
+    mean = _mean([row.record.fps for row in rows])
+    return "-" if mean is None else f"{mean:,.1f}"
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    there = [value for value in values if value is not None]
+    return sum(there) / len(there) if there else None
+
+
+def _legend(accuracies: Sequence[Sequence[str]], lines: Mapping[Line, Mapping[str, Sequence[Row]]]) -> list[str]:
+    marks = "".join(text for row in accuracies for text in row)
+    said = [f"{mark} {text}" for mark, text in LEGEND.items() if mark in marks]
+    several = any(len(drawn) > 1 for cells in lines.values() for drawn in cells.values())
+    return [*said, DRAWS] if several else said

@@ -1,0 +1,75 @@
+"""Sections as one HTML file. All that a user named is escaped; scripts and styles run only if the policy lists them.
+
+The page has a Content-Security-Policy of its own: nothing is fetched, and only the script and the style whose hashes
+stand there are taken. Vega turns expressions into functions at run time, which would need 'unsafe-eval'; with
+vega-embed's `ast: true` its interpreter walks them instead, so the policy does without.
+"""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from importlib.resources import files
+
+import vl_convert
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from farm import __version__
+from farm.report.page import drawn
+from farm.report.page.drawing import Drawing
+from farm.report.page.facts import HOST_COLUMNS
+from farm.report.page.section import Section
+
+GLOBALS = "window.vegaEmbed = vegaEmbed;"  # what the page's own script calls
+
+
+def document(sections: Sequence[Section]) -> str:
+    """The page of one or several runs, whole."""
+    figures = any(section.drawings for section in sections)
+    script = _inline(f"{vl_convert.javascript_bundle(GLOBALS)}\n" if figures else "") + _inline(_own("page.js"))
+    style = _own("page.css")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["picture"] = picture
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # of a tooltip, the order of fields is shown
+    template = environment.from_string(_own("page.html.j2"))
+    return template.render(
+        sections=sections,
+        title=_title(sections),
+        policy=policy(script, style),
+        script=Markup(script),  # noqa: S704 - farm's own and Vega's, never a user's
+        style=Markup(style),  # noqa: S704 - farm's own
+        version=__version__,
+        host_columns=HOST_COLUMNS,
+        drawn=drawn,
+    )
+
+
+def policy(script: str, style: str) -> str:
+    """What the browser may run and fetch: this script, this style, pictures that are inside the page."""
+    return (
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def picture(drawing: Drawing) -> str:
+    """A drawing as the address of an image, in which no script runs whatever its names are."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(drawing.svg.encode()).decode()}"
+
+
+def _title(sections: Sequence[Section]) -> str:
+    return f"{', '.join(section.name for section in sections)}: what int8 costs and buys"
+
+
+def _own(name: str) -> str:
+    """A file of this package."""
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _inline(script: str) -> str:
+    """A script that no HTML parser takes to end early, the same to JavaScript."""
+    return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

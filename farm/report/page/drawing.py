@@ -1,0 +1,61 @@
+"""A figure as the page takes it: the specification that moves, and the picture for who has no scripting."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import vl_convert
+
+from farm.record import Record
+from farm.report import figures
+from farm.report.figures.names import names_of, plain, short
+from farm.results.reading import Run
+
+PHOTOGRAPHS = "<image"  # of an SVG
+STILL_WIDTH = 960  # pixels of a picture that is as wide as its page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """A figure. spec: Vega-Lite, with its data inside. svg: the same drawn, for who has no scripting, and for print.
+
+    alt: one sentence for who cannot see it.
+    """
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    spec: Mapping[str, Any]
+    svg: str
+
+    @property
+    def photographs(self) -> bool:
+        """Whether it shows images, whose light stays as it is in the dark."""
+        return PHOTOGRAPHS in self.svg
+
+
+def drawings(run: Run) -> tuple[Drawing, ...]:
+    """The run's figures (`farm.report.figures`), drawn."""
+    return tuple(_drawing(figure) for figure in figures.figures(run))
+
+
+def _drawing(figure: figures.Figure) -> Drawing:
+    spec = figures.vega(figure)
+    still = {**spec, "width": STILL_WIDTH} if spec.get("width") == "container" else spec
+    svg = str(vl_convert.vegalite_to_svg(still, allowed_base_urls=[]))
+    return Drawing(
+        name=figure.name, title=figure.title, caption=figure.caption, alt=figure.alt, spec=spec, svg=svg
+    )  # fmt: skip
+
+
+def models_of(records: Sequence[Record]) -> dict[str, str]:
+    """By what a figure's rows call a model, group, panel or cell: the model's name in the table."""
+    names = names_of(records)
+    found: dict[str, str] = {}
+    for record in records:
+        measured = names.measured(record)
+        panel = short(f"{measured}: {names.series(record.calibration, record.algorithm)}")
+        said = (short(record.model), names.group(record.model, record.device), measured, panel, plain(record.cell))
+        found |= dict.fromkeys(said, record.model)
+    return found

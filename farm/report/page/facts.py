@@ -1,0 +1,165 @@
+"""What stands behind the numbers: hosts, how speed was measured, versions, failures, and the commands to repeat it."""
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from farm.record import FAILURE_CLASSES, Record
+from farm.report.page.numbers import count, listed, margin_text, span
+from farm.results.folder import PLAN
+from farm.results.reading import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Cells that failed for one reason. cause: its class; about: what that means. commands: what to type next."""
+
+    cause: str
+    about: str
+    message: str
+    cells: tuple[str, ...]
+    log: str
+    commands: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """hosts: rows under `HOST_COLUMNS`. versions: by library. notes: what must be known of a calibration set."""
+
+    hosts: tuple[tuple[str, ...], ...]
+    measured: tuple[str, ...]
+    versions: Mapping[str, str]
+    notes: tuple[str, ...]
+    failures: tuple[Failure, ...]
+    again: tuple[str, ...]
+    when: str
+
+
+HOST_COLUMNS = ("Host", "Processor", "Instructions", "Cores", "Device", "Threads", "Streams", "Precision")
+
+
+def facts(run: Run) -> Facts:
+    """Everything below the figures."""
+    plan = run.folder.read_plan() if run.folder.has(PLAN) else {}
+    command = str(plan.get("command", ""))
+    return Facts(
+        hosts=_hosts(run.records),
+        measured=tuple(_measured(run, plan)),
+        versions=versions(run.records),
+        notes=tuple(dict.fromkeys(f"{r.calibration}: {r.calibration_note}" for r in run.records if r.calibration_note)),
+        failures=failures(run.records, command),
+        again=tuple(_again(run, command)),
+        when=_when(run.records),
+    )
+
+
+def _hosts(records: Sequence[Record]) -> tuple[tuple[str, ...], ...]:
+    """Each host, device and way of running once, in the records' order: where speed was measured, if it was."""
+    known = [each for each in records if each.host is not None and each.runtime != "pytorch"]
+    rows = [
+        (each.host, each.cpu_model, each.isa, each.cores, each.device, each.threads, each.streams, each.precision)
+        for each in [each for each in known if each.fps is not None] or known
+    ]
+    return tuple(tuple("\N{EN DASH}" if one is None else str(one) for one in row) for row in dict.fromkeys(rows))
+
+
+def versions(records: Sequence[Record]) -> dict[str, str]:
+    """The versions of each library, by name; all of them where cells were made by several."""
+    found: dict[str, dict[str, None]] = {}
+    for record in records:
+        for name, version in json.loads(record.versions or "{}").items():
+            found.setdefault(str(name), {})[str(version)] = None
+    return {name: " and ".join(found[name]) for name in sorted(found)}
+
+
+def _when(records: Sequence[Record]) -> str:
+    """From the first stage's start to the last one's end, in UTC; empty if nothing ran."""
+    starts = [record.started_at for record in records if record.started_at]
+    ends = [record.finished_at for record in records if record.finished_at]
+    if not starts or not ends:
+        return ""
+    first, last = (text[:16].replace("T", " ") for text in (min(starts), max(ends)))
+    return f"{first} to {last[11:] if first[:10] == last[:10] else last} UTC"
+
+
+def _measured(run: Run, plan: Mapping[str, Any]) -> Iterator[str]:
+    yield "Each int8 model and its FP32 IR saw the same test images."
+    if run.predictions:
+        yield (
+            "A top-1 has Wilson's interval, a drop Tango's score interval for paired answers, both at 95 %. Surely "
+            "means that such an interval, each on its own, leaves nothing else."
+        )
+    if run.claims.reference is not None:
+        yield (
+            f"Equivalent to real images ({run.claims.reference}) means that the 90 % interval of the loss lies within "
+            f"{margin_text(run.claims.margin)} either way; worse or better that p < 0.05 (McNemar's test image by "
+            "image; Welch's over several draws), corrected by Holm for all sets of a model; undecided is all else."
+        )
+    timed = [record for record in run.records if record.verdict is not None]
+    if timed:
+        yield from _rounds(timed)
+        yield from _effort(plan)
+
+
+def _rounds(timed: Sequence[Record]) -> Iterator[str]:
+    pairs = [record.pairs for record in timed if record.pairs is not None]
+    disturbed = sum(record.disturbed_pairs or 0 for record in timed)
+    what = listed(sorted({record.timed for record in timed if record.timed}))
+    yield (
+        "Speed was measured in rounds, each a fresh process on cores of its own, in pairs of the cell and its FP32 IR "
+        f"side by side: {span(pairs or [0])} undisturbed pairs a cell; {count(disturbed, 'pair was', 'pairs were')} "
+        f"disturbed by other programs. A speed-up is the geometric mean of paired ratios with its 99 % interval. "
+        f"Timed: {what}."
+    )
+    foreign = max((record.foreign_share or 0.0 for record in timed), default=0.0)
+    steal = max((record.steal_share or 0.0 for record in timed), default=0.0)
+    yield (
+        f"Of the leased processors' time other programs took at most {foreign:.2%}, the hypervisor {steal:.2%}. "
+        "A speed is valid when enough pairs were undisturbed and its interval is as narrow as asked for; else noisy; "
+        "invalid when the runtime did not run what was asked for."
+    )
+
+
+def _effort(plan: Mapping[str, Any]) -> Iterator[str]:
+    effort = plan.get("effort")
+    if effort:
+        least, most = effort["pairs"]
+        yield f"Asked for: {least} to {most} pairs, within {effort['target']:.1%}, in {effort['budget_s']:g} s a cell."
+
+
+def failures(records: Sequence[Record], command: str) -> tuple[Failure, ...]:
+    """One for each cause and message, in the order of causes. command: that ran the grid; empty if unknown."""
+    failed = sorted((record for record in records if record.outcome == "failed"), key=_reason)
+    return tuple(_failure(list(group), command) for _, group in groupby(failed, key=_reason))
+
+
+def _reason(record: Record) -> tuple[str, str]:
+    return (record.error_class or "", record.error_message or "")
+
+
+def _failure(cells: Sequence[Record], command: str) -> Failure:
+    first = cells[0]
+    cause = first.error_class or "failed"
+    why = f"farm why {shlex.quote(first.cell)}"
+    return Failure(
+        cause=cause,
+        about=FAILURE_CLASSES.get(cause, ""),
+        message=first.error_message or "",
+        cells=tuple(record.cell for record in cells),
+        log=first.log or "",
+        commands=(why, f"{command} --failed") if command else (why,),
+    )
+
+
+def _again(run: Run, command: str) -> Iterator[str]:
+    exact = [f"{name}=={version}" for name, version in versions(run.records).items() if name in INSTALLED]
+    if exact and not any(" and " in each for each in exact):
+        yield f"pip install {' '.join(exact)}"
+    yield command or f"farm run GRID.yaml    # the grid named {shlex.quote(run.name)}; its plan is not with its results"
+    yield f"farm report {shlex.quote(run.name)}"
+
+
+INSTALLED = ("nncf", "openvino", "torch")

@@ -1,0 +1,80 @@
+"""`farm report`: where the page goes, and what it says of it."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from farm.cli.report import _place
+from farm.results.folder import Folder
+from tests.report.page.scenes import kept, study
+
+PUBLISHED = Path(__file__).parents[2] / "results" / "reference"
+
+
+@pytest.fixture
+def published(place):
+    """A copy of a published run: records only."""
+    folder = place.folder / "published" / "table1"
+    folder.mkdir(parents=True)
+    shutil.copy(PUBLISHED / "table1" / "records.parquet", folder)
+    return folder
+
+
+def test_a_run_gets_its_page_beside_its_results(place):
+    here = kept(study(), place.folder / "results" / "small")
+    said = place.farm("report")
+    assert str(here / "report.html") in said.replace("\n", "")
+    assert " MiB): open it in a browser" in said
+    text = (here / "report.html").read_text()
+    assert "Calibrated with fractal, 3 of 3 models are shown to be equivalent" in text
+    assert "farm run jobs/study.yaml --failed" in text
+    assert text.count("<figure") >= 3
+
+
+def test_a_published_run_gets_its_page_too(place, published):
+    place.farm("report", published)
+    text = (published / "report.html").read_text()
+    assert "nothing is claimed" in text
+    assert "shufflenetv2_x2_0" in text
+    assert "Speed was not measured in this run." in text
+
+
+def test_out_names_another_file_and_several_runs_share_one_page(place, published):
+    other = shutil.copytree(PUBLISHED / "table2", place.folder / "published" / "table2")
+    assert "both.html" in place.farm("report", published, other, "--out", "both.html")
+    text = (place.folder / "both.html").read_text()
+    assert text.count('<section class="run"') == 2
+
+
+def test_several_runs_or_a_place_that_cannot_be_written_give_a_page_here(place, published):
+    place.farm("report", published, published)
+    assert (place.folder / "report.html").exists()
+    (place.folder / "report.html").unlink()
+    published.chmod(0o555)
+    place.farm("report", published)
+    beside = os.access(published, os.W_OK)  # as root is allowed all
+    published.chmod(0o755)
+    assert (published / "report.html").exists() == beside
+    assert (place.folder / "report.html").exists() != beside
+
+
+def test_a_run_on_a_remote_place_gets_its_page_here():
+    assert _place([Folder("memory://results/small")]) == Path("report.html")
+
+
+def test_figures_are_written_as_files_when_asked(place, published):
+    assert "files of figures" in place.farm("report", published, "--figures", "drawn")
+    names = {path.name for path in (place.folder / "drawn").iterdir()}
+    assert {"drops.svg", "drops.png", "drops.json"} <= names
+
+
+def test_a_page_that_cannot_be_written_says_what_to_do(place, published):
+    said = place.farm("report", published, "--out", "no/such/folder/page.html", code=2)
+    assert "cannot write no/such/folder/page.html" in said
+    assert "--out FILE.html" in said
+
+
+def test_a_run_that_is_not_there_is_bad_input(place):
+    assert "nothing was run in results yet" in place.farm("report", code=2)

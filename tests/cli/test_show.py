@@ -1,0 +1,148 @@
+"""`farm show`: tables, their forms for other programs, and the live one."""
+
+import csv
+import io
+import json
+import re
+import shutil
+import signal
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from farm.report.columns import COLUMNS
+
+REFERENCE = Path(__file__).parents[2] / "results" / "reference"
+IR, INT8 = "tiny/-/ir/CPU", "tiny/noise{count=16}/default/CPU"
+
+
+def test_show_prints_the_table_with_the_worst_class(ran):
+    said = ran.farm("show")
+    assert "int8 default" in said
+    assert "noise{count=16}" in said
+    assert "worst class" in said
+    assert said == ran.farm("show", "quick") == ran.farm("show", "results/quick") == ran.farm("show", "results")
+
+
+def test_a_published_folder_without_plan_and_predictions_is_shown_from_its_url_too(place):
+    said = place.farm("show", REFERENCE / "quickstart")
+    assert "top-1" in said
+    assert "int8 default" in said
+    assert "worst class" not in said
+    assert said == place.farm("show", f"file://{REFERENCE}/quickstart")
+
+
+def test_every_form_holds_every_column_of_the_rows_that_are_chosen(ran):
+    rows = list(csv.DictReader(io.StringIO(ran.farm("show", "--csv", "--sort", "-cell"))))
+    assert [row["cell"] for row in rows] == [INT8, IR]
+    assert tuple(rows[0]) == COLUMNS
+    assert rows[1]["calibration"] == ""
+    only = ("--where", "calibration=noise")
+    [row] = json.loads(ran.farm("show", "quick", "--json", *only))
+    assert (row["cell"], tuple(row)) == (INT8, COLUMNS)
+    assert row["top1_low"] < row["top1"] < row["top1_high"]
+    header, rule, line = ran.farm("show", "--md", *only).splitlines()
+    assert header.count("|") == rule.count("|") == line.count("|") == len(COLUMNS) + 1
+    assert "1 rows: some.parquet" in ran.farm("show", "--parquet", "some.parquet", *only)
+    assert pq.read_table(ran.folder / "some.parquet").to_pylist() == [row]
+    assert not list(ran.folder.glob("*.new"))
+
+
+def test_several_grids_stand_under_their_names_or_are_joined_with_a_column_of_them(ran):
+    shutil.copytree(ran.folder / "results", ran.folder / "before")
+    places = ("results/quick", "before/quick")
+    said = ran.farm("show", *places).splitlines()
+    assert [line for line in said if line.endswith("/quick")] == [str(ran.folder / place) for place in places]
+    joined = json.loads(ran.farm("show", *places, "--json", "--sort", "cell"))
+    assert [Path(row["grid"]).parent.name for row in joined] == ["results", "before"] * 2
+    assert "\n\nquickstart\n" in ran.farm("show", "quick", REFERENCE / "quickstart")
+
+
+def test_a_row_a_model_on_the_terminal_and_as_markdown(ran):
+    assert ran.farm("show", "--layout", "table1").splitlines()[1].split()[:3] == ["model", "IR", "noise{count=16}"]
+    header, _, row = ran.farm("show", "--layout", "table1", "--md").splitlines()
+    assert header.startswith("| model | top-1 IR | top-1 noise{count=16} |")
+    assert row.startswith("| tiny | ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("--where", "outcome=failed"), "means no cell; there are ok"),
+        (("--where", "modle=tiny"), "did you mean 'model'"),
+        (("--sort", "-fsp"), "did you mean 'fps'"),
+        (("--layout", "table3"), "did you mean 'table"),
+        (("--layout", "table2"), "no cell of the algorithm 'accuracy-aware'"),
+        (("--layout", "table1", "--json"), "--json holds cells"),
+        (("--csv", "--md"), "--csv and --md: choose one"),
+        (("--json", "--watch"), "--json and --watch: choose one"),
+        (("--parquet", "nowhere/x.parquet"), "cannot write nowhere/x.parquet"),
+        (("quik",), "did you mean 'quick'"),
+        (("other/quick",), "there is no other/quick/records.parquet"),
+        (("memory://nothing",), "there is no memory://nothing/records.parquet"),
+        (("quick", "quick", "--watch"), "name one"),
+        ((REFERENCE / "quickstart", "--watch"), "leave out --watch"),
+    ],
+)
+def test_what_cannot_be_shown_is_one_clear_error(ran, arguments, text):
+    assert text in ran.farm("show", *arguments, code=2)
+
+
+@pytest.fixture
+def halfway(ran):
+    """A run whose int8 cell is not evaluated yet, and what ends that."""
+    plan = json.loads((ran.folder / "results" / "quick" / "plan.json").read_text())
+    [uri] = [cell["stages"]["evaluate"] for cell in plan["cells"] if cell["cell"] == INT8]
+    [manifest] = ran.folder.glob(f"results/store/evaluate/*/{uri.partition('/')[2]}/manifest.json")
+    manifest.rename(manifest.with_name("waiting"))
+    return ran, lambda: manifest.with_name("waiting").rename(manifest)
+
+
+@contextmanager
+def watching(ran, *arguments):
+    """`farm show --watch` of the run, ended with the test whatever comes."""
+    with ran.start("show", "--watch", "--every", "0.1", *arguments) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def until(stream, text):
+    """The lines of a process up to the one with the text."""
+    lines = []
+    for line in stream:
+        lines.append(line)
+        if text in line:
+            return lines
+    raise AssertionError(f"no {text!r} in {lines}")
+
+
+def test_a_live_table_is_printed_when_it_changed_and_ends_with_the_run_and_writes_nothing(halfway):
+    ran, end = halfway
+    (ran.folder / "results" / "quick" / "records.parquet").write_bytes(b"half of it")
+    before = sorted((ran.folder / "results").rglob("*"))
+    with watching(ran) as process:
+        first = until(process.stdout, "pending")
+        done, stages = map(int, re.match(r"quick: (\d+) of (\d+) stages done; 1 of 2 cells ok", first[0]).groups())
+        assert done == stages - 1
+        end()
+        rest, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert rest.count("stages done") == 1
+    _, now, table = rest.partition(f"quick: {stages} of {stages} stages done; 2 of 2 cells ok")
+    assert now
+    assert "pending" not in table
+    assert len(sorted((ran.folder / "results").rglob("*"))) == len(before)
+
+
+def test_ctrl_c_ends_the_look_and_not_the_run(halfway):
+    ran, _ = halfway
+    with watching(ran, "--where", "outcome=failed") as process:
+        until(process.stdout, "no such cell")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert "a run that is under way goes on" in out

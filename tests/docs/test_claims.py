@@ -1,0 +1,86 @@
+"""The study's claims, judged by runs made by hand: each verdict can come out."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.runs import record, run
+
+sys.path.append(str(Path(__file__).parents[2] / "docs"))
+import claims
+import study_2022
+
+SPEED, PYTORCH, CHEAP, COLLAPSE, REPVGG, AWARE, REAL, TEACHER = range(8)
+FRACTAL, DISTYLEGAN = "fractal", "distylegan{weights=farm-cifar10}"
+
+
+def drawn(drops, **more):
+    """A run of cells with these drops of top-1, by (model, source): one for each seed."""
+    cells = {}
+    for (model, source), values in drops.items():
+        cells[record(model=model)] = None
+        for seed, drop in enumerate(values):
+            cells[record(source, seed=seed, model=model)] = drop
+    made = run(dict.fromkeys(cells, ()), reference="cifar10", **more)
+    told = zip(made.records, cells.values(), strict=True)
+    return replace(made, records=tuple(replace(each, top1_drop=drop) for each, drop in told), predictions={})
+
+
+def verdict(number, made):
+    return claims.claims(made)[number].verdict
+
+
+def test_without_results_nothing_is_tested():
+    assert {claim.verdict for claim in claims.claims(run({}))} == {"not tested"}
+
+
+@pytest.mark.parametrize(
+    ("drops", "word"),
+    [((0.001, 0.002), "reproduced"), ((0.05, 0.0501), "not reproduced"), ((0.0, 0.02), "undecided")],
+)
+def test_fractals_are_cheap_if_surely_no_model_loses_more_than_the_study_says(drops, word):
+    fine = {("resnet20", FRACTAL): (0.001, 0.002)}
+    assert verdict(CHEAP, drawn(fine | {("vgg16_bn", FRACTAL): drops})) == word
+
+
+@pytest.mark.parametrize(("drops", "word"), [((0.8, 0.82), "reproduced"), ((0.001, 0.002), "not reproduced")])
+def test_a_collapse_is_a_drop_that_leaves_no_use(drops, word):
+    assert verdict(COLLAPSE, drawn({("shufflenetv2_x2_0", FRACTAL): drops})) == word
+
+
+def test_one_form_of_repvgg_that_breaks_is_enough_and_else_there_is_nothing_to_save():
+    fine = {("repvgg_a2", "cifar10"): (0.001, 0.002)}
+    broken = fine | {("repvgg_a2{deploy=true}", "cifar10"): (0.4, 0.41)}
+    assert [verdict(REPVGG, drawn(each)) for each in (fine, broken)] == ["not reproduced", "reproduced"]
+    assert verdict(AWARE, drawn(fine)) == "not tested"
+
+
+@pytest.mark.parametrize(
+    ("drops", "word"),
+    [((0.0012, 0.0018), "reproduced"), ((0.05, 0.051), "not reproduced"), ((0.0, 0.02), "undecided")],
+)
+def test_synthetic_images_are_as_good_as_real_ones_if_equivalent(drops, word):
+    assert verdict(REAL, drawn({("resnet20", "cifar10"): (0.001, 0.002), ("resnet20", DISTYLEGAN): drops})) == word
+
+
+@pytest.mark.parametrize(
+    ("times", "word"), [((4.2, 4.1, 4.3), "reproduced"), ((2.0, 1.9, 2.1), "not reproduced"), ((4, 3, 5), "undecided")]
+)
+def test_a_speed_is_reached_if_the_fastest_measurement_that_holds_is_surely_there(times, word):
+    value, low, high = times
+    fast = record("cifar10", speedup_ir=value, speedup_ir_low=low, speedup_ir_high=high, verdict="valid")
+    noisy = record("noise", speedup_ir=9.0, speedup_ir_low=8.0, speedup_ir_high=10.0, verdict="noisy")
+    assert verdict(SPEED, run({fast: (), noisy: ()})) == word
+
+
+def test_the_studys_numbers_are_those_of_its_tables():
+    assert study_2022.drops(("shufflenetv2_x2_0",), "fractal") == "drop 81.96 (shufflenetv2_x2_0) points"
+    assert study_2022.speed("ir") == "up to 3.7 times (mobilenetv2_x1_4)"
+    assert study_2022.speed("pytorch") == "up to 13.6 times (repvgg_a2)"
+
+
+def test_every_claim_is_a_row():
+    text = claims.table(run({}))
+    assert len(text.splitlines()) == 2 + len(claims.CLAIMS)

@@ -1,0 +1,43 @@
+"""How the page writes numbers."""
+
+import doctest
+
+import pytest
+
+from farm.report.page import numbers
+from farm.report.page.numbers import count, listed, margin_text, points, span, times, with_interval
+from farm.stats.shares import Estimate
+
+
+def test_the_examples_in_the_docstrings_hold():
+    failed, tried = doctest.testmod(numbers)
+    assert (failed, tried > 0) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0, "0.00"), (-0.0, "0.00"), (-0.00001, "0.00"), (-0.0123, "\N{MINUS SIGN}1.23"), (0.4, "40.00")],
+)
+def test_points_have_two_decimals_and_a_real_minus(share, text):
+    assert points(share) == text
+
+
+def test_an_interval_stands_behind_its_value():
+    assert with_interval(Estimate(value=0.01, low=-0.001, high=0.03)) == "1.00 points (\N{MINUS SIGN}0.10 to 3.00)"
+
+
+@pytest.mark.parametrize(("margin", "text"), [(0.005, "0.5 points"), (0.01, "1 point"), (0.07, "7 points")])
+def test_a_margin_is_written_as_the_grid_had_it(margin, text):
+    assert margin_text(margin) == text
+
+
+def test_lists_end_in_and_and_long_ones_are_cut():
+    assert listed(["a"]) == "a"
+    assert listed(["a", "b"]) == "a and b"
+    assert listed(["a", "b", "c", "d", "e", "f"]) == "a, b, c, d and 2 more"
+
+
+def test_counts_ratios_and_spans_read_as_words():
+    assert (count(1, "cell"), count(10_000, "image")) == ("1 cell", "10,000 images")
+    assert (times(2.714), times(14.08)) == ("2.71", "14.1")
+    assert (span([5, 5]), span([3, 5])) == ("5", "3 to 5")

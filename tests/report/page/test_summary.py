@@ -1,0 +1,160 @@
+"""The sentences of the page are never stronger than the claims."""
+
+from dataclasses import replace
+
+import pytest
+
+from farm.grid.cell import Claims
+from farm.report.accuracy import accuracies
+from farm.report.draws import sources
+from farm.report.page.summary import answers
+from tests.report.page.scenes import study
+from tests.runs import record, run
+
+REAL, COST, GAIN, SURE = range(4)
+
+
+def said(found, question):
+    return " ".join(answers(found, accuracies(found), sources(found))[question].sentences)
+
+
+def held(wrong_real, wrong_other, **changes):
+    """Two models, calibrated with real images and with fractals, which get so many images wrong."""
+    wrong = {}
+    for model in ("resnet20", "vgg16_bn"):
+        wrong[record(model=model)] = range(100)
+        wrong[record("real", model=model)] = range(wrong_real)
+        wrong[record("fractal", model=model)] = range(wrong_other)
+    return run(wrong, **changes)
+
+
+def test_one_draw_makes_a_claim_on_two_models_and_never_on_sources():
+    text = said(held(101, 101, margin=0.01), REAL)
+    assert "Calibrated with fractal, 2 of 2 models are shown to be equivalent" in text
+    assert "calibrated with real, within 1 point" in text
+    assert "said of the two int8 models, never of the two sources" in text
+    assert "draws" not in text
+
+
+def test_a_set_that_is_not_shown_to_be_equivalent_is_not_called_so():
+    text = said(held(100, 103, margin=0.003), REAL)
+    assert "none of 2 models are shown to be equivalent" in text
+    assert "undecided for resnet20, 0.30 points" in text
+
+
+def test_a_set_that_is_worse_is_said_to_be_by_how_much():
+    text = said(held(100, 150), REAL)
+    assert "worse for resnet20, 5.00 points (" in text
+    assert "lost and vgg16_bn" in text
+
+
+def test_a_set_that_is_better_gained():
+    text = said(held(150, 100), REAL)
+    assert "better for resnet20, 5.00 points (" in text
+    assert "gained" in text
+
+
+def test_several_draws_make_a_claim_on_the_source_over_so_many_draws():
+    text = said(study(draws=4), REAL)
+    assert "fractal is equivalent to cifar10 within 1 point for 3 of 3 models, over 4 draws" in text
+    assert "noise is not shown to be equivalent to cifar10 within 1 point for any of 3 models, over 4 draws" in text
+    assert "this is said of the sources, on these test images" in text
+    assert "never of the two sources" not in text
+
+
+def test_without_real_images_nothing_is_held_against_them():
+    found = held(100, 100, reference=None)
+    assert said(found, REAL).startswith("The grid names no set of real images")
+
+
+def test_without_predictions_no_claim_is_made():
+    found = replace(held(100, 150), predictions={})
+    assert "No set could be held against real" in said(found, REAL)
+    text = said(found, COST)
+    assert "nothing is claimed" in text
+    assert "between 0.00 and 5.00 points" in text
+    assert "surely" not in text
+
+
+def test_a_model_that_surely_loses_much_breaks():
+    text = said(study(draws=2), COST)
+    assert "repvgg_a2 breaks under default when calibrated with noise: 31" in text
+    assert "resnet20 breaks" not in text
+
+
+def test_no_model_breaks_only_where_each_cell_is_shown_to_lose_less():
+    assert "No model breaks: each cell that was judged surely loses less than 5 points." in said(held(101, 102), COST)
+    text = said(held(100, 148), COST)
+    assert "No model breaks" not in text
+    assert "No model is shown to break" in text
+
+
+def test_losses_are_counted_by_what_is_sure():
+    text = said(held(101, 150, margin=0.01), COST)
+    assert (
+        "Of 4 int8 cells, each held against its FP32 IR, 2 surely lose less than 1 point of top-1 and 2 surely" in text
+    )
+
+
+def test_the_class_that_a_mean_hides_is_named():
+    wrong = {record(): [], record("real"): [image for image in range(1000) if image % 10 == 3][:40]}
+    assert "lost 40.00 points on class 3 and 4.00 over all" in said(run(wrong), COST)
+
+
+def test_only_valid_measurements_make_the_range_of_speed_ups():
+    text = said(study(), GAIN)
+    assert "int8 runs 2.00 to 3.20 times as fast as its FP32 IR, by 8 valid measurements" in text
+    assert (
+        "1 noisy measurement is not counted there: 2.20 times was seen, with 99 % intervals from 2.16 to 2.24" in text
+    )
+    assert "6.00 to 9.60 times as fast as PyTorch, by 8 of 9 measurements" in text
+    assert "28 % of the space" in text
+
+
+def test_a_noisy_baseline_takes_back_every_speed_up_over_pytorch():
+    found = study()
+    noisy = [replace(each, verdict="noisy") if each.runtime == "pytorch" else each for each in found.records]
+    text = said(replace(found, records=tuple(noisy)), GAIN)
+    assert "times the speed of PyTorch was seen, which is not claimed" in text
+    assert "as fast as PyTorch" not in text
+
+
+def test_no_valid_measurement_is_no_claim():
+    found = study()
+    noisy = [replace(each, verdict="noisy") if each.verdict else each for each in found.records]
+    text = said(replace(found, records=tuple(noisy)), GAIN)
+    assert "no speed-up is sure enough to be claimed: none of 9 measurements is valid" in text
+    assert "int8 runs" not in text
+
+
+def test_a_cell_that_is_surely_slower_is_counted():
+    found = study()
+    slow = {"speedup_ir": 0.8, "speedup_ir_low": 0.7, "speedup_ir_high": 0.9}
+    records = [replace(each, **slow) if each.calibration == "fractal" else each for each in found.records]
+    assert "3 cells are surely slower than the FP32 IR" in said(replace(found, records=tuple(records)), GAIN)
+
+
+def test_speeds_of_several_hosts_are_told_apart():
+    found = study()
+    records = [
+        replace(each, host="bench-2") if each.model == "vgg16_bn" and each.fps else each for each in found.records
+    ]
+    text = said(replace(found, records=tuple(records)), GAIN)
+    assert "On CPU{threads=4} of bench-1, int8 runs" in text
+    assert "On CPU{threads=4} of bench-2, int8 runs 2.50 to 2.70 times" in text
+
+
+def test_how_sure_names_images_draws_verdicts_and_what_is_missing():
+    text = said(study(draws=3), SURE)
+    assert "2,000 test images" in text
+    assert "3 calibration sources, 3 draws of each" in text
+    assert "Of 15 measurements of speed, 14 are valid and 1 is noisy" in text
+    assert "Not to be relied on: the speed of resnet20/noise/default/CPU{threads=4}" in text
+    assert "1.00 times as fast (0.99 to 1.01)" in text
+    assert "Of 34 cells, 1 failed: nothing is said of them." in text
+
+
+@pytest.mark.parametrize("records", [(), (record(outcome="pending", top1=None, score=None),)])
+def test_a_run_with_nothing_in_it_still_has_its_four_answers(records):
+    found = replace(study(), records=records, predictions={}, claims=Claims(reference="real"))
+    assert all(answer.sentences for answer in answers(found, {}, []))

@@ -34,7 +34,6 @@ from farm.grid.faults import did_you_mean
 from farm.plan import Plan, as_json, dependents
 from farm.record import Outcome, Record
 from farm.report.progress import clock_text, shown
-from farm.report.table import controlled, doubts, failures, main_table, notes
 from farm.results import tables
 from farm.results.folder import Folder
 from farm.results.gather import gather
@@ -231,13 +230,10 @@ def _gathered(folder: Folder, store: Store) -> list[Record]:
 
 
 def _summary(folder: Folder, records: list[Record], total: int, ran: bool) -> int:
-    from farm.report.columns import judge  # noqa: PLC0415 - scipy, which planning need not pay
+    from farm.cli import showing  # noqa: PLC0415 - scipy, which planning need not pay
 
-    stdout.print(main_table(records, judge(read_run(folder))))
+    showing.draw(showing.summary(read_run(folder), {record.cell for record in records}))
     failed = [record for record in records if record.outcome != "ok"]
-    stdout.print()
-    for line in (*notes(records), *controlled(records), *doubts(records), *failures(records)):
-        stdout.print(line, highlight=False, soft_wrap=True)
     if failed:
         name = failed[0].cell
         stdout.print(f"\n{len(failed)} of {len(records)} cells are not there; next: farm why '{name}'", soft_wrap=True)

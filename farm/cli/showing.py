@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +72,12 @@ def shown(folders: Sequence[Folder], asked: View, form: str | None, parquet: Pat
     else:
         _give(_joined(found, asked), [each.run.claims for each in found], form, parquet)
     return 0
+
+
+def summary(run: Run, cells: Collection[str]) -> tuple[RenderableType, list[str]]:
+    """The table of some of a run's cells, judged among all of them, and the lines below it."""
+    chosen = [row for row in rows(run) if row.record.cell in cells]
+    return parts(Shown(name=run.name, run=run, rows=chosen), View(where={}, sort=None, layout=CELLS))
 
 
 def parts(each: Shown, asked: View) -> tuple[RenderableType, list[str]]:

@@ -39,12 +39,13 @@ def report(
     folders = [one_grid(results, name) for name in named]
     target = out or _place(folders)
     runs = [read_run(folder) for folder in folders]
-    size = _write(target, document([section(run, drawings(run)) for run in runs]))
+    found = [drawn.figures(run) for run in runs]
+    size = _write(target, document([section(run, drawings(each)) for run, each in zip(runs, found, strict=True)]))
     stdout.print(f"{target} ({size / MIB:.1f} MiB): open it in a browser", highlight=False, soft_wrap=True)
     if figures is not None:
-        for run in runs:
+        for run, each in zip(runs, found, strict=True):
             folder = figures / run.name if len(runs) > 1 else figures
-            files = drawn.write(drawn.figures(run), folder)
+            files = drawn.write(each, folder)
             stdout.print(f"{folder}: {len(files)} files of figures", highlight=False, soft_wrap=True)
     return 0
 

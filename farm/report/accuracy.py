@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from farm.record import Record
+from farm.report.judged import is_fp32_ir
 from farm.results.reading import Predicted, Run
 from farm.stats.claims import EQUIVALENCE_ALPHA, Standing, holm, standing
 from farm.stats.shares import Disagreement, Estimate, mcnemar, tango, wilson
@@ -48,12 +49,17 @@ class Accuracy:
 
 
 def accuracies(run: Run) -> dict[str, Accuracy]:
-    """By cell, of those whose predictions are there and whose metric is top-1 (or reads one class an image)."""
+    """By cell, of those whose predictions are there and whose metric is top-1."""
     right = {cell: said.prediction == said.label for cell, said in run.predictions.items()}
-    records = [record for record in run.records if record.cell in right and record.top1 is not None]
-    fp32 = {(record.model, record.device): record.cell for record in records if record.algorithm == "ir"}
+    records = [record for record in run.records if record.cell in right and is_top1(record)]
+    fp32 = {(record.model, record.device): record.cell for record in records if is_fp32_ir(record)}
     real = dict(_beside_real(records, right, run))
     return {record.cell: _accuracy(record, right, run.predictions, fp32, real.get(record.cell)) for record in records}
+
+
+def is_top1(record: Record) -> bool:
+    """Whether claims can be made of a record: they are all of top-1."""
+    return record.top1 is not None and record.metric in (None, "top1")
 
 
 def reference_of(record: Record, records: Sequence[Record], source: str | None) -> Record | None:
@@ -103,7 +109,7 @@ def _beside_real(records: Sequence[Record], right: Mapping[str, np.ndarray], run
     families: dict[Where, list[tuple[Record, Record]]] = {}
     for record in records:
         other = reference_of(record, records, run.claims.reference)
-        if other is not None:
+        if other is not None and len(right[other.cell]) == len(right[record.cell]):
             families.setdefault(_of(record), []).append((record, other))
     for pairs in families.values():
         counts = [disagreement(right[other.cell], right[record.cell]) for record, other in pairs]

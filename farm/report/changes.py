@@ -10,6 +10,7 @@ import numpy as np
 
 from farm.record import Record
 from farm.report.accuracy import disagreement
+from farm.report.judged import is_fp32_ir
 from farm.results.reading import Predicted
 from farm.stats.draws import difference, welch
 from farm.stats.ratios import Ratio, quotient
@@ -185,7 +186,7 @@ def _lacking(what: str, *found: tuple[Record, float | None]) -> str:
 
 def _doubt(before: Record, after: Record) -> str | None:
     """Why x IR says nothing of a change, apart from the hosts."""
-    if after.runtime == "pytorch" or (after.algorithm == "ir" and after.precision in (None, "f32")):
+    if after.runtime == "pytorch" or is_fp32_ir(after):
         return "a baseline, of which x IR says nothing"
     if before.timed != after.timed:
         return f"A timed {before.timed}, B {after.timed}"

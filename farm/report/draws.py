@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from farm.record import Record
+from farm.report.accuracy import is_top1
 from farm.results.reading import Run
 from farm.stats.claims import EQUIVALENCE_ALPHA, Standing, holm, standing
 from farm.stats.draws import difference, mean, welch
@@ -56,7 +57,7 @@ def _grouped(records: Sequence[Record]) -> dict[tuple[str, str, str, str], list[
     """Drops of top-1 by model, source, algorithm and device."""
     found: dict[tuple[str, str, str, str], list[float]] = {}
     for record in records:
-        if record.calibration_source is not None and record.top1_drop is not None:
+        if record.calibration_source is not None and record.top1_drop is not None and is_top1(record):
             key = (record.model, record.calibration_source, record.algorithm, record.device)
             found.setdefault(key, []).append(record.top1_drop)
     return found
@@ -67,9 +68,11 @@ def _family(
 ) -> Iterator[Source]:
     model, algorithm, device = group
     drops = {name: found[model, name, algorithm, device] for name in names}
+    images = max((record.n_images or 0 for record in run.records), default=0)
+    step = 1 / images if images else 0.0  # drops are multiples of it
     real = run.claims.reference if run.claims.reference in drops else None
     others = [name for name in names if real is not None and name != real]
-    corrected = dict(zip(others, holm([welch(drops[name], drops[str(real)]) for name in others]), strict=True))
+    corrected = dict(zip(others, holm([welch(drops[name], drops[str(real)], step) for name in others]), strict=True))
     for name, values in drops.items():
         source = Source(
             model=model,
@@ -77,12 +80,16 @@ def _family(
             algorithm=algorithm,
             device=device,
             seeds=len(values),
-            drop=mean(values),
+            drop=mean(values, resolution=step),
             spread=float(np.std(values, ddof=1)),
         )
-        yield _held_against(source, values, drops[str(real)], corrected[name], run) if name in corrected else source
+        yield (
+            _held_against(source, values, drops[str(real)], corrected[name], run, step) if name in corrected else source
+        )
 
 
-def _held_against(source: Source, drops: Sequence[float], real: Sequence[float], p: float, run: Run) -> Source:
-    loss = difference(drops, real, EQUIVALENCE_ALPHA)
+def _held_against(
+    source: Source, drops: Sequence[float], real: Sequence[float], p: float, run: Run, step: float
+) -> Source:
+    loss = difference(drops, real, EQUIVALENCE_ALPHA, step)
     return replace(source, loss=loss, p=p, standing=standing(loss, p, run.claims.margin))

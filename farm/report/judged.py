@@ -31,6 +31,11 @@ class Judged:
     best: bool = False
 
 
+def is_fp32_ir(record: Record) -> bool:
+    """Whether a cell is the FP32 IR itself: a device of another precision runs the IR in that one."""
+    return record.algorithm == "ir" and record.precision in (None, "f32") and "precision=" not in record.device
+
+
 def accuracy_of(record: Record) -> float | None:
     """The mean of the grid's metric; top-1 of records that are older than metrics."""
     return record.top1 if record.score is None else record.score

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from farm.record import Record
-from farm.report.judged import Judged, accuracy_of, by_records
+from farm.report.judged import Judged, accuracy_of, by_records, is_fp32_ir
 from farm.stats.ratios import Ratio, differs
 
 VARIANTS = {"pytorch": "PyTorch", "ir": "IR"}
@@ -103,7 +103,7 @@ def doubts(records: Sequence[Record]) -> list[str]:
     lines += [
         f"{record.cell}: the IR differs from itself, x {record.speedup_ir:.3f}: this host's speeds do not hold"
         for record in records
-        if record.algorithm == "ir" and record.precision == "f32" and _differs(record)
+        if is_fp32_ir(record) and _differs(record)
     ]
     lines += [
         f"{record.model}/{record.device}: its PyTorch baseline is {record.verdict}, and so is every x PyTorch over it"

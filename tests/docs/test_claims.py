@@ -41,8 +41,13 @@ def test_without_results_nothing_is_tested():
     [((0.001, 0.002), "reproduced"), ((0.05, 0.0501), "not reproduced"), ((0.0, 0.02), "undecided")],
 )
 def test_fractals_are_cheap_if_surely_no_model_loses_more_than_the_study_says(drops, word):
-    fine = {("resnet20", FRACTAL): (0.001, 0.002)}
+    fine = {(model, FRACTAL): (0.001, 0.002) for model in ("resnet20", "mobilenetv2_x1_4")}
     assert verdict(CHEAP, drawn(fine | {("vgg16_bn", FRACTAL): drops})) == word
+
+
+def test_a_claim_of_three_models_is_not_shown_by_two():
+    two = {(model, FRACTAL): (0.001, 0.002) for model in ("resnet20", "vgg16_bn")}
+    assert verdict(CHEAP, drawn(two)) == "undecided"
 
 
 @pytest.mark.parametrize(("drops", "word"), [((0.8, 0.82), "reproduced"), ((0.001, 0.002), "not reproduced")])
@@ -55,6 +60,27 @@ def test_one_form_of_repvgg_that_breaks_is_enough_and_else_there_is_nothing_to_s
     broken = fine | {("repvgg_a2{deploy=true}", "cifar10"): (0.4, 0.41)}
     assert [verdict(REPVGG, drawn(each)) for each in (fine, broken)] == ["not reproduced", "reproduced"]
     assert verdict(AWARE, drawn(fine)) == "not tested"
+
+
+def test_what_is_saved_is_judged_with_real_images_alone():
+    broken = drawn({("repvgg_a2", "cifar10"): (0.4, 0.41)})
+    aware = {source: record(source, model="repvgg_a2", algorithm="accuracy-aware") for source in ("cifar10", "noise")}
+    wrong = {record(model="repvgg_a2"): (), aware["cifar10"]: range(2), aware["noise"]: range(300)}
+    saved = run(wrong, reference="cifar10")
+    both = replace(saved, records=(*broken.records, *saved.records[1:]), predictions=saved.predictions)
+    assert verdict(AWARE, both) == "reproduced"
+
+
+def test_a_speed_over_a_noisy_pytorch_does_not_hold():
+    ours = {"speedup_pytorch": 20.0, "speedup_pytorch_low": 19.0, "speedup_pytorch_high": 21.0, "verdict": "valid"}
+    for said, word in (("noisy", "not tested"), ("valid", "reproduced")):
+        pytorch = record(algorithm="pytorch", runtime="pytorch", verdict=said)
+        assert verdict(PYTORCH, run({record("cifar10", **ours): (), pytorch: ()})) == word
+
+
+def test_with_one_draw_it_is_said_of_whom():
+    one = run({record(): (), record("fractal"): range(2)}, reference="cifar10")
+    assert "one draw of each set" in claims.claims(one)[CHEAP].reason
 
 
 @pytest.mark.parametrize(

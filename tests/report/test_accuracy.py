@@ -1,5 +1,7 @@
 """What is claimed of a cell's accuracy: beside its FP32 IR, and beside real images."""
 
+from dataclasses import replace
+
 import pytest
 
 from farm.report.accuracy import accuracies, reference_of, worst_class
@@ -77,9 +79,18 @@ def test_a_class_that_gains_is_worst_only_where_all_gain():
     assert worst_class(LABELS, right & (LABELS != 2), right) == (0, 0.0)
 
 
-def test_a_metric_of_ones_own_has_no_top1_to_speak_of():
-    from dataclasses import replace
+def test_an_ir_at_another_precision_is_not_the_fp32_ir():
+    low = {"device": "CPU{precision=bf16}"}
+    found = accuracies(run({record(**low): FP32_WRONG, record("real", **low): lost(20)}))
+    assert all(each.fp32 is None for each in found.values())
 
+
+def test_top5_has_no_top1_to_speak_of():
+    found = run({IR: FP32_WRONG, FRACTAL: lost(6)})
+    assert accuracies(replace(found, records=tuple(replace(each, metric="top5") for each in found.records))) == {}
+
+
+def test_a_metric_of_ones_own_has_no_top1_to_speak_of():
     found = run({IR: FP32_WRONG, FRACTAL: lost(6)})
     own = replace(found, records=tuple(replace(each, top1=None, metric="my:score") for each in found.records))
     assert accuracies(own) == {}

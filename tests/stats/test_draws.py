@@ -34,6 +34,13 @@ def test_draws_without_spread_differ_surely_or_not_at_all():
     assert difference([0.5, 0.5], [0.25, 0.25]).low == 0.25
 
 
+def test_draws_that_happen_to_be_equal_are_known_to_their_resolution_only():
+    assert welch([0.02, 0.02], [0.01, 0.01], resolution=0.01) > 0.05
+    assert mean([0.02, 0.02], resolution=0.01).high > 0.03
+    wide = difference([0.02, 0.02], [0.01, 0.01], resolution=0.01)
+    assert wide.low < 0 < wide.high
+
+
 @pytest.mark.parametrize(
     "function", [mean, lambda drops: welch(drops, [0.0, 1.0]), lambda drops: difference([0.0, 1.0], drops)]
 )

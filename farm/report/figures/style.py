@@ -28,7 +28,7 @@ PANEL = 280  # of one of several, two beside each other
 
 THEME: dict[str, Any] = {
     "background": "white",
-    "font": "sans-serif",
+    "font": "Arial, Helvetica, Liberation Sans, sans-serif",  # a family alone may be measured as another than is drawn
     "padding": 12,
     "view": {"stroke": "#c8c8c8"},
     "axis": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "titlePadding": 8,

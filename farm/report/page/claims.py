@@ -4,12 +4,13 @@ Two kinds of claim are kept apart. Over several draws it is of the *source* (`fa
 of *these two models* (`farm.report.accuracy`).
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from farm.record import Record
-from farm.report.accuracy import Accuracy
+from farm.report.accuracy import Accuracy, Where
 from farm.report.draws import Source
 from farm.report.page.numbers import count, listed, margin_text, points, span, with_interval
 from farm.results.reading import Run
@@ -24,10 +25,7 @@ UNNAMED = (
     "The grid names no set of real images, so none is held against them "
     "(settings.claims.reference names one, or a calibration set of the data set's own name)."
 )
-OBSERVED = (
-    "These are observations: predictions of single images are not beside these records, or the metric is not top-1, "
-    "so no interval is given and nothing is claimed."
-)
+OBSERVED = "These are observations: {why}, so no interval is given and nothing is claimed."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +101,9 @@ def _standing(held: Sequence[Held], real: str, margin: float, *, several: bool) 
 
 
 def _others(held: Sequence[Held]) -> Iterator[str]:
+    """For each other standing, the models that lost or gained most."""
     for word in OTHERS:
-        those = sorted((each for each in held if each.standing == word), key=lambda each: -each.loss.value)
+        those = sorted((each for each in held if each.standing == word), key=lambda each: -abs(each.loss.value))
         if those:
             yield f"{word} for {listed([f'{each.model}, {_loss(each.loss)}' for each in those], most=3)}"
 
@@ -121,12 +120,21 @@ def what_it_costs(run: Run, found: Mapping[str, Accuracy]) -> list[str]:
     int8 = [record for record in run.records if record.calibration is not None]
     judged = [(record, accuracy) for record in int8 if (accuracy := found.get(record.cell)) and accuracy.fp32]
     if not judged:
-        return _observed(int8)
+        return _observed(int8, _unjudged(int8, run, found))
     losses = [(record, accuracy.fp32.loss) for record, accuracy in judged if accuracy.fp32]
     return [*_broken(losses), _shares(losses, run.claims.margin), _most_lost(losses), *_hidden(judged)]
 
 
-def _observed(int8: Sequence[Record]) -> list[str]:
+def _unjudged(int8: Sequence[Record], run: Run, found: Mapping[str, Accuracy]) -> str:
+    """Why no int8 cell could be held against its FP32 IR."""
+    if not run.predictions:
+        return "predictions of single images are not beside these records"
+    if any(record.cell in found for record in int8):
+        return "no FP32 IR of the same model and device was judged on the same images"
+    return "the metric is not top-1, or predictions of these cells are not beside the records"
+
+
+def _observed(int8: Sequence[Record], why: str) -> list[str]:
     """What was seen, where nothing may be claimed."""
     seen = [(drop, record) for record in int8 if (drop := _drop(record)) is not None]
     if not seen:
@@ -139,7 +147,7 @@ def _observed(int8: Sequence[Record]) -> list[str]:
     images = f" on {count(record.n_images, 'test image')}" if record.n_images else ""
     return [
         f"Int8 was seen to lose between {low} and {high} {what}{images}, most {_named(record)}.",
-        OBSERVED,
+        OBSERVED.format(why=why),
     ]
 
 
@@ -168,17 +176,34 @@ def _broken(losses: Sequence[tuple[Record, Estimate]]) -> Iterator[str]:
     """Each model that surely loses a lot; or that none does, as far as that is known."""
     limit = margin_text(BROKEN)
     broken = [(record, loss) for record, loss in losses if loss.low > BROKEN]
-    key = lambda each: (each[0].model, each[0].algorithm)  # noqa: E731
-    for (model, algorithm), group in groupby(sorted(broken, key=key), key=key):
+    several = len({record.device for record, _ in losses}) > 1
+    drawn = Counter(_set(record) for record, _ in losses)
+    for (model, algorithm, device), group in groupby(sorted(broken, key=_where), key=_where):
         those = list(group)
         values = [loss.value for _, loss in those]
-        sets = listed(list(dict.fromkeys(record.calibration_source or str(record.calibration) for record, _ in those)))
         lost = points(values[0]) if len(values) == 1 else f"{points(min(values))} to {points(max(values))}"
-        yield f"{model} breaks under {algorithm} when calibrated with {sets}: {lost} points lost."
+        under = f"{algorithm} on {device}" if several else algorithm
+        sets = Counter(_set(record) for record, _ in those)
+        named = listed([_in_draws(key[-1], number, drawn[key]) for key, number in sets.items()])
+        yield f"{model} breaks under {under} when calibrated with {named}: {lost} points lost."
     if not broken and all(loss.high < BROKEN for _, loss in losses):
         yield f"No model breaks: each cell that was judged surely loses less than {limit}."
     elif not broken:
         yield f"No model is shown to break (to lose more than {limit}), but not every cell is shown to lose less."
+
+
+def _where(each: tuple[Record, Estimate]) -> Where:
+    return (each[0].model, each[0].algorithm, each[0].device)
+
+
+def _set(record: Record) -> tuple[str, str, str, str]:
+    """What draws of one source, with one model, algorithm and device, share; the source last."""
+    return (record.model, record.algorithm, record.device, record.calibration_source or str(record.calibration))
+
+
+def _in_draws(source: str, broken: int, drawn: int) -> str:
+    """The source alone where all its draws broke; else in how many of them."""
+    return source if broken == drawn else f"{source} (in {broken} of {drawn} draws)"
 
 
 def _most_lost(losses: Sequence[tuple[Record, Estimate]]) -> str:

@@ -9,7 +9,6 @@ import vl_convert
 from farm.record import Record
 from farm.report import figures
 from farm.report.figures.names import names_of, plain, short
-from farm.results.reading import Run
 
 PHOTOGRAPHS = "<image"  # of an SVG
 STILL_WIDTH = 960  # pixels of a picture that is as wide as its page
@@ -35,9 +34,9 @@ class Drawing:
         return PHOTOGRAPHS in self.svg
 
 
-def drawings(run: Run) -> tuple[Drawing, ...]:
-    """The run's figures (`farm.report.figures`), drawn."""
-    return tuple(_drawing(figure) for figure in figures.figures(run))
+def drawings(found: Sequence[figures.Figure]) -> tuple[Drawing, ...]:
+    """A run's figures (`farm.report.figures`), drawn."""
+    return tuple(_drawing(figure) for figure in found)
 
 
 def _drawing(figure: figures.Figure) -> Drawing:
@@ -50,12 +49,11 @@ def _drawing(figure: figures.Figure) -> Drawing:
 
 
 def models_of(records: Sequence[Record]) -> dict[str, str]:
-    """By what a figure's rows call a model, group, panel or cell: the model's name in the table."""
+    """By what a figure's rows call a model, group or cell: the model's name in the table."""
     names = names_of(records)
     found: dict[str, str] = {}
     for record in records:
-        measured = names.measured(record)
-        panel = short(f"{measured}: {names.series(record.calibration, record.algorithm)}")
-        said = (short(record.model), names.group(record.model, record.device), measured, panel, plain(record.cell))
+        groups = (names.group(record.model, record.device), names.measured(record))
+        said = (short(record.model), *groups, plain(record.cell))
         found |= dict.fromkeys(said, record.model)
     return found

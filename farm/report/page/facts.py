@@ -109,8 +109,8 @@ def _rounds(timed: Sequence[Record]) -> Iterator[str]:
     disturbed = sum(record.disturbed_pairs or 0 for record in timed)
     what = listed(sorted({record.timed for record in timed if record.timed}))
     yield (
-        "Speed was measured in rounds, each a fresh process on cores of its own, in pairs of the cell and its FP32 IR "
-        f"side by side: {span(pairs or [0])} undisturbed pairs a cell; {count(disturbed, 'pair was', 'pairs were')} "
+        "Speed was measured in rounds, each a fresh process on cores of its own, the cell's in turn with its FP32 "
+        f"IR's: {span(pairs or [0])} undisturbed pairs a cell; {count(disturbed, 'pair was', 'pairs were')} "
         f"disturbed by other programs. A speed-up is the geometric mean of paired ratios with its 99 % interval. "
         f"Timed: {what}."
     )

@@ -160,8 +160,8 @@
   function alive(section) {
     const form = section.querySelector("form.models");
     const model = () => (form ? chosen(form, "model") : undefined);
-    const names = form ? JSON.parse(section.querySelector("script.names").textContent) : {};
-    const modelOf = (row) => names[row.model] ?? names[row.group] ?? names[row.panel] ?? names[row.cell];
+    const names = new Map(form ? Object.entries(JSON.parse(section.querySelector("script.names").textContent)) : []);
+    const modelOf = (row) => names.get(row.model) ?? names.get(row.group) ?? names.get(row.cell);
     const drawn = new Map();
     const draw = (figure) => {
       if (!drawn.has(figure)) drawn.set(figure, lively(figure, modelOf));

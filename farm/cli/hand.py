@@ -57,7 +57,9 @@ def gather(
 
 
 def get(
-    cell: Annotated[str, typer.Argument(help="A cell's name, e.g. resnet20/fractal/default/CPU.")],
+    cell: Annotated[
+        str, typer.Argument(help="A cell's name, e.g. 'resnet20/fractal/default/CPU{threads=1}', in quotes.")
+    ],
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
     grid: Annotated[str | None, typer.Option(help="The grid's name; the one run last by default.")] = None,
     results: Results = DEFAULT_RESULTS,

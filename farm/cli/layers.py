@@ -19,7 +19,9 @@ LEGEND = "SQNR: 0 dB is an error as great as the signal, above 100 dB none. rang
 
 
 def layers(
-    cell: Annotated[str, typer.Argument(help="An int8 cell's name, e.g. resnet20/fractal/default/CPU.")],
+    cell: Annotated[
+        str, typer.Argument(help="An int8 cell's name, e.g. 'resnet20/fractal/default/CPU{threads=1}', in quotes.")
+    ],
     images: Annotated[int, typer.Option(min=1, help="Test images to compare on, from the first on.")] = 128,
     grid: Annotated[str | None, typer.Option(help="The grid's name; the one run last by default.")] = None,
     as_json: Json = False,

@@ -19,7 +19,9 @@ from farm.store import Store
 
 
 def why(
-    cell: Annotated[str, typer.Argument(help="A cell's name, e.g. resnet20/fractal/default/CPU.")],
+    cell: Annotated[
+        str, typer.Argument(help="A cell's name, e.g. 'resnet20/fractal/default/CPU{threads=1}', in quotes.")
+    ],
     grid: Annotated[str | None, typer.Option(help="The grid's name, where several have such a cell.")] = None,
     as_json: Json = False,
     results: Results = DEFAULT_RESULTS,

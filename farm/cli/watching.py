@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -19,7 +19,8 @@ from farm.results.folder import Folder
 from farm.results.live import Stand, Watch
 from farm.store import Store
 
-Show = Callable[[Shown, str], None]  # a run, and how far it is
+Drawn = tuple[RenderableType, list[str]]  # a table, and the lines below it
+Show = Callable[[Drawn, str], None]  # the second: how far the run is
 
 
 def watched(folder: Folder, asked: View, every_s: float) -> int:
@@ -29,12 +30,16 @@ def watched(folder: Folder, asked: View, every_s: float) -> int:
     axes = {column: names for column, names in asked.where.items() if column in AXES}
     selection.chosen(rows(stand.run), axes)  # a name that no cell has will not come; an outcome may
     try:
-        with _shown(asked) as show:
-            show(_chosen(stand, asked), _status(stand))
+        with _shown() as show:
+            drawn = _drawn(stand, asked)
+            show(drawn, _status(stand))
             while not stand.over:
                 time.sleep(every_s)
-                stand, said = _next(watch, stand)
-                show(_chosen(stand, asked), said)
+                before = stand
+                stand, said = _next(watch, before)
+                if stand.run is not before.run:  # to judge a run takes time, on a host that may be measuring
+                    drawn = _drawn(stand, asked)
+                show(drawn, said)
     except KeyboardInterrupt:
         stdout.print("no longer watched; a run that is under way goes on", highlight=False)
     return 0
@@ -58,26 +63,29 @@ def _next(watch: Watch, before: Stand) -> tuple[Stand, str]:
 
 def _status(stand: Stand) -> str:
     records = stand.run.records
-    ended = {outcome: sum(each.outcome == outcome for each in records) for outcome in ("ok", "failed")}
-    cells = f"{ended['ok']} of {len(records)} cells ok" + (f", {ended['failed']} failed" if ended["failed"] else "")
-    return f"{stand.run.name}: {stand.done} of {stand.stages} stages done; {cells}"
+    good = sum(record.outcome == "ok" for record in records)
+    failed = [record.cell in stand.ended for record in records if record.outcome == "failed"]
+    words = [f"{good} of {len(records)} cells ok"]
+    words += [f"{sum(failed)} failed"] if any(failed) else []
+    words += [f"{failed.count(False)} failed and may be tried again"] if not all(failed) else []
+    return f"{stand.run.name}: {stand.done} of {stand.stages} stages done; {', '.join(words)}"
 
 
-def _chosen(stand: Stand, asked: View) -> Shown:
+def _drawn(stand: Stand, asked: View) -> Drawn:
     found = selection.meant(rows(stand.run), asked.where)
-    return Shown(name=stand.run.name, run=stand.run, rows=selection.ordered(found, asked.sort))
+    return parts(Shown(name=stand.run.name, run=stand.run, rows=selection.ordered(found, asked.sort)), asked)
 
 
 @contextmanager
-def _shown(asked: View) -> Iterator[Show]:
+def _shown() -> Iterator[Show]:
     """What shows a table: one in place on a terminal; elsewhere a further one whenever it has changed."""
     if not stdout.is_terminal:
-        yield _Printer(asked).show
+        yield _Printer().show
         return
     with Live(console=stdout, auto_refresh=False) as live:
 
-        def show(each: Shown, status: str) -> None:
-            table, lines = parts(each, asked)
+        def show(drawn: Drawn, status: str) -> None:
+            table, lines = drawn
             live.update(Group(Text(status, style="bold"), table, *map(Text, lines)), refresh=True)
 
         yield show
@@ -86,13 +94,12 @@ def _shown(asked: View) -> Iterator[Show]:
 class _Printer:
     """Prints a table whenever it differs from the one before."""
 
-    def __init__(self, asked: View) -> None:
-        self.asked = asked
+    def __init__(self) -> None:
         self.before = ""
 
-    def show(self, each: Shown, status: str) -> None:
+    def show(self, drawn: Drawn, status: str) -> None:
         with stdout.capture() as captured:
-            draw(parts(each, self.asked))
+            draw(drawn)
         if captured.get() != self.before:
             self.before = captured.get()
             stdout.print(status, highlight=False, soft_wrap=True)

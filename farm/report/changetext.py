@@ -1,6 +1,5 @@
 """A comparison of two runs for people: a table for the terminal, Markdown for a pull request, sentences for both."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich.table import Table
@@ -8,13 +7,13 @@ from rich.text import Text
 
 from farm.report.changes import AccuracyChange, SpeedChange
 from farm.report.comparison import CellChange, Comparison
+from farm.report.forms import escaped
 from farm.stats.ratios import Ratio
 from farm.stats.shares import Estimate
 
 STYLES: dict[str, str] = {"worse": "bold red", "failed": "bold red", "better": "green", "undecided": "yellow"}
 NAMED = 3  # cells of a sentence, before "and more"
 LEGEND = "top-1, or the grid's metric: B's, and what it lost against A; x IR, FPS, p50 and MiB: B over A"
-MARKDOWN = re.compile(r"[\\`*_{}\[\]<>|~#&]")
 
 
 def table(comparison: Comparison) -> Table:
@@ -33,10 +32,10 @@ def markdown(comparison: Comparison) -> str:
     """The comparison as GitHub's Markdown: verdict, regressions, table, and what else must be known."""
     headings = _headings(comparison)
     rule = ["---" if name in (headings[0], "accuracy", "speed") else "---:" for name in headings]
-    rows = [headings, rule, *(list(map(_escaped, _row(each))) for each in comparison.cells)]
+    rows = [headings, rule, *(list(map(escaped, _row(each))) for each in comparison.cells)]
     return "\n".join(
         [
-            f"### {_escaped(conclusion(comparison))}\n",
+            f"### {escaped(conclusion(comparison))}\n",
             *_bullets(regressions(comparison)),
             *(f"| {' | '.join(row)} |" for row in rows),
             f"\n{LEGEND}.\n",
@@ -205,10 +204,5 @@ def _with(found: Estimate | Ratio, pattern: str, spread: str) -> str:
 
 
 def _bullets(lines: Iterable[str]) -> Iterator[str]:
-    found = [f"- {_escaped(line)}" for line in lines]
+    found = [f"- {escaped(line)}" for line in lines]
     yield from (*found, "") if found else ()
-
-
-def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is, in one line."""
-    return MARKDOWN.sub(r"\\\g<0>", " ".join(text.split()))

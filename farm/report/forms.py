@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from farm.record import SCHEMA_VERSION
 from farm.report.columns import JUDGED
 from farm.report.judged import Judged
 from farm.results import tables
+
+MARKDOWN = re.compile(r"[\\`*_{}\[\]<>|~#&]")
 
 
 def as_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -25,9 +28,14 @@ def as_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def as_markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """GitHub's table. A ``|`` or a line break in a text is escaped; empty for null."""
+    """GitHub's table, which shows every text as it is, in one line; empty for null."""
     lines = [header, ["---"] * len(header), *rows]
-    return "".join(f"| {' | '.join(_escaped(_plain(value)) for value in line)} |\n" for line in lines)
+    return "".join(f"| {' | '.join(escaped(_plain(value)) for value in line)} |\n" for line in lines)
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is, in one line."""
+    return MARKDOWN.sub(r"\\\g<0>", " ".join(text.split()))
 
 
 def as_arrow(rows: Sequence[Mapping[str, Any]], claims: Claims | None) -> pa.Table:
@@ -46,7 +54,3 @@ def _plain(value: object) -> str:
     if value is None:
         return ""
     return json.dumps(value) if isinstance(value, bool) else str(value)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", "<br>")

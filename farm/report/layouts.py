@@ -1,6 +1,7 @@
 """The study's Tables 1 and 2: a row a model, accuracy and FPS of its variants side by side. Knows rows, not runs.
 
-Draws of one calibration set share a column: the mean over them stands there.
+Draws of one calibration set share a column: the mean over them stands there, of FPS only where they hold and are of
+one host.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,17 +13,21 @@ from rich.table import Table
 from rich.text import Text
 
 from farm.errors import InputError
+from farm.record import Record
 from farm.report.columns import Row
 from farm.report.judged import accuracy_of
 from farm.report.table import BEST, METRICS, VARIANTS, WORSE
 
 ALGORITHMS = {"table1": "default", "table2": "accuracy-aware"}
 LAYOUTS = ("cells", *ALGORITHMS)
+NOISY = "~"
 LEGEND = {
     BEST: "best calibration set of the row, by the number alone",
     WORSE: "significantly worse than with real images (p < 0.05 by Holm)",
+    NOISY: "noisy, or the mean over draws of which one is: its interval is too wide, or too few pairs were undisturbed",
 }
 DRAWS = "a calibration set with several seeds: the mean over its draws"
+HOSTS = "no FPS where draws of a calibration set were measured on different hosts, of which a mean says nothing"
 NAMES = ("model", "algorithm", "device")
 Line = tuple[str, str, str]  # those three
 Worse = AbstractSet[tuple[str, str, str, str]]  # model, source, algorithm, device
@@ -77,7 +82,7 @@ def laid_out(rows: Sequence[Row], layout: str, worse: Worse = frozenset()) -> La
             (*(line[index] for index in named), *first, *second)
             for line, first, second in zip(lines, accuracies, fps, strict=True)
         ),
-        legend=tuple(_legend(accuracies, lines)),
+        legend=tuple(_legend([*accuracies, *fps], lines, speeds=speeds)),
     )
 
 
@@ -128,8 +133,20 @@ def _is_worse(rows: Sequence[Row]) -> bool:
 
 
 def _fps(rows: Sequence[Row]) -> str:
-    mean = _mean([row.record.fps for row in rows])
-    return "-" if mean is None else f"{mean:,.1f}"
+    """The mean over draws of one host, those that are invalid left out."""
+    there = _holding(rows)
+    mean = None if _apart(rows) else _mean([record.fps for record in there])
+    mark = NOISY if any(record.verdict == "noisy" for record in there) else ""
+    return "-" if mean is None else f"{mark} {mean:,.1f}".strip()
+
+
+def _apart(rows: Sequence[Row]) -> bool:
+    return len({record.host for record in _holding(rows)}) > 1
+
+
+def _holding(rows: Sequence[Row]) -> list[Record]:
+    """Those whose FPS is of what was asked for, noisy or not."""
+    return [row.record for row in rows if row.record.fps is not None and row.record.verdict != "invalid"]
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -137,8 +154,11 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(there) / len(there) if there else None
 
 
-def _legend(accuracies: Sequence[Sequence[str]], lines: Mapping[Line, Mapping[str, Sequence[Row]]]) -> list[str]:
-    marks = "".join(text for row in accuracies for text in row)
+def _legend(
+    texts: Sequence[Sequence[str]], lines: Mapping[Line, Mapping[str, Sequence[Row]]], *, speeds: bool
+) -> list[str]:
+    marks = {mark for row in texts for text in row for mark in text}
     said = [f"{mark} {text}" for mark, text in LEGEND.items() if mark in marks]
-    several = any(len(drawn) > 1 for cells in lines.values() for drawn in cells.values())
-    return [*said, DRAWS] if several else said
+    every = [drawn for cells in lines.values() for drawn in cells.values()]
+    apart = [HOSTS] if speeds and any(map(_apart, every)) else []
+    return [*said, *apart, *([DRAWS] if any(len(drawn) > 1 for drawn in every) else [])]

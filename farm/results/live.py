@@ -2,56 +2,101 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from farm.grid.cell import Claims
+from farm.record import Record
 from farm.results import tables
-from farm.results.folder import Folder
+from farm.results.folder import PLAN, Folder
 from farm.results.gather import records_of
 from farm.results.reading import Predicted, Run
+from farm.results.speed import with_pytorch_speedup
 from farm.store import Store
+
+RETRIES = {"lost": 3, "oom": 1}  # as a drive retries them, which stands above this floor; a test holds them together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stand:
-    """How far a run is. run: as if it were gathered now. done: stages that are in the store, of all that it needs."""
+    """How far a run is.
+
+    run: as if it were gathered now. done: stages that are in the store, of all that it needs. ended: cells that are
+    ok, or that failed for good.
+    """
 
     run: Run
     done: int
     stages: int
+    ended: frozenset[str]
 
     @property
     def over(self) -> bool:
         """Whether each cell has ended, well or not."""
-        return all(record.outcome != "pending" for record in self.run.records)
+        return all(record.cell in self.ended for record in self.run.records)
 
 
 class Watch:
-    """Reads a run again and again. Keeps the predictions that it has read, which under one key never change."""
+    """Reads a run again and again, and of it only what may have changed: a host that measures is left alone.
+
+    A cell is read until it is ok. It failed for good once each stage that it lacks has no input file, needs a stage
+    that failed for good, or failed since plan.json was written, and not in a way that is tried again: memory once,
+    lost workers three times. What plan and store do not tell: whether a run is under way at all, so one that was
+    ended halfway is not over; which cells it was asked for, so neither is one with --only while others lack; with
+    --fresh, which artefacts will be done again, so they count as done until their turn; and how far the clocks of
+    hosts and storage, by which a failure is older than the plan, differ.
+    """
 
     def __init__(self, folder: Folder, store: Store) -> None:
         """folder: of the grid, with its plan.json. store: that the run writes to."""
         self.folder = folder
         self.store = store
+        self.planned_at = ""
+        self.finished: dict[str, Record] = {}  # cell -> its record, once it is ok
         self.seen: dict[str, Predicted] = {}
+        self.last: Run | None = None
 
     def look(self) -> Stand:
-        """How it stands now. Raises InputError if there is no plan."""
+        """How it stands now, with the same run as before where nothing has changed. Raises InputError without plan."""
+        planned_at = self._planned_at()
         plan = self.folder.read_plan()
-        records = tuple(records_of(plan, self.store))
+        if planned_at != self.planned_at:
+            self.planned_at, self.finished = planned_at, {}
         present = self.store.present(plan["stages"])
         run = Run(
             name=plan["grid"],
             folder=self.folder,
-            records=records,
+            records=tuple(self._records(plan, present)),
             claims=Claims(**plan.get("claims", {})),
             predictions=self._predictions(plan, present),
         )
-        return Stand(run=run, done=len(present), stages=len(plan["stages"]))
+        if self.last is None or not _same(run, self.last):
+            self.last = run
+        ended = self._ended(plan, self.last, present)
+        return Stand(run=self.last, done=len(present), stages=len(plan["stages"]), ended=ended)
+
+    def _planned_at(self) -> str:
+        """When plan.json was written, as attempts tell their time; empty, which is before all, if nothing tells."""
+        try:
+            modified = self.folder.fs.modified(f"{self.folder.root}/{PLAN}")
+        except (FileNotFoundError, NotImplementedError):
+            return ""
+        return str(modified.astimezone(UTC).isoformat(timespec="milliseconds"))
+
+    def _records(self, plan: Mapping[str, Any], present: set[str]) -> list[Record]:
+        """Those of cells that were not ok before, or of which a stage has been discarded, are read."""
+        whole = {cell["cell"] for cell in plan["cells"] if present.issuperset(cell["stages"].values())}
+        self.finished = {name: record for name, record in self.finished.items() if name in whole}
+        cells = [cell for cell in plan["cells"] if cell["cell"] not in self.finished]
+        read = {record.cell: record for record in records_of({**plan, "cells": cells}, self.store)}
+        self.finished |= {name: record for name, record in read.items() if record.outcome == "ok"}
+        found = read | self.finished
+        return with_pytorch_speedup([found[cell["cell"]] for cell in plan["cells"]])
 
     def _predictions(self, plan: Mapping[str, Any], present: set[str]) -> dict[str, Predicted]:
+        self.seen = {uri: said for uri, said in self.seen.items() if uri in present}
         cells = {cell["cell"]: uri for cell in plan["cells"] if (uri := cell["stages"].get("evaluate")) in present}
         for uri in cells.values():
             if uri not in self.seen:
@@ -59,3 +104,37 @@ class Watch:
                 columns = {name: table[name].to_numpy() for name in ("label", "prediction", "score")}
                 self.seen[uri] = Predicted(**columns)
         return {cell: self.seen[uri] for cell, uri in cells.items()}
+
+    def _ended(self, plan: Mapping[str, Any], run: Run, present: set[str]) -> frozenset[str]:
+        """Cells that are ok, and those of which nothing more will come. Reads attempts of cells that failed only."""
+        failed = {record.cell for record in run.records if record.outcome == "failed"}
+        lacking = {
+            cell["cell"]: set(cell["stages"].values()) - present for cell in plan["cells"] if cell["cell"] in failed
+        }
+        lost = self._lost(plan, set().union(*lacking.values()))
+        return frozenset({*self.finished, *(cell for cell, uris in lacking.items() if uris and uris <= lost)})
+
+    def _lost(self, plan: Mapping[str, Any], uris: set[str]) -> set[str]:
+        """Those of the stages that will not come."""
+        found: set[str] = set()
+        for uri, stage in plan["stages"].items():  # inputs come before what needs them
+            if uri not in uris:
+                continue
+            missing = any(each["missing"] for each in stage["files"].values())
+            if missing or found.intersection(stage["inputs"].values()) or self._given_up(uri):
+                found.add(uri)
+        return found
+
+    def _given_up(self, uri: str) -> bool:
+        """Whether its last attempt failed since the plan was written, and there will be no other."""
+        tried = [each for each in self.store.attempts(uri) if each.finished_at >= self.planned_at]
+        if not tried or tried[-1].ok:
+            return False
+        cause = tried[-1].error_class
+        return sum(each.error_class == cause for each in tried) > RETRIES.get(str(cause), 0)
+
+
+def _same(run: Run, other: Run) -> bool:
+    if (run.records, run.claims, run.predictions.keys()) != (other.records, other.claims, other.predictions.keys()):
+        return False
+    return all(said is other.predictions[cell] for cell, said in run.predictions.items())

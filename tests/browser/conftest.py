@@ -6,8 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from farm.report.figures import figures
 from farm.report.page import document, drawings, section
-from tests.report.page.scenes import HOSTILE, MARKUP, study
+from farm.results.folder import Folder
+from tests.report.page.scenes import HOSTILE, MARKUP, study, whole
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 320, "height": 640}
 
@@ -27,13 +29,14 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory) -> SimpleNamespace:
-    """Where the pages lie: of a study, and of one whose names are markup."""
+    """Where the pages lie: of a study, of one whose names are markup, and of a run with something for every figure."""
     folder = tmp_path_factory.mktemp("pages")
     runs = {"study": study(draws=2), "hostile": study(models=(HOSTILE, "plain"), sets=("cifar10", MARKUP))}
+    runs["whole"] = whole(Folder(str(folder / "whole")))
     found: dict[str, Path] = {}
     for name, run in runs.items():
         found[name] = folder / f"{name}.html"
-        found[name].write_text(document([section(run, drawings(run))]), encoding="utf-8")
+        found[name].write_text(document([section(run, drawings(figures(run)))]), encoding="utf-8")
     return SimpleNamespace(**found)
 
 
@@ -72,13 +75,13 @@ class Visit:
             title,
         )
 
-    def draw_all(self) -> int:
-        """Scroll to every figure, wait until it is drawn, and say how many there are."""
+    def draw_all(self) -> list[str]:
+        """Scroll to every figure, wait until the script has drawn marks in it, and say which there are."""
         figures = self.tab.locator("figure")
         for figure in figures.all():
             figure.scroll_into_view_if_needed()
-            figure.locator(".chart svg").wait_for()
-        return figures.count()
+            figure.locator(".chart svg .role-mark :is(path, image, text)").first.wait_for(state="attached")
+        return [str(figure.get_attribute("id")) for figure in figures.all()]
 
 
 @pytest.fixture

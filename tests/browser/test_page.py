@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from farm.report.figures import figures
 from farm.report.page import document, drawings, section
 from farm.results.folder import Folder
 from farm.results.reading import read_run
@@ -100,36 +101,6 @@ def test_the_keyboard_alone_reaches_and_works_all(visit, pages):
     page.tab.keyboard.press("Enter")
     found = numbers(page.column("Drop"))
     assert found == sorted(found)
-
-
-def test_every_figure_is_drawn_and_tells_of_its_marks(visit, pages):
-    page = visit(pages.study)
-    assert page.draw_all() >= 3
-    mark = page.tab.locator("#run1-drops .chart .mark-text.role-mark text").last
-    mark.hover()
-    tooltip = page.tab.locator("#vg-tooltip-element.visible")
-    tooltip.wait_for()
-    assert "calibration" in tooltip.text_content()
-    assert any(model in tooltip.text_content() for model in ("resnet20", "vgg16_bn", "repvgg_a2"))
-    assert tooltip.evaluate("(tip) => getComputedStyle(tip).position") == "fixed"
-
-
-def test_figures_are_narrowed_to_a_model_and_widened_again(visit, pages):
-    page = visit(pages.study)
-    page.draw_all()
-    chart = page.tab.locator("#run1-drops .chart")
-    every = chart.locator(".mark-rect.role-mark path").count()
-    page.tab.get_by_label("Model in the figures").select_option(label="vgg16_bn")
-    page.tab.wait_for_function(
-        f"document.querySelectorAll('#run1-drops .chart .mark-rect.role-mark path').length < {every}"
-    )
-    text = chart.text_content()
-    assert "vgg16_bn" in text
-    assert "repvgg_a2" not in text
-    page.tab.get_by_label("Model in the figures").select_option(label="all")
-    page.tab.wait_for_function(
-        f"document.querySelectorAll('#run1-drops .chart .mark-rect.role-mark path').length == {every}"
-    )
 
 
 def test_names_that_are_markup_are_shown_and_never_run(visit, pages):
@@ -230,7 +201,7 @@ def test_pictures_of_a_published_page(visit, tmp_path, name):
         pytest.skip(f"no pictures are asked for: {SHOTS}=table1,quickstart names published runs")
     run = read_run(Folder(str(REFERENCE / name)))
     path = tmp_path / "page.html"
-    path.write_text(document([section(run, drawings(run))]), encoding="utf-8")
+    path.write_text(document([section(run, drawings(figures(run)))]), encoding="utf-8")
     ways = {"light": {}, "dark": {"color_scheme": "dark"}, "phone": {"viewport": PHONE}}
     for way, how in ways.items():
         page = visit(path, **{"viewport": DESKTOP, **how})

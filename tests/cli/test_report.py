@@ -42,7 +42,7 @@ def test_a_published_run_gets_its_page_too(place, published):
 
 
 def test_out_names_another_file_and_several_runs_share_one_page(place, published):
-    other = shutil.copytree(PUBLISHED / "table2", place.folder / "published" / "table2")
+    other = shutil.copytree(published, place.folder / "published" / "other")
     assert "both.html" in place.farm("report", published, other, "--out", "both.html")
     text = (place.folder / "both.html").read_text()
     assert text.count('<section class="run"') == 2

@@ -27,11 +27,14 @@ def test_show_prints_the_table_with_the_worst_class(ran):
 
 
 def test_a_published_folder_without_plan_and_predictions_is_shown_from_its_url_too(place):
-    said = place.farm("show", REFERENCE / "quickstart")
+    published = place.folder / "published"
+    published.mkdir()
+    shutil.copy(REFERENCE / "quickstart" / "records.parquet", published)
+    said = place.farm("show", published)
     assert "top-1" in said
     assert "int8 default" in said
     assert "worst class" not in said
-    assert said == place.farm("show", f"file://{REFERENCE}/quickstart")
+    assert said == place.farm("show", f"file://{published}")
 
 
 def test_every_form_holds_every_column_of_the_rows_that_are_chosen(ran):
@@ -63,7 +66,7 @@ def test_several_grids_stand_under_their_names_or_are_joined_with_a_column_of_th
 def test_a_row_a_model_on_the_terminal_and_as_markdown(ran):
     assert ran.farm("show", "--layout", "table1").splitlines()[1].split()[:3] == ["model", "IR", "noise{count=16}"]
     header, _, row = ran.farm("show", "--layout", "table1", "--md").splitlines()
-    assert header.startswith("| model | top-1 IR | top-1 noise{count=16} |")
+    assert header.startswith(r"| model | top-1 IR | top-1 noise\{count=16\} |")
     assert row.startswith("| tiny | ")
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from farm.grid.cell import Claims
 from farm.record import COLUMNS as RECORDED
+from farm.report import changetext
 from farm.report.columns import COLUMNS, JUDGED, judge, rows
-from farm.report.forms import as_arrow, as_csv, as_markdown
+from farm.report.forms import as_arrow, as_csv, as_markdown, escaped
 from farm.results import tables
 from farm.results.reading import Predicted, claims_of
 from tests.runs import record, run
@@ -61,7 +62,16 @@ def test_csv_gives_every_text_back_and_nothing_for_null():
 
 def test_markdown_keeps_its_columns_whatever_the_texts():
     text = as_markdown(["a", "b"], [["x|y", "one\ntwo"], ["\\|", None]])
-    assert text == "| a | b |\n| --- | --- |\n| x\\|y | one<br>two |\n| \\\\\\| |  |\n"
+    assert text == "| a | b |\n| --- | --- |\n| x\\|y | one two |\n| \\\\\\| |  |\n"
+
+
+@pytest.mark.parametrize("text", ["</script>", "[x](y)", "a*b*", "a_b_", "`x`", "~~x~~", "&lt;", "#1"])
+def test_markdown_shows_a_text_as_it_is_in_tables_and_in_comparisons(text):
+    shown = escaped(text)
+    assert shown.replace("\\", "") == text
+    assert all(f"\\{sign}" in shown for sign in text if sign in "<>[]*_`~&#")
+    assert f"| {shown} |" in as_markdown(["name"], [[text]])
+    assert changetext.escaped is escaped
 
 
 def test_parquet_holds_every_column_and_reads_as_records(tmp_path):

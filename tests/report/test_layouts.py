@@ -1,5 +1,6 @@
 """The study's tables: a row a model."""
 
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -7,7 +8,7 @@ from rich.console import Console
 
 from farm.errors import InputError
 from farm.report.columns import rows
-from farm.report.layouts import DRAWS, laid_out
+from farm.report.layouts import DRAWS, HOSTS, LEGEND, NOISY, laid_out
 from tests.runs import record, run
 
 PYTORCH = record(algorithm="pytorch", runtime="pytorch", fps=100.0)
@@ -57,6 +58,37 @@ def test_draws_of_a_set_share_a_column_and_the_source_is_what_is_judged():
     assert found.legend[-1] == DRAWS
     worse = laid(wrong, worse={("resnet20", "noise", "default", "CPU")})
     assert worse.rows[0][3] == "! 0.8800"
+
+
+def drawn_fps(*draws):
+    """What Table 1 shows of the speed of a set with these draws, and its legend."""
+    cells = [record("noise", seed=seed, **{"host": "alpha", **said}) for seed, said in enumerate(draws)]
+    found = laid(dict.fromkeys([IR, *cells], ()))
+    return found.rows[0][found.headings().index("FPS noise")], found.legend
+
+
+VALID, SLOW = {"fps": 400.0, "verdict": "valid"}, {"fps": 200.0, "verdict": "valid"}
+
+
+@pytest.mark.parametrize(
+    ("draws", "text", "legend"),
+    [
+        ((VALID, SLOW), "300.0", (DRAWS,)),
+        ((VALID, SLOW | {"verdict": "invalid"}), "400.0", (DRAWS,)),
+        ((VALID | {"verdict": "invalid"},), "-", ()),
+        ((VALID, SLOW | {"verdict": "noisy"}), "~ 300.0", (f"{NOISY} {LEGEND[NOISY]}", DRAWS)),
+        ((VALID | {"verdict": "noisy"},), "~ 400.0", (f"{NOISY} {LEGEND[NOISY]}",)),
+        ((VALID, SLOW | {"host": "beta"}), "-", (HOSTS, DRAWS)),
+        ((VALID, SLOW | {"host": "beta", "verdict": "invalid"}), "400.0", (DRAWS,)),
+    ],
+)
+def test_speed_is_the_mean_over_draws_that_hold_and_are_of_one_host(draws, text, legend):
+    assert drawn_fps(*draws) == (text, legend)
+
+
+def test_table_2_says_nothing_of_hosts():
+    cells = [replace(AWARE, calibration_seed=0, host="alpha"), replace(AWARE, cell="other", host="beta")]
+    assert laid(dict.fromkeys([IR, *cells], ()), "table2").legend == (DRAWS,)
 
 
 def test_what_a_model_lacks_is_a_dash():

@@ -93,8 +93,10 @@ def shard(count):
 
 
 def predicted(predictions):
-    columns = {"index": range(len(predictions)), "prediction": predictions}
+    count = len(predictions)
+    columns = {"index": range(count), "label": [1] * count, "prediction": predictions}
     table = pa.table({name: pa.array(values, pa.int32()) for name, values in columns.items()})
+    table = table.append_column("score", pa.array([0.5] * count, pa.float32()))
     return lambda folder: pq.write_table(table, folder / "predictions.parquet")
 
 

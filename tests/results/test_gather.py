@@ -14,6 +14,7 @@ from farm.results.gather import gather
 from tests.results.conftest import HOST, predicted, rounds, shard
 
 PYTORCH, IR, INT8 = "resnet20/-/pytorch/CPU", "resnet20/-/ir/CPU", "resnet20/noise/default/CPU"
+PREDICTED = ("cell", "index", "label", "prediction", "score")
 ALWAYS = {"grid", "cell", "model", "algorithm", "device", "runtime", "outcome", "attempts", "precision"}
 
 
@@ -363,7 +364,7 @@ def test_predictions_and_latencies_are_a_file_a_cell_that_tells_its_cell(bench):
     one = bench()
     all_done(one)
     gather(one.folder, one.store)
-    for folder, columns in ((tables.PREDICTIONS, ["cell", "index", "prediction"]), (tables.LATENCIES, None)):
+    for folder, columns in ((tables.PREDICTIONS, list(PREDICTED)), (tables.LATENCIES, None)):
         found = [one.folder.read(f"{folder}/{str(path).rpartition('/')[2]}") for path in
                  one.folder.fs.ls(f"{one.folder.root}/{folder}", detail=False)]  # fmt: skip
         assert {table["cell"][0].as_py() for table in found} == {PYTORCH, IR, INT8}

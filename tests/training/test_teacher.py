@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 
 from farm.errors import DataError
-from farm.images import imageset, noise
+from farm.images import imageset, noise, setfolder
 from farm.images.imageset import Block
 from farm.training.teacher import Teacher, as_set, read, sample
+from tests.images.numbered import numbered
 
 
 def picture(value, size=(32, 32)):
@@ -147,3 +148,12 @@ def test_images_of_another_size_or_without_a_class_are_told(tmp_path):
     imageset.write(tmp_path / "noise.parquet", noise.source({"count": 9, "seed": 0, "size": (32, 32)}, {}), 0, 9)
     with pytest.raises(DataError, match="an image without a class: a class-conditional student needs"):
         read(tmp_path / "noise.parquet")
+
+
+def test_an_image_folder_that_farm_synth_made_is_an_image_folder(tmp_path):
+    path, images = tmp_path / "photos", numbered([i % 3 for i in range(7)], 3, (32, 32))
+    made = {"source": "numbered", "layout": "png", "shard_images": 256}
+    with setfolder.claimed(path, made, 7, {}) as folder:
+        for start, stop in folder.missing(verify=False):
+            folder.make(images, start, stop, 256, lambda _: None)
+    assert sorted(read(path).labels.tolist()) == [0, 0, 0, 1, 1, 2, 2]

@@ -11,7 +11,10 @@ UNJUDGED = "not judged"
 SIZE, SMALL = 70, 36  # square pixels of a mark
 CROWDED = 40  # marks, from which on they are small
 HOLLOW = {
-    "noisy": "A hollow mark is a noisy measurement: its interval is wider than was asked for.",
+    "noisy": (
+        "A hollow mark is a noisy measurement: its interval is wider than was asked for, "
+        "or too few undisturbed pairs were measured."
+    ),
     UNJUDGED: "A hollow mark is a measurement that nobody judged.",
 }
 

@@ -107,12 +107,12 @@ def _measured(run: Run, plan: Mapping[str, Any]) -> Iterator[str]:
 def _rounds(timed: Sequence[Record]) -> Iterator[str]:
     pairs = [record.pairs for record in timed if record.pairs is not None]
     disturbed = sum(record.disturbed_pairs or 0 for record in timed)
-    what = listed(sorted({record.timed for record in timed if record.timed}))
+    what = sorted({record.timed for record in timed if record.timed})
     yield (
         "Speed was measured in rounds, each a fresh process on cores of its own, the cell's in turn with its FP32 "
         f"IR's: {span(pairs or [0])} undisturbed pairs a cell; {count(disturbed, 'pair was', 'pairs were')} "
-        f"disturbed by other programs. A speed-up is the geometric mean of paired ratios with its 99 % interval. "
-        f"Timed: {what}."
+        "disturbed by other programs. A speed-up is the geometric mean of paired ratios with its 99 % interval."
+        f"{f' Timed: {listed(what)}.' if what else ''}"
     )
     foreign = max((record.foreign_share or 0.0 for record in timed), default=0.0)
     steal = max((record.steal_share or 0.0 for record in timed), default=0.0)

@@ -51,7 +51,7 @@ def test_a_noisy_measurement_is_hollow_and_the_legend_says_so():
     assert f"cell: {NOISE.cell}" in hollow[0].said
     assert "known within 9%" in hollow[0].said
     assert "hollow: noisy" in texts(figure)
-    assert "hollow mark is a noisy measurement" in figure.caption
+    assert "hollow mark is a noisy measurement: its interval is wider than was asked for, or too few" in figure.caption
     assert not [text for text in texts(drawn(measurement())["speedup"]) if "hollow" in text]
 
 

@@ -15,9 +15,11 @@ from farm.report.page import Drawing
 from farm.results import tables
 from farm.results.folder import Folder
 from farm.results.reading import Predicted, Run
+from tests.report.figures.grids import full
 
 HOSTILE = "</script><script>alert(1)</script>"
 MARKUP = '<img src=x onerror="alert(2)"> & <b>bold</b> "quoted"'
+FEW = "fractal{count=50}"
 N, CLASSES = 2000, 10
 LABELS = np.arange(N) % CLASSES
 HOST = {"host": "bench-1", "cpu_model": "Some CPU @ 2.50GHz", "isa": "avx512_vnni", "cores": 4}
@@ -62,6 +64,17 @@ def study(models=("resnet20", "vgg16_bn", "repvgg_a2"), sets=("cifar10", "fracta
         claims=Claims(reference=sets[0], margin=0.01),
         predictions=predictions,
     )
+
+
+def whole(folder: Folder, models=("resnet20", "vgg16_bn"), sets=("real", "fractal"), draws=2) -> Run:
+    """A run that has something for every figure: rounds, samples, draws, and a set of two sizes."""
+    effort = {"pairs": [8, 32], "target": 0.02, "budget_s": 180.0}
+    folder.write_plan({"command": "farm run jobs/whole.yaml", "effort": effort})
+    wrong = {name: 103 + 5 * rank for rank, name in enumerate(sets)}
+    found = full(folder, models, wrong | {FEW: 180}, draws)
+    sized = dict.fromkeys(sets, 300) | {FEW: 50, None: None}
+    records = [replace(each, subset_size=sized[each.calibration_source], **MEASURED) for each in found.records]
+    return replace(found, records=tuple(records))
 
 
 def _baselines(model: str, at: int):

@@ -10,9 +10,11 @@ from itertools import pairwise
 
 import pytest
 
-from farm.report.page import document, section
+from farm.report.figures import FIGURES, figures
+from farm.report.page import document, drawings, section
 from farm.report.page.document import policy
-from tests.report.page.scenes import HOSTILE, MARKUP, drawing, study
+from farm.results.folder import Folder
+from tests.report.page.scenes import HOSTILE, MARKUP, drawing, study, whole
 
 LIMIT = 5_000_000  # bytes
 
@@ -149,10 +151,13 @@ def test_a_page_without_figures_has_no_vega():
     assert 'class="figures"' not in bare
 
 
-def test_a_large_study_stays_small():
-    run = study(models=[f"model{index}" for index in range(12)], sets=("cifar10", "a", "b", "c", "d"), draws=5)
+@pytest.mark.slow
+def test_the_page_of_a_large_run_with_all_its_figures_stays_small(tmp_path):
+    run = whole(Folder(str(tmp_path)), [f"model{index}" for index in range(12)], ("real", "a", "b", "fractal"), 5)
     assert len(run.records) > 300
-    assert len(page_of(run).encode()) < LIMIT
+    made = drawings(figures(run))
+    assert [each.name for each in made] == list(FIGURES)
+    assert len(document([section(run, made)]).encode()) < LIMIT
 
 
 def test_the_same_run_gives_the_same_page():

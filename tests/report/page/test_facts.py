@@ -58,6 +58,19 @@ def test_a_run_that_measured_nothing_says_nothing_of_rounds():
     assert (found.hosts, found.when) == ((), "")
 
 
+def test_rounds_of_a_cell_are_said_to_run_in_turn_with_its_fp32_ir_s():
+    text = " ".join(facts(study()).measured)
+    assert "the cell's in turn with its FP32 IR's: 8 undisturbed pairs a cell" in text
+    assert "99 % interval. Timed: inference." in text
+    assert "side by side" not in text
+
+
+def test_records_that_do_not_know_what_was_timed_say_nothing_of_it():
+    found = study()
+    records = tuple(replace(each, timed=None) for each in found.records)
+    assert "Timed" not in " ".join(facts(replace(found, records=records)).measured)
+
+
 def test_what_must_be_known_of_a_calibration_set_is_said_once():
     noted = [record("gan", model=model, calibration_note="not distilled") for model in ("a", "b")]
     assert facts(replace(study(), records=tuple(noted))).notes == ("gan: not distilled",)

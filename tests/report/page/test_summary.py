@@ -76,6 +76,59 @@ def test_without_predictions_no_claim_is_made():
     assert "surely" not in text
 
 
+def test_of_those_that_are_better_the_largest_gains_are_named():
+    wrong = {}
+    for gained in range(5):
+        model = f"gains{gained}"
+        wrong[record(model=model)] = range(100)
+        wrong[record("real", model=model)] = range(200)
+        wrong[record("fractal", model=model)] = range(150 - 10 * gained)
+    text = said(run(wrong), REAL)
+    assert "better for gains4, 9.00 points (" in text
+    assert "gains2, 7.00 points (" in text
+    assert "gained and 2 more" in text
+    assert "gains0" not in text
+
+
+def unbased(**changes):
+    """Int8 cells without their FP32 IR; with whatever else is told."""
+    found = held(100, 150)
+    records = [replace(each, **changes) for each in found.records if each.calibration is not None]
+    return replace(found, records=tuple(records))
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, "no FP32 IR of the same model and device was judged on the same images, so no interval"),
+        ({"top1": None, "metric": "top5"}, "the metric is not top-1, or predictions of these cells are not beside"),
+    ],
+)
+def test_why_nothing_is_claimed_is_what_is_lacking(changes, why):
+    text = said(unbased(**changes), COST)
+    assert f"These are observations: {why}" in text
+    assert "predictions of single images" not in text
+
+
+def drawn(*wrong, **changes):
+    """A model with so many draws of fractals, each with its number of images that it gets wrong."""
+    cells = {record(**changes): range(100), record("real", **changes): range(100)}
+    return cells | {record("fractal", seed=seed, **changes): range(each) for seed, each in enumerate(wrong)}
+
+
+def test_a_source_of_which_one_draw_breaks_is_not_said_to_break():
+    text = said(run(drawn(101, 102, 400, 103, 104)), COST)
+    assert "resnet20 breaks under default when calibrated with fractal (in 1 of 5 draws): 30.00 points lost." in text
+    text = said(run(drawn(400, 410)), COST)
+    assert "resnet20 breaks under default when calibrated with fractal: 30.00 to 31.00 points lost." in text
+
+
+def test_where_there_are_several_devices_the_one_where_a_model_breaks_is_named():
+    text = said(run(drawn(400) | drawn(101, device="CPU{threads=2}")), COST)
+    assert "resnet20 breaks under default on CPU when calibrated with fractal: 30.00 points lost." in text
+    assert text.count("breaks") == 1
+
+
 def test_a_model_that_surely_loses_much_breaks():
     text = said(study(draws=2), COST)
     assert "repvgg_a2 breaks under default when calibrated with noise: 31" in text
@@ -152,6 +205,20 @@ def test_how_sure_names_images_draws_verdicts_and_what_is_missing():
     assert "Not to be relied on: the speed of resnet20/noise/default/CPU{threads=4}" in text
     assert "1.00 times as fast (0.99 to 1.01)" in text
     assert "Of 34 cells, 1 failed: nothing is said of them." in text
+
+
+@pytest.mark.parametrize("other", [{"precision": "bf16"}, {"device": "CPU{precision=bf16}", "precision": None}])
+def test_an_ir_of_another_precision_is_not_the_fp32_ir_against_itself(other):
+    found = study()
+    fast = replace(next(each for each in found.records if each.algorithm == "ir"), cell="fast", speedup_ir=1.9, **other)
+    text = said(replace(found, records=(*found.records, fast)), SURE)
+    assert "An FP32 IR measured against itself ran, in the worst case, 1.00 times as fast" in text
+
+
+def test_that_all_ran_is_said_of_the_records_not_of_the_grid():
+    text = said(held(100, 100), SURE)
+    assert "All 6 cells in these records ran." in text
+    assert "grid" not in text
 
 
 @pytest.mark.parametrize("records", [(), (record(outcome="pending", top1=None, score=None),)])

@@ -1,0 +1,67 @@
+"""The page's figures in a real browser: the script draws every one, they tell of their marks, and narrow."""
+
+from farm.report.figures import FIGURES
+from farm.report.page import document, section
+from tests.report.page.scenes import drawing, study
+
+
+def test_every_figure_is_drawn_and_tells_of_its_marks(visit, pages):
+    page = visit(pages.study)
+    assert len(page.draw_all()) >= 3
+    mark = page.tab.locator("#run1-drops .chart .mark-text.role-mark text").last
+    mark.hover()
+    tooltip = page.tab.locator("#vg-tooltip-element.visible")
+    tooltip.wait_for()
+    assert "calibration" in tooltip.text_content()
+    assert any(model in tooltip.text_content() for model in ("resnet20", "vgg16_bn", "repvgg_a2"))
+    assert tooltip.evaluate("(tip) => getComputedStyle(tip).position") == "fixed"
+
+
+def test_every_figure_that_farm_knows_is_drawn_by_script_under_the_policy(visit, pages):
+    page = visit(pages.whole)
+    assert page.draw_all() == [f"run1-{name}" for name in FIGURES]
+    assert page.tab.locator("figure:not(.live)").count() == 0
+    assert all(chart.is_visible() for chart in page.tab.locator("figure .chart").all())
+    assert page.wrong == []
+
+
+def test_every_figure_but_the_samples_is_narrowed_to_a_model(visit, pages):
+    page = visit(pages.whole)
+    page.draw_all()
+    charts = [page.tab.locator(f"#run1-{name} .chart") for name in FIGURES if name != "samples"]
+    assert all("resnet20" in chart.inner_html() for chart in charts)
+    page.tab.get_by_label("Model in the figures").select_option(label="vgg16_bn")
+    page.tab.wait_for_function(
+        "[...document.querySelectorAll('figure .chart')].every((one) => !one.innerHTML.includes('resnet20'))"
+    )
+    assert all("vgg16_bn" in chart.inner_html() for chart in charts)
+
+
+def test_rows_of_no_model_stay_whatever_javascript_may_call_them(visit, tmp_path):
+    models = ("resnet20", "vgg16_bn")
+    path = tmp_path / "page.html"
+    shown = drawing(study(models=(*models, "constructor")))
+    path.write_text(document([section(study(models=models), [shown])]), encoding="utf-8")
+    page = visit(path)
+    page.draw_all()
+    page.tab.get_by_label("Model in the figures").select_option(label="vgg16_bn")
+    page.tab.wait_for_function("!document.querySelector('figure .chart').textContent.includes('resnet20')")
+    assert "constructor" in page.tab.locator("figure .chart").text_content()
+
+
+def test_figures_are_narrowed_to_a_model_and_widened_again(visit, pages):
+    page = visit(pages.study)
+    page.draw_all()
+    chart = page.tab.locator("#run1-drops .chart")
+    every = chart.locator(".mark-rect.role-mark path").count()
+    page.tab.get_by_label("Model in the figures").select_option(label="vgg16_bn")
+    page.tab.wait_for_function(
+        f"document.querySelectorAll('#run1-drops .chart .mark-rect.role-mark path').length < {every}"
+    )
+    text = chart.text_content()
+    assert "vgg16_bn" in text
+    assert "repvgg_a2" not in text
+    page.tab.get_by_label("Model in the figures").select_option(label="all")
+    page.tab.wait_for_function(
+        f"document.querySelectorAll('#run1-drops .chart .mark-rect.role-mark path').length == {every}"
+    )

@@ -1,0 +1,25 @@
+"""Figures as the page takes them."""
+
+from farm.cli.report import report
+from farm.report import figures
+from farm.report.page.drawing import models_of
+from tests.report.page.scenes import kept, study
+from tests.runs import record
+
+
+def test_rows_are_known_by_model_group_and_cell_and_nothing_else():
+    records = [record(), record("noise", device="CPU{threads=2}")]
+    assert models_of(records) == dict.fromkeys(
+        ("resnet20", "resnet20 on CPU", "resnet20 on CPU{threads=2}", *(each.cell for each in records)), "resnet20"
+    )
+
+
+def test_figures_are_drawn_once_for_the_page_and_for_the_files(tmp_path, monkeypatch):
+    drawn = []
+    material = figures.material
+    monkeypatch.setattr(figures, "material", lambda run: drawn.append(run.name) or material(run))
+    here = kept(study(models=("resnet20",)), tmp_path / "results" / "small")
+    report([str(here)], out=tmp_path / "page.html", figures=tmp_path / "drawn")
+    assert len(drawn) == 1
+    assert (tmp_path / "drawn" / "drops.svg").exists()
+    assert 'id="run1-drops"' in (tmp_path / "page.html").read_text(encoding="utf-8")

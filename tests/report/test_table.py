@@ -303,7 +303,7 @@ def test_several_draws_have_a_line_a_source():
     heading, real, noise = draw_lines(sources(run), run.records, run)
     assert heading == HEADING
     assert real.startswith(
-        "    resnet20 real default: mean drop +0.0010 (-0.0015 to +0.0035), spread 0.0010 over 3 draws"
+        "    resnet20 real default: mean drop +0.0010 (-0.0016 to +0.0036), spread 0.0010 over 3 draws"
     )
     assert noise.endswith("spread 0.0010 over 3 draws; worse than real")
     assert draw_lines(sources(run), [RUN_IR], run) == [], "its rows are not shown"

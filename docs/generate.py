@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import claims
+import compared
+import layers
 import pyarrow.parquet as pq
 
 from farm.record import FAILURE_CLASSES
@@ -19,7 +21,8 @@ from farm.results.folder import Folder
 from farm.results.reading import read_run
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("study", "measurement", "calibration")))
+DOCS = ("study", "measurement", "calibration", "compare")
+PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in DOCS))
 REFERENCE = ROOT / "results" / "reference"
 PART = re.compile(
     r"(<!-- (?P<kind>\w+)(?:: (?P<what>[^>]*))? -->\n)"
@@ -47,22 +50,14 @@ def _table(grid: str) -> str:
     return _block(_said("show", str(REFERENCE / Path(grid).stem)))
 
 
-def _layers(what: str) -> str:
-    """The worst layers of several cells side by side: the range of the FP32 output, and the SQNR in each cell.
-
-    what: how many layers, and the names of the files of ``farm layers CELL --json``.
-    """
-    count, *names = what.split()
-    files = [REFERENCE / "layers" / f"{name}.json" for name in names]
-    layers = list(zip(*(json.loads(file.read_text(encoding="utf-8")) for file in files), strict=True))
-    worst = sorted(layers, key=lambda cells: min(layer["sqnr_db"] for layer in cells))[: int(count)]
-    rows = "".join(_layer(cells) for cells in layers if cells in worst)
-    return f"| layer | range | {' | '.join(names)} |\n|---|---|{'---|' * len(names)}\n{rows}"
+def _compare(what: str) -> str:
+    """A run beside itself with one calibration set's model in another's place. what: the run, and the two sets."""
+    name, place, other = what.split()
+    return _block(compared.said(REFERENCE / name, place, other))
 
 
-def _layer(layers: tuple[dict[str, Any], ...]) -> str:
-    sqnr = " | ".join(f"{layer['sqnr_db']:.1f}" for layer in layers)
-    return f"| `{layers[0]['name']}` | {layers[0]['range_ratio']:.1f} | {sqnr} |\n"
+def _layers(model: str | None) -> str:
+    return layers.worst(model) if model else layers.summary()
 
 
 def _bench(name: str) -> str:
@@ -107,7 +102,15 @@ def _claims(name: str) -> str:
     return claims.table(read_run(Folder(str(REFERENCE / name))))
 
 
-MAKERS = {"claims": _claims, "help": _help, "table": _table, "failures": _failures, "layers": _layers, "bench": _bench}
+MAKERS = {
+    "claims": _claims,
+    "help": _help,
+    "table": _table,
+    "compare": _compare,
+    "failures": _failures,
+    "layers": _layers,
+    "bench": _bench,
+}
 
 
 def main() -> int:

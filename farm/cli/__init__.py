@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer import TyperException
 
-from farm.cli import compare, doctor, hand, interrupt, layers, look, report, run, show, synth, train
+from farm.cli import compare, doctor, hand, interrupt, layers, look, plan, report, run, show, synth, train
 from farm.cli.wiring import stderr, stdout
 from farm.errors import FarmError
 
@@ -22,22 +22,22 @@ app = typer.Typer(
     help="Ask of any model: what do I lose, and what do I gain, when I quantize it with that calibration data?",
     epilog="Start with: farm run jobs/quickstart.yaml",
 )
-for command in (
-    run.run,
-    run.plan,
-    look.why,
-    layers.layers,
-    hand.gather,
-    hand.get,
-    look.list_,
-    doctor.doctor,
+for command, examples in (
+    (run.run, None),
+    (plan.plan, plan.EXAMPLES),
+    (look.why, look.WHY_EXAMPLES),
+    (layers.layers, None),
+    (hand.gather, None),
+    (hand.get, hand.EXAMPLES),
+    (look.list_, look.LIST_EXAMPLES),
+    (doctor.doctor, None),
+    (show.show, show.EXAMPLES),
+    (compare.compare, compare.EXAMPLES),
+    (report.report, report.EXAMPLES),
+    (synth.synth, synth.EXAMPLES),
+    (train.train, train.EPILOG),
 ):
-    app.command(name=command.__name__.rstrip("_"))(command)
-app.command(name="show", epilog=show.EXAMPLES)(show.show)
-app.command(name="compare", epilog=compare.EXAMPLES)(compare.compare)
-app.command(name="report", epilog=report.EXAMPLES)(report.report)
-app.command(name="synth", epilog=synth.EXAMPLES)(synth.synth)
-app.command(name="train", epilog=train.EXAMPLES)(train.train)
+    app.command(name=command.__name__.rstrip("_"), epilog=examples)(command)
 
 
 @app.callback(invoke_without_command=True)

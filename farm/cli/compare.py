@@ -11,9 +11,10 @@ import typer
 
 from farm.cli.wiring import DEFAULT_RESULTS, Json, Only, Results, one_grid, stdout
 from farm.errors import InputError
-from farm.grid.cell import AXES, NO_CALIBRATION
-from farm.grid.faults import did_you_mean
+from farm.grid.cell import NO_CALIBRATION
 from farm.record import Record
+from farm.report.naming import Labels
+from farm.report.naming import only as only_of
 from farm.results.folder import Folder
 from farm.results.reading import Run, read_run
 from farm.results.tables import RECORDS
@@ -86,40 +87,13 @@ def _folder(results: str, named: str) -> Folder:
     return one_grid(results, named)
 
 
-def _chosen(first: Run, second: Run, only: Sequence[str]) -> tuple[Run, Run]:
+def _chosen(first: Run, second: Run, texts: Sequence[str]) -> tuple[Run, Run]:
     """The runs with the cells that ``--only`` means. Raises InputError for one that means no cell of either."""
-    every = [*first.records, *second.records]
-    cells, axes = set(only).intersection(record.cell for record in every), _axes(only, every)
-    meant = {each.cell for each in every if each.cell in cells or (axes and _meant(each, axes))}
-    if not meant:
-        raise InputError("--only: no cell is meant by all of them together")
+    every = {record.cell: _labels(record) for record in (*first.records, *second.records)}
+    meant = {*only_of(texts, every)}
     one, other = (tuple(each for each in run.records if each.cell in meant) for run in (first, second))
     return replace(first, records=one), replace(second, records=other)
 
 
-def _axes(only: Sequence[str], records: Sequence[Record]) -> dict[str, set[str]]:
-    """For each axis that is named, its names."""
-    found: dict[str, set[str]] = {}
-    cells = {record.cell for record in records}
-    for text in only:
-        axis, _, name = text.partition("=")
-        if text in cells:
-            continue
-        if "/" in axis:
-            raise InputError(f"--only {text}: no such cell{did_you_mean(text, sorted(cells))}")
-        if axis not in AXES or not name:
-            raise InputError(f"--only {text}: write AXIS=NAME{did_you_mean(axis, AXES)}")
-        if not any(_meant(record, {axis: {name}}) for record in records):
-            there = sorted({_label(record, axis) for record in records})
-            raise InputError(f"--only {text} means no cell{did_you_mean(name, there)}")
-        found.setdefault(axis, set()).add(name)
-    return found
-
-
-def _meant(record: Record, axes: dict[str, set[str]]) -> bool:
-    """Whether each axis that is named has one of its names: a label, or what stands before its parameters."""
-    return all(names & {label := _label(record, axis), label.partition("{")[0]} for axis, names in axes.items())
-
-
-def _label(record: Record, axis: str) -> str:
-    return getattr(record, axis) or NO_CALIBRATION
+def _labels(record: Record) -> Labels:
+    return (record.model, record.calibration or NO_CALIBRATION, record.algorithm, record.device)

@@ -12,7 +12,14 @@ from farm.errors import InputError
 from farm.results import gather as gathering
 from farm.results import tables
 
-EXAMPLE = '''"""Classify one image: python infer.py IMAGE. Needs: pip install openvino numpy pillow"""
+EXAMPLES = """
+farm get 'resnet20/fractal/default/CPU{threads=1}' my-int8
+
+farm get 'resnet20/-/ir/CPU{threads=1}' my-fp32 --grid quickstart
+
+Then: python my-int8/infer.py IMAGE
+"""
+INFER = '''"""Classify one image: python infer.py IMAGE. Needs: pip install openvino numpy pillow"""
 
 import json
 import sys
@@ -84,7 +91,7 @@ def get(
     _write(directory / "preprocessing.json", how["preprocessing"])
     _write(directory / "quantization.json", handed["parameters"])
     _write(directory / "record.json", record)
-    (directory / "infer.py").write_text(EXAMPLE, encoding="utf-8")
+    (directory / "infer.py").write_text(INFER, encoding="utf-8")
     names = ", ".join(sorted(path.name for path in directory.iterdir()))
     stdout.print(f"{directory}: {names}", highlight=False, soft_wrap=True)
     return 0

@@ -14,8 +14,21 @@ from farm.cli.wiring import DEFAULT_RESULTS, Json, Results, folder_of, grids_in,
 from farm.errors import InputError
 from farm.grid.faults import did_you_mean
 from farm.plan import as_json as plan_as_json
+from farm.results import tables
+from farm.results.folder import Folder
 from farm.spec import Spec
 from farm.store import Store
+
+WHY_EXAMPLES = """
+farm why 'resnet20/fractal/default/CPU{threads=1}'
+
+farm why 'resnet20/-/ir/CPU{threads=1}' --grid quickstart --json
+"""
+LIST_EXAMPLES = """
+farm list sources
+
+farm list models --json
+"""
 
 
 def why(
@@ -26,7 +39,10 @@ def why(
     as_json: Json = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
-    """Say for each stage of a cell: there, or missing and which input changed, or failed and why."""
+    """Say for each stage of a cell: there, or missing and which input changed, or failed and why.
+
+    And of its measurement why it does not hold, where it does not.
+    """
     before = _plan_with(cell, grid, results)
     now = _plan_now(before, cell)
     store = store_of(results)
@@ -43,6 +59,8 @@ def why(
     for row in rows:
         if row["log"]:
             stdout.print(f"log of {row['role']}: {row['log']}", highlight=False, soft_wrap=True)
+    for line in _doubt(folder_of(results, before["grid"]), cell):
+        stdout.print(line, highlight=False, soft_wrap=True)
     return 0
 
 
@@ -109,6 +127,13 @@ def _reasons(before: Mapping[str, Any], now: Mapping[str, Any], cell: str, store
         elif role in old and old[role] != uri:
             because = "changed: " + ", ".join(_changes(before["stages"][old[role]], stage))
         yield {"role": role, "uri": uri, "state": state, "because": because, "log": log}
+
+
+def _doubt(folder: Folder, cell: str) -> list[str]:
+    """The verdict on the cell's measurement and its reason, where it was gathered and does not hold."""
+    records = tables.records_from(folder.read(tables.RECORDS)) if folder.has(tables.RECORDS) else []
+    doubtful = (each for each in records if each.cell == cell and each.verdict not in (None, "valid"))
+    return [f"its measurement is {each.verdict}: {each.verdict_reason}" for each in doubtful]
 
 
 def _failed(before: Mapping[str, Any], uri: str) -> list[str]:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from farm.catalog import CATALOG
 from farm.cli import interrupt
+from farm.cli.entry import ONE_FILE, entry_of
 from farm.cli.opening import Opened, Order, opened, say
 from farm.cli.wiring import stderr, stdout
 from farm.errors import InputError
@@ -22,7 +23,7 @@ from farm.images.layouts import LAYOUTS
 from farm.inputs.content import new_beside
 from farm.plan.subject import plain
 
-RAW_FILE, ONE_FILE = ".npz", ".parquet"
+RAW_FILE = ".npz"
 SHOWN = 64  # images of a preview
 ROWS = 4
 
@@ -46,6 +47,8 @@ def _write_folder(order: Order, found: Opened) -> int:
     told |= {"note": note} if note else {}
     with setfolder.claimed(order.out, _made(order, found.contents), count, told) as folder:
         missing = folder.missing(verify=order.verify)
+        if order.verify:
+            _tell_verified(order, folder, missing)
         total, done, begun = sum(stop - start for start, stop in missing), 0, time.monotonic()
         if total < count:
             say(order, f"{count - total:,} of {count:,} images are there")
@@ -57,8 +60,7 @@ def _write_folder(order: Order, found: Opened) -> int:
                     rate = done / (time.monotonic() - begun)
                     say(order, f"[{number}/{len(missing)}] images {start} to {stop - 1}: {rate:,.0f} images/s")
     _tell(order, images, "nothing to make: all of it was there" if not total else _rate(total, begun))
-    if order.layout == "shards":
-        stdout.print(f"to calibrate with it: {{name: shards, path: {order.out}, count: {count}}}", soft_wrap=True)
+    _tell_entry(order, count)
     return 0
 
 
@@ -69,6 +71,7 @@ def _write_file(order: Order, found: Opened) -> int:
         begun = time.monotonic()
         LAYOUTS[order.layout].write(new, found.images, 0, count, found.together, show)
     _tell(order, found.images, _rate(count, begun))
+    _tell_entry(order, count)
     return 0
 
 
@@ -132,7 +135,7 @@ def _save_preview(order: Order, images: ImageSet, path: Path) -> None:
         Image.fromarray(pixels).save(png, "PNG")
         samples.append({"calibration": order.choice.name, "index": index, "label": -1, "png": png.getvalue()})
     try:
-        contact_sheet(samples, ROWS).save(path, format="PNG")
+        contact_sheet(samples, ROWS).save(path)
     except OSError as error:
         raise InputError(f"cannot write {path}: {_reason(error)}; choose another --preview") from error
 
@@ -158,6 +161,28 @@ def _shifted(show: Wrote, by: int) -> Wrote:
 def _tell(order: Order, images: ImageSet, how: str) -> None:
     height, width = size_of(images)
     stdout.print(f"{order.out}: {len(images):,} images of {height}x{width}; {how}", highlight=False, soft_wrap=True)
+
+
+def _tell_entry(order: Order, count: int) -> None:
+    """How a grid calibrates with the set, where one can."""
+    found = entry_of(order.layout, order.out, count, order.shard)
+    if found:
+        stdout.print(f"to calibrate with it: {found}", highlight=False, soft_wrap=True)
+    elif order.layout == "hf":
+        say(order, f"to calibrate with it, make one file: --out {order.out}{ONE_FILE}")
+
+
+def _tell_verified(order: Order, folder: setfolder.SetFolder, missing: Mapping[tuple[int, int], str]) -> None:
+    """What `--verify` found of the shards that were there."""
+    unsound = {start: (stop, why) for (start, stop), why in missing.items() if start in folder.ranges}
+    sound = [each for each in folder.ranges.values() if each.start not in unsound]
+    images = sum(each.stop - each.start for each in sound)
+    lines = [f"{len(sound)} shards with {images:,} images: all checksums equal"]
+    if unsound:
+        lines = [f"{len(sound)} of {len(folder.ranges)} shards have equal checksums; to be made again:"]
+        lines += [f"images {start} to {stop - 1}: {why}" for start, (stop, why) in unsound.items()]
+    for line in lines if folder.ranges else ["nothing there to verify"]:
+        stdout.print(f"{order.out}: {line}", highlight=False, soft_wrap=True)
 
 
 def _rate(count: int, begun: float) -> str:

@@ -1,23 +1,18 @@
-"""`farm run` and `farm plan`."""
+"""`farm run`, and a plan carried out for whoever has one."""
 
-import json
 import shlex
 import uuid
 from collections.abc import Collection
-from itertools import islice
 from pathlib import Path
-from statistics import median
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from farm.catalog import CATALOG
 from farm.cli import interrupt
 from farm.cli.download import Downloads
 from farm.cli.wiring import (
     DEFAULT_RESULTS,
-    Json,
     Only,
     Results,
     chosen,
@@ -27,20 +22,19 @@ from farm.cli.wiring import (
     stdout,
     store_of,
 )
-from farm.drive import Limits, drive
+from farm.drive import Limits, Progress, drive
 from farm.engine import Engine
 from farm.errors import InputError
 from farm.grid.faults import did_you_mean
 from farm.plan import Plan, as_json, dependents
 from farm.record import Outcome, Record
-from farm.report.progress import clock_text, shown
+from farm.report.progress import Report, shown
 from farm.results import tables
 from farm.results.folder import Folder
 from farm.results.gather import gather
 from farm.results.reading import read_run
 from farm.store import Store
 
-TIMED_STAGES = 50
 GridFile = Annotated[Path, typer.Argument(metavar="GRID.yaml", help="The grid to run, e.g. jobs/quickstart.yaml.")]
 
 
@@ -65,13 +59,13 @@ def run(
     store, folder = store_of(results), folder_of(results, grid.name)
     store.check_writable()
     downloads = Downloads(stderr, quiet=quiet)
-    if downloads.fetch(plan, _stages_of(plan, set(chosen(plan, only))), unsettled=True):
+    if downloads.fetch(plan, stages_of(plan, set(chosen(plan, only))), unsettled=True):
         grid, plan = plan_of(grid_file)  # now the content, and with it the keys, are known
     plan = downloads.told(plan)
     cells = set(chosen(plan, only))
     if failed:
         cells = _failed_before(plan, store, cells)
-    uris = _stages_of(plan, cells)
+    uris = stages_of(plan, cells)
     stale = _stale(plan, uris, fresh or [])
     wanted = (uris - store.present(uris)) | stale
     downloads.fetch(plan, wanted)
@@ -86,46 +80,14 @@ def run(
     return _summary(folder, [record for record in records if record.cell in cells], len(records), bool(wanted))
 
 
-def plan(
-    grid_file: GridFile,
-    only: Only = None,
-    cells: Annotated[bool, typer.Option("--cells", help="List the cells too.")] = False,
-    as_json_: Json = False,
-    results: Results = DEFAULT_RESULTS,
-) -> int:
-    """Say what `farm run` would do: cells, stages cached, failed and to run, and about how long. Runs nothing."""
-    _, planned = plan_of(grid_file)
-    store = store_of(results)
-    names = set(chosen(planned, only))
-    uris = _stages_of(planned, names)
-    counts = _counts(planned, store, uris)
-    if as_json_:
-        stdout.print_json(json.dumps({"cells": sorted(names), "stages": counts}))
-        return 0
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("stage")
-    for column in ("cached", "failed", "missing input", "to run", "of", "about"):
-        table.add_column(column, justify="right")
-    for kind, count in counts.items():
-        numbers = [str(count[key]) for key in ("cached", "failed", "missing_input", "to_run", "total")]
-        table.add_row(kind, *numbers, clock_text(float(count["estimate_s"])))
-    stdout.print(table)
-    total = sum(float(count["estimate_s"]) for count in counts.values())
-    stdout.print(f"{len(names)} cells; about {clock_text(total)} of work, shared by the cores; measurements run alone")
-    for text in sorted({stage.missing for uri in uris if (stage := planned.stages[uri]).missing}):
-        stdout.print(f"missing input: {text}", highlight=False, soft_wrap=True)
-    for name in [each.cell.name for each in planned.cells if each.cell.name in names] if cells else ():
-        stdout.print(name, highlight=False, soft_wrap=True)
-    return 0
-
-
 def _typed(grid_file: Path, results: str) -> str:
     """The command that runs the grid, as the user would type it again."""
     where = "" if results == DEFAULT_RESULTS else f" --results {shlex.quote(results)}"
     return f"farm run {shlex.quote(str(grid_file))}{where}"
 
 
-def _stages_of(plan: Plan, cells: Collection[str]) -> set[str]:
+def stages_of(plan: Plan, cells: Collection[str]) -> set[str]:
+    """The uris of all stages that these cells need."""
     return {uri for planned in plan.cells if planned.cell.name in cells for uri in planned.stages.values()}
 
 
@@ -139,18 +101,32 @@ def carry_out(
     engine: str,
     address: str | None,
     quiet: bool,
+    failures: bool = True,
 ) -> dict[str, Outcome]:
-    """Drive a plan on an engine, showing progress; the engine is closed whatever happens. The outcomes by uri."""
+    """Drive a plan on an engine, showing progress; the engine is closed whatever happens. The outcomes by uri.
+
+    failures: whether progress tells of them too; False for who tells of them afterwards.
+    """
     lacking = dependents(plan, {uri for uri in wanted if plan.stages[uri].missing})
     with shown(stderr, quiet=quiet) as report:
         chosen_engine = _engine(engine if wanted - lacking else "inline", address, quiet=quiet)
         interrupt.listen()  # Ray has set handlers of its own
-        heeded = interrupt.heeding(report)
+        heeded = interrupt.heeding(report if failures else but_failures(report))
         try:
             return drive(plan, wanted, engine=chosen_engine, store=store, limits=limits, report=heeded, stale=stale)
         finally:
             with interrupt.held_off():
                 chosen_engine.close()
+
+
+def but_failures(report: Report) -> Report:
+    """The report without a stage's failure."""
+
+    def reported(progress: Progress) -> None:
+        if not (isinstance(progress.last, Outcome) and not progress.last.ok):
+            report(progress)
+
+    return reported
 
 
 def _engine(name: str, address: str | None, *, quiet: bool) -> Engine:
@@ -173,14 +149,14 @@ def _failed_before(plan: Plan, store: Store, cells: set[str]) -> set[str]:
         planned.cell.name
         for planned in plan.cells
         if planned.cell.name in cells
-        and any(_state(plan, store, uri) in ("failed", "missing_input") for uri in planned.stages.values())
+        and any(state_of(plan, store, uri) in ("failed", "missing_input") for uri in planned.stages.values())
     }
     if not found:
         raise InputError("--failed: no cell of this grid failed before")
     return found
 
 
-def _state(plan: Plan, store: Store, uri: str) -> str:
+def state_of(plan: Plan, store: Store, uri: str) -> str:
     """cached, missing_input, failed or to_run."""
     if store.has(uri):
         return "cached"
@@ -196,32 +172,6 @@ def _stale(plan: Plan, uris: set[str], kinds: list[str]) -> set[str]:
         if kind not in CATALOG.stages:
             raise InputError(f"--fresh {kind}: no such stage kind{did_you_mean(kind, CATALOG.stages)}")
     return dependents(plan, {uri for uri in uris if uri.partition("/")[0] in kinds}) & uris
-
-
-def _counts(plan: Plan, store: Store, uris: set[str]) -> dict[str, dict[str, float]]:
-    counts: dict[str, dict[str, float]] = {}
-    lacking = dependents(plan, {uri for uri in uris if plan.stages[uri].missing})
-    for uri in plan.stages:
-        if uri not in uris:
-            continue
-        kind = plan.stages[uri].kind
-        keys = ("cached", "failed", "missing_input", "to_run", "total", "estimate_s")
-        count = counts.setdefault(kind, dict.fromkeys(keys, 0))
-        state = _state(plan, store, uri)
-        if state == "to_run" and uri in lacking:
-            state = "missing_input"
-        count["total"] += 1
-        count[state] += 1
-    for kind, count in counts.items():
-        count["estimate_s"] = (count["failed"] + count["to_run"]) * _typical_s(kind, store, uris)
-    return counts
-
-
-def _typical_s(kind: str, store: Store, uris: Collection[str]) -> float:
-    """The median wall time of the kind's stages that are there; the table's guess while there is none."""
-    known = (store.manifest(uri) for uri in sorted(uris) if uri.startswith(f"{kind}/"))
-    walls = [float(manifest["wall_s"]) for manifest in islice(filter(None, known), TIMED_STAGES)]
-    return median(walls) if walls else CATALOG.stages[kind].typical_s
 
 
 def _gathered(folder: Folder, store: Store) -> list[Record]:

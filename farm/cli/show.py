@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from farm.cli import sheet as sheet_file
 from farm.cli.wiring import DEFAULT_RESULTS, Json, Results, one_grid
 from farm.errors import InputError
 from farm.results import tables
@@ -16,6 +17,8 @@ farm show table1 --layout table1 --where device=CPU
 farm show results/reference/synthetic s3://ci/results/synthetic --csv > both.csv
 
 farm show --where outcome=failed --sort -quantize_s
+
+farm show --sort -drop --where verdict=valid --md > table.md
 """
 
 
@@ -26,16 +29,17 @@ def show(
     ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option(metavar="AXIS=VALUE", help="Only such rows: an axis or a column of the records. Repeatable."),
+        typer.Option(metavar="AXIS=VALUE", help="Only such rows: an axis, a heading or a column. Repeatable."),
     ] = None,
     sort: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="By a column of the records; -COLUMN from the greatest.")
+        str | None,
+        typer.Option(metavar="COLUMN", help="By a heading of the table or a column; -COLUMN: from the greatest."),
     ] = None,
     layout: Annotated[
         str, typer.Option(help="cells, a row each; table1 or table2 of the study, a row a model.")
     ] = "cells",
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with every column.")] = False,
-    as_md: Annotated[bool, typer.Option("--md", help="Print Markdown.")] = False,
+    as_md: Annotated[bool, typer.Option("--md", help="Print the table as Markdown.")] = False,
     as_json: Json = False,
     parquet: Annotated[Path | None, typer.Option(metavar="FILE", help="Write Parquet, with every column.")] = None,
     sheet: Annotated[
@@ -54,6 +58,7 @@ def show(
     folders = [one_grid(results, name) for name in named]
     view = showing.view(where or [], sort, layout, form)
     if sheet is not None:
+        sheet_file.check("--sheet", sheet)
         _save_sheet(folders, sheet)
     if watch:
         if len(folders) > 1:
@@ -76,6 +81,6 @@ def _save_sheet(folders: list[Folder], path: Path) -> None:
 
     samples = [row for folder in folders for row in folder.read(tables.SAMPLES).to_pylist()]
     try:
-        contact_sheet(samples).save(path, format="PNG")
+        contact_sheet(samples).save(path)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error

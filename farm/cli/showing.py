@@ -1,8 +1,8 @@
-"""How `farm show` prints what was read: tables one after another, or one joined output."""
+"""How `farm show` prints what was read: tables one after another, or one joined output for other programs."""
 
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,19 +21,21 @@ from farm.report import forms, selection
 from farm.report.columns import COLUMNS, Row, judgements, rows
 from farm.report.draws import sources
 from farm.report.drawtext import draw_lines
-from farm.report.layouts import LAYOUTS, Layout, laid_out
-from farm.report.table import controlled, doubts, failures, main_table, notes
+from farm.report.layouts import LAYOUTS, laid_out
+from farm.report.remarks import remarks
+from farm.report.table import main_table
+from farm.report.texttable import TextTable
 from farm.results.folder import Folder
 from farm.results.reading import Run, read_run
 
 CELLS = LAYOUTS[0]
-TEXTS = {"--csv": forms.as_csv, "--md": forms.as_markdown}  # what a layout can be printed as too
+LAID_OUT = ("--csv", "--md")  # what a layout can be printed as too
 WIDEST = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What is shown of a run: which rows, in which order and layout."""
+    """What is asked to be seen of a run: which rows, in which order and layout."""
 
     where: selection.Wanted
     sort: str | None
@@ -41,8 +43,8 @@ class View:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """A run under its name, with the rows that are shown of it."""
+class Chosen:
+    """A run under the name that it is shown by, with the rows that a view asks for, in their order."""
 
     name: str
     run: Run
@@ -53,7 +55,7 @@ def view(where: Sequence[str], sort: str | None, layout: str, form: str | None) 
     """What is asked for, checked before anything is read. Raises InputError."""
     if layout not in LAYOUTS:
         raise InputError(f"--layout {layout}: no such layout{did_you_mean(layout, LAYOUTS)}")
-    if layout != CELLS and form is not None and form not in TEXTS:
+    if layout != CELLS and form is not None and form not in LAID_OUT:
         raise InputError(f"{form} holds cells: leave out --layout {layout}, or print it with --md or --csv")
     return View(where=selection.wanted(where), sort=selection.sortable(sort), layout=layout)
 
@@ -66,9 +68,10 @@ def shown(folders: Sequence[Folder], asked: View, form: str | None, parquet: Pat
             if len(found) > 1:
                 stdout.print("\n" * (index > 0) + each.name, style="bold", highlight=False, soft_wrap=True)
             draw(parts(each, asked))
+    elif form == "--md":
+        stdout.out("\n".join(_markdown(each, asked, several=len(found) > 1) for each in found), highlight=False, end="")
     elif asked.layout != CELLS:
-        header, lines = _joined_layouts({each.name: _layout(each, asked) for each in found if each.rows})
-        stdout.out(TEXTS[form](header, lines), highlight=False, end="")
+        stdout.out(_joined_layouts([each for each in found if each.rows], asked), highlight=False, end="")
     else:
         _give(_joined(found, asked), [each.run.claims for each in found], form, parquet)
     return 0
@@ -77,24 +80,21 @@ def shown(folders: Sequence[Folder], asked: View, form: str | None, parquet: Pat
 def summary(run: Run, cells: Collection[str]) -> tuple[RenderableType, list[str]]:
     """The table of some of a run's cells, judged among all of them, and the lines below it."""
     chosen = [row for row in rows(run) if row.record.cell in cells]
-    return parts(Shown(name=run.name, run=run, rows=chosen), View(where={}, sort=None, layout=CELLS))
+    return parts(Chosen(name=run.name, run=run, rows=chosen), View(where={}, sort=None, layout=CELLS))
 
 
-def parts(each: Shown, asked: View) -> tuple[RenderableType, list[str]]:
-    """A run's table, and the lines below it."""
+def parts(each: Chosen, asked: View) -> tuple[RenderableType, list[str]]:
+    """A run's table, and the lines below it; a sentence where no cell is chosen."""
     if not each.rows:
-        return "no such cell", []
-    records = [row.record for row in each.rows]
-    table = main_table(records, judgements(each.rows)) if asked.layout == CELLS else _layout(each, asked).drawn()
-    lines = (*notes(records), *controlled(records), *doubts(records), *failures(records))
-    return table, [*draw_lines(sources(each.run), records, each.run), *lines]
+        return selection.none_meant(asked.where), []
+    return _table(each, asked).drawn(), _lines(each)
 
 
 def draw(what: tuple[RenderableType, list[str]]) -> None:
     """Print a table and its lines."""
     table, lines = what
     with _wide_enough(table):
-        stdout.print(table)
+        stdout.print(table, highlight=False)
     for line in lines:
         stdout.print(line, highlight=False, soft_wrap=True)
 
@@ -112,27 +112,46 @@ def _wide_enough(table: RenderableType) -> Iterator[None]:
         stdout.width = before
 
 
-def _chosen(runs: Sequence[Run], asked: View) -> list[Shown]:
-    """The rows of each run. A condition must mean a cell of one of them."""
+def _chosen(runs: Sequence[Run], asked: View) -> list[Chosen]:
+    """The rows of each run. A name in a condition must be one that a cell of any run has."""
     every = [rows(run) for run in runs]
-    kept = {id(row) for row in selection.chosen([row for each in every for row in each], asked.where)}
+    selection.check([row for each in every for row in each], asked.where)
     names = [run.name for run in runs]
     if len(set(names)) < len(names):  # one grid in several places
         names = [run.folder.url for run in runs]
     return [
-        Shown(name=name, run=run, rows=selection.ordered([row for row in each if id(row) in kept], asked.sort))
+        Chosen(name=name, run=run, rows=selection.ordered(selection.meant(each, asked.where), asked.sort))
         for name, run, each in zip(names, runs, every, strict=True)
     ]
 
 
-def _layout(each: Shown, asked: View) -> Layout:
+def _table(each: Chosen, asked: View) -> TextTable:
+    """The rows in the layout that is asked for. Raises InputError if it has none of them."""
+    if asked.layout == CELLS:
+        return main_table([row.record for row in each.rows], judgements(each.rows))
     worse = {
         (said.model, said.source, said.algorithm, said.device) for said in sources(each.run) if said.standing == "worse"
     }
     return laid_out(each.rows, asked.layout, worse)
 
 
-def _joined(found: Sequence[Shown], asked: View) -> list[dict[str, Any]]:
+def _lines(each: Chosen) -> list[str]:
+    """What stands below the table."""
+    records = [row.record for row in each.rows]
+    return [*draw_lines(sources(each.run), records, each.run), *remarks(records)]
+
+
+def _markdown(each: Chosen, asked: View, *, several: bool) -> str:
+    """What the terminal shows of a run, for GitHub. several: whether it needs its name."""
+    heading = f"### {forms.escaped(each.name)}\n\n" if several else ""
+    if not each.rows:
+        return f"{heading}{forms.escaped(selection.none_meant(asked.where))}\n"
+    table = _table(each, asked)
+    below = forms.as_bullets([*table.legend, *_lines(each)])
+    return heading + table.markdown() + (f"\n{below}" if below else "")
+
+
+def _joined(found: Sequence[Chosen], asked: View) -> list[dict[str, Any]]:
     """The values of all rows, each under the name of its run, in one order."""
     names = {id(row): each.name for each in found for row in each.rows}
     order = selection.ordered([row for each in found for row in each.rows], asked.sort)
@@ -144,23 +163,23 @@ def _give(values: list[dict[str, Any]], claims: Sequence[Claims], form: str, par
     if parquet is not None:
         _write(parquet, forms.as_arrow(values, claims[0] if len(set(map(repr, claims))) == 1 else None))
         stdout.print(f"{len(values)} rows: {parquet}", highlight=False, soft_wrap=True)
-    elif form in TEXTS:
-        table = TEXTS[form](COLUMNS, [list(row.values()) for row in values])
-        stdout.out(table, highlight=False, end="")
+    elif form == "--csv":
+        stdout.out(forms.as_csv(COLUMNS, [list(row.values()) for row in values]), highlight=False, end="")
     else:
         stdout.print_json(json.dumps(values))
 
 
-def _joined_layouts(layouts: Mapping[str, Layout]) -> tuple[list[str], list[list[str]]]:
-    """Several runs' layouts as one table: each heading of any, and a column of names where there are several."""
-    headings = list(dict.fromkeys(name for each in layouts.values() for name in each.headings()))
-    several = ["grid"] if len(layouts) > 1 else []
+def _joined_layouts(found: Sequence[Chosen], asked: View) -> str:
+    """Several runs' layouts as one CSV: each heading of any, and a column of names where there are several."""
+    tables = {each.name: _table(each, asked) for each in found}
+    headings = list(dict.fromkeys(name for table in tables.values() for name in table.headings()))
+    several = ["grid"] if len(tables) > 1 else []
     lines = [
-        [*(name for _ in several), *(values.get(heading, "") for heading in headings)]
-        for name, each in layouts.items()
-        for values in (dict(zip(each.headings(), row, strict=True)) for row in each.rows)
+        [*(name for _ in several), *(values.get(heading) for heading in headings)]
+        for name, table in tables.items()
+        for values in ({h: e.value for h, e in zip(table.headings(), row, strict=True)} for row in table.rows)
     ]
-    return [*several, *headings], lines
+    return forms.as_csv([*several, *headings], lines) if lines else ""
 
 
 def _write(path: Path, table: pa.Table) -> None:

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from farm.catalog import CATALOG
-from farm.cli.making import ONE_FILE, RAW_FILE, make
+from farm.cli import sheet
+from farm.cli.entry import ONE_FILE
+from farm.cli.making import RAW_FILE, make
 from farm.cli.opening import Order
 from farm.cli.pairs import pairs as pairs_of
 from farm.errors import InputError
@@ -73,7 +75,11 @@ def synth(
     ] = None,
     latents: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.npz", help="Make exactly these: z (n, z_dim), labels (n,) or none; -1: no class."),
+        typer.Option(
+            metavar="FILE.npz",
+            help="Make exactly these: z (n, z_dim), labels (n,) or none; -1: no class. z_dim is 512 of the shipped "
+            "distylegan and of NVIDIA's stylegan2-ada; else what the network was trained with.",
+        ),
     ] = None,
     raw: Annotated[
         bool, typer.Option("--raw", help="Floats in [-1, 1] as the network gives them: `images`, N x 3 x H x W.")
@@ -88,7 +94,10 @@ def synth(
         int | None, typer.Option(min=1, metavar="N", help="Cores to work on, leased as a stage's are. All by default.")
     ] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Check what is there by its checksums, not only by its size.")
+        bool,
+        typer.Option(
+            "--verify", help="Check what is there by its checksums, not only by its size; say what was found."
+        ),
     ] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
 ) -> int:
@@ -96,7 +105,8 @@ def synth(
 
     Image i depends on the source, its parameters, the seed and i alone.
     The same command again makes only what is missing, or of another size
-    than it was; a greater --count adds to the set. Ctrl-C keeps whole shards.
+    than it was; a greater --count adds to the set, and what it adds to a
+    last shard makes that one anew. Ctrl-C keeps whole shards.
     set.json, beside them, says what they are, with a checksum each.
     """
     given = {"count": count, "seed": seed, "size": _size(size), "weights": weights}
@@ -116,6 +126,10 @@ def synth(
         raise InputError(f"--latents {latents}: its latents are the images, one each: leave --count out")
     if out.suffix == ONE_FILE and not LAYOUTS[layout].single:
         raise InputError(f"--out {out}: --format {layout} fills a folder")
+    if verify and out.suffix in (ONE_FILE, RAW_FILE):
+        raise InputError(f"--out {out}: --verify is for folders, whose set.json holds checksums; a file is made anew")
+    if preview:
+        sheet.check("--preview", preview)
     return make(
         Order(
             choice=choice, out=out, layout=layout, shard=shard, batch=batch, latents=latents, preview=preview,

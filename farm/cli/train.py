@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from farm.catalog import CATALOG
-from farm.cli.pairs import pairs
+from farm.cli.entry import entry
+from farm.cli.pairs import meanings, pairs
 from farm.cli.run import carry_out
 from farm.cli.wiring import DEFAULT_RESULTS, Results, stdout, store_of
 from farm.drive import Limits
@@ -27,6 +28,7 @@ from farm.plan.stage import key_of
 from farm.record import Outcome
 from farm.spec import Wanted
 from farm.stages import TRAINING
+from farm.training import CHECKPOINT
 from farm.training.recipe import Recipe, settled
 
 KIND, STUDENT = "train", "distylegan"
@@ -44,7 +46,11 @@ farm synth stylegan2-ada --weights cifar10.pkl --latents z.npz --out teacher
 farm train distylegan --images teacher --latents z.npz --out student
 
 Then, in a grid: calibrations: [{name: distylegan, weights: student}]
+
+The recipe's numbers, by --param KEY=VALUE, with their defaults:
+
 """
+EPILOG = EXAMPLES + meanings(Recipe)
 
 
 def train(
@@ -62,7 +68,7 @@ def train(
     ] = None,
     param: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help=f"Of the recipe: {', '.join(Recipe.model_fields)}. May be repeated."),
+        typer.Option(metavar="KEY=VALUE", help="A number of the recipe, see below. May be repeated."),
     ] = None,
     hours: Annotated[
         float | None,
@@ -97,10 +103,12 @@ def train(
     plan = Plan(grid=KIND, dataset="", stages={stage.uri: stage}, cells=())
     limits = Limits(stages=TRAINING, settings=Settings(cores=_cores(threads, address)), session=uuid.uuid4().hex[:12])
     wanted = {stage.uri}
-    outcomes = carry_out(plan, wanted, wanted, store, limits, engine=engine, address=address, quiet=quiet)
-    outcome = outcomes[stage.uri]
+    before = _saved(out)
+    outcome = carry_out(
+        plan, wanted, wanted, store, limits, engine=engine, address=address, quiet=quiet, failures=False
+    )[stage.uri]
     if not outcome.ok:
-        return _failed(out, outcome)
+        return _failed(out, outcome, anew=_saved(out) != before)
     _tell(out, (store.manifest(stage.uri) or {})["facts"])
     return 0
 
@@ -168,15 +176,25 @@ def _fetched(weights: Input, memo: HashMemo) -> Input:
     return replace(weights, sha256=memo.content(fetch(weights)))
 
 
-def _failed(out: Path, outcome: Outcome) -> int:
-    """Tell of a failed stage; the exit code. Raises InputError where what the user gave is at fault."""
+def _saved(out: Path) -> int | None:
+    """When the training in this folder was last saved, in nanoseconds; None if there is none."""
+    path = out / CHECKPOINT
+    return path.stat().st_mtime_ns if path.exists() else None
+
+
+def _failed(out: Path, outcome: Outcome, *, anew: bool) -> int:
+    """Tell of a failed stage; the exit code. Raises InputError where what the user gave is at fault.
+
+    anew: whether it was saved before it failed. One that is refused may have met the training of something else.
+    """
     kept = f"what is trained is kept in {out}"
     if outcome.error_type in BAD_INPUT:
-        raise InputError(f"{outcome.error_class}: {outcome.error_message}; {kept}")
+        raise InputError(f"{outcome.error_message}; {kept}" if anew else outcome.error_message)
     log = f"\n    log: {outcome.log}" if outcome.log else ""
     text = f"{outcome.error_class}: {outcome.label}\n    {outcome.error_message}{log}"
-    again = shlex.join(["farm", *sys.argv[1:]])
-    stdout.print(f"{text}\n{kept}; next: {again}", highlight=False, markup=False, soft_wrap=True)
+    again = f"next: {shlex.join(['farm', *sys.argv[1:]])}"
+    last = again if _saved(out) is None else f"{kept}; {again}"
+    stdout.print(f"{text}\n{last}", highlight=False, markup=False, soft_wrap=True)
     return 1
 
 
@@ -189,4 +207,5 @@ def _tell(out: Path, facts: Mapping[str, Any]) -> None:
         text = f"agrees with the class on {said['agreement']:.1%} (teacher {said['agreement_real']:.1%})"
         own = f"FID {said['fid']:.3f}, KID {said['kid']:.4f} of its own features"
         stdout.print(f"{name}: {text}; {own}, not Inception's", highlight=False, soft_wrap=True)
-    stdout.print(f"to calibrate with it: {{name: {STUDENT}, weights: {out}}}", highlight=False, soft_wrap=True)
+    found = entry(STUDENT, weights=str(out))
+    stdout.print(f"to calibrate with it: {found}", highlight=False, soft_wrap=True)

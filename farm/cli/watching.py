@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from farm.cli.showing import Shown, View, draw, parts
+from farm.cli.showing import Chosen, View, draw, parts
 from farm.cli.wiring import stdout
 from farm.errors import FarmError, InputError
 from farm.grid.cell import AXES
@@ -28,7 +28,7 @@ def watched(folder: Folder, asked: View, every_s: float) -> int:
     watch = Watch(folder, _store_beside(folder))
     stand = watch.look()
     axes = {column: names for column, names in asked.where.items() if column in AXES}
-    selection.chosen(rows(stand.run), axes)  # a name that no cell has will not come; an outcome may
+    selection.check(rows(stand.run), axes)  # a name that no cell has will not come; other texts may
     try:
         with _shown() as show:
             drawn = _drawn(stand, asked)
@@ -73,7 +73,7 @@ def _status(stand: Stand) -> str:
 
 def _drawn(stand: Stand, asked: View) -> Drawn:
     found = selection.meant(rows(stand.run), asked.where)
-    return parts(Shown(name=stand.run.name, run=stand.run, rows=selection.ordered(found, asked.sort)), asked)
+    return parts(Chosen(name=stand.run.name, run=stand.run, rows=selection.ordered(found, asked.sort)), asked)
 
 
 @contextmanager

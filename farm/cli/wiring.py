@@ -13,10 +13,10 @@ from rich.console import Console
 from farm.catalog import CATALOG, describe
 from farm.errors import InputError
 from farm.grid import Grid, expand, load
-from farm.grid.cell import AXES, Cell, Pattern, matches
 from farm.grid.faults import did_you_mean
 from farm.inputs import HashMemo, cache_folder, default_places, locate
 from farm.plan import Plan, build
+from farm.report.naming import only
 from farm.results.folder import PLAN, Folder
 from farm.results.tables import RECORDS
 from farm.store import Store
@@ -47,44 +47,9 @@ def plan_of(path: Path) -> tuple[Grid, Plan]:
     return grid, plan
 
 
-def chosen(plan: Plan, only: list[str] | None) -> tuple[str, ...]:
-    """The names of the cells that the ``--only`` options mean: for each axis named, any of its names.
-
-    A cell's whole name means that cell. Raises InputError if an option means no cell, or all of them together none.
-    """
-    meant: dict[str, list[Pattern]] = {}
-    named = {planned.cell.name for planned in plan.cells}.intersection(only or ())
-    for text in only or ():
-        if text in named:
-            continue
-        axis, _, name = text.partition("=")
-        if "/" in axis:
-            raise InputError(
-                f"--only {text}: no such cell{did_you_mean(text, [each.cell.name for each in plan.cells])}"
-            )
-        if axis not in AXES or not name:
-            raise InputError(f"--only {text}: write AXIS=NAME{did_you_mean(axis, AXES)}")
-        if not any(matches(planned.cell, {axis: Pattern(name=name, parameters={})}) for planned in plan.cells):
-            there = sorted({_label(planned.cell, axis) for planned in plan.cells})
-            raise InputError(f"--only {text} means no cell{did_you_mean(name, there)}")
-        meant.setdefault(axis, []).append(Pattern(name=name, parameters={}))
-    cells = tuple(
-        planned.cell.name
-        for planned in plan.cells
-        if planned.cell.name in named or ((meant or not named) and _meant(planned.cell, meant))
-    )
-    if not cells:
-        raise InputError("--only: no cell is meant by all of them together")
-    return cells
-
-
-def _meant(cell: Cell, only: Mapping[str, list[Pattern]]) -> bool:
-    """Whether each axis that is named has one of its names."""
-    return all(any(pattern.matches(getattr(cell, axis)) for pattern in names) for axis, names in only.items())
-
-
-def _label(cell: Cell, axis: str) -> str:
-    return cell.labels()[AXES.index(axis)]
+def chosen(plan: Plan, texts: list[str] | None) -> tuple[str, ...]:
+    """The names of the cells that the ``--only`` options mean. Raises InputError as `farm.report.naming.only` does."""
+    return tuple(only(texts or (), {planned.cell.name: planned.cell.labels() for planned in plan.cells}))
 
 
 def located(results: str) -> str:

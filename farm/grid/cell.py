@@ -140,7 +140,7 @@ class Settings(Parameters):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
-    """What an `exclude` or ``--only`` says of one axis: a name or label, or any (None), and some parameters."""
+    """What an `exclude` or an `accuracy_only` says of one axis: a name or label, or any (None), and some parameters."""
 
     name: str | None
     parameters: Mapping[str, Any]

@@ -73,17 +73,30 @@ def draw(images: ImageSet, labels: Labels | None, count: int, seed: int, skip: i
     that skips n images shares none with the first n.
     Raises DataError if the set, or a class of it, has too few images.
     """
-    if labels is None:
-        pools = [np.arange(len(images))]
-    else:
-        classes = images.classes or int(labels.max(initial=0)) + 1
-        pools = [np.flatnonzero(labels == c) for c in range(classes)]
+    pools = _pools(len(images), labels, images.classes)
     _check_enough(pools, count, skip)
     chosen = np.empty(skip + count, np.int64)
     for c, pool in enumerate(pools):
         places = chosen[c :: len(pools)]
         places[:] = _shuffled(pool, seed, c)[: len(places)]
     return Selection(images=images, chosen=chosen[skip:], classes=images.classes)
+
+
+def most(total: int, labels: Labels | None, classes: int | None) -> int:
+    """How many images can be drawn of `total`, see `draw`: to where a class ends first. labels: int64 (total,)."""
+    return min(_limits(_pools(total, labels, classes)))
+
+
+def _pools(total: int, labels: Labels | None, classes: int | None) -> list[NDArray[np.int64]]:
+    """The indices of each class; of all images, where there are no labels."""
+    if labels is None:
+        return [np.arange(total)]
+    return [np.flatnonzero(labels == c) for c in range(classes or int(labels.max(initial=0)) + 1)]
+
+
+def _limits(pools: list[NDArray[np.int64]]) -> list[int]:
+    """How far each class goes: class c's k-th image takes the place c + k * C."""
+    return [c + len(pool) * len(pools) for c, pool in enumerate(pools)]
 
 
 def _shuffled(pool: NDArray[np.int64], seed: int, c: int) -> NDArray[np.int64]:
@@ -93,8 +106,7 @@ def _shuffled(pool: NDArray[np.int64], seed: int, c: int) -> NDArray[np.int64]:
 
 
 def _check_enough(pools: list[NDArray[np.int64]], count: int, skip: int) -> None:
-    """Class c's k-th image takes the place c + k * C, so the class that ends soonest sets the limit."""
-    limits = [c + len(pool) * len(pools) for c, pool in enumerate(pools)]
+    limits = _limits(pools)  # the class that ends first sets it
     if skip + count <= min(limits):
         return
     scarce = limits.index(min(limits))

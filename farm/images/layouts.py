@@ -26,10 +26,14 @@ FAST = 1  # zlib's level
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """One form. write: puts a range into a path. single: that path is one file, else a folder for image files."""
+    """One form. write: puts a range into a path. single: that path is one file, else a folder for image files.
+
+    source: the name of the calibration source that reads it.
+    """
 
     write: Writer
     single: bool
+    source: str
     doc: str
 
 
@@ -107,7 +111,12 @@ def _label_feature(classes: int | None) -> dict[str, object]:
 
 
 LAYOUTS = {
-    "shards": Layout(write=write_shard, single=True, doc="farm's Parquet shards, to calibrate with"),
-    "png": Layout(write=write_png, single=False, doc="an ImageFolder: one subfolder a class, or none"),
-    "hf": Layout(write=write_hf, single=True, doc="Parquet in the Hugging Face layout: img {bytes, path}, label"),
+    "shards": Layout(write=write_shard, single=True, source="shards", doc="farm's Parquet shards, to calibrate with"),
+    "png": Layout(write=write_png, single=False, source="folder", doc="an ImageFolder: one subfolder a class, or none"),
+    "hf": Layout(
+        write=write_hf,
+        single=True,
+        source="parquet",
+        doc="Parquet in the Hugging Face layout: img {bytes, path}, label",
+    ),
 }

@@ -22,6 +22,7 @@ from farm.images.layouts import LAYOUTS, Layout, name_of
 
 MANIFEST, MAKING = "set.json", ".making"
 SCHEMA = 1
+NEW = "not made yet"  # of a range that the manifest does not know
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +50,12 @@ class SetFolder:
     told: Mapping[str, Any]
     ranges: dict[int, Range] = field(default_factory=dict)
 
-    def missing(self, *, verify: bool) -> list[tuple[int, int]]:
-        """The ranges to make: not there, of another length, or damaged by their size, or else by their content."""
+    def missing(self, *, verify: bool) -> dict[tuple[int, int], str]:
+        """The ranges (start, stop) to make, and why in words. verify: compare checksums, not only sizes."""
         scanned = {} if self.layout.single else {path.name: path for path in self.path.rglob("*.png")}
-        return [
-            (start, stop)
-            for start, stop in cuts(0, self.count, self.step)
-            if not self._is_fine(start, stop, scanned, verify=verify)
-        ]
+        ranges = list(cuts(0, self.count, self.step))
+        reasons = (self._reason(start, stop, scanned, verify=verify) for start, stop in ranges)
+        return {found: reason for found, reason in zip(ranges, reasons, strict=True) if reason}
 
     def make(self, images: ImageSet, start: int, stop: int, together: int, wrote: Wrote) -> None:
         """Write one range. together, wrote: as `imageset.write`. Raises what the images raise."""
@@ -95,16 +94,23 @@ class SetFolder:
             part.replace(target)
         return found
 
-    def _is_fine(self, start: int, stop: int, scanned: Mapping[str, Path], *, verify: bool) -> bool:
+    def _reason(self, start: int, stop: int, scanned: Mapping[str, Path], *, verify: bool) -> str:
+        """Why a range is to be made; empty if it need not be."""
         known = self.ranges.get(start)
-        if known is None or known.stop != stop:
-            return False
+        if known is None:
+            return NEW
+        if known.stop != stop:
+            return f"grows from {known.stop - start:,} to {stop - start:,} images, and is made anew"
         files = [self._target(self.path, start)]
         if not self.layout.single:
             files = [scanned.get(name_of(index), self.path / name_of(index)) for index in range(start, stop)]
-        if not all(file.is_file() for file in files) or sum(file.stat().st_size for file in files) != known.bytes:
-            return False
-        return not verify or digest(files)[1] == known.sha256
+        gone = [file.name for file in files if not file.is_file()]
+        if gone:
+            return f"{gone[0]} is gone" + (f", and {len(gone) - 1} more" if len(gone) > 1 else "")
+        size = sum(file.stat().st_size for file in files)
+        if size != known.bytes:
+            return f"{size:,} bytes, not {known.bytes:,} as when it was made"
+        return "its SHA-256 is another than when it was made" if verify and digest(files)[1] != known.sha256 else ""
 
 
 @contextmanager
@@ -199,8 +205,9 @@ def _check_same(path: Path, there: Mapping[str, Any], made: Mapping[str, Any], c
 
 
 def _differences(name: str, there: Any, wanted: Any) -> Iterator[str]:
+    """What differs, in the order in which `made` says it: the source first."""
     if isinstance(there, Mapping) and isinstance(wanted, Mapping):
-        for key in sorted({*there, *wanted}):
+        for key in dict.fromkeys((*wanted, *there)):
             yield from _differences(f"{name}.{key}".strip("."), there.get(key), wanted.get(key))
     elif there != wanted:
         yield f"{name} is {there} there, not {wanted}"

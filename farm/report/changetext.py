@@ -7,11 +7,13 @@ from rich.text import Text
 
 from farm.report.changes import AccuracyChange, SpeedChange
 from farm.report.comparison import CellChange, Comparison
-from farm.report.forms import escaped
+from farm.report.forms import as_bullets, as_markdown, escaped
+from farm.report.numbers import count, give_or_take, listed, written
 from farm.stats.ratios import Ratio
 from farm.stats.shares import Estimate
 
 STYLES: dict[str, str] = {"worse": "bold red", "failed": "bold red", "better": "green", "undecided": "yellow"}
+WORDS = ("accuracy", "speed")  # columns of words; all others but the first hold numbers
 NAMED = 3  # cells of a sentence, before "and more"
 LEGEND = "top-1, or the grid's metric: B's, and what it lost against A; x IR, FPS, p50 and MiB: B over A"
 
@@ -22,7 +24,7 @@ def table(comparison: Comparison) -> Table:
     headings = _headings(comparison)
     found.add_column(headings[0], overflow="fold")
     for name in headings[1:]:
-        found.add_column(name, justify="left" if name in ("accuracy", "speed") else "right", no_wrap=True)
+        found.add_column(name, justify="left" if name in WORDS else "right", no_wrap=True)
     for each in comparison.cells:
         found.add_row(*(Text(text, style=STYLES.get(text, "")) for text in _row(each)))
     return found
@@ -31,17 +33,16 @@ def table(comparison: Comparison) -> Table:
 def markdown(comparison: Comparison) -> str:
     """The comparison as GitHub's Markdown: verdict, regressions, table, and what else must be known."""
     headings = _headings(comparison)
-    rule = ["---" if name in (headings[0], "accuracy", "speed") else "---:" for name in headings]
-    rows = [headings, rule, *(list(map(escaped, _row(each))) for each in comparison.cells)]
-    return "\n".join(
-        [
-            f"### {escaped(conclusion(comparison))}\n",
-            *_bullets(regressions(comparison)),
-            *(f"| {' | '.join(row)} |" for row in rows),
-            f"\n{LEGEND}.\n",
-            *_bullets((f"A: {comparison.first}", f"B: {comparison.second}", *notes(comparison))),
-        ]
+    numbers = {index for index, name in enumerate(headings) if name not in (headings[0], *WORDS)}
+    runs = (f"A: {comparison.first}", f"B: {comparison.second}")
+    parts = (
+        f"### {escaped(conclusion(comparison))}\n",
+        as_bullets(regressions(comparison)),
+        as_markdown(headings, [_row(each) for each in comparison.cells], numbers),
+        f"{LEGEND}.\n",
+        as_bullets((*runs, *notes(comparison))),
     )
+    return "\n".join(filter(None, parts))
 
 
 def lines(comparison: Comparison) -> list[str]:
@@ -54,7 +55,7 @@ def conclusion(comparison: Comparison) -> str:
     """One sentence: is it worse?"""
     worse, cells = len(comparison.regressions), len(comparison.cells)
     judged = f"judged: {comparison.accuracies} by accuracy, {comparison.speeds} by speed"
-    found = f"{_cells(worse)} of {cells} got worse" if worse else f"no regression in {_cells(cells)}"
+    found = f"{count(worse, 'cell')} of {cells} got worse" if worse else f"no regression in {count(cells, 'cell')}"
     return f"{found}; {judged}"
 
 
@@ -100,14 +101,14 @@ def _row(each: CellChange) -> list[str]:
     drop, ratio = each.accuracy.drop, each.speed.ratio
     return [
         each.cell,
-        _format(each.accuracy.after, "{:.4f}"),
-        _with(drop, "{:+.4f}", "{:.4f}") if drop else _format(_plain_drop(each.accuracy), "{:+.4f}"),
+        written(each.accuracy.after, "{:.4f}"),
+        _with(drop, "{:+.4f}", "{:.4f}") if drop else written(_plain_drop(each.accuracy), "{:+.4f}"),
         each.accuracy.word or ended or "-",
         _with(ratio, "{:.2f}", "{:.2f}") if ratio else "-",
         each.speed.word or ended or "-",
-        _format(each.speed.fps, "{:.2f}"),
-        _format(each.speed.latency_p50, "{:.2f}"),
-        _format(each.size, "{:.2f}"),
+        written(each.speed.fps, "{:.2f}"),
+        written(each.speed.latency_p50, "{:.2f}"),
+        written(each.size, "{:.2f}"),
     ]
 
 
@@ -139,15 +140,15 @@ def _slower(change: SpeedChange) -> str:
 def _hosts(comparison: Comparison) -> Iterator[str]:
     apart = [each.cell for each in comparison.cells if each.speed.same_host is False]
     if apart and comparison.tolerance.across_hosts:
-        yield f"warning: FPS, p50 and x IR compare different hosts: {_names(apart)}"
+        yield f"warning: FPS, p50 and x IR compare different hosts: {listed(apart, NAMED)}"
     elif apart:
-        yield f"FPS and p50 of different hosts are not compared (--across-hosts shows them): {_names(apart)}"
+        yield f"FPS and p50 of different hosts are not compared (--across-hosts shows them): {listed(apart, NAMED)}"
 
 
 def _mended(cells: Sequence[CellChange]) -> Iterator[str]:
     mended = [each.cell for each in cells if (each.before, each.after) == ("failed", "ok")]
     if mended:
-        yield f"failed in A, fine in B: {_names(mended)}"
+        yield f"failed in A, fine in B: {listed(mended, NAMED)}"
 
 
 def _undecided(comparison: Comparison) -> Iterator[str]:
@@ -156,16 +157,16 @@ def _undecided(comparison: Comparison) -> Iterator[str]:
     speed = [each.cell for each in comparison.cells if each.speed.word == "undecided"]
     text = "is neither shown nor ruled out"
     if accuracy:
-        yield f"undecided: a change of accuracy of more than {most.max_drop:g} {text}: {_names(accuracy)}"
+        yield f"undecided: a change of accuracy of more than {most.max_drop:g} {text}: {listed(accuracy, NAMED)}"
     if speed:
-        yield f"undecided: a change of speed of more than {most.max_slowdown:.1%} {text}: {_names(speed)}"
+        yield f"undecided: a change of speed of more than {most.max_slowdown:.1%} {text}: {listed(speed, NAMED)}"
 
 
 def _unpaired(cells: Sequence[CellChange]) -> Iterator[str]:
     apart = [each.cell for each in cells if each.accuracy.drop is not None and not each.accuracy.paired]
     if apart:
         why = "there are not both runs' predictions of the same test images"
-        yield f"compared as independent shares, where small drops do not show, as {why}: {_names(apart)}"
+        yield f"compared as independent shares, where small drops do not show, as {why}: {listed(apart, NAMED)}"
 
 
 def _unjudged(what: str, cells: Iterable[tuple[str, str | None]]) -> Iterator[str]:
@@ -174,35 +175,14 @@ def _unjudged(what: str, cells: Iterable[tuple[str, str | None]]) -> Iterator[st
         if reason is not None:
             by_reason.setdefault(reason, []).append(cell)
     for reason, names in by_reason.items():
-        yield f"{what} not judged, so it fails no comparison: {reason}: {_names(names)}"
+        yield f"{what} not judged, so it fails no comparison: {reason}: {listed(names, NAMED)}"
 
 
 def _only(name: str, cells: Sequence[str]) -> Iterator[str]:
     if cells:
-        yield f"only in {name}: {_names(cells)}"
+        yield f"only in {name}: {listed(cells, NAMED)}"
 
 
-def _names(cells: Sequence[str]) -> str:
-    more = len(cells) - NAMED
-    return ", ".join(cells[:NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _cells(count: int) -> str:
-    return f"{count} cell{'' if count == 1 else 's'}"
-
-
-def _format(value: float | None, pattern: str) -> str:
-    return "-" if value is None else pattern.format(value)
-
-
-def _with(found: Estimate | Ratio, pattern: str, spread: str) -> str:
-    """``+0.0150 ±.0118``: with the greater side of its interval."""
-    if found.low is None or found.high is None:
-        return pattern.format(found.value)
-    within = max(found.value - found.low, found.high - found.value)
-    return f"{pattern.format(found.value)} ±{spread.format(within)}".replace("±0.", "±.")
-
-
-def _bullets(lines: Iterable[str]) -> Iterator[str]:
-    found = [f"- {escaped(line)}" for line in lines]
-    yield from (*found, "") if found else ()
+def _with(found: Estimate | Ratio, pattern: str, within: str) -> str:
+    """``+0.0150 ±.0118``."""
+    return give_or_take(found.value, found.low, found.high, pattern, within)

@@ -16,7 +16,7 @@ COLUMNS = (*RECORDED, *JUDGED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A cell: its record, and what is judged of it among all cells of its run."""
+    """A cell as tables take it: its record, and what is judged of it among all cells of its run."""
 
     record: Record
     judged: Judged

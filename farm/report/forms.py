@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -27,10 +27,17 @@ def as_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return sink.getvalue()
 
 
-def as_markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """GitHub's table, which shows every text as it is, in one line; empty for null."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join(f"| {' | '.join(escaped(_plain(value)) for value in line)} |\n" for line in lines)
+def as_markdown(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[int] = ()) -> str:
+    """GitHub's table, which shows every text as it is, in one line. numbers: columns on the right, counted from 0."""
+    rule = ["---:" if index in numbers else "---" for index in range(len(header))]
+    lines = [list(map(escaped, header)), rule, *(list(map(escaped, row)) for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def as_bullets(lines: Iterable[str]) -> str:
+    """Markdown's list, a point a line, which shows every text as it is; lines that hang below one are a list in it."""
+    parts = (line.split("\n    ") for line in lines)
+    return "".join(f"{'  ' * (index > 0)}- {escaped(text)}\n" for part in parts for index, text in enumerate(part))
 
 
 def escaped(text: str) -> str:

@@ -6,17 +6,15 @@ one host.
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
 
 from farm.errors import InputError
 from farm.record import Record
 from farm.report.columns import Row
 from farm.report.judged import accuracy_of
-from farm.report.table import BEST, METRICS, VARIANTS, WORSE
+from farm.report.numbers import written
+from farm.report.table import BEST, WORSE
+from farm.report.texttable import Column, Entry, TextTable
+from farm.report.words import VARIANTS, metric_of, metric_word
 
 ALGORITHMS = {"table1": "default", "table2": "accuracy-aware"}
 LAYOUTS = ("cells", *ALGORITHMS)
@@ -33,31 +31,7 @@ Line = tuple[str, str, str]  # those three
 Worse = AbstractSet[tuple[str, str, str, str]]  # model, source, algorithm, device
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """A table as text. groups: over each column, the quantity it is of; empty over the row's names."""
-
-    groups: tuple[str, ...]
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    legend: tuple[str, ...]
-
-    def headings(self) -> list[str]:
-        """One heading a column: ``top-1 fractal``."""
-        return [f"{group} {name}".strip() for group, name in zip(self.groups, self.header, strict=True)]
-
-    def drawn(self) -> Group:
-        """For the terminal: the group over its first column."""
-        table = Table(box=None, header_style="bold", pad_edge=False)
-        for index, (group, name) in enumerate(zip(self.groups, self.header, strict=True)):
-            over = group if index == 0 or self.groups[index - 1] != group else ""
-            table.add_column(Text(f"{over}\n{name}"), justify="right" if group else "left", no_wrap=bool(group))
-        for row in self.rows:
-            table.add_row(*map(Text, row))
-        return Group(table, *map(Text, self.legend))
-
-
-def laid_out(rows: Sequence[Row], layout: str, worse: Worse = frozenset()) -> Layout:
+def laid_out(rows: Sequence[Row], layout: str, worse: Worse = frozenset()) -> TextTable:
     """A run's rows as ``table1`` (algorithm default, with FPS) or ``table2`` (accuracy-aware, accuracies only).
 
     worse: sources that are significantly worse than real images over their draws. Raises InputError if there is no
@@ -67,27 +41,27 @@ def laid_out(rows: Sequence[Row], layout: str, worse: Worse = frozenset()) -> La
     lines = _lines(rows, algorithm)
     if not lines:
         raise InputError(f"--layout {layout}: no cell of the algorithm {algorithm!r} to show; try --layout cells")
-    columns = _columns(lines)
-    every = [row for cells in lines.values() for drawn in cells.values() for row in drawn]
-    metric = next((row.record.metric for row in every if row.record.metric), None)
-    speeds = layout == "table1" and any(row.record.fps is not None for row in every)
-    quantities = (METRICS.get(metric, metric or ""), *(("FPS",) if speeds else ()))
+    keys = _keys(lines)
+    every = [row.record for cells in lines.values() for drawn in cells.values() for row in drawn]
+    speeds = layout == "table1" and any(record.fps is not None for record in every)
+    quantities = (metric_word(metric_of(every)), *(("FPS",) if speeds else ()))
     named = [index for index in range(len(NAMES)) if index == 0 or len({line[index] for line in lines}) > 1]
-    accuracies = [_accuracies(line, cells, columns, worse) for line, cells in lines.items()]
-    fps = [[_fps(cells.get(key, ())) for key in columns] if speeds else [] for cells in lines.values()]
-    return Layout(
-        groups=(*[""] * len(named), *(quantity for quantity in quantities for _ in columns)),
-        header=(*(NAMES[index] for index in named), *[VARIANTS.get(key, key) for key in columns] * len(quantities)),
-        rows=tuple(
-            (*(line[index] for index in named), *first, *second)
-            for line, first, second in zip(lines, accuracies, fps, strict=True)
+    names = [[Entry(text=line[index], value=line[index]) for index in named] for line in lines]
+    accuracies = [_accuracies(line, cells, keys, worse) for line, cells in lines.items()]
+    fps = [[_fps(cells.get(key, ())) for key in keys] if speeds else [] for cells in lines.values()]
+    headings = [VARIANTS.get(key, key) for key in keys]
+    return TextTable(
+        columns=(
+            *(Column(heading=NAMES[index], kind="name") for index in named),
+            *(Column(heading=heading, group=quantity) for quantity in quantities for heading in headings),
         ),
+        rows=tuple((*first, *second, *third) for first, second, third in zip(names, accuracies, fps, strict=True)),
         legend=tuple(_legend([*accuracies, *fps], lines, speeds=speeds)),
     )
 
 
-def _columns(lines: Mapping[Line, Mapping[str, Sequence[Row]]]) -> list[str]:
-    """Baselines first, then each calibration set as it comes."""
+def _keys(lines: Mapping[Line, Mapping[str, Sequence[Row]]]) -> list[str]:
+    """What the columns of each quantity are of: baselines first, then each calibration set as it comes."""
     keys = dict.fromkeys(key for cells in lines.values() for key in cells)
     return [*(key for key in VARIANTS if key in keys), *(key for key in keys if key not in VARIANTS)]
 
@@ -114,8 +88,8 @@ def _column(row: Row) -> str:
     return record.algorithm if record.calibration is None else record.calibration_source or record.calibration
 
 
-def _accuracies(line: Line, cells: Mapping[str, Sequence[Row]], columns: Sequence[str], worse: Worse) -> list[str]:
-    means = {key: _mean([accuracy_of(row.record) for row in cells.get(key, ())]) for key in columns}
+def _accuracies(line: Line, cells: Mapping[str, Sequence[Row]], keys: Sequence[str], worse: Worse) -> list[Entry]:
+    means = {key: _mean([accuracy_of(row.record) for row in cells.get(key, ())]) for key in keys}
     sets = [mean for key, mean in means.items() if key not in VARIANTS and mean is not None]
     best = max(sets) if sets and max(sets) > min(sets) else None
     model, algorithm, device = line
@@ -124,7 +98,7 @@ def _accuracies(line: Line, cells: Mapping[str, Sequence[Row]], columns: Sequenc
         drawn = cells.get(key, ())
         bad = (model, key, algorithm, device) in worse if len(drawn) > 1 else _is_worse(drawn)
         marks = (BEST if key not in VARIANTS and mean is not None and mean == best else "") + (WORSE if bad else "")
-        found.append(f"{marks} {'-' if mean is None else format(mean, '.4f')}".strip())
+        found.append(Entry(text=written(mean, "{:.4f}"), marks=marks, value=mean))
     return found
 
 
@@ -132,12 +106,12 @@ def _is_worse(rows: Sequence[Row]) -> bool:
     return any(row.judged.standing == "worse" for row in rows)
 
 
-def _fps(rows: Sequence[Row]) -> str:
+def _fps(rows: Sequence[Row]) -> Entry:
     """The mean over draws of one host, those that are invalid left out."""
     there = _holding(rows)
     mean = None if _apart(rows) else _mean([record.fps for record in there])
-    mark = NOISY if any(record.verdict == "noisy" for record in there) else ""
-    return "-" if mean is None else f"{mark} {mean:,.1f}".strip()
+    noisy = mean is not None and any(record.verdict == "noisy" for record in there)
+    return Entry(text=written(mean, "{:,.1f}"), marks=NOISY if noisy else "", value=mean)
 
 
 def _apart(rows: Sequence[Row]) -> bool:
@@ -155,9 +129,9 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _legend(
-    texts: Sequence[Sequence[str]], lines: Mapping[Line, Mapping[str, Sequence[Row]]], *, speeds: bool
+    entries: Sequence[Sequence[Entry]], lines: Mapping[Line, Mapping[str, Sequence[Row]]], *, speeds: bool
 ) -> list[str]:
-    marks = {mark for row in texts for text in row for mark in text}
+    marks = {mark for row in entries for entry in row for mark in entry.marks}
     said = [f"{mark} {text}" for mark, text in LEGEND.items() if mark in marks]
     every = [drawn for cells in lines.values() for drawn in cells.values()]
     apart = [HOSTS] if speeds and any(map(_apart, every)) else []

@@ -2,3 +2,5 @@
 
 teacher images (and their latents) -> trainer -> checkpoints, curves, sample sheets -> judge
 """
+
+CHECKPOINT = "checkpoint.pt"  # in a training's folder: all that it needs to go on

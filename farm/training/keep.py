@@ -23,8 +23,9 @@ from farm.images.distylegan import checkpoint
 from farm.images.distylegan.network import Generator
 from farm.images.imageset import Pixels
 from farm.images.writing import replace
+from farm.training import CHECKPOINT
 
-CHECKPOINT, CURVES, SAMPLES = "checkpoint.pt", "curves.parquet", "samples"
+CURVES, SAMPLES = "curves.parquet", "samples"
 
 
 def save(folder: Path, state: Mapping[str, Any]) -> None:

@@ -17,8 +17,12 @@ class Recipe(Parameters):
     epochs: int = Field(150, ge=1, description="passes over the teacher's images")
     batch: int = Field(128, ge=2, description="images a step")
     rate: float = Field(2e-4, gt=0, description="Adam's learning rate, of both networks")
-    betas: tuple[Beta, Beta] = Field((0.5, 0.999), description="Adam's decay rates")
-    decay: float = Field(0.0, ge=0, le=1, description="last share of the steps in which the rate falls to nothing")
+    betas: tuple[Beta, Beta] = Field(
+        (0.5, 0.999), description="Adam's decay rates, of the gradient's mean and of its square's"
+    )
+    decay: float = Field(
+        0.0, ge=0, le=1, description="last share of the steps, 0 to 1, in which the rate falls to nothing"
+    )
     lambda_pixel: float = Field(0.2, ge=0, description="weight of the L1 distance of pixels; needs latents")
     lambda_feature: float = Field(1.0, ge=0, description="weight of the L1 distance of the discriminator's features")
     lambda_generator: float | None = Field(
@@ -33,7 +37,7 @@ class Recipe(Parameters):
     critic_steps: int = Field(1, ge=1, description="steps of the discriminator for one of the generator")
     augment: bool = Field(True, description="shift, tint and cut both kinds of images before the discriminator")
     flip: bool = Field(True, description="mirror the teacher's images at random; not done with latents")
-    ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, which are the ones kept")
+    ema: float = Field(0.999, ge=0, lt=1, description="decay a step of the averaged weights, which are the ones kept")
     ngf: int = Field(256, ge=8, multiple_of=8, description="channels of the generator's first map")
     ndf: int = Field(128, ge=8, description="channels of the discriminator")
     z_dim: int = Field(512, ge=1, description="length of a latent; the teacher's where it gives them")

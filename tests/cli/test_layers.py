@@ -2,6 +2,13 @@
 
 import json
 import shutil
+import sys
+from pathlib import Path
+
+from farm.results.folder import Folder
+
+sys.path.append(str(Path(__file__).parents[2] / "docs"))
+import layers
 
 IR, INT8 = "tiny/-/ir/CPU", "tiny/noise{count=16}/default/CPU"
 
@@ -15,6 +22,18 @@ def test_layers_of_an_int8_cell_are_listed_in_the_models_order(ran):
     said = ran.farm("layers", INT8, "--images", "4").splitlines()
     assert said[0].split() == ["layer", "kind", "SQNR", "dB", "range"]
     assert said[1].split()[:3] == ["0", "Convolution", f"{found[0]['sqnr_db']:.1f}"]
+
+
+def test_the_pages_table_of_layers_is_made_of_them(ran, monkeypatch):
+    monkeypatch.setattr(layers, "MODELS", ("tiny",))
+    monkeypatch.chdir(ran.folder)
+    monkeypatch.setenv("PYTHONPATH", str(ran.folder))
+    rows = list(layers.compared(Folder(str(ran.folder / "results" / "quick"))))
+    assert [(row["model"], row["calibration"], row["name"]) for row in rows] == [
+        ("tiny", "noise{count=16}", "0"),
+        ("tiny", "noise{count=16}", "4"),
+    ]
+    assert all(row["sqnr_db"] > 10 and abs(row["drop"]) <= 1 for row in rows)
 
 
 def test_a_baseline_has_no_layers_that_quantization_could_hurt(ran):

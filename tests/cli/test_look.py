@@ -1,6 +1,7 @@
 """The commands that read: plan, show, why, list, gather, get."""
 
 import json
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -18,7 +19,7 @@ def test_plan_counts_what_is_there_and_what_is_to_run_and_runs_nothing(ran):
     before = len(ran.attempts())
     stages = json.loads(ran.farm("plan", grid, "--json"))["stages"]
     assert stages["export"] == {
-        "cached": 1, "failed": 0, "missing_input": 0, "to_run": 0, "total": 1, "estimate_s": 0.0
+        "cached": 1, "failed": 0, "missing_input": 0, "will_fail": 0, "to_run": 0, "total": 1, "estimate_s": 0.0
     }  # fmt: skip
     assert stages["quantize"]["cached"] == stages["quantize"]["to_run"] == 1
     assert stages["quantize"]["estimate_s"] > 0
@@ -28,7 +29,7 @@ def test_plan_counts_what_is_there_and_what_is_to_run_and_runs_nothing(ran):
 
 def test_why_says_hit_or_which_input_changed(ran):
     ran.farm("run", ran.grid())  # it was copied: its plan names the grid file of the original
-    assert ran.farm("why", INT8).count("there") == 6
+    assert ran.farm("why", INT8).count(" there ") == 6
     measure = {"pairs": 1, "min_seconds": 0.06, "min_inferences": 20, "warmup_seconds": 0.02, "max_redone": 0}
     ran.grid(settings={"measure": measure})
     said = json.loads(ran.farm("why", INT8, "--json"))
@@ -36,6 +37,15 @@ def test_why_says_hit_or_which_input_changed(ran):
     assert states["measure"][0] == "to run"
     assert states["measure"][1].startswith("changed: parameters.measure")
     assert states["quantize"][0] == "there"
+
+
+def test_why_says_why_a_measurement_does_not_hold(ran):
+    found = ran.records()[INT8]
+    assert found["verdict"] == "noisy", "one pair is too few"
+    assert f"its measurement is noisy: {found['verdict_reason']}" in ran.farm("why", INT8)
+    shutil.rmtree(ran.folder / "results" / "quick" / "latencies")
+    (ran.folder / "results" / "quick" / "records.parquet").unlink()
+    assert "its measurement" not in ran.farm("why", INT8), "nothing is gathered that could say so"
 
 
 def test_why_of_an_unknown_cell_says_what_was_meant(ran):

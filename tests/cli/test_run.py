@@ -1,6 +1,7 @@
 """`farm run` as a user types it: what runs, what runs again, what it leaves behind."""
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -108,7 +109,11 @@ def test_only_runs_the_cell_that_is_named_as_a_verdict_quotes_it(place):
     again = uris(place.attempts())
     assert len(again) == len(before) + 1
     assert [uri.partition("/")[0] for uri in again if again.count(uri) > 1] == ["measure"] * 2
-    assert f"noisy: {INT8}" in place.farm("show")
+    for told in re.findall(r", then: farm (.*)", place.farm("show")):  # below the table, one for cells of one reason
+        place.farm(*shlex.split(told), *INLINE)
+    last = uris(place.attempts())
+    assert len(last) == len(again) + 2
+    assert sorted(last.count(uri) for uri in {*last} if uri.startswith("measure/")) == [2, 3]
 
 
 def test_missing_weights_say_where_they_were_looked_for_and_the_rest_runs(place):

@@ -37,7 +37,7 @@ def test_a_published_folder_without_plan_and_predictions_is_shown_from_its_url_t
     assert said == place.farm("show", f"file://{published}")
 
 
-def test_every_form_holds_every_column_of_the_rows_that_are_chosen(ran):
+def test_every_form_for_programs_holds_every_column_of_the_rows_that_are_chosen(ran):
     rows = list(csv.DictReader(io.StringIO(ran.farm("show", "--csv", "--sort", "-cell"))))
     assert [row["cell"] for row in rows] == [INT8, IR]
     assert tuple(rows[0]) == COLUMNS
@@ -46,11 +46,40 @@ def test_every_form_holds_every_column_of_the_rows_that_are_chosen(ran):
     [row] = json.loads(ran.farm("show", "quick", "--json", *only))
     assert (row["cell"], tuple(row)) == (INT8, COLUMNS)
     assert row["top1_low"] < row["top1"] < row["top1_high"]
-    header, rule, line = ran.farm("show", "--md", *only).splitlines()
-    assert header.count("|") == rule.count("|") == line.count("|") == len(COLUMNS) + 1
     assert "1 rows: some.parquet" in ran.farm("show", "--parquet", "some.parquet", *only)
     assert pq.read_table(ran.folder / "some.parquet").to_pylist() == [row]
     assert not list(ran.folder.glob("*.new"))
+
+
+def lines_of(markdown):
+    """The table's lines, each as its texts."""
+    lines = [line for line in markdown.splitlines() if line.startswith("|")]
+    return [[text.strip().replace("\\", "") for text in line.strip("|").split("|")] for line in lines]
+
+
+def test_markdown_is_the_table_of_the_terminal(ran):
+    shown, markdown = ran.farm("show"), ran.farm("show", "--md")
+    header, rule, *rows = lines_of(markdown)
+    table = [re.split(r"\s{2,}", line.strip()) for line in shown.splitlines()[:3]]
+    assert [header, rows[0], ["", *table[2]]] == [table[0], table[1], rows[1]]
+    assert rule == [*["---"] * 3, *["---:"] * 8, *["---"] * 2]
+    assert "compare rows by x IR" not in shown or "- compare rows by x IR" in markdown
+
+
+def test_what_no_cell_has_is_a_sentence_and_no_error(ran):
+    asked = ("--where", "outcome=failed")
+    assert ran.farm("show", *asked) == ran.farm("show", "--layout", "table1", *asked) == "no cell has outcome=failed\n"
+    assert ran.farm("show", *asked, "--md") == "no cell has outcome=failed\n"
+    assert json.loads(ran.farm("show", *asked, "--json")) == []
+    assert ran.farm("show", *asked, "--csv") == f"{','.join(COLUMNS)}\n"
+    assert ran.farm("show", *asked, "--csv", "--layout", "table1") == ""
+
+
+def test_rows_are_chosen_and_sorted_by_what_the_table_calls_them(ran):
+    [row] = json.loads(ran.farm("show", "--json", "--where", "variant=int8 default"))
+    assert row["cell"] == INT8
+    rows = json.loads(ran.farm("show", "--json", "--sort", "-MiB"))
+    assert [row["cell"] for row in rows] == [INT8, IR]
 
 
 def test_several_grids_stand_under_their_names_or_are_joined_with_a_column_of_them(ran):
@@ -60,20 +89,32 @@ def test_several_grids_stand_under_their_names_or_are_joined_with_a_column_of_th
     assert [line for line in said if line.endswith("/quick")] == [str(ran.folder / place) for place in places]
     joined = json.loads(ran.farm("show", *places, "--json", "--sort", "cell"))
     assert [Path(row["grid"]).parent.name for row in joined] == ["results", "before"] * 2
+    headings = [line for line in ran.farm("show", *places, "--md").splitlines() if line.startswith("###")]
+    assert [heading.rpartition("/copy/")[2] for heading in headings] == list(places)
     assert "\n\nquickstart\n" in ran.farm("show", "quick", REFERENCE / "quickstart")
 
 
 def test_a_row_a_model_on_the_terminal_and_as_markdown(ran):
-    assert ran.farm("show", "--layout", "table1").splitlines()[1].split()[:3] == ["model", "IR", "noise{count=16}"]
-    header, _, row = ran.farm("show", "--layout", "table1", "--md").splitlines()
-    assert header.startswith(r"| model | top-1 IR | top-1 noise\{count=16\} |")
+    assert ran.farm("show", "--layout", "table1").splitlines()[1].split()[:4] == [
+        "model",
+        "FP32",
+        "IR",
+        "noise{count=16}",
+    ]
+    header, _, row, *_ = ran.farm("show", "--layout", "table1", "--md").splitlines()
+    assert header.startswith(r"| model | top-1 FP32 IR | top-1 noise\{count=16\} |")
     assert row.startswith("| tiny | ")
+    [values] = csv.DictReader(io.StringIO(ran.farm("show", "--layout", "table1", "--csv")))
+    [fps] = [row["fps"] for row in json.loads(ran.farm("show", "--json", "--where", "algorithm=default"))]
+    assert values.pop("model") == "tiny"
+    assert [float(value) for value in values.values()][-1] == pytest.approx(fps)
 
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("--where", "outcome=failed"), "means no cell; there are ok"),
+        (("--where", "outcome=faild"), "means no cell, did you mean 'failed'"),
+        (("--where", "calibration=nois"), "means no cell, did you mean 'noise"),
         (("--where", "modle=tiny"), "did you mean 'model'"),
         (("--sort", "-fsp"), "did you mean 'fps'"),
         (("--layout", "table3"), "did you mean 'table"),
@@ -82,6 +123,7 @@ def test_a_row_a_model_on_the_terminal_and_as_markdown(ran):
         (("--csv", "--md"), "--csv and --md: choose one"),
         (("--json", "--watch"), "--json and --watch: choose one"),
         (("--parquet", "nowhere/x.parquet"), "cannot write nowhere/x.parquet"),
+        (("--sheet", "sheet.txt"), "--sheet sheet.txt: no picture can be written as .txt: name a file such as"),
         (("quik",), "did you mean 'quick'"),
         (("other/quick",), "there is no other/quick/records.parquet"),
         (("memory://nothing",), "there is no memory://nothing/records.parquet"),
@@ -144,7 +186,7 @@ def test_a_live_table_is_printed_when_it_changed_and_ends_with_the_run_and_write
 def test_ctrl_c_ends_the_look_and_not_the_run(halfway):
     ran, _ = halfway
     with watching(ran, "--where", "outcome=failed") as process:
-        until(process.stdout, "no such cell")
+        until(process.stdout, "no cell has outcome=failed")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")

@@ -3,15 +3,21 @@
 import json
 import re
 import signal
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from PIL import Image
 
-from farm.cli import app
-from farm.errors import FarmError
+from farm.cli import app, wiring
+from farm.errors import DataError, FarmError
 from farm.images import SOURCES, imageset, shards
+from farm.images.distylegan import checkpoint
+from farm.images.equipment import Equipment
+from farm.images.parameters import SHIPPED
+from farm.stages import synthesize
 from tests.images.checkpoints import CONFIG, distylegan
 
 NOISE = ("synth", "noise", "--size", "6x4", "--shard", 256, "--threads", 1)
@@ -63,8 +69,24 @@ def test_a_damaged_shard_is_found_by_its_checksum_when_asked(place):
     whole = path.read_bytes()
     path.write_bytes(whole[:100] + bytes([whole[100] ^ 1]) + whole[101:])
     assert "nothing to make" in place.farm(*NOISE, "--count", 10, "--out", "set")
-    assert "10 made in" in place.farm(*NOISE, "--count", 10, "--out", "set", "--verify")
+    said = place.farm(*NOISE, "--count", 10, "--out", "set", "--verify")
+    assert "set: 0 of 1 shards have equal checksums; to be made again:\n" in said
+    assert "set: images 0 to 9: its SHA-256 is another than when it was made\n" in said
+    assert "10 made in" in said
     assert path.read_bytes() == whole
+
+
+def test_verify_says_what_it_found(place):
+    command = (*NOISE, "--out", "set", "--verify", "--quiet")
+    assert "set: nothing there to verify\n" in place.farm(*command, "--count", 600)
+    said = place.farm(*command, "--count", 600)
+    assert "set: 3 shards with 600 images: all checksums equal\n" in said
+    assert "nothing to make" in said
+    (place.folder / "set" / "shard-00001.parquet").unlink()
+    said = place.farm(*command, "--count", 700)
+    assert "set: 1 of 3 shards have equal checksums; to be made again:\n" in said
+    assert "set: images 256 to 511: shard-00001.parquet is gone\n" in said
+    assert "set: images 512 to 699: grows from 88 to 188 images, and is made anew\n" in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -97,21 +119,83 @@ def test_a_preview_shows_the_first_64_images(place):
     assert sheet.shape[0] > 4 * 48
 
 
+CALIBRATE = "to calibrate with it: "
+
+
+def entry_in(said):
+    """The one entry of a grid's calibrations that was printed."""
+    [entry] = [line.removeprefix(CALIBRATE) for line in said.splitlines() if line.startswith(CALIBRATE)]
+    return yaml.safe_load(entry)
+
+
 @pytest.mark.slow
 def test_every_layout_is_a_calibration_set_and_shards_have_the_results_of_their_source(place):
+    sets = [{"name": "noise", "count": 300}]
     for layout in ("shards", "png", "hf"):
-        place.farm("synth", "noise", "--count", 300, "--out", layout, "--shard", 512, "--format", layout)
-    sets = [
-        {"name": "noise", "count": 300},
-        {"name": "shards", "path": "shards", "count": 300},
-        {"name": "folder", "path": "png", "count": 300},
-        {"name": "parquet", "path": "hf/shard-00000.parquet", "count": 300},
-    ]
+        said = place.farm("synth", "noise", "--count", 300, "--out", layout, "--shard", 512, "--format", layout)
+        sets.append(entry_in(said))
     grid = place.grid(calibrations=sets, accuracy_only=[{"device": "CPU"}], settings={"shard_images": 256})
     place.farm("run", grid, "--engine", "inline")
     models = {name: models_of(place, name) for name in ("noise", "shards", "folder", "parquet")}
     assert models["shards"] == models["noise"]
     assert models["folder"] == models["parquet"] != models["noise"], "what is drawn is another order of them"
+
+
+def opened_by_a_grid(place, entry, monkeypatch):
+    """All images of the set that a grid with this entry calibrates with, as its stage opens it."""
+    monkeypatch.setenv("FARM_CACHE", str(place.folder / "cache"))
+    _, plan = wiring.plan_of(place.grid(calibrations=[entry]))
+    [stage] = [stage for stage in plan.stages.values() if stage.kind == "synthesize"]
+    assert not stage.missing
+    parameters = {key: value for key, value in stage.parameters.items() if key not in ("source", "start", "stop")}
+    files = {role: Path(found.path) for role, found in stage.files.items()}
+    count = stage.parameters["stop"]
+    images = synthesize.opened(stage.parameters["source"], parameters | {"count": count}, files, Equipment())
+    return images.block(0, count).images
+
+
+@pytest.mark.parametrize(
+    ("out", "arguments", "source"),
+    [
+        ("set", [], "shards"),
+        ("set.parquet", [], "shards"),
+        ("set", ["--format", "png"], "folder"),
+        ("set", ["--format", "hf"], "parquet"),
+        ("set.parquet", ["--format", "hf"], "parquet"),
+        ("a set: {of, mine}", [], "shards"),
+        ("a set: {of, mine}", ["--format", "hf"], "parquet"),
+    ],
+)
+@pytest.mark.parametrize("of", [["noise", "--size", "32x32"], ["digits"]])
+def test_the_last_line_is_what_a_grid_calibrates_with(place, monkeypatch, of, out, arguments, source):
+    said = place.farm("synth", *of, "--threads", 1, "--count", 20, "--out", out, *arguments)
+    entry = entry_in(said)
+    assert (entry["name"], entry["count"]) == (source, 20)
+    place.farm("synth", *of, "--threads", 1, "--count", 20, "--out", "again")
+    images, known = opened_by_a_grid(place, entry, monkeypatch), images_of(place.folder / "again", 20).images
+    assert sorted(each.tobytes() for each in images) == sorted(each.tobytes() for each in known)
+
+
+def test_a_layout_that_no_source_reads_is_given_no_entry(place):
+    command = ("synth", "digits", "--threads", 1, "--count", 300, "--shard", 256, "--format", "hf")
+    said = place.farm(*command, "--out", "set")
+    assert "{name:" not in said
+    assert "to calibrate with it, make one file: --out set.parquet" in said
+    assert entry_in(place.farm(*command, "--out", "set.parquet"))["count"] == 300
+
+
+@pytest.mark.parametrize(("form", "out"), [("png", "set"), ("hf", "set.parquet")])
+def test_the_last_line_counts_what_can_be_drawn_class_by_class(place, monkeypatch, form, out):
+    weights = distylegan(place.folder / "checkpoint")
+    labels = np.array([0] * 5 + [1] * 3 + [2] * 9)
+    z = np.random.default_rng(0).normal(size=(len(labels), CONFIG["z_dim"])).astype(np.float32)
+    np.savez(place.folder / "z.npz", z=z, labels=labels)
+    command = ("synth", "distylegan", "--weights", weights, "--latents", "z.npz", "--threads", 1, "--format", form)
+    entry = entry_in(place.farm(*command, "--out", out))
+    assert entry["count"] == 1 + 3 * CONFIG["c_dim"]
+    assert len(opened_by_a_grid(place, entry, monkeypatch)) == entry["count"]
+    with pytest.raises(DataError, match="class 1 has only 3 of them"):
+        opened_by_a_grid(place, entry | {"count": entry["count"] + 1}, monkeypatch)
 
 
 def models_of(place, name):
@@ -217,6 +301,32 @@ def test_bad_input_is_one_clear_error(tmp_path, monkeypatch, arguments, says):
 @pytest.mark.parametrize(
     ("out", "arguments", "says"),
     [
+        ("set.parquet", ["noise", "--verify"], "--out set.parquet: --verify is for folders, whose set.json holds"),
+        (
+            "set",
+            ["noise", "--preview", "sheet"],
+            "--preview sheet: no picture can be written without a suffix: name a ",
+        ),
+        (
+            "set",
+            ["noise", "--preview", "a.txt"],
+            "--preview a.txt: no picture can be written as .txt: name a file such ",
+        ),
+        (
+            "set",
+            ["noise", "--preview", "a.xbm"],
+            "--preview a.xbm: no picture can be written as .xbm: name a file such ",
+        ),
+        (
+            "set",
+            ["noise", "--preview", "a.psd"],
+            "--preview a.psd: no picture can be written as .psd: name a file such ",
+        ),
+        (
+            "set",
+            ["noise", "--preview", "no/a.png"],
+            "--preview no/a.png: there is no folder no: make it, or name anoth",
+        ),
         ("set.npz", ["noise"], "--raw writes one FILE.npz, and nothing else does"),
         ("set.parquet", ["noise", "--format", "png"], "--format png fills a folder"),
     ],
@@ -226,6 +336,7 @@ def test_a_place_that_does_not_go_with_the_form_is_told(tmp_path, monkeypatch, o
     monkeypatch.setenv("FARM_CACHE", str(tmp_path / "cache"))
     with pytest.raises(FarmError, match=re.escape(says)):
         app(["synth", *arguments, "--out", out], standalone_mode=False)
+    assert not (tmp_path / out).exists()
 
 
 def test_a_place_that_cannot_be_written_is_told(place):
@@ -241,6 +352,12 @@ def test_too_few_images_for_all_classes_make_no_image_folder(place):
 
 
 def test_help_teaches(place):
-    said = place.farm("synth", "--help")
+    said = place.farm("synth", "--help", COLUMNS="300")
     for word in ("--latents", "--preview", "--verify", "farm synth fractal --count 5000 --out fractals", "shards"):
         assert word in said
+
+
+def test_help_says_how_long_a_latent_of_the_shipped_network_is(place):
+    shipped = Path(checkpoint.__file__).parents[1] / "weights" / f"distylegan_{SHIPPED}.safetensors"
+    length = checkpoint.load(shipped).config.z_dim
+    assert f"z_dim is {length} of the shipped distylegan" in place.farm("synth", "--help", COLUMNS="300")

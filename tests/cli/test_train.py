@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 
 from farm.cli import app, train
-from farm.errors import FarmError
+from farm.errors import FarmError, InputError
 from farm.inputs import HashMemo, Input
+from farm.record import Outcome
+from farm.training.recipe import Recipe
 
 SMALL = ["epochs=1", "batch=16", "ngf=16", "ndf=8", "z_dim=8", "project_dim=8", "precision=f32"]
 PARAMS = [word for text in SMALL for word in ("--param", text)]
@@ -60,8 +62,8 @@ def test_training_is_a_ray_task_and_a_failure_is_told(place, images):
     rows = pq.read_table(images).drop(["label"])
     pq.write_table(rows, place.folder / "unlabelled.parquet")
     said = place.farm("train", "distylegan", *PARAMS, "--images", "unlabelled.parquet", "--out", "gan", code=2)
-    assert "no column `label`" in said
-    assert "what is trained is kept in gan" in said
+    assert said.count("no column `label`") == 1
+    assert "kept" not in said
 
 
 @pytest.mark.slow
@@ -70,12 +72,46 @@ def test_a_stage_that_fails_gives_exit_code_1_its_log_and_the_next_command(place
     (place.folder / "gan" / "samples").write_text("in the way")
     said = place.farm(*TRAIN, "--images", images, "--out", "gan", code=1)
     assert "error: distylegan gan\n" in said
-    assert "File exists" in said
+    assert said.count("File exists") == 1
     log = next(line.partition("log: ")[2] for line in said.splitlines() if "log: " in line)
     assert "FileExistsError" in Path(log).read_text()
-    assert (
-        f"what is trained is kept in gan; next: farm train distylegan --engine inline --threads 1 {PARAMS[0]}" in said
+    assert f"\nnext: farm train distylegan --engine inline --threads 1 {PARAMS[0]}" in said
+    assert "kept" not in said
+
+
+@pytest.mark.slow
+def test_what_is_trained_is_said_to_be_kept_where_it_is(place, images):
+    place.farm(*TRAIN, "--images", images, "--out", "gan")
+    said = place.farm(*TRAIN, "--images", images, "--out", "gan", "--param", "rate=0.1", code=2)
+    assert said.count("holds a training of other images or with other numbers") == 1
+    assert "kept" not in said, "nothing of this one is"
+    (place.folder / "gan" / "samples" / "epoch-0002.png").mkdir()
+    said = place.farm(*TRAIN, "--images", images, "--out", "gan", "--param", "epochs=2", code=1)
+    assert said.count("Is a directory") == 1
+    assert "what is trained is kept in gan; next: farm train" in said
+
+
+def outcome(error_type):
+    return Outcome(
+        uri="train/1", label="distylegan gan", error_class="error", error_type=error_type, error_message="no"
     )
+
+
+@pytest.mark.parametrize(("anew", "says"), [(True, "no; what is trained is kept in "), (False, "no")])
+def test_bad_input_that_is_found_after_training_loses_nothing(tmp_path, anew, says):
+    with pytest.raises(InputError) as error:
+        train._failed(tmp_path, outcome("DataError"), anew=anew)
+    assert str(error.value) == says + (str(tmp_path) if anew else "")
+
+
+def test_help_says_what_each_number_of_the_recipe_means(place):
+    said = place.farm("train", "distylegan", "--help", COLUMNS="300")
+    for name, field in Recipe.model_fields.items():
+        line = next(line for line in said.splitlines() if line.split("=")[0].split(":")[0].strip() == name)
+        assert line.rstrip().endswith(f": {field.description}")
+    for given in ("epochs=150", "rate=0.0002", "betas=[0.5,0.999]", "augment=true", "precision=bf16"):
+        assert f" {given}: " in said
+        assert train._recipe([given]) == Recipe()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 
 import pytest
 
@@ -32,7 +33,7 @@ def nobody(_index):
 def work(path, count=600, made_=None, *, verify=False, most=None):
     """Make what is missing, at most so many ranges; the ranges that were made."""
     with setfolder.claimed(path, made_ or made(), count, TOLD) as folder:
-        missing = folder.missing(verify=verify)
+        missing = list(folder.missing(verify=verify))
         for start, stop in missing[:most]:
             folder.make(IMAGES, start, stop, STEP, nobody)
     return missing[:most]
@@ -104,6 +105,31 @@ def test_other_content_of_the_same_size_is_noticed_only_when_checksums_are_compa
     assert contents(tmp_path / "set") == before
 
 
+@pytest.mark.parametrize(
+    ("layout", "spoil", "says"),
+    [
+        ("shards", os.unlink, r"shard-00000\.parquet is gone"),
+        ("png", os.unlink, r"\d{8}\.png is gone"),
+        ("hf", lambda path: os.truncate(path, 10), r"10 bytes, not [\d,]+ as when it was made"),
+        ("shards", lambda path: path.write_bytes(bytes(path.stat().st_size)), "its SHA-256 is another than"),
+    ],
+)
+def test_a_range_that_is_to_be_made_says_why(tmp_path, layout, spoil, says):
+    work(tmp_path / "set", made_=made(layout), most=2)
+    spoil(victims(tmp_path / "set")[0])
+    with setfolder.claimed(tmp_path / "set", made(layout), 600, TOLD) as folder:
+        found = folder.missing(verify=True)
+    assert list(found) == [(0, 256), (512, 600)]
+    assert re.match(says, found[0, 256])
+    assert found[512, 600] == setfolder.NEW
+
+
+def test_a_range_that_grows_says_so(tmp_path):
+    work(tmp_path / "set", 300)
+    with setfolder.claimed(tmp_path / "set", made(), 400, TOLD) as folder:
+        assert folder.missing(verify=True) == {(256, 400): "grows from 44 to 144 images, and is made anew"}
+
+
 def test_a_range_that_fails_leaves_nothing_of_itself(tmp_path):
     class Failing:
         classes = 3
@@ -146,7 +172,7 @@ def test_a_process_killed_before_its_first_range_leaves_a_folder_to_go_on_with(t
         ({"contents": {"weights": "ab"}}, "contents.weights is None there, not ab"),
         ({"layout": "hf"}, "layout is shards there, not hf"),
         ({"shard_images": 512}, "shard_images is 256 there, not 512"),
-        ({"source": "other", "layout": "png"}, "layout is shards there, not png; source is numbered there, not other"),
+        ({"source": "other", "layout": "png"}, "source is numbered there, not other; layout is shards there, not png"),
     ],
 )
 def test_another_set_is_refused_with_what_differs(tmp_path, changes, says):

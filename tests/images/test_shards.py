@@ -21,7 +21,7 @@ def folder(tmp_path_factory):
 def written(path, layout="shards", most=None):
     made = {"source": "numbered", "layout": layout, "shard_images": 256}
     with setfolder.claimed(path, made, COUNT, {}) as folder:
-        for start, stop in folder.missing(verify=False)[:most]:
+        for start, stop in list(folder.missing(verify=False))[:most]:
             folder.make(IMAGES, start, stop, 256, lambda _: None)
     return path
 

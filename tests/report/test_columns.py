@@ -12,7 +12,7 @@ from farm.grid.cell import Claims
 from farm.record import COLUMNS as RECORDED
 from farm.report import changetext
 from farm.report.columns import COLUMNS, JUDGED, judge, rows
-from farm.report.forms import as_arrow, as_csv, as_markdown, escaped
+from farm.report.forms import as_arrow, as_bullets, as_csv, as_markdown, escaped
 from farm.results import tables
 from farm.results.reading import Predicted, claims_of
 from tests.runs import record, run
@@ -61,8 +61,14 @@ def test_csv_gives_every_text_back_and_nothing_for_null():
 
 
 def test_markdown_keeps_its_columns_whatever_the_texts():
-    text = as_markdown(["a", "b"], [["x|y", "one\ntwo"], ["\\|", None]])
-    assert text == "| a | b |\n| --- | --- |\n| x\\|y | one two |\n| \\\\\\| |  |\n"
+    text = as_markdown(["a", "b"], [["x|y", "one\ntwo"], ["\\|", ""]], {1})
+    assert text == "| a | b |\n| --- | ---: |\n| x\\|y | one two |\n| \\\\\\| |  |\n"
+
+
+def test_what_hangs_below_a_line_is_a_list_in_it():
+    text = as_bullets(["noisy: a{b=1}\n    because\n    of this", "one\ntwo"])
+    assert text == "- noisy: a\\{b=1\\}\n  - because\n  - of this\n- one two\n"
+    assert as_bullets([]) == ""
 
 
 @pytest.mark.parametrize("text", ["</script>", "[x](y)", "a*b*", "a_b_", "`x`", "~~x~~", "&lt;", "#1"])

@@ -21,16 +21,32 @@ def laid(wrong, layout="table1", **said):
     return laid_out(rows(run(wrong)), layout, **said)
 
 
+def texts(found):
+    """The table's rows as people see them."""
+    return tuple(tuple(entry.marked for entry in row) for row in found.rows)
+
+
 def test_table_1_has_accuracies_then_speeds_baselines_first():
     found = laid({REAL: range(105), NOISE: range(160), IR: range(100), PYTORCH: range(100), AWARE: range(100)})
     assert found.headings() == [
-        "model", "top-1 PyTorch", "top-1 IR", "top-1 real", "top-1 noise", "FPS PyTorch", "FPS IR", "FPS real",
-        "FPS noise",
+        "model", "top-1 PyTorch", "top-1 FP32 IR", "top-1 real", "top-1 noise", "FPS PyTorch", "FPS FP32 IR",
+        "FPS real", "FPS noise",
     ]  # fmt: skip
-    assert found.rows == (
+    assert texts(found) == (
         ("resnet20", "0.9000", "0.9000", "* 0.8950", "! 0.8400", "100.0", "200.0", "800.0", "1,234.6"),
     )
     assert [line[0] for line in found.legend] == ["*", "!"]
+
+
+def test_what_programs_read_has_no_marks_and_no_rounding():
+    cells = [replace(NOISE, verdict="noisy"), REAL, record("noise", model="vgg16_bn")]
+    found = laid({IR: range(100), **dict(zip(cells, (range(160), range(105), ()), strict=True))})
+    values = [[entry.value for entry in row] for row in found.rows]
+    assert values == [
+        ["resnet20", 0.9, 0.84, 0.895, 200.0, 1234.56, 800.0],
+        ["vgg16_bn", None, 1.0, None, None, None, None],
+    ]
+    assert [row[2].marked for row in found.rows] == ["! 0.8400", "1.0000"]
 
 
 def test_the_terminal_names_a_group_once():
@@ -38,14 +54,14 @@ def test_the_terminal_names_a_group_once():
     Console(file=text, width=200).print(laid({IR: (), REAL: [1], NOISE: [2]}).drawn())
     above, header, row = (line.split() for line in text.getvalue().splitlines())
     assert above == ["top-1", "FPS"]
-    assert header == ["model", *["IR", "real", "noise"] * 2]
+    assert header == ["model", *["FP32", "IR", "real", "noise"] * 2]
     assert row[0] == "resnet20"
 
 
 def test_table_2_has_accuracies_of_accuracy_aware_cells_only():
     found = laid({IR: (), REAL: [1], AWARE: [1, 2]}, "table2")
-    assert found.headings() == ["model", "top-1 IR", "top-1 noise"]
-    assert found.rows == (("resnet20", "1.0000", "0.9980"),)
+    assert found.headings() == ["model", "top-1 FP32 IR", "top-1 noise"]
+    assert texts(found) == (("resnet20", "1.0000", "0.9980"),)
     assert found.legend == ()
 
 
@@ -53,18 +69,18 @@ def test_draws_of_a_set_share_a_column_and_the_source_is_what_is_judged():
     draws = [record("noise", seed=seed) for seed in (0, 1)]
     wrong = {IR: range(100), REAL: range(100), draws[0]: range(110), draws[1]: range(130)}
     found = laid(wrong)
-    assert found.headings()[:4] == ["model", "top-1 IR", "top-1 real", "top-1 noise"]
-    assert found.rows[0][1:4] == ("0.9000", "* 0.9000", "0.8800")
+    assert found.headings()[:4] == ["model", "top-1 FP32 IR", "top-1 real", "top-1 noise"]
+    assert texts(found)[0][1:4] == ("0.9000", "* 0.9000", "0.8800")
     assert found.legend[-1] == DRAWS
     worse = laid(wrong, worse={("resnet20", "noise", "default", "CPU")})
-    assert worse.rows[0][3] == "! 0.8800"
+    assert texts(worse)[0][3] == "! 0.8800"
 
 
 def drawn_fps(*draws):
     """What Table 1 shows of the speed of a set with these draws, and its legend."""
     cells = [record("noise", seed=seed, **{"host": "alpha", **said}) for seed, said in enumerate(draws)]
     found = laid(dict.fromkeys([IR, *cells], ()))
-    return found.rows[0][found.headings().index("FPS noise")], found.legend
+    return texts(found)[0][found.headings().index("FPS noise")], found.legend
 
 
 VALID, SLOW = {"fps": 400.0, "verdict": "valid"}, {"fps": 200.0, "verdict": "valid"}
@@ -94,15 +110,15 @@ def test_table_2_says_nothing_of_hosts():
 def test_what_a_model_lacks_is_a_dash():
     other = record(model="vgg16_bn"), record("noise", model="vgg16_bn")
     found = laid({IR: (), REAL: (), other[0]: (), other[1]: ()})
-    assert found.rows == (("resnet20", "1.0000", "1.0000", "-", "200.0", "800.0", "-"),
+    assert texts(found) == (("resnet20", "1.0000", "1.0000", "-", "200.0", "800.0", "-"),
                           ("vgg16_bn", "1.0000", "-", "1.0000", "-", "-", "-"))  # fmt: skip
 
 
 def test_several_devices_and_parameters_of_the_algorithm_have_rows_of_their_own():
     cells = [record("noise"), record("noise", device="GPU"), record("noise", algorithm="default{preset=mixed}")]
     found = laid(dict.fromkeys([IR, *cells], ()))
-    assert found.header[:3] == ("model", "algorithm", "device")
-    assert [row[1:4] for row in found.rows] == [
+    assert found.headings()[:3] == ["model", "algorithm", "device"]
+    assert [row[1:4] for row in texts(found)] == [
         ("default", "CPU", "1.0000"), ("default", "GPU", "-"), ("default{preset=mixed}", "CPU", "1.0000")
     ]  # fmt: skip
 

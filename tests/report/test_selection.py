@@ -1,10 +1,13 @@
 """Which rows are shown, and in which order."""
 
+from dataclasses import replace
+
 import pytest
 
 from farm.errors import InputError
-from farm.report.columns import rows
-from farm.report.selection import chosen, meant, ordered, sortable, wanted
+from farm.report.columns import COLUMNS, rows
+from farm.report.selection import HEADINGS, TYPES, WORDS, check, meant, none_meant, ordered, sortable, wanted
+from farm.report.table import main_table
 from tests.runs import record, run
 
 IR = record()
@@ -21,6 +24,13 @@ def at(*positions):
     return [ROWS[position].record.cell for position in positions]
 
 
+def chosen(conditions):
+    """The rows, after every check that `farm show` makes."""
+    asked = wanted(conditions)
+    check(ROWS, asked)
+    return meant(ROWS, asked)
+
+
 @pytest.mark.parametrize(
     ("conditions", "positions"),
     [
@@ -35,10 +45,38 @@ def at(*positions):
         (["fps=30"], (1,)),
         (["calibration_seed=2"], (3,)),
         (["top1=0.998"], (4,)),
+        (["top-1=0.998"], (4,)),
+        (["FPS=3e1", "fps=10"], (1, 3)),
+        (["variant=int8 default", "model=resnet20"], (1, 2, 3)),
+        (["variant=FP32 IR"], (0,)),
+        (["variant=ir", "algorithm=int8 default"], (0, 1, 2, 3, 4)),
+        (["drop=0"], (0, 1, 2, 3)),
     ],
 )
 def test_conditions_on_one_column_widen_and_on_others_narrow(conditions, positions):
-    assert cells(chosen(ROWS, wanted(conditions))) == at(*positions)
+    assert cells(chosen(conditions)) == at(*positions)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "sentence"),
+    [
+        (["outcome=failed"], "no cell has outcome=failed"),
+        (["error_class=oom"], "no cell has error_class=oom"),
+        (["verdict=valid", "verdict=invalid"], "no cell has verdict=valid or verdict=invalid"),
+        (["standing=better"], "no cell has standing=better"),
+        (["reached=true"], "no cell has reached=true"),
+        (["x IR=2"], "no cell has speedup_ir=2"),
+        (["n_images=-"], "no cell has n_images=-"),
+        (["model=vgg16_bn", "calibration=fractal"], "no cell has model=vgg16_bn and calibration=fractal"),
+    ],
+)
+def test_what_no_cell_has_but_one_could_have_is_no_error(conditions, sentence):
+    assert chosen(conditions) == []
+    assert none_meant(wanted(conditions)) == sentence
+
+
+def test_a_run_without_cells_has_none():
+    assert none_meant(wanted([])) == "no cell"
 
 
 @pytest.mark.parametrize(
@@ -50,17 +88,36 @@ def test_conditions_on_one_column_widen_and_on_others_narrow(conditions, positio
         (["model=resnet2O"], "means no cell, did you mean 'resnet20'"),
         (["verdict=nosy"], "means no cell, did you mean 'noisy'"),
         (["calibration=fractal{seed=9}"], "means no cell, did you mean 'fractal{seed="),
-        (["model=vgg16_bn", "calibration=fractal"], "no cell is meant by all of them together"),
         (["cell=resnet20"], "means no cell"),
+        (["outcome=faild"], "means no cell, did you mean 'failed'"),
+        (["outcome=-"], "means no cell; there are ok, failed, pending"),
+        (["model=-"], "means no cell; there are resnet20, vgg16_bn"),
+        (["reached=maybe"], "means no cell; there are true, false, -"),
+        (["x IR=fast"], "--where x IR=fast: 'fast' is no number"),
+        (["drp=0"], "no such column, did you mean 'drop'"),
+        (["standing=worst"], "means no cell, did you mean 'worse'"),
     ],
 )
-def test_a_condition_that_means_nothing_says_what_there_is(conditions, text):
+def test_a_condition_that_can_mean_nothing_says_what_there_is(conditions, text):
     with pytest.raises(InputError, match=text.replace("{", r"\{")):
-        chosen(ROWS, wanted(conditions))
+        chosen(conditions)
 
 
-def test_what_may_still_come_is_no_error_of_a_live_table():
-    assert meant(ROWS, wanted(["outcome=failed"])) == []
+def test_words_are_those_of_text_columns():
+    assert all(str(TYPES[column]).startswith(("<class 'str'>", "str")) for column in WORDS)
+
+
+def test_every_heading_of_the_table_is_a_column_to_filter_and_to_sort_by():
+    full = record("noise", size_mib=1.0, fps=1.0, verdict="valid")
+    both = rows(run({IR: (), full: [1], record("noise", device="GPU"): ()}))
+    headings = main_table([row.record for row in both], {row.record.cell: row.judged for row in both}).headings()
+    assert headings == [
+        "model", "variant", "calibration", "device", "top-1", "drop", "worst class", "MiB", "FPS", "x IR", "x PyTorch",
+        "p50 ms", "verdict", "outcome",
+    ]  # fmt: skip
+    assert all(sortable(f"-{heading}") for heading in headings)
+    assert {*HEADINGS} - {*headings} == {"top-5"}
+    assert {column for columns in HEADINGS.values() for column in columns} <= {*COLUMNS}
 
 
 @pytest.mark.parametrize(
@@ -72,12 +129,28 @@ def test_what_may_still_come_is_no_error_of_a_live_table():
         ("model", (0, 1, 2, 3, 4)),
         ("-model", (4, 0, 1, 2, 3)),
         ("reached", (4, 0, 1, 2, 3)),
+        ("FPS", (3, 4, 1, 0, 2)),
+        ("-drop", (0, 1, 2, 3, 4)),
+        ("top-1", (4, 0, 1, 2, 3)),
     ],
 )
 def test_nulls_stand_last_and_equals_in_the_grids_order(column, positions):
     assert cells(ordered(ROWS, sortable(column))) == at(*positions)
 
 
-def test_an_unknown_column_to_sort_by_is_told():
-    with pytest.raises(InputError, match="--sort -fsp: no such column, did you mean 'fps'"):
-        sortable("-fsp")
+def test_a_drop_is_that_of_the_metric_or_of_top_1_in_older_records():
+    metric = record("noise", metric="m:f", score=1.0, score_drop=0.5, top1=None)
+    older = [record("noise", seed=seed, score=None, metric=None) for seed in (1, 2)]
+    found = rows(run({IR: (), metric: (), older[0]: range(2), older[1]: range(1)}))
+    drops = [0.0, 0.5, 0.9, 0.1]
+    found = [
+        replace(row, record=replace(row.record, top1_drop=drop, score_drop=drop if index == 1 else None))
+        for index, (row, drop) in enumerate(zip(found, drops, strict=True))
+    ]
+    assert [row.record.top1_drop for row in ordered(found, sortable("-drop"))] == [0.9, 0.5, 0.1, 0.0]
+
+
+@pytest.mark.parametrize(("column", "meant"), [("-fsp", "fps"), ("dorp", "drop"), ("worst clas", "worst class")])
+def test_an_unknown_column_to_sort_by_is_told(column, meant):
+    with pytest.raises(InputError, match=f"--sort {column}: no such column, did you mean '{meant}'"):
+        sortable(column)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from farm.errors import DataError, InputError
 from farm.images.distylegan.checkpoint import load
-from farm.training import keep, run
+from farm.training import CHECKPOINT, keep, run
 from farm.training.recipe import Recipe
 from farm.training.run import train
 from farm.training.teacher import Teacher
@@ -211,7 +211,7 @@ def test_a_folder_of_another_training_is_refused(tmp_path, other):
 @pytest.mark.parametrize("damage", [b"", b"hello", None])
 def test_a_damaged_checkpoint_is_told(tmp_path, damage):
     trained(tmp_path)
-    path = tmp_path / keep.CHECKPOINT
+    path = tmp_path / CHECKPOINT
     path.write_bytes(path.read_bytes()[:5000] if damage is None else damage)
     with pytest.raises(DataError, match=r"checkpoint.pt: not a training's checkpoint, or damaged .*remove it to begin"):
         trained(tmp_path)

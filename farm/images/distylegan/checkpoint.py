@@ -17,10 +17,11 @@ from torch import Tensor
 
 from farm.checkpoint import read_metadata, read_weights
 from farm.errors import DataError
+from farm.images.distylegan import layout
 from farm.images.distylegan.network import CHANNELS, HALVINGS, Config, Generator
 from farm.images.writing import replace
 
-WEIGHTS, CONFIG, PACKED = "generator.pt", "config.json", ".safetensors"
+WEIGHTS, CONFIG, PACKED = layout.WEIGHTS, layout.CONFIG, layout.PACKED
 WIDEST = 1 << 16  # a greater number in a config is a mistake
 LISTED = 5
 

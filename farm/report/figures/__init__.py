@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from farm.report.figures.convergence import convergence
 from farm.report.figures.drops import drops
-from farm.report.figures.figure import Drawing, Figure, Material, material
+from farm.report.figures.figure import Figure, Material, Plot, material
 from farm.report.figures.latency import latency
 from farm.report.figures.losses import losses
 from farm.report.figures.pareto import pareto
@@ -23,7 +23,7 @@ class FigureSpec:
     """A figure's title, and what draws it: None where the run has nothing to draw."""
 
     title: str
-    draw: Callable[[Material], Drawing | None]
+    draw: Callable[[Material], Plot | None]
 
 
 FIGURES: dict[str, FigureSpec] = {

@@ -7,11 +7,11 @@ import altair as alt
 
 from farm.pairing import speeds
 from farm.record import Record
-from farm.report.figures.figure import Drawing, Material
+from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import GAP, Names, names_of, plain
 from farm.report.figures.points import told
 from farm.report.figures.style import BLUE, GREY, PALE, data, field
-from farm.report.figures.words import count
+from farm.report.numbers import count
 from farm.stats.ratios import Ratio, paired_ratio
 
 MOST = 24  # measurements drawn: more than this nobody reads
@@ -20,7 +20,7 @@ WIDTH, HEIGHT, COLUMNS = 190, 110, 3
 SURE = 0.3  # an interval that reaches further than this to one side is not drawn, for it would hide the others
 
 
-def convergence(material: Material) -> Drawing | None:
+def convergence(material: Material) -> Plot | None:
     """A panel a measurement; of many, those that ended widest."""
     records = {record.cell: record for record in material.run.records}
     played = {cell: _pairs(rows) for cell, rows in material.rounds.items() if cell in records}
@@ -33,7 +33,7 @@ def convergence(material: Material) -> Drawing | None:
     panels = _panels(chosen, names)
     target = material.effort.get("target")
     found = [row for record in chosen for row in _rows(panels[record.cell], record, played[record.cell], target)]
-    return Drawing(
+    return Plot(
         caption=_caption(len(widest), len(ends), target),
         alt=_alt([ends[cell] for cell in widest], len(ends)),
         chart=_chart(found, list(panels.values())),

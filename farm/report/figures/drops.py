@@ -7,10 +7,10 @@ from typing import Any
 import altair as alt
 
 from farm.record import Record
-from farm.report.figures.figure import Drawing, Material
+from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, distinct, names_of, source_of
 from farm.report.figures.style import ORANGE, PALE, SKY, WIDTH, field, wide
-from farm.report.figures.words import count, points
+from farm.report.numbers import count, hundredths
 
 STEP = 34  # pixels a row
 COLUMN = 46  # pixels a column, at least, for its numbers to fit
@@ -21,13 +21,13 @@ STEEP = 0.5  # points around zero in which colour is linear; beyond, logarithmic
 LEAST = 1.0  # points at which colour is full, at least: noise shall not look like a loss
 
 
-def drops(material: Material) -> Drawing | None:
+def drops(material: Material) -> Plot | None:
     """A square a model and source: the mean drop of top-1 over its draws, in percentage points."""
     records = [record for record in material.run.records if record.calibration is not None]
     if all(record.top1_drop is None for record in records):
         return None
     found = _rows(records, names_of(material.run.records), material)
-    return Drawing(caption=_caption(found), alt=_alt(found), chart=_chart(found))
+    return Plot(caption=_caption(found), alt=_alt(found), chart=_chart(found))
 
 
 def _rows(records: Sequence[Record], names: Names, material: Material) -> list[dict[str, Any]]:
@@ -52,8 +52,8 @@ def _said(values: Sequence[float], low: float | None, high: float | None, cells:
     failed = sum(cell.outcome == "failed" for cell in cells)
     if not values:
         return {"drop": None, "text": "failed" if failed else "not run", "interval": "", "failed": failed}
-    interval = "one draw: none" if low is None or high is None else f"{points(low)} to {points(high)}"
-    return {"drop": fmean(values), "text": points(fmean(values)), "interval": interval, "failed": failed}
+    interval = "one draw: none" if low is None or high is None else f"{hundredths(low)} to {hundredths(high)}"
+    return {"drop": fmean(values), "text": hundredths(fmean(values)), "interval": interval, "failed": failed}
 
 
 def _chart(found: Sequence[dict[str, Any]]) -> alt.LayerChart:
@@ -115,6 +115,6 @@ def _alt(found: Sequence[dict[str, Any]]) -> str:
     missing = len(found) - len(known)
     rest = f" ({missing} more without a number)" if missing else ""
     return (
-        f"Drops of top-1 of {count(len(known), 'pair')} of model and set{rest}: from {points(best['drop'])} points "
-        f"({best['group']} with {best['set']}) to {points(worst['drop'])} ({worst['group']} with {worst['set']})."
+        f"Drops of top-1 of {count(len(known), 'pair')} of model and set{rest}: from {hundredths(best['drop'])} points "
+        f"({best['group']} with {best['set']}) to {hundredths(worst['drop'])} ({worst['group']} with {worst['set']})."
     )

@@ -28,8 +28,8 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawing:
-    """A figure without its name and title, as one module draws it."""
+class Plot:
+    """What one module draws of a run: a `Figure` but for its name and title, which `farm.report.figures` gives it."""
 
     caption: str
     alt: str

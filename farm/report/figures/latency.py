@@ -7,10 +7,10 @@ import altair as alt
 import numpy as np
 
 from farm.pairing import CELL
-from farm.report.figures.figure import Drawing, Material
+from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, distinct, names_of, plain, source_of
 from farm.report.figures.style import colours, dashes, field, legend, side_by_side
-from farm.report.figures.words import count
+from farm.report.numbers import count
 
 HEIGHT = 320
 CROWDED = 40  # cells, from which on lines are thin
@@ -21,14 +21,14 @@ TAIL = (0.995, 0.999)
 FEWEST = 10  # latencies beyond a quantile that is drawn, as in `farm.stats.ratios.percentile`
 
 
-def latency(material: Material) -> Drawing | None:
+def latency(material: Material) -> Plot | None:
     """A line a cell: the share of inferences that took no longer, from its raw rounds, in ms."""
     names = names_of(material.run.records)
     each = min(MOST_PER_CELL, max(12, MOST_POINTS // max(1, len(material.rounds))))
     found = list(_rows(material, names, each))
     if not found:
         return None
-    return Drawing(caption=_caption(each), alt=_alt(found), chart=_chart(found))
+    return Plot(caption=_caption(each), alt=_alt(found), chart=_chart(found))
 
 
 def counted(rows: Sequence[Mapping[str, Any]], least: int) -> list[Mapping[str, Any]]:

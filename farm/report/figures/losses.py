@@ -7,10 +7,10 @@ import altair as alt
 
 from farm.report.draws import Source
 from farm.report.figures import rows
-from farm.report.figures.figure import Drawing, Material
+from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, names_of, plain, source_of
 from farm.report.figures.style import BLACK, BLUE, GREEN, GREY, PALE, VERMILLION, data, field, wide
-from farm.report.figures.words import MINUS, count, points
+from farm.report.numbers import MINUS, count, hundredths
 from farm.stats.claims import Standing
 from farm.stats.shares import Estimate
 
@@ -21,7 +21,7 @@ LINEAR = 5.0  # points; where a loss is larger, the axis is linear only around z
 TICKS = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 
 
-def losses(material: Material) -> Drawing | None:
+def losses(material: Material) -> Plot | None:
     """A row a set: its loss of top-1 against real images with the 90 % interval, in percentage points."""
     names = names_of(material.run.records)
     found = rows.grouped([*_of_sources(material, names), *_of_cells(material, names)])
@@ -29,7 +29,7 @@ def losses(material: Material) -> Drawing | None:
         return None
     margin = 100 * material.run.claims.margin
     domain = rows.keys((row["group"], row["set"], row["note"]) for row in found)
-    return Drawing(caption=_caption(material, found), alt=_alt(found, margin), chart=_chart(found, domain, margin))
+    return Plot(caption=_caption(material, found), alt=_alt(found, margin), chart=_chart(found, domain, margin))
 
 
 def _of_sources(material: Material, names: Names) -> Iterator[dict[str, Any]]:
@@ -61,7 +61,7 @@ def _where(source: Source) -> tuple[str, str, str, str]:
 
 def _row(group: str, name: str, loss: Estimate, p: float, standing: Standing) -> dict[str, Any]:
     value, low, high = (100 * each for each in (loss.value, loss.low, loss.high))
-    note = f"{points(value)} ({points(low)} to {points(high)}) {standing}"
+    note = f"{hundredths(value)} ({hundredths(low)} to {hundredths(high)}) {standing}"
     return {
         "group": group, "set": name, "note": note, "key": rows.key((group, name, note)), "standing": standing,
         "value": value, "low": low, "high": high, "p": p,
@@ -140,5 +140,5 @@ def _alt(found: Sequence[dict[str, Any]], margin: float) -> str:
     worst = max(found, key=lambda row: row["value"])
     return (
         f"Of {count(len(found), 'set')} held against real images within {margin:g} points, {', '.join(said)}; the most "
-        f"is lost by {worst['set']} with {worst['group']}, {points(worst['value'])} points."
+        f"is lost by {worst['set']} with {worst['group']}, {hundredths(worst['value'])} points."
     )

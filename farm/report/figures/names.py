@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from farm.record import Record
+from farm.report.words import VARIANTS
 
 LONGEST = 40  # characters that an axis or a legend has room for
 GAP = "\N{EM SPACE}"  # parts the pieces of an axis label; no name has it, see `plain`
 DEFAULT = "default"
-VARIANTS = {"pytorch": "PyTorch", "ir": "FP32 IR"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

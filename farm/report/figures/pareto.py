@@ -8,24 +8,24 @@ import altair as alt
 
 from farm.record import Record
 from farm.report.figures import points
-from farm.report.figures.figure import Drawing, Material
+from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, distinct, names_of, plain, short, source_of
 from farm.report.figures.style import GREY, colours, field, shapes, side_by_side
-from farm.report.figures.words import count, listed
+from farm.report.numbers import count, listed
 
 HEIGHT = 380
 ACROSS, LINES = 40, 18  # letters and lines of text that a panel has room for
 WIDE = 4.0  # a spread of speeds above this is drawn on a logarithmic axis
 
 
-def pareto(material: Material) -> Drawing | None:
+def pareto(material: Material) -> Plot | None:
     """A point a cell, and the front of each device on each host."""
     records = [record for record in material.run.records if record.fps and record.top1 is not None]
     records = [record for record in records if record.verdict != "invalid"]
     if not records:
         return None
     found = _rows(records, names_of(material.run.records), material)
-    return Drawing(caption=_caption(found, records), alt=_alt(found), chart=_chart(found, _place(records)))
+    return Plot(caption=_caption(found, records), alt=_alt(found), chart=_chart(found, _place(records)))
 
 
 def _rows(records: Sequence[Record], names: Names, material: Material) -> list[dict[str, Any]]:
@@ -140,6 +140,4 @@ def _alt(found: Sequence[dict[str, Any]]) -> str:
     best = sorted((row for row in found if row["front"]), key=lambda row: -row["fps"])
     said = [f"{row['model']}, {row['series']} ({row['fps']:,.0f} images a second, {row['top1']:.2f} %)" for row in best]
     fronts = "fronts" if len({row["group"] for row in found}) > 1 else "front"
-    return (
-        f"Of {count(len(found), 'cell')}, {len(best)} on the Pareto {fronts} of accuracy and speed: {listed(said, 4)}."
-    )
+    return f"Of {count(len(found), 'cell')}, {len(best)} on the Pareto {fronts} of accuracy and speed: {listed(said)}."

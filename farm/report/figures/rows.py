@@ -11,7 +11,7 @@ import altair as alt
 from farm.report.figures.names import GAP, distinct
 
 STEP = 20  # pixels a row
-Row = tuple[str, str, str]  # group, name, and a note for the right side
+Listed = tuple[str, str, str]  # what a row says: group, name, and a note for the right side
 
 _HEADING = f"split(datum.label, '{GAP}').length < 2"
 _NAME = f"{_HEADING} ? datum.label : split(datum.label, '{GAP}')[1]"
@@ -24,12 +24,12 @@ def grouped(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: order.index(row["group"]))
 
 
-def key(row: Row) -> str:
+def key(row: Listed) -> str:
     """What stands for a row in the data."""
     return GAP.join(row)
 
 
-def keys(rows: Iterable[Row]) -> list[str]:
+def keys(rows: Iterable[Listed]) -> list[str]:
     """The axis from top to bottom: each group's name, then its rows, groups in the order of their first sight."""
     groups: dict[str, dict[str, None]] = {}
     for row in rows:

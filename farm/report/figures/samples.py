@@ -8,10 +8,10 @@ from typing import Any, cast
 import altair as alt
 from PIL import Image
 
-from farm.report.figures.figure import Drawing, Material
+from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import short
 from farm.report.figures.style import data, field
-from farm.report.figures.words import count, listed
+from farm.report.numbers import count, listed
 
 ACROSS = 14  # images of a set, at most
 FEWEST = 4
@@ -19,9 +19,10 @@ TILE = 44  # pixels
 STORED = 64  # pixels of an image's longer side, at most, in the figure's data
 MOST_BYTES = 300_000  # of all images together, as they are written into the page
 MOST_SETS = 24
+NAMED = 6  # of them, in the sentence for who cannot see them
 
 
-def samples(material: Material) -> Drawing | None:
+def samples(material: Material) -> Plot | None:
     """A row a set, of one draw each; as many images as fit into the figure's bytes."""
     sets = _sets(material)
     if not sets:
@@ -29,7 +30,7 @@ def samples(material: Material) -> Drawing | None:
     names = list(sets)[:MOST_SETS]
     stored = {name: [_stored(row) for row in sets[name][:ACROSS]] for name in names}
     found = _rows(stored, _across(stored))
-    return Drawing(caption=_caption(len(sets)), alt=_alt(found, names), chart=_chart(found, names))
+    return Plot(caption=_caption(len(sets)), alt=_alt(found, names), chart=_chart(found, names))
 
 
 def _sets(material: Material) -> dict[str, list[Mapping[str, Any]]]:
@@ -90,4 +91,4 @@ def _caption(sets: int) -> str:
 
 
 def _alt(found: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
-    return f"The first {count(len(found), 'image')} of {count(len(names), 'calibration set')}: {listed(names)}."
+    return f"The first {count(len(found), 'image')} of {count(len(names), 'calibration set')}: {listed(names, NAMED)}."

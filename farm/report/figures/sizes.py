@@ -9,10 +9,10 @@ import altair as alt
 
 from farm.record import Record
 from farm.report.accuracy import Accuracy
-from farm.report.figures.figure import Drawing, Material
+from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, distinct, names_of, source_of
 from farm.report.figures.style import GREY, colours, field, legend, shapes, side_by_side
-from farm.report.figures.words import count
+from farm.report.numbers import count
 from farm.stats.draws import mean
 from farm.stats.shares import Estimate
 
@@ -20,7 +20,7 @@ HEIGHT = 300
 Line = tuple[str, str]  # group, series
 
 
-def sizes(material: Material) -> Drawing | None:
+def sizes(material: Material) -> Plot | None:
     """A line a source and model, of those that were calibrated with two numbers of images or more."""
     names = names_of([_unsized(record) for record in material.run.records])
     lines = _lines(material.run.records, names)
@@ -28,7 +28,7 @@ def sizes(material: Material) -> Drawing | None:
     if not found:
         return None
     fp32 = _fp32(material.run.records, names, {row["group"] for row in found})
-    return Drawing(caption=_caption(found), alt=_alt(found), chart=_chart(found, fp32))
+    return Plot(caption=_caption(found), alt=_alt(found), chart=_chart(found, fp32))
 
 
 def without(label: str, *parameters: str) -> str:

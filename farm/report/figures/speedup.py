@@ -8,10 +8,10 @@ import altair as alt
 
 from farm.record import Record
 from farm.report.figures import points, rows
-from farm.report.figures.figure import Drawing, Material
+from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, names_of, plain, source_of
 from farm.report.figures.style import BLUE, GREY, ORANGE, data, field, wide
-from farm.report.figures.words import count, times
+from farm.report.numbers import count, times
 
 OVER_IR, OVER_PYTORCH = OVER = ("over the FP32 IR", "over PyTorch")
 STEP = 26  # pixels a row: two marks beneath each other
@@ -19,7 +19,7 @@ REFERENCE = "f32"
 WIDE = 4.0  # a spread of speed-ups above this is drawn on a logarithmic axis
 
 
-def speedup(material: Material) -> Drawing | None:
+def speedup(material: Material) -> Plot | None:
     """A row a set, with a mark and its 99 % interval for each of the two speed-ups of each of its cells."""
     records = material.run.records
     shown = [record for record in records if record.runtime != "pytorch" and record.verdict != "invalid"]
@@ -30,7 +30,7 @@ def speedup(material: Material) -> Drawing | None:
         return None
     found = rows.grouped(found)
     left_out = sum(record.verdict == "invalid" for record in records)
-    return Drawing(caption=_caption(found, left_out, records), alt=_alt(found), chart=_chart(found))
+    return Plot(caption=_caption(found, left_out, records), alt=_alt(found), chart=_chart(found))
 
 
 def _where(record: Record) -> tuple[str | None, ...]:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import altair as alt
 
-from farm.report.figures.names import VARIANTS
+from farm.report.words import VARIANTS
 
 BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, BLACK = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000",

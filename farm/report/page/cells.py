@@ -5,18 +5,18 @@ from dataclasses import dataclass
 
 from farm.record import Record
 from farm.report.accuracy import Accuracy
-from farm.report.page.numbers import points, signed
+from farm.report.numbers import points, signed
+from farm.report.words import METRICS, metric_of, metric_word, variant
 
-VARIANTS = {"pytorch": "PyTorch", "ir": "FP32 IR"}
-METRICS = {None: "top-1", "top1": "top-1", "top5": "top-5"}
 NOT_MEASURED = "not measured"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """One cell of the table. text: a dash where there is nothing. note: an interval, or a reason, in small print.
+    """What stands in one place of the table.
 
-    sort: what its column sorts by, a number or a word; None goes last. kind: a word that the style sheet may know.
+    text: a dash where there is nothing. note: an interval, or a reason, in small print. sort: what its
+    column sorts by, a number or a word; None goes last. kind: a word that the style sheet may know.
     """
 
     text: str = "\N{EN DASH}"
@@ -27,7 +27,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column: its title, its unit, what it means, and how a cell's record fills it."""
+    """A column of the page's table: its title, its unit, what it means, and how a cell's record fills it."""
 
     title: str
     unit: str = ""
@@ -37,8 +37,8 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A row, with the words that the filters know it by."""
+class PageRow:
+    """A cell as a row of the page's table, with the words that the filters know it by."""
 
     cell: str
     filters: Mapping[str, str]
@@ -50,7 +50,7 @@ class Table:
     """The table of one run. choices: of each filter, its words in the grid's order. measured: whether speed was."""
 
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[PageRow, ...]
     choices: Mapping[str, tuple[str, ...]]
     measured: bool
 
@@ -59,7 +59,7 @@ def table(records: Sequence[Record], found: Mapping[str, Accuracy]) -> Table:
     """Every cell in the grid's order, with the columns for which the run has anything to show."""
     columns = tuple(_columns(records, found))
     rows = tuple(
-        Row(
+        PageRow(
             cell=record.cell,
             filters=_filters(record),
             shown=tuple(column.show(record, found.get(record.cell)) for column in columns),
@@ -74,11 +74,6 @@ def table(records: Sequence[Record], found: Mapping[str, Accuracy]) -> Table:
         choices={name: words for name, words in choices.items() if len(words) > 1},
         measured=any(record.fps is not None for record in records),
     )
-
-
-def variant(record: Record) -> str:
-    """``PyTorch``, ``FP32 IR``, or ``int8`` with the algorithm."""
-    return VARIANTS.get(record.algorithm, f"int8 {record.algorithm}")
 
 
 def _filters(record: Record) -> dict[str, str]:
@@ -107,12 +102,12 @@ def _columns(records: Sequence[Record], found: Mapping[str, Accuracy]) -> Iterat
 
 
 def _of_accuracy(records: Sequence[Record], found: Mapping[str, Accuracy]) -> Iterator[Column]:
-    metric = next((record.metric for record in records if record.metric), None)
+    metric = metric_of(records)
     if metric in METRICS:
-        yield Column(title=METRICS[metric].capitalize(), unit="%", about=TOP1, show=_top1)
+        yield Column(title=metric_word(metric).capitalize(), unit="%", about=TOP1, show=_top1)
         yield Column(title="Drop", unit="points", about=DROP, show=_drop)
     else:
-        yield Column(title=str(metric), show=lambda record, _: _number(record.score, "{:.4f}"))
+        yield Column(title=metric_word(metric), show=lambda record, _: _number(record.score, "{:.4f}"))
         yield Column(title="Drop", about=DROP, show=lambda record, _: _number(record.score_drop, "{:.4f}"))
     if any(each.worst_class_drop is not None for each in found.values()):
         yield Column(title="Worst class", unit="points", about=WORST, show=_worst)

@@ -12,7 +12,7 @@ from itertools import groupby
 from farm.record import Record
 from farm.report.accuracy import Accuracy, Where
 from farm.report.draws import Source
-from farm.report.page.numbers import count, listed, margin_text, points, span, with_interval
+from farm.report.numbers import count, listed, margin_text, points, span, with_interval
 from farm.results.reading import Run
 from farm.stats.claims import Standing
 from farm.stats.shares import Estimate

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from farm.record import Record
 from farm.report.accuracy import Accuracy
 from farm.report.judged import is_fp32_ir
-from farm.report.page.numbers import count, listed, points, span, times
+from farm.report.numbers import count, listed, points, span, times
 from farm.results.reading import Run
 
 WORDS = ("valid", "noisy", "invalid")

@@ -16,9 +16,10 @@ STILL_WIDTH = 960  # pixels of a picture that is as wide as its page
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """A figure. spec: Vega-Lite, with its data inside. svg: the same drawn, for who has no scripting, and for print.
+    """A `Figure` as the page takes it.
 
-    alt: one sentence for who cannot see it.
+    spec: Vega-Lite, with its data inside. svg: the same drawn, for who has no scripting, and for print. alt: one
+    sentence for who cannot see it.
     """
 
     name: str

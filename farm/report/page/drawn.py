@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from farm.report.draws import Source
+from farm.report.numbers import points
 from farm.report.page.cells import Shown
-from farm.report.page.numbers import points
 from farm.stats.shares import Estimate
 
 COLUMNS = ("Model", "Source", "Algorithm", "Device", "Draws", "Mean drop", "Spread", "Lost against real", "Standing")

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from farm.record import FAILURE_CLASSES, Record
-from farm.report.page.numbers import count, listed, margin_text, span
+from farm.report.numbers import count, listed, margin_text, span
 from farm.results.folder import PLAN
 from farm.results.reading import Run
 

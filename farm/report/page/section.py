@@ -10,7 +10,7 @@ from farm.report.page.drawing import Drawing, models_of
 from farm.report.page.drawn import over_draws
 from farm.report.page.facts import Facts, facts
 from farm.report.page.summary import Answer, answers
-from farm.report.table import controlled, doubts
+from farm.report.remarks import controlled, doubts
 from farm.results.reading import Run
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from farm.record import Record
-from farm.report.page.numbers import count, span, times
+from farm.report.numbers import count, span, times
 
 Place = tuple[str, str]  # device, host
 

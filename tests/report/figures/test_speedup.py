@@ -86,8 +86,8 @@ def test_the_caption_names_the_host_and_the_alternative_text_the_range():
     figure = drawn(measurement())["speedup"]
     assert figure.caption.endswith("Measured on bench (Some CPU).")
     assert figure.alt == (
-        "Speed-up over the FP32 IR 2 to 2 (median 2) in 2 measurements; "
-        "over PyTorch 4 to 8 (median 6) in 2 measurements."
+        "Speed-up over the FP32 IR 2.00 to 2.00 (median 2.00) in 2 measurements; "
+        "over PyTorch 4.00 to 8.00 (median 6.00) in 2 measurements."
     )
     assert "bench" not in svg(figure), "a host is named in axes only where there are several"
 

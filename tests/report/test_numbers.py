@@ -1,16 +1,17 @@
-"""How the page writes numbers."""
+"""How tables, figures and the page write numbers."""
 
 import doctest
 
 import pytest
 
-from farm.report.page import numbers
-from farm.report.page.numbers import count, listed, margin_text, points, span, times, with_interval
+from farm.report import naming, numbers, remarks, words
+from farm.report.numbers import count, give_or_take, listed, margin_text, points, span, times, with_interval, written
 from farm.stats.shares import Estimate
 
 
-def test_the_examples_in_the_docstrings_hold():
-    failed, tried = doctest.testmod(numbers)
+@pytest.mark.parametrize("module", [naming, numbers, remarks, words], ids=lambda module: module.__name__)
+def test_the_examples_in_the_docstrings_hold(module):
+    failed, tried = doctest.testmod(module)
     assert (failed, tried > 0) == (0, True)
 
 
@@ -41,3 +42,26 @@ def test_counts_ratios_and_spans_read_as_words():
     assert (count(1, "cell"), count(10_000, "image")) == ("1 cell", "10,000 images")
     assert (times(2.714), times(14.08)) == ("2.71", "14.1")
     assert (span([5, 5]), span([3, 5])) == ("5", "3 to 5")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (2.325, 2.365, "2.35 ±.02"),
+        (2.30, 2.35, "2.35 ±.05"),
+        (2.34, 2.46, "2.35 ±.11"),
+        (2.3449, 2.3451, "2.35 ±.00"),
+        (1.0, 4.02, "2.35 ±1.67"),
+        (-8.0, 12.3, "2.35 ±10.35"),
+        (2.345, 2.345, "2.35"),
+        (None, 2.4, "2.35"),
+        (2.3, None, "2.35"),
+    ],
+)
+def test_a_number_has_the_greater_side_of_its_interval(low, high, text):
+    assert give_or_take(2.345, low, high, "{:.2f}", "{:.2f}") == text
+
+
+def test_what_is_not_there_is_a_dash_and_0_is_there():
+    assert give_or_take(None, 1.0, 2.0, "{:.2f}", "{:.2f}") == written(None, "{:.2f}") == "-"
+    assert written(0.0, "{:+.4f}") == "+0.0000"

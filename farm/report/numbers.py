@@ -1,10 +1,11 @@
-"""How the page writes numbers: points, intervals, counts. Pure."""
+"""How tables, figures and the page write numbers: points, intervals, ratios, counts. Pure."""
 
 from collections.abc import Sequence
 
 from farm.stats.shares import Estimate
 
 MINUS = "\N{MINUS SIGN}"
+NOTHING = "-"
 MOST_NAMES = 4
 
 
@@ -13,13 +14,22 @@ def signed(text: str) -> str:
     return text.replace("-", MINUS)
 
 
+def hundredths(value: float) -> str:
+    """Two decimals and a real minus sign.
+
+    >>> hundredths(-0.001)
+    '0.00'
+    """
+    return signed(f"{value:.2f}".replace("-0.00", "0.00"))
+
+
 def points(share: float) -> str:
     """A share of 1 in percentage points, with two decimals.
 
     >>> points(0.0123)
     '1.23'
     """
-    return signed(f"{100 * share + 0:.2f}").replace(f"{MINUS}0.00", "0.00")
+    return hundredths(100 * share)
 
 
 def margin_text(margin: float) -> str:
@@ -40,6 +50,23 @@ def with_interval(loss: Estimate) -> str:
 def times(ratio: float) -> str:
     """A ratio of speeds, with three digits: ``2.71``, ``14.1``."""
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}"  # noqa: PLR2004
+
+
+def written(value: float | None, pattern: str) -> str:
+    """A number of a table in this pattern; a dash where there is none, never 0."""
+    return NOTHING if value is None else pattern.format(value)
+
+
+def give_or_take(value: float | None, low: float | None, high: float | None, pattern: str, within: str) -> str:
+    """A number of a table with the greater side of its interval, where that is known.
+
+    >>> give_or_take(1.71, 1.69, 1.72, "{:.2f}", "{:.2f}")
+    '1.71 ±.02'
+    """
+    if value is None or low is None or high is None or low == high:
+        return written(value, pattern)
+    side = within.format(max(value - low, high - value))
+    return f"{pattern.format(value)} ±{side}".replace("±0.", "±.")
 
 
 def count(number: int, one: str, many: str = "") -> str:

@@ -1,0 +1,69 @@
+"""The example of a comparison: a published run beside itself with one calibration set's model in another's place."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+
+from farm.record import Record
+from farm.results import tables
+from farm.results.folder import Folder
+from farm.results.reading import Run, read_run
+
+JUDGED = (0, 1)  # exit codes of `farm compare`: nothing got worse, something did
+NAMES = ("cell", "calibration", "calibration_source", "calibration_seed")  # what tells cells apart, and no fact of one
+PLAIN = {"NO_COLOR": "1", "TERM": "dumb"}
+
+
+def said(published: Path, place: str, other: str) -> str:
+    """What ``farm compare`` prints of a run and of `swapped`. Raises CalledProcessError if it cannot compare them."""
+    run = read_run(Folder(str(published)))
+    with TemporaryDirectory() as folder:
+        here = Path(folder).resolve()
+        names = [f"{when}/{published.name}" for when in ("before", "after")]
+        for name, each in zip(names, (run, swapped(run, place, other)), strict=True):
+            write(each, Folder(str(here / name)))
+        command = [sys.executable, "-m", "farm", "compare", *names]
+        ended = subprocess.run(command, cwd=here, capture_output=True, text=True, env=os.environ | PLAIN, check=False)
+    if ended.returncode not in JUDGED:
+        raise subprocess.CalledProcessError(ended.returncode, command, ended.stdout, ended.stderr)
+    return ended.stdout.replace(f"{here}/", "")
+
+
+def swapped(run: Run, place: str, other: str) -> Run:
+    """The run in which the int8 models of a calibration set are those of another: their facts and predictions.
+
+    place: the set whose cells are changed. other: the set that their models are calibrated with.
+    """
+    there = {_where(each): each for each in run.records if each.calibration == other}
+    changed = {each.cell: there[_where(each)] for each in run.records if each.calibration == place}
+    return replace(
+        run,
+        records=tuple(_named_like(each, changed.get(each.cell, each)) for each in run.records),
+        predictions={
+            cell: run.predictions[changed[cell].cell] if cell in changed else mine
+            for cell, mine in run.predictions.items()
+        },
+    )
+
+
+def write(run: Run, folder: Folder) -> None:
+    """The run as `farm.results.reading.read_run` reads it."""
+    folder.write(tables.RECORDS, tables.records(run.records, run.claims.model_dump()))
+    for number, (cell, each) in enumerate(run.predictions.items()):
+        columns = {"label": each.label, "prediction": each.prediction, "score": each.score}
+        table = pa.table({"cell": [cell] * len(each.label), "index": range(len(each.label)), **columns})
+        folder.write(f"{tables.PREDICTIONS}/{number}.parquet", table)
+
+
+def _where(record: Record) -> tuple[str, str, str]:
+    return (record.model, record.algorithm, record.device)
+
+
+def _named_like(record: Record, facts: Record) -> Record:
+    """The facts under the record's names."""
+    return replace(facts, **{name: getattr(record, name) for name in NAMES})

@@ -1,0 +1,99 @@
+"""Where int8 loses, layer by layer: ``python docs/layers.py results/study`` fills ``results/reference/layers.parquet``.
+
+Each row is one layer of one cell of the run, as ``farm layers CELL --json`` tells it.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from farm.errors import FarmError
+from farm.record import Record
+from farm.results.folder import Folder
+from farm.results.reading import read_run
+
+PUBLISHED = Path(__file__).parents[1] / "results" / "reference" / "layers.parquet"
+MODELS = ("repvgg_a2", "repvgg_a2{deploy=true}", "shufflenetv2_x2_0")
+WORST = 12
+Row = dict[str, Any]
+
+
+def worst(model: str) -> str:
+    """The worst layers of a model in the order of the network, its calibration sets side by side, as Markdown."""
+    rows = [row for row in _rows() if row["model"] == model]
+    sets = list(dict.fromkeys(row["calibration"] for row in rows))
+    layers: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        layers.setdefault(row["name"], {})[row["calibration"]] = row
+    lowest = sorted(layers, key=lambda name: min(row["sqnr_db"] for row in layers[name].values()))[:WORST]
+    lines = "".join(_line(layers[name], sets) for name in layers if name in lowest)
+    return f"| layer | range | {' | '.join(sets)} |\n|---|---|{'---|' * len(sets)}\n{lines}"
+
+
+def _line(layer: dict[str, Row], sets: list[str]) -> str:
+    first = next(iter(layer.values()))
+    return f"| `{first['name']}` | {first['range_ratio']:.1f} | {_numbers(layer[each]['sqnr_db'] for each in sets)} |\n"
+
+
+def summary() -> str:
+    """Each model's layers in one line: the SQNR of the lowest and of the median layer, and what it cost in points."""
+    cells: dict[tuple[str, str], list[Row]] = {}
+    for row in _rows():
+        cells.setdefault((row["model"], row["calibration"]), []).append(row)
+    lines = (
+        f"| {model} | {calibration} | {_numbers((min(levels), median(levels)))} | {100 * rows[0]['drop']:.2f} |\n"
+        for (model, calibration), rows in cells.items()
+        for levels in [[row["sqnr_db"] for row in rows]]
+    )
+    head = "| model | calibration | lowest SQNR, dB | median SQNR, dB | drop, points |\n|---|---|---|---|---|\n"
+    return head + "".join(lines)
+
+
+def _numbers(values: Any) -> str:
+    return " | ".join(f"{value:.1f}" for value in values)
+
+
+def _rows() -> list[Row]:
+    rows: list[Row] = pq.read_table(PUBLISHED).to_pylist()
+    return rows
+
+
+def compared(folder: Folder) -> Iterator[Row]:
+    """The layers of each model's int8 cells by default quantization, one draw of each set. Takes about a minute."""
+    for record in read_run(folder).records:
+        if record.model in MODELS and record.algorithm == "default" and record.calibration_seed == 0:
+            yield from _layers(record, folder)
+
+
+def _layers(record: Record, folder: Folder) -> Iterator[Row]:
+    results, _, grid = folder.url.rpartition("/")
+    command = ["layers", record.cell, "--grid", grid, "--results", results, "--json"]
+    sys.stderr.write(f"{record.cell}\n")
+    said = subprocess.run([sys.executable, "-m", "farm", *command], check=True, capture_output=True, text=True).stdout
+    for layer in json.loads(said):
+        yield {"model": record.model, "calibration": record.calibration_source, "drop": record.top1_drop, **layer}
+
+
+def main() -> int:
+    """Publish the layers of one run."""
+    if len(sys.argv) != 2:  # noqa: PLR2004
+        sys.stderr.write(f"{__doc__}\n")
+        return 2
+    try:
+        table = pa.Table.from_pylist(list(compared(Folder(str(Path(sys.argv[1]).resolve())))))
+    except FarmError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    pq.write_table(table, PUBLISHED, compression="zstd")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""Entries of a grid's `calibrations`, as one types them. Knows which source reads what was written."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from farm.images.layouts import LAYOUTS
+from farm.images.setfolder import shard_name
+
+ONE_FILE = ".parquet"
+
+
+def entry(name: str, **parameters: Any) -> str:
+    """``{name: shards, path: fractals, count: 5000}``, in YAML's quotes where it needs them."""
+    said = {"name": name, **parameters}
+    text = yaml.safe_dump(said, default_flow_style=True, sort_keys=False, allow_unicode=True, width=math.inf)
+    return str(text).strip()
+
+
+def entry_of(layout: str, out: Path, count: int, shard: int) -> str:
+    """The entry that calibrates with a set as it was written; empty if no source reads it.
+
+    layout: a name of `LAYOUTS`. out: the set's folder, or its one Parquet file. count, shard: images of the set, and
+    of each of its files. Its count is less where a class has too few images to draw so many class by class.
+    """
+    source, path = LAYOUTS[layout].source, out
+    if source == "parquet" and out.suffix != ONE_FILE:
+        if count > shard:
+            return ""
+        path = out / shard_name(0)
+    usable = _usable(source, path, count)
+    return entry(source, path=str(path), count=usable) if usable else ""
+
+
+def _usable(source: str, path: Path, count: int) -> int:
+    """How many of so many images the source gives."""
+    from farm.images import drawing, folder, parquet  # noqa: PLC0415 - Pillow is for those who make pictures
+
+    if source == "shards":
+        return count
+    found: folder.Folder | parquet.Encoded = (
+        folder.open_folder(path) if source == "folder" else parquet.open_parquet(path, labelled=False)
+    )
+    return min(count, drawing.most(len(found), found.labels, found.classes))

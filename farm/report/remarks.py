@@ -1,0 +1,155 @@
+"""The lines below a table: what must be known of sets, which measurements do not hold, what failed. Knows records."""
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from farm.record import Record
+from farm.report.judged import is_fp32_ir
+from farm.report.numbers import listed
+from farm.stats.ratios import Ratio, differs
+
+UNLIKE = 1.05  # speeds of one FP32 IR beside different cells: above this ratio, their rows are not comparable
+THEN = ", then: "  # parts a verdict's reason from the command that measures again
+NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?%?")
+
+
+def remarks(records: Sequence[Record]) -> list[str]:
+    """All that is to be said of these cells, what failed last."""
+    return [*notes(records), *controlled(records), *doubts(records), *failures(records)]
+
+
+def notes(records: Sequence[Record]) -> list[str]:
+    """One line for each source of calibration sets of which a reader must know something."""
+    noted = [record for record in records if record.calibration_note]
+    said = {record.calibration_source or record.calibration: record.calibration_note for record in noted}
+    return [f"{source}: {note}" for source, note in said.items()]
+
+
+def controlled(records: Sequence[Record]) -> list[str]:
+    """One line for each accuracy-aware cell: what was validated, how it ended, what went back to FP32."""
+    return [_controlled(record) for record in records if record.stopped_by is not None]
+
+
+def _controlled(record: Record) -> str:
+    what = "disagreement with FP32" if record.control_labels == "model" else "drop"
+    images = f"{record.control_images} {record.validate_on} images"
+    if record.validate_on == "train":
+        images += " (optimistic: the model was trained on them)"
+    ending = "target reached" if record.reached else f"target missed, stopped by {record.stopped_by}"
+    work = f"{record.iterations} iterations, {record.reverted_layers} operations in FP32"
+    work += "; nothing is left in int8" if record.int8_layers == 0 else ""
+    return f"{record.cell}: {what} {record.control_drop:.4f} on {images}; {ending}; {work}"
+
+
+def failures(records: Sequence[Record]) -> list[str]:
+    """One line a cause: the class, what it hit, what was said, and where the log is."""
+    failed = [record for record in records if record.outcome == "failed"]
+    lines = []
+    by_cause = sorted(failed, key=lambda record: (record.error_class or "", record.error_message or ""))
+    for (cause, message), group in groupby(by_cause, key=lambda record: (record.error_class, record.error_message)):
+        cells = list(group)
+        more = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
+        log = f"\n    log: {cells[0].log}" if cells[0].log else ""
+        lines.append(f"{cause}: {cells[0].cell}{more}\n    {message}{log}")
+    return lines
+
+
+def doubts(records: Sequence[Record]) -> list[str]:
+    """One line for each reason for which measurements do not hold, and for each for which rows are not comparable."""
+    doubtful = [record for record in records if record.verdict not in (None, "valid")]
+    unlike = [
+        f"{record.cell}: the FP32 IR differs from itself, x {record.speedup_ir:.3f}: this host's speeds do not hold"
+        for record in records
+        if is_fp32_ir(record) and _differs(record)
+    ]
+    return [*_by_reason(doubtful), *unlike, *_baselines(doubtful), *_speeds(records)]
+
+
+def _by_reason(doubtful: Sequence[Record]) -> Iterator[str]:
+    """Cells of one reason together, with the range of each number in it, and one command for them all."""
+    groups: dict[tuple[str | None, ...], list[Record]] = {}
+    for record in doubtful:
+        why, command = _parted(record)
+        # other numbers in what ran otherwise than asked for make it another fault
+        kind = NUMBER.sub("#", why) if record.verdict == "noisy" else why
+        groups.setdefault((record.verdict, kind, command or record.cell), []).append(record)
+    for (verdict, *_), cells in groups.items():
+        names = ", ".join(record.cell for record in cells)
+        yield f"{verdict}: {names}\n    {_reason(cells)}"
+
+
+def _parted(record: Record) -> tuple[str, str | None]:
+    """Why a measurement does not hold, and the command that ran its grid; none if the reason has no such command."""
+    why, _, again = (record.verdict_reason or "").partition(THEN)
+    before, own, _ = again.partition(_only([record]))
+    return (why, before) if own else (why, None)
+
+
+def _reason(cells: Sequence[Record]) -> str:
+    """The reason of these cells, which differ in its numbers only; each number that differs as a range."""
+    reason = cells[0].verdict_reason or ""
+    if len(cells) == 1:
+        return reason
+    whys = [_parted(record)[0] for record in cells]
+    columns = iter(zip(*(NUMBER.findall(why) for why in whys), strict=True))
+    _, then, again = reason.partition(THEN)
+    return NUMBER.sub(lambda _: _range(next(columns)), whys[0]) + then + again.replace(_only(cells[:1]), _only(cells))
+
+
+def _only(cells: Sequence[Record]) -> str:
+    """The options that mean these cells together, as a reason has them for one."""
+    return "".join(f" --only {shlex.quote(record.cell)}" for record in cells)
+
+
+def _range(numbers: Sequence[str]) -> str:
+    """``10.4% to 18.6%``, or the one that all are.
+
+    >>> _range(["16", "8", "1,024"])
+    '8 to 1,024'
+    """
+    least, most = (find(numbers, key=_value) for find in (min, max))
+    return least if _value(least) == _value(most) else f"{least} to {most}"
+
+
+def _value(number: str) -> float:
+    return float(number.rstrip("%").replace(",", ""))
+
+
+def _baselines(doubtful: Sequence[Record]) -> Iterator[str]:
+    """What a PyTorch baseline that does not hold means for its model's other cells."""
+    places: dict[str | None, list[str]] = {}
+    for record in doubtful:
+        if record.runtime == "pytorch":
+            places.setdefault(record.verdict, []).append(_place(record))
+    for verdict, found in places.items():
+        said = "its PyTorch baseline is {0}, and so is every x PyTorch over it"
+        if len(found) > 1:
+            said = "their PyTorch baselines are {0}, and so is every x PyTorch over them"
+        yield f"{listed(found, len(found))}: {said.format(verdict)}"
+
+
+def _speeds(records: Sequence[Record]) -> Iterator[str]:
+    """The models whose FP32 IR ran at other speeds beside other cells."""
+    speeds: dict[str, list[float]] = {}
+    for record in records:
+        if record.fps_ir is not None:
+            speeds.setdefault(_place(record), []).append(record.fps_ir)
+    apart = {place: found for place, found in speeds.items() if max(found) > UNLIKE * min(found)}
+    if apart:
+        said = [f"{place}: {min(found):,.1f} to {max(found):,.1f} FPS" for place, found in apart.items()]
+        advice = "compare rows by x IR, which was measured side by side, not by FPS"
+        yield "\n    ".join([f"{advice}: beside different cells the FP32 IR ran at other speeds:", *said])
+
+
+def _place(record: Record) -> str:
+    """Who is compared in speed: a model on a device."""
+    return f"{record.model}/{record.device}"
+
+
+def _differs(record: Record) -> bool:
+    """Whether its ratio to the FP32 IR is surely not 1."""
+    if record.speedup_ir is None:
+        return False
+    return differs(Ratio(value=record.speedup_ir, low=record.speedup_ir_low, high=record.speedup_ir_high))

@@ -1,0 +1,109 @@
+"""`farm plan` foresees what must fail: the user's own images and weights that no stage could use."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from tests.images.checkpoints import distylegan
+
+FOLDER = {"name": "folder", "path": "photos", "count": 4}
+PARQUET = {"name": "parquet", "path": "table.parquet", "count": 4}
+SHARDS = {"name": "shards", "path": "set", "count": 4}
+GAN = {"name": "distylegan", "weights": "gan", "count": 4}
+
+
+def photos(folder, classes=2, each=3):
+    """An image folder."""
+    for label in range(classes):
+        (folder / "photos" / str(label)).mkdir(parents=True)
+        for number in range(each):
+            Image.new("RGB", (32, 32)).save(folder / "photos" / str(label) / f"{number}.png")
+
+
+def empty(folder):
+    (folder / "photos").mkdir()
+
+
+def other(folder):
+    pq.write_table(pa.table({"pixels": [1, 2]}), folder / "table.parquet")
+
+
+def unmade(folder):
+    (folder / "set").mkdir()
+    (folder / "set" / "notes.txt").touch()
+
+
+def half(folder):
+    (folder / "gan").mkdir()
+    (folder / "gan" / "config.json").write_text("{}")
+
+
+def state_dict(folder):
+    (folder / "gan").write_bytes(b"weights")
+
+
+@pytest.mark.parametrize(
+    ("entry", "lay", "says"),
+    [
+        (FOLDER, empty, "photos: no images (looked for .png"),
+        (FOLDER | {"count": 7}, photos, "`count: 7`, but there are 6 images"),
+        (PARQUET, other, "table.parquet: no column `img` or `image`, only ['pixels']"),
+        (SHARDS, unmade, "set: no set.json: give a folder that `farm synth` has made"),
+        (GAN, half, "gan: no generator.pt in it: give a folder with generator.pt and config.json"),
+        (GAN, state_dict, "gan: not a folder: give a folder with generator.pt and config.json"),
+    ],
+)
+def test_a_set_that_no_stage_could_open_will_fail_and_so_will_what_needs_it(place, entry, lay, says):
+    lay(place.folder)
+    grid = place.grid(calibrations=[{"name": "noise", "count": 16}, entry])
+    said = place.farm("plan", grid)
+    assert "will fail: " in said
+    assert says in said
+    stages = json.loads(place.farm("plan", grid, "--json"))["stages"]
+    states = {kind: (count["to_run"], count["will_fail"], count["total"]) for kind, count in stages.items()}
+    assert states == {"synthesize": (1, 1, 2), "export": (1, 0, 1), "quantize": (1, 1, 2), "evaluate": (2, 1, 3),
+                      "measure": (2, 1, 3)}  # fmt: skip
+
+
+def test_a_run_fails_as_was_foreseen(place):
+    empty(place.folder)
+    grid = place.grid(calibrations=[FOLDER], baselines=[], accuracy_only=[{"device": "CPU"}])
+    foreseen = next(line for line in place.farm("plan", grid).splitlines() if line.startswith("will fail: "))
+    said = place.farm("run", grid, "--engine", "inline", code=1)
+    assert foreseen.removeprefix("will fail: ") in said
+    stages = json.loads(place.farm("plan", grid, "--json"))["stages"]
+    assert (stages["synthesize"]["failed"], stages["synthesize"]["will_fail"]) == (0, 1), "and it would fail again"
+
+
+@pytest.mark.parametrize(
+    ("entry", "lay"),
+    [(FOLDER, photos), (FOLDER | {"count": 6}, photos), (GAN, lambda folder: distylegan(folder / "gan"))],
+)
+def test_a_set_that_can_be_used_is_to_run(place, entry, lay):
+    lay(place.folder)
+    said = place.farm("plan", place.grid(calibrations=[entry]))
+    assert "will fail" not in said
+
+
+def test_only_the_shards_that_there_are_too_few_images_for_will_fail(place):
+    photos(place.folder, each=200)
+    grid = place.grid(calibrations=[FOLDER | {"count": 600}], settings={"shard_images": 256})
+    counts = json.loads(place.farm("plan", grid, "--json"))["stages"]["synthesize"]
+    assert (counts["to_run"], counts["will_fail"]) == (1, 2)
+
+
+def test_a_dataset_that_cannot_be_used_will_fail_every_cell(place):
+    empty(place.folder)
+    grid = place.grid(dataset={"name": "folder", "path": "photos"})
+    stages = json.loads(place.farm("plan", grid, "--json"))["stages"]
+    assert {kind: count["will_fail"] for kind, count in stages.items()} == {
+        "synthesize": 0, "export": 0, "quantize": 0, "evaluate": 2, "measure": 2
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["plan", "why", "get", "list"])
+def test_help_shows_how_it_is_typed(place, command):
+    assert f"\n farm {command} " in place.farm(command, "--help", COLUMNS="200")

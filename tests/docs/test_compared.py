@@ -1,0 +1,47 @@
+"""The example of a comparison is what the command prints."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from farm.results.folder import Folder
+from farm.results.reading import read_run
+from tests.runs import record, run
+
+sys.path.append(str(Path(__file__).parents[2] / "docs"))
+import compared
+
+IR, REAL, NOISE = record(), record("real"), record("noise", size_mib=2.0)
+RUN = run({IR: (), REAL: range(5), NOISE: range(40)})
+
+
+def test_one_sets_model_is_in_the_place_of_another():
+    ir, real, noise = compared.swapped(RUN, "real", "noise").records
+    assert (ir, noise) == (RUN.records[0], RUN.records[2])
+    assert (real.cell, real.calibration, real.calibration_source) == (REAL.cell, "real", "real")
+    assert (real.top1, real.size_mib) == (0.96, 2.0)
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    folder = Folder(str(tmp_path / "small"))
+    compared.write(RUN, folder)
+    found = read_run(folder)
+    assert (found.records, found.claims) == (RUN.records, RUN.claims)
+    assert [*found.predictions] == [*RUN.predictions]
+
+
+@pytest.mark.parametrize(("place", "first", "last"), [("real", REAL, "1 cell of 3"), ("absent", IR, "no regression")])
+def test_the_example_is_the_commands_own_words_without_this_machines_folders(tmp_path, place, first, last):
+    compared.write(RUN, Folder(str(tmp_path / "small")))
+    lines = compared.said(tmp_path / "small", place, "noise").splitlines()
+    assert lines[1].startswith(first.cell)
+    assert lines[-1].startswith(last)
+    assert {"A: before/small", "B: after/small"} <= {*lines}
+
+
+def test_runs_that_cannot_be_compared_are_no_example(tmp_path):
+    compared.write(run({}), Folder(str(tmp_path / "small")))
+    with pytest.raises(subprocess.CalledProcessError):
+        compared.said(tmp_path / "small", "real", "noise")

@@ -1,0 +1,226 @@
+"""The lines below a table: of sets, of accuracy control, of measurements that do not hold, of failures."""
+
+import shlex
+from dataclasses import replace
+
+import pytest
+
+from farm.record import Record
+from farm.report.remarks import controlled, doubts, failures, notes, remarks
+from farm.results.speed import again
+from farm.stats.ratios import Ratio
+from farm.verdict import Evidence, judge
+
+EMPTY = Record(
+    grid="g", cell="resnet20/noise/default/CPU", model="resnet20", calibration="noise", algorithm="default",
+    device="CPU", runtime="openvino", outcome="pending",
+)  # fmt: skip
+FULL = replace(EMPTY, outcome="ok", top1=0.91234, fps=12345.678, speedup_ir=2.345, verdict="valid")
+IR = replace(FULL, cell="resnet20/-/ir/CPU", calibration=None, algorithm="ir", speedup_ir=1.0)
+PYTORCH = replace(IR, cell="resnet20/-/pytorch/CPU", algorithm="pytorch", runtime="pytorch")
+CRASHED = replace(
+    EMPTY, outcome="failed", error_class="crash", error_type="SIGSEGV", error_message="ended by signal 11 [SIGSEGV]",
+    log="/r/store/attempts/ab/1.log",
+)  # fmt: skip
+AWARE = replace(
+    FULL, cell="resnet20/noise/accuracy-aware/CPU", algorithm="accuracy-aware", control_drop=0.0123, control_images=300,
+    control_labels="given", validate_on="calibration", stopped_by="target", reached=True, iterations=2,
+    reverted_layers=1,
+)  # fmt: skip
+
+
+def test_what_must_be_known_of_a_set_is_told_once():
+    source = "distylegan{weights=w}"
+    noted = replace(FULL, calibration=source, calibration_source=source, calibration_note="not distilled")
+    other = replace(noted, model="vgg16_bn")
+    draw = replace(noted, calibration="distylegan{seed=1,weights=w}")
+    assert notes([FULL, noted, other, draw, IR]) == [f"{source}: not distilled"]
+
+
+OPTIMISTIC = "(optimistic: the model was trained on them)"
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ({}, "drop 0.0123 on 300 calibration images; target reached; 2 iterations, 1 operations in FP32"),
+        (
+            {"control_labels": "model"},
+            (
+                "disagreement with FP32 0.0123 on 300 calibration images; target reached; "
+                "2 iterations, 1 operations in FP32"
+            ),
+        ),
+        (
+            {"validate_on": "train", "iterations": 0, "reverted_layers": 0},
+            f"drop 0.0123 on 300 train images {OPTIMISTIC}; target reached; 0 iterations, 0 operations in FP32",
+        ),
+        (
+            {"reached": False, "stopped_by": "budget", "iterations": 0, "reverted_layers": 0},
+            (
+                "drop 0.0123 on 300 calibration images; target missed, stopped by budget; "
+                "0 iterations, 0 operations in FP32"
+            ),
+        ),
+    ],
+)
+def test_an_accuracy_aware_cell_has_a_line_on_its_control(said, line):
+    assert controlled([EMPTY, FULL, replace(AWARE, **said), CRASHED]) == [f"{AWARE.cell}: {line}"]
+
+
+def test_failures_are_one_entry_a_cause_with_the_log():
+    missing = replace(CRASHED, cell="b", error_class="missing_input", error_message="no weights", log=None)
+    records = [
+        CRASHED,
+        missing,
+        replace(CRASHED, cell="c"),
+        FULL,
+        EMPTY,
+        replace(CRASHED, cell="d", error_message="other"),
+    ]
+    assert failures(records) == [
+        f"crash: {EMPTY.cell} and 1 more\n    ended by signal 11 [SIGSEGV]\n    log: /r/store/attempts/ab/1.log",
+        "crash: d\n    other\n    log: /r/store/attempts/ab/1.log",
+        "missing_input: b\n    no weights",
+    ]
+    assert failures([FULL, EMPTY]) == []
+
+
+NOISY = replace(FULL, cell="noisy", verdict="noisy", verdict_reason="only 3 of 12 pairs; then: farm run g --only noisy")
+INVALID = replace(FULL, cell="[red]", verdict="invalid", verdict_reason="NUM_STREAMS was 4, not 1; change the device")
+
+
+def test_a_measurement_that_does_not_hold_has_a_line_with_what_to_do():
+    assert doubts([FULL, NOISY, EMPTY, INVALID, CRASHED, replace(FULL, verdict=None)]) == [
+        "noisy: noisy\n    only 3 of 12 pairs; then: farm run g --only noisy",
+        "invalid: [red]\n    NUM_STREAMS was 4, not 1; change the device",
+    ]
+
+
+GRID = "farm run jobs/my grid.yaml"
+SURE = Evidence(
+    mismatch="", pairs=16, disturbed=0, worst="", least=8, target=0.05, ended="pairs", ratio=None,
+)  # fmt: skip
+
+
+def judged(name, *, command=GRID, within=0.1, **changes):
+    """A cell with the verdict that such evidence has; within: which share of 1."""
+    ratio = Ratio(value=1.0, low=1 / (1 + within), high=1 + within)
+    cell = f"resnet20/{name}/default/CPU{{threads=1}}"
+    verdict = judge(replace(SURE, **{"ratio": ratio} | changes), again(command, cell))
+    return replace(FULL, cell=cell, calibration=name, verdict=verdict.word, verdict_reason=verdict.reason)
+
+
+def told(*cells):
+    """What is said of noisy cells: who they are, and why."""
+    return [tuple(line.split("\n    ")) for line in doubts(cells)]
+
+
+def test_cells_that_are_noisy_for_one_reason_are_one_entry_with_the_range_and_one_command():
+    cells = [judged(name, within=within) for name, within in (("a", 0.104), ("b", 0.186), ("c", 0.155))]
+    [(names, reason)] = told(cells[0], FULL, *cells[1:])
+    assert names == f"noisy: {', '.join(cell.cell for cell in cells)}"
+    why, command = reason.split(", then: ")
+    assert why == (
+        "known within 10.4% to 18.6%, not the 5.0% asked for, after 16 pairs; "
+        "raise settings.measure.pairs, or measure on fewer threads or a quieter host"
+    )
+    only = [part for cell in cells for part in ("--only", cell.cell)]
+    assert shlex.split(command) == [*shlex.split(GRID), *only, "--fresh", "measure"]
+
+
+def test_another_reason_another_grid_and_another_way_out_are_entries_of_their_own():
+    cells = [
+        judged("a"),
+        judged("b", ended="budget"),
+        judged("c", command="farm run other.yaml"),
+        judged("d", disturbed=2),
+        judged("e", ratio=None, pairs=1, least=1),
+    ]
+    assert [line[0] for line in told(*cells)] == [f"noisy: {cell.cell}" for cell in cells]
+    assert [line[1] for line in told(*cells)] == [cell.verdict_reason for cell in cells]
+
+
+def test_each_number_of_a_reason_is_a_range_of_its_own():
+    disturbed = {"ended": "disturbed", "least": 8}
+    one = judged("a", pairs=3, disturbed=9, worst="other programs took 9% of the time", **disturbed)
+    other = judged("b", pairs=5, disturbed=7, worst="other programs took 16% of the time", **disturbed)
+    [(_, reason)] = told(one, other)
+    assert reason.startswith(
+        "only 3 to 5 of 12 pairs were undisturbed: other programs took 9% to 16% of the time; "
+        "ask farm doctor what runs there, then: farm run "
+    )
+
+
+def test_faults_of_what_ran_are_one_entry_only_where_they_are_the_same():
+    streams = [
+        judged(name, mismatch=f"NUM_STREAMS was {number}, not 1") for name, number in (("a", 4), ("b", 8), ("c", 4))
+    ]
+    (both, reason), (other, _) = told(*streams)
+    assert both == f"invalid: {streams[0].cell}, {streams[2].cell}"
+    assert reason.startswith("NUM_STREAMS was 4, not 1; change the device")
+    assert other == f"invalid: {streams[1].cell}"
+
+
+def test_reasons_without_the_command_of_their_cell_stay_apart():
+    assert told(NOISY, replace(NOISY, cell="b"), replace(NOISY, cell="c", verdict_reason=None)) == [
+        ("noisy: noisy", NOISY.verdict_reason), ("noisy: b", NOISY.verdict_reason), ("noisy: c", "")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("speeds", "lines"),
+    [
+        ([], 0),
+        ([100.0], 0),
+        ([100.0, 104.9], 0),
+        ([100.0, 102.0, 105.1], 1),
+        ([105.1, 103.0, 100.0], 1),
+        ([100.0, None, 200.0], 1),
+        ([None, None], 0),
+    ],
+)
+def test_rows_whose_fp32_ir_ran_at_other_speeds_are_not_comparable(speeds, lines):
+    found = doubts([replace(FULL, fps_ir=fps) for fps in speeds])
+    assert len(found) == lines
+    for line in found:
+        assert line.startswith("compare rows by x IR")
+        assert line.endswith(f"\n    resnet20/CPU: 100.0 to {max(filter(None, speeds)):,.1f} FPS")
+
+
+def test_other_models_and_devices_may_well_run_at_other_speeds():
+    vgg = replace(FULL, model="vgg16_bn", fps_ir=5000.0)
+    one = replace(FULL, device="CPU{threads=1}", fps_ir=300.0)
+    assert doubts([replace(FULL, fps_ir=1000.0), replace(FULL, fps_ir=1010.0), vgg, one]) == []
+    [line] = doubts([replace(FULL, fps_ir=1.0), replace(FULL, fps_ir=1e4), vgg, replace(vgg, fps_ir=1.0)])
+    assert line.splitlines()[1:] == ["    resnet20/CPU: 1.0 to 10,000.0 FPS", "    vgg16_bn/CPU: 1.0 to 5,000.0 FPS"]
+
+
+def test_included_cells_which_stand_last_are_compared_with_the_others_of_their_model():
+    vgg = replace(FULL, model="vgg16_bn", fps_ir=5000.0)
+    [line] = doubts([replace(FULL, fps_ir=100.0), vgg, replace(FULL, fps_ir=200.0)])
+    assert line.endswith(":\n    resnet20/CPU: 100.0 to 200.0 FPS")
+
+
+def test_an_ir_that_differs_from_itself_is_told():
+    ir = replace(IR, precision="f32", speedup_ir=1.05, speedup_ir_low=1.04, speedup_ir_high=1.06)
+    assert doubts([ir]) == [f"{IR.cell}: the FP32 IR differs from itself, x 1.050: this host's speeds do not hold"]
+    assert doubts([replace(ir, precision="bf16")]) == [], "that is no comparison with itself"
+
+
+def test_a_noisy_pytorch_baseline_is_told_to_make_all_over_it_noisy():
+    *_, last = doubts([replace(PYTORCH, verdict="noisy", verdict_reason="because"), FULL])
+    assert last == "resnet20/CPU: its PyTorch baseline is noisy, and so is every x PyTorch over it"
+
+
+def test_several_such_baselines_are_one_line_a_verdict():
+    noisy = [replace(PYTORCH, cell=name, model=name, verdict="noisy", verdict_reason="because") for name in "ab"]
+    *_, first, last = doubts([*noisy, replace(noisy[0], model="c", verdict="invalid")])
+    assert first == "a/CPU and b/CPU: their PyTorch baselines are noisy, and so is every x PyTorch over them"
+    assert last == "c/CPU: its PyTorch baseline is invalid, and so is every x PyTorch over it"
+
+
+def test_what_failed_stands_last():
+    noted = replace(FULL, calibration_note="not distilled")
+    found = remarks([CRASHED, NOISY, AWARE, noted])
+    assert [line.partition(":")[0] for line in found] == ["noise", AWARE.cell, "noisy", "crash"]

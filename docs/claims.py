@@ -22,12 +22,12 @@ from found import (
     holds,
     in_words,
     of_whom,
-    points,
     real,
     some,
     standings,
 )  # fmt: skip
 
+from farm.report.numbers import points
 from farm.results.reading import Run
 from farm.stats.shares import Estimate
 

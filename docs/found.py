@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from farm.record import Record
 from farm.report.accuracy import accuracies
 from farm.report.draws import Source, sources
+from farm.report.numbers import points
 from farm.results.reading import Run
 from farm.stats.shares import Estimate
 
@@ -111,8 +112,3 @@ def in_words(drops: Mapping[str, Estimate]) -> str:
         return "-"
     said = (f"{points(drop.value)} [{points(drop.low)}, {points(drop.high)}] ({each})" for each, drop in drops.items())
     return f"drop {', '.join(said)} points"
-
-
-def points(share: float) -> str:
-    """A share of 1 in percentage points."""
-    return f"{100 * share:.2f}"

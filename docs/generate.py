@@ -6,6 +6,7 @@ A part is a comment such as ``<!-- help: farm run -->`` and the code block or ta
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import claims
 import compared
+import draws
 import layers
 import pyarrow.parquet as pq
 
@@ -46,8 +48,10 @@ def _help(command: str) -> str:
     return _block(_said(*command.split()[1:], "--help"))
 
 
-def _table(grid: str) -> str:
-    return _block(_said("show", str(REFERENCE / Path(grid).stem)))
+def _table(what: str) -> str:
+    """What `farm show` prints of a grid's published results. what: the grid's file, and options of the command."""
+    grid, *options = shlex.split(what)
+    return _block(_said("show", str(REFERENCE / Path(grid).stem), *options))
 
 
 def _compare(what: str) -> str:
@@ -102,8 +106,13 @@ def _claims(name: str) -> str:
     return claims.table(read_run(Folder(str(REFERENCE / name))))
 
 
+def _draws(name: str) -> str:
+    return draws.table(read_run(Folder(str(REFERENCE / name))))
+
+
 MAKERS = {
     "claims": _claims,
+    "draws": _draws,
     "help": _help,
     "table": _table,
     "compare": _compare,

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from farm.errors import FarmError
 from farm.record import Record
+from farm.report.numbers import points
 from farm.results.folder import Folder
 from farm.results.reading import read_run
 
@@ -48,7 +49,7 @@ def summary() -> str:
     for row in _rows():
         cells.setdefault((row["model"], row["calibration"]), []).append(row)
     lines = (
-        f"| {model} | {calibration} | {_numbers((min(levels), median(levels)))} | {100 * rows[0]['drop']:.2f} |\n"
+        f"| {model} | {calibration} | {_numbers((min(levels), median(levels)))} | {points(rows[0]['drop'])} |\n"
         for (model, calibration), rows in cells.items()
         for levels in [[row["sqnr_db"] for row in rows]]
     )

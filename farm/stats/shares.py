@@ -7,13 +7,15 @@ Where it is not known who was right on which image, there is only that: Newcombe
 """
 
 import math
+from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from scipy.optimize import brentq
 from scipy.special import bdtr, ndtr, ndtri
 
 ALPHA = 0.05  # intervals hold at 95 %
+STEPS = 1 << 50  # of a search by halving: the ends of an interval are known to a double's precision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +75,9 @@ def mcnemar(found: Disagreement) -> float:
 def tango(found: Disagreement, alpha: float = ALPHA) -> Estimate:
     """The difference of the two shares, first minus second, with Tango's score interval."""
     score, value, z = partial(_score, found), found.difference, _z(alpha)
-    low = brentq(lambda at: score(at) - z, -1, value) if score(-1) > z else -1.0
-    high = brentq(lambda at: score(at) + z, value, 1) if score(1) < -z else 1.0
-    return Estimate(value=value, low=float(low), high=float(high))
+    low = _crossing(score, z, -1.0, value) if score(-1.0) > z else -1.0
+    high = _crossing(score, -z, value, 1.0) if score(1.0) < -z else 1.0
+    return Estimate(value=value, low=low, high=high)
 
 
 def newcombe(first: Count, second: Count, alpha: float = ALPHA) -> Estimate:
@@ -102,6 +104,12 @@ def pearson(first: Count, second: Count) -> float:
     if not variance:
         return 1.0
     return 2 * float(ndtr(-abs(first.right / first.n - second.right / second.n) / math.sqrt(variance)))
+
+
+def _crossing(falling: Callable[[float], float], level: float, low: float, high: float) -> float:
+    """Where in [low, high] a falling function passes a level, by halving."""
+    width = (high - low) / STEPS
+    return low + width * bisect_left(range(STEPS), -level, key=lambda step: -falling(low + width * step))
 
 
 def _score(found: Disagreement, difference: float) -> float:

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 
+from farm.errors import InputError
 from farm.record import Record
 from farm.results import tables
 from farm.results.folder import Folder
@@ -38,9 +39,13 @@ def swapped(run: Run, place: str, other: str) -> Run:
     """The run in which the int8 models of a calibration set are those of another: their facts and predictions.
 
     place: the set whose cells are changed. other: the set that their models are calibrated with.
+    Raises InputError if not all cells of the one, and some at least, have one of the other.
     """
     there = {_where(each): each for each in run.records if each.calibration == other}
-    changed = {each.cell: there[_where(each)] for each in run.records if each.calibration == place}
+    here = {each.cell: _where(each) for each in run.records if each.calibration == place}
+    if not here or not there.keys() >= set(here.values()):
+        raise InputError(f"{run.name} has not the same cells of {place} and of {other}")
+    changed = {cell: there[where] for cell, where in here.items()}
     return replace(
         run,
         records=tuple(_named_like(each, changed.get(each.cell, each)) for each in run.records),

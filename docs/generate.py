@@ -99,7 +99,7 @@ def _block(text: str) -> str:
 
 def _said(*arguments: str) -> str:
     command = [sys.executable, "-m", "farm", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | WIDE).stdout
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | WIDE).stdout
 
 
 def _claims(name: str) -> str:

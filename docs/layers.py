@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from farm.errors import FarmError
+from farm.errors import FarmError, InputError
 from farm.record import Record
 from farm.report.numbers import points
 from farm.results.folder import Folder
@@ -23,6 +23,7 @@ from farm.results.reading import read_run
 PUBLISHED = Path(__file__).parents[1] / "results" / "reference" / "layers.parquet"
 MODELS = ("repvgg_a2", "repvgg_a2{deploy=true}", "shufflenetv2_x2_0")
 WORST = 12
+IMAGES = 128  # test images that layers are compared on
 Row = dict[str, Any]
 
 
@@ -54,7 +55,13 @@ def summary() -> str:
         for levels in [[row["sqnr_db"] for row in rows]]
     )
     head = "| model | calibration | lowest SQNR, dB | median SQNR, dB | drop, points |\n|---|---|---|---|---|\n"
-    return head + "".join(lines)
+    return f"{head}{''.join(lines)}\n> {_about(_rows()[0])}\n"
+
+
+def _about(row: Row) -> str:
+    """What the numbers rest on."""
+    versions = ", ".join(f"{name} {version}" for name, version in json.loads(row["versions"]).items())
+    return f"Run {row['grid']}, on {row['images']} test images; {row['cpu_model']}; {versions}."
 
 
 def _numbers(values: Any) -> str:
@@ -66,20 +73,32 @@ def _rows() -> list[Row]:
     return rows
 
 
-def compared(folder: Folder) -> Iterator[Row]:
-    """The layers of each model's int8 cells by default quantization, one draw of each set. Takes about a minute."""
-    for record in read_run(folder).records:
-        if record.model in MODELS and record.algorithm == "default" and record.calibration_seed == 0:
-            yield from _layers(record, folder)
+def rows_of(folder: Folder) -> list[Row]:
+    """The layers of each model's int8 cells by default quantization, one draw of each set. Takes some minutes.
+
+    Raises InputError if the run has no such cell, or one whose models are not in the store any more.
+    """
+    chosen = [
+        record
+        for record in read_run(folder).records
+        if record.model in MODELS and record.algorithm == "default" and record.calibration_seed == 0
+    ]
+    if not chosen:
+        raise InputError(f"{folder.url} has no int8 cell of {', '.join(MODELS)} by default quantization")
+    return [row for record in chosen for row in _layers(record, folder)]
 
 
 def _layers(record: Record, folder: Folder) -> Iterator[Row]:
     results, _, grid = folder.url.rpartition("/")
-    command = ["layers", record.cell, "--grid", grid, "--results", results, "--json"]
+    command = ["layers", record.cell, "--grid", grid, "--results", results, "--images", str(IMAGES), "--json"]
     sys.stderr.write(f"{record.cell}\n")
-    said = subprocess.run([sys.executable, "-m", "farm", *command], check=True, capture_output=True, text=True).stdout
-    for layer in json.loads(said):
-        yield {"model": record.model, "calibration": record.calibration_source, "drop": record.top1_drop, **layer}
+    ended = subprocess.run([sys.executable, "-m", "farm", *command], stdout=subprocess.PIPE, text=True, check=False)
+    if ended.returncode:
+        raise InputError(f"{record.cell} has no layers to publish")
+    of = {"grid": record.grid, "model": record.model, "calibration": record.calibration_source}
+    facts = {"drop": record.top1_drop, "images": IMAGES, "cpu_model": record.cpu_model, "versions": record.versions}
+    for layer in json.loads(ended.stdout):
+        yield {**of, **layer, **facts}
 
 
 def main() -> int:
@@ -88,7 +107,7 @@ def main() -> int:
         sys.stderr.write(f"{__doc__}\n")
         return 2
     try:
-        table = pa.Table.from_pylist(list(compared(Folder(str(Path(sys.argv[1]).resolve())))))
+        table = pa.Table.from_pylist(rows_of(Folder(str(Path(sys.argv[1]).resolve()))))
     except FarmError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -16,6 +16,7 @@ DELAYED = 0.05
 THROTTLED = 0.01
 TICKS = 2  # of /proc/stat's clock: less than this is its own error
 TICK_S = 0.01
+THEN = ", then: "  # parts a reason from the command that measures again
 
 Ended = Literal["target", "pairs", "budget", "disturbed"]
 WAYS_OUT: dict[Ended, str] = {  # by what ended a measurement that is not sure enough
@@ -116,10 +117,10 @@ def judge(evidence: Evidence, again: str) -> Verdict:
     """The verdict on one measurement. again: the command that measures it again."""
     within = evidence.ratio.within if evidence.ratio else None
     if evidence.mismatch:
-        text = f"{evidence.mismatch}; change the device in the grid, or measure on a host that has it, then: {again}"
+        text = f"{evidence.mismatch}; change the device in the grid, or measure on a host that has it{THEN}{again}"
         return Verdict(word="invalid", reason=text)
     if evidence.pairs < evidence.least or within is None or within > evidence.target:
-        return Verdict(word="noisy", reason=f"{_doubt(evidence, within)}; {WAYS_OUT[evidence.ended]}, then: {again}")
+        return Verdict(word="noisy", reason=f"{_doubt(evidence, within)}; {WAYS_OUT[evidence.ended]}{THEN}{again}")
     disturbed = f", {evidence.disturbed} done again" if evidence.disturbed else ""
     return Verdict(word="valid", reason=f"within {within:.1%} after {evidence.pairs} pairs{disturbed}")
 

@@ -35,7 +35,7 @@ for command, examples in (
     (compare.compare, compare.EXAMPLES),
     (report.report, report.EXAMPLES),
     (synth.synth, synth.EXAMPLES),
-    (train.train, train.EPILOG),
+    (train.train, train.EXAMPLES),
 ):
     app.command(name=command.__name__.rstrip("_"), epilog=examples)(command)
 

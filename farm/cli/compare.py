@@ -4,20 +4,15 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from farm.cli.wiring import DEFAULT_RESULTS, Json, Only, Results, one_grid, stdout
 from farm.errors import InputError
-from farm.grid.cell import NO_CALIBRATION
-from farm.record import Record
-from farm.report.naming import Labels
+from farm.report.naming import labels_of
 from farm.report.naming import only as only_of
-from farm.results.folder import Folder
 from farm.results.reading import Run, read_run
-from farm.results.tables import RECORDS
 
 WORSE = 1
 EXAMPLES = """
@@ -56,7 +51,7 @@ def compare(
     for name, value in (("max-drop", max_drop), ("max-slowdown", max_slowdown)):
         if not 0 <= value < math.inf:  # nor is NaN, which no loss would ever be more than
             raise InputError(f"--{name} {value:g}: must be 0 or more, such as 0.01")
-    one, other = (read_run(_folder(results, named)) for named in (first, second))
+    one, other = (read_run(one_grid(results, named)) for named in (first, second))
     from farm.report import changetext  # noqa: PLC0415 - scipy is for those who compare
     from farm.report.changes import Tolerance  # noqa: PLC0415
     from farm.report.comparison import as_json as values  # noqa: PLC0415
@@ -78,22 +73,9 @@ def compare(
     return WORSE if found.regressions else 0
 
 
-def _folder(results: str, named: str) -> Folder:
-    """A run's folder. A path without one is no grid's name: else a run might be compared with itself."""
-    if "://" in named:
-        return Folder(named)
-    if len(Path(named).parts) > 1 and not named.endswith(".yaml") and not Path(named, RECORDS).exists():
-        raise InputError(f"there is no {named}/{RECORDS}: name a grid, its results folder, or the folder's URL")
-    return one_grid(results, named)
-
-
 def _chosen(first: Run, second: Run, texts: Sequence[str]) -> tuple[Run, Run]:
     """The runs with the cells that ``--only`` means. Raises InputError for one that means no cell of either."""
-    every = {record.cell: _labels(record) for record in (*first.records, *second.records)}
+    every = {record.cell: labels_of(record) for record in (*first.records, *second.records)}
     meant = {*only_of(texts, every)}
     one, other = (tuple(each for each in run.records if each.cell in meant) for run in (first, second))
     return replace(first, records=one), replace(second, records=other)
-
-
-def _labels(record: Record) -> Labels:
-    return (record.model, record.calibration or NO_CALIBRATION, record.algorithm, record.device)

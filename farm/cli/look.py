@@ -43,10 +43,13 @@ def why(
 
     And of its measurement why it does not hold, where it does not.
     """
-    before = _plan_with(cell, grid, results)
+    folder, before = _plan_with(cell, grid, results)
     now = _plan_now(before, cell)
     store = store_of(results)
     rows = list(_reasons(before, now, cell, store))
+    for row in rows:
+        gathered = row["role"] == "measure" and row["uri"] == _stages(before, cell).get("measure")
+        row["doubt"] = _doubt(folder, cell) if gathered and row["state"] == "there" else ""
     if as_json:
         stdout.print_json(json.dumps(rows))
         return 0
@@ -59,8 +62,8 @@ def why(
     for row in rows:
         if row["log"]:
             stdout.print(f"log of {row['role']}: {row['log']}", highlight=False, soft_wrap=True)
-    for line in _doubt(folder_of(results, before["grid"]), cell):
-        stdout.print(line, highlight=False, soft_wrap=True)
+        if row["doubt"]:
+            stdout.print(f"its measurement is {row['doubt']}", highlight=False, soft_wrap=True)
     return 0
 
 
@@ -85,15 +88,16 @@ def list_(
     return 0
 
 
-def _plan_with(cell: str, grid: str | None, results: str) -> dict[str, Any]:
-    """The plan.json, of the named grid or else the latest, that has the cell."""
+def _plan_with(cell: str, grid: str | None, results: str) -> tuple[Folder, dict[str, Any]]:
+    """The folder of the named grid, or else of the latest, that has the cell; and its plan.json."""
     names = [grid] if grid is not None else grids_in(results)
     known: list[str] = []
     for name in names:
-        found = folder_of(results, name).read_plan()
+        folder = folder_of(results, name)
+        found = folder.read_plan()
         cells = [each["cell"] for each in found["cells"]]
         if cell in cells:
-            return found
+            return folder, found
         known += cells
     raise InputError(f"no cell {cell!r} in {results}{did_you_mean(cell, known)}")
 
@@ -108,8 +112,13 @@ def _plan_now(before: Mapping[str, Any], cell: str) -> dict[str, Any]:
     return now if any(each["cell"] == cell for each in now["cells"]) else dict(before)
 
 
+def _stages(plan: Mapping[str, Any], cell: str) -> dict[str, str]:
+    """The uris of the cell's stages by role."""
+    return dict(next(each for each in plan["cells"] if each["cell"] == cell)["stages"])
+
+
 def _reasons(before: Mapping[str, Any], now: Mapping[str, Any], cell: str, store: Store) -> Iterator[dict[str, str]]:
-    old, new = (next(each for each in plan["cells"] if each["cell"] == cell)["stages"] for plan in (before, now))
+    old, new = _stages(before, cell), _stages(now, cell)
     for role, uri in new.items():
         stage = now["stages"][uri]
         attempts = store.attempts(uri)
@@ -129,11 +138,11 @@ def _reasons(before: Mapping[str, Any], now: Mapping[str, Any], cell: str, store
         yield {"role": role, "uri": uri, "state": state, "because": because, "log": log}
 
 
-def _doubt(folder: Folder, cell: str) -> list[str]:
-    """The verdict on the cell's measurement and its reason, where it was gathered and does not hold."""
+def _doubt(folder: Folder, cell: str) -> str:
+    """The verdict on the cell's measurement and its reason, where it was gathered and does not hold; else empty."""
     records = tables.records_from(folder.read(tables.RECORDS)) if folder.has(tables.RECORDS) else []
     doubtful = (each for each in records if each.cell == cell and each.verdict not in (None, "valid"))
-    return [f"its measurement is {each.verdict}: {each.verdict_reason}" for each in doubtful]
+    return next((f"{each.verdict}: {each.verdict_reason}" for each in doubtful), "")
 
 
 def _failed(before: Mapping[str, Any], uri: str) -> list[str]:

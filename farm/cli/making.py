@@ -2,6 +2,7 @@
 
 import io
 import os
+import shlex
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from farm.cli import interrupt
 from farm.cli.entry import ONE_FILE, entry_of
 from farm.cli.opening import Opened, Order, opened, say
 from farm.cli.wiring import stderr, stdout
-from farm.errors import InputError
+from farm.errors import DataError, InputError
 from farm.images import setfolder
 from farm.images.imageset import ImageSet, Wrote, size_of
 from farm.images.layouts import LAYOUTS
@@ -164,22 +165,28 @@ def _tell(order: Order, images: ImageSet, how: str) -> None:
 
 
 def _tell_entry(order: Order, count: int) -> None:
-    """How a grid calibrates with the set, where one can."""
-    found = entry_of(order.layout, order.out, count, order.shard)
+    """How a grid calibrates with the set, where one can; else what is in the way."""
+    try:
+        found = entry_of(order.layout, order.out, count, order.shard)
+    except (DataError, OSError) as error:  # what else lies there: the set itself is made
+        stderr.print(f"no grid can calibrate with it as it is: {error}", highlight=False, soft_wrap=True)
+        return
     if found:
         stdout.print(f"to calibrate with it: {found}", highlight=False, soft_wrap=True)
     elif order.layout == "hf":
-        say(order, f"to calibrate with it, make one file: --out {order.out}{ONE_FILE}")
+        say(order, f"to calibrate with it, make one file: --out {shlex.quote(f'{order.out}{ONE_FILE}')}")
 
 
 def _tell_verified(order: Order, folder: setfolder.SetFolder, missing: Mapping[tuple[int, int], str]) -> None:
     """What `--verify` found of the shards that were there."""
+    from farm.report.numbers import count  # noqa: PLC0415 - scipy is for those who ask
+
     unsound = {start: (stop, why) for (start, stop), why in missing.items() if start in folder.ranges}
     sound = [each for each in folder.ranges.values() if each.start not in unsound]
     images = sum(each.stop - each.start for each in sound)
-    lines = [f"{len(sound)} shards with {images:,} images: all checksums equal"]
+    lines = [f"{count(len(sound), 'shard')} with {count(images, 'image')}: all checksums equal"]
     if unsound:
-        lines = [f"{len(sound)} of {len(folder.ranges)} shards have equal checksums; to be made again:"]
+        lines = [f"{len(sound):,} of {count(len(folder.ranges), 'shard')} kept; to be made again:"]
         lines += [f"images {start} to {stop - 1}: {why}" for start, (stop, why) in unsound.items()]
     for line in lines if folder.ranges else ["nothing there to verify"]:
         stdout.print(f"{order.out}: {line}", highlight=False, soft_wrap=True)

@@ -111,7 +111,7 @@ def carry_out(
     with shown(stderr, quiet=quiet) as report:
         chosen_engine = _engine(engine if wanted - lacking else "inline", address, quiet=quiet)
         interrupt.listen()  # Ray has set handlers of its own
-        heeded = interrupt.heeding(report if failures else but_failures(report))
+        heeded = interrupt.heeding(report if failures else _but_failures(report))
         try:
             return drive(plan, wanted, engine=chosen_engine, store=store, limits=limits, report=heeded, stale=stale)
         finally:
@@ -119,7 +119,7 @@ def carry_out(
                 chosen_engine.close()
 
 
-def but_failures(report: Report) -> Report:
+def _but_failures(report: Report) -> Report:
     """The report without a stage's failure."""
 
     def reported(progress: Progress) -> None:
@@ -145,20 +145,21 @@ def _engine(name: str, address: str | None, *, quiet: bool) -> Engine:
 
 def _failed_before(plan: Plan, store: Store, cells: set[str]) -> set[str]:
     """The cells among these with a stage that is not there and whose last attempt failed, or that lacks a file."""
+    there = store.present(stages_of(plan, cells))
     found = {
         planned.cell.name
         for planned in plan.cells
         if planned.cell.name in cells
-        and any(state_of(plan, store, uri) in ("failed", "missing_input") for uri in planned.stages.values())
+        and any(state_of(plan, store, uri, there) in ("failed", "missing_input") for uri in planned.stages.values())
     }
     if not found:
         raise InputError("--failed: no cell of this grid failed before")
     return found
 
 
-def state_of(plan: Plan, store: Store, uri: str) -> str:
-    """cached, missing_input, failed or to_run."""
-    if store.has(uri):
+def state_of(plan: Plan, store: Store, uri: str, there: Collection[str]) -> str:
+    """cached, missing_input, failed or to_run. there: the uris whose artefacts are there, see `Store.present`."""
+    if uri in there:
         return "cached"
     if plan.stages[uri].missing:
         return "missing_input"

@@ -21,7 +21,7 @@ from farm.report import forms, selection
 from farm.report.columns import COLUMNS, Row, judgements, rows
 from farm.report.draws import sources
 from farm.report.drawtext import draw_lines
-from farm.report.layouts import LAYOUTS, laid_out
+from farm.report.layouts import LAYOUTS, fills, lacking, laid_out
 from farm.report.remarks import remarks
 from farm.report.table import main_table
 from farm.report.texttable import TextTable
@@ -44,11 +44,15 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """A run under the name that it is shown by, with the rows that a view asks for, in their order."""
+    """A run under the name that it is shown by, with the rows that a view asks for, in their order.
+
+    none: the sentence in place of a table that would have no row; empty where there is one.
+    """
 
     name: str
     run: Run
     rows: Sequence[Row]
+    none: str = ""
 
 
 def view(where: Sequence[str], sort: str | None, layout: str, form: str | None) -> View:
@@ -71,7 +75,7 @@ def shown(folders: Sequence[Folder], asked: View, form: str | None, parquet: Pat
     elif form == "--md":
         stdout.out("\n".join(_markdown(each, asked, several=len(found) > 1) for each in found), highlight=False, end="")
     elif asked.layout != CELLS:
-        stdout.out(_joined_layouts([each for each in found if each.rows], asked), highlight=False, end="")
+        stdout.out(_joined_layouts(found, asked), highlight=False, end="")
     else:
         _give(_joined(found, asked), [each.run.claims for each in found], form, parquet)
     return 0
@@ -80,13 +84,14 @@ def shown(folders: Sequence[Folder], asked: View, form: str | None, parquet: Pat
 def summary(run: Run, cells: Collection[str]) -> tuple[RenderableType, list[str]]:
     """The table of some of a run's cells, judged among all of them, and the lines below it."""
     chosen = [row for row in rows(run) if row.record.cell in cells]
-    return parts(Chosen(name=run.name, run=run, rows=chosen), View(where={}, sort=None, layout=CELLS))
+    asked = View(where=(), sort=None, layout=CELLS)
+    return parts(choice(run.name, run, chosen, asked), asked)
 
 
 def parts(each: Chosen, asked: View) -> tuple[RenderableType, list[str]]:
-    """A run's table, and the lines below it; a sentence where no cell is chosen."""
-    if not each.rows:
-        return selection.none_meant(asked.where), []
+    """A run's table, and the lines below it; a sentence where it would have no row."""
+    if each.none:
+        return each.none, []
     return _table(each, asked).drawn(), _lines(each)
 
 
@@ -112,21 +117,39 @@ def _wide_enough(table: RenderableType) -> Iterator[None]:
         stdout.width = before
 
 
+def choice(name: str, run: Run, every: Sequence[Row], asked: View) -> Chosen:
+    """Those of a run's rows that are asked for."""
+    found = selection.ordered(selection.meant(every, asked.where), asked.sort)
+    return Chosen(name=name, run=run, rows=found, none=_none(found, asked))
+
+
+def _none(found: Sequence[Row], asked: View) -> str:
+    if not found:
+        return selection.none_meant(asked.where)
+    return "" if fills(found, asked.layout) else lacking(asked.layout)
+
+
+def check_layout(found: Sequence[Chosen], asked: View) -> None:
+    """Raise InputError where there are rows, but in no run one for the layout that is asked for."""
+    every = [row for each in found for row in each.rows]
+    if every and not fills(every, asked.layout):
+        raise InputError(f"--layout {asked.layout}: {lacking(asked.layout)} to show; try --layout cells")
+
+
 def _chosen(runs: Sequence[Run], asked: View) -> list[Chosen]:
-    """The rows of each run. A name in a condition must be one that a cell of any run has."""
+    """The rows of each run. A name in a condition must be one that a cell of any run has, as must a layout's cells."""
     every = [rows(run) for run in runs]
-    selection.check([row for each in every for row in each], asked.where)
+    selection.check([row for each in every for row in each], asked.where, asked.sort)
     names = [run.name for run in runs]
     if len(set(names)) < len(names):  # one grid in several places
         names = [run.folder.url for run in runs]
-    return [
-        Chosen(name=name, run=run, rows=selection.ordered(selection.meant(each, asked.where), asked.sort))
-        for name, run, each in zip(names, runs, every, strict=True)
-    ]
+    found = [choice(name, run, each, asked) for name, run, each in zip(names, runs, every, strict=True)]
+    check_layout(found, asked)
+    return found
 
 
 def _table(each: Chosen, asked: View) -> TextTable:
-    """The rows in the layout that is asked for. Raises InputError if it has none of them."""
+    """The rows in the layout that is asked for."""
     if asked.layout == CELLS:
         return main_table([row.record for row in each.rows], judgements(each.rows))
     worse = {
@@ -138,14 +161,14 @@ def _table(each: Chosen, asked: View) -> TextTable:
 def _lines(each: Chosen) -> list[str]:
     """What stands below the table."""
     records = [row.record for row in each.rows]
-    return [*draw_lines(sources(each.run), records, each.run), *remarks(records)]
+    return [*draw_lines(sources(each.run), records, each.run), *remarks(records, each.run.records)]
 
 
 def _markdown(each: Chosen, asked: View, *, several: bool) -> str:
     """What the terminal shows of a run, for GitHub. several: whether it needs its name."""
     heading = f"### {forms.escaped(each.name)}\n\n" if several else ""
-    if not each.rows:
-        return f"{heading}{forms.escaped(selection.none_meant(asked.where))}\n"
+    if each.none:
+        return f"{heading}{forms.escaped(each.none)}\n"
     table = _table(each, asked)
     below = forms.as_bullets([*table.legend, *_lines(each)])
     return heading + table.markdown() + (f"\n{below}" if below else "")
@@ -170,10 +193,10 @@ def _give(values: list[dict[str, Any]], claims: Sequence[Claims], form: str, par
 
 
 def _joined_layouts(found: Sequence[Chosen], asked: View) -> str:
-    """Several runs' layouts as one CSV: each heading of any, and a column of names where there are several."""
-    tables = {each.name: _table(each, asked) for each in found}
+    """Several runs' layouts as one CSV: each heading of any, and a column of names where several are asked for."""
+    tables = {each.name: _table(each, asked) for each in found if not each.none}
     headings = list(dict.fromkeys(name for table in tables.values() for name in table.headings()))
-    several = ["grid"] if len(tables) > 1 else []
+    several = ["grid"] if len(found) > 1 else []
     lines = [
         [*(name for _ in several), *(values.get(heading) for heading in headings)]
         for name, table in tables.items()

@@ -129,7 +129,7 @@ def synth(
     if verify and out.suffix in (ONE_FILE, RAW_FILE):
         raise InputError(f"--out {out}: --verify is for folders, whose set.json holds checksums; a file is made anew")
     if preview:
-        sheet.check("--preview", preview)
+        sheet.check("--preview", preview, apart=None if out.suffix in (ONE_FILE, RAW_FILE) else out)
     return make(
         Order(
             choice=choice, out=out, layout=layout, shard=shard, batch=batch, latents=latents, preview=preview,

@@ -49,8 +49,7 @@ Then, in a grid: calibrations: [{name: distylegan, weights: student}]
 
 The recipe's numbers, by --param KEY=VALUE, with their defaults:
 
-"""
-EPILOG = EXAMPLES + meanings(Recipe)
+""" + meanings(Recipe)
 
 
 def train(

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from farm.cli.showing import Chosen, View, draw, parts
+from farm.cli.showing import View, check_layout, choice, draw, parts
 from farm.cli.wiring import stdout
 from farm.errors import FarmError, InputError
 from farm.grid.cell import AXES
@@ -27,7 +27,7 @@ def watched(folder: Folder, asked: View, every_s: float) -> int:
     """The table again and again. It ends with the run, or by Ctrl-C: the run goes on. Raises InputError."""
     watch = Watch(folder, _store_beside(folder))
     stand = watch.look()
-    axes = {column: names for column, names in asked.where.items() if column in AXES}
+    axes = tuple(each for each in asked.where if each.column in AXES)
     selection.check(rows(stand.run), axes)  # a name that no cell has will not come; other texts may
     try:
         with _shown() as show:
@@ -72,8 +72,9 @@ def _status(stand: Stand) -> str:
 
 
 def _drawn(stand: Stand, asked: View) -> Drawn:
-    found = selection.meant(rows(stand.run), asked.where)
-    return parts(Chosen(name=stand.run.name, run=stand.run, rows=selection.ordered(found, asked.sort)), asked)
+    found = choice(stand.run.name, stand.run, rows(stand.run), asked)
+    check_layout([found], asked)
+    return parts(found, asked)
 
 
 @contextmanager

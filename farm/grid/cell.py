@@ -50,11 +50,6 @@ class Cell:
         calibration = self.calibration.label if self.calibration else NO_CALIBRATION
         return (self.model.label, calibration, self.algorithm.label, self.device.label)
 
-    def names(self) -> tuple[str, str, str, str]:
-        """The bare name of each axis, in the order of `AXES`."""
-        calibration = self.calibration.name if self.calibration else NO_CALIBRATION
-        return (self.model.name, calibration, self.algorithm.name, self.device.name)
-
 
 Seconds = Annotated[float, Field(gt=0, le=10_000_000)]
 

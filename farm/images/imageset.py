@@ -161,7 +161,8 @@ def write(
         raise ValueError(f"a shard of no images: {start} to {stop}")
     size = size_of(images)
     schema, group = _schema((*size, 3), images.classes), row_group(size)
-    with pq.ParquetWriter(path, schema, compression="zstd") as file:
+    # by itself ParquetWriter takes a path such as `a: b` for a URL
+    with pa.OSFile(str(path), "wb") as sink, pq.ParquetWriter(sink, schema, compression="zstd") as file:
         for low, high in cuts(start, stop, together or group):
             pixels, labels = images.block(low, high)
             for at, end in cuts(low, high, group):

@@ -49,7 +49,8 @@ def write_hf(path: Path, images: ImageSet, start: int, stop: int, together: int,
     features = {"img": {"_type": "Image"}, **({"label": _label_feature(images.classes)} if labelled else {})}
     about = {"huggingface": json.dumps({"info": {"features": features}})}
     schema = pa.schema(columns, metadata=about)
-    with pq.ParquetWriter(path, schema) as file:
+    # by itself ParquetWriter takes a path such as `a: b` for a URL
+    with pa.OSFile(str(path), "wb") as sink, pq.ParquetWriter(sink, schema) as file:
         for low, high in cuts(start, stop, together):
             pixels, labels = images.block(low, high)
             _check_alike(labels, low, labelled=labelled)

@@ -83,11 +83,16 @@ def _image_column(path: Path, schema: pa.Schema) -> str:
     for name in IMAGE_COLUMNS:
         if name in schema.names:
             kind = schema.field(name).type
-            if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+            if _holds_bytes(kind):
                 return name
-            text = f"{path}: column `{name}` is {kind}, not a struct with `bytes`: save it with `datasets`"
+            text = f"{path}: column `{name}` is {kind}, not a struct with binary `bytes`: save it with `datasets`"
             raise DataError(text)
     raise DataError(f"{path}: no column `img` or `image`, only {schema.names}: rename the column of images")
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    at = kind.get_field_index("bytes") if pa.types.is_struct(kind) else -1
+    return at >= 0 and (pa.types.is_binary(kind.field(at).type) or pa.types.is_large_binary(kind.field(at).type))
 
 
 def _labels(path: Path, rows: Rows, classes: int | None) -> Labels:

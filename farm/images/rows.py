@@ -76,7 +76,7 @@ def open_rows(path: Path, columns: tuple[str, ...] = ()) -> Rows:
     Raises DataError if the file is missing, no Parquet or truncated.
     """
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(pa.OSFile(str(path)))  # by itself it takes a path such as `a: b` for a URL
     except (OSError, pa.ArrowException) as error:
         said = str(error).partition("\n")[0]
         text = f"{path}: not a Parquet file, or truncated ({said}): fetch or make the file again"

@@ -8,7 +8,7 @@ from rich.text import Text
 from farm.report.changes import AccuracyChange, SpeedChange
 from farm.report.comparison import CellChange, Comparison
 from farm.report.forms import as_bullets, as_markdown, escaped
-from farm.report.numbers import count, give_or_take, listed, written
+from farm.report.numbers import NOTHING, count, give_or_take, listed, written
 from farm.stats.ratios import Ratio
 from farm.stats.shares import Estimate
 
@@ -103,9 +103,9 @@ def _row(each: CellChange) -> list[str]:
         each.cell,
         written(each.accuracy.after, "{:.4f}"),
         _with(drop, "{:+.4f}", "{:.4f}") if drop else written(_plain_drop(each.accuracy), "{:+.4f}"),
-        each.accuracy.word or ended or "-",
-        _with(ratio, "{:.2f}", "{:.2f}") if ratio else "-",
-        each.speed.word or ended or "-",
+        each.accuracy.word or ended or NOTHING,
+        _with(ratio, "{:.2f}", "{:.2f}") if ratio else NOTHING,
+        each.speed.word or ended or NOTHING,
         written(each.speed.fps, "{:.2f}"),
         written(each.speed.latency_p50, "{:.2f}"),
         written(each.size, "{:.2f}"),

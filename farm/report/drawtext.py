@@ -16,11 +16,15 @@ WORDS = {
 
 
 def draw_lines(found: Sequence[Source], shown: Sequence[Record], run: Run) -> list[str]:
-    """A line for each source that has a row in the table, under a heading; none where no source has several draws."""
+    """One entry: a line for each source that has a row in the table, hanging below a heading.
+
+    None where no source has several draws.
+    """
     here = {(each.model, each.calibration_source, each.algorithm, each.device) for each in shown}
     kept = [each for each in found if (each.model, each.source, each.algorithm, each.device) in here]
     devices = {each.device for each in kept}
-    return [HEADING, *(f"    {_line(each, run, several=len(devices) > 1)}" for each in kept)] if kept else []
+    said = [_line(each, run, several=len(devices) > 1) for each in kept]
+    return ["\n    ".join([HEADING, *said])] if kept else []
 
 
 def _line(source: Source, run: Run, *, several: bool) -> str:

@@ -7,7 +7,6 @@ one host.
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from farm.errors import InputError
 from farm.record import Record
 from farm.report.columns import Row
 from farm.report.judged import accuracy_of
@@ -34,13 +33,10 @@ Worse = AbstractSet[tuple[str, str, str, str]]  # model, source, algorithm, devi
 def laid_out(rows: Sequence[Row], layout: str, worse: Worse = frozenset()) -> TextTable:
     """A run's rows as ``table1`` (algorithm default, with FPS) or ``table2`` (accuracy-aware, accuracies only).
 
-    worse: sources that are significantly worse than real images over their draws. Raises InputError if there is no
-    cell of that algorithm.
+    worse: sources that are significantly worse than real images over their draws. Without a cell of that algorithm
+    the table has no row, see `fills`.
     """
-    algorithm = ALGORITHMS[layout]
-    lines = _lines(rows, algorithm)
-    if not lines:
-        raise InputError(f"--layout {layout}: no cell of the algorithm {algorithm!r} to show; try --layout cells")
+    lines = _lines(rows, ALGORITHMS[layout])
     keys = _keys(lines)
     every = [row.record for cells in lines.values() for drawn in cells.values() for row in drawn]
     speeds = layout == "table1" and any(record.fps is not None for record in every)
@@ -60,6 +56,21 @@ def laid_out(rows: Sequence[Row], layout: str, worse: Worse = frozenset()) -> Te
     )
 
 
+def fills(rows: Sequence[Row], layout: str) -> bool:
+    """Whether there is a cell of the layout's algorithm, or of any where each cell is a row."""
+    algorithm = ALGORITHMS.get(layout)
+    return any(algorithm is None or _is_of(row.record, algorithm) for row in rows)
+
+
+def lacking(layout: str) -> str:
+    """What is said where there is none."""
+    return f"no cell of the algorithm {ALGORITHMS[layout]!r}"
+
+
+def _is_of(record: Record, algorithm: str) -> bool:
+    return record.calibration is not None and record.algorithm.partition("{")[0] == algorithm
+
+
 def _keys(lines: Mapping[Line, Mapping[str, Sequence[Row]]]) -> list[str]:
     """What the columns of each quantity are of: baselines first, then each calibration set as it comes."""
     keys = dict.fromkeys(key for cells in lines.values() for key in cells)
@@ -71,7 +82,7 @@ def _lines(rows: Sequence[Row], algorithm: str) -> dict[Line, dict[str, list[Row
     lines: dict[Line, dict[str, list[Row]]] = {}
     for row in rows:
         record = row.record
-        if record.calibration is not None and record.algorithm.partition("{")[0] == algorithm:
+        if _is_of(record, algorithm):
             lines.setdefault((record.model, record.algorithm, record.device), {})
     for row in rows:
         record = row.record

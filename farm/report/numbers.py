@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from farm.stats.shares import Estimate
 
 MINUS = "\N{MINUS SIGN}"
-NOTHING = "-"
+NOTHING = "-"  # in place of what is not there
+GIVE_OR_TAKE = " ±"
 MOST_NAMES = 4
+DIGITS = 3  # of a ratio
 
 
 def signed(text: str) -> str:
@@ -48,8 +50,13 @@ def with_interval(loss: Estimate) -> str:
 
 
 def times(ratio: float) -> str:
-    """A ratio of speeds, with three digits: ``2.71``, ``14.1``."""
-    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}"  # noqa: PLR2004
+    """A ratio of speeds, with three digits, and from 1,000 on with all before the point: ``2.71``, ``14.1``.
+
+    >>> times(9.994), times(9.996), times(142.3), times(1423)
+    ('9.99', '10.0', '142', '1,423')
+    """
+    texts = (f"{ratio:,.{decimals}f}" for decimals in (2, 1))
+    return next((text for text in texts if len(text) <= DIGITS + 1), f"{ratio:,.0f}")
 
 
 def written(value: float | None, pattern: str) -> str:
@@ -66,7 +73,7 @@ def give_or_take(value: float | None, low: float | None, high: float | None, pat
     if value is None or low is None or high is None or low == high:
         return written(value, pattern)
     side = within.format(max(value - low, high - value))
-    return f"{pattern.format(value)} ±{side}".replace("±0.", "±.")
+    return f"{pattern.format(value)}{GIVE_OR_TAKE}{side}".replace("±0.", "±.")
 
 
 def count(number: int, one: str, many: str = "") -> str:

@@ -1,23 +1,24 @@
 """The lines below a table: what must be known of sets, which measurements do not hold, what failed. Knows records."""
 
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from farm.record import Record
 from farm.report.judged import is_fp32_ir
-from farm.report.numbers import listed
+from farm.report.naming import labels_of, options
+from farm.report.numbers import MOST_NAMES, listed
+from farm.results.speed import again
 from farm.stats.ratios import Ratio, differs
+from farm.verdict import THEN
 
 UNLIKE = 1.05  # speeds of one FP32 IR beside different cells: above this ratio, their rows are not comparable
-THEN = ", then: "  # parts a verdict's reason from the command that measures again
 NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?%?")
 
 
-def remarks(records: Sequence[Record]) -> list[str]:
-    """All that is to be said of these cells, what failed last."""
-    return [*notes(records), *controlled(records), *doubts(records), *failures(records)]
+def remarks(records: Sequence[Record], every: Sequence[Record] = ()) -> list[str]:
+    """All that is to be said of these cells, what failed last. every: as for `doubts`."""
+    return [*notes(records), *controlled(records), *doubts(records, every), *failures(records)]
 
 
 def notes(records: Sequence[Record]) -> list[str]:
@@ -56,18 +57,22 @@ def failures(records: Sequence[Record]) -> list[str]:
     return lines
 
 
-def doubts(records: Sequence[Record]) -> list[str]:
-    """One line for each reason for which measurements do not hold, and for each for which rows are not comparable."""
+def doubts(records: Sequence[Record], every: Sequence[Record] = ()) -> list[str]:
+    """One line for each reason for which measurements do not hold, and for each for which rows are not comparable.
+
+    every: all cells of their run, where they are known: then many cells are told to be measured again by what they
+    have in common.
+    """
     doubtful = [record for record in records if record.verdict not in (None, "valid")]
     unlike = [
         f"{record.cell}: the FP32 IR differs from itself, x {record.speedup_ir:.3f}: this host's speeds do not hold"
         for record in records
         if is_fp32_ir(record) and _differs(record)
     ]
-    return [*_by_reason(doubtful), *unlike, *_baselines(doubtful), *_speeds(records)]
+    return [*_by_reason(doubtful, every), *unlike, *_baselines(doubtful), *_speeds(records)]
 
 
-def _by_reason(doubtful: Sequence[Record]) -> Iterator[str]:
+def _by_reason(doubtful: Sequence[Record], every: Sequence[Record]) -> Iterator[str]:
     """Cells of one reason together, with the range of each number in it, and one command for them all."""
     groups: dict[tuple[str | None, ...], list[Record]] = {}
     for record in doubtful:
@@ -76,31 +81,37 @@ def _by_reason(doubtful: Sequence[Record]) -> Iterator[str]:
         kind = NUMBER.sub("#", why) if record.verdict == "noisy" else why
         groups.setdefault((record.verdict, kind, command or record.cell), []).append(record)
     for (verdict, *_), cells in groups.items():
-        names = ", ".join(record.cell for record in cells)
-        yield f"{verdict}: {names}\n    {_reason(cells)}"
+        yield f"{verdict}: {listed([record.cell for record in cells])}\n    {_reason(cells, every)}"
 
 
 def _parted(record: Record) -> tuple[str, str | None]:
     """Why a measurement does not hold, and the command that ran its grid; none if the reason has no such command."""
-    why, _, again = (record.verdict_reason or "").partition(THEN)
-    before, own, _ = again.partition(_only([record]))
-    return (why, before) if own else (why, None)
+    why, _, command = (record.verdict_reason or "").partition(THEN)
+    own = again("", record.cell)
+    return (why, command.removesuffix(own) if command.endswith(own) else None)
 
 
-def _reason(cells: Sequence[Record]) -> str:
+def _reason(cells: Sequence[Record], every: Sequence[Record]) -> str:
     """The reason of these cells, which differ in its numbers only; each number that differs as a range."""
-    reason = cells[0].verdict_reason or ""
-    if len(cells) == 1:
-        return reason
-    whys = [_parted(record)[0] for record in cells]
-    columns = iter(zip(*(NUMBER.findall(why) for why in whys), strict=True))
-    _, then, again = reason.partition(THEN)
-    return NUMBER.sub(lambda _: _range(next(columns)), whys[0]) + then + again.replace(_only(cells[:1]), _only(cells))
+    why, command = _parted(cells[0])
+    if len(cells) == 1 or command is None:
+        return cells[0].verdict_reason or ""
+    columns = iter(zip(*(NUMBER.findall(_parted(record)[0]) for record in cells), strict=True))
+    return NUMBER.sub(lambda _: _range(next(columns)), why) + THEN + again(command, *_only(cells, every))
 
 
-def _only(cells: Sequence[Record]) -> str:
-    """The options that mean these cells together, as a reason has them for one."""
-    return "".join(f" --only {shlex.quote(record.cell)}" for record in cells)
+def _only(cells: Sequence[Record], every: Sequence[Record]) -> list[str]:
+    """What ``--only`` takes to mean these cells; many, by what they or all noisy ones of their run have in common."""
+    names = [record.cell for record in cells]
+    labels = {record.cell: labels_of(record) for record in every}
+    noisy = [record.cell for record in every if record.verdict == "noisy"]
+    if len(names) <= MOST_NAMES or not {*names} <= {*labels}:
+        return names
+    for wanted in (names, noisy if {*names} <= {*noisy} else names):
+        found = options(wanted, labels)
+        if found is not None and len(found) < len(names):
+            return found
+    return names
 
 
 def _range(numbers: Sequence[str]) -> str:

@@ -1,15 +1,16 @@
 """The long table, a row a cell, as in the study's Table 1. Knows records, not where they come from."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from farm.record import Record
-from farm.report.judged import Judged, accuracy_of, by_records
-from farm.report.numbers import give_or_take, written
+from farm.report.columns import Row
+from farm.report.headings import HEADINGS, MISSED, metric
+from farm.report.judged import Judged, by_records
 from farm.report.texttable import Column, Entry, TextTable
-from farm.report.words import metric_of, metric_word, variant
+from farm.report.words import metric_of, metric_word
 
+OUTCOMES = {"ok": "green", "failed": "bold red"}  # styles; others are yellow
 VERDICTS = {"valid": "green", "noisy": "yellow", "invalid": "bold red"}
 BEST, WORSE = "*", "!"
 MARKS = {
@@ -24,69 +25,47 @@ def main_table(records: Sequence[Record], judged: Mapping[str, Judged] | None = 
     judged: by cell; without it, what the records alone say. The legend says what the marks mean, if there are any.
     """
     said = by_records(records) if judged is None else judged
-    there = _there(records, said)
-    groups = [list(group) for _, group in groupby(records, key=lambda record: (record.model, record.device))]
-    rows = [_row(record, said[record.cell], there, first=record is group[0]) for group in groups for record in group]
-    return TextTable(columns=_columns(there), rows=tuple(rows), legend=tuple(_legend(records, said)))
+    rows = [Row(record=record, judged=said[record.cell]) for record in records]
+    score = metric_word(metric_of(records))
+    columns = tuple(_columns(rows, score))
+    groups = [list(group) for _, group in groupby(rows, key=lambda row: (row.record.model, row.record.device))]
+    entries = [_entries(row, columns, score, first=row is group[0]) for group in groups for row in group]
+    return TextTable(columns=columns, rows=tuple(entries), legend=tuple(_legend(rows)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _There:
-    """What there is to show: whether several devices, the metric's heading, whether classes, whether speeds."""
-
-    devices: bool
-    metric: str
-    classes: bool
-    speeds: bool
-
-
-def _there(records: Sequence[Record], judged: Mapping[str, Judged]) -> _There:
-    return _There(
-        devices=len({record.device for record in records}) > 1,
-        metric=metric_word(metric_of(records)),
-        classes=any(judged[record.cell].worst_class_drop is not None for record in records),
-        speeds=any(record.fps is not None for record in records),
-    )
+def _columns(rows: Sequence[Row], score: str) -> Iterator[Column]:
+    """Those of which there is something to show. score: the metric's heading."""
+    devices = len({row.record.device for row in rows}) > 1
+    classes = any(row.judged.worst_class_drop is not None for row in rows)
+    speeds = any(row.record.fps is not None for row in rows)
+    for name in ("model", "variant", "calibration", *(("device",) if devices else ())):
+        yield Column(heading=name, kind="name")
+    for name in (score, "drop", *(("worst class",) if classes else ()), "MiB"):
+        yield Column(heading=name)
+    for name in ("FPS", "x IR", "x PyTorch", "p50 ms") if speeds else ():
+        yield Column(heading=name)
+    for name in (*(("verdict",) if speeds else ()), "outcome"):
+        yield Column(heading=name, kind="word")
 
 
-def _columns(there: _There) -> tuple[Column, ...]:
-    names = ("model", "variant", "calibration", *(("device",) if there.devices else ()))
-    speeds = ("FPS", "x IR", "x PyTorch", "p50 ms") if there.speeds else ()
-    numbers = (there.metric, "drop", *(("worst class",) if there.classes else ()), "MiB", *speeds)
-    words = (*(("verdict",) if there.speeds else ()), "outcome")
-    return (
-        *(Column(heading=name, kind="name") for name in names),
-        *(Column(heading=name) for name in numbers),
-        *(Column(heading=name, kind="word") for name in words),
-    )
+def _entries(row: Row, columns: Sequence[Column], score: str, *, first: bool) -> tuple[Entry, ...]:
+    """What stands under the columns. first: of its model and device, whose model is named once."""
+    shown = {**HEADINGS, score: HEADINGS.get(score) or metric(score)}
+    texts = {column.heading: shown[column.heading].text(row) for column in columns}
+    said = texts if first else {**texts, "model": ""}
+    marks = {score: _best(row.judged), "drop": _worse(row.judged)}
+    styles = {"verdict": VERDICTS.get(row.record.verdict or "", ""), "outcome": _style(row.record, texts["outcome"])}
+    return tuple(Entry(text=text, marks=marks.get(name, ""), style=styles.get(name, "")) for name, text in said.items())
 
 
-def _row(record: Record, judged: Judged, there: _There, *, first: bool) -> tuple[Entry, ...]:
-    """The cell under `_columns`. first: of its model and device, whose model is named once."""
-    names = (record.model if first else "", variant(record), record.calibration or "-")
-    return (
-        *(Entry(text=name) for name in (*names, *((record.device,) if there.devices else ()))),
-        *_accuracy(record, judged, classes=there.classes),
-        *((*_speed(record), _verdict(record)) if there.speeds else ()),
-        _outcome(record),
-    )
+def _style(record: Record, outcome: str) -> str:
+    return "yellow" if outcome == MISSED else OUTCOMES.get(record.outcome, "yellow")
 
 
-def _legend(records: Sequence[Record], judged: Mapping[str, Judged]) -> list[str]:
+def _legend(rows: Sequence[Row]) -> list[str]:
     """A line for each mark that occurs."""
-    marks = {mark for record in records for mark in (_best(judged[record.cell]), _worse(judged[record.cell]))}
+    marks = {mark for row in rows for mark in (_best(row.judged), _worse(row.judged))}
     return [f"{mark} {text}" for mark, text in MARKS.items() if mark in marks]
-
-
-def _accuracy(record: Record, judged: Judged, *, classes: bool) -> tuple[Entry, ...]:
-    """The metric, the drop, the worst class' one if asked for, and the size."""
-    drop = record.top1_drop if record.score_drop is None else record.score_drop
-    return (
-        Entry(text=written(accuracy_of(record), "{:.4f}"), marks=_best(judged)),
-        Entry(text=written(None if record.algorithm == "ir" else drop, "{:+.4f}"), marks=_worse(judged)),
-        *((Entry(text=_worst_class(judged)),) if classes else ()),
-        Entry(text=written(record.size_mib, "{:.2f}")),
-    )
 
 
 def _best(judged: Judged) -> str:
@@ -95,34 +74,3 @@ def _best(judged: Judged) -> str:
 
 def _worse(judged: Judged) -> str:
     return WORSE if judged.standing == "worse" else ""
-
-
-def _worst_class(judged: Judged) -> str:
-    """``3: +0.0300``; without a class where none lost anything."""
-    drop = judged.worst_class_drop
-    if drop is None or drop <= 0:
-        return written(drop, "{:+.4f}")
-    return f"{judged.worst_class}: {drop:+.4f}"
-
-
-def _speed(record: Record) -> tuple[Entry, ...]:
-    over_ir = (record.speedup_ir, record.speedup_ir_low, record.speedup_ir_high)
-    over_pytorch = (record.speedup_pytorch, record.speedup_pytorch_low, record.speedup_pytorch_high)
-    return (
-        Entry(text=written(record.fps, "{:,.1f}")),
-        Entry(text=give_or_take(*over_ir, "{:.2f}", "{:.2f}")),
-        Entry(text=give_or_take(*over_pytorch, "{:.2f}", "{:.2f}")),
-        Entry(text=written(record.latency_p50_ms, "{:.3f}")),
-    )
-
-
-def _verdict(record: Record) -> Entry:
-    return Entry(text=record.verdict or "-", style=VERDICTS.get(record.verdict or "", ""))
-
-
-def _outcome(record: Record) -> Entry:
-    if record.outcome == "failed":
-        return Entry(text=record.error_class or "failed", style="bold red")
-    if record.outcome == "ok" and record.reached is False:
-        return Entry(text="ok, target missed", style="yellow")
-    return Entry(text=record.outcome, style="green" if record.outcome == "ok" else "yellow")

@@ -61,9 +61,9 @@ def speed(rows: Sequence[dict[str, Any]], settings: Mapping[str, Any], ended: En
     }
 
 
-def again(command: str, cell: str) -> str:
-    """The command that measures a cell again. command: the one that ran the grid."""
-    return f"{command} --only {shlex.quote(cell)} --fresh measure"
+def again(command: str, *only: str) -> str:
+    """The command that measures cells again. command: the one that ran the grid. only: which; all if none is named."""
+    return f"{command}{''.join(f' --only {shlex.quote(text)}' for text in only)} --fresh measure"
 
 
 def with_pytorch_speedup(records: list[Record]) -> list[Record]:

@@ -8,7 +8,7 @@ import fsspec
 import pyarrow as pa
 import pytest
 
-from farm.cli import compare
+from farm.cli import compare, wiring
 from farm.errors import InputError
 from farm.results import tables
 from farm.results.folder import Folder
@@ -142,8 +142,13 @@ def test_only_that_means_nothing_is_one_clear_error(only, text):
     assert str(caught.value).startswith(text)
 
 
+def test_a_run_may_be_named_by_the_results_that_it_lies_in(place, before):
+    said = place.farm("compare", before, before.parent)
+    assert "A and B are the same results" in said
+
+
 def test_a_runs_folder_may_be_a_url():
     url = f"memory://{uuid.uuid4().hex}"
     written(url, {IR: ()})
-    assert compare._folder("results", url).has(tables.RECORDS)
+    assert wiring.one_grid("results", url).has(tables.RECORDS)
     fsspec.filesystem("memory").rm(url, recursive=True)

@@ -5,6 +5,9 @@ import shutil
 import sys
 from pathlib import Path
 
+import pytest
+
+from farm.errors import InputError
 from farm.results.folder import Folder
 
 sys.path.append(str(Path(__file__).parents[2] / "docs"))
@@ -28,12 +31,19 @@ def test_the_pages_table_of_layers_is_made_of_them(ran, monkeypatch):
     monkeypatch.setattr(layers, "MODELS", ("tiny",))
     monkeypatch.chdir(ran.folder)
     monkeypatch.setenv("PYTHONPATH", str(ran.folder))
-    rows = list(layers.compared(Folder(str(ran.folder / "results" / "quick"))))
+    folder = Folder(str(ran.folder / "results" / "quick"))
+    rows = layers.rows_of(folder)
     assert [(row["model"], row["calibration"], row["name"]) for row in rows] == [
         ("tiny", "noise{count=16}", "0"),
         ("tiny", "noise{count=16}", "4"),
     ]
     assert all(row["sqnr_db"] > 10 and abs(row["drop"]) <= 1 for row in rows)
+    shutil.rmtree(ran.folder / "results" / "store" / "quantize")
+    with pytest.raises(InputError, match="has no layers to publish"):
+        layers.rows_of(folder)
+    monkeypatch.setattr(layers, "MODELS", ("resnet20",))
+    with pytest.raises(InputError, match="has no int8 cell of resnet20"):
+        layers.rows_of(folder)
 
 
 def test_a_baseline_has_no_layers_that_quantization_could_hurt(ran):

@@ -7,6 +7,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -37,15 +39,39 @@ def test_why_says_hit_or_which_input_changed(ran):
     assert states["measure"][0] == "to run"
     assert states["measure"][1].startswith("changed: parameters.measure")
     assert states["quantize"][0] == "there"
+    assert {row["doubt"] for row in said} == {""}, "the measurement that was made is not this one"
 
 
 def test_why_says_why_a_measurement_does_not_hold(ran):
     found = ran.records()[INT8]
     assert found["verdict"] == "noisy", "one pair is too few"
-    assert f"its measurement is noisy: {found['verdict_reason']}" in ran.farm("why", INT8)
+    assert f"its measurement is noisy: {found['verdict_reason']}\n" in ran.farm("why", INT8)
+    doubts = {row["role"]: row["doubt"] for row in json.loads(ran.farm("why", INT8, "--json"))}
+    assert doubts.pop("measure") == f"noisy: {found['verdict_reason']}"
+    assert set(doubts.values()) == {""}
     shutil.rmtree(ran.folder / "results" / "quick" / "latencies")
     (ran.folder / "results" / "quick" / "records.parquet").unlink()
     assert "its measurement" not in ran.farm("why", INT8), "nothing is gathered that could say so"
+
+
+def test_why_says_no_other_runs_verdict(ran):
+    results = ran.folder / "results"
+    shutil.copytree(results / "quick", results / "copy")
+    records = pq.read_table(results / "quick" / "records.parquet")
+    column = records.schema.get_field_index("verdict_reason")
+    other = pa.array(["it was another run's"] * len(records), records.schema.field(column).type)
+    pq.write_table(
+        records.set_column(column, records.schema.field(column), other), results / "quick" / "records.parquet"
+    )
+    assert "it was another run's" in ran.farm("why", INT8, "--grid", "quick")
+    said = ran.farm("why", INT8, "--grid", "copy")
+    assert "its measurement is noisy: " in said
+    assert "another run's" not in said
+
+
+def test_why_says_nothing_of_a_measurement_that_is_not_there(ran):
+    shutil.rmtree(ran.folder / "results" / "store" / "measure")
+    assert "its measurement" not in ran.farm("why", INT8)
 
 
 def test_why_of_an_unknown_cell_says_what_was_meant(ran):

@@ -7,6 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from farm.cli import app
+from farm.images import folder as image_folder
+from farm.store import Store
 from tests.images.checkpoints import distylegan
 
 FOLDER = {"name": "folder", "path": "photos", "count": 4}
@@ -36,6 +39,10 @@ def unmade(folder):
     (folder / "set" / "notes.txt").touch()
 
 
+def text(folder):
+    pq.write_table(pa.table({"img": [{"bytes": "x", "path": ""}]}), folder / "table.parquet")
+
+
 def half(folder):
     (folder / "gan").mkdir()
     (folder / "gan" / "config.json").write_text("{}")
@@ -51,6 +58,7 @@ def state_dict(folder):
         (FOLDER, empty, "photos: no images (looked for .png"),
         (FOLDER | {"count": 7}, photos, "`count: 7`, but there are 6 images"),
         (PARQUET, other, "table.parquet: no column `img` or `image`, only ['pixels']"),
+        (PARQUET, text, "table.parquet: column `img` is struct<bytes: string, path: string>, not a struct with binary"),
         (SHARDS, unmade, "set: no set.json: give a folder that `farm synth` has made"),
         (GAN, half, "gan: no generator.pt in it: give a folder with generator.pt and config.json"),
         (GAN, state_dict, "gan: not a folder: give a folder with generator.pt and config.json"),
@@ -62,7 +70,11 @@ def test_a_set_that_no_stage_could_open_will_fail_and_so_will_what_needs_it(plac
     said = place.farm("plan", grid)
     assert "will fail: " in said
     assert says in said
-    stages = json.loads(place.farm("plan", grid, "--json"))["stages"]
+    foreseen = json.loads(place.farm("plan", grid, "--json"))
+    [reason] = foreseen["will_fail"]
+    assert says in reason
+    assert foreseen["missing_input"] == []
+    stages = foreseen["stages"]
     states = {kind: (count["to_run"], count["will_fail"], count["total"]) for kind, count in stages.items()}
     assert states == {"synthesize": (1, 1, 2), "export": (1, 0, 1), "quantize": (1, 1, 2), "evaluate": (2, 1, 3),
                       "measure": (2, 1, 3)}  # fmt: skip
@@ -102,6 +114,85 @@ def test_a_dataset_that_cannot_be_used_will_fail_every_cell(place):
     assert {kind: count["will_fail"] for kind, count in stages.items()} == {
         "synthesize": 0, "export": 0, "quantize": 0, "evaluate": 2, "measure": 2
     }  # fmt: skip
+
+
+@pytest.fixture
+def opened(monkeypatch, place):
+    """The image folders that are opened, of commands in this process."""
+    found, once = [], image_folder.open_folder
+
+    def open_folder(path):
+        found.append(path)
+        return once(path)
+
+    monkeypatch.setattr(image_folder, "open_folder", open_folder)
+    monkeypatch.setenv("FARM_CACHE", str(place.folder / "cache"))
+    monkeypatch.chdir(place.folder)
+    return found
+
+
+def planned(capsys, *arguments):
+    """What `farm plan` prints, in this process."""
+    assert app(["plan", *map(str, arguments)], standalone_mode=False) == 0
+    return capsys.readouterr().out
+
+
+def test_a_set_with_too_few_images_is_opened_a_few_times_and_told_once(place, opened, capsys):
+    photos(place.folder, each=400)
+    grid = place.grid(calibrations=[FOLDER | {"count": 64 * 256}], settings={"shard_images": 256})
+    said = planned(capsys, grid)
+    [reason] = [line for line in said.splitlines() if line.startswith("will fail: ")]
+    assert "`count: 16384`, but there are 800 images" in reason
+    assert len(opened) <= 2 + 6, "the largest, the smallest, and those that halve the 64"
+    opened.clear()
+    counts = json.loads(planned(capsys, grid, "--json"))["stages"]["synthesize"]
+    assert (counts["to_run"], counts["will_fail"]) == (3, 61)
+
+
+def test_a_set_that_cannot_be_opened_at_all_is_tried_twice(place, opened, capsys):
+    empty(place.folder)
+    grid = place.grid(calibrations=[FOLDER | {"count": 64 * 256}], settings={"shard_images": 256})
+    counts = json.loads(planned(capsys, grid, "--json"))["stages"]["synthesize"]
+    assert (counts["to_run"], counts["will_fail"], len(opened)) == (0, 64, 2)
+
+
+def test_a_dataset_is_opened_once_whatever_else_its_stages_take(place, opened, capsys):
+    photos(place.folder)
+    dataset = {"name": "folder", "path": "photos", "count": 7}
+    models = [
+        {"factory": "networks:tiny", "weights": "https://example.com/tiny-0123abcd.pt"},
+        {"factory": "networks:twelve", "size": [16, 16], "resize": 16},
+    ]
+    grid = place.grid(dataset=dataset, models=models, baselines=["pytorch", "ir"])
+    foreseen = json.loads(planned(capsys, grid, "--json"))
+    assert len(opened) == 1
+    assert (foreseen["stages"]["evaluate"]["will_fail"], foreseen["stages"]["evaluate"]["total"]) == (6, 6)
+
+
+def test_a_file_that_is_not_there_is_told_in_json_too(place):
+    grid = place.grid(calibrations=[FOLDER | {"path": "nowhere"}])
+    foreseen = json.loads(place.farm("plan", grid, "--json"))
+    [reason] = foreseen["missing_input"]
+    assert reason.startswith("no images of folder: looked for ")
+    assert foreseen["will_fail"] == []
+    assert f"missing input: {reason}\n" in place.farm("plan", grid)
+
+
+def test_what_is_there_is_asked_at_once_and_only_of_that_how_long_it_took(place, opened, capsys, monkeypatch):
+    asked = []
+    for name in ("has", "manifest", "present"):
+        monkeypatch.setattr(Store, name, noting(asked, name, getattr(Store, name)))
+    assert "2 cells; about " in planned(capsys, place.grid(), "--results", "memory://nothing-was-run")
+    assert asked == ["present"]
+    assert "1 cell; about " in planned(capsys, place.grid(), "--only", "algorithm=ir")
+
+
+def noting(asked, name, method):
+    def noted(self, *arguments):
+        asked.append(name)
+        return method(self, *arguments)
+
+    return noted
 
 
 @pytest.mark.parametrize("command", ["plan", "why", "get", "list"])

@@ -7,12 +7,16 @@ import re
 import shutil
 import signal
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from farm.report.columns import COLUMNS
+from farm.results import tables
+from farm.results.folder import Folder
+from tests.runs import record
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 IR, INT8 = "tiny/-/ir/CPU", "tiny/noise{count=16}/default/CPU"
@@ -63,7 +67,43 @@ def test_markdown_is_the_table_of_the_terminal(ran):
     table = [re.split(r"\s{2,}", line.strip()) for line in shown.splitlines()[:3]]
     assert [header, rows[0], ["", *table[2]]] == [table[0], table[1], rows[1]]
     assert rule == [*["---"] * 3, *["---:"] * 8, *["---"] * 2]
-    assert "compare rows by x IR" not in shown or "- compare rows by x IR" in markdown
+
+
+def written(folder, *records):
+    """A run's results by hand."""
+    Folder(str(folder)).write(tables.RECORDS, tables.records(records, {}))
+    return folder
+
+
+def test_what_stands_below_the_table_is_a_list_in_markdown(place):
+    speeds = [record("noise", seed=seed, fps=9.0, fps_ir=fps) for seed, fps in ((0, 100.0), (1, 200.0))]
+    drops = [replace(each, top1_drop=drop) for each, drop in zip(speeds, (0.01, 0.02), strict=True)]
+    folder = written(place.folder / "made", *drops)
+    shown, markdown = place.farm("show", folder).splitlines(), place.farm("show", folder, "--md").splitlines()
+    texts = {
+        "over several draws, each with its 95 % interval:": "resnet20 noise default: mean drop",
+        "compare rows by x IR": "resnet20/CPU: 100.0 to 200.0 FPS",
+    }
+    for above, below in texts.items():
+        for lines, start, hanging in ((shown, "", "    "), (markdown, "- ", "  - ")):
+            [at] = [index for index, line in enumerate(lines) if line.startswith(f"{start}{above}")]
+            assert lines[at + 1].startswith(f"{hanging}{below}")
+
+
+AWARE = record("noise", algorithm="accuracy-aware")
+
+
+def test_a_run_without_such_a_layout_hides_no_other(place):
+    plain = written(place.folder / "plain", replace(record("noise"), grid="plain"))
+    aware = written(place.folder / "aware", replace(AWARE, grid="aware"))
+    asked = ("show", plain, aware, "--layout", "table2")
+    [row] = csv.DictReader(io.StringIO(place.farm(*asked, "--csv")))
+    assert row == {"grid": "aware", "model": "resnet20", "top-1 noise": "0.9"}
+    none = "no cell of the algorithm 'accuracy-aware'"
+    name, said, *_ = place.farm(*asked).splitlines()
+    assert (name, said) == ("plain", none)
+    assert place.farm(*asked, "--md").startswith(f"### plain\n\n{none}\n\n### aware\n\n| model |")
+    assert f"farm: --layout table2: {none} to show" in place.farm("show", plain, plain, "--layout", "table2", code=2)
 
 
 def test_what_no_cell_has_is_a_sentence_and_no_error(ran):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 from pathlib import Path
 
@@ -70,10 +71,12 @@ def test_a_damaged_shard_is_found_by_its_checksum_when_asked(place):
     path.write_bytes(whole[:100] + bytes([whole[100] ^ 1]) + whole[101:])
     assert "nothing to make" in place.farm(*NOISE, "--count", 10, "--out", "set")
     said = place.farm(*NOISE, "--count", 10, "--out", "set", "--verify")
-    assert "set: 0 of 1 shards have equal checksums; to be made again:\n" in said
+    assert "set: 0 of 1 shard kept; to be made again:\n" in said
     assert "set: images 0 to 9: its SHA-256 is another than when it was made\n" in said
     assert "10 made in" in said
     assert path.read_bytes() == whole
+    said = place.farm(*NOISE, "--count", 10, "--out", "set", "--verify")
+    assert "set: 1 shard with 10 images: all checksums equal\n" in said
 
 
 def test_verify_says_what_it_found(place):
@@ -84,7 +87,7 @@ def test_verify_says_what_it_found(place):
     assert "nothing to make" in said
     (place.folder / "set" / "shard-00001.parquet").unlink()
     said = place.farm(*command, "--count", 700)
-    assert "set: 1 of 3 shards have equal checksums; to be made again:\n" in said
+    assert "set: 1 of 3 shards kept; to be made again:\n" in said
     assert "set: images 256 to 511: shard-00001.parquet is gone\n" in said
     assert "set: images 512 to 699: grows from 88 to 188 images, and is made anew\n" in said
 
@@ -162,6 +165,8 @@ def opened_by_a_grid(place, entry, monkeypatch):
         ("set", ["--format", "png"], "folder"),
         ("set", ["--format", "hf"], "parquet"),
         ("set.parquet", ["--format", "hf"], "parquet"),
+        ("we: ird, set.parquet", [], "shards"),
+        ("we: ird, set.parquet", ["--format", "hf"], "parquet"),
         ("a set: {of, mine}", [], "shards"),
         ("a set: {of, mine}", ["--format", "hf"], "parquet"),
     ],
@@ -181,7 +186,18 @@ def test_a_layout_that_no_source_reads_is_given_no_entry(place):
     said = place.farm(*command, "--out", "set")
     assert "{name:" not in said
     assert "to calibrate with it, make one file: --out set.parquet" in said
+    assert "make one file: --out 'my set.parquet'\n" in place.farm(*command, "--out", "my set")
     assert entry_in(place.farm(*command, "--out", "set.parquet"))["count"] == 300
+
+
+def test_a_finished_set_is_no_failure_whatever_else_lies_there(place):
+    command = ("synth", "digits", "--threads", 1, "--count", 20, "--out", "set", "--format", "png")
+    place.farm(*command)
+    shutil.copy(place.folder / "set" / "0" / "00000000.png", place.folder / "set" / "stray.png")
+    said = place.farm(*command)
+    assert "nothing to make: all of it was there" in said
+    assert "no grid can calibrate with it as it is: set: both subfolders and images (stray.png)" in said
+    assert CALIBRATE not in said
 
 
 @pytest.mark.parametrize(("form", "out"), [("png", "set"), ("hf", "set.parquet")])
@@ -326,6 +342,12 @@ def test_bad_input_is_one_clear_error(tmp_path, monkeypatch, arguments, says):
             "set",
             ["noise", "--preview", "no/a.png"],
             "--preview no/a.png: there is no folder no: make it, or name anoth",
+        ),
+        ("set", ["noise", "--preview", "set/a.png"], "--preview set/a.png: set is for the set alone: name a file e"),
+        (
+            "set",
+            ["noise", "--format", "png", "--preview", "set/../set/0/a.png"],
+            "--preview set/../set/0/a.png: set is for the set alone: name a file elsewhere",
         ),
         ("set.npz", ["noise"], "--raw writes one FILE.npz, and nothing else does"),
         ("set.parquet", ["noise", "--format", "png"], "--format png fills a folder"),

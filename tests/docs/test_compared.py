@@ -1,11 +1,11 @@
 """The example of a comparison is what the command prints."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from farm.errors import InputError
 from farm.results.folder import Folder
 from farm.results.reading import read_run
 from tests.runs import record, run
@@ -32,16 +32,15 @@ def test_what_is_written_is_read_again(tmp_path):
     assert [*found.predictions] == [*RUN.predictions]
 
 
-@pytest.mark.parametrize(("place", "first", "last"), [("real", REAL, "1 cell of 3"), ("absent", IR, "no regression")])
-def test_the_example_is_the_commands_own_words_without_this_machines_folders(tmp_path, place, first, last):
+@pytest.mark.parametrize(("place", "other"), [("absent", "noise"), ("real", "absent")])
+def test_a_set_that_is_not_there_is_no_example(place, other):
+    with pytest.raises(InputError, match="has not the same cells"):
+        compared.swapped(RUN, place, other)
+
+
+def test_the_example_is_the_commands_own_words_without_this_machines_folders(tmp_path):
     compared.write(RUN, Folder(str(tmp_path / "small")))
-    lines = compared.said(tmp_path / "small", place, "noise").splitlines()
-    assert lines[1].startswith(first.cell)
-    assert lines[-1].startswith(last)
+    lines = compared.said(tmp_path / "small", "real", "noise").splitlines()
+    assert lines[1].startswith(REAL.cell)
+    assert lines[-1].startswith("1 cell of 3")
     assert {"A: before/small", "B: after/small"} <= {*lines}
-
-
-def test_runs_that_cannot_be_compared_are_no_example(tmp_path):
-    compared.write(run({}), Folder(str(tmp_path / "small")))
-    with pytest.raises(subprocess.CalledProcessError):
-        compared.said(tmp_path / "small", "real", "noise")

@@ -24,6 +24,10 @@ def published(tmp_path, monkeypatch):
             "kind": "MatMul",
             "sqnr_db": level,
             "range_ratio": 2.5,
+            "grid": "study",
+            "images": 128,
+            "cpu_model": "a processor",
+            "versions": '{"farm": "0.1.0", "nncf": "3.4.0"}',
         }
         for calibration, levels in SQNR.items()
         for number, level in enumerate(levels)
@@ -44,4 +48,6 @@ def test_each_model_and_set_is_summed_up_in_a_line(published):
     assert layers.summary().splitlines()[2:] == [
         "| net | photos | 10.0 | 20.0 | 1.25 |",
         "| net | noise | 5.0 | 9.0 | 1.25 |",
+        "",
+        "> Run study, on 128 test images; a processor; farm 0.1.0, nncf 3.4.0.",
     ]

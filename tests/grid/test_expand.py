@@ -27,14 +27,6 @@ def test_axes_with_defaults_may_be_left_out(files):
     assert names(grid) == ["resnet20/-/pytorch/CPU", "resnet20/-/ir/CPU"]
 
 
-def test_a_cells_bare_names_leave_parameters_out(files):
-    grid = files.grid(calibrations=[{"name": "noise", "seed": 3}])
-    baseline, *_, cell = expand(grid)
-    assert cell.labels() == ("resnet20", "noise{seed=3}", "default", "CPU")
-    assert cell.names() == ("resnet20", "noise", "default", "CPU")
-    assert baseline.names() == ("resnet20", "-", "pytorch", "CPU")
-
-
 @pytest.mark.parametrize(
     ("axis", "entry", "labels"),
     [

@@ -1,6 +1,7 @@
 """Forms of images on disk, read back by those who know them: farm's own sources, torchvision and Parquet."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -86,6 +87,18 @@ def test_the_same_images_asked_for_in_other_parts_are_the_same_bytes(images, tmp
 def contents(path):
     files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())
     return [(file.relative_to(path).as_posix(), file.read_bytes()) for file in files]
+
+
+@pytest.mark.parametrize("name", ["we: ird, set", "a:b", "file:c"])
+def test_a_name_that_looks_like_a_url_is_a_name(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    images = numbered([i % CLASSES for i in range(3)], CLASSES)
+    folder = made(Path(name))
+    shard = imageset.read(written("shards", images, folder / "shard.parquet", stop=3))
+    assert np.array_equal(shard.block(0, 3).images, images.block(0, 3).images)
+    assert len(parquet.open_parquet(written("hf", images, folder / "hf.parquet", stop=3), labelled=True)) == 3
+    with pytest.raises(DataError, match=r"none.parquet: not a Parquet file, or truncated .*No such file"):
+        imageset.read(folder / "none.parquet")
 
 
 @pytest.mark.parametrize("layout", ["png", "hf"])

@@ -125,6 +125,10 @@ IMG = pa.array([{"bytes": GOOD, "path": ""}])
         (lambda path: write_parquet(path, [], []), "no rows"),
         (lambda path: table_of(path, {"picture": IMG, "label": [0]}), r"no column .*\['picture', 'label'\]"),
         (lambda path: table_of(path, {"img": [b"x"], "label": [0]}), "column `img` is binary, not a struct"),
+        (
+            lambda path: table_of(path, {"img": [{"bytes": "x", "path": ""}], "label": [0]}),
+            "column `img` is struct<bytes: string, path: string>, not a struct with binary `bytes`",
+        ),
         (lambda path: table_of(path, {"img": IMG, "label": ["cat"]}), "column `label` is string, not an int"),
         (lambda path: write_parquet(path, [b"x"], [0]), "row 0: not an image"),
     ],
@@ -133,6 +137,12 @@ def test_a_file_in_another_layout_is_refused_when_it_is_opened(tmp_path, make, s
     make(tmp_path / "a.parquet")
     with pytest.raises(DataError, match=rf"a.parquet: {says}"):
         whole(tmp_path / "a.parquet")
+
+
+def test_bytes_may_be_large(tmp_path):
+    kind = pa.struct([("bytes", pa.large_binary())])
+    table_of(tmp_path / "a.parquet", {"img": pa.array([{"bytes": GOOD}], kind), "label": [0]})
+    assert len(whole(tmp_path / "a.parquet").block(0, 1).images) == 1
 
 
 def test_a_truncated_file_is_refused(tmp_path):

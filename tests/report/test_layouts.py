@@ -6,9 +6,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from farm.errors import InputError
 from farm.report.columns import rows
-from farm.report.layouts import DRAWS, HOSTS, LEGEND, NOISY, laid_out
+from farm.report.layouts import DRAWS, HOSTS, LEGEND, NOISY, fills, lacking, laid_out
 from tests.runs import record, run
 
 PYTORCH = record(algorithm="pytorch", runtime="pytorch", fps=100.0)
@@ -124,5 +123,8 @@ def test_several_devices_and_parameters_of_the_algorithm_have_rows_of_their_own(
 
 
 def test_a_run_without_such_cells_says_so():
-    with pytest.raises(InputError, match="no cell of the algorithm 'accuracy-aware'"):
-        laid({IR: (), REAL: ()}, "table2")
+    found = rows(run({IR: (), REAL: ()}))
+    assert [fills(found, layout) for layout in ("cells", "table1", "table2")] == [True, True, False]
+    assert lacking("table2") == "no cell of the algorithm 'accuracy-aware'"
+    assert not fills(found[:1], "table1"), "a baseline is of no algorithm"
+    assert laid_out(found, "table2").rows == ()

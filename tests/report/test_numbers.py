@@ -41,6 +41,9 @@ def test_lists_end_in_and_and_long_ones_are_cut():
 def test_counts_ratios_and_spans_read_as_words():
     assert (count(1, "cell"), count(10_000, "image")) == ("1 cell", "10,000 images")
     assert (times(2.714), times(14.08)) == ("2.71", "14.1")
+    assert [times(value) for value in (9.994, 9.996, 99.94, 99.96, 142.3, 1423.0)] == [
+        "9.99", "10.0", "99.9", "100", "142", "1,423"
+    ]  # fmt: skip
     assert (span([5, 5]), span([3, 5])) == ("5", "3 to 5")
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from farm.record import Record
+from farm.report.naming import labels_of, only
 from farm.report.remarks import controlled, doubts, failures, notes, remarks
 from farm.results.speed import again
 from farm.stats.ratios import Ratio
@@ -119,7 +120,7 @@ def told(*cells):
 def test_cells_that_are_noisy_for_one_reason_are_one_entry_with_the_range_and_one_command():
     cells = [judged(name, within=within) for name, within in (("a", 0.104), ("b", 0.186), ("c", 0.155))]
     [(names, reason)] = told(cells[0], FULL, *cells[1:])
-    assert names == f"noisy: {', '.join(cell.cell for cell in cells)}"
+    assert names == "noisy: {}, {} and {}".format(*(cell.cell for cell in cells))
     why, command = reason.split(", then: ")
     assert why == (
         "known within 10.4% to 18.6%, not the 5.0% asked for, after 16 pairs; "
@@ -127,6 +128,80 @@ def test_cells_that_are_noisy_for_one_reason_are_one_entry_with_the_range_and_on
     )
     only = [part for cell in cells for part in ("--only", cell.cell)]
     assert shlex.split(command) == [*shlex.split(GRID), *only, "--fresh", "measure"]
+
+
+MODELS, DRAWS = [f"m{index}" for index in range(20)], [f"fractal{{seed={index}}}" for index in range(20)]
+
+
+def many(models=MODELS, draws=DRAWS, **changes):
+    """A cell for each model and draw; noisy, or as changed."""
+    found = []
+    for model in models:
+        for draw in draws:
+            cell = f"{model}/{draw}/default/CPU"
+            verdict = judge(replace(SURE, ratio=Ratio(value=1.0, low=0.9, high=1.1)), again(GRID, cell))
+            said = {"verdict": verdict.word, "verdict_reason": verdict.reason} | changes
+            found.append(replace(FULL, cell=cell, model=model, calibration=draw, **said))
+    return found
+
+
+VALID = {"verdict": "valid", "verdict_reason": "within 1.0% after 8 pairs"}
+ONE_MORE = {"verdict_reason": many()[0].verdict_reason.replace("pairs;", "pairs, 1 more disturbed;")}
+
+
+@pytest.mark.parametrize(
+    ("noisy", "others", "options"),
+    [
+        (many(), [], []),
+        (many(), [replace(IR, model="m0")], ["algorithm=default"]),
+        (many(MODELS[:2]), many(MODELS[2:], **VALID), ["model=m0", "model=m1"]),
+        (many(MODELS[:2]), [*many(MODELS[2:], **VALID), IR], ["model=m0", "model=m1"]),
+        (many(["m0"]), [replace(IR, model="m0"), IR], ["algorithm=default"]),
+        (
+            many(draws=DRAWS[:1]),
+            many(draws=DRAWS[1:], **VALID),
+            [f"calibration={DRAWS[0]}"],
+        ),
+    ],
+)
+def test_many_cells_are_told_to_be_measured_again_by_what_they_have_in_common(noisy, others, options):
+    every = [*noisy, *others]
+    [line] = doubts(noisy, every)
+    assert line.startswith(f"noisy: {', '.join(cell.cell for cell in noisy[:4])} and {len(noisy) - 4} more\n")
+    assert len(line) < 500
+    words = shlex.split(line.partition(", then: ")[2])
+    assert words == [*shlex.split(GRID), *(part for each in options for part in ("--only", each)), "--fresh", "measure"]
+    assert only(options, {each.cell: labels_of(each) for each in every}) == [each.cell for each in noisy]
+
+
+def test_all_noisy_cells_are_measured_again_where_those_of_one_reason_have_nothing_in_common():
+    cells = many()
+    mixed = [replace(cell, **ONE_MORE) if index % 7 == 0 else cell for index, cell in enumerate(cells)]
+    mixed = [replace(cell, verdict_reason=cell.verdict_reason.replace(cells[0].cell, cell.cell)) for cell in mixed]
+    lines = doubts(mixed, [*mixed, *many(["other"], **VALID)])
+    assert len(lines) == 2
+    assert all(f"{GRID} --only model=m0 --only model=m1 " in line for line in lines)
+    assert all("--only model=other" not in line for line in lines)
+
+
+def test_invalid_cells_are_not_measured_again_with_the_noisy_ones():
+    """Their device must be changed first."""
+    cells = many()
+    wrong = [replace(cell, verdict="invalid") if index % 7 == 0 else cell for index, cell in enumerate(cells)]
+    invalid = next(line for line in doubts(wrong, wrong) if line.startswith("invalid: "))
+    assert invalid.count(" --only ") == sum(cell.verdict == "invalid" for cell in wrong)
+
+
+def test_many_cells_that_have_nothing_in_common_are_named():
+    cells = many()
+    noisy = [cell for index, cell in enumerate(cells) if index % 7 == 0]
+    every = [cell if cell in noisy else replace(cell, **VALID) for cell in cells]
+    for known in (every, []):
+        [line] = doubts(noisy, known)
+        words = shlex.split(line.partition(", then: ")[2])
+        assert [word for word in words if "/" in word and word in {cell.cell for cell in cells}] == [
+            cell.cell for cell in noisy
+        ]
 
 
 def test_another_reason_another_grid_and_another_way_out_are_entries_of_their_own():
@@ -157,7 +232,7 @@ def test_faults_of_what_ran_are_one_entry_only_where_they_are_the_same():
         judged(name, mismatch=f"NUM_STREAMS was {number}, not 1") for name, number in (("a", 4), ("b", 8), ("c", 4))
     ]
     (both, reason), (other, _) = told(*streams)
-    assert both == f"invalid: {streams[0].cell}, {streams[2].cell}"
+    assert both == f"invalid: {streams[0].cell} and {streams[2].cell}"
     assert reason.startswith("NUM_STREAMS was 4, not 1; change the device")
     assert other == f"invalid: {streams[1].cell}"
 

@@ -6,7 +6,8 @@ import pytest
 
 from farm.errors import InputError
 from farm.report.columns import COLUMNS, rows
-from farm.report.selection import HEADINGS, TYPES, WORDS, check, meant, none_meant, ordered, sortable, wanted
+from farm.report.headings import HEADINGS
+from farm.report.selection import TYPES, WORDS, check, meant, none_meant, ordered, sortable, wanted
 from farm.report.table import main_table
 from tests.runs import record, run
 
@@ -50,7 +51,10 @@ def chosen(conditions):
         (["variant=int8 default", "model=resnet20"], (1, 2, 3)),
         (["variant=FP32 IR"], (0,)),
         (["variant=ir", "algorithm=int8 default"], (0, 1, 2, 3, 4)),
-        (["drop=0"], (0, 1, 2, 3)),
+        (["drop=0"], (1, 2, 3)),
+        (["drop=-"], (0, 4)),
+        (["outcome=ok"], (0, 1, 2, 3, 4)),
+        (["outcome=ok, target missed"], (4,)),
     ],
 )
 def test_conditions_on_one_column_widen_and_on_others_narrow(conditions, positions):
@@ -65,8 +69,11 @@ def test_conditions_on_one_column_widen_and_on_others_narrow(conditions, positio
         (["verdict=valid", "verdict=invalid"], "no cell has verdict=valid or verdict=invalid"),
         (["standing=better"], "no cell has standing=better"),
         (["reached=true"], "no cell has reached=true"),
-        (["x IR=2"], "no cell has speedup_ir=2"),
+        (["x IR=2"], "no cell has x IR=2"),
         (["n_images=-"], "no cell has n_images=-"),
+        (["top-1=-"], "no cell has top-1=-"),
+        (["variant=FP32 IR", "model=vgg16_bn"], "no cell has variant=FP32 IR and model=vgg16_bn"),
+        (["outcome=crash"], "no cell has outcome=crash"),
         (["model=vgg16_bn", "calibration=fractal"], "no cell has model=vgg16_bn and calibration=fractal"),
     ],
 )
@@ -90,7 +97,7 @@ def test_a_run_without_cells_has_none():
         (["calibration=fractal{seed=9}"], "means no cell, did you mean 'fractal{seed="),
         (["cell=resnet20"], "means no cell"),
         (["outcome=faild"], "means no cell, did you mean 'failed'"),
-        (["outcome=-"], "means no cell; there are ok, failed, pending"),
+        (["outcome=-"], "means no cell; there are ok, failed, pending, error, crash, "),
         (["model=-"], "means no cell; there are resnet20, vgg16_bn"),
         (["reached=maybe"], "means no cell; there are true, false, -"),
         (["x IR=fast"], "--where x IR=fast: 'fast' is no number"),
@@ -117,7 +124,77 @@ def test_every_heading_of_the_table_is_a_column_to_filter_and_to_sort_by():
     ]  # fmt: skip
     assert all(sortable(f"-{heading}") for heading in headings)
     assert {*HEADINGS} - {*headings} == {"top-5"}
-    assert {column for columns in HEADINGS.values() for column in columns} <= {*COLUMNS}
+    assert {heading.column for heading in HEADINGS.values()} <= {*COLUMNS}
+
+
+SPEEDS = {"fps": 1159.44, "speedup_ir": 2.3451, "speedup_ir_low": 2.32, "speedup_ir_high": 2.37, "verdict": "valid"}
+SHOWN = {
+    "a speed": record("noise", **SPEEDS, latency_p50_ms=0.08123, size_mib=0.2749),
+    "a crash": record("noise", seed=1, outcome="failed", error_class="crash"),
+    "no class": record("noise", seed=2, outcome="failed"),
+    "pending": record("noise", seed=3, outcome="pending"),
+    "missed": record("noise", seed=4, reached=False, speedup_pytorch=7.5, fps=2.0),
+}
+EVERY = rows(run({IR: (), **dict(zip(SHOWN.values(), (range(15), (), (), (), range(3)), strict=True))}))
+TABLE = main_table([row.record for row in EVERY], {row.record.cell: row.judged for row in EVERY})
+
+
+@pytest.mark.parametrize("heading", TABLE.headings())
+def test_all_that_stands_under_a_heading_can_be_typed_again(heading):
+    position = TABLE.headings().index(heading)
+    texts = [entries[position].text for entries in TABLE.rows]
+    for text in filter(None, texts):  # a model is named once
+        asked = wanted([f"{heading}={text}"])
+        check(EVERY, asked)
+        found = cells(meant(EVERY, asked))
+        same = [row.record.cell for row, other in zip(EVERY, texts, strict=True) if other == text]
+        assert {*same} <= {*found}
+        assert found == same or TABLE.columns[position].kind != "number", "words mean more: `ok` a missed target too"
+
+
+@pytest.mark.parametrize(
+    ("condition", "count"),
+    [
+        ("FPS=1,159.4", 1),
+        ("FPS=1159.4", 1),
+        ("FPS=1159.44", 1),
+        ("FPS=1159.42", 0),
+        ("fps=1159.4", 0),
+        ("fps=1,159.44", 1),
+        ("x IR=2.35", 1),
+        ("x IR=2.35 ±.03", 1),
+        ("x IR=2.35 ±.02", 0),
+        ("speedup_ir=2.35", 0),
+        ("drop=0.0150", 1),
+        ("drop=+0.015", 1),
+        ("drop=0.0151", 0),
+        ("worst class=0: +0.0200", 1),
+        ("worst class=1: +0.0200", 0),
+        ("worst class=0.02", 1),
+    ],
+)
+def test_a_heading_means_numbers_as_they_are_shown_and_a_column_as_they_are(condition, count):
+    asked = wanted([condition])
+    check(EVERY, asked)
+    assert len(meant(EVERY, asked)) == count
+
+
+OWN = [
+    replace(row, record=replace(row.record, metric="m:f", top1=None, score=score))
+    for row, score in zip(ROWS, (0.5, -1.23456, 2.0), strict=False)
+]
+
+
+def test_a_metric_of_the_users_own_is_a_heading_and_a_column():
+    assert main_table([row.record for row in OWN]).headings()[3] == "m:f"
+    asked = wanted(["m:f=-1.2346"])
+    check(OWN, asked, sortable("-m:f"))
+    assert meant(OWN, asked) == [OWN[1]]
+    assert meant(OWN, wanted(["top-1=-", "top-5=-"])) == OWN, "those are other metrics"
+    assert ordered(OWN, sortable("-m:f")) == [OWN[2], OWN[0], OWN[1]]
+    for asked, sort in ((wanted(["m:g=1"]), None), ((), "-m:g")):
+        with pytest.raises(InputError, match="no such column, did you mean 'm:f'"):
+            check(OWN, asked, sort)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +207,8 @@ def test_every_heading_of_the_table_is_a_column_to_filter_and_to_sort_by():
         ("-model", (4, 0, 1, 2, 3)),
         ("reached", (4, 0, 1, 2, 3)),
         ("FPS", (3, 4, 1, 0, 2)),
-        ("-drop", (0, 1, 2, 3, 4)),
+        ("drop", (1, 2, 3, 0, 4)),
+        ("-drop", (1, 2, 3, 0, 4)),
         ("top-1", (4, 0, 1, 2, 3)),
     ],
 )

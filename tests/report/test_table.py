@@ -10,6 +10,7 @@ from farm.record import Record
 from farm.report.columns import judge
 from farm.report.draws import sources
 from farm.report.drawtext import HEADING, draw_lines
+from farm.report.forms import as_bullets
 from farm.report.table import BEST, MARKS, WORSE, main_table
 from farm.report.words import variant
 from tests import runs
@@ -175,10 +176,11 @@ def test_several_draws_have_a_line_a_source():
     cells = [runs.record(name, seed=seed) for name in ("real", "noise") for seed in (0, 1, 2)]
     wrong = dict(zip(cells, (range(n) for n in (100, 101, 102, 160, 161, 162)), strict=True))
     run = runs.run({RUN_IR: range(100), **wrong})
-    heading, real, noise = draw_lines(sources(run), run.records, run)
+    [entry] = draw_lines(sources(run), run.records, run)
+    heading, real, noise = entry.split("\n    ")
     assert heading == HEADING
-    assert real.startswith(
-        "    resnet20 real default: mean drop +0.0010 (-0.0016 to +0.0036), spread 0.0010 over 3 draws"
-    )
+    assert real.startswith("resnet20 real default: mean drop +0.0010 (-0.0016 to +0.0036), spread 0.0010 over 3 draws")
     assert noise.endswith("spread 0.0010 over 3 draws; worse than real")
     assert draw_lines(sources(run), [RUN_IR], run) == [], "its rows are not shown"
+    bullets = as_bullets([entry, "another"]).splitlines()
+    assert [bullet.partition("-")[0] for bullet in bullets] == ["", "  ", "  ", ""]

@@ -172,17 +172,17 @@ def test_whatever_was_measured_has_figures_within_those_of_its_rounds(speeds):
 
 
 @pytest.mark.parametrize(
-    ("cell", "words"),
+    ("only", "options"),
     [
-        ("a/-/ir/CPU", "farm run 'my grid.yaml' --results r --only a/-/ir/CPU --fresh measure"),
-        (
-            "a/noise{count=5}/ir/CPU",
-            "farm run 'my grid.yaml' --results r --only 'a/noise{count=5}/ir/CPU' --fresh measure",
-        ),
+        ((), ""),
+        (("a/-/ir/CPU",), "--only a/-/ir/CPU "),
+        (("a/noise{count=5}/ir/CPU",), "--only 'a/noise{count=5}/ir/CPU' "),
+        (("a/-/ir/CPU", "calibration=noise{count=5}"), "--only a/-/ir/CPU --only 'calibration=noise{count=5}' "),
     ],
 )
-def test_the_command_that_measures_again_can_be_pasted_into_a_shell(cell, words):
-    assert again("farm run 'my grid.yaml' --results r", cell) == words
+def test_the_command_that_measures_again_can_be_pasted_into_a_shell(only, options):
+    command = "farm run 'my grid.yaml' --results r"
+    assert again(command, *only) == f"{command} {options}--fresh measure"
 
 
 RECORD = Record(

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from farm.checkpoint import read_metadata, read_weights
 from farm.errors import DataError
-from farm.images.distylegan import layout
+from farm.images.distylegan import files
 from farm.images.distylegan.network import CHANNELS, HALVINGS, Config, Generator
 from farm.images.writing import replace
 
-WEIGHTS, CONFIG, PACKED = layout.WEIGHTS, layout.CONFIG, layout.PACKED
+WEIGHTS, CONFIG, PACKED = files.WEIGHTS, files.CONFIG, files.PACKED
 WIDEST = 1 << 16  # a greater number in a config is a mistake
 LISTED = 5
 
@@ -97,7 +97,7 @@ def _read(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         text = f"cannot be read as JSON ({type(error).__name__}: {error})"
-        raise DataError(f"{path}: {text}: give a folder with {WEIGHTS} and {CONFIG}") from error
+        raise DataError(f"{path}: {text}: {files.ADVICE}") from error
 
 
 def _disagreements(own: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Iterator[str]:

@@ -73,9 +73,9 @@ def _chart(found: Sequence[dict[str, Any]]) -> alt.LayerChart:
 
 
 def _above(sets: Sequence[str]) -> alt.Axis:
-    """The sets' names, aslant where they would not fit beside each other."""
+    """The sets' names, where they would not fit beside each other aslant, to where the models' names leave room."""
     fits = max(map(len, sets)) * LETTER * len(sets) < WIDTH
-    return _axis(orient="top") if fits else _axis(orient="top", angle=-35)
+    return _axis(orient="top") if fits else _axis(orient="top", angle=35)
 
 
 def _axis(angle: int = 0, **more: Any) -> alt.Axis:

@@ -9,6 +9,7 @@ from typing import Any
 
 from farm.record import FAILURE_CLASSES, Record
 from farm.report.numbers import count, listed, margin_text, span
+from farm.report.remarks import notes
 from farm.results.folder import PLAN
 from farm.results.reading import Run
 
@@ -49,7 +50,7 @@ def facts(run: Run) -> Facts:
         hosts=_hosts(run.records),
         measured=tuple(_measured(run, plan)),
         versions=versions(run.records),
-        notes=tuple(dict.fromkeys(f"{r.calibration}: {r.calibration_note}" for r in run.records if r.calibration_note)),
+        notes=tuple(notes(run.records)),
         failures=failures(run.records, command),
         again=tuple(_again(run, command)),
         when=_when(run.records),

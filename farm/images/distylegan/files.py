@@ -6,6 +6,7 @@ from farm.errors import DataError
 from farm.images.imageset import Files, Parameters
 
 WEIGHTS, CONFIG, PACKED = "generator.pt", "config.json", ".safetensors"
+ADVICE = f"give a folder with {WEIGHTS} and {CONFIG}"
 
 
 def check(_parameters: Parameters, files: Files) -> None:
@@ -16,4 +17,4 @@ def check(_parameters: Parameters, files: Files) -> None:
     lacking = [name for name in (WEIGHTS, CONFIG) if not (path / name).is_file()]
     if lacking:
         said = f"no {' and no '.join(lacking)} in it" if path.is_dir() else "not a folder"
-        raise DataError(f"{path}: {said}: give a folder with {WEIGHTS} and {CONFIG}")
+        raise DataError(f"{path}: {said}: {ADVICE}")

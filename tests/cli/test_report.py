@@ -16,9 +16,9 @@ PUBLISHED = Path(__file__).parents[2] / "results" / "reference"
 @pytest.fixture
 def published(place):
     """A copy of a published run: records only."""
-    folder = place.folder / "published" / "table2"
+    folder = place.folder / "published" / "synthetic"
     folder.mkdir(parents=True)
-    shutil.copy(PUBLISHED / "table2" / "records.parquet", folder)
+    shutil.copy(PUBLISHED / "synthetic" / "records.parquet", folder)
     return folder
 
 

@@ -45,7 +45,7 @@ def test_many_long_names_stand_aslant_and_do_not_squeeze_their_numbers():
     cells |= {record(f"a-set-with-a-long-name-{index:02}"): wrong(101 + index) for index in range(30)}
     figure = drawn(run(cells))["drops"]
     assert len(marks(figure, "rect")) == 30
-    assert svg(figure).count("rotate(325)") == 30
+    assert svg(figure).count("rotate(35)") == 30
     assert figure.chart.to_dict()["width"] == {"step": 46}
 
 

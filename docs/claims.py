@@ -27,7 +27,7 @@ from found import (
     standings,
 )  # fmt: skip
 
-from farm.report.numbers import points
+from farm.report.numbers import count, points
 from farm.results.reading import Run
 from farm.stats.shares import Estimate
 
@@ -190,7 +190,11 @@ def _speed(found: Found, text: str, column: str, times: float) -> Claim:
     best = max(measured, key=lambda record: float(getattr(record, column)))
     value, low, high = (float(getattr(best, column + end)) for end in ("", "_low", "_high"))
     surest, most = (max(float(getattr(each, column + end)) for each in measured) for end in ("_low", "_high"))
-    verdict = REPRODUCED if surest >= times else NOT_REPRODUCED if most < times else UNDECIDED
+    unknown = set(theirs.models()) - {record.model.partition("{")[0] for record in measured}
+    slower = UNDECIDED if unknown else NOT_REPRODUCED
+    verdict = REPRODUCED if surest >= times else UNDECIDED if most >= times else slower
     ours = f"up to {value:.2f} [{low:.2f}, {high:.2f}] times ({best.model})"
-    reason = f"reached from {times:g} times on; on {best.cpu_model}, {best.threads} threads"
+    reason = f"reached from {times:g} times on; on {best.cpu_model}, {count(int(best.threads or 0), 'thread')}"
+    if unknown and surest < times:
+        reason = f"{reason}; no measurement that holds of {', '.join(sorted(unknown))}"
     return Claim(text=text, theirs=said, ours=ours, verdict=verdict, reason=reason)

@@ -30,6 +30,11 @@ def better_than_teacher() -> str:
     return f"better with {', '.join(found)}"
 
 
+def models() -> list[str]:
+    """The study's five models."""
+    return list(dict(_top1("", "ir")))
+
+
 def speed(baseline: str) -> str:
     """How many times as fast as a baseline int8 was at most."""
     slow = {row["model"]: float(row["fps"]) for row in _rows() if row["variant"] == baseline}

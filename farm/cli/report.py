@@ -28,6 +28,10 @@ def report(
     figures: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Also save each figure as SVG, PNG and Vega-Lite.")
     ] = None,
+    still: Annotated[
+        bool,
+        typer.Option("--still", help="Figures as pictures: a small page, without tooltips and without Vega's code."),
+    ] = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
     """Make one HTML page of a run: what may be claimed, the table, figures, failures, and how to do it again."""
@@ -40,7 +44,8 @@ def report(
     target = out or _place(folders)
     runs = [read_run(folder) for folder in folders]
     found = [drawn.figures(run) for run in runs]
-    size = _write(target, document([section(run, drawings(each)) for run, each in zip(runs, found, strict=True)]))
+    sections = [section(run, drawings(each)) for run, each in zip(runs, found, strict=True)]
+    size = _write(target, document(sections, lively=not still))
     stdout.print(f"{target} ({size / MIB:.1f} MiB): open it in a browser", highlight=False, soft_wrap=True)
     if figures is not None:
         for run, each in zip(runs, found, strict=True):

@@ -171,6 +171,18 @@ def test_without_scripting_all_is_there_and_figures_are_pictures(visit, pages):
         assert still.bounding_box()["height"] > 50
 
 
+def test_a_page_of_pictures_sorts_its_table_and_shows_its_figures(visit, tmp_path):
+    run = study()
+    path = tmp_path / "still.html"
+    path.write_text(document([section(run, drawings(figures(run)))], lively=False), encoding="utf-8")
+    page = visit(path)
+    page.tab.locator("table.cells thead th", has_text="Drop").get_by_role("button").click()
+    found = numbers(page.column("Drop"))
+    assert found == sorted(found)
+    assert all(still.is_visible() for still in page.tab.locator("img.still").all())
+    assert page.tab.locator("form.models").count() == 0
+
+
 def test_it_prints_to_pdf_with_light_pictures_in_place_of_charts(visit, pages):
     page = visit(pages.study, color_scheme="dark")
     page.draw_all()

@@ -48,6 +48,15 @@ def test_out_names_another_file_and_several_runs_share_one_page(place, published
     assert text.count('<section class="run"') == 2
 
 
+def test_a_page_of_pictures_is_smaller_for_it_leaves_vega_out(place, published):
+    place.farm("report", published)
+    lively = (published / "report.html").stat().st_size
+    place.farm("report", published, "--still")
+    text = (published / "report.html").read_text()
+    assert len(text.encode()) < lively - 500_000
+    assert text.count('<img class="still"') >= 2
+
+
 def test_several_runs_or_a_place_that_cannot_be_written_give_a_page_here(place, published):
     place.farm("report", published, published)
     assert (place.folder / "report.html").exists()

@@ -91,14 +91,25 @@ def test_synthetic_images_are_as_good_as_real_ones_if_equivalent(drops, word):
     assert verdict(REAL, drawn({("resnet20", "cifar10"): (0.001, 0.002), ("resnet20", DISTYLEGAN): drops})) == word
 
 
+def measured(times, model="resnet20", verdict="valid"):
+    value, low, high = times
+    ours = {"speedup_ir": value, "speedup_ir_low": low, "speedup_ir_high": high}
+    return record("cifar10", model=model, verdict=verdict, **ours)
+
+
 @pytest.mark.parametrize(
     ("times", "word"), [((4.2, 4.1, 4.3), "reproduced"), ((2.0, 1.9, 2.1), "not reproduced"), ((4, 3, 5), "undecided")]
 )
 def test_a_speed_is_reached_if_the_fastest_measurement_that_holds_is_surely_there(times, word):
-    value, low, high = times
-    fast = record("cifar10", speedup_ir=value, speedup_ir_low=low, speedup_ir_high=high, verdict="valid")
-    noisy = record("noise", speedup_ir=9.0, speedup_ir_low=8.0, speedup_ir_high=10.0, verdict="noisy")
-    assert verdict(SPEED, run({fast: (), noisy: ()})) == word
+    slow = [measured((1.5, 1.4, 1.6), model) for model in study_2022.models()]
+    noisy = measured((9, 8, 10), "another", verdict="noisy")
+    assert verdict(SPEED, run(dict.fromkeys([*slow, measured(times), noisy], ()))) == word
+
+
+def test_a_speed_is_not_denied_while_a_model_of_the_study_is_unknown():
+    known = [measured((1.5, 1.4, 1.6), model) for model in study_2022.models()[1:]]
+    claim = claims.claims(run(dict.fromkeys([*known, measured((9, 8, 10), "resnet20", verdict="noisy")], ())))[SPEED]
+    assert (claim.verdict, claim.reason.rpartition("; ")[2]) == ("undecided", "no measurement that holds of resnet20")
 
 
 def test_the_studys_numbers_are_those_of_its_tables():

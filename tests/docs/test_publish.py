@@ -1,5 +1,7 @@
 """What is published of a run: what ran, and nothing that names this machine."""
 
+import html
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +16,7 @@ from farm.results.folder import Folder
 from farm.results.reading import read_run, samples
 from tests.runs import record
 
+LIMIT = 5_000_000  # bytes
 DOCS = Path(__file__).parents[2] / "docs"
 sys.path.append(str(DOCS))
 import publish  # noqa: E402 - beside the pages, which is no package
@@ -41,6 +44,29 @@ def test_cells_that_ran_are_published_with_what_they_said(ran, tmp_path):
     assert list(found.predictions) == [record("noise").cell]
     assert [row["calibration"] for row in samples(target)] == ["noise"]
     assert b"/home/me" not in b"".join(path.read_bytes() for path in tmp_path.glob("published/**/*.parquet"))
+
+
+def test_images_that_are_others_are_not_published(ran, tmp_path):
+    cells = [
+        replace(record(name), calibration=name) for name in ("cifar10{seed=1}", "distylegan{weights=mine}", "noise")
+    ]
+    ran.write(tables.RECORDS, tables.records(cells, {}))
+    rows = [{"calibration": each.calibration, "index": 0, "label": -1, "png": b"png"} for each in cells]
+    ran.write(tables.SAMPLES, tables.samples(rows))
+    target = Folder(str(tmp_path / "published"))
+    publish.publish(ran, target)
+    assert [row["calibration"] for row in samples(target)] == ["distylegan{weights=mine}", "noise"]
+
+
+@pytest.mark.parametrize("name", [path.parent.name for path in publish.REFERENCE.glob("*/records.parquet")])
+def test_each_published_run_has_its_page_with_every_cell_and_no_code_of_others(name):
+    text = (publish.REFERENCE / name / publish.PAGE).read_text(encoding="utf-8")
+    run = read_run(Folder(str(publish.REFERENCE / name)))
+    assert re.findall('data-cell="([^"]*)"', text) == [html.escape(each.cell, quote=True) for each in run.records]
+    assert "vegaEmbed=" not in text
+    assert len(text.encode()) < LIMIT
+    own = {str(row["calibration"]).partition("{")[0] for row in samples(Folder(str(publish.REFERENCE / name)))}
+    assert own <= set(publish.OWN)
 
 
 def test_what_was_published_before_and_is_no_more_goes(ran, tmp_path):

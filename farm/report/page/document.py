@@ -23,10 +23,13 @@ from farm.report.page.section import Section
 GLOBALS = "window.vegaEmbed = vegaEmbed;"  # what the page's own script calls
 
 
-def document(sections: Sequence[Section]) -> str:
-    """The page of one or several runs, whole."""
-    figures = any(section.drawings for section in sections)
-    script = _inline(f"{vl_convert.javascript_bundle(GLOBALS)}\n" if figures else "") + _inline(_own("page.js"))
+def document(sections: Sequence[Section], *, lively: bool = True) -> str:
+    """The page of one or several runs, whole.
+
+    lively: figures with tooltips and a filter, which takes Vega's code into the page; else they are pictures.
+    """
+    vega = lively and any(section.drawings for section in sections)
+    script = _inline(f"{vl_convert.javascript_bundle(GLOBALS)}\n" if vega else "") + _inline(_own("page.js"))
     style = _own("page.css")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["picture"] = picture
@@ -34,6 +37,7 @@ def document(sections: Sequence[Section]) -> str:
     template = environment.from_string(_own("page.html.j2"))
     return template.render(
         sections=sections,
+        lively=lively,
         title=_title(sections),
         policy=policy(script, style),
         script=Markup(script),  # noqa: S704 - farm's own and Vega's, never a user's

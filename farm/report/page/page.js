@@ -156,8 +156,9 @@
     };
   }
 
-  // A figure is drawn when it comes near, and again for another model.
+  // A figure is drawn when it comes near, and again for another model; a page of pictures has nothing to draw with.
   function alive(section) {
+    if (!window.vegaEmbed) return;
     const form = section.querySelector("form.models");
     const model = () => (form ? chosen(form, "model") : undefined);
     const names = new Map(form ? Object.entries(JSON.parse(section.querySelector("script.names").textContent)) : []);

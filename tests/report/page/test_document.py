@@ -151,6 +151,15 @@ def test_a_page_without_figures_has_no_vega():
     assert 'class="figures"' not in bare
 
 
+def test_a_page_of_pictures_has_no_vega_and_all_that_is_said(plain):
+    run = study(draws=2)
+    still, lively = Elements(document([section(run, [drawing(run)])], lively=False)), Elements(plain)
+    assert "vega" not in still.all("script")[-1][1][:1000]
+    assert "spec" not in [said.get("class") for said, _ in still.all("script")]
+    for tag in ("td", "li", "figcaption", "h4", "img"):
+        assert still.all(tag) == lively.all(tag)
+
+
 @pytest.mark.slow
 def test_the_page_of_a_large_run_with_all_its_figures_stays_small(tmp_path):
     run = whole(Folder(str(tmp_path)), [f"model{index}" for index in range(12)], ("real", "a", "b", "fractal"), 5)

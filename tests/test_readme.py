@@ -18,8 +18,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "results/REA
 
 
 def test_generated_parts_are_up_to_date():
-    checked = subprocess.run([sys.executable, "docs/generate.py", "--check"], cwd=ROOT, check=False)
-    assert checked.returncode == 0, "run: python docs/generate.py"
+    checked = subprocess.run([sys.executable, "docs/making/generate.py", "--check"], cwd=ROOT, check=False)
+    assert checked.returncode == 0, "run: python docs/making/generate.py"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

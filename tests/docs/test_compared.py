@@ -10,7 +10,7 @@ from farm.results.folder import Folder
 from farm.results.reading import read_run
 from tests.runs import record, run
 
-sys.path.append(str(Path(__file__).parents[2] / "docs"))
+sys.path.append(str(Path(__file__).parents[2] / "docs" / "making"))
 import compared
 
 IR, REAL, NOISE = record(), record("real"), record("noise", size_mib=2.0)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-sys.path.append(str(Path(__file__).parents[2] / "docs"))
+sys.path.append(str(Path(__file__).parents[2] / "docs" / "making"))
 import layers
 
 SQNR = {"photos": (30.0, 20.0, 10.0), "noise": (29.0, 5.0, 9.0)}

@@ -17,7 +17,9 @@ from farm.results.reading import read_run, samples
 from tests.runs import record
 
 LIMIT = 5_000_000  # bytes
-DOCS = Path(__file__).parents[2] / "docs"
+URL = "https://host/some/weights.pt"
+TYPED = "farm run jobs/a.yaml --results /home/me/results"
+DOCS = Path(__file__).parents[2] / "docs" / "making"
 sys.path.append(str(DOCS))
 import publish  # noqa: E402 - beside the pages, which is no package
 
@@ -25,8 +27,10 @@ import publish  # noqa: E402 - beside the pages, which is no package
 @pytest.fixture
 def ran(tmp_path):
     """A run of which one cell failed."""
-    fine, failed = record("noise"), replace(record("fractal"), outcome="failed", error_message="/home/me/weights.pt")
+    fine = replace(record("noise"), verdict="noisy", verdict_reason=f"too wide, then: {TYPED} --only noise")
+    failed = replace(record("fractal"), outcome="failed", log="/home/me/log", error_message=f"no {URL}: /home/me/a.pt")
     folder = Folder(str(tmp_path / "ran"))
+    folder.write_plan({"command": TYPED, "effort": {"pairs": [8, 32]}, "cells": [1], "stages": {"a": "/home/me"}})
     folder.write(tables.RECORDS, tables.records([fine, failed], {"margin": 0.02}))
     said = {"cell": [fine.cell], "index": [0], "label": [1], "prediction": [1], "score": [1.0], "gap": [0.5]}
     folder.write("predictions/a.parquet", pa.table(said))
@@ -35,15 +39,20 @@ def ran(tmp_path):
     return folder
 
 
-def test_cells_that_ran_are_published_with_what_they_said(ran, tmp_path):
+def test_cells_are_published_with_what_they_said_or_why_they_failed(ran, tmp_path):
     target = Folder(str(tmp_path / "published"))
-    assert publish.publish(ran, target) == 1
+    assert publish.publish(ran, target) == 2
     found = read_run(target)
-    assert [each.cell for each in found.records] == [record("noise").cell]
+    assert [each.cell for each in found.records] == [record("noise").cell, record("fractal").cell]
+    assert found.records[0].verdict_reason == "too wide, then: farm run jobs/a.yaml --only noise"
+    assert (found.records[1].error_message, found.records[1].log) == (f"no {URL}: a.pt", None)
+    assert target.read_plan()["command"] == "farm run jobs/a.yaml"
     assert found.claims.margin == 0.02
     assert list(found.predictions) == [record("noise").cell]
-    assert [row["calibration"] for row in samples(target)] == ["noise"]
-    assert b"/home/me" not in b"".join(path.read_bytes() for path in tmp_path.glob("published/**/*.parquet"))
+    assert [row["calibration"] for row in samples(target)] == ["noise", "fractal"]
+    files = [path for path in (tmp_path / "published").rglob("*") if path.is_file()]
+    assert len(files) == 4
+    assert b"/home/me" not in b"".join(path.read_bytes() for path in files)
 
 
 def test_images_that_are_others_are_not_published(ran, tmp_path):

@@ -1,13 +1,15 @@
-"""Publish a grid's results: ``python docs/publish.py results/study`` fills ``results/reference/study``.
+"""Publish a grid's results: ``python docs/making/publish.py results/study`` fills ``results/reference/study``.
 
-Taken over: the records of cells that ran (what failed names this machine's folders), what each variant said of the
-test images, in their order (without index and gap, which are the most of it), and sample images of the sets that farm
-itself makes, for others' are not farm's to publish. Not the rounds: they are large. With them goes the page, its
-figures as pictures.
+Taken over: the records, of cells that failed with the reason; what each variant said of the test images, in their
+order (without index and gap, which are the most of it); sample images of the sets that farm itself makes, for others'
+are not farm's to publish; of the plan the command and the effort. Not the rounds: they are large. Nothing names a path
+of the machine. With them goes the page, its figures as pictures.
 """
 
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,17 +21,21 @@ from farm.results import tables
 from farm.results.folder import Folder
 from farm.results.reading import read_run
 
-REFERENCE = Path(__file__).parents[1] / "results" / "reference"
+REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 OWN = ("distylegan", "fractal", "noise")
 PAGE = "report.html"
+FOLDERS = re.compile(r"(?<![\w:/.~-])/(?:[^\s/:,;]+/)*")  # of an absolute path; not of a URL
 KEPT = ("cell", "label", "prediction", "score")  # in the order of the test images
 
 
 def publish(folder: Folder, target: Folder) -> int:
     """Copy one grid's results; returns how many cells. Raises InputError if nothing was gathered there."""
-    records = folder.read(tables.RECORDS)
-    records = records.filter(pc.equal(records["outcome"], "ok"))
+    table, plan = folder.read(tables.RECORDS), folder.read_plan()
+    command = plan["command"].partition(" --results ")[0]
+    rows = [_anywhere(row, plan["command"], command) for row in table.to_pylist()]
+    records = pa.Table.from_pylist(rows, schema=table.schema)
     target.write(tables.RECORDS, records)
+    target.write_plan({"command": command, "effort": plan["effort"], "cells": [], "stages": {}})
     names = folder.names(tables.PREDICTIONS)
     for name in names:
         target.write(name, folder.read(name).select(KEPT))
@@ -37,6 +43,17 @@ def publish(folder: Folder, target: Folder) -> int:
     if folder.has(tables.SAMPLES):
         target.write(tables.SAMPLES, _own(folder.read(tables.SAMPLES), records))
     return len(records)
+
+
+def _anywhere(row: dict[str, Any], typed: str, command: str) -> dict[str, Any]:
+    """A record as it would be on any machine: of paths the last part, no log, and the command without its folder."""
+    message, reason = row["error_message"], row["verdict_reason"]
+    return {
+        **row,
+        "error_message": FOLDERS.sub("", message) if message else message,
+        "verdict_reason": reason.replace(typed, command) if reason else reason,
+        "log": None,
+    }
 
 
 def _own(samples: pa.Table, records: pa.Table) -> pa.Table:

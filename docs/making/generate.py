@@ -1,6 +1,6 @@
 """Fill the generated parts of the pages; with ``--check``, only say whether they are up to date.
 
-A part is a comment such as ``<!-- help: farm run -->`` and the code block or table below it.
+A part is a comment such as ``<!-- help: farm run -->`` and the code block, list or table below it.
 """
 
 import json
@@ -19,16 +19,19 @@ import layers
 import pyarrow.parquet as pq
 
 from farm.record import FAILURE_CLASSES
+from farm.report.accuracy import accuracies
+from farm.report.draws import sources
+from farm.report.page.summary import answers
 from farm.results.folder import Folder
 from farm.results.reading import read_run
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DOCS = ("study", "measurement", "calibration", "compare")
 PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in DOCS))
 REFERENCE = ROOT / "results" / "reference"
 PART = re.compile(
     r"(<!-- (?P<kind>\w+)(?:: (?P<what>[^>]*))? -->\n)"
-    r"(?P<body>```text\n.*?```\n|(?:\|[^\n]*\n)*(?:\n> [^\n]*\n)?)",
+    r"(?P<body>```text\n.*?```\n|(?: *- [^\n]*\n)+|(?:\|[^\n]*\n)*(?:\n> [^\n]*\n)?)",
     re.DOTALL,
 )
 WIDE = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb"}
@@ -110,7 +113,18 @@ def _draws(name: str) -> str:
     return draws.table(read_run(Folder(str(REFERENCE / name))))
 
 
+def _answers(name: str) -> str:
+    """The summary of a run's page."""
+    run = read_run(Folder(str(REFERENCE / name)))
+    said = answers(run, accuracies(run), sources(run))
+    lines = [
+        line for each in said for line in (f"- **{each.question}**", *(f"    - {text}" for text in each.sentences))
+    ]
+    return "\n".join(lines) + "\n"
+
+
 MAKERS = {
+    "answers": _answers,
     "claims": _claims,
     "draws": _draws,
     "help": _help,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from farm.errors import InputError
 from farm.record import Record
 from farm.report.accuracy import accuracies
 from farm.report.draws import Source, sources
@@ -14,29 +15,45 @@ REPRODUCED, NOT_REPRODUCED, UNDECIDED, NOT_TESTED = "reproduced", "not reproduce
 MADE = ("parquet{path=cifake/fake.parquet}", "distylegan{weights=farm-cifar10}")
 
 
+Key = tuple[str, str, str]  # model, source, algorithm
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The drops of a run by (model, source, algorithm), each with its 95 % interval, and what its draws say."""
+    """The drops of a run, each with its 95 % interval, and what its draws say.
+
+    several: the keys of drops that are over draws; all others are of one draw, over test images.
+    """
 
     run: Run
-    drops: dict[tuple[str, str, str], Estimate]
+    drops: dict[Key, Estimate]
+    several: frozenset[Key]
     draws: tuple[Source, ...]
 
 
 def found_in(run: Run) -> Found:
-    """What a run says."""
-    return Found(run=run, drops=dict(_drops(run)), draws=tuple(sources(run)))
+    """What a run says. Raises InputError if it has several cells of one key: on two devices, say."""
+    drawn = tuple(sources(run))
+    over_draws = _keyed(((each.model, each.source, _algorithm(each.algorithm)), each.drop) for each in drawn)
+    one_each = _keyed(_of_first_draws(run))
+    return Found(run=run, drops=one_each | over_draws, several=frozenset(over_draws), draws=drawn)
 
 
-def _drops(run: Run) -> Iterator[tuple[tuple[str, str, str], Estimate]]:
-    """Drops over test images, and over draws instead where there are several."""
+def _of_first_draws(run: Run) -> Iterator[tuple[Key, Estimate]]:
     judged = accuracies(run)
     for record in run.records:
         known = judged.get(record.cell)
         if record.calibration_source and known is not None and known.fp32 is not None and not record.calibration_seed:
             yield (record.model, record.calibration_source, _algorithm(record.algorithm)), known.fp32.loss
-    for source in sources(run):
-        yield (source.model, source.source, _algorithm(source.algorithm)), source.drop
+
+
+def _keyed(drops: Iterable[tuple[Key, Estimate]]) -> dict[Key, Estimate]:
+    found: dict[Key, Estimate] = {}
+    for key, drop in drops:
+        if key in found:
+            raise InputError(f"several cells of {', '.join(key)}: the study's claims are of one device and setting")
+        found[key] = drop
+    return found
 
 
 def _algorithm(label: str) -> str:
@@ -71,9 +88,9 @@ def holds(record: Record, column: str, found: Found) -> bool:
     return record.verdict == "valid" and sound and getattr(record, f"{column}_low") is not None
 
 
-def of_whom(found: Found) -> str:
+def of_whom(found: Found, keys: Iterable[Key]) -> str:
     """With one draw of each set nothing is said of a source."""
-    return "" if found.draws else "one draw of each set, so said of these models only; "
+    return "" if found.several.issuperset(keys) else "one draw of each set, so said of these models only; "
 
 
 def images(found: Found) -> str:

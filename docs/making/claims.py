@@ -5,7 +5,7 @@ follows from an interval, never from a number alone: over draws of the calibrati
 else over test images (Tango, 95 %).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import study_2022 as theirs
@@ -81,24 +81,26 @@ def cheap_fractals(found: Found) -> Claim:
         verdict = UNDECIDED
     lacking = f"of those that were tested, yes; no weights of {', '.join(missing)} were at hand"
     reason = lacking if missing else "all three were tested"
+    whom = of_whom(found, [(model, "fractal", "default") for model in ours])
     return Claim(
         text=f"fractals cost at most {100 * CHEAP:.1f} points with ResNet20, VGG16-BN and MobileNetV2",
         theirs=theirs.drops(THREE, "fractal"),
         ours=in_words(ours),
         verdict=verdict,
-        reason=of_whom(found) + reason,
+        reason=whom + reason,
     )
 
 
 def collapse(found: Found) -> Claim:
     """ShuffleNetV2 is of no use with fractals."""
     ours = _one(found, "shufflenetv2_x2_0", "fractal")
+    whom = of_whom(found, [(model, "fractal", "default") for model in ours])
     return Claim(
         text="ShuffleNetV2 x2.0 collapses with fractals",
         theirs=theirs.drops(("shufflenetv2_x2_0",), "fractal"),
         ours=in_words(ours),
         verdict=every(ours.values(), lambda drop: at_least(drop, COLLAPSED)),
-        reason=f"{of_whom(found)}collapse: {100 * COLLAPSED:.0f} points or more; ours are weights trained for less",
+        reason=f"{whom}collapse: {100 * COLLAPSED:.0f} points or more; ours are weights trained for less",
     )
 
 
@@ -106,12 +108,13 @@ def default_breaks_repvgg(found: Found) -> Claim:
     """RepVGG loses forty points by default quantization."""
     forms = ("repvgg_a2", "repvgg_a2{deploy=true}")
     ours = {form: drop for form in forms if (drop := found.drops.get((form, real(found), "default"))) is not None}
+    whom = of_whom(found, [(form, real(found), "default") for form in ours])
     return Claim(
         text="RepVGG-A2 loses about 40 points by default quantization, with real images too",
         theirs=theirs.drops(REPVGG, "cifar10"),
         ours=in_words(ours),
         verdict=some(ours.values(), lambda drop: at_least(drop, LARGE)),
-        reason=f"{of_whom(found)}a drop of {100 * LARGE:.0f} points or more in either form would do",
+        reason=f"{whom}a drop of {100 * LARGE:.0f} points or more in either form would do",
     )
 
 
@@ -131,7 +134,8 @@ def aware_saves_repvgg(found: Found) -> Claim:
     reason = f"saved: a drop of at most {points(CHEAP)} points with real images"
     if breaks != REPRODUCED:
         verdict, reason = NOT_TESTED, "there was nothing to save: default quantization did not break ours"
-    return Claim(text=text, theirs=said, ours=in_words(aware), verdict=verdict, reason=reason)
+    whom = of_whom(found, [(model, images, "accuracy-aware") for model in aware])
+    return Claim(text=text, theirs=said, ours=in_words(aware), verdict=verdict, reason=whom + reason)
 
 
 def as_good_as_real(found: Found) -> Claim:
@@ -141,14 +145,16 @@ def as_good_as_real(found: Found) -> Claim:
     worse = sorted({model for model, word in held if word == "worse"})
     margin = f"{points(found.run.claims.margin)} points"
     ours = f"equivalent within {margin} in {len(equal)} of {len(held)} pairs of model and source" if held else "-"
-    verdict = NOT_TESTED if not held else REPRODUCED if len(equal) == len(held) else UNDECIDED
+    unknown = _unknown(model for model, _ in held)
+    shown = len(equal) == len(held) and not unknown
+    verdict = NOT_TESTED if not held else REPRODUCED if shown else UNDECIDED
     reason = f"Stable Diffusion's images and farm's own GAN's, neither of which the study had; {of}"
     return Claim(
         text="synthetic images are as good as real ones",
         theirs=theirs.gap(),
         ours=ours,
         verdict=NOT_REPRODUCED if worse else verdict,
-        reason=f"{reason}; worse with {', '.join(worse)}" if worse else reason,
+        reason="; ".join([reason, *([f"worse with {', '.join(worse)}"] if worse else unknown)]),
     )
 
 
@@ -190,11 +196,21 @@ def _speed(found: Found, text: str, column: str, times: float) -> Claim:
     best = max(measured, key=lambda record: float(getattr(record, column)))
     value, low, high = (float(getattr(best, column + end)) for end in ("", "_low", "_high"))
     surest, most = (max(float(getattr(each, column + end)) for each in measured) for end in ("_low", "_high"))
-    unknown = set(theirs.models()) - {record.model.partition("{")[0] for record in measured}
+    unknown = _unknown(record.model for record in measured)
     slower = UNDECIDED if unknown else NOT_REPRODUCED
     verdict = REPRODUCED if surest >= times else UNDECIDED if most >= times else slower
     ours = f"up to {value:.2f} [{low:.2f}, {high:.2f}] times ({best.model})"
     reason = f"reached from {times:g} times on; on {best.cpu_model}, {count(int(best.threads or 0), 'thread')}"
-    if unknown and surest < times:
-        reason = f"{reason}; no measurement that holds of {', '.join(sorted(unknown))}"
-    return Claim(text=text, theirs=said, ours=ours, verdict=verdict, reason=reason)
+    return Claim(
+        text=text,
+        theirs=said,
+        ours=ours,
+        verdict=verdict,
+        reason="; ".join([reason, *(unknown if surest < times else [])]),
+    )
+
+
+def _unknown(models: Iterable[str]) -> list[str]:
+    """A sentence on the study's models that are not among these, in any form; none if all are."""
+    lacking = sorted(set(theirs.models()) - {model.partition("{")[0] for model in models})
+    return [f"nothing is known of {', '.join(lacking)}"] if lacking else []

@@ -1,4 +1,4 @@
-"""Where int8 loses, layer by layer: ``python docs/layers.py results/study`` fills ``results/reference/layers.parquet``.
+"""Where int8 loses, layer by layer: ``python docs/making/layers.py results/study`` fills ``reference/layers.parquet``.
 
 Each row is one layer of one cell of the run, as ``farm layers CELL --json`` tells it.
 """
@@ -20,7 +20,7 @@ from farm.report.numbers import points
 from farm.results.folder import Folder
 from farm.results.reading import read_run
 
-PUBLISHED = Path(__file__).parents[1] / "results" / "reference" / "layers.parquet"
+PUBLISHED = Path(__file__).parents[2] / "results" / "reference" / "layers.parquet"
 MODELS = ("repvgg_a2", "repvgg_a2{deploy=true}", "shufflenetv2_x2_0")
 WORST = 12
 IMAGES = 128  # test images that layers are compared on

@@ -15,12 +15,10 @@ from dataclasses import dataclass, field
 from farm.engine import Engine, Gpus, Said, Work
 from farm.grid import Settings
 from farm.plan import Plan, Stage
-from farm.record import Outcome
+from farm.record import RETRIES, Outcome
 from farm.spec import StageSpec
 from farm.store import Store
 
-LOST_RETRIES = 3
-OOM_RETRIES = 1
 WINDOW = 2  # tasks handed to the engine for each of its slots
 TICK_S = 1.0
 QUIET_TICK_S = 5.0  # while a measurement may run, this process sleeps
@@ -244,7 +242,7 @@ class _Run:
         """Lost workers up to three times, memory once with twice as much; nothing else."""
         cause = str(outcome.error_class)
         self.retries[outcome.uri, cause] += 1
-        return self.retries[outcome.uri, cause] <= {"lost": LOST_RETRIES, "oom": OOM_RETRIES}.get(cause, 0)
+        return self.retries[outcome.uri, cause] <= RETRIES.get(cause, 0)
 
     def fail(self, outcome: Outcome) -> None:
         """Write a failure off, and with it all that needs the stage."""

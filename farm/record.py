@@ -23,6 +23,7 @@ FAILURE_CLASSES: dict[str, str] = {
     "missing_input": "a local file that it needs is not there; no task was started",
     "dep_failed": "a stage that it needs failed",
 }
+RETRIES = {"lost": 3, "oom": 1}  # by failure class, in one run; all others have none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ class Record:
     disagreement with the FP32 model, which is no drop and must not be pooled with drops.
     fps: batch x inferences / wall time, over the rounds that count: those of undisturbed pairs, or all where too
     few are undisturbed; fps_ir: the same of the FP32 IR's rounds beside them. speedup_ir: geometric mean of the
-    paired ratios to the FP32 IR, of the IR itself too, where it shows what the host makes of no difference;
+    paired ratios to the FP32 IR, of the IR itself too, where it shows the host's own noise;
     speedup_pytorch: the same to PyTorch. *_low, *_high: their 99 % intervals.
     verdict: ``valid``, ``noisy`` or ``invalid``, of fps and speedup_ir; of speedup_pytorch with the baseline's.
     pairs: undisturbed ones; disturbed_pairs: all others. unsteady_rounds: those that began before two windows of
@@ -162,6 +163,28 @@ class Record:
 
 
 COLUMNS = tuple(each.name for each in fields(Record))
+
+
+def is_fp32_ir(record: Record) -> bool:
+    """Whether a cell is the FP32 IR itself: a device of another precision runs the IR in that one."""
+    return record.algorithm == "ir" and record.precision in (None, "f32") and "precision=" not in record.device
+
+
+def accuracy_of(record: Record) -> float | None:
+    """The mean of the grid's metric; top-1 of records that are older than metrics."""
+    return record.top1 if record.score is None else record.score
+
+
+def drop_of(record: Record) -> float | None:
+    """The drop of the grid's metric, or of top-1 in older records; none of the IR, which drops are counted from."""
+    if record.algorithm == "ir":
+        return None
+    return record.top1_drop if record.score_drop is None else record.score_drop
+
+
+def source_of(record: Record) -> str | None:
+    """The calibration set without its seed; records older than that column have none, and it is the set."""
+    return record.calibration_source or record.calibration
 
 
 def outcome_from(said: dict[str, Any]) -> Outcome:

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.catalog import CATALOG
-from farm.drive import LOST_RETRIES, QUIET_TICK_S, TICK_S, WINDOW, Limits, drive
+from farm.drive import QUIET_TICK_S, TICK_S, WINDOW, Limits, drive
 from farm.engine import Gpus, Said
 from farm.errors import EngineError
 from farm.grid import Settings
 from farm.plan import Plan
-from farm.record import Outcome
+from farm.record import RETRIES, Outcome
 from farm.store import Store
 from tests.conftest import stage
 
@@ -469,7 +469,7 @@ def dags(draw):
 
 def last_ending(endings):
     """What becomes of a stage whose attempts end so, after the retries that it is allowed."""
-    left = {"lost": LOST_RETRIES, "oom": 1}
+    left = dict(RETRIES)
     for ending in [*endings, *[endings[-1]] * 6]:
         if left.get(ending, 0) == 0:
             return ending

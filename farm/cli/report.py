@@ -1,6 +1,7 @@
 """`farm report`: the page, and its figures as files. It reads results, and runs nothing."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -37,22 +38,28 @@ def report(
     """Make one HTML page of a run: what may be claimed, the table, figures, failures, and how to do it again."""
     from farm.report import figures as drawn  # noqa: PLC0415 - altair, scipy and vl-convert are for those who draw
     from farm.report.page import document, drawings, section  # noqa: PLC0415
-    from farm.results.reading import read_run  # noqa: PLC0415
+    from farm.results.reading import names_of, read_run  # noqa: PLC0415
 
     named: Sequence[str | None] = grids or (None,)
     folders = [one_grid(results, name) for name in named]
     target = out or _place(folders)
     runs = [read_run(folder) for folder in folders]
+    names = names_of(runs)
     found = [drawn.figures(run) for run in runs]
-    sections = [section(run, drawings(each)) for run, each in zip(runs, found, strict=True)]
+    sections = [section(run, drawings(each), name) for run, each, name in zip(runs, found, names, strict=True)]
     size = _write(target, document(sections, lively=not still))
     stdout.print(f"{target} ({size / MIB:.1f} MiB): open it in a browser", highlight=False, soft_wrap=True)
     if figures is not None:
-        for run, each in zip(runs, found, strict=True):
-            folder = figures / run.name if len(runs) > 1 else figures
+        for name, each in zip(names, found, strict=True):
+            folder = figures / _file_name(name) if len(runs) > 1 else figures
             files = drawn.write(each, folder)
             stdout.print(f"{folder}: {len(files)} files of figures", highlight=False, soft_wrap=True)
     return 0
+
+
+def _file_name(name: str) -> str:
+    """A grid's name or URL as the name of one folder, whatever stands in it."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
 
 
 def _place(folders: Sequence[Folder]) -> Path:

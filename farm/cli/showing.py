@@ -18,7 +18,7 @@ from farm.errors import InputError
 from farm.grid.cell import Claims
 from farm.grid.faults import did_you_mean
 from farm.report import forms, selection
-from farm.report.columns import COLUMNS, Row, judgements, rows
+from farm.report.columns import COLUMNS, Row, rows
 from farm.report.draws import sources
 from farm.report.drawtext import draw_lines
 from farm.report.layouts import LAYOUTS, fills, lacking, laid_out
@@ -26,7 +26,7 @@ from farm.report.remarks import remarks
 from farm.report.table import main_table
 from farm.report.texttable import TextTable
 from farm.results.folder import Folder
-from farm.results.reading import Run, read_run
+from farm.results.reading import Run, names_of, read_run
 
 CELLS = LAYOUTS[0]
 LAID_OUT = ("--csv", "--md")  # what a layout can be printed as too
@@ -140,10 +140,7 @@ def _chosen(runs: Sequence[Run], asked: View) -> list[Chosen]:
     """The rows of each run. A name in a condition must be one that a cell of any run has, as must a layout's cells."""
     every = [rows(run) for run in runs]
     selection.check([row for each in every for row in each], asked.where, asked.sort)
-    names = [run.name for run in runs]
-    if len(set(names)) < len(names):  # one grid in several places
-        names = [run.folder.url for run in runs]
-    found = [choice(name, run, each, asked) for name, run, each in zip(names, runs, every, strict=True)]
+    found = [choice(name, run, each, asked) for name, run, each in zip(names_of(runs), runs, every, strict=True)]
     check_layout(found, asked)
     return found
 
@@ -151,7 +148,7 @@ def _chosen(runs: Sequence[Run], asked: View) -> list[Chosen]:
 def _table(each: Chosen, asked: View) -> TextTable:
     """The rows in the layout that is asked for."""
     if asked.layout == CELLS:
-        return main_table([row.record for row in each.rows], judgements(each.rows))
+        return main_table(each.rows)
     worse = {
         (said.model, said.source, said.algorithm, said.device) for said in sources(each.run) if said.standing == "worse"
     }

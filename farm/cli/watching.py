@@ -16,7 +16,7 @@ from farm.inputs import cache_folder
 from farm.report import selection
 from farm.report.columns import rows
 from farm.results.folder import Folder
-from farm.results.live import Stand, Watch
+from farm.results.live import Status, Watch
 from farm.store import Store
 
 Drawn = tuple[RenderableType, list[str]]  # a table, and the lines below it
@@ -26,19 +26,19 @@ Show = Callable[[Drawn, str], None]  # the second: how far the run is
 def watched(folder: Folder, asked: View, every_s: float) -> int:
     """The table again and again. It ends with the run, or by Ctrl-C: the run goes on. Raises InputError."""
     watch = Watch(folder, _store_beside(folder))
-    stand = watch.look()
+    status = watch.look()
     axes = tuple(each for each in asked.where if each.column in AXES)
-    selection.check(rows(stand.run), axes)  # a name that no cell has will not come; other texts may
+    selection.check(rows(status.run), axes)  # a name that no cell has will not come; other texts may
     try:
         with _shown() as show:
-            drawn = _drawn(stand, asked)
-            show(drawn, _status(stand))
-            while not stand.over:
+            drawn = _drawn(status, asked)
+            show(drawn, _progress(status))
+            while not status.over:
                 time.sleep(every_s)
-                before = stand
-                stand, said = _next(watch, before)
-                if stand.run is not before.run:  # to judge a run takes time, on a host that may be measuring
-                    drawn = _drawn(stand, asked)
+                before = status
+                status, said = _next(watch, before)
+                if status.run is not before.run:  # to judge a run takes time, on a host that may be measuring
+                    drawn = _drawn(status, asked)
                 show(drawn, said)
     except KeyboardInterrupt:
         stdout.print("no longer watched; a run that is under way goes on", highlight=False)
@@ -52,27 +52,27 @@ def _store_beside(folder: Folder) -> Store:
     return store
 
 
-def _next(watch: Watch, before: Stand) -> tuple[Stand, str]:
+def _next(watch: Watch, before: Status) -> tuple[Status, str]:
     """How it stands now; as before, where an artefact is just made anew or the results cannot be reached."""
     try:
         now = watch.look()
     except (FarmError, OSError) as error:
-        return before, f"{_status(before)}; cannot be read just now: {error}"
-    return now, _status(now)
+        return before, f"{_progress(before)}; cannot be read just now: {error}"
+    return now, _progress(now)
 
 
-def _status(stand: Stand) -> str:
-    records = stand.run.records
+def _progress(status: Status) -> str:
+    records = status.run.records
     good = sum(record.outcome == "ok" for record in records)
-    failed = [record.cell in stand.ended for record in records if record.outcome == "failed"]
+    failed = [record.cell in status.ended for record in records if record.outcome == "failed"]
     words = [f"{good} of {len(records)} cells ok"]
     words += [f"{sum(failed)} failed"] if any(failed) else []
     words += [f"{failed.count(False)} failed and may be tried again"] if not all(failed) else []
-    return f"{stand.run.name}: {stand.done} of {stand.stages} stages done; {', '.join(words)}"
+    return f"{status.run.name}: {status.done} of {status.stages} stages done; {', '.join(words)}"
 
 
-def _drawn(stand: Stand, asked: View) -> Drawn:
-    found = choice(stand.run.name, stand.run, rows(stand.run), asked)
+def _drawn(status: Status, asked: View) -> Drawn:
+    found = choice(status.run.name, status.run, rows(status.run), asked)
     check_layout([found], asked)
     return parts(found, asked)
 

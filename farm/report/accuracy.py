@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from farm.record import Record
-from farm.report.judged import is_fp32_ir
+from farm.record import Record, is_fp32_ir
 from farm.results.reading import Predicted, Run
 from farm.stats.claims import EQUIVALENCE_ALPHA, Standing, holm, standing
 from farm.stats.shares import Disagreement, Estimate, mcnemar, tango, wilson
@@ -99,16 +98,20 @@ def disagreement(first: np.ndarray, second: np.ndarray) -> Disagreement:
 
 def worst_class(label: np.ndarray, before: np.ndarray, after: np.ndarray) -> tuple[int, float]:
     """The class that lost most, and the share of its images lost. label: (n,); before, after: right or not, (n,)."""
-    classes, counts = np.unique(label, return_counts=True)
-    lost = np.array([before[label == each].sum() - after[label == each].sum() for each in classes]) / counts
+    classes, place, counts = np.unique(label, return_inverse=True, return_counts=True)
+    lost = np.bincount(place, weights=before.astype(np.int8) - after.astype(np.int8)) / counts
     return int(classes[lost.argmax()]), float(lost.max())
 
 
 def _beside_real(records: Sequence[Record], right: Mapping[str, np.ndarray], run: Run) -> Iterator[tuple[str, Against]]:
     """Every set of a model beside its real images; each model, algorithm and device is a family of tests."""
+    real: dict[Where, list[Record]] = {}
+    for record in records:
+        if record.calibration_source == run.claims.reference:
+            real.setdefault(_of(record), []).append(record)
     families: dict[Where, list[tuple[Record, Record]]] = {}
     for record in records:
-        other = reference_of(record, records, run.claims.reference)
+        other = reference_of(record, real.get(_of(record), ()), run.claims.reference)
         if other is not None and len(right[other.cell]) == len(right[record.cell]):
             families.setdefault(_of(record), []).append((record, other))
     for pairs in families.values():

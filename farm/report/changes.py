@@ -8,9 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from farm.record import Record
+from farm.record import Record, accuracy_of, is_fp32_ir
 from farm.report.accuracy import disagreement
-from farm.report.judged import is_fp32_ir
 from farm.results.reading import Predicted
 from farm.stats.draws import difference, welch
 from farm.stats.ratios import Ratio, quotient
@@ -81,13 +80,15 @@ class SpeedChange:
 def accuracy_change(before: Record, after: Record, first: Predicted | None, second: Predicted | None) -> AccuracyChange:
     """The change of a cell's score, not judged yet. first, second: what it predicted in either run, where known."""
     images = [record.n_images for record in (before, after) if record.n_images is not None]
-    old, new = _score(before), _score(after)
+    old, new = accuracy_of(before), accuracy_of(after)
     change = AccuracyChange(metric=_metric(after), before=old, after=new, n_images=min(images, default=None))
     if old is None or new is None:
         return replace(change, unjudged=_lacking("accuracy", (before, old), (after, new)))
     if _metric(before) != _metric(after):
         return replace(change, unjudged=f"A's metric is {_metric(before)}, B's is {_metric(after)}")
-    if first is not None and second is not None and np.array_equal(first.label, second.label):
+    if first is not None and second is not None:
+        if not np.array_equal(first.label, second.label):
+            return replace(change, unjudged="other test images in B")
         return _paired(change, first, second)
     known = _count(before), _count(after)
     if known[0] is None or known[1] is None:
@@ -164,13 +165,9 @@ def _metric(record: Record) -> str | None:
     return record.metric or ("top1" if record.top1 is not None else None)
 
 
-def _score(record: Record) -> float | None:
-    return record.top1 if record.score is None else record.score
-
-
 def _count(record: Record) -> Count | None:
     """How many images were right, where the score is a share of images."""
-    score, n = _score(record), record.n_images
+    score, n = accuracy_of(record), record.n_images
     return Count(right=round(score * n), n=n) if _metric(record) in SHARES and score is not None and n else None
 
 

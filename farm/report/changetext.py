@@ -65,7 +65,7 @@ def regressions(comparison: Comparison) -> list[str]:
     found = []
     for each in comparison.regressions:
         if each.error is not None:
-            found.append(f"{each.cell} failed in B, not in A: {each.error}")
+            found.append(f"{each.cell}, fine in A, {each.error} in B")
         if "accuracy" in each.regressions:
             found.append(f"{each.cell} {_lost(each.accuracy)}, more than {most.max_drop:g}")
         if "speed" in each.regressions:
@@ -113,7 +113,7 @@ def _row(each: CellChange) -> list[str]:
 
 
 def _plain_drop(change: AccuracyChange) -> float | None:
-    """The drop of which nothing more is known."""
+    """The drop, without an interval."""
     return None if change.before is None or change.after is None else change.before - change.after
 
 

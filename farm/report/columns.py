@@ -1,6 +1,5 @@
 """Every column of a run's cells: those of the records, and what is judged of each. Knows no layout."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -37,11 +36,6 @@ def judge(run: Run) -> dict[str, Judged]:
     """By cell, what may be said of it."""
     found, best = accuracies(run), best_sets(run.records)
     return {record.cell: Judged(**_said(found.get(record.cell)), best=record.cell in best) for record in run.records}
-
-
-def judgements(chosen: Sequence[Row]) -> Mapping[str, Judged]:
-    """By cell, as the table takes them."""
-    return {row.record.cell: row.judged for row in chosen}
 
 
 def _said(accuracy: Accuracy | None) -> dict[str, Any]:

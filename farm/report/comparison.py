@@ -27,7 +27,8 @@ Regression = Literal["outcome", "accuracy", "speed"]
 class CellChange:
     """One cell in both runs.
 
-    before, after: its outcomes. error: of the second run, where it failed there only. size: after over before.
+    before, after: its outcomes. error: why the second run has no result, where the first has one. size: after over
+    before.
     """
 
     cell: str
@@ -128,16 +129,21 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
 
 def _change(before: Record, after: Record, first: Run, second: Run, tolerance: Tolerance) -> CellChange:
     said = (first.predictions.get(before.cell), second.predictions.get(after.cell))
-    broke = before.outcome == "ok" and after.outcome == "failed"
     return CellChange(
         cell=after.cell,
         before=before.outcome,
         after=after.outcome,
-        error=f"{after.error_class}: {after.error_message}" if broke else None,
+        error=_error(after) if before.outcome == "ok" else None,
         accuracy=accuracy_change(before, after, *said),
         speed=speed_change(before, after, tolerance),
         size=over(after.size_mib, before.size_mib),
     )
+
+
+def _error(after: Record) -> str | None:
+    if after.outcome == "failed":
+        return f"failed: {after.error_class}: {after.error_message}"
+    return "was not run" if after.outcome == "pending" else None
 
 
 def _judged(changes: Sequence[CellChange], tolerance: Tolerance) -> list[CellChange]:

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from farm.record import Record
+from farm.record import Record, accuracy_of, drop_of
 from farm.report.columns import Row
-from farm.report.judged import accuracy_of
 from farm.report.numbers import NOTHING, give_or_take, written
 from farm.report.words import METRICS, metric_word, variant
 
@@ -69,13 +68,6 @@ def metric(word: str, column: str = "score") -> Heading:
     return _number(column, "{:.4f}", value)
 
 
-def _drop(record: Record) -> float | None:
-    """The drop of the metric, or of top-1 in older records; none of the IR, which drops are counted from."""
-    if record.algorithm == "ir":
-        return None
-    return record.top1_drop if record.score_drop is None else record.score_drop
-
-
 def _worst_class(row: Row) -> str:
     """``3: +0.0300``; without a class where none lost anything."""
     drop = row.judged.worst_class_drop
@@ -98,7 +90,7 @@ HEADINGS: dict[str, Heading] = {
     "device": _word("device"),
     "top-1": metric("top-1", "top1"),
     "top-5": metric("top-5"),
-    "drop": _number("score_drop", "{:+.4f}", _drop),
+    "drop": _number("score_drop", "{:+.4f}", drop_of),
     "worst class": Heading(column="worst_class_drop", value=lambda row: row.judged.worst_class_drop, text=_worst_class),
     "MiB": _number("size_mib", "{:.2f}"),
     "FPS": _number("fps", "{:,.1f}"),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from farm.record import Record
+from farm.record import Record, accuracy_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,16 +31,6 @@ class Judged:
     best: bool = False
 
 
-def is_fp32_ir(record: Record) -> bool:
-    """Whether a cell is the FP32 IR itself: a device of another precision runs the IR in that one."""
-    return record.algorithm == "ir" and record.precision in (None, "f32") and "precision=" not in record.device
-
-
-def accuracy_of(record: Record) -> float | None:
-    """The mean of the grid's metric; top-1 of records that are older than metrics."""
-    return record.top1 if record.score is None else record.score
-
-
 def best_sets(records: Sequence[Record]) -> set[str]:
     """The cells whose calibration set does best for a model, algorithm and device; none where all do the same."""
     groups: dict[tuple[str, str, str], dict[str, float]] = {}
@@ -54,9 +44,3 @@ def best_sets(records: Sequence[Record]) -> set[str]:
         for cell, accuracy in group.items()
         if accuracy == max(group.values()) > min(group.values())
     }
-
-
-def by_records(records: Sequence[Record]) -> dict[str, Judged]:
-    """What the records alone say: which sets are best."""
-    best = best_sets(records)
-    return {record.cell: Judged(best=record.cell in best) for record in records}

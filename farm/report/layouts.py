@@ -7,9 +7,8 @@ one host.
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from farm.record import Record
+from farm.record import Record, accuracy_of, source_of
 from farm.report.columns import Row
-from farm.report.judged import accuracy_of
 from farm.report.numbers import written
 from farm.report.table import BEST, WORSE
 from farm.report.texttable import Column, Entry, TextTable
@@ -20,7 +19,7 @@ LAYOUTS = ("cells", *ALGORITHMS)
 NOISY = "~"
 LEGEND = {
     BEST: "best calibration set of the row, by the number alone",
-    WORSE: "significantly worse than with real images (p < 0.05 by Holm)",
+    WORSE: "significantly worse than with real images (p < 0.05 by Holm): the source, or every draw of it",
     NOISY: "noisy, or the mean over draws of which one is: its interval is too wide, or too few pairs were undisturbed",
 }
 DRAWS = "a calibration set with several seeds: the mean over its draws"
@@ -96,7 +95,7 @@ def _lines(rows: Sequence[Row], algorithm: str) -> dict[Line, dict[str, list[Row
 def _column(row: Row) -> str:
     """A baseline's algorithm, else the calibration set without its seed; of older records, all of it."""
     record = row.record
-    return record.algorithm if record.calibration is None else record.calibration_source or record.calibration
+    return source_of(record) or record.algorithm
 
 
 def _accuracies(line: Line, cells: Mapping[str, Sequence[Row]], keys: Sequence[str], worse: Worse) -> list[Entry]:
@@ -107,14 +106,15 @@ def _accuracies(line: Line, cells: Mapping[str, Sequence[Row]], keys: Sequence[s
     found = []
     for key, mean in means.items():
         drawn = cells.get(key, ())
-        bad = (model, key, algorithm, device) in worse if len(drawn) > 1 else _is_worse(drawn)
+        bad = (model, key, algorithm, device) in worse or _are_worse(drawn)
         marks = (BEST if key not in VARIANTS and mean is not None and mean == best else "") + (WORSE if bad else "")
         found.append(Entry(text=written(mean, "{:.4f}"), marks=marks, value=mean))
     return found
 
 
-def _is_worse(rows: Sequence[Row]) -> bool:
-    return any(row.judged.standing == "worse" for row in rows)
+def _are_worse(rows: Sequence[Row]) -> bool:
+    """Whether every draw is: all that can be said where there is but one draw of real images."""
+    return bool(rows) and all(row.judged.standing == "worse" for row in rows)
 
 
 def _fps(rows: Sequence[Row]) -> Entry:

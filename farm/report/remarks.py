@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from farm.record import Record
-from farm.report.judged import is_fp32_ir
+from farm.record import Record, is_fp32_ir
 from farm.report.naming import labels_of, options
 from farm.report.numbers import MOST_NAMES, listed
 from farm.results.speed import again
@@ -142,12 +141,17 @@ def _baselines(doubtful: Sequence[Record]) -> Iterator[str]:
 
 
 def _speeds(records: Sequence[Record]) -> Iterator[str]:
-    """The models whose FP32 IR ran at other speeds beside other cells."""
-    speeds: dict[str, list[float]] = {}
+    """The models whose FP32 IR ran at other speeds beside other cells of the same host."""
+    speeds: dict[tuple[str | None, str], list[float]] = {}
     for record in records:
         if record.fps_ir is not None:
-            speeds.setdefault(_place(record), []).append(record.fps_ir)
-    apart = {place: found for place, found in speeds.items() if max(found) > UNLIKE * min(found)}
+            speeds.setdefault((record.host, _place(record)), []).append(record.fps_ir)
+    several = len({host for host, _ in speeds}) > 1
+    apart = {
+        f"{place} on {host}" if several else place: found
+        for (host, place), found in speeds.items()
+        if max(found) > UNLIKE * min(found)
+    }
     if apart:
         said = [f"{place}: {min(found):,.1f} to {max(found):,.1f} FPS" for place, found in apart.items()]
         advice = "compare rows by x IR, which was measured side by side, not by FPS"

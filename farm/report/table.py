@@ -1,12 +1,12 @@
 """The long table, a row a cell, as in the study's Table 1. Knows records, not where they come from."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from farm.record import Record
 from farm.report.columns import Row
 from farm.report.headings import HEADINGS, MISSED, metric
-from farm.report.judged import Judged, by_records
+from farm.report.judged import Judged
 from farm.report.texttable import Column, Entry, TextTable
 from farm.report.words import metric_of, metric_word
 
@@ -19,14 +19,12 @@ MARKS = {
 }
 
 
-def main_table(records: Sequence[Record], judged: Mapping[str, Judged] | None = None) -> TextTable:
+def main_table(rows: Sequence[Row]) -> TextTable:
     """One row a cell, grouped by model and device: accuracy, speed, verdict and outcome, as far as there are any.
 
-    judged: by cell; without it, what the records alone say. The legend says what the marks mean, if there are any.
+    The legend says what the marks mean, if there are any.
     """
-    said = by_records(records) if judged is None else judged
-    rows = [Row(record=record, judged=said[record.cell]) for record in records]
-    score = metric_word(metric_of(records))
+    score = metric_word(metric_of([row.record for row in rows]))
     columns = tuple(_columns(rows, score))
     groups = [list(group) for _, group in groupby(rows, key=lambda row: (row.record.model, row.record.device))]
     entries = [_entries(row, columns, score, first=row is group[0]) for group in groups for row in group]

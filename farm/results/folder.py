@@ -37,11 +37,12 @@ class Folder:
         return bool(self.fs.exists(f"{self.root}/{name}"))
 
     def names(self, folder: str) -> list[str]:
-        """The files of a subfolder, in order; none where it is not there."""
+        """The Parquet files of a subfolder, in order, none half written; none where it is not there."""
         if not self.has(folder):
             return []
         paths = self.fs.ls(f"{self.root}/{folder}", detail=False)
-        return sorted(f"{folder}/{str(path).rpartition('/')[2]}" for path in paths)
+        names = (str(path).rpartition("/")[2] for path in paths)
+        return sorted(f"{folder}/{name}" for name in names if name.endswith(".parquet"))
 
     def write_plan(self, plan: Mapping[str, Any]) -> None:
         """Write plan.json, the first file of every run."""
@@ -63,11 +64,13 @@ class Folder:
         self._replace(name, sink.getvalue().to_pybytes())
 
     def read(self, name: str) -> pa.Table:
-        """Read a Parquet file. Raises InputError if it is not there."""
+        """Read a Parquet file. Raises InputError if it is not there, DataError if it is damaged."""
         try:
             return pq.read_table(pa.BufferReader(self.fs.cat_file(f"{self.root}/{name}")))
         except FileNotFoundError as error:
             raise InputError(f"there is no {self.path(name)}: run the grid, or `farm gather` it") from error
+        except pa.ArrowInvalid as error:
+            raise DataError(f"{self.path(name)} is damaged: {error}; `farm gather` makes it anew") from error
 
     def keep_only(self, folder: str, names: Collection[str]) -> None:
         """Remove a subfolder's files that are not among the names."""

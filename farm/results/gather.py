@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,24 +39,29 @@ def gather(folder: Folder, store: Store) -> list[Record]:
     return records
 
 
-def records_of(plan: Mapping[str, Any], store: Store) -> list[Record]:
-    """The records as `gather` would write them now, in the grid's order. Writes nothing."""
-    return _Reader(plan=plan, store=store).records()
+def records_of(plan: Mapping[str, Any], store: Store, present: Collection[str]) -> list[Record]:
+    """The records as `gather` would write them now, in the grid's order. Writes nothing.
+
+    present: the uris of which the store has an artefact; it is not asked for others.
+    """
+    return _Reader(plan=plan, store=store, present=present).records()
 
 
 @dataclass(slots=True, kw_only=True)
 class _Reader:
-    """The store as a plan sees it, each manifest and attempt read once."""
+    """The store as a plan sees it, each manifest and attempt read once. present: as in `records_of`; None: ask it."""
 
     plan: Mapping[str, Any]
     store: Store
+    present: Collection[str] | None = None
     manifests: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     tries: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
     predictions: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)  # of references only
 
     def manifest(self, uri: str) -> dict[str, Any] | None:
         if uri not in self.manifests:
-            self.manifests[uri] = self.store.manifest(uri)
+            there = self.present is None or uri in self.present
+            self.manifests[uri] = self.store.manifest(uri) if there else None
         return self.manifests[uri]
 
     def attempts(self, uri: str) -> tuple[Outcome, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from farm.grid.cell import Claims
-from farm.record import Record
+from farm.record import RETRIES, Record
 from farm.results import tables
 from farm.results.folder import PLAN, Folder
 from farm.results.gather import records_of
@@ -16,11 +16,9 @@ from farm.results.reading import Predicted, Run
 from farm.results.speed import with_pytorch_speedup
 from farm.store import Store
 
-RETRIES = {"lost": 3, "oom": 1}  # as a drive retries them, which stands above this floor; a test holds them together
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stand:
+class Status:
     """How far a run is.
 
     run: as if it were gathered now. done: stages that are in the store, of all that it needs. ended: cells that are
@@ -41,12 +39,14 @@ class Stand:
 class Watch:
     """Reads a run again and again, and of it only what may have changed: a host that measures is left alone.
 
-    A cell is read until it is ok. It failed for good once each stage that it lacks has no input file, needs a stage
-    that failed for good, or failed since plan.json was written, and not in a way that is tried again: memory once,
-    lost workers three times. What plan and store do not tell: whether a run is under way at all, so one that was
-    ended halfway is not over; which cells it was asked for, so neither is one with --only while others lack; with
-    --fresh, which artefacts will be done again, so they count as done until their turn; and how far the clocks of
-    hosts and storage, by which a failure is older than the plan, differ.
+    ok: a cell whose artefacts are all there. It is not read again unless one of them is discarded.
+
+    failed for good: a cell of which each missing stage lacks an input file, needs a stage that failed for good, or
+    failed since plan.json was written as often as `RETRIES` allows.
+
+    Plan and store cannot say whether a run is under way at all, so one that was ended halfway is not over; which cells
+    were asked for, so a run with --only is not over while others are missing; which artefacts --fresh will make again,
+    so they count as done until then; nor how far the clocks of hosts and storage differ.
     """
 
     def __init__(self, folder: Folder, store: Store) -> None:
@@ -54,16 +54,14 @@ class Watch:
         self.folder = folder
         self.store = store
         self.planned_at = ""
+        self.plan: dict[str, Any] = {}
         self.finished: dict[str, Record] = {}  # cell -> its record, once it is ok
         self.seen: dict[str, Predicted] = {}
         self.last: Run | None = None
 
-    def look(self) -> Stand:
+    def look(self) -> Status:
         """How it stands now, with the same run as before where nothing has changed. Raises InputError without plan."""
-        planned_at = self._planned_at()
-        plan = self.folder.read_plan()
-        if planned_at != self.planned_at:
-            self.planned_at, self.finished = planned_at, {}
+        plan = self._planned()
         present = self.store.present(plan["stages"])
         run = Run(
             name=plan["grid"],
@@ -75,7 +73,17 @@ class Watch:
         if self.last is None or not _same(run, self.last):
             self.last = run
         ended = self._ended(plan, self.last, present)
-        return Stand(run=self.last, done=len(present), stages=len(plan["stages"]), ended=ended)
+        return Status(run=self.last, done=len(present), stages=len(plan["stages"]), ended=ended)
+
+    def _planned(self) -> dict[str, Any]:
+        """The plan, read again where it was written again."""
+        planned_at = self._planned_at()
+        changed = planned_at != self.planned_at
+        if changed or not planned_at:
+            self.plan = self.folder.read_plan()
+        if changed:
+            self.planned_at, self.finished = planned_at, {}
+        return self.plan
 
     def _planned_at(self) -> str:
         """When plan.json was written, as attempts tell their time; empty, which is before all, if nothing tells."""
@@ -86,11 +94,11 @@ class Watch:
         return str(modified.astimezone(UTC).isoformat(timespec="milliseconds"))
 
     def _records(self, plan: Mapping[str, Any], present: set[str]) -> list[Record]:
-        """Those of cells that were not ok before, or of which a stage has been discarded, are read."""
+        """All cells' records; only those that were not ok, or that lost an artefact, are read."""
         whole = {cell["cell"] for cell in plan["cells"] if present.issuperset(cell["stages"].values())}
         self.finished = {name: record for name, record in self.finished.items() if name in whole}
         cells = [cell for cell in plan["cells"] if cell["cell"] not in self.finished]
-        read = {record.cell: record for record in records_of({**plan, "cells": cells}, self.store)}
+        read = {record.cell: record for record in records_of({**plan, "cells": cells}, self.store, present)}
         self.finished |= {name: record for name, record in read.items() if record.outcome == "ok"}
         found = read | self.finished
         return with_pytorch_speedup([found[cell["cell"]] for cell in plan["cells"]])

@@ -1,7 +1,7 @@
 """One grid's gathered files as values: records, predictions, rounds, and what the grid wants to claim."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,12 @@ class Run:
     records: tuple[Record, ...]
     claims: Claims
     predictions: Mapping[str, Predicted]
+
+
+def names_of(runs: Sequence[Run]) -> list[str]:
+    """What tells the runs apart: their grids' names, or where they lie if one grid is there in several places."""
+    names = [run.name for run in runs]
+    return names if len(set(names)) == len(names) else [run.folder.url for run in runs]
 
 
 def read_run(folder: Folder) -> Run:

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from farm.pairing import CELL, PARTNER, Played, interval, speeds
-from farm.record import Record
+from farm.record import Record, is_fp32_ir
 from farm.stats.ratios import Ratio, looks, percentile, quotient
 from farm.verdict import Ended, Evidence, judge, mismatch
 
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 NS_PER_MS = 1e6
-REFERENCE = "f32"
 
 
 def speed(rows: Sequence[dict[str, Any]], settings: Mapping[str, Any], ended: Ended, again: str) -> dict[str, Any]:
@@ -84,7 +83,7 @@ def _over(record: Record, baseline: Record | None) -> Record:
         return record
     if record is baseline:
         return replace(record, speedup_pytorch=1.0, speedup_pytorch_low=1.0, speedup_pytorch_high=1.0)
-    if record.algorithm == "ir" and record.precision == REFERENCE:  # the very thing that PyTorch was paired with
+    if is_fp32_ir(record):  # the very thing that PyTorch was paired with
         ours = Ratio(value=1.0, low=1.0, high=1.0)
     return replace(record, **_columns("speedup_pytorch", quotient(ours, theirs)))
 

@@ -1,7 +1,7 @@
 """The measure stage: rounds of a variant, paired with rounds of its FP32 IR on the same cores.
 
 Each round is a fresh interpreter of its own (`farm.rounds.play`), and this process sleeps while it runs.
-The FP32 IR is paired with itself: that shows what the host makes of no difference at all. Keeps raw
+The FP32 IR is paired with itself: that shows the host's own noise. Keeps raw
 latencies and what the host says; the verdict is passed when they are read.
 """
 

@@ -35,6 +35,25 @@ def test_every_figure_but_the_samples_is_narrowed_to_a_model(visit, pages):
         "[...document.querySelectorAll('figure .chart')].every((one) => !one.innerHTML.includes('resnet20'))"
     )
     assert all("vgg16_bn" in chart.inner_html() for chart in charts)
+    assert page.tab.locator("#run1-pareto .chart").get_attribute("aria-label").endswith(": vgg16_bn alone")
+
+
+def test_the_model_that_was_chosen_last_is_shown_however_fast_the_choices_were(visit, pages):
+    page = visit(pages.whole)
+    page.draw_all()
+    page.tab.evaluate(
+        """() => {
+            const select = document.querySelector("form.models select");
+            for (const word of ["resnet20", "vgg16_bn"]) {
+                select.selectedIndex = [...select.options].findIndex((each) => each.dataset.word === word);
+                select.dispatchEvent(new Event("input", { bubbles: true }));
+            }
+        }"""
+    )
+    for name in (name for name in FIGURES if name != "samples"):
+        page.tab.locator(f"#run1-{name} .chart svg").wait_for()
+        assert page.tab.locator(f"#run1-{name} .chart svg").count() == 1
+        assert "resnet20" not in page.tab.locator(f"#run1-{name} .chart").inner_html()
 
 
 def test_rows_of_no_model_stay_whatever_javascript_may_call_them(visit, tmp_path):

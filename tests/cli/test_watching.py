@@ -7,7 +7,7 @@ import pytest
 from farm.cli import showing, watching
 from farm.report.columns import rows
 from farm.results.folder import Folder
-from farm.results.live import Stand
+from farm.results.live import Status
 from tests.runs import record, run
 
 IR, NOISE = record(), record("noise")
@@ -15,7 +15,7 @@ ALL = frozenset({IR.cell, NOISE.cell})
 
 
 def stand(found, ended=frozenset()):
-    return Stand(run=found, done=3, stages=6, ended=ended)
+    return Status(run=found, done=3, stages=6, ended=ended)
 
 
 @pytest.fixture
@@ -61,4 +61,4 @@ def test_a_failure_that_may_be_tried_again_is_told_from_one_for_good(ended, text
     found = run({IR: [1]})
     broken = replace(NOISE, outcome="failed", error_class="oom", error_message="4 GiB")
     found = replace(found, records=(*found.records, broken))
-    assert watching._status(stand(found, frozenset(ended))) == text
+    assert watching._progress(stand(found, frozenset(ended))) == text

@@ -64,13 +64,13 @@ def test_without_predictions_shares_are_taken_as_independent(more, word):
     assert (cell.accuracy.lost, cell.accuracy.word) == (None, word)
 
 
-def test_predictions_of_other_images_are_not_paired():
+def test_accuracies_on_other_images_are_not_judged():
     first, second = run({REAL: lost(0)}), run({REAL: lost(0)})
     for label in (LABELS[::-1], LABELS[:-1]):
         other = replace(predicted(), label=label)
         (cell,) = compare(first, replace(second, predictions={REAL.cell: other}), Tolerance()).cells
-        assert not cell.accuracy.paired
-        assert cell.accuracy.drop is not None
+        assert (cell.accuracy.word, cell.accuracy.drop) == (None, None)
+        assert cell.accuracy.unjudged == "other test images in B"
 
 
 def test_a_metric_of_ones_own_is_compared_by_its_scores_image_by_image():

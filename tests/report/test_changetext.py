@@ -62,7 +62,7 @@ def test_a_slowdown_is_told_with_its_doubt_and_beside_fps():
 def test_a_cell_that_fails_now_says_why():
     broken = replace(REAL, outcome="failed", error_class="oom", error_message="quantize x: 4 GiB")
     (line,) = changetext.regressions(compared({REAL: ()}, {broken: ()}))
-    assert line == "resnet20/real/default/CPU failed in B, not in A: oom: quantize x: 4 GiB"
+    assert line == "resnet20/real/default/CPU, fine in A, failed: oom: quantize x: 4 GiB in B"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_markdown_has_a_table_and_escapes_what_it_did_not_write():
     broken = replace(nasty, outcome="failed", error_class="error", error_message="line one\n| line *two*")
     said = changetext.markdown(compared({nasty: (), NOISE: ()}, {broken: (), NOISE: ()}))
     assert said.startswith("### 1 cell of 2 got worse; judged: 2 by accuracy, 0 by speed\n")
-    assert "- a\\|b/\\<script\\>/\\`x\\`/CPU failed in B, not in A: error: line one \\| line \\*two\\*\n\n|" in said
+    assert "- a\\|b/\\<script\\>/\\`x\\`/CPU, fine in A, failed: error: line one \\| line \\*two\\* in B\n\n|" in said
     rows = [line for line in said.splitlines() if line.startswith("|")]
     assert len(rows) == 4
     assert {line.replace("\\|", "").count("|") for line in rows} == {10}

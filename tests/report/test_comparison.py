@@ -63,18 +63,19 @@ def test_ratios_of_size_are_shown():
     ("before", "after", "regressions"),
     [
         ("ok", "failed", ("outcome",)),
+        ("ok", "pending", ("outcome",)),
         ("failed", "failed", ()),
         ("failed", "ok", ()),
-        ("ok", "pending", ()),
         ("pending", "failed", ()),
     ],
 )
-def test_a_cell_that_fails_now_and_did_not_before_is_a_regression(before, after, regressions):
+def test_a_cell_that_has_no_result_now_and_had_one_before_is_a_regression(before, after, regressions):
     said = {"failed": {"error_class": "crash", "error_message": "signal 11"}}
     old, new = (replace(REAL, outcome=each, **said.get(each, {})) for each in (before, after))
     (cell,) = compared({old: ()}, {new: ()}).cells
     assert cell.regressions == regressions
-    assert cell.error == ("crash: signal 11" if regressions else None)
+    errors = {"failed": "failed: crash: signal 11", "pending": "was not run"}
+    assert cell.error == (errors[after] if regressions else None)
 
 
 def test_regressions_stand_first_and_the_worst_at_the_top():

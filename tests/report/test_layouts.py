@@ -66,13 +66,20 @@ def test_table_2_has_accuracies_of_accuracy_aware_cells_only():
 
 def test_draws_of_a_set_share_a_column_and_the_source_is_what_is_judged():
     draws = [record("noise", seed=seed) for seed in (0, 1)]
-    wrong = {IR: range(100), REAL: range(100), draws[0]: range(110), draws[1]: range(130)}
+    wrong = {IR: range(100), REAL: range(100), draws[0]: range(101), draws[1]: range(139)}
     found = laid(wrong)
     assert found.headings()[:4] == ["model", "top-1 FP32 IR", "top-1 real", "top-1 noise"]
     assert texts(found)[0][1:4] == ("0.9000", "* 0.9000", "0.8800")
     assert found.legend[-1] == DRAWS
     worse = laid(wrong, worse={("resnet20", "noise", "default", "CPU")})
     assert texts(worse)[0][3] == "! 0.8800"
+
+
+@pytest.mark.parametrize(("last", "text"), [(180, "! 0.8300"), (101, "0.8695")])
+def test_with_one_draw_of_real_images_a_set_is_marked_where_each_of_its_draws_is_worse(last, text):
+    draws = [record("noise", seed=seed) for seed in (0, 1)]
+    found = laid({IR: range(100), REAL: range(100), draws[0]: range(160), draws[1]: range(last)})
+    assert texts(found)[0][3] == text
 
 
 def drawn_fps(*draws):

@@ -263,6 +263,14 @@ def test_rows_whose_fp32_ir_ran_at_other_speeds_are_not_comparable(speeds, lines
         assert line.endswith(f"\n    resnet20/CPU: 100.0 to {max(filter(None, speeds)):,.1f} FPS")
 
 
+def test_other_hosts_may_well_run_at_other_speeds():
+    alpha = [replace(FULL, host="alpha", fps_ir=fps) for fps in (1000.0, 1010.0)]
+    beta = [replace(FULL, host="beta", fps_ir=fps) for fps in (100.0, 200.0)]
+    assert doubts(alpha + beta[:1]) == []
+    [line] = doubts(alpha + beta)
+    assert line.splitlines()[1:] == [f"    {FULL.model}/{FULL.device} on beta: 100.0 to 200.0 FPS"]
+
+
 def test_other_models_and_devices_may_well_run_at_other_speeds():
     vgg = replace(FULL, model="vgg16_bn", fps_ir=5000.0)
     one = replace(FULL, device="CPU{threads=1}", fps_ir=300.0)

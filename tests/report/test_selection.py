@@ -117,7 +117,7 @@ def test_words_are_those_of_text_columns():
 def test_every_heading_of_the_table_is_a_column_to_filter_and_to_sort_by():
     full = record("noise", size_mib=1.0, fps=1.0, verdict="valid")
     both = rows(run({IR: (), full: [1], record("noise", device="GPU"): ()}))
-    headings = main_table([row.record for row in both], {row.record.cell: row.judged for row in both}).headings()
+    headings = main_table(both).headings()
     assert headings == [
         "model", "variant", "calibration", "device", "top-1", "drop", "worst class", "MiB", "FPS", "x IR", "x PyTorch",
         "p50 ms", "verdict", "outcome",
@@ -136,7 +136,7 @@ SHOWN = {
     "missed": record("noise", seed=4, reached=False, speedup_pytorch=7.5, fps=2.0),
 }
 EVERY = rows(run({IR: (), **dict(zip(SHOWN.values(), (range(15), (), (), (), range(3)), strict=True))}))
-TABLE = main_table([row.record for row in EVERY], {row.record.cell: row.judged for row in EVERY})
+TABLE = main_table(EVERY)
 
 
 @pytest.mark.parametrize("heading", TABLE.headings())
@@ -186,7 +186,7 @@ OWN = [
 
 
 def test_a_metric_of_the_users_own_is_a_heading_and_a_column():
-    assert main_table([row.record for row in OWN]).headings()[3] == "m:f"
+    assert main_table(OWN).headings()[3] == "m:f"
     asked = wanted(["m:f=-1.2346"])
     check(OWN, asked, sortable("-m:f"))
     assert meant(OWN, asked) == [OWN[1]]

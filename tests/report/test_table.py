@@ -7,10 +7,11 @@ import pytest
 from rich.console import Console
 
 from farm.record import Record
-from farm.report.columns import judge
+from farm.report.columns import Row, judge
 from farm.report.draws import sources
 from farm.report.drawtext import HEADING, draw_lines
 from farm.report.forms import as_bullets
+from farm.report.judged import Judged, best_sets
 from farm.report.table import BEST, MARKS, WORSE, main_table
 from farm.report.words import variant
 from tests import runs
@@ -33,8 +34,10 @@ CRASHED = replace(
 
 def rows(records, judged=None):
     """The table as a reader sees it: a list of cells a row, the header first."""
-    text = StringIO()
-    Console(file=text, width=200).print(main_table(records, judged).drawn())
+    text, best = StringIO(), best_sets(records)
+    judged = judged or {record.cell: Judged(best=record.cell in best) for record in records}
+    table = main_table([Row(record=record, judged=judged[record.cell]) for record in records])
+    Console(file=text, width=200).print(table.drawn())
     return [line.split() for line in text.getvalue().splitlines() if line.strip()]
 
 

@@ -44,6 +44,21 @@ def test_a_table_is_replaced_whole_and_nothing_else_is_left(folder, tmp_path):
     assert [path.name for path in (tmp_path / "grid" / "inner").iterdir()] == ["a.parquet"]
 
 
+def test_what_a_killed_writer_left_is_not_read(folder, tmp_path):
+    folder.write("inner/a.parquet", TABLE)
+    (tmp_path / "grid" / "inner" / "b.parquet.1234.new").write_bytes(b"PAR1 half")
+    assert folder.names("inner") == ["inner/a.parquet"]
+    folder.keep_only("inner", [])
+    assert [path.name for path in (tmp_path / "grid" / "inner").iterdir()] == ["b.parquet.1234.new"]
+
+
+def test_a_damaged_table_is_named(folder, tmp_path):
+    folder.write("a.parquet", TABLE)
+    (tmp_path / "grid" / "a.parquet").write_bytes(b"PAR1 torn")
+    with pytest.raises(DataError, match=r"a\.parquet is damaged: .*`farm gather` makes it anew"):
+        folder.read("a.parquet")
+
+
 def test_a_table_that_is_not_there_is_named_with_what_makes_it(folder):
     with pytest.raises(InputError, match=r"there is no .*grid/records\.parquet: run the grid, or `farm gather` it"):
         folder.read("records.parquet")

@@ -187,7 +187,7 @@ def test_baselines_have_no_calibration_and_their_own_speedups(bench):
     assert [rows[name]["runtime"] for name in (PYTORCH, IR)] == ["pytorch", "openvino"]
     assert rows[PYTORCH]["speedup_ir"] == pytest.approx(0.5)
     assert rows[PYTORCH]["speedup_pytorch"] == pytest.approx(1.0)
-    assert rows[IR]["speedup_ir"] == pytest.approx(1.1), "what the host makes of no difference"
+    assert rows[IR]["speedup_ir"] == pytest.approx(1.1), "the host's own noise"
     assert rows[IR]["speedup_pytorch"] == pytest.approx(2.0), "PyTorch was paired with this very IR"
     assert rows[IR]["fps"] == pytest.approx(110.0)
     assert (rows[IR]["top1_drop"], rows[IR]["agreement"]) == (0.0, 1.0)

@@ -4,10 +4,9 @@ from collections import Counter
 
 import pytest
 
-from farm.drive import LOST_RETRIES, OOM_RETRIES
 from farm.plan import as_json
 from farm.results.gather import gather
-from farm.results.live import RETRIES, Watch
+from farm.results.live import Watch
 from farm.store import Store
 from tests.results.conftest import predicted, rounds, shard
 
@@ -45,10 +44,6 @@ def fail(one, cause, *, at=SINCE, role="quantize"):
 
 def watch(one):
     return Watch(one.folder, one.store)
-
-
-def test_retries_are_the_drives():
-    assert RETRIES == {"lost": LOST_RETRIES, "oom": OOM_RETRIES}
 
 
 @pytest.mark.parametrize(

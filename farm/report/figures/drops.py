@@ -6,9 +6,9 @@ from typing import Any
 
 import altair as alt
 
-from farm.record import Record
+from farm.record import Record, source_of
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import Names, distinct, names_of, source_of
+from farm.report.figures.names import Names, distinct, names_of
 from farm.report.figures.style import ORANGE, PALE, SKY, WIDTH, field, wide
 from farm.report.numbers import count, hundredths
 
@@ -102,7 +102,7 @@ def _caption(found: Sequence[dict[str, Any]]) -> str:
     several = max(draws) > 1
     span = f"{min(draws)}" if min(draws) == max(draws) else f"{min(draws)} to {max(draws)}"
     mean = f"the mean of {span} draws of the set" if several else "of one draw of the set"
-    end = " Each mean's 95 % interval over draws is in its tooltip." if several else ""
+    end = " `farm show` and the page's table over several draws have the means' 95 % intervals." if several else ""
     return (
         f"The FP32 IR's top-1 minus the quantized model's, in percentage points: {mean}. Orange is a loss, blue a "
         f"gain; colour is linear up to {STEEP:g} points and logarithmic beyond.{end}"

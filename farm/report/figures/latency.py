@@ -7,8 +7,9 @@ import altair as alt
 import numpy as np
 
 from farm.pairing import CELL
+from farm.record import source_of
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import Names, distinct, names_of, plain, source_of
+from farm.report.figures.names import Names, distinct, names_of, plain
 from farm.report.figures.style import colours, dashes, field, legend, side_by_side
 from farm.report.numbers import count
 

@@ -5,10 +5,11 @@ from typing import Any, cast
 
 import altair as alt
 
+from farm.record import source_of
 from farm.report.draws import Source
 from farm.report.figures import rows
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import Names, names_of, plain, source_of
+from farm.report.figures.names import Names, names_of, plain
 from farm.report.figures.style import BLACK, BLUE, GREEN, GREY, PALE, VERMILLION, data, field, wide
 from farm.report.numbers import MINUS, count, hundredths
 from farm.stats.claims import Standing
@@ -121,7 +122,7 @@ def _caption(material: Material, found: Sequence[dict[str, Any]]) -> str:
     margin = f"{100 * material.run.claims.margin:g}"
     real = plain(material.run.claims.reference or "real images")
     kinds = {row["of"] for row in found}
-    draws = "over the draws of the set, so that it speaks of the source on these test images"
+    draws = "over the draws of the set and the test images, so that it speaks of the source"
     pairs = "over test images that both models saw, so that it speaks of these two models only, not of their sources"
     unit = {"source": draws, "cell": pairs}
     axis = "" if _linear(found, 100 * material.run.claims.margin) else " The axis is logarithmic away from zero."

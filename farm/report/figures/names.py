@@ -66,11 +66,6 @@ def _said(algorithms: Sequence[str]) -> dict[str, str]:
     return brief | {each: "" for each in algorithms if each == DEFAULT}
 
 
-def source_of(record: Record) -> str | None:
-    """The calibration set without its seed; records older than that column have none, and it is the set."""
-    return record.calibration_source or record.calibration
-
-
 def plain(text: str) -> str:
     """A name on one line, without what XML cannot hold and what parts labels."""
     return re.sub(rf"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff{GAP}]+", " ", text)

@@ -6,10 +6,10 @@ from typing import Any
 
 import altair as alt
 
-from farm.record import Record
+from farm.record import Record, source_of
 from farm.report.figures import points
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import Names, distinct, names_of, plain, short, source_of
+from farm.report.figures.names import Names, distinct, names_of, plain, short
 from farm.report.figures.style import GREY, colours, field, shapes, side_by_side
 from farm.report.numbers import count, listed
 

@@ -1,5 +1,6 @@
 """How many calibration images are enough: top-1 by the number that calibrated, within one source."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,10 +8,10 @@ from typing import Any
 
 import altair as alt
 
-from farm.record import Record
+from farm.record import Record, source_of
 from farm.report.accuracy import Accuracy
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import Names, distinct, names_of, source_of
+from farm.report.figures.names import Names, distinct, names_of
 from farm.report.figures.style import GREY, colours, field, legend, shapes, side_by_side
 from farm.report.numbers import count
 from farm.stats.draws import mean
@@ -73,7 +74,8 @@ def _rows(
 def _accuracy(cells: Sequence[Record], accuracies: Mapping[str, Accuracy]) -> dict[str, Any]:
     values = [100 * cell.top1 for cell in cells if cell.top1 is not None]
     if len(values) > 1:
-        return _told(mean(values), "draws (Student's t)")
+        step = 100 / (cells[0].n_images or math.inf)  # percent are multiples of it
+        return _told(mean(values, resolution=step), "draws (Student's t)")
     known = accuracies.get(cells[0].cell)
     if known is None:
         return {"top1": values[0], "low": None, "high": None, "basis": "none"}

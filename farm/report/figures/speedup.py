@@ -6,16 +6,15 @@ from typing import Any
 
 import altair as alt
 
-from farm.record import Record
+from farm.record import Record, is_fp32_ir, source_of
 from farm.report.figures import points, rows
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import Names, names_of, plain, source_of
+from farm.report.figures.names import Names, names_of, plain
 from farm.report.figures.style import BLUE, GREY, ORANGE, data, field, wide
 from farm.report.numbers import count, times
 
 OVER_IR, OVER_PYTORCH = OVER = ("over the FP32 IR", "over PyTorch")
 STEP = 26  # pixels a row: two marks beneath each other
-REFERENCE = "f32"
 WIDE = 4.0  # a spread of speed-ups above this is drawn on a logarithmic axis
 
 
@@ -46,14 +45,9 @@ def _rows(record: Record, names: Names, baseline: str | None) -> Iterator[dict[s
         (OVER_PYTORCH, record.speedup_pytorch, record.speedup_pytorch_low, record.speedup_pytorch_high, both),
     )
     for over, value, low, high, verdict in known:
-        if value is not None and not (over == OVER_IR and _reference(record)):
+        if value is not None and not (over == OVER_IR and is_fp32_ir(record)):
             row = {"group": group, "name": name, "key": rows.key((group, name, "")), "cell": plain(record.cell)}
             yield {**row, "over": over, "value": value, "low": low, "high": high, "verdict": verdict} | _more(record)
-
-
-def _reference(record: Record) -> bool:
-    """Whether it is the very FP32 IR that others are compared with; at another precision it is not."""
-    return record.algorithm == "ir" and record.precision in (None, REFERENCE)
 
 
 def _more(record: Record) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from farm.record import Record
+from farm.record import Record, accuracy_of, drop_of, source_of
 from farm.report.accuracy import Accuracy
 from farm.report.numbers import points, signed
 from farm.report.words import METRICS, metric_of, metric_word, variant
@@ -80,7 +80,7 @@ def _filters(record: Record) -> dict[str, str]:
     """Draws of one source are one choice."""
     return {
         "model": record.model,
-        "calibration": record.calibration_source or record.calibration or "none",
+        "calibration": source_of(record) or "none",
         "algorithm": variant(record),
         "verdict": record.verdict or NOT_MEASURED,
     }
@@ -133,14 +133,14 @@ def _number(value: float | None, pattern: str, low: float | None = None, high: f
 
 
 def _top1(record: Record, found: Accuracy | None) -> Shown:
-    score = record.top1 if record.score is None else record.score
+    score = accuracy_of(record)
     low, high = (100 * found.top1.low, 100 * found.top1.high) if found else (None, None)
     return _number(None if score is None else 100 * score, "{:.2f}", low, high)
 
 
 def _drop(record: Record, found: Accuracy | None) -> Shown:
-    drop = record.top1_drop if record.score_drop is None else record.score_drop
-    if drop is None or record.algorithm == "ir":
+    drop = drop_of(record)
+    if drop is None:
         return Shown()
     loss = found.fp32.loss if found and found.fp32 else None
     note = f"{points(loss.low)} to {points(loss.high)}" if loss else ""

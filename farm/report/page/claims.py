@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from farm.record import Record
+from farm.record import Record, source_of
 from farm.report.accuracy import Accuracy, Where
 from farm.report.draws import Source
 from farm.report.numbers import count, listed, margin_text, points, span, with_interval
@@ -53,7 +53,10 @@ def as_good_as_real(run: Run, found: Mapping[str, Accuracy], draws: Sequence[Sou
     several = len({each.group[1:] for each in held}) > 1
     sentences = [_standing(list(group), real, run.claims.margin, several=several) for _, group in groups]
     if any(each.draws is not None for each in held):
-        sentences.append("Over several draws, the draw is the unit: this is said of the sources, on these test images.")
+        sentences.append(
+            "Over several draws this is said of the sources: the interval holds the doubt of the draws and of the "
+            "test images."
+        )
     if any(each.draws is None for each in held):
         sentences.append(
             "Where one draw of a set is held against one of real images, this is said of the two int8 models, "
@@ -198,7 +201,7 @@ def _where(each: tuple[Record, Estimate]) -> Where:
 
 def _set(record: Record) -> tuple[str, str, str, str]:
     """What draws of one source, with one model, algorithm and device, share; the source last."""
-    return (record.model, record.algorithm, record.device, record.calibration_source or str(record.calibration))
+    return (record.model, record.algorithm, record.device, str(source_of(record)))
 
 
 def _in_draws(source: str, broken: int, drawn: int) -> str:

@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from farm.record import Record
+from farm.record import Record, is_fp32_ir, source_of
 from farm.report.accuracy import Accuracy
-from farm.report.judged import is_fp32_ir
 from farm.report.numbers import count, listed, points, span, times
 from farm.results.reading import Run
 
@@ -38,7 +37,7 @@ def _draws(records: Sequence[Record]) -> Iterator[str]:
     seeds: dict[str, set[int | None]] = {}
     for record in records:
         if record.calibration is not None and record.outcome == "ok":
-            seeds.setdefault(record.calibration_source or record.calibration, set()).add(record.calibration_seed)
+            seeds.setdefault(source_of(record) or record.calibration, set()).add(record.calibration_seed)
     if not seeds:
         return
     drawn = span([len(each) for each in seeds.values()])
@@ -57,7 +56,7 @@ def _verdicts(records: Sequence[Record]) -> Iterator[str]:
 
 
 def _against_itself(records: Sequence[Record]) -> Iterator[str]:
-    """The A/A ratios: what the host makes of no difference at all."""
+    """The A/A ratios: the host's own noise."""
     known = [each for each in records if is_fp32_ir(each) and each.speedup_ir]
     if not known:
         return
@@ -66,7 +65,7 @@ def _against_itself(records: Sequence[Record]) -> Iterator[str]:
     between = f" ({times(low)} to {times(high)})" if low and high else ""
     most = ", in the worst case," if len(known) > 1 else ""
     itself = f"An FP32 IR measured against itself ran{most} {times(farthest.speedup_ir or 1)} times as fast"
-    yield f"{itself}{between}: what this host makes of no difference at all."
+    yield f"{itself}{between}: the host's own noise."
 
 
 def _missing(records: Sequence[Record]) -> Iterator[str]:

@@ -11,7 +11,8 @@ COLUMNS = ("Model", "Source", "Algorithm", "Device", "Draws", "Mean drop", "Spre
 NUMBERS = ("Draws", "Mean drop", "Spread", "Lost against real")
 ABOUT = (
     "Points of top-1. Mean drop: against the FP32 IR, with its 95 % interval over draws; spread: their standard "
-    "deviation; lost against real: the mean of the real set minus this one's, with its 90 % interval."
+    "deviation; lost against real: the mean of the real set minus this one's, with its 90 % interval over draws and "
+    "test images."
 )
 
 

@@ -28,9 +28,13 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """hosts: rows under `HOST_COLUMNS`. versions: by library. notes: what must be known of a calibration set."""
+    """hosts: rows under `HOST_COLUMNS`. where: the one host's processor, or how many hosts; empty if none is known.
+
+    versions: by library. notes: what must be known of a calibration set.
+    """
 
     hosts: tuple[tuple[str, ...], ...]
+    where: str
     measured: tuple[str, ...]
     versions: Mapping[str, str]
     notes: tuple[str, ...]
@@ -46,8 +50,10 @@ def facts(run: Run) -> Facts:
     """Everything below the figures."""
     plan = run.folder.read_plan() if run.folder.has(PLAN) else {}
     command = str(plan.get("command", ""))
+    hosts = _hosts(run.records)
     return Facts(
-        hosts=_hosts(run.records),
+        hosts=hosts,
+        where=_where(hosts),
         measured=tuple(_measured(run, plan)),
         versions=versions(run.records),
         notes=tuple(notes(run.records)),
@@ -65,6 +71,13 @@ def _hosts(records: Sequence[Record]) -> tuple[tuple[str, ...], ...]:
         for each in [each for each in known if each.fps is not None] or known
     ]
     return tuple(tuple("\N{EN DASH}" if one is None else str(one) for one in row) for row in dict.fromkeys(rows))
+
+
+def _where(hosts: Sequence[Sequence[str]]) -> str:
+    processors = {name: processor for name, processor, *_ in hosts}
+    if len(processors) == 1:
+        return next(iter(processors.values()))
+    return count(len(processors), "host") if processors else ""
 
 
 def versions(records: Sequence[Record]) -> dict[str, str]:
@@ -97,7 +110,8 @@ def _measured(run: Run, plan: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"Equivalent to real images ({run.claims.reference}) means that the 90 % interval of the loss lies within "
             f"{margin_text(run.claims.margin)} either way; worse or better that p < 0.05 (McNemar's test image by "
-            "image; Welch's over several draws), corrected by Holm for all sets of a model; undecided is all else."
+            "image; over several draws Welch's, with the doubt of the test images added), corrected by Holm for all "
+            "sets of a model; undecided is all else."
         )
     timed = [record for record in run.records if record.verdict is not None]
     if timed:

@@ -140,18 +140,28 @@
   function lively(figure, modelOf) {
     const spec = JSON.parse(figure.querySelector("script.spec").textContent);
     const chart = figure.querySelector(".chart");
+    const title = figure.querySelector("h4").textContent;
+    const alt = chart.getAttribute("aria-label");
     const models = new Set(tables(spec).flat().map(modelOf));
     models.delete(undefined);
-    let view = null;
+    let view = null, asked = 0;
     return async (model) => {
+      const mine = ++asked;
       if (view && !models.size) return;
       const empty = model !== undefined && models.size > 0 && !models.has(model);
       figure.querySelector(".empty").hidden = !empty;
       chart.hidden = empty;
       figure.classList.add("live");
-      const shown = model === undefined || !models.size ? spec : narrowed(spec, model, modelOf);
+      const whole = model === undefined || !models.size;
+      const description = whole ? alt : `${title}: ${model} alone`;
+      chart.setAttribute("aria-label", description);
+      const shown = { ...(whole ? spec : narrowed(spec, model, modelOf)), description, background: null };
       if (view) view.finalize();
-      view = empty ? { finalize: () => undefined } : await vegaEmbed(chart, { ...shown, background: null }, EMBED);
+      const box = document.createElement("div"); // of its own, as another model may be chosen meanwhile
+      chart.replaceChildren(box);
+      const made = empty ? { finalize: () => undefined } : await vegaEmbed(box, shown, EMBED);
+      if (mine !== asked) made.finalize();
+      else view = made;
       reachable(chart.parentElement);
     };
   }

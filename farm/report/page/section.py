@@ -32,11 +32,11 @@ class Section:
     remarks: tuple[str, ...]
 
 
-def section(run: Run, drawings: Sequence[Drawing]) -> Section:
-    """What there is to say of a run. drawings: of its figures."""
+def section(run: Run, drawings: Sequence[Drawing], name: str | None = None) -> Section:
+    """What there is to say of a run. drawings: of its figures. name: by default the grid's."""
     found, draws = accuracies(run), sources(run)
     return Section(
-        name=run.name,
+        name=name or run.name,
         answers=answers(run, found, draws),
         table=table(run.records, found),
         drawn=over_draws(draws),

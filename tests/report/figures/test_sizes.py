@@ -52,6 +52,12 @@ def test_several_draws_are_their_mean_with_its_interval_over_draws():
     assert small.number("95 % interval from") == pytest.approx(85 - 12.706 * 0.2, abs=0.01)  # t(1) times the error
 
 
+def test_draws_that_happen_to_be_equal_are_known_no_better_than_to_an_image():
+    cells = {record(): wrong(100), **sized("real", 10, 150), **sized("real", 10, 150, seed=1), **sized("real", 99, 105)}
+    small = next(mark for mark in marks(drawn(run(cells))["sizes"], "symbol") if mark.number("images") == 10)
+    assert small.number("95 % interval from") < 85 - 0.2
+
+
 def test_the_fp32_ir_is_a_line_beside_them_with_a_legend_of_shapes():
     cells = {record(): wrong(100), **sized("real", 10, 150), **sized("real", 300, 105)}
     figure = drawn(run(cells))["sizes"]

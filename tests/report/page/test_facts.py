@@ -48,14 +48,21 @@ def test_the_hosts_are_those_where_speed_was_measured_each_once():
     assert found.hosts == (
         ("bench-1", "Some CPU @ 2.50GHz", "avx512_vnni", "4", "CPU{threads=4}", "4", "1", "f32"),
     )  # fmt: skip
+    assert found.where == "Some CPU @ 2.50GHz"
     assert found.when == "2026-11-25 08:00 to 09:30 UTC"
+
+
+def test_of_several_hosts_their_number_is_said():
+    run = study()
+    elsewhere = tuple(replace(each, host="bench-2" if at % 2 else each.host) for at, each in enumerate(run.records))
+    assert facts(replace(run, records=elsewhere)).where == "2 hosts"
 
 
 def test_a_run_that_measured_nothing_says_nothing_of_rounds():
     found = facts(replace(study(), records=(record(), record("noise")), predictions={}))
     assert found.measured[0] == "Each int8 model and its FP32 IR saw the same test images."
     assert not any("rounds" in text or "Wilson" in text for text in found.measured)
-    assert (found.hosts, found.when) == ((), "")
+    assert (found.hosts, found.where, found.when) == ((), "", "")
 
 
 def test_rounds_of_a_cell_are_said_to_run_in_turn_with_its_fp32_ir_s():

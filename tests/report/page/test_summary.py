@@ -58,7 +58,7 @@ def test_several_draws_make_a_claim_on_the_source_over_so_many_draws():
     text = said(study(draws=4), REAL)
     assert "fractal is equivalent to cifar10 within 1 point for 3 of 3 models, over 4 draws" in text
     assert "noise is not shown to be equivalent to cifar10 within 1 point for any of 3 models, over 4 draws" in text
-    assert "this is said of the sources, on these test images" in text
+    assert "this is said of the sources: the interval holds the doubt of the draws and of the test images" in text
     assert "never of the two sources" not in text
 
 

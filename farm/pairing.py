@@ -21,7 +21,7 @@ SIGNALS = tuple(Signals.__dataclass_fields__)
 
 @dataclass(slots=True, kw_only=True)
 class Played:
-    """The rounds so far, each with its pair, position and variant, and what disturbed its pair; ended: what did."""
+    """The rounds so far, each with its pair, position, variant and what disturbed its pair; ended: why."""
 
     rows: list[Row] = field(default_factory=list)
     ended: Ended | None = None

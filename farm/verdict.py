@@ -1,7 +1,7 @@
 """What may be said of a measurement: which rounds were disturbed, and the verdict. Pure; knows no files.
 
 Judged from what the host says - steal, other programs, throttling - and from what was read back, never
-from the latencies: who leaves out slow rounds because they are slow measures wishes.
+from the latencies: to drop rounds for being slow would bias the result.
 """
 
 from collections.abc import Mapping, Sequence

@@ -35,12 +35,12 @@ def entry_of(layout: str, out: Path, count: int, shard: int) -> str:
 
 
 def _usable(source: str, path: Path, count: int) -> int:
-    """How many of so many images the source gives."""
-    from farm.images import drawing, folder, parquet  # noqa: PLC0415 - Pillow is for those who make pictures
+    """How many of `count` images the source can draw."""
+    from farm.images import folder, parquet, sampling  # noqa: PLC0415 - Pillow is for those who make pictures
 
     if source == "shards":
         return count
     found: folder.Folder | parquet.Encoded = (
         folder.open_folder(path) if source == "folder" else parquet.open_parquet(path, labelled=False)
     )
-    return min(count, drawing.most(len(found), found.labels, found.classes))
+    return min(count, sampling.most(len(found), found.labels, found.classes))

@@ -36,7 +36,7 @@ class _Opening:
     count: int
 
     def images(self) -> str:
-        """What those have in common that take more or fewer of the same images, and make them fit other models."""
+        """What openings of the same images share, whatever their count and the model that they fit."""
         drawn = sorted((key, value) for key, value in self.parameters.items() if key != "fit")
         return repr((self.function, drawn, sorted(self.files.items()), self.count == 0))
 
@@ -63,7 +63,7 @@ def _opening(stage: Stage) -> _Opening | None:
 
 
 def _unusable(openings: Mapping[str, _Opening]) -> dict[str, str]:
-    """Why, by uri, of one set's stages: from some count on there are too few images, so a few counts tell of all."""
+    """Why, by uri, of one set's stages. If one count is too large, so is every larger one: bisect."""
     by_count = {each.count: each for each in openings.values()}
     counts = sorted(by_count)
 

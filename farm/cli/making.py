@@ -155,7 +155,7 @@ def _shown(order: Order, total: int) -> Iterator[Wrote]:
 
 
 def _shifted(show: Wrote, by: int) -> Wrote:
-    """What is told of an index, for so many images more."""
+    """`show`, with `by` added to the index."""
     return lambda index: show(index + by)
 
 

@@ -1,4 +1,4 @@
-"""`farm run`, and a plan carried out for whoever has one."""
+"""`farm run`, and carrying out a plan for any command that has one."""
 
 import shlex
 import uuid
@@ -105,7 +105,7 @@ def carry_out(
 ) -> dict[str, Outcome]:
     """Drive a plan on an engine, showing progress; the engine is closed whatever happens. The outcomes by uri.
 
-    failures: whether progress tells of them too; False for who tells of them afterwards.
+    failures: whether progress tells of them too; False for callers that do so afterwards.
     """
     lacking = dependents(plan, {uri for uri in wanted if plan.stages[uri].missing})
     with shown(stderr, quiet=quiet) as report:

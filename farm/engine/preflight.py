@@ -106,7 +106,7 @@ def _faults(work: Work, nodes: Sequence[Node]) -> Iterator[str]:
 
 
 def _has_room(work: Work, cores: int, node: Node) -> bool:
-    """Whether so many cores are there; of measurements that share a node, each lies on one NUMA node."""
+    """Whether the node has the cores; measurements that share it each need theirs on one NUMA node."""
     if not work.exclusive:
         return cores <= node.cores
     if work.per_node == 1:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -24,7 +24,7 @@ from farm.engine.client import Ending, hold, release, run_child
 from farm.errors import DataError, EngineError, FarmError
 from farm.host.facts import host_facts, oom_kills
 from farm.host.gpus import VISIBLE
-from farm.host.lease import host_cores, lease, lock_folder, safe_folder
+from farm.host.lease import Lease, host_cores, lease, lock_folder, safe_folder
 from farm.host.topology import Core, measurable
 from farm.inputs import HashMemo, cache_folder, fetch
 from farm.plan import Stage
@@ -84,19 +84,7 @@ def _attempt(work: Work, base: Outcome, scratch: Path) -> Generator[Said, None, 
     asked = time.monotonic()
     with lease(*_cores(work), lock_folder()) as held:
         base = replace(base, waited_s=round(time.monotonic() - asked, 4))
-        request = {
-            "function": work.function,
-            "parameters": dict(stage.parameters),
-            "effort": dict(work.effort),
-            "inputs": inputs,
-            "files": files,
-            "cpus": held.cpus,
-            "cores": len(held.cores),
-            "memory_gib": work.memory_gib,
-            "gpus": work.gpus,
-            "visible": os.environ.get(VISIBLE) if work.gpus else "",  # Ray's choice for this task; none are hidden
-            "python_path": list(dict.fromkeys(found.path for found in stage.files.values() if found.code)),
-        }
+        request = _request(work, inputs, files, held)
         (scratch / "request.json").write_text(json.dumps(request), encoding="utf-8")
         kills = oom_kills()
         begun = time.monotonic()
@@ -107,6 +95,23 @@ def _attempt(work: Work, base: Outcome, scratch: Path) -> Generator[Said, None, 
         facts = json.loads((scratch / RESULT).read_text(encoding="utf-8"))["facts"]
         work.store.commit(stage.uri, scratch / "artefact", _manifest(work, outcome, facts, round(wall_s, 4)))
     return outcome
+
+
+def _request(work: Work, inputs: Mapping[str, str], files: Mapping[str, str], held: Lease) -> dict[str, Any]:
+    """What the child is told, as JSON. inputs, files: paths by role."""
+    return {
+        "function": work.function,
+        "parameters": dict(work.stage.parameters),
+        "effort": dict(work.effort),
+        "inputs": inputs,
+        "files": files,
+        "cpus": held.cpus,
+        "cores": len(held.cores),
+        "memory_gib": work.memory_gib,
+        "gpus": work.gpus,
+        "visible": os.environ.get(VISIBLE) if work.gpus else "",  # Ray's choice for this task; none are hidden
+        "python_path": list(dict.fromkeys(found.path for found in work.stage.files.values() if found.code)),
+    }
 
 
 def _cores(work: Work) -> tuple[tuple[Core, ...], int | None]:

@@ -158,7 +158,7 @@ def _share(per_node: int) -> float:
 
 
 def _times(share: float, gpus: float) -> int:
-    """How many such shares a node's GPUs hold: of each of them so many, as Ray gives a share of one GPU only."""
+    """How many shares fit on a node's GPUs: Ray never splits a share over two."""
     return int(gpus) * math.floor(1 / share + 1e-9)
 
 

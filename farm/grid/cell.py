@@ -51,7 +51,7 @@ class Cell:
         return (self.model.label, calibration, self.algorithm.label, self.device.label)
 
 
-Seconds = Annotated[float, Field(gt=0, le=10_000_000)]
+Limit = Annotated[float, Field(gt=0, le=10_000_000)]
 
 
 EFFORT = ("pairs", "target", "budget_s", "max_redone")
@@ -66,10 +66,10 @@ class Measure(Parameters):
 
     pairs: tuple[int, int] = Field((8, 32), description="least and most pairs of rounds: the cell's and its FP32 IR's")
     target: float = Field(0.02, gt=0, description="x IR known within this share, at 99 %, is enough: no more pairs")
-    min_seconds: Seconds = Field(1.0, description="least time of a round's timed loop")
+    min_seconds: Limit = Field(1.0, description="least time of a round's timed loop")
     min_inferences: int = Field(100, ge=1, description="least number of inferences of a round")
-    warmup_seconds: Seconds = Field(0.3, description="untimed inferences before each round")
-    budget_s: Seconds = Field(180.0, description="no further pair starts after this many seconds")
+    warmup_seconds: Limit = Field(0.3, description="untimed inferences before each round")
+    budget_s: Limit = Field(180.0, description="no further pair starts after this many seconds")
     max_redone: int = Field(8, ge=0, description="pairs that other programs disturbed and that are played again")
     preprocess: bool = Field(False, description="time the way from uint8 pixels to the input too, as the study did")
     per_node: int = Field(1, ge=1, le=64, description="measurements that share a node, each on its part of the cores")
@@ -122,8 +122,8 @@ class Settings(Parameters):
 
     measure: Measure = Measure()
     claims: Claims = Claims()
-    timeout_s: Mapping[str, Seconds] = Field({}, description="time limit of a stage kind, in seconds")
-    memory_gib: Mapping[str, Seconds] = Field({}, description="memory limit of a stage kind, in GiB")
+    timeout_s: Mapping[str, Limit] = Field({}, description="time limit of a stage kind, in seconds")
+    memory_gib: Mapping[str, Limit] = Field({}, description="memory limit of a stage kind, in GiB")
     cores: Mapping[str, Annotated[int, Field(ge=1)]] = Field({}, description="cores of a stage kind")
     gpus: Mapping[str, Annotated[float, Field(ge=0, le=1), AfterValidator(_lendable)]] = Field(
         {}, description="share of a GPU of a stage kind: of one that there must be, or 0; 1 of any there is by default"

@@ -219,13 +219,8 @@ class _Reader:
         for limit in ("timeout_s", "memory_gib", "cores", "gpus"):
             by_kind = raw.get(limit)
             for kind in by_kind if isinstance(by_kind, Mapping) else ():
-                if kind not in catalog.stages:
-                    text = f"no stage of this kind{did_you_mean(str(kind), tuple(catalog.stages))}"
+                if text := _limit_fault(limit, kind, catalog):
                     self.fault(("settings", limit, str(kind)), text)
-                elif limit == "cores" and catalog.stages[kind].exclusive:
-                    self.fault(("settings", limit, str(kind)), "a device's `threads` says how many cores are measured")
-                elif limit == "gpus" and kind != GENERATING:
-                    self.fault(("settings", limit, str(kind)), f"only `{GENERATING}` computes on torch's GPUs")
         checked = validate(Settings, raw, ("settings",), self.fault)
         return checked if checked is not None else Settings()
 
@@ -258,6 +253,17 @@ class _Reader:
         elif not grid.devices or not (grid.algorithms or grid.baselines):
             empty = "devices" if not grid.devices else "algorithms"
             self.fault((empty,), "the grid is empty: this axis has no entry")
+
+
+def _limit_fault(limit: str, kind: Any, catalog: Catalog) -> str:
+    """What is wrong with a limit of a stage kind; empty if nothing is."""
+    if kind not in catalog.stages:
+        return f"no stage of this kind{did_you_mean(str(kind), tuple(catalog.stages))}"
+    if limit == "cores" and catalog.stages[kind].exclusive:
+        return "a device's `threads` says how many cores are measured"
+    if limit == "gpus" and kind != GENERATING:
+        return f"only `{GENERATING}` computes on torch's GPUs"
+    return ""
 
 
 def _nothing(axis: Axis) -> Choice:

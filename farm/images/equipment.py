@@ -36,6 +36,6 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 
 @cache
 def fast_bfloat16() -> bool:
-    """Whether the CPU has instructions (AMX) that multiply matrices of bfloat16 faster than others those of float32."""
+    """Whether the CPU has AMX, which multiplies bfloat16 matrices faster than float32 ones."""
     told = Path("/proc/cpuinfo")
     return told.exists() and "amx_bf16" in told.read_text(encoding="utf-8")

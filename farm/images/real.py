@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from farm.errors import DataError
-from farm.images.drawing import draw, first
 from farm.images.fit import Fit, fit, fit_of
 from farm.images.imageset import Block, ImageSet, Labels, Parameters, Pixels, check_range
+from farm.images.sampling import draw, first
 
 
 class Picture(NamedTuple):
@@ -91,7 +91,7 @@ def dataset(pictures: Pictures, parameters: Parameters) -> ImageSet:
 
 
 def source(pictures: Pictures, labels: Labels | None, parameters: Parameters) -> ImageSet:
-    """Pictures `skip`, ..., `skip` + `count` - 1 of the drawing of `seed`, see `drawing.draw`.
+    """Pictures `skip`, ..., `skip` + `count` - 1 of the drawing of `seed`, see `sampling.draw`.
 
     labels: int64 (len(pictures),), or None where there are no classes. Raises DataError if there are too few.
     """

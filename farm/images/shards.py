@@ -8,8 +8,8 @@ from PIL import Image
 
 from farm.errors import DataError
 from farm.images import real, setfolder
-from farm.images.drawing import first
 from farm.images.imageset import Block, Files, ImageSet, Parameters, cuts, joined, read
+from farm.images.sampling import first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,7 +65,7 @@ def _filled(pattern: str, names: Mapping[str, str]) -> str:
 
 
 def _found(wanted: Wanted, path: Path, known: str, memo: HashMemo) -> Input:
-    """A file that is there, with all that it consists of; missing if any of it is, or if it is another file."""
+    """The Input of a file that is there; `missing` if a file beside it is not, or if its hash is another."""
     try:
         beside: tuple[Path, ...] = resolve(wanted.beside)(path) if wanted.beside else ()
     except DataError as error:

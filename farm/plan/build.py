@@ -101,7 +101,10 @@ class _Builder:
         return roles
 
     def once(self, make: Callable[..., Any], *arguments: Any) -> Any:
-        """`make(*arguments)`, computed once for arguments that mean the same: a label stands for one choice."""
+        """`make(*arguments)`, computed once for arguments that mean the same: a label stands for one choice.
+
+        A `Cell` only gives the stage its label, so it counts for nothing: the first cell's label stays.
+        """
         meant = tuple(a.label if isinstance(a, Choice) else None if isinstance(a, Cell) else a for a in arguments)
         known = self.memo.get((make.__name__, *meant))
         if known is None:

@@ -1,4 +1,4 @@
-"""What stands under each heading of the long table, for who reads it and for who filters and sorts. Knows rows."""
+"""The long table's columns: the text shown, and the value that --where and --sort use. Knows rows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

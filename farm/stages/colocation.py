@@ -79,7 +79,7 @@ def _in_company(pool: ThreadPoolExecutor, first: Slot, company: Sequence[Slot], 
     finally:
         over.set()
     for neighbour in neighbours:
-        neighbour.result()  # raises what the neighbour did: who had no company was not measured in it
+        neighbour.result()  # raises what the neighbour did: without company the round means nothing
     return own
 
 

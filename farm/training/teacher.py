@@ -14,8 +14,8 @@ from torch import Tensor
 from farm.errors import DataError
 from farm.images import aligned, folder, imageset, latents, parquet, setfolder, shards
 from farm.images.distylegan.network import SIDE
-from farm.images.drawing import draw
 from farm.images.imageset import BLOCK, Block, ImageSet, check_range
+from farm.images.sampling import draw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from farm.errors import DataError
-from farm.images import SHIPPED, SOURCES, imageset
+from farm.images import SHIPPED, SOURCES
 from farm.images.distylegan import checkpoint as checkpoints
 from farm.images.distylegan import source
 from farm.images.distylegan.network import Config, Doubling, Folded, Generator
@@ -95,25 +93,6 @@ def test_grey_levels_are_the_rounded_range_of_the_last_layer(checkpoint, whole):
     assert np.abs(levels - whole.images[:256]).max() < 0.501  # half a level, and what float32 rounds
     assert whole.images.min() < 20
     assert whole.images.max() > 235
-
-
-@settings(max_examples=25)
-@given(count=st.integers(1, COUNT), data=st.data())
-def test_any_count_and_slicing_give_the_same_bytes(checkpoint, whole, count, data):
-    start = data.draw(st.integers(0, count))
-    stop = data.draw(st.integers(start, count))
-    block = made(checkpoint, count=count).block(start, stop)
-    assert np.array_equal(block.images, whole.images[start:stop])
-    assert np.array_equal(block.labels, whole.labels[start:stop])
-
-
-@settings(max_examples=10)
-@given(slices=st.lists(st.tuples(st.integers(0, COUNT - 1), st.integers(1, 300)), min_size=2, max_size=6))
-def test_the_order_of_reading_changes_nothing(checkpoint, whole, slices):
-    images = made(checkpoint)
-    for start, length in slices:
-        stop = min(start + length, COUNT)
-        assert np.array_equal(images.block(start, stop).images, whole.images[start:stop])
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
@@ -221,18 +200,6 @@ def test_a_checkpoint_in_half_precision_computes_in_float32(tmp_path):
     generator = checkpoints.load(write(tmp_path / "half", state))
     assert {value.dtype for value in generator.parameters()} == {torch.float32}
     assert not generator.training
-
-
-def test_a_shard_gives_the_same_images(checkpoint, whole, tmp_path):
-    imageset.write(tmp_path / "shard.parquet", made(checkpoint), 100, 400)
-    shard = imageset.read(tmp_path / "shard.parquet")
-    assert shard.classes == 3
-    assert np.array_equal(shard.block(0, 300).images, whole.images[100:400])
-
-
-def test_images_outside_the_set_are_an_index_error(checkpoint):
-    with pytest.raises(IndexError, match="of a set of 600"):
-        made(checkpoint).block(599, 601)
 
 
 def test_the_parameters_have_no_size_for_it_is_the_generators_own():

@@ -10,11 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from farm.errors import DataError
-from farm.images import SOURCES, imageset
+from farm.images import SOURCES
 from farm.images.equipment import PLAIN, Equipment
 from farm.images.fractal import chaos, counted, ifs, rendering, source
 
@@ -57,23 +55,6 @@ def test_fractals_have_the_wanted_size_and_no_classes():
     assert block.labels.tolist() == [-1, -1]
 
 
-@settings(max_examples=12, deadline=None)  # a set of 130 takes 0.2 s
-@given(count=st.integers(1, COUNT), data=st.data())
-def test_any_count_and_slicing_give_the_same_bytes(count, data):
-    start = data.draw(st.integers(0, count))
-    stop = data.draw(st.integers(start, count))
-    assert np.array_equal(images(start, stop, count=count), WHOLE[start:stop])
-
-
-@settings(max_examples=6, deadline=None)
-@given(slices=st.lists(st.tuples(st.integers(0, COUNT - 1), st.integers(1, 60)), min_size=2, max_size=5))
-def test_the_order_of_reading_changes_nothing(slices):
-    found = made(count=10_000)  # another length of blocks
-    for start, length in slices:
-        stop = min(start + length, COUNT)
-        assert np.array_equal(found.block(start, stop).images, WHOLE[start:stop])
-
-
 @pytest.mark.parametrize("points", [1, 5000, 1 << 30])
 @pytest.mark.parametrize("block", [1, 7, 64])
 @pytest.mark.parametrize("workers", [1, 3])
@@ -97,11 +78,6 @@ def test_torchs_threads_change_nothing(threads):
     finally:
         torch.set_num_threads(before)
     assert np.array_equal(whole, WHOLE)
-
-
-def test_a_shard_gives_the_same_images(tmp_path):
-    imageset.write(tmp_path / "shard.parquet", made(), 20, 90)
-    assert np.array_equal(imageset.read(tmp_path / "shard.parquet").block(0, 70).images, WHOLE[20:90])
 
 
 def test_an_image_far_away_needs_none_before_it():
@@ -275,11 +251,6 @@ def test_a_fill_that_no_attractor_has_is_told(monkeypatch):
     monkeypatch.setattr("farm.images.fractal.categories.TURNS", 2)
     with pytest.raises(DataError, match=r"`fill: 0.999`: none of the first 2 .* of category 0 .*set `fill` lower"):
         images(0, 1, fill=0.999)
-
-
-def test_images_outside_the_set_are_an_index_error():
-    with pytest.raises(IndexError):
-        made().block(100, COUNT + 1)
 
 
 class ShortOfMemory:

@@ -1,9 +1,6 @@
 """Noise is a function of seed and index."""
 
 import numpy as np
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from farm.images import noise
 
@@ -20,14 +17,6 @@ def test_noise_has_the_wanted_size_and_no_classes():
     assert block.labels.tolist() == [-1, -1, -1]
 
 
-@given(count=st.integers(1, 40), data=st.data())
-def test_any_count_and_slicing_give_the_same_bytes(count, data):
-    start = data.draw(st.integers(0, count))
-    stop = data.draw(st.integers(start, count))
-    images = noise.source({"count": count, "seed": 7, "size": SIZE}, {})
-    assert np.array_equal(images.block(start, stop).images, WHOLE[start:stop])
-
-
 def test_all_images_of_all_seeds_differ():
     blocks = [noise.source({"count": 20, "seed": seed, "size": SIZE}, {}).block(0, 20).images for seed in range(5)]
     assert len({image.tobytes() for block in blocks for image in block}) == 100
@@ -38,8 +27,3 @@ def test_grey_levels_are_uniform():
     counts = np.bincount(images.ravel(), minlength=256)
     expected = images.size / 256
     assert ((counts - expected) ** 2 / expected).sum() < 400  # chi-square, 255 degrees of freedom: p < 1e-8
-
-
-def test_images_outside_the_set_are_an_index_error():
-    with pytest.raises(IndexError):
-        noise.source({"count": 3, "seed": 0, "size": SIZE}, {}).block(0, 4)

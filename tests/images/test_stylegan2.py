@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farm.errors import DataError
-from farm.images import SOURCES, imageset
+from farm.images import SOURCES
 from farm.images.equipment import Equipment
 from farm.images.stylegan2 import convolution
 from farm.images.stylegan2.source import network, source
@@ -252,13 +252,6 @@ def test_all_images_differ_and_other_seeds_noise_and_weights_give_others(small, 
     others += [made(small, noise_mode=mode) for mode in ("random", "none")]
     blocks = [whole({}).images, *(images.block(0, COUNT).images for images in others)]
     assert len({image.tobytes() for block in blocks for image in block}) == len(blocks) * COUNT
-
-
-def test_a_shard_gives_the_same_images(small, whole, tmp_path):
-    imageset.write(tmp_path / "shard.parquet", made(small), 60, 140)
-    shard = imageset.read(tmp_path / "shard.parquet")
-    assert shard.classes == 3
-    assert np.array_equal(shard.block(0, 80).images, whole({}).images[60:140])
 
 
 def test_nvidias_latents_are_those_of_its_generate_script(small):

@@ -17,7 +17,7 @@ class Figure:
     """A figure with its words.
 
     caption: what it shows and how to read it, with what the intervals mean. alt: one sentence with the main numbers,
-    for who cannot see it. chart: without a title; it has its data inside.
+    for readers who cannot see it. chart: without a title; it has its data inside.
     """
 
     name: str

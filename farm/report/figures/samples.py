@@ -19,7 +19,7 @@ TILE = 44  # pixels
 STORED = 64  # pixels of an image's longer side, at most, in the figure's data
 MOST_BYTES = 300_000  # of all images together, as they are written into the page
 MOST_SETS = 24
-NAMED = 6  # of them, in the sentence for who cannot see them
+NAMED = 6  # of them, in the sentence for readers who cannot see them
 
 
 def samples(material: Material) -> Plot | None:

@@ -15,7 +15,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from farm import __version__
-from farm.report.page import drawn
+from farm.report.page import draws
 from farm.report.page.drawing import Drawing
 from farm.report.page.facts import HOST_COLUMNS
 from farm.report.page.section import Section
@@ -44,7 +44,7 @@ def document(sections: Sequence[Section], *, lively: bool = True) -> str:
         style=Markup(style),  # noqa: S704 - farm's own
         version=__version__,
         host_columns=HOST_COLUMNS,
-        drawn=drawn,
+        draws=draws,
     )
 
 

@@ -1,4 +1,4 @@
-"""A figure as the page takes it: the specification that moves, and the picture for who has no scripting."""
+"""A figure as the page takes it: the live specification, and a static picture for browsers without scripts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ STILL_WIDTH = 960  # pixels of a picture that is as wide as its page
 class Drawing:
     """A `Figure` as the page takes it.
 
-    spec: Vega-Lite, with its data inside. svg: the same drawn, for who has no scripting, and for print. alt: one
-    sentence for who cannot see it.
+    spec: Vega-Lite, with its data inside. svg: the same as a picture, for print and for browsers without scripts.
+    alt: one sentence for readers who cannot see it.
     """
 
     name: str

@@ -7,7 +7,7 @@ from farm.report.accuracy import accuracies
 from farm.report.draws import sources
 from farm.report.page.cells import Shown, Table, table
 from farm.report.page.drawing import Drawing, models_of
-from farm.report.page.drawn import over_draws
+from farm.report.page.draws import over_draws
 from farm.report.page.facts import Facts, facts
 from farm.report.page.summary import Answer, answers
 from farm.report.remarks import controlled, doubts

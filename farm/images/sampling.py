@@ -83,7 +83,7 @@ def draw(images: ImageSet, labels: Labels | None, count: int, seed: int, skip: i
 
 
 def most(total: int, labels: Labels | None, classes: int | None) -> int:
-    """How many images can be drawn of `total`, see `draw`: to where a class ends first. labels: int64 (total,)."""
+    """The largest count that `draw` can give of `total` images; the scarcest class sets it. labels: int64 (total,)."""
     return min(_limits(_pools(total, labels, classes)))
 
 

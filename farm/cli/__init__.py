@@ -10,7 +10,22 @@ from typing import Annotated, NoReturn
 import typer
 from typer import TyperException
 
-from farm.cli import compare, doctor, hand, interrupt, layers, look, plan, report, run, show, synth, train
+from farm.cli import (
+    compare,
+    doctor,
+    gather,
+    get,
+    interrupt,
+    layers,
+    list_,
+    plan,
+    report,
+    run,
+    show,
+    synth,
+    train,
+    why,
+)  # fmt: skip
 from farm.cli.wiring import stderr, stdout
 from farm.errors import FarmError
 
@@ -23,14 +38,14 @@ app = typer.Typer(
     epilog="Start with: farm run jobs/quickstart.yaml",
 )
 for command, examples in (
-    (run.run, None),
+    (run.run, run.EXAMPLES),
     (plan.plan, plan.EXAMPLES),
-    (look.why, look.WHY_EXAMPLES),
-    (layers.layers, None),
-    (hand.gather, None),
-    (hand.get, hand.EXAMPLES),
-    (look.list_, look.LIST_EXAMPLES),
-    (doctor.doctor, None),
+    (why.why, why.EXAMPLES),
+    (layers.layers, layers.EXAMPLES),
+    (gather.gather, gather.EXAMPLES),
+    (get.get, get.EXAMPLES),
+    (list_.list_, list_.EXAMPLES),
+    (doctor.doctor, doctor.EXAMPLES),
     (show.show, show.EXAMPLES),
     (compare.compare, compare.EXAMPLES),
     (report.report, report.EXAMPLES),
@@ -57,7 +72,7 @@ def main() -> NoReturn:
     """Run the command line; exit 0 fine, 1 cells failed, 2 bad input, 3 a bug in farm, 130 interrupted."""
     interrupt.listen()
     try:
-        code = app(standalone_mode=False) or OK
+        code = app(standalone_mode=False, prog_name="farm") or OK
     except TyperException as error:
         if str(error):  # an unknown option, say; `farm` alone has shown its help
             stderr.print(f"farm: {error}; see farm --help", highlight=False)

@@ -27,6 +27,12 @@ from farm.record import Record
 from farm.stats.ratios import Ratio, differs, looks
 from farm.store import Store
 
+EXAMPLES = """
+farm doctor --threads 1
+
+farm doctor --per-node 2 --json
+"""
+
 PAIRS = (8, 16)
 # The packaged digits ResNet20: its FP32 IR is measured against itself, so that any difference is the host's.
 GRID = {

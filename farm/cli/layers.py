@@ -17,6 +17,12 @@ from farm.host.lease import host_cores, lease, lock_folder
 
 LEGEND = "SQNR: 0 dB is an error as great as the signal, above 100 dB none. range: greatest output / median channel's."
 
+EXAMPLES = """
+farm layers 'resnet20/fractal/default/CPU{threads=1}'
+
+farm layers 'resnet20/noise/default/CPU{threads=1}' --images 512 --json
+"""
+
 
 def layers(
     cell: Annotated[

@@ -15,7 +15,11 @@ from farm.results.folder import Folder
 
 PAGE = "report.html"
 MIB = 1 << 20
-EXAMPLES = "Example: farm report table1 --figures figures"
+EXAMPLES = """
+farm report table1 --figures figures
+
+farm report table1 table2 --out both.html --still
+"""
 
 
 def report(

@@ -35,6 +35,13 @@ from farm.results.gather import gather
 from farm.results.reading import read_run
 from farm.store import Store
 
+EXAMPLES = """
+farm run jobs/quickstart.yaml
+
+farm run jobs/study.yaml --only model=resnet20 --only algorithm=default
+
+farm run jobs/table1.yaml --address ray://head:10001 --results s3://bucket/results
+"""
 GridFile = Annotated[Path, typer.Argument(metavar="GRID.yaml", help="The grid to run, e.g. jobs/quickstart.yaml.")]
 
 

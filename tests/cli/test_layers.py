@@ -10,7 +10,7 @@ import pytest
 from farm.errors import InputError
 from farm.results.folder import Folder
 
-sys.path.append(str(Path(__file__).parents[2] / "docs"))
+sys.path.append(str(Path(__file__).parents[2] / "docs" / "making"))
 import layers
 
 IR, INT8 = "tiny/-/ir/CPU", "tiny/noise{count=16}/default/CPU"

@@ -1,4 +1,4 @@
-"""`farm gather` and `farm get`: results handed over."""
+"""`farm get`: a cell's model handed over, with all that it takes to run it."""
 
 import json
 import shutil
@@ -9,7 +9,6 @@ import typer
 
 from farm.cli.wiring import DEFAULT_RESULTS, Results, cell_of, one_grid, stdout, store_of
 from farm.errors import InputError
-from farm.results import gather as gathering
 from farm.results import tables
 
 EXAMPLES = """
@@ -48,19 +47,6 @@ if how["input"] != "u8":  # else the model normalises by itself
 tensor = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2) if how["layout"] == "NCHW" else pixels)
 print(ov.Core().compile_model(here / "model.xml", "CPU")(tensor)[0].argmax())
 '''
-
-
-def gather(
-    grid: Annotated[
-        str | None, typer.Argument(metavar="[GRID]", help="A grid's name; the one run last by default.")
-    ] = None,
-    results: Results = DEFAULT_RESULTS,
-) -> int:
-    """Rebuild a grid's Parquet files from the store: records, attempts, predictions, latencies, samples."""
-    folder = one_grid(results, grid)
-    records = gathering.gather(folder, store_of(results))
-    stdout.print(f"{len(records)} cells: {folder.path(tables.RECORDS)}", highlight=False, soft_wrap=True)
-    return 0
 
 
 def get(

@@ -1,4 +1,4 @@
-"""`farm why` and `farm list`: they read, and run nothing."""
+"""`farm why`: it reads, and runs nothing."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -6,28 +6,20 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from farm.catalog import CATALOG
 from farm.cli.wiring import DEFAULT_RESULTS, Json, Results, folder_of, grids_in, plan_of, stdout, store_of
 from farm.errors import InputError
 from farm.grid.faults import did_you_mean
 from farm.plan import as_json as plan_as_json
 from farm.results import tables
 from farm.results.folder import Folder
-from farm.spec import Spec
 from farm.store import Store
 
-WHY_EXAMPLES = """
+EXAMPLES = """
 farm why 'resnet20/fractal/default/CPU{threads=1}'
 
 farm why 'resnet20/-/ir/CPU{threads=1}' --grid quickstart --json
-"""
-LIST_EXAMPLES = """
-farm list sources
-
-farm list models --json
 """
 
 
@@ -64,27 +56,6 @@ def why(
             stdout.print(f"log of {row['role']}: {row['log']}", highlight=False, soft_wrap=True)
         if row["doubt"]:
             stdout.print(f"its measurement is {row['doubt']}", highlight=False, soft_wrap=True)
-    return 0
-
-
-def list_(
-    what: Annotated[str, typer.Argument(help="models, sources, datasets, algorithms, baselines or devices")],
-    as_json: Json = False,
-) -> int:
-    """List what a grid may name, with parameters and defaults."""
-    known = ("models", "sources", "datasets", "algorithms", "baselines", "devices")
-    if what not in known:
-        raise InputError(f"cannot list {what!r}{did_you_mean(what, known)}")
-    specs: Mapping[str, Spec] = getattr(CATALOG, what)
-    if as_json:
-        stdout.print_json(json.dumps({name: spec.parameters.model_json_schema() for name, spec in specs.items()}))
-        return 0
-    for name, spec in specs.items():
-        stdout.print(f"[bold]{name}[/]  {escape(spec.doc)}", markup=True, highlight=False)
-        for parameter, field in spec.parameters.model_fields.items():
-            default = "needed" if field.is_required() else json.dumps(field.default)
-            text = f"    {parameter} = {escape(default)}  [dim]{escape(field.description or '')}[/]"
-            stdout.print(text, markup=True, highlight=False)
     return 0
 
 

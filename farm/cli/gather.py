@@ -1,0 +1,28 @@
+"""`farm gather`: the Parquet files, made anew from the store."""
+
+from typing import Annotated
+
+import typer
+
+from farm.cli.wiring import DEFAULT_RESULTS, Results, one_grid, stdout, store_of
+from farm.results import tables
+from farm.results.gather import gather as gathered
+
+EXAMPLES = """
+farm gather
+
+farm gather quickstart --results s3://bucket/results
+"""
+
+
+def gather(
+    grid: Annotated[
+        str | None, typer.Argument(metavar="[GRID]", help="A grid's name; the one run last by default.")
+    ] = None,
+    results: Results = DEFAULT_RESULTS,
+) -> int:
+    """Rebuild a grid's Parquet files from the store: records, attempts, predictions, latencies, samples."""
+    folder = one_grid(results, grid)
+    records = gathered(folder, store_of(results))
+    stdout.print(f"{len(records)} cells: {folder.path(tables.RECORDS)}", highlight=False, soft_wrap=True)
+    return 0

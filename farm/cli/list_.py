@@ -1,0 +1,41 @@
+"""`farm list`: what a grid may name."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from farm.catalog import CATALOG
+from farm.cli.wiring import Json, stdout
+from farm.errors import InputError
+from farm.grid.faults import did_you_mean
+from farm.spec import Spec
+
+EXAMPLES = """
+farm list sources
+
+farm list models --json
+"""
+
+
+def list_(
+    what: Annotated[str, typer.Argument(help="models, sources, datasets, algorithms, baselines or devices")],
+    as_json: Json = False,
+) -> int:
+    """List what a grid may name, with parameters and defaults."""
+    known = ("models", "sources", "datasets", "algorithms", "baselines", "devices")
+    if what not in known:
+        raise InputError(f"cannot list {what!r}{did_you_mean(what, known)}")
+    specs: Mapping[str, Spec] = getattr(CATALOG, what)
+    if as_json:
+        stdout.print_json(json.dumps({name: spec.parameters.model_json_schema() for name, spec in specs.items()}))
+        return 0
+    for name, spec in specs.items():
+        stdout.print(f"[bold]{name}[/]  {escape(spec.doc)}", markup=True, highlight=False)
+        for parameter, field in spec.parameters.model_fields.items():
+            default = "needed" if field.is_required() else json.dumps(field.default)
+            text = f"    {parameter} = {escape(default)}  [dim]{escape(field.description or '')}[/]"
+            stdout.print(text, markup=True, highlight=False)
+    return 0

@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,9 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from farm.catalog import CATALOG
-from farm.cli.run import carry_out
+from farm.cli.carry import carry_out
 from farm.cli.wiring import Json, folder_of, plan_of, stderr, stdout, store_of
-from farm.drive import Limits
 from farm.errors import FarmError, InputError
 from farm.grid import Grid
 from farm.grid.cell import Measure
@@ -150,8 +148,7 @@ def _carry_out(lab: Lab, uris: set[str]) -> None:
     """Run these stages as far as they are not there, as `farm run` would. Raises FarmError if one failed."""
     wanted = uris - lab.store.present(uris)
     if wanted:
-        limits = Limits(stages=CATALOG.stages, settings=lab.grid.settings, session=uuid.uuid4().hex[:12])
-        carry_out(lab.plan, wanted, set(), lab.store, limits, engine="inline", address=None, quiet=False)
+        carry_out(lab.plan, wanted, lab.store, CATALOG.stages, lab.grid.settings)
     missing = wanted - lab.store.present(wanted)
     for uri, stage in lab.plan.stages.items():  # inputs come before what needs them
         if uri in missing:

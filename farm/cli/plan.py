@@ -10,9 +10,8 @@ import typer
 from rich.table import Table
 
 from farm.catalog import CATALOG
-from farm.cli.foresight import faults
-from farm.cli.run import GridFile, stages_of, state_of
-from farm.cli.wiring import DEFAULT_RESULTS, Json, Only, Results, chosen, plan_of, stdout, store_of
+from farm.cli.foresight import faults, state_of
+from farm.cli.wiring import DEFAULT_RESULTS, GridFile, Json, Only, Results, chosen, plan_of, stdout, store_of
 from farm.plan import Plan, dependents
 from farm.report.progress import clock_text
 from farm.store import Store
@@ -45,7 +44,7 @@ def plan(
     _, planned = plan_of(grid_file)
     store = store_of(results)
     names = set(chosen(planned, only))
-    uris = stages_of(planned, names)
+    uris = planned.needed_by(names)
     there = store.present(uris)
     states = {uri: state_of(planned, store, uri, there) for uri in planned.stages if uri in uris}
     failing = faults(planned, [uri for uri, state in states.items() if state in ("failed", "to_run")])

@@ -54,16 +54,17 @@ def report(
     size = _write(target, document(sections, lively=not still))
     stdout.print(f"{target} ({size / MIB:.1f} MiB): open it in a browser", highlight=False, soft_wrap=True)
     if figures is not None:
-        for name, each in zip(names, found, strict=True):
-            folder = figures / _file_name(name) if len(runs) > 1 else figures
+        for name, each in zip(_file_names(names), found, strict=True):
+            folder = figures / name if len(runs) > 1 else figures
             files = drawn.write(each, folder)
             stdout.print(f"{folder}: {len(files)} files of figures", highlight=False, soft_wrap=True)
     return 0
 
 
-def _file_name(name: str) -> str:
-    """A grid's name or URL as the name of one folder, whatever stands in it."""
-    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
+def _file_names(names: Sequence[str]) -> list[str]:
+    """Grids' names or URLs as names of folders, each of its own, whatever stands in them."""
+    found = [re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run" for name in names]
+    return [f"{name}-{at}" if found.count(name) > 1 else name for at, name in enumerate(found, 1)]
 
 
 def _place(folders: Sequence[Folder]) -> Path:

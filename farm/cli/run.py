@@ -1,8 +1,6 @@
-"""`farm run`, and carrying out a plan for any command that has one."""
+"""`farm run`: what is missing of a grid, and then its table."""
 
 import shlex
-import uuid
-from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +8,12 @@ import typer
 
 from farm.catalog import CATALOG
 from farm.cli import interrupt
+from farm.cli.carry import carry_out
 from farm.cli.download import Downloads
+from farm.cli.foresight import state_of
 from farm.cli.wiring import (
     DEFAULT_RESULTS,
+    GridFile,
     Only,
     Results,
     chosen,
@@ -22,13 +23,10 @@ from farm.cli.wiring import (
     stdout,
     store_of,
 )
-from farm.drive import Limits, Progress, drive
-from farm.engine import Engine
 from farm.errors import InputError
 from farm.grid.faults import did_you_mean
 from farm.plan import Plan, as_json, dependents
-from farm.record import Outcome, Record
-from farm.report.progress import Report, shown
+from farm.record import Record
 from farm.results import tables
 from farm.results.folder import Folder
 from farm.results.gather import gather
@@ -42,7 +40,6 @@ farm run jobs/study.yaml --only model=resnet20 --only algorithm=default
 
 farm run jobs/table1.yaml --address ray://head:10001 --results s3://bucket/results
 """
-GridFile = Annotated[Path, typer.Argument(metavar="GRID.yaml", help="The grid to run, e.g. jobs/quickstart.yaml.")]
 
 
 def run(
@@ -66,13 +63,13 @@ def run(
     store, folder = store_of(results), folder_of(results, grid.name)
     store.check_writable()
     downloads = Downloads(stderr, quiet=quiet)
-    if downloads.fetch(plan, stages_of(plan, set(chosen(plan, only))), unsettled=True):
+    if downloads.fetch(plan, plan.needed_by(chosen(plan, only)), unsettled=True):
         grid, plan = plan_of(grid_file)  # now the content, and with it the keys, are known
     plan = downloads.told(plan)
     cells = set(chosen(plan, only))
     if failed:
         cells = _failed_before(plan, store, cells)
-    uris = stages_of(plan, cells)
+    uris = plan.needed_by(cells)
     stale = _stale(plan, uris, fresh or [])
     wanted = (uris - store.present(uris)) | stale
     downloads.fetch(plan, wanted)
@@ -80,8 +77,10 @@ def run(
     folder.write_plan(as_json(plan, str(grid_file.resolve()), _typed(grid_file, results)))
     try:
         if wanted:
-            limits = Limits(stages=CATALOG.stages, settings=grid.settings, session=uuid.uuid4().hex[:12])
-            carry_out(plan, wanted, stale, store, limits, engine=engine, address=address, quiet=quiet)
+            carry_out(
+                plan, wanted, store, CATALOG.stages, grid.settings,
+                stale=stale, engine=engine, address=address, quiet=quiet,
+            )  # fmt: skip
     finally:
         records = _gathered(folder, store)
     return _summary(folder, [record for record in records if record.cell in cells], len(records), bool(wanted))
@@ -93,66 +92,9 @@ def _typed(grid_file: Path, results: str) -> str:
     return f"farm run {shlex.quote(str(grid_file))}{where}"
 
 
-def stages_of(plan: Plan, cells: Collection[str]) -> set[str]:
-    """The uris of all stages that these cells need."""
-    return {uri for planned in plan.cells if planned.cell.name in cells for uri in planned.stages.values()}
-
-
-def carry_out(
-    plan: Plan,
-    wanted: set[str],
-    stale: set[str],
-    store: Store,
-    limits: Limits,
-    *,
-    engine: str,
-    address: str | None,
-    quiet: bool,
-    failures: bool = True,
-) -> dict[str, Outcome]:
-    """Drive a plan on an engine, showing progress; the engine is closed whatever happens. The outcomes by uri.
-
-    failures: whether progress tells of them too; False for callers that do so afterwards.
-    """
-    lacking = dependents(plan, {uri for uri in wanted if plan.stages[uri].missing})
-    with shown(stderr, quiet=quiet) as report:
-        chosen_engine = _engine(engine if wanted - lacking else "inline", address, quiet=quiet)
-        interrupt.listen()  # Ray has set handlers of its own
-        heeded = interrupt.heeding(report if failures else _but_failures(report))
-        try:
-            return drive(plan, wanted, engine=chosen_engine, store=store, limits=limits, report=heeded, stale=stale)
-        finally:
-            with interrupt.held_off():
-                chosen_engine.close()
-
-
-def _but_failures(report: Report) -> Report:
-    """The report without a stage's failure."""
-
-    def reported(progress: Progress) -> None:
-        if not (isinstance(progress.last, Outcome) and not progress.last.ok):
-            report(progress)
-
-    return reported
-
-
-def _engine(name: str, address: str | None, *, quiet: bool) -> Engine:
-    if name == "inline":
-        from farm.engine.inline import InlineEngine  # noqa: PLC0415
-
-        return InlineEngine()
-    if name != "ray":
-        raise InputError(f"--engine {name}: there are ray and inline{did_you_mean(name, ('ray', 'inline'))}")
-    if not quiet:
-        stderr.print("starting Ray ..." if address is None else f"joining Ray at {address} ...", style="dim")
-    from farm.engine.ray import RayEngine  # noqa: PLC0415 - seconds that only a run with work to do pays
-
-    return RayEngine(address)
-
-
 def _failed_before(plan: Plan, store: Store, cells: set[str]) -> set[str]:
     """The cells among these with a stage that is not there and whose last attempt failed, or that lacks a file."""
-    there = store.present(stages_of(plan, cells))
+    there = store.present(plan.needed_by(cells))
     found = {
         planned.cell.name
         for planned in plan.cells
@@ -162,16 +104,6 @@ def _failed_before(plan: Plan, store: Store, cells: set[str]) -> set[str]:
     if not found:
         raise InputError("--failed: no cell of this grid failed before")
     return found
-
-
-def state_of(plan: Plan, store: Store, uri: str, there: Collection[str]) -> str:
-    """cached, missing_input, failed or to_run. there: the uris whose artefacts are there, see `Store.present`."""
-    if uri in there:
-        return "cached"
-    if plan.stages[uri].missing:
-        return "missing_input"
-    attempts = store.attempts(uri)
-    return "failed" if attempts and not attempts[-1].ok else "to_run"
 
 
 def _stale(plan: Plan, uris: set[str], kinds: list[str]) -> set[str]:

@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import metadata
@@ -12,11 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from farm.catalog import CATALOG
+from farm.cli.carry import carry_out
 from farm.cli.entry import entry
 from farm.cli.pairs import meanings, pairs
-from farm.cli.run import carry_out
 from farm.cli.wiring import DEFAULT_RESULTS, Results, stdout, store_of
-from farm.drive import Limits
 from farm.errors import DataError, InputError
 from farm.grid import Settings
 from farm.grid.faults import did_you_mean, validate
@@ -100,12 +98,13 @@ def train(
     store = store_of(results)
     store.check_writable()
     plan = Plan(grid=KIND, dataset="", stages={stage.uri: stage}, cells=())
-    limits = Limits(stages=TRAINING, settings=Settings(cores=_cores(threads, address)), session=uuid.uuid4().hex[:12])
+    settings = Settings(cores=_cores(threads, address))
     wanted = {stage.uri}
     before = _saved(out)
     outcome = carry_out(
-        plan, wanted, wanted, store, limits, engine=engine, address=address, quiet=quiet, failures=False
-    )[stage.uri]
+        plan, wanted, store, TRAINING, settings,
+        stale=wanted, engine=engine, address=address, quiet=quiet, failures=False,
+    )[stage.uri]  # fmt: skip
     if not outcome.ok:
         return _failed(out, outcome, anew=_saved(out) != before)
     _tell(out, (store.manifest(stage.uri) or {})["facts"])

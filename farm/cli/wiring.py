@@ -29,6 +29,7 @@ stderr = Console(stderr=True, markup=False, emoji=False)
 Results = Annotated[
     str, typer.Option("--results", envvar="FARM_RESULTS", help="Where results and the store lie: a folder or a URL.")
 ]
+GridFile = Annotated[Path, typer.Argument(metavar="GRID.yaml", help="The grid to run, e.g. jobs/quickstart.yaml.")]
 Only = Annotated[
     list[str] | None,
     typer.Option("--only", metavar="AXIS=NAME|CELL", help="Only cells so named, e.g. model=resnet20. May be repeated."),

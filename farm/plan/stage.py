@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -70,6 +70,10 @@ class Plan:
     metric: str = "top1"
     effort: Mapping[str, Any] = field(default_factory=lambda: Measure().effort())
     claims: Mapping[str, Any] = field(default_factory=lambda: Claims().model_dump())
+
+    def needed_by(self, cells: Collection[str]) -> set[str]:
+        """The uris of all stages that the named cells need."""
+        return {uri for planned in self.cells if planned.cell.name in cells for uri in planned.stages.values()}
 
 
 def numbered(role: str, uris: Sequence[str]) -> dict[str, str]:

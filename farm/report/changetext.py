@@ -56,7 +56,8 @@ def conclusion(comparison: Comparison) -> str:
     worse, cells = len(comparison.regressions), len(comparison.cells)
     judged = f"judged: {comparison.accuracies} by accuracy, {comparison.speeds} by speed"
     found = f"{count(worse, 'cell')} of {cells} got worse" if worse else f"no regression in {count(cells, 'cell')}"
-    return f"{found}; {judged}"
+    lacking = f"; B lacks {count(len(comparison.only_first), 'cell')} of A" if comparison.only_first else ""
+    return f"{found}; {judged}{lacking}"
 
 
 def regressions(comparison: Comparison) -> list[str]:

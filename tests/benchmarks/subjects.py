@@ -22,9 +22,8 @@ import numpy as np
 import yaml
 
 from farm.catalog import CATALOG
-from farm.cli.run import carry_out
+from farm.cli.carry import carry_out
 from farm.cli.wiring import plan_of, store_of
-from farm.drive import Limits
 from farm.host import signals
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import measurable
@@ -92,8 +91,7 @@ def jobs(grid: Mapping[str, Any], folder: Path) -> dict[tuple[str, str], Job]:
     checked, plan = plan_of(path)
     store = store_of(str(folder))
     wanted = {uri for uri, stage in plan.stages.items() if stage.kind in BEFORE_MEASURING}
-    limits = Limits(stages=CATALOG.stages, settings=checked.settings, session=session())
-    carry_out(plan, wanted, set(), store, limits, engine="inline", address=None, quiet=True)
+    carry_out(plan, wanted, store, CATALOG.stages, checked.settings, quiet=True)
     if failed := wanted - store.present(wanted):
         last = [attempt.error_message for uri in failed for attempt in store.attempts(uri)[-1:]]
         sys.exit(f"of {grid['name']}, {len(failed)} stages before the measurements failed: {'; '.join(last)}")

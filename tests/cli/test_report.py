@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from farm.cli.report import _file_name, _place
+from farm.cli.report import _file_names, _place
 from farm.results.folder import Folder
 from tests.report.page.scenes import kept, study
 
@@ -69,10 +69,15 @@ def test_one_grid_in_two_places_has_two_names_and_two_folders_of_figures(place, 
 
 
 @pytest.mark.parametrize(
-    ("name", "folder"), [("small", "small"), ("../../x", "x"), ("s3://a/b c", "s3-a-b-c"), ("..", "run")]
+    ("names", "folders"),
+    [
+        (["small", "../../x"], ["small", "x"]),
+        (["s3://a/b c", ".."], ["s3-a-b-c", "run"]),
+        (["s3://b/a/t", "s3://b-a/t"], ["s3-b-a-t-1", "s3-b-a-t-2"]),
+    ],
 )
-def test_a_name_never_leads_out_of_its_folder(name, folder):
-    assert _file_name(name) == folder
+def test_no_name_leads_out_of_its_folder_or_into_anothers(names, folders):
+    assert _file_names(names) == folders
 
 
 def test_several_runs_or_a_place_that_cannot_be_written_give_a_page_here(place, published):

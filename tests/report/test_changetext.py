@@ -100,9 +100,11 @@ def test_an_undecided_accuracy_is_said():
 
 def test_long_lists_of_cells_are_counted():
     many = {record("real", seed=seed): () for seed in range(5)}
-    notes = changetext.notes(compared({**many, NOISE: ()}, {NOISE: ()}))
+    found = compared({**many, NOISE: ()}, {NOISE: ()})
+    notes = changetext.notes(found)
     cells = "resnet20/real/default/CPU, resnet20/real{seed=1}/default/CPU, resnet20/real{seed=2}/default/CPU and 2 more"
     assert f"only in A: {cells}" in notes
+    assert changetext.conclusion(found).endswith("; B lacks 5 cells of A")
 
 
 def test_a_run_beside_itself_is_told_from_two_runs_that_agree():

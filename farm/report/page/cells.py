@@ -9,6 +9,7 @@ from farm.report.numbers import points, signed
 from farm.report.words import METRICS, metric_of, metric_word, variant
 
 NOT_MEASURED = "not measured"
+FILTERS = ("model", "calibration", "algorithm", "device", "verdict")  # as in page.js
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +67,7 @@ def table(records: Sequence[Record], found: Mapping[str, Accuracy]) -> Table:
         )
         for record in records
     )
-    names = ("model", "calibration", "algorithm", "verdict")
-    choices = {name: tuple(dict.fromkeys(row.filters[name] for row in rows)) for name in names}
+    choices = {name: tuple(dict.fromkeys(row.filters[name] for row in rows)) for name in FILTERS}
     return Table(
         columns=columns,
         rows=rows,
@@ -82,6 +82,7 @@ def _filters(record: Record) -> dict[str, str]:
         "model": record.model,
         "calibration": source_of(record) or "none",
         "algorithm": variant(record),
+        "device": record.device,
         "verdict": record.verdict or NOT_MEASURED,
     }
 

@@ -2,7 +2,7 @@
 // Sorts and filters the tables, and brings the figures to life. The page reads without it.
 (() => {
   const ASCENDING = "ascending", DESCENDING = "descending", NONE = "none";
-  const FILTERS = ["model", "calibration", "algorithm", "verdict"];
+  const FILTERS = ["model", "calibration", "algorithm", "device", "verdict"];
   const order = new Intl.Collator("en", { numeric: true });
 
   // ---- one run's table

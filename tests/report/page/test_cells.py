@@ -1,11 +1,13 @@
 """The page's table: what it shows, sorts by and filters by."""
 
+import json
 from dataclasses import replace
+from importlib.resources import files
 
 import pytest
 
 from farm.report.accuracy import accuracies
-from farm.report.page.cells import table
+from farm.report.page.cells import FILTERS, table
 from tests.report.page.scenes import failed, study
 from tests.runs import record
 
@@ -56,8 +58,15 @@ def test_a_filter_with_one_choice_is_none():
     assert "model" not in table(study(models=("resnet20",)).records, {}).choices
 
 
-def test_several_devices_are_a_column():
-    assert "Device" in titles(table([record(), record(device="GPU")], {}))
+def test_several_devices_are_a_column_and_a_filter():
+    found = table([record(), record(device="GPU")], {})
+    assert "Device" in titles(found)
+    assert found.choices == {"device": ("CPU", "GPU")}
+
+
+def test_the_page_filters_by_what_its_script_knows():
+    script = files("farm.report.page").joinpath("page.js").read_text()
+    assert f"const FILTERS = {json.dumps(FILTERS)};" in script
 
 
 def test_a_metric_of_ones_own_is_not_called_top_1():

@@ -8,11 +8,14 @@ A table such as ``images.SOURCES`` maps a name to a `Spec`. The function behind 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from farm.errors import InputError
+
+MODEL_FILES = (".onnx", ".tflite", ".xml")  # what `models` takes as a path
+Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}$")]  # a SHA-256 in hex, or how it begins
 
 
 class Parameters(BaseModel):

@@ -285,6 +285,16 @@ def test_one_quantization_serves_all_devices_and_one_evaluation_all_of_one_preci
     assert len({cell.stages["reference"] for cell in plan.cells}) == 2  # CPU, GPU.0: always f32
 
 
+def test_cells_need_all_their_stages_and_share_what_they_have_in_common(files):
+    plan = plan_of(files.grid())
+    pytorch, ir, int8 = plan.cells
+    assert plan.needed_by([int8.cell.name]) == set(int8.stages.values())
+    both = plan.needed_by([ir.cell.name, int8.cell.name])
+    assert both == {*ir.stages.values(), *int8.stages.values()}
+    assert len(both) < len(ir.stages) + len(int8.stages)
+    assert plan.needed_by([]) == set()
+
+
 def test_the_fp32_ir_is_its_own_reference_and_measured_beside_itself(files):
     pytorch, ir, int8 = plan_of(files.grid()).cells
     assert ir.stages["evaluate"] == ir.stages["reference"] == int8.stages["reference"]

@@ -16,7 +16,7 @@ from farm.grid.choice import Axis, choices, pattern
 from farm.grid.expand import expand
 from farm.grid.faults import did_you_mean, validate
 from farm.grid.lines import YamlPath, dotted, line_of, read
-from farm.spec import Catalog
+from farm.spec import MODEL_FILES, Catalog
 
 KEYS = (
     "name", "dataset", "metric", "models", "calibrations", "algorithms", "devices",
@@ -30,7 +30,6 @@ DEFAULTS: Mapping[str, Any] = {
 }
 METRICS = ("top1", "top5")
 METRIC = re.compile(r"[\w.]+:\w+")
-MODEL_FILES = (".onnx", ".tflite", ".xml")
 RESERVED = ("store", "reference")
 GENERATING = "synthesize"
 FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

@@ -4,11 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from farm.spec import Parameters
+from farm.spec import Hash, Parameters
 
 Side = Annotated[int, Field(ge=1)]
 Size = Annotated[tuple[Side, Side], Field(description="height and width in pixels; the model's by default")]
-Hash = Annotated[str, Field(pattern="^[0-9a-f]{8,64}$")]
 Made = Annotated[
     str,
     Field(

@@ -6,14 +6,12 @@ A network's function takes the number of classes and returns a `torch.nn.Module`
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from farm.spec import Parameters, Preprocessing, Spec, Wanted
+from farm.spec import MODEL_FILES, Hash, Parameters, Preprocessing, Spec, Wanted
 
-MODEL_FILES = (".onnx", ".tflite", ".xml")
 Channels = Annotated[tuple[float, float, float], Field(description="one value a channel, R G B")]
-Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}$")]
 
 
 class Prepared(Parameters):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from farm.errors import DataError
 
-LAYERS = ("Convolution", "GroupConvolution", "MatMul")
+WEIGHTED = ("Convolution", "GroupConvolution", "MatMul")  # types of operations with weights
 TINY = 1e-30  # far below any layer's power, and no ratio to it is infinite
 
 
@@ -61,7 +61,7 @@ def _biased(model: ov.Model) -> dict[str, ov.Output]:
     """
     found = {}
     for op in model.get_ordered_ops():
-        if op.get_type_name() in LAYERS:
+        if op.get_type_name() in WEIGHTED:
             after = [each.get_node() for each in op.output(0).get_target_inputs()]
             if len(after) == 1 and _is_bias(after[0]):
                 found[op.get_friendly_name()] = after[0].output(0)

@@ -20,10 +20,10 @@ from farm.spec import Preprocessing, resolve
 from farm.stages import ALGORITHMS
 from farm.stages.export import IR, size_mib
 from farm.stages.job import Job
+from farm.stages.layers import WEIGHTED
 from farm.stages.metric import Scorer, scorer
 from farm.stages.synthesize import SHARD
 
-WEIGHTED = ("Convolution", "GroupConvolution", "MatMul")
 SHOWN_NAMES = 8
 
 

@@ -287,7 +287,7 @@ def test_one_quantization_serves_all_devices_and_one_evaluation_all_of_one_preci
 
 def test_cells_need_all_their_stages_and_share_what_they_have_in_common(files):
     plan = plan_of(files.grid())
-    pytorch, ir, int8 = plan.cells
+    _, ir, int8 = plan.cells
     assert plan.needed_by([int8.cell.name]) == set(int8.stages.values())
     both = plan.needed_by([ir.cell.name, int8.cell.name])
     assert both == {*ir.stages.values(), *int8.stages.values()}

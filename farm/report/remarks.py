@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from farm.record import Record, is_fp32_ir
+from farm.record import Record, is_fp32_ir, source_of
 from farm.report.naming import labels_of, options
 from farm.report.numbers import MOST_NAMES, listed
 from farm.results.speed import again
@@ -23,7 +23,7 @@ def remarks(records: Sequence[Record], every: Sequence[Record] = ()) -> list[str
 def notes(records: Sequence[Record]) -> list[str]:
     """One line for each source of calibration sets of which a reader must know something."""
     noted = [record for record in records if record.calibration_note]
-    said = {record.calibration_source or record.calibration: record.calibration_note for record in noted}
+    said = {source_of(record): record.calibration_note for record in noted}
     return [f"{source}: {note}" for source, note in said.items()]
 
 

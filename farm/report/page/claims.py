@@ -155,6 +155,7 @@ def _observed(int8: Sequence[Record], why: str) -> list[str]:
 
 
 def _drop(record: Record) -> float | None:
+    """Of top-1 where that is known, as all claims are; the tables' is of the grid's metric."""
     return record.top1_drop if record.top1_drop is not None else record.score_drop
 
 

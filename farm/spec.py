@@ -59,8 +59,8 @@ class Spec:
     function: ``"module:function"``. parameters: their names, types, defaults and ranges.
     wanted: the local inputs it needs. libraries: packages whose version changes the outcome. in_torch:
     whether a model can be run by PyTorch too. equipped: whether a source computes its images, faster on a GPU: its
-    function takes a third argument, `farm.images.equipment.Equipment`. network: ``"module:function"`` of a source whose
-    images a network makes of latents: it takes the same and returns a `farm.images.generated.Network`.
+    function takes a third argument, `farm.generators.equipment.Equipment`. network: ``"module:function"`` of a source
+    whose images a network makes of latents: it takes the same and returns a `farm.generators.generated.Network`.
     """
 
     function: str

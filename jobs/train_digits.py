@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from farm.images import digits, imageset
-from farm.models import PREPROCESSING
+from farm.catalog.models import PREPROCESSING
+from farm.data import digits, imageset
 from farm.models.resnet import resnet20
 
 ROOT = Path(__file__).parent.parent

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from farm.report.changes import Tolerance
-from farm.report.comparison import compare
+from farm.analysis.changes import Tolerance
+from farm.analysis.comparison import compare
 from farm.results.folder import Folder
 from farm.results.reading import Predicted
 from tests.runs import LABELS, N, record, run

@@ -17,6 +17,8 @@ from farm.inputs import Input
 from farm.plan import Plan, Stage, build
 from farm.spec import Wanted
 
+pytest_plugins = ["tests.stages.bench"]  # a stage's process without its engine, for all that stages are made of
+
 # A busy host is slow, not wrong; and coverage, which must be whole, must not depend on luck.
 hypothesis.settings.register_profile("farm", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("farm")

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import farm
-import farm.images
+import farm.data
 import farm.models
 import farm.stages
 from farm.spec import Spec
@@ -28,7 +28,7 @@ MIB = 2**20
 APACHE_2 = "c71d239df91726fc519c6eb72d318ec65820627232b2f796219e87dcf35d0ab4"  # SHA-256 of the licence's own text
 TABLES = {
     "Add a model": farm.models,
-    "Add an image source": farm.images,
+    "Add an image source": farm.data,
     "Add an algorithm": farm.stages,
     "Add a device": farm.stages,
 }

@@ -17,7 +17,7 @@ from PIL import Image
 from farm.catalog import CATALOG
 from farm.grid import expand, load
 from farm.models.vgg import vgg11_bn
-from tests.stages import files
+from tests.models import files
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "models.md").read_text()

@@ -1,6 +1,6 @@
 """What several draws of each calibration source say together, as Markdown."""
 
-from farm.report.draws import Source, sources
+from farm.analysis.replicates import Source, sources
 from farm.report.numbers import points
 from farm.results.reading import Run
 from farm.stats.shares import Estimate

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from farm.analysis.accuracy import accuracies
+from farm.analysis.replicates import Source, sources
 from farm.errors import InputError
 from farm.record import Record
-from farm.report.accuracy import accuracies
-from farm.report.draws import Source, sources
 from farm.report.numbers import points
 from farm.results.reading import Run
 from farm.stats.shares import Estimate

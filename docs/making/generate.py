@@ -18,9 +18,9 @@ import draws
 import layers
 import pyarrow.parquet as pq
 
+from farm.analysis.accuracy import accuracies
+from farm.analysis.replicates import sources
 from farm.record import FAILURE_CLASSES
-from farm.report.accuracy import accuracies
-from farm.report.draws import sources
 from farm.report.page.summary import answers
 from farm.results.folder import Folder
 from farm.results.reading import read_run

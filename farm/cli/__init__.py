@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer import TyperException
 
-from farm.cli import (
+from farm.cli import (  # fmt: skip
     compare,
     doctor,
     gather,
@@ -25,7 +25,7 @@ from farm.cli import (
     synth,
     train,
     why,
-)  # fmt: skip
+)
 from farm.cli.wiring import stderr, stdout
 from farm.errors import FarmError
 

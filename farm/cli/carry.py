@@ -4,17 +4,17 @@ import uuid
 from collections.abc import Collection, Mapping
 
 from farm.cli import interrupt
+from farm.cli.progress import Report, shown
 from farm.cli.wiring import stderr
 from farm.drive import Limits, Progress, drive
 from farm.engine import Engine
 from farm.errors import InputError
 from farm.grid import Settings
-from farm.grid.faults import did_you_mean
 from farm.plan import Plan, dependents
 from farm.record import Outcome
-from farm.report.progress import Report, shown
 from farm.spec import StageSpec
 from farm.store import Store
+from farm.suggest import did_you_mean
 
 
 def carry_out(

@@ -10,8 +10,8 @@ import typer
 
 from farm.cli.wiring import DEFAULT_RESULTS, Json, Only, Results, one_grid, stdout
 from farm.errors import InputError
-from farm.report.naming import labels_of
-from farm.report.naming import only as only_of
+from farm.grid.selection import labels_of
+from farm.grid.selection import only as only_of
 from farm.results.reading import Run, read_run
 
 WORSE = 1
@@ -52,10 +52,10 @@ def compare(
         if not 0 <= value < math.inf:  # nor is NaN, which no loss would ever be more than
             raise InputError(f"--{name} {value:g}: must be 0 or more, such as 0.01")
     one, other = (read_run(one_grid(results, named)) for named in (first, second))
-    from farm.report import changetext  # noqa: PLC0415 - scipy is for those who compare
-    from farm.report.changes import Tolerance  # noqa: PLC0415
-    from farm.report.comparison import as_json as values  # noqa: PLC0415
-    from farm.report.comparison import compare as compared  # noqa: PLC0415
+    from farm.analysis.changes import Tolerance  # noqa: PLC0415
+    from farm.analysis.comparison import as_json as values  # noqa: PLC0415
+    from farm.analysis.comparison import compare as compared  # noqa: PLC0415
+    from farm.report import comparison  # noqa: PLC0415 - scipy is for those who compare
 
     tolerance = Tolerance(max_drop=max_drop, max_slowdown=max_slowdown, across_hosts=across_hosts)
     one, other = _chosen(one, other, only) if only else (one, other)
@@ -63,10 +63,10 @@ def compare(
     if as_json:
         stdout.print_json(json.dumps(values(found)))
     elif as_md:
-        stdout.print(changetext.markdown(found), highlight=False, soft_wrap=True)
+        stdout.print(comparison.markdown(found), highlight=False, soft_wrap=True)
     else:
-        stdout.print(changetext.table(found))
-        for line in changetext.lines(found):
+        stdout.print(comparison.table(found))
+        for line in comparison.lines(found):
             stdout.print(line, highlight=False, soft_wrap=True)
     if found.vain:
         raise InputError("nothing could be judged: see why above")

@@ -78,8 +78,8 @@ def doctor(
 
     The noise floor is an A/A test: a model measured against itself. Exit code 1 if measurements will not hold here.
     """
-    from farm.host.finding import Host  # noqa: PLC0415 - psutil and more that planning need not pay
-    from farm.host.health import findings  # noqa: PLC0415
+    from farm.host.check import Host  # noqa: PLC0415 - psutil and more that planning need not pay
+    from farm.host.checks import findings  # noqa: PLC0415
 
     _check(per_node, threads)
     found = findings(Host())
@@ -170,8 +170,8 @@ def _noise(lab: Lab) -> Answer:
 
 def _company(lab: Lab, per_node: int) -> Answer:
     """What is left of a measurement's speed beside others, each on its part of the cores."""
-    from farm.pairing import interval  # noqa: PLC0415
-    from farm.stages.colocation import colocated  # noqa: PLC0415 - openvino is for those who ask
+    from farm.measuring.colocation import colocated  # noqa: PLC0415 - openvino is for those who ask
+    from farm.measuring.pairing import interval  # noqa: PLC0415
 
     stage = next(stage for stage in lab.plan.stages.values() if stage.kind == "measure")
     _carry_out(lab, _needs(lab.plan, stage.uri))

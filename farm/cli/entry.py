@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from farm.images.layouts import LAYOUTS
-from farm.images.setfolder import shard_name
+from farm.data.formats import LAYOUTS
+from farm.data.setfolder import shard_name
 
 ONE_FILE = ".parquet"
 
@@ -36,7 +36,7 @@ def entry_of(layout: str, out: Path, count: int, shard: int) -> str:
 
 def _usable(source: str, path: Path, count: int) -> int:
     """How many of `count` images the source can draw."""
-    from farm.images import folder, parquet, sampling  # noqa: PLC0415 - Pillow is for those who make pictures
+    from farm.data import folder, parquet, sampling  # noqa: PLC0415 - Pillow is for those who make pictures
 
     if source == "shards":
         return count

@@ -47,7 +47,7 @@ def layers(
     for role in ("export", "quantize"):
         if not store.has(stages[role]["uri"]):
             raise InputError(f"{cell} has no {role} yet: run the grid, or ask: farm why '{cell}'")
-    from farm.stages import layers as comparing  # noqa: PLC0415 - openvino is for those who ask
+    from farm.quantization import layers as comparing  # noqa: PLC0415 - openvino is for those who ask
 
     fp32, int8 = (store.open(stages[role]["uri"]) / "model.xml" for role in ("export", "quantize"))
     with lease(host_cores(), 1, lock_folder()) as held:  # as any stage: a measurement is not disturbed
@@ -69,9 +69,9 @@ def layers(
 
 def _batches(evaluate: Mapping[str, Any], count: int) -> Iterator[Any]:
     """The first test images, prepared, one at a time: a model's batch may be fixed at 1."""
-    from farm.images import imageset  # noqa: PLC0415
+    from farm.data import imageset  # noqa: PLC0415
+    from farm.data.datasets import open_dataset  # noqa: PLC0415
     from farm.spec import Preprocessing  # noqa: PLC0415
-    from farm.stages.evaluate import open_dataset  # noqa: PLC0415
 
     files = {role: Path(each["path"]) for role, each in evaluate["files"].items()}
     gone = [str(path) for path in files.values() if not path.exists()]

@@ -10,8 +10,8 @@ from rich.markup import escape
 from farm.catalog import CATALOG
 from farm.cli.wiring import Json, stdout
 from farm.errors import InputError
-from farm.grid.faults import did_you_mean
 from farm.spec import Spec
+from farm.suggest import did_you_mean
 
 EXAMPLES = """
 farm list sources

@@ -17,12 +17,12 @@ from farm.cli import interrupt
 from farm.cli.entry import ONE_FILE, entry_of
 from farm.cli.opening import Opened, Order, opened, say
 from farm.cli.wiring import stderr, stdout
+from farm.data import setfolder
+from farm.data.formats import LAYOUTS
+from farm.data.imageset import ImageSet, Wrote, size_of
 from farm.errors import DataError, InputError
-from farm.images import setfolder
-from farm.images.imageset import ImageSet, Wrote, size_of
-from farm.images.layouts import LAYOUTS
 from farm.inputs.content import new_beside
-from farm.plan.subject import plain
+from farm.plan.choices import plain
 
 RAW_FILE = ".npz"
 SHOWN = 64  # images of a preview
@@ -78,8 +78,8 @@ def _write_file(order: Order, found: Opened) -> int:
 
 def _write_raw(order: Order, images: ImageSet) -> int:
     """A network's images as they are."""
-    from farm.images import latents  # noqa: PLC0415 - torch is for those who ask for a network's images
-    from farm.images.generated import Generated  # noqa: PLC0415
+    from farm.generators import latents  # noqa: PLC0415 - torch is for those who ask for a network's images
+    from farm.generators.generated import Generated  # noqa: PLC0415
 
     if not isinstance(images, Generated):
         raise InputError(f"{order.choice.name}: its images are not a network's own, so there is nothing raw about them")
@@ -127,7 +127,7 @@ def _made(order: Order, contents: Mapping[str, str]) -> dict[str, Any]:
 def _save_preview(order: Order, images: ImageSet, path: Path) -> None:
     from PIL import Image  # noqa: PLC0415 - for those who ask for pictures
 
-    from farm.report.sheet import contact_sheet  # noqa: PLC0415
+    from farm.report.contact_sheet import contact_sheet  # noqa: PLC0415
 
     block = images.block(0, min(SHOWN, len(images)))
     samples = []

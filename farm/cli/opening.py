@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from farm.cli.wiring import stderr
+from farm.data.imageset import BLOCK, Files, ImageSet, at_once, size_of
 from farm.errors import InputError
+from farm.generators.equipment import Equipment
 from farm.grid.cell import Choice
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import Core
-from farm.images.equipment import Equipment
-from farm.images.imageset import BLOCK, Files, ImageSet, at_once, size_of
 from farm.inputs import HashMemo, Input, cache_folder, default_places, fetch, locate
 from farm.spec import resolve
 from farm.stages import synthesize
@@ -128,7 +128,7 @@ def _images(order: Order, files: Files, equipment: Equipment) -> ImageSet:
     choice = order.choice
     if order.latents is None:
         return synthesize.opened(choice.name, choice.parameters, files, equipment)
-    from farm.images import latents  # noqa: PLC0415 - torch is for those who ask for a network's images
+    from farm.generators import latents  # noqa: PLC0415 - torch is for those who ask for a network's images
 
     network = resolve(choice.spec.network)(choice.parameters, files, equipment)
     given = latents.read(order.latents, network)

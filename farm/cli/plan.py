@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from farm.campaign.checks import faults, state_of
 from farm.catalog import CATALOG
-from farm.cli.foresight import faults, state_of
+from farm.cli.progress import clock_text
 from farm.cli.wiring import DEFAULT_RESULTS, GridFile, Json, Only, Results, chosen, plan_of, stdout, store_of
 from farm.plan import Plan, dependents
-from farm.report.progress import clock_text
 from farm.store import Store
 
 TIMED_STAGES = 50

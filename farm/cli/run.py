@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from farm.campaign.checks import state_of
 from farm.catalog import CATALOG
 from farm.cli import interrupt
 from farm.cli.carry import carry_out
 from farm.cli.download import Downloads
-from farm.cli.foresight import state_of
 from farm.cli.wiring import (
     DEFAULT_RESULTS,
     GridFile,
@@ -24,7 +24,6 @@ from farm.cli.wiring import (
     store_of,
 )
 from farm.errors import InputError
-from farm.grid.faults import did_you_mean
 from farm.plan import Plan, as_json, dependents
 from farm.record import Record
 from farm.results import tables
@@ -32,6 +31,7 @@ from farm.results.folder import Folder
 from farm.results.gather import gather
 from farm.results.reading import read_run
 from farm.store import Store
+from farm.suggest import did_you_mean
 
 EXAMPLES = """
 farm run jobs/quickstart.yaml

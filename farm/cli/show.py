@@ -77,7 +77,7 @@ def _one_of(outputs: dict[str, bool], *, watch: bool) -> str | None:
 
 def _save_sheet(folders: list[Folder], path: Path) -> None:
     """Images of the calibration sets of all grids. Raises InputError if it cannot be written."""
-    from farm.report.sheet import contact_sheet  # noqa: PLC0415 - Pillow is for those who ask for pictures
+    from farm.report.contact_sheet import contact_sheet  # noqa: PLC0415 - Pillow is for those who ask for pictures
 
     samples = [row for folder in folders for row in folder.read(tables.SAMPLES).to_pylist()]
     try:

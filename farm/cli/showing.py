@@ -13,20 +13,20 @@ import pyarrow.parquet as pq
 from rich.console import RenderableType
 from rich.measure import Measurement
 
+from farm.analysis.replicates import sources
+from farm.analysis.rows import COLUMNS, Row, rows
 from farm.cli.wiring import stdout
 from farm.errors import InputError
 from farm.grid.cell import Claims
-from farm.grid.faults import did_you_mean
-from farm.report import forms, selection
-from farm.report.columns import COLUMNS, Row, rows
-from farm.report.draws import sources
-from farm.report.drawtext import draw_lines
+from farm.report import formats, selection
 from farm.report.layouts import LAYOUTS, fills, lacking, laid_out
 from farm.report.remarks import remarks
+from farm.report.replicates import draw_lines
 from farm.report.table import main_table
 from farm.report.texttable import TextTable
 from farm.results.folder import Folder
 from farm.results.reading import Run, names_of, read_run
+from farm.suggest import did_you_mean
 
 CELLS = LAYOUTS[0]
 LAID_OUT = ("--csv", "--md")  # what a layout can be printed as too
@@ -163,11 +163,11 @@ def _lines(each: Chosen) -> list[str]:
 
 def _markdown(each: Chosen, asked: View, *, several: bool) -> str:
     """What the terminal shows of a run, for GitHub. several: whether it needs its name."""
-    heading = f"### {forms.escaped(each.name)}\n\n" if several else ""
+    heading = f"### {formats.escaped(each.name)}\n\n" if several else ""
     if each.none:
-        return f"{heading}{forms.escaped(each.none)}\n"
+        return f"{heading}{formats.escaped(each.none)}\n"
     table = _table(each, asked)
-    below = forms.as_bullets([*table.legend, *_lines(each)])
+    below = formats.as_bullets([*table.legend, *_lines(each)])
     return heading + table.markdown() + (f"\n{below}" if below else "")
 
 
@@ -181,10 +181,10 @@ def _joined(found: Sequence[Chosen], asked: View) -> list[dict[str, Any]]:
 def _give(values: list[dict[str, Any]], claims: Sequence[Claims], form: str, parquet: Path | None) -> None:
     """Print or write every column of the rows."""
     if parquet is not None:
-        _write(parquet, forms.as_arrow(values, claims[0] if len(set(map(repr, claims))) == 1 else None))
+        _write(parquet, formats.as_arrow(values, claims[0] if len(set(map(repr, claims))) == 1 else None))
         stdout.print(f"{len(values)} rows: {parquet}", highlight=False, soft_wrap=True)
     elif form == "--csv":
-        stdout.out(forms.as_csv(COLUMNS, [list(row.values()) for row in values]), highlight=False, end="")
+        stdout.out(formats.as_csv(COLUMNS, [list(row.values()) for row in values]), highlight=False, end="")
     else:
         stdout.print_json(json.dumps(values))
 
@@ -199,7 +199,7 @@ def _joined_layouts(found: Sequence[Chosen], asked: View) -> str:
         for name, table in tables.items()
         for values in ({h: e.value for h, e in zip(table.headings(), row, strict=True)} for row in table.rows)
     ]
-    return forms.as_csv([*several, *headings], lines) if lines else ""
+    return formats.as_csv([*several, *headings], lines) if lines else ""
 
 
 def _write(path: Path, table: pa.Table) -> None:

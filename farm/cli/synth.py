@@ -13,11 +13,12 @@ from farm.cli.entry import ONE_FILE
 from farm.cli.making import RAW_FILE, make
 from farm.cli.opening import Order
 from farm.cli.pairs import pairs as pairs_of
+from farm.data.formats import LAYOUTS
+from farm.data.imageset import BLOCK
 from farm.errors import InputError
 from farm.grid.cell import Choice
-from farm.grid.faults import did_you_mean, validate
-from farm.images.imageset import BLOCK
-from farm.images.layouts import LAYOUTS
+from farm.grid.faults import validate
+from farm.suggest import did_you_mean
 
 SIZE = (32, 32)
 SIZE_FORM = re.compile(r"([1-9]\d*)(?:x([1-9]\d*))?")

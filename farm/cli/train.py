@@ -11,13 +11,16 @@ from typing import Annotated, Any
 import typer
 
 from farm.catalog import CATALOG
+from farm.catalog.stages import TRAINING
 from farm.cli.carry import carry_out
 from farm.cli.entry import entry
 from farm.cli.pairs import meanings, pairs
 from farm.cli.wiring import DEFAULT_RESULTS, Results, stdout, store_of
 from farm.errors import DataError, InputError
+from farm.generators.distylegan.training import CHECKPOINT
+from farm.generators.distylegan.training.recipe import Recipe, settled
 from farm.grid import Settings
-from farm.grid.faults import did_you_mean, validate
+from farm.grid.faults import validate
 from farm.host.gpus import gpu_count
 from farm.host.lease import host_cores
 from farm.inputs import HashMemo, Input, cache_folder, default_places, fetch, locate
@@ -25,9 +28,7 @@ from farm.plan import Plan, Stage
 from farm.plan.stage import key_of
 from farm.record import Outcome
 from farm.spec import Wanted
-from farm.stages import TRAINING
-from farm.training import CHECKPOINT
-from farm.training.recipe import Recipe, settled
+from farm.suggest import did_you_mean
 
 KIND, STUDENT = "train", "distylegan"
 BAD_INPUT = {error.__name__ for error in (DataError, InputError)}

@@ -8,13 +8,13 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from farm.analysis.rows import rows
 from farm.cli.showing import View, check_layout, choice, draw, parts
 from farm.cli.wiring import stdout
 from farm.errors import FarmError, InputError
 from farm.grid.cell import AXES
 from farm.inputs import cache_folder
 from farm.report import selection
-from farm.report.columns import rows
 from farm.results.folder import Folder
 from farm.results.live import Status, Watch
 from farm.store import Store

@@ -10,11 +10,11 @@ from rich.table import Table
 
 from farm.cli.wiring import DEFAULT_RESULTS, Json, Results, folder_of, grids_in, plan_of, stdout, store_of
 from farm.errors import InputError
-from farm.grid.faults import did_you_mean
 from farm.plan import as_json as plan_as_json
 from farm.results import tables
 from farm.results.folder import Folder
 from farm.store import Store
+from farm.suggest import did_you_mean
 
 EXAMPLES = """
 farm why 'resnet20/fractal/default/CPU{threads=1}'

@@ -10,16 +10,17 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from farm.catalog import CATALOG, describe
+from farm.catalog import CATALOG
 from farm.errors import InputError
 from farm.grid import Grid, expand, load
-from farm.grid.faults import did_you_mean
+from farm.grid.selection import only
 from farm.inputs import HashMemo, cache_folder, default_places, locate
+from farm.models.described import describe
 from farm.plan import Plan, build
-from farm.report.naming import only
 from farm.results.folder import PLAN, Folder
 from farm.results.tables import RECORDS
 from farm.store import Store
+from farm.suggest import did_you_mean
 
 PIPE_WIDTH = 120
 # What is printed is names, paths and messages: a `[name]` or `:100:` in them is text.
@@ -49,7 +50,7 @@ def plan_of(path: Path) -> tuple[Grid, Plan]:
 
 
 def chosen(plan: Plan, texts: list[str] | None) -> tuple[str, ...]:
-    """The names of the cells that the ``--only`` options mean. Raises InputError as `farm.report.naming.only` does."""
+    """The names of the cells that the ``--only`` options mean. Raises InputError as `farm.grid.selection.only` does."""
     return tuple(only(texts or (), {planned.cell.name: planned.cell.labels() for planned in plan.cells}))
 
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from farm.engine import Said, Work
-from farm.engine.child import LOG, RESULT, SAID
-from farm.engine.client import Ending, hold, release, run_child
+from farm.engine.spawn.child import LOG, RESULT, SAID
+from farm.engine.spawn.client import Ending, hold, release, run_child
 from farm.errors import DataError, EngineError, FarmError
 from farm.host.facts import host_facts, oom_kills
 from farm.host.gpus import VISIBLE

@@ -11,9 +11,10 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from farm.grid.cell import NO_CALIBRATION, SEED, Choice, Pattern
-from farm.grid.faults import Complain, did_you_mean, validate
+from farm.grid.faults import Complain, validate
 from farm.grid.lines import YamlPath
 from farm.spec import Spec
+from farm.suggest import did_you_mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

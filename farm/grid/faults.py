@@ -1,34 +1,15 @@
 """Faults in words: did-you-mean, and pydantic's complaints as ours. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping
-from difflib import SequenceMatcher, get_close_matches
-from itertools import takewhile
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from farm.grid.lines import YamlPath
-
-CLOSE = 5  # of them, the one that begins most alike
+from farm.suggest import did_you_mean
 
 Complain = Callable[[YamlPath, str], None]
 M = TypeVar("M", bound=BaseModel)
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``", did you mean 'fractal'?"``, or the choices there are when none is close."""
-    names = list(known)
-    close = get_close_matches(word.lower(), [name.lower() for name in names], n=CLOSE, cutoff=0.5)
-    if close:
-        best = max(close, key=lambda name: _likeness(name, word.lower()))
-        return f", did you mean {next(name for name in names if name.lower() == best)!r}?"
-    return f"; there are {', '.join(names)}" if names else ""
-
-
-def _likeness(name: str, word: str) -> tuple[float, int]:
-    """How alike two words are, and how many letters they begin with in common."""
-    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(name, word, strict=False))
-    return round(SequenceMatcher(None, name, word).ratio(), 6), sum(1 for _ in pairs)
 
 
 def validate(model: type[M], raw: Mapping[Any, Any], path: YamlPath, complain: Complain) -> M | None:

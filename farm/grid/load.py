@@ -14,9 +14,10 @@ from farm.errors import Fault, GridError
 from farm.grid.cell import AXES, Cell, Choice, Exclusion, Grid, Settings
 from farm.grid.choice import Axis, choices, pattern
 from farm.grid.expand import expand
-from farm.grid.faults import did_you_mean, validate
+from farm.grid.faults import validate
 from farm.grid.lines import YamlPath, dotted, line_of, read
 from farm.spec import MODEL_FILES, Catalog
+from farm.suggest import did_you_mean
 
 KEYS = (
     "name", "dataset", "metric", "models", "calibrations", "algorithms", "devices",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from farm.host.ticks import Ticks, cpu_ticks
+from farm.host.cpu_time import Ticks, cpu_ticks
 
 SAMPLE_S = 0.5
 PROGRAMS = 3  # so many of the busiest are named

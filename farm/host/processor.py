@@ -3,7 +3,7 @@
 from collections import Counter
 
 from farm.host import facts
-from farm.host.finding import Finding, Host, count, doubtful, good, not_shown, text
+from farm.host.check import Finding, Host, count, doubtful, good, not_shown, text
 from farm.host.topology import cpu_list, parse_cpu_list, siblings_outside, usable_cores
 
 DOT_PRODUCT = ("amx_int8", "avx512_vnni", "avx_vnni", "neon_dotprod")

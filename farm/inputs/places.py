@@ -51,6 +51,6 @@ def cache_folder() -> Path:
 def default_places(grid_file: Path) -> Places:
     """The grid's folder, ``$FARM_DATA``, the package's own weights, and the cache folder."""
     chosen = os.environ.get("FARM_DATA")
-    shipped = (Path(__file__).parents[1] / part for part in ("models", "images"))
+    shipped = (Path(__file__).parents[1] / part for part in ("models", "generators"))
     data = (*((Path(chosen).resolve(),) if chosen else ()), *shipped)
     return Places(grid=grid_file.resolve().parent, data=data, cache=cache_folder())

@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from farm.models import MODELS, zoo
+from farm.catalog.models import MODELS
+from farm.models import zoo
 
 TORCHVISION = "torchvision/"
 

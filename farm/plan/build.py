@@ -7,9 +7,9 @@ from typing import Any
 from farm.grid import Cell, Choice, Grid
 from farm.grid.cell import matches
 from farm.inputs import Input
+from farm.plan.choices import Describe, Locate, Subjects, plain
+from farm.plan.held_out import on_train, train_images
 from farm.plan.stage import Plan, Planned, Stage, digest, key_with_inputs, numbered
-from farm.plan.subject import Describe, Locate, Subjects, plain
-from farm.plan.validation import on_train, train_images
 from farm.spec import Catalog
 
 VersionOf = Callable[[str], str]

@@ -1,177 +1,189 @@
-"""Two runs, cell by cell: what got worse, what cannot be compared, and what differs between them. Knows `Run` only.
+"""A comparison of two runs for people: a table for the terminal, Markdown for a pull request, sentences for both."""
 
-A cell's name is stable, so it joins runs. Accuracy is judged at 5 %, by Holm over all cells that differ, speed
-by 99 % intervals.
-"""
+from collections.abc import Iterable, Iterator, Sequence
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from rich.table import Table
+from rich.text import Text
 
-from farm.errors import InputError
-from farm.record import Record
-from farm.report.changes import AccuracyChange, SpeedChange, Tolerance, accuracy_change, judged, over, speed_change
-from farm.results.reading import Run
-from farm.stats.claims import holm
+from farm.analysis.changes import AccuracyChange, SpeedChange
+from farm.analysis.comparison import CellChange, Comparison
+from farm.report.formats import as_bullets, as_markdown, escaped
+from farm.report.numbers import NOTHING, count, give_or_take, listed, written
+from farm.stats.ratios import Ratio
+from farm.stats.shares import Estimate
 
-FACTS = (
-    "host", "cpu_model", "isa", "cores", "threads", "streams", "precision", "per_node", "timed", "memory_format",
-    "metric", "n_images", "subset_size",
-)  # fmt: skip
-
-Regression = Literal["outcome", "accuracy", "speed"]
+STYLES: dict[str, str] = {"worse": "bold red", "failed": "bold red", "better": "green", "undecided": "yellow"}
+WORDS = ("accuracy", "speed")  # columns of words; all others but the first hold numbers
+NAMED = 3  # cells of a sentence, before "and more"
+LEGEND = "top-1, or the grid's metric: B's, and what it lost against A; x IR, FPS, p50 and MiB: B over A"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CellChange:
-    """One cell in both runs.
-
-    before, after: its outcomes. error: why the second run has no result, where the first has one. size: after over
-    before.
-    """
-
-    cell: str
-    before: str
-    after: str
-    error: str | None = None
-    accuracy: AccuracyChange
-    speed: SpeedChange
-    size: float | None = None
-
-    @property
-    def regressions(self) -> tuple[Regression, ...]:
-        """What got worse, the worst first."""
-        found: dict[Regression, bool] = {
-            "outcome": self.error is not None,
-            "accuracy": self.accuracy.word == "worse",
-            "speed": self.speed.word == "worse",
-        }
-        return tuple(name for name, worse in found.items() if worse)
-
-    @property
-    def badness(self) -> tuple[float, float, float]:
-        """What regressions are sorted by: cells that fail, then what is lost of accuracy, then of speed."""
-        drop = self.accuracy.drop.value if "accuracy" in self.regressions and self.accuracy.drop else 0.0
-        ratio = self.speed.ratio.value if "speed" in self.regressions and self.speed.ratio else 1.0
-        return (float(self.error is not None), drop, 1 - ratio)
+def table(comparison: Comparison) -> Table:
+    """One row a cell, as `Comparison` orders them."""
+    found = Table(box=None, header_style="bold", pad_edge=False)
+    headings = _headings(comparison)
+    found.add_column(headings[0], overflow="fold")
+    for name in headings[1:]:
+        found.add_column(name, justify="left" if name in WORDS else "right", no_wrap=True)
+    for each in comparison.cells:
+        found.add_row(*(Text(text, style=STYLES.get(text, "")) for text in _row(each)))
+    return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """Something that was another way in the second run, for one cell or more. before, after: all that it was."""
-
-    name: str
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """Two runs. cells: regressions first, the worst at the top, then the others in the second run's order.
-
-    first, second: where they lie. only_first, only_second: cells that the other run does not have.
-    """
-
-    first: str
-    second: str
-    tolerance: Tolerance
-    cells: tuple[CellChange, ...]
-    only_first: tuple[str, ...]
-    only_second: tuple[str, ...]
-    differences: tuple[Difference, ...]
-
-    @property
-    def regressions(self) -> tuple[CellChange, ...]:
-        """The cells that got worse."""
-        return tuple(each for each in self.cells if each.regressions)
-
-    @property
-    def accuracies(self) -> int:
-        """How many cells were judged by accuracy."""
-        return sum(each.accuracy.word is not None for each in self.cells)
-
-    @property
-    def speeds(self) -> int:
-        """How many cells were judged by speed."""
-        return sum(each.speed.word is not None for each in self.cells)
-
-    @property
-    def vain(self) -> bool:
-        """Whether nothing at all could be judged."""
-        return not (self.accuracies or self.speeds or self.regressions)
-
-
-def compare(first: Run, second: Run, tolerance: Tolerance) -> Comparison:
-    """The second run beside the first. Raises InputError if no cell is in both."""
-    before, after = ({record.cell: record for record in run.records} for run in (first, second))
-    pairs = [(before[cell], record) for cell, record in after.items() if cell in before]
-    if not pairs:
-        raise InputError(f"{first.folder.url} and {second.folder.url} have no cell in common: cells are joined by name")
-    changes = _judged([_change(old, new, first, second, tolerance) for old, new in pairs], tolerance)
-    regressions = sorted((each for each in changes if each.regressions), key=lambda each: each.badness, reverse=True)
-    return Comparison(
-        first=first.folder.url,
-        second=second.folder.url,
-        tolerance=tolerance,
-        cells=(*regressions, *(each for each in changes if not each.regressions)),
-        only_first=tuple(cell for cell in before if cell not in after),
-        only_second=tuple(cell for cell in after if cell not in before),
-        differences=tuple(_differences(pairs)),
+def markdown(comparison: Comparison) -> str:
+    """The comparison as GitHub's Markdown: verdict, regressions, table, and what else must be known."""
+    headings = _headings(comparison)
+    numbers = {index for index, name in enumerate(headings) if name not in (headings[0], *WORDS)}
+    runs = (f"A: {comparison.first}", f"B: {comparison.second}")
+    parts = (
+        f"### {escaped(conclusion(comparison))}\n",
+        as_bullets(regressions(comparison)),
+        as_markdown(headings, [_row(each) for each in comparison.cells], numbers),
+        f"{LEGEND}.\n",
+        as_bullets((*runs, *notes(comparison))),
     )
+    return "\n".join(filter(None, parts))
 
 
-def as_json(comparison: Comparison) -> dict[str, Any]:
-    """The comparison as JSON takes it, and of each cell what got worse."""
-    cells = [{**asdict(each), "regressions": each.regressions} for each in comparison.cells]
-    return {**asdict(comparison), "cells": cells, "regressions": len(comparison.regressions)}
+def lines(comparison: Comparison) -> list[str]:
+    """What a terminal says under the table, the conclusion last."""
+    runs = [f"A: {comparison.first}", f"B: {comparison.second}"]
+    return [LEGEND, *runs, *regressions(comparison), *notes(comparison), conclusion(comparison)]
 
 
-def _change(before: Record, after: Record, first: Run, second: Run, tolerance: Tolerance) -> CellChange:
-    said = (first.predictions.get(before.cell), second.predictions.get(after.cell))
-    return CellChange(
-        cell=after.cell,
-        before=before.outcome,
-        after=after.outcome,
-        error=_error(after) if before.outcome == "ok" else None,
-        accuracy=accuracy_change(before, after, *said),
-        speed=speed_change(before, after, tolerance),
-        size=over(after.size_mib, before.size_mib),
-    )
+def conclusion(comparison: Comparison) -> str:
+    """One sentence: is it worse?"""
+    worse, cells = len(comparison.regressions), len(comparison.cells)
+    judged = f"judged: {comparison.accuracies} by accuracy, {comparison.speeds} by speed"
+    found = f"{count(worse, 'cell')} of {cells} got worse" if worse else f"no regression in {count(cells, 'cell')}"
+    lacking = f"; B lacks {count(len(comparison.only_first), 'cell')} of A" if comparison.only_first else ""
+    return f"{found}; {judged}{lacking}"
 
 
-def _error(after: Record) -> str | None:
-    if after.outcome == "failed":
-        return f"failed: {after.error_class}: {after.error_message}"
-    return "was not run" if after.outcome == "pending" else None
+def regressions(comparison: Comparison) -> list[str]:
+    """A sentence for each thing that got worse, the worst first."""
+    most = comparison.tolerance
+    found = []
+    for each in comparison.regressions:
+        if each.error is not None:
+            found.append(f"{each.cell}, fine in A, {each.error} in B")
+        if "accuracy" in each.regressions:
+            found.append(f"{each.cell} {_lost(each.accuracy)}, more than {most.max_drop:g}")
+        if "speed" in each.regressions:
+            found.append(f"{each.cell} {_slower(each.speed)}, more than {most.max_slowdown:.1%}")
+    return found
 
 
-def _judged(changes: Sequence[CellChange], tolerance: Tolerance) -> list[CellChange]:
-    """The changes with the word for each accuracy: all of them together are one family of tests.
-
-    A cell of which no image differs could not have been found worse, so it is not counted (Tarone 1990, Biometrics 46):
-    the one model that changed is not lost among hundreds that are as they were.
-    """
-    tested = {each.cell: each.accuracy.p for each in changes if each.accuracy.p is not None and not each.accuracy.same}
-    corrected = dict(zip(tested, holm(list(tested.values())), strict=True))
+def notes(comparison: Comparison) -> list[str]:
+    """What else must be known: what could not be judged and why, what is in one run only, what differs."""
+    same = ("A and B are the same results",) if comparison.first == comparison.second else ()
     return [
-        replace(each, accuracy=judged(each.accuracy, corrected.get(each.cell, 1.0), tolerance))
-        if each.accuracy.p is not None
-        else each
-        for each in changes
+        *same,
+        *_hosts(comparison),
+        *_mended(comparison.cells),
+        *_undecided(comparison),
+        *_unpaired(comparison.cells),
+        *_unjudged("accuracy", ((each.cell, each.accuracy.unjudged) for each in comparison.cells)),
+        *_unjudged("speed", ((each.cell, each.speed.unjudged) for each in comparison.cells)),
+        *_only("A", comparison.only_first),
+        *_only("B", comparison.only_second),
+        *(f"{each.name}: A {', '.join(each.before)}; B {', '.join(each.after)}" for each in comparison.differences),
     ]
 
 
-def _differences(pairs: Sequence[tuple[Record, Record]]) -> Iterator[Difference]:
-    """Versions and facts that are not the same for every cell, of those that both of its records know."""
-    facts = [(_facts(before), _facts(after)) for before, after in pairs]
-    for name in dict.fromkeys(name for before, _ in facts for name in before):
-        both = [(before[name], after[name]) for before, after in facts if name in before and name in after]
-        if any(before != after for before, after in both):
-            old, new = (tuple(sorted(set(values))) for values in zip(*both, strict=True))
-            yield Difference(name=name, before=old, after=new)
+def _headings(comparison: Comparison) -> list[str]:
+    metrics = {each.accuracy.metric for each in comparison.cells} - {None, "top1"}
+    score = "score" if metrics else "top-1"
+    return ["cell", score, "drop", "accuracy", "x IR", "speed", "FPS", "p50", "MiB"]
 
 
-def _facts(record: Record) -> Mapping[str, str]:
-    said = {name: str(value) for name in FACTS if (value := getattr(record, name)) is not None}
-    return {**json.loads(record.versions or "{}"), **said}
+def _row(each: CellChange) -> list[str]:
+    ended = each.after if each.after != "ok" else None
+    drop, ratio = each.accuracy.drop, each.speed.ratio
+    return [
+        each.cell,
+        written(each.accuracy.after, "{:.4f}"),
+        _with(drop, "{:+.4f}", "{:.4f}") if drop else written(_plain_drop(each.accuracy), "{:+.4f}"),
+        each.accuracy.word or ended or NOTHING,
+        _with(ratio, "{:.2f}", "{:.2f}") if ratio else NOTHING,
+        each.speed.word or ended or NOTHING,
+        written(each.speed.fps, "{:.2f}"),
+        written(each.speed.latency_p50, "{:.2f}"),
+        written(each.size, "{:.2f}"),
+    ]
+
+
+def _plain_drop(change: AccuracyChange) -> float | None:
+    """The drop, without an interval."""
+    return None if change.before is None or change.after is None else change.before - change.after
+
+
+def _lost(change: AccuracyChange) -> str:
+    drop = change.drop
+    if drop is None or change.p is None:
+        raise ValueError("a loss without interval is no regression")
+    images = f"{change.lost} of {change.n_images} images lost, {change.won} won" if change.paired else "unpaired"
+    if change.lost is None and change.paired:
+        images = f"{change.n_images} images, paired"
+    doubt = f"95 %: {drop.low:.4f} to {drop.high:.4f}; p {change.p:.2g}; {images}"
+    return f"lost {drop.value:.4f}: {change.before:.4f} in A, {change.after:.4f} in B ({doubt})"
+
+
+def _slower(change: SpeedChange) -> str:
+    ratio = change.ratio
+    if ratio is None or ratio.low is None or ratio.high is None:
+        raise ValueError("a slowdown without interval is no regression")
+    doubt = f"99 %: {1 - ratio.high:.1%} to {1 - ratio.low:.1%}"
+    doubt += "" if change.fps is None else f"; FPS {change.fps:.2f} of A's"  # tells it from a faster FP32 IR
+    return f"is slower by {1 - ratio.value:.1%}: {change.before:.2f} x IR in A, {change.after:.2f} in B ({doubt})"
+
+
+def _hosts(comparison: Comparison) -> Iterator[str]:
+    apart = [each.cell for each in comparison.cells if each.speed.same_host is False]
+    if apart and comparison.tolerance.across_hosts:
+        yield f"warning: FPS, p50 and x IR compare different hosts: {listed(apart, NAMED)}"
+    elif apart:
+        yield f"FPS and p50 of different hosts are not compared (--across-hosts shows them): {listed(apart, NAMED)}"
+
+
+def _mended(cells: Sequence[CellChange]) -> Iterator[str]:
+    mended = [each.cell for each in cells if (each.before, each.after) == ("failed", "ok")]
+    if mended:
+        yield f"failed in A, fine in B: {listed(mended, NAMED)}"
+
+
+def _undecided(comparison: Comparison) -> Iterator[str]:
+    most = comparison.tolerance
+    accuracy = [each.cell for each in comparison.cells if each.accuracy.word == "undecided"]
+    speed = [each.cell for each in comparison.cells if each.speed.word == "undecided"]
+    text = "is neither shown nor ruled out"
+    if accuracy:
+        yield f"undecided: a change of accuracy of more than {most.max_drop:g} {text}: {listed(accuracy, NAMED)}"
+    if speed:
+        yield f"undecided: a change of speed of more than {most.max_slowdown:.1%} {text}: {listed(speed, NAMED)}"
+
+
+def _unpaired(cells: Sequence[CellChange]) -> Iterator[str]:
+    apart = [each.cell for each in cells if each.accuracy.drop is not None and not each.accuracy.paired]
+    if apart:
+        why = "there are not both runs' predictions of the same test images"
+        yield f"compared as independent shares, where small drops do not show, as {why}: {listed(apart, NAMED)}"
+
+
+def _unjudged(what: str, cells: Iterable[tuple[str, str | None]]) -> Iterator[str]:
+    by_reason: dict[str, list[str]] = {}
+    for cell, reason in cells:
+        if reason is not None:
+            by_reason.setdefault(reason, []).append(cell)
+    for reason, names in by_reason.items():
+        yield f"{what} not judged, so it fails no comparison: {reason}: {listed(names, NAMED)}"
+
+
+def _only(name: str, cells: Sequence[str]) -> Iterator[str]:
+    if cells:
+        yield f"only in {name}: {listed(cells, NAMED)}"
+
+
+def _with(found: Estimate | Ratio, pattern: str, within: str) -> str:
+    """``+0.0150 ±.0118``."""
+    return give_or_take(found.value, found.low, found.high, pattern, within)

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from farm.analysis.rows import Row
 from farm.record import Record, accuracy_of, drop_of
-from farm.report.columns import Row
 from farm.report.numbers import NOTHING, give_or_take, written
 from farm.report.words import METRICS, metric_word, variant
 

@@ -7,8 +7,8 @@ one host.
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
+from farm.analysis.rows import Row
 from farm.record import Record, accuracy_of, source_of
-from farm.report.columns import Row
 from farm.report.numbers import written
 from farm.report.table import BEST, WORSE
 from farm.report.texttable import Column, Entry, TextTable

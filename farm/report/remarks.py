@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from farm.grid.selection import labels_of, options
+from farm.measuring.verdict import THEN
 from farm.record import Record, is_fp32_ir, source_of
-from farm.report.naming import labels_of, options
 from farm.report.numbers import MOST_NAMES, listed
 from farm.results.speed import again
 from farm.stats.ratios import Ratio, differs
-from farm.verdict import THEN
 
 UNLIKE = 1.05  # speeds of one FP32 IR beside different cells: above this ratio, their rows are not comparable
 NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?%?")

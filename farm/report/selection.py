@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
+from farm.analysis.judgement import Judged
+from farm.analysis.rows import COLUMNS, Row
+from farm.analysis.standing import Standing
 from farm.errors import InputError
 from farm.grid.cell import AXES
-from farm.grid.faults import did_you_mean
+from farm.grid.selection import means, names
 from farm.record import FAILURE_CLASSES, Record
-from farm.report.columns import COLUMNS, Row
 from farm.report.headings import HEADINGS, MISSED, heading
-from farm.report.judged import Judged
-from farm.report.naming import means, names
 from farm.report.numbers import GIVE_OR_TAKE, NOTHING
 from farm.report.table import VERDICTS
 from farm.report.words import algorithm_of
-from farm.stats.claims import Standing
+from farm.suggest import did_you_mean
 
 NAMES = tuple(dict.fromkeys((*COLUMNS, *HEADINGS)))
 WORDS: dict[str, tuple[str, ...]] = {  # columns of which all values are known before any is read

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from farm.analysis.judgement import Judged
+from farm.analysis.rows import Row
 from farm.record import Record
-from farm.report.columns import Row
 from farm.report.headings import HEADINGS, MISSED, metric
-from farm.report.judged import Judged
 from farm.report.texttable import Column, Entry, TextTable
 from farm.report.words import metric_of, metric_word
 

@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from farm.report.forms import as_markdown
+from farm.report.formats import as_markdown
 from farm.report.numbers import NOTHING
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from farm.pairing import CELL, PARTNER, Played, interval, speeds
+from farm.measuring.pairing import CELL, PARTNER, Played, interval, speeds
+from farm.measuring.verdict import Ended, Evidence, judge, mismatch
 from farm.record import Record, is_fp32_ir
 from farm.stats.ratios import Ratio, looks, percentile, quotient
-from farm.verdict import Ended, Evidence, judge, mismatch
 
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 NS_PER_MS = 1e6

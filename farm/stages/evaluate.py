@@ -1,8 +1,6 @@
 """The evaluate stage: what a model says of each test image."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,14 +11,15 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
-from farm.errors import DataError
-from farm.images import DATASETS, imageset
+from farm.data import imageset
+from farm.data.datasets import open_dataset
+from farm.host.devices import configured
+from farm.models.ir import IR
 from farm.models.network import build
-from farm.spec import Preprocessing, resolve
-from farm.stages.device import configured
-from farm.stages.export import IR
+from farm.spec import Preprocessing
 from farm.stages.job import Job
-from farm.stages.metric import BUILT_IN, Scorer, check_finite, scorer
+from farm.tasks.classification import Judge
+from farm.tasks.metric import BUILT_IN, scorer
 
 PREDICTIONS = "predictions.parquet"
 BATCH = 100
@@ -52,13 +51,6 @@ def _mean(column: pa.ChunkedArray) -> float:
     return float(column.to_numpy().mean(dtype=np.float64))
 
 
-def open_dataset(parameters: Mapping[str, Any], files: Mapping[str, Path]) -> imageset.ImageSet:
-    """The labelled test images that a plan's ``parameters["dataset"]`` names, their files among `files`."""
-    rest = dict(parameters)
-    images: imageset.ImageSet = resolve(DATASETS[rest.pop("name")].function)(rest, files)
-    return images
-
-
 def _openvino(job: Job) -> Predict:
     model = ov.Core().read_model(job.inputs["model"] / IR)
     asked = {"INFERENCE_PRECISION_HINT": job.parameters["precision"], "INFERENCE_NUM_THREADS": job.cores}
@@ -80,41 +72,3 @@ def _pytorch(job: Job) -> Predict:
             return np.asarray(network(torch.from_numpy(images)).numpy())
 
     return predict
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judge:
-    """Turns logits into rows. classes: of the dataset, where they are known."""
-
-    metric: str
-    score: Scorer
-    classes: int | None
-
-    def table(self, logits: NDArray[np.float32], labels: NDArray[np.int64], start: int) -> pa.Table:
-        """One batch's rows. Raises DataError where the model and the dataset do not go together."""
-        said = logits.shape[1]
-        if self.metric in BUILT_IN:
-            self.check_classes(said, labels)
-        if not np.isfinite(logits).all():
-            where = f"images {start} to {start + len(logits) - 1}"
-            raise DataError(f"the model gives NaN or infinite logits in {where}")
-        scores = self.score(logits, labels)
-        check_finite(scores, range(start, start + len(labels)))
-        top = np.sort(logits, axis=1)[:, -2:]
-        return pa.table(
-            {
-                "index": np.arange(start, start + len(labels), dtype=np.int32),
-                "label": labels.astype(np.int32),
-                "prediction": logits.argmax(axis=1).astype(np.int32),
-                "score": scores,
-                "gap": (top[:, -1] - top[:, 0]).astype(np.float32) if said > 1 else np.zeros(len(labels), np.float32),
-            }
-        )
-
-    def check_classes(self, said: int, labels: NDArray[np.int64]) -> None:
-        """A metric of the user's own may mean something else by an output."""
-        if labels.min() < 0:
-            raise DataError(f"a test image's label is {labels.min()}: number the classes from 0 up")
-        if (self.classes is not None and self.classes != said) or labels.max() >= said:
-            there = self.classes if self.classes is not None else int(labels.max()) + 1
-            raise DataError(f"the model tells {said} classes apart, the dataset has {there}: use weights trained on it")

@@ -1,6 +1,5 @@
 """The export stage: a model as FP32 OpenVINO IR with one input and one output. Preprocessing stays outside."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,13 +7,12 @@ import openvino as ov
 import torch
 
 from farm.errors import DataError
+from farm.models import modelfile
+from farm.models.ir import IR, size_mib
+from farm.models.layer_names import name_after_modules
 from farm.models.network import build
-from farm.stages import modelfile
 from farm.stages.job import Job
-from farm.stages.naming import name_after_modules
 
-IR = "model.xml"
-MIB = 2**20
 PROBE_TOLERANCE = 1e-3  # of the largest logit: float32 sums in another order
 MATRIX = 2  # dimensions of a batch of logits
 
@@ -25,11 +23,6 @@ def run(job: Job) -> dict[str, Any]:
     ov.save_model(model, job.folder / IR, compress_to_fp16=False)
     batch = model.input(0).partial_shape[0]
     return {"size_mib": size_mib(job.folder), "dynamic_batch": batch.is_dynamic, **facts}
-
-
-def size_mib(folder: Path) -> float:
-    """Size of an IR, ``model.xml`` and ``model.bin``, in MiB."""
-    return sum(path.stat().st_size for path in folder.glob("model.*")) / MIB
 
 
 def _from_file(job: Job) -> tuple[ov.Model, dict[str, Any]]:

@@ -1,16 +1,13 @@
 """The measure stage: rounds of a variant, paired with rounds of its FP32 IR on the same cores.
 
-Each round is a fresh interpreter of its own (`farm.rounds.play`), and this process sleeps while it runs.
-The FP32 IR is paired with itself: that shows the host's own noise. Keeps raw
-latencies and what the host says; the verdict is passed when they are read.
+Each round is a fresh interpreter of its own (`farm.measuring.one_round`), and this process sleeps while it runs.
+The FP32 IR is paired with itself: that shows the host's own noise. Keeps raw latencies and what the host says; the
+verdict is passed when they are read.
 """
 
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,50 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from farm.images import imageset
-from farm.pairing import CELL, PARTNER, conduct
-from farm.rounds import play
-from farm.rounds.runner import REQUESTS
-from farm.spec import Preprocessing
-from farm.stages.device import configured
-from farm.stages.evaluate import open_dataset
-from farm.stages.export import IR
+from farm.measuring.pairing import CELL, PARTNER, conduct
+from farm.measuring.rounds import ROUNDS, SCHEMA, RoundCrashed, faster_format, request_of, rotating_images, run_round
 from farm.stages.job import Job
-
-ROUNDS = "rounds.parquet"
-FP32 = "f32"
-MEMORY_FORMATS = ("contiguous_format", "channels_last")
-TRIAL_S = 0.3  # of a round in each of PyTorch's memory formats, to choose one
-
-SCHEMA = pa.schema([
-    ("pair", pa.int32()),
-    ("position", pa.int32()),
-    ("variant", pa.string()),
-    ("runtime", pa.string()),
-    ("batch", pa.int32()),
-    ("inferences", pa.int64()),
-    ("wall_ns", pa.int64()),
-    ("request_p50_ns", pa.float64()),
-    ("synchronous", pa.bool_()),
-    ("warmup_inferences", pa.int64()),
-    ("steady", pa.bool_()),
-    ("threads", pa.int32()),
-    ("streams", pa.int32()),
-    ("precision", pa.string()),
-    ("asked", pa.string()),
-    ("properties", pa.string()),
-    ("cpus", pa.list_(pa.int32())),
-    ("stray_cpus", pa.list_(pa.int32())),
-    ("disturbed", pa.string()),
-    ("steal_s", pa.float64()),
-    ("foreign_s", pa.float64()),
-    ("delayed_s", pa.float64()),
-    ("siblings_s", pa.float64()),
-    ("throttled_s", pa.float64()),
-    ("overheated", pa.int64()),
-    ("mhz", pa.float64()),
-    ("latencies_ns", pa.list_(pa.int64())),
-])  # fmt: skip
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -73,7 +29,7 @@ def run(job: Job) -> dict[str, Any]:
     np.save(inputs, rotating_images(job))
     requests = {variant: request_of(job, variant, inputs) for variant in (CELL, PARTNER)}
     if requests[CELL]["runtime"] == "pytorch":
-        requests[CELL]["memory_format"] = _faster_format(requests[CELL], scratch)
+        requests[CELL]["memory_format"] = faster_format(requests[CELL], scratch)
     played = conduct(
         lambda variant: _play(requests[variant], scratch),
         job.effort,
@@ -86,71 +42,6 @@ def run(job: Job) -> dict[str, Any]:
     facts = {key: own[key] for key in ("threads", "streams", "precision")}
     counts = {"pairs": len(played.pairs()), "disturbed": played.disturbed()}
     return {**counts, "ended": played.ended, "effort": dict(job.effort), **facts}
-
-
-def rotating_images(job: Job) -> np.ndarray[Any, Any]:
-    """As many test images as a round rotates through: prepared, or raw where preparing them is timed too."""
-    dataset = open_dataset(job.parameters["dataset"], job.files)
-    count = REQUESTS * job.parameters["device"]["batch"]
-    block = dataset.block(0, min(count, len(dataset)))
-    if job.parameters["measure"]["preprocess"]:
-        return block.images
-    return imageset.prepare(block.images, Preprocessing(**job.parameters["preprocessing"]))
-
-
-def request_of(job: Job, variant: str, inputs: Path) -> dict[str, Any]:
-    """What a round of a variant is asked, as `farm.rounds.play` reads it. inputs: the file of the images."""
-    device, settings = job.parameters["device"], job.parameters["measure"]
-    runtime = job.parameters["runtime"] if variant == CELL else "openvino"
-    folder = job.inputs.get("model", job.inputs["ir"]) if variant == CELL else job.inputs["ir"]
-    threads = device["threads"] or job.cores
-    return {
-        "runtime": runtime,
-        "model": str(folder / IR),
-        "network": job.parameters.get("model"),
-        "files": {role: str(path) for role, path in job.files.items()},
-        "python_path": [str(path) for path in job.code],
-        "inputs": str(inputs),
-        "device": device["name"],
-        **_asked(device, runtime, threads, device["precision"] if variant == CELL else FP32),
-        "cpus": list(job.cpus),
-        "threads": threads,
-        "hint": device["hint"],
-        "batch": device["batch"],
-        "preprocessing": job.parameters["preprocessing"],
-        **{key: settings[key] for key in ("min_seconds", "min_inferences", "warmup_seconds", "preprocess")},
-    }
-
-
-def _asked(device: Mapping[str, Any], runtime: str, threads: int, precision: str) -> dict[str, Any]:
-    """asked: what is read back and judged, by name. config: for `compile_model`, in the form the device takes."""
-    asked: dict[str, Any] = {"INFERENCE_NUM_THREADS": threads}
-    if runtime == "pytorch":
-        return {"asked": asked, "config": {}}
-    asked |= {"INFERENCE_PRECISION_HINT": precision, "ENABLE_CPU_PINNING": True}
-    if device["hint"] == "latency":
-        asked["NUM_STREAMS"] = 1
-    config = configured(device["name"], {"PERFORMANCE_HINT": device["hint"].upper(), **asked})
-    named = device["name"] == "CPU" or "." in device["name"]  # GPU alone is read back as GPU.0, AUTO as its choice
-    return {"asked": asked | ({"EXECUTION_DEVICES": device["name"]} if named else {}), "config": config}
-
-
-def _faster_format(request: Mapping[str, Any], scratch: Path) -> str:
-    """PyTorch's memory format in which the network runs faster: a short round of each."""
-    trials = {
-        name: run_round({**request, "memory_format": name, "min_seconds": TRIAL_S, "min_inferences": 1}, scratch)
-        for name in MEMORY_FORMATS
-    }
-    return max(trials, key=lambda name: trials[name]["inferences"] / trials[name]["wall_ns"])
-
-
-def round_environment() -> dict[str, str]:
-    """This process's environment without OpenMP's settings.
-
-    The fork server's passive waiting suits stages that share cores; here, where the cores are leased, it
-    would only make PyTorch slower: its threads would fall asleep between two layers.
-    """
-    return {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "OMP_NUM_THREADS")}
 
 
 def _play(request: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
@@ -166,39 +57,3 @@ def _play(request: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
         signal.raise_signal(crash.number)
         raise
     return {**measured, "asked": json.dumps(request["asked"], sort_keys=True), "cpus": request["cpus"]}
-
-
-class RoundCrashed(RuntimeError):  # noqa: N818 - it says what happened
-    """A signal ended a round."""
-
-    def __init__(self, runtime: str, number: int) -> None:
-        """Keep both arguments, so that the error survives pickling."""
-        super().__init__(runtime, number)
-        self.runtime = runtime
-        self.number = number
-
-    def __str__(self) -> str:
-        """Which runtime's round, and which signal."""
-        return f"a round of {self.runtime} was ended by signal {self.number} ({signal.Signals(self.number).name})"
-
-
-def run_round(request: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
-    """Run one round in a fresh interpreter; what it measured, latencies in nanoseconds.
-
-    Raises RuntimeError if it fails, RoundCrashed if a signal ends it.
-    """
-    asked, answer = scratch / "round.json", scratch / "round.npz"
-    asked.write_text(json.dumps(request), encoding="utf-8")
-    command = [sys.executable, "-P", "-m", play.__name__, str(asked), str(answer)]
-    ended = subprocess.run(
-        command, check=False, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=round_environment()
-    )
-    sys.stderr.write(ended.stderr)
-    if ended.returncode < 0:
-        raise RoundCrashed(request["runtime"], -ended.returncode)
-    if ended.returncode != 0:
-        said = (ended.stderr.strip().splitlines() or ["no word"])[-1]
-        raise RuntimeError(f"a round of {request['runtime']} failed with exit code {ended.returncode}: {said}")
-    with np.load(answer) as found:
-        measured: dict[str, Any] = json.loads(str(found["said"]))
-        return {**measured, "latencies_ns": found["latencies_ns"]}

@@ -1,86 +1,19 @@
-"""The quantize stage: an FP32 IR and a calibration set to an int8 IR, by NNCF's public functions."""
+"""The quantize stage: an FP32 IR and a calibration set to an int8 IR, by the algorithm that is asked for."""
 
-import difflib
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import nncf
-import numpy as np
 import openvino as ov
-from nncf.quantization.range_estimator import RangeEstimatorParameters, RangeEstimatorParametersSet
-from numpy.typing import NDArray
 
-from farm.errors import DataError
-from farm.images import imageset
+from farm.catalog.algorithms import ALGORITHMS
+from farm.data import imageset
+from farm.data.prepared import PreparedImages
+from farm.models.ir import IR, size_mib
 from farm.plan.stage import in_order
+from farm.quantization.default import Quantization, check_ignored_scope, layer_counts
 from farm.spec import Preprocessing, resolve
-from farm.stages import ALGORITHMS
-from farm.stages.export import IR, size_mib
 from farm.stages.job import Job
-from farm.stages.layers import WEIGHTED
-from farm.stages.metric import Scorer, scorer
 from farm.stages.synthesize import SHARD
-
-SHOWN_NAMES = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedImages:
-    """Images as a model takes them, in order; nothing is read before it is asked for.
-
-    An item is what NNCF wants: one image, as a batch of one.
-    """
-
-    images: imageset.ImageSet
-    preprocessing: Preprocessing
-
-    def __len__(self) -> int:
-        """How many images there are."""
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> NDArray[Any]:
-        """One image, prepared for the model."""
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        return imageset.prepare(self.images.block(index, index + 1).images, self.preprocessing)
-
-    def __iter__(self) -> Iterator[NDArray[Any]]:
-        """All images in order."""
-        return (self[index] for index in range(len(self)))
-
-    def take(self, indices: NDArray[np.int64]) -> NDArray[Any]:
-        """Some images as one batch; neighbours are read together."""
-        runs = np.split(indices, np.flatnonzero(np.diff(indices) != 1) + 1)
-        parts = [self.images.block(int(run[0]), int(run[-1]) + 1).images for run in runs]
-        return imageset.prepare(np.concatenate(parts), self.preprocessing)
-
-    def labels(self, count: int) -> NDArray[np.int64]:
-        """The labels of the first images, int64 (count,); -1 where there is none."""
-        step = imageset.row_group(imageset.size_of(self.images))
-        parts = [self.images.block(at, min(at + step, count)).labels for at in range(0, count, step)]
-        return np.concatenate(parts)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quantization:
-    """What an algorithm is given; it returns the quantized model and its facts, `subset_size` among them.
-
-    model: the FP32 IR; it stays as it is. calibration: what ranges are estimated on. validation: what
-    accuracy is measured on. score: a score for each image. folder: files left in it join the artefact.
-    cores: how many threads do work. say: tells the user how far it is, in a line.
-    """
-
-    model: ov.Model
-    calibration: PreparedImages
-    validation: PreparedImages
-    parameters: Mapping[str, Any]
-    score: Scorer
-    folder: Path
-    cores: int
-    say: Callable[[str], None]
+from farm.tasks.metric import scorer
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -112,76 +45,3 @@ def _prepared(job: Job, role: str) -> PreparedImages:
     prepared = PreparedImages(images=images, preprocessing=Preprocessing(**job.parameters["preprocessing"]))
     prepared[0]
     return prepared
-
-
-def default(task: Quantization) -> tuple[ov.Model, dict[str, Any]]:
-    """`nncf.quantize` with its parameters by their NNCF names."""
-    quantized = nncf.quantize(task.model, nncf.Dataset(task.calibration), **nncf_arguments(task.parameters))
-    return quantized, {"subset_size": subset_size(task)}
-
-
-def subset_size(task: Quantization) -> int:
-    """How many calibration images NNCF uses."""
-    return min(int(task.parameters["subset_size"]), len(task.calibration))
-
-
-def nncf_arguments(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """What `farm.stages.Default` says, as keyword arguments of `nncf.quantize`."""
-    preset, model_type = parameters["preset"], parameters["model_type"]
-    patterns, overflow_fix = list(parameters["ignored_scope"]), parameters["overflow_fix"]
-    advanced = nncf.AdvancedQuantizationParameters(
-        overflow_fix=nncf.OverflowFix(overflow_fix) if overflow_fix else None,
-        disable_bias_correction=parameters["disable_bias_correction"],
-        activations_range_estimator_params=_range_estimator(parameters["activations_range_estimator"]),
-        weights_range_estimator_params=_range_estimator(parameters["weights_range_estimator"]),
-        smooth_quant_alphas=_smooth_quant(parameters),
-    )
-    return {
-        "preset": nncf.QuantizationPreset(preset) if preset else None,
-        "target_device": nncf.TargetDevice(parameters["target_device"]),
-        "subset_size": parameters["subset_size"],
-        "fast_bias_correction": parameters["fast_bias_correction"],
-        "model_type": nncf.ModelType(model_type) if model_type else None,
-        "ignored_scope": nncf.IgnoredScope(patterns=patterns) if patterns else None,
-        "advanced_parameters": advanced,
-    }
-
-
-def _range_estimator(name: str | None) -> RangeEstimatorParameters:
-    return getattr(RangeEstimatorParametersSet, name.upper()) if name else RangeEstimatorParameters()
-
-
-def _smooth_quant(parameters: Mapping[str, Any]) -> nncf.AdvancedSmoothQuantParameters:
-    alphas = {"matmul": parameters["smooth_quant_alpha"], "convolution": parameters["smooth_quant_convolution_alpha"]}
-    return nncf.AdvancedSmoothQuantParameters(**{op: alpha for op, alpha in alphas.items() if alpha is not None})
-
-
-def check_ignored_scope(model: ov.Model, patterns: Sequence[str], ir: Path) -> None:
-    """Raise DataError for a pattern that no layer's name begins with, telling names that there are."""
-    names = [op.get_friendly_name() for op in model.get_ordered_ops() if op.get_type_name() != "Constant"]
-    lost = [pattern for pattern in patterns if not any(re.match(pattern, name) for name in names)]
-    if not lost:
-        return
-    near = [name for each in lost for name in difflib.get_close_matches(re.sub(r"[^\w/.:]|\.\*", "", each), names, 2)]
-    weighted = [op for op in model.get_ordered_ops() if op.get_type_name() in WEIGHTED]
-    shown = [op.get_friendly_name() for op in weighted[:SHOWN_NAMES]]
-    more = f" and {len(weighted) - SHOWN_NAMES} more" if len(weighted) > SHOWN_NAMES else ""
-    raise DataError(
-        f"`ignored_scope`: no layer's name matches {', '.join(map(repr, lost))} from its start on"
-        f"{'; near it: ' + ', '.join(near) if near else ''}. "
-        f"Layers with weights: {', '.join(shown)}{more}. All names: the `name`s in {ir}"
-    )
-
-
-def layer_counts(model: ov.Model) -> tuple[int, int]:
-    """How many convolutions and matrix products have int8 weights, and how many there are."""
-    weighted = [op for op in model.get_ops() if op.get_type_name() in WEIGHTED]
-    return sum(any(_is_int8(value) for value in op.input_values()) for op in weighted), len(weighted)
-
-
-def _is_int8(value: ov.Output) -> bool:
-    """Whether a value is a constant kept in int8: Constant i8/u8 -> Convert (-> Subtract) -> Multiply (-> Reshape)."""
-    node = value.get_node()
-    while node.get_type_name() in ("Reshape", "Multiply", "Subtract", "Convert", "Transpose"):
-        node = node.input_value(0).get_node()
-    return bool(node.get_type_name() == "Constant" and node.get_element_type() in (ov.Type.i8, ov.Type.u8))

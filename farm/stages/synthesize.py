@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from farm.images import SOURCES, imageset
-from farm.images.equipment import Equipment
-from farm.images.imageset import Files, ImageSet, Parameters
+from farm.catalog.sources import SOURCES
+from farm.data import imageset
+from farm.data.imageset import Files, ImageSet, Parameters
+from farm.generators.equipment import Equipment
 from farm.spec import resolve
 from farm.stages.job import Job
 

@@ -6,19 +6,19 @@ from typing import Any
 
 import torch
 
+from farm.catalog.models import PREPROCESSING
+from farm.data import writing
+from farm.data.imageset import ImageSet
 from farm.errors import DataError
-from farm.images import writing
-from farm.images.distylegan import source
-from farm.images.distylegan.checkpoint import CONFIG, WEIGHTS
-from farm.images.equipment import Equipment, is_out_of_memory
-from farm.images.imageset import ImageSet
-from farm.models import PREPROCESSING
+from farm.generators.distylegan import source
+from farm.generators.distylegan.checkpoint import CONFIG, WEIGHTS
+from farm.generators.distylegan.training import judge, keep
+from farm.generators.distylegan.training.recipe import Recipe
+from farm.generators.distylegan.training.run import train
+from farm.generators.distylegan.training.teacher import Teacher, read, sample
+from farm.generators.equipment import Equipment, is_out_of_memory
 from farm.models.network import build
 from farm.stages.job import Job
-from farm.training import judge, keep
-from farm.training.recipe import Recipe
-from farm.training.run import train
-from farm.training.teacher import Teacher, read, sample
 
 CARD, JUDGE = "card.json", "judge:"
 JUDGED = 10_000  # images of each side

@@ -18,13 +18,13 @@ import numpy as np
 import torch
 from publishing import NO_GOAL, goal, options, parser, publish
 
+from farm.catalog.sources import SHIPPED, SOURCES
+from farm.data.imageset import Pixels
+from farm.generators.aligned import one_thread
+from farm.generators.distylegan import checkpoint, source
+from farm.generators.equipment import Equipment, fast_bfloat16
+from farm.generators.generated import grey_levels, normal
 from farm.host.lease import host_cores
-from farm.images import SHIPPED, SOURCES
-from farm.images.aligned import one_thread
-from farm.images.distylegan import checkpoint, source
-from farm.images.equipment import Equipment, fast_bfloat16
-from farm.images.generated import grey_levels, normal
-from farm.images.imageset import Pixels
 from farm.inputs import HashMemo, cache_folder, default_places, locate
 
 NAME = "distylegan"

@@ -24,7 +24,7 @@ from typing import Any
 from publishing import goal, options, parser, publish
 from subjects import GRID, Row, app_round, jobs, leased_core, requests_of, say, study
 
-from farm.pairing import CELL, PARTNER, Played, conduct, interval, speed, speeds
+from farm.measuring.pairing import CELL, PARTNER, Played, conduct, interval, speed, speeds
 from farm.stages import measure
 from farm.stages.job import Job
 from farm.stats.ratios import Pair, looks

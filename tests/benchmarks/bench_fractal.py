@@ -25,12 +25,12 @@ import torch
 from numpy.typing import NDArray
 from publishing import NO_GOAL, goal, options, parser, publish
 
-from farm.images import SOURCES
-from farm.images.aligned import one_thread
-from farm.images.equipment import Equipment
-from farm.images.fractal import chaos, counted, ifs, rendering, source
-from farm.images.fractal.categories import SEARCH, Categories
-from farm.images.fractal.ifs import Systems
+from farm.catalog.sources import SOURCES
+from farm.generators.aligned import one_thread
+from farm.generators.equipment import Equipment
+from farm.generators.fractal import chaos, counted, ifs, rendering, source
+from farm.generators.fractal.categories import SEARCH, Categories
+from farm.generators.fractal.ifs import Systems
 
 NAME = "fractal"
 FASTER = 100

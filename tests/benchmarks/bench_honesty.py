@@ -1,7 +1,7 @@
 """How often farm says that equal things differ (A/A), and whether it notices what disturbs a measurement.
 
-1. Simulated: whole measurements through `farm.pairing.conduct` at the default settings, with a simulated host and
-   clock: no difference, but noise (lognormal by round, 0.2 to 5 %), a drift of up to 10 % by the end of the budget
+1. Simulated: whole measurements through `farm.measuring.pairing.conduct` at the default settings, with a simulated
+   host and clock: no difference, but noise (lognormal by round, 0.2 to 5 %), a drift of up to 10 % by the end of the budget
    with a random walk in it, and phases of some seconds in which the host is 5 to 30 % slower; nothing of it shows in
    the host's signals. Flagged: `farm.stats.ratios.differs`. The same with a true difference of 3 %
    says that it can see one.
@@ -32,12 +32,12 @@ from subjects import company, digits, leased_core, say, settings_of
 
 from farm.cli import interrupt
 from farm.grid.cell import Measure
-from farm.pairing import CELL, conduct, interval
+from farm.measuring.pairing import CELL, conduct, interval
+from farm.measuring.verdict import Signals
 from farm.results.speed import speed
 from farm.stages import measure
 from farm.stages.job import Job
 from farm.stats.ratios import Ratio, differs, looks
-from farm.verdict import Signals
 
 NAME = "honesty"
 LIMIT = 0.01  # of A/A measurements called different

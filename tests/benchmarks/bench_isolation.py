@@ -36,10 +36,10 @@ from subjects import GRID, company, digits, pinned, running, say
 from farm.cli import interrupt
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import Core, measurable
-from farm.pairing import CELL, PARTNER, conduct, speeds
+from farm.measuring.pairing import CELL, PARTNER, conduct, speeds
+from farm.models.ir import IR
 from farm.results import tables
 from farm.stages import measure
-from farm.stages.export import IR
 from farm.stages.job import Job
 from farm.stats.ratios import Pair, Ratio, paired_ratio, quotient
 

@@ -35,14 +35,15 @@ from publishing import NO_GOAL, goal, options, parser, publish
 from subjects import GRID, digits, leased_core, running, say, session
 
 from farm.cli import interrupt
-from farm.engine import Work, client, process
-from farm.engine.child import SAID
+from farm.engine import Work, process
+from farm.engine.spawn import client
+from farm.engine.spawn.child import SAID
 from farm.inputs import Input
-from farm.pairing import CELL, PARTNER
+from farm.measuring import one_round
+from farm.measuring.pairing import CELL, PARTNER
 from farm.plan import Stage
 from farm.plan.stage import digest
 from farm.record import Outcome
-from farm.rounds import play
 from farm.stages import measure
 from farm.store import Store
 
@@ -58,8 +59,8 @@ ROUND = {"min_seconds": 0.05}
 NOTHING = "def run(job):\n    return {}\n"
 STAMPED = f"""
 import time
-from {play.__name__.rpartition(".")[0]} import play
-stamps, warm_up = [], play.warm_up
+from {one_round.__name__.rpartition(".")[0]} import play
+stamps, warm_up = [], one_round.warm_up
 
 def stamped(runner, seconds):
     runner.step(0)
@@ -68,8 +69,8 @@ def stamped(runner, seconds):
     stamps.append(time.monotonic())
     return said
 
-play.warm_up = stamped
-play.main()
+one_round.warm_up = stamped
+one_round.main()
 print(*stamps)
 """
 
@@ -159,7 +160,7 @@ def waiting(driver: subprocess.Popen[bytes], cache: Path, log: Path) -> Family:
 def _ancestors_of_round(cache: Path) -> list[psutil.Process]:
     for each in psutil.process_iter(["cmdline"]):
         with suppress(psutil.Error):
-            if play.__name__ in (each.info["cmdline"] or ()) and each.environ().get(MARK) == str(cache):
+            if one_round.__name__ in (each.info["cmdline"] or ()) and each.environ().get(MARK) == str(cache):
                 return each.parents()
     return []
 
@@ -196,7 +197,7 @@ def rounds(folder: Path, count: int) -> Iterator[dict[str, Any]]:
 def one_round(request: Mapping[str, Any], folder: Path) -> tuple[float, float, float]:
     """Seconds until the first inference was done, until the timed loop began, and of all but warm-up and that loop.
 
-    Runs the same program as `farm.stages.measure.run_round`, which notes the time in between.
+    Runs the same program as `farm.measuring.rounds.run_round`, which notes the time in between.
     """
     asked, answer = folder / "round.json", folder / "round.npz"
     begun = time.monotonic()

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from publishing import goal, options, parser, publish
 from subjects import GRID, Request, app_round, company, jobs, leased_core, requests_of, say, settings_of
 
-from farm.pairing import CELL, PARTNER, conduct, speed
+from farm.measuring.pairing import CELL, PARTNER, conduct, speed
 from farm.results.speed import speed as record_of
 from farm.stages import measure
 from farm.stages.job import Job

@@ -18,14 +18,14 @@ import numpy as np
 import torch
 from publishing import NO_GOAL, goal, options, parser, publish
 
+from farm.data.imageset import Pixels
+from farm.generators.equipment import Equipment, fast_bfloat16
+from farm.generators.generated import generated, grey_levels, normal
+from farm.generators.stylegan2.config import Config
+from farm.generators.stylegan2.layout import Layout, shapes
+from farm.generators.stylegan2.prepared import prepared
+from farm.generators.stylegan2.source import StyleGan2
 from farm.host.lease import host_cores
-from farm.images.equipment import Equipment, fast_bfloat16
-from farm.images.generated import generated, grey_levels, normal
-from farm.images.imageset import Pixels
-from farm.images.stylegan2.config import Config
-from farm.images.stylegan2.layout import Layout, shapes
-from farm.images.stylegan2.prepared import prepared
-from farm.images.stylegan2.source import StyleGan2
 
 NAME = "stylegan2"
 SEED, BATCH = 0, 32

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 
-from farm.engine.forkserver import leave_with_parent
+from farm.engine.spawn.server import leave_with_parent
 
 READY = "ready\n"
 BATCH = 64

@@ -28,10 +28,12 @@ import torch
 from PIL import Image
 from torchvision import transforms
 
+from farm.catalog.models import MODELS, PREPROCESSING
+from farm.catalog.sources import SOURCES
+from farm.data import digits
 from farm.host.topology import usable_cores
-from farm.images import SOURCES, digits
 from farm.inputs import default_places
-from farm.models import MODELS, PREPROCESSING, zoo
+from farm.models import zoo
 from farm.spec import resolve
 
 CALIBRATION_IMAGES = 300

@@ -24,14 +24,14 @@ import yaml
 from farm.catalog import CATALOG
 from farm.cli.carry import carry_out
 from farm.cli.wiring import plan_of, store_of
-from farm.host import signals
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import measurable
 from farm.inputs import default_places, fetch
-from farm.pairing import CELL, PARTNER
+from farm.measuring import signals
+from farm.measuring.pairing import CELL, PARTNER
+from farm.measuring.rounds import request_of, rotating_images
+from farm.measuring.verdict import Signals, mismatch
 from farm.stages.job import Job
-from farm.stages.measure import request_of, rotating_images
-from farm.verdict import Signals, mismatch
 
 STUDY = (
     "resnet20",

@@ -6,18 +6,18 @@ import pytest
 
 from farm.cli import doctor as command
 from farm.errors import EngineError
-from farm.host import health
-from farm.host.finding import bad, doubtful, good
+from farm.host import checks
+from farm.host.check import bad, doubtful, good
 from farm.host.lease import host_cores
 from farm.host.topology import Core, measurable
-from farm.pairing import Played
+from farm.measuring import colocation
+from farm.measuring.pairing import Played
+from farm.measuring.rounds import RoundCrashed
+from farm.measuring.verdict import Evidence, judge
 from farm.record import Record
 from farm.results import gather
-from farm.stages import colocation
-from farm.stages.measure import RoundCrashed
 from farm.stats.ratios import Ratio
 from farm.store import Store
-from farm.verdict import Evidence, judge
 
 CHECKED = {"governor", "turbo", "SMT", "CPU quota", "affinity mask", "memory", "lock folder", "load"}
 
@@ -120,7 +120,7 @@ def diagnosed(monkeypatch, capsys, tmp_path):
             return value
 
         there = set()
-        monkeypatch.setattr(health, "findings", lambda _: tuple(found))
+        monkeypatch.setattr(checks, "findings", lambda _: tuple(found))
         monkeypatch.setattr(command, "carry_out", carry_out)
         monkeypatch.setattr(gather, "gather", lambda *_: [floor])
         monkeypatch.setattr(colocation, "colocated", lambda *_, **__: given(beside))

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from farm.cli import app
-from farm.images import folder as image_folder
+from farm.data import folder as image_folder
 from farm.store import Store
-from tests.images.checkpoints import distylegan
+from tests.generators.checkpoints import distylegan
 
 FOLDER = {"name": "folder", "path": "photos", "count": 4}
 PARQUET = {"name": "parquet", "path": "table.parquet", "count": 4}

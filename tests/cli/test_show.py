@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from farm.report.columns import COLUMNS
+from farm.analysis.rows import COLUMNS
 from farm.results import tables
 from farm.results.folder import Folder
 from tests.runs import record

@@ -12,14 +12,14 @@ import pytest
 import yaml
 from PIL import Image
 
+from farm.catalog.sources import SHIPPED, SOURCES
 from farm.cli import app, wiring
+from farm.data import imageset, shards
 from farm.errors import DataError, FarmError
-from farm.images import SOURCES, imageset, shards
-from farm.images.distylegan import checkpoint
-from farm.images.equipment import Equipment
-from farm.images.parameters import SHIPPED
+from farm.generators.distylegan import checkpoint
+from farm.generators.equipment import Equipment
 from farm.stages import synthesize
-from tests.images.checkpoints import CONFIG, distylegan
+from tests.generators.checkpoints import CONFIG, distylegan
 
 NOISE = ("synth", "noise", "--size", "6x4", "--shard", 256, "--threads", 1)
 
@@ -34,7 +34,7 @@ def test_a_set_is_the_same_as_a_grids_to_the_byte(place):
     assert "to calibrate with it: {name: shards, path: set, count: 600}" in said
     noise = SOURCES["noise"]
     parameters = noise.parameters.model_validate({"count": 600, "seed": 7, "size": (6, 4)}).model_dump()
-    from farm.images import noise as source
+    from farm.generators import noise as source
 
     block = images_of(place.folder / "set", 600)
     assert np.array_equal(block.images, source.source(parameters, {}).block(0, 600).images)
@@ -237,7 +237,7 @@ def test_a_networks_floats_are_its_images_before_they_are_grey_levels(place):
 
 
 def test_latents_of_ones_own_make_exactly_their_images(place):
-    from farm.images.generated import normal
+    from farm.generators.generated import normal
 
     weights = distylegan(place.folder / "checkpoint")
     z = normal(0, 0, 20, CONFIG["z_dim"])

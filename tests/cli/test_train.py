@@ -13,9 +13,9 @@ from PIL import Image
 
 from farm.cli import app, train
 from farm.errors import FarmError, InputError
+from farm.generators.distylegan.training.recipe import Recipe
 from farm.inputs import HashMemo, Input
 from farm.record import Outcome
-from farm.training.recipe import Recipe
 
 SMALL = ["epochs=1", "batch=16", "ngf=16", "ndf=8", "z_dim=8", "project_dim=8", "precision=f32"]
 PARAMS = [word for text in SMALL for word in ("--param", text)]

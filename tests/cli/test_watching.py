@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from farm.analysis.rows import rows
 from farm.cli import showing, watching
-from farm.report.columns import rows
 from farm.results.folder import Folder
 from farm.results.live import Status
 from tests.runs import record, run

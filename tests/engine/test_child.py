@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from farm.engine.child import _described
+from farm.engine.spawn.child import _described
 from farm.spec import resolve
 
 FARM = Path(__file__).parents[2] / "farm"

@@ -17,7 +17,7 @@ from farm.errors import EngineError
 from farm.host.lease import host_cores
 from tests.cli.conftest import QUICK, Place
 from tests.engine.conftest import ROOT, outcome_of
-from tests.images.checkpoints import distylegan
+from tests.generators.checkpoints import distylegan
 
 CUDA = torch.cuda.is_available()
 

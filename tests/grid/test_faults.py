@@ -3,8 +3,9 @@
 import pytest
 from pydantic import Field
 
-from farm.grid.faults import did_you_mean, validate
+from farm.grid.faults import validate
 from farm.spec import Parameters
+from farm.suggest import did_you_mean
 
 
 class Inner(Parameters):

@@ -7,11 +7,11 @@ from textwrap import dedent
 import pytest
 
 from farm.catalog import CATALOG
+from farm.catalog.algorithms import Default
+from farm.catalog.models import File
 from farm.errors import GridError, InputError
 from farm.grid import load
 from farm.grid.load import KEYS
-from farm.models import File
-from farm.stages import Default
 
 JOBS = Path(__file__).parents[2] / "jobs"
 PAIRS = "must be a number of pairs, or the least and the most: [8, 32]"

@@ -11,7 +11,7 @@ from torchvision.transforms._presets import ImageClassification
 
 from farm.errors import DataError
 from farm.models import describe
-from tests.stages.files import Classifier, write_ir, write_pixels_ir, write_tflite
+from tests.models.files import Classifier, write_ir, write_pixels_ir, write_tflite
 
 CONTENT = "0123456789abcdef" * 4
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from farm.images import cifar10, imageset
-from farm.models import MODELS, PREPROCESSING, zoo
+from farm.catalog.models import MODELS, PREPROCESSING
+from farm.data import cifar10, imageset
+from farm.models import zoo
 from farm.spec import resolve
 
 SHARED = Path(os.environ.get("FARM_SHARED", Path(__file__).parents[3] / "shared"))

@@ -8,10 +8,11 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from farm.catalog.models import MODELS, PREPROCESSING
 from farm.checkpoint import read_weights
+from farm.data import digits, imageset
 from farm.errors import DataError, InputError
-from farm.images import digits, imageset
-from farm.models import MODELS, PREPROCESSING, zoo
+from farm.models import zoo
 from farm.spec import resolve
 
 RESNET20 = "farm.models.resnet:resnet20"

@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from farm.report.columns import rows
+from farm.analysis.rows import rows
 from farm.report.layouts import DRAWS, HOSTS, LEGEND, NOISY, fills, lacking, laid_out
 from tests.runs import record, run
 

@@ -4,12 +4,13 @@ import doctest
 
 import pytest
 
-from farm.report import naming, numbers, remarks, words
+from farm.grid import selection
+from farm.report import numbers, remarks, words
 from farm.report.numbers import count, give_or_take, listed, margin_text, points, span, times, with_interval, written
 from farm.stats.shares import Estimate
 
 
-@pytest.mark.parametrize("module", [naming, numbers, remarks, words], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [selection, numbers, remarks, words], ids=lambda module: module.__name__)
 def test_the_examples_in_the_docstrings_hold(module):
     failed, tried = doctest.testmod(module)
     assert (failed, tried > 0) == (0, True)

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from farm.grid.selection import labels_of, only
+from farm.measuring.verdict import Evidence, judge
 from farm.record import Record
-from farm.report.naming import labels_of, only
 from farm.report.remarks import controlled, doubts, failures, notes, remarks
 from farm.results.speed import again
 from farm.stats.ratios import Ratio
-from farm.verdict import Evidence, judge
 
 EMPTY = Record(
     grid="g", cell="resnet20/noise/default/CPU", model="resnet20", calibration="noise", algorithm="default",

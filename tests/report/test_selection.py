@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from farm.analysis.rows import COLUMNS, rows
 from farm.errors import InputError
-from farm.report.columns import COLUMNS, rows
 from farm.report.headings import HEADINGS
 from farm.report.selection import TYPES, WORDS, check, meant, none_meant, ordered, sortable, wanted
 from farm.report.table import main_table

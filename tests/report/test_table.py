@@ -6,12 +6,12 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from farm.analysis.judgement import Judged, best_sets
+from farm.analysis.replicates import sources
+from farm.analysis.rows import Row, judge
 from farm.record import Record
-from farm.report.columns import Row, judge
-from farm.report.draws import sources
-from farm.report.drawtext import HEADING, draw_lines
-from farm.report.forms import as_bullets
-from farm.report.judged import Judged, best_sets
+from farm.report.formats import as_bullets
+from farm.report.replicates import HEADING, draw_lines
 from farm.report.table import BEST, MARKS, WORSE, main_table
 from farm.report.words import variant
 from tests import runs

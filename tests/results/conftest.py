@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from farm.images import imageset
+from farm.data import imageset
+from farm.measuring.rounds import SCHEMA
 from farm.plan import as_json
 from farm.record import Outcome
 from farm.results.folder import Folder
-from farm.stages.measure import SCHEMA
 from farm.store import Store
-from tests import measured
 from tests.conftest import plan_of
+from tests.measuring import rows
 
 HOST = {"host": "alpha", "cpu_model": "Xeon", "isa": "avx512_vnni", "cores": 8, "memory_gib": 64.0}
 STARTED, FINISHED = "2026-01-01T00:00:00.000+00:00", "2026-01-01T00:00:09.000+00:00"
@@ -102,7 +102,7 @@ def predicted(predictions):
 
 def rounds(own_fps, ir_fps=None, *, count=8, **changes):
     """Pairs of rounds whose FPS are as told; latencies of 1, 2, 3, ... microseconds."""
-    table = pa.Table.from_pylist(measured.pairs(own_fps, ir_fps, count, **changes), schema=SCHEMA)
+    table = pa.Table.from_pylist(rows.pairs(own_fps, ir_fps, count, **changes), schema=SCHEMA)
     return lambda folder: pq.write_table(table, folder / "rounds.parquet")
 
 

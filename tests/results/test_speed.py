@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from farm.record import Record
 from farm.results.speed import again, speed, with_pytorch_speedup
 from farm.stats.ratios import alpha_after, paired_ratio, quotient
-from tests.measured import ASKED, FOUND, pairs, row, settings
+from tests.measuring.rows import ASKED, FOUND, pairs, row, settings
 
 AGAIN = "farm run g.yaml --only cell --fresh measure"
 COLUMNS = {field for field in Record.__dataclass_fields__ if field.startswith(("fps", "latency"))} | {

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from farm.models import PREPROCESSING
-from farm.stages import Default, evaluate, export, quantize, synthesize
-from tests.stages.conftest import PLAIN, exportation
+from farm.catalog.algorithms import Default
+from farm.catalog.models import PREPROCESSING
+from farm.stages import evaluate, export, quantize, synthesize
+from tests.stages.bench import PLAIN, exportation
 from tests.stages.test_stages import assert_same_but_for_ties
 
 DATA = Path(os.environ.get("FARM_DATA", Path(__file__).parents[3] / "shared/data"))

@@ -5,12 +5,12 @@ import openvino as ov
 import pyarrow.parquet as pq
 import pytest
 
+from farm.data.digits import split
 from farm.errors import DataError
-from farm.images.digits import split
 from farm.stages import evaluate, export, measure, quantize, synthesize
-from farm.stages.metric import scorer
-from tests.stages.conftest import DIGITS_PREPROCESSING, PLAIN, exportation, quantize_parameters
-from tests.stages.files import Classifier, write_ir, write_pixels_ir, write_tflite
+from farm.tasks.metric import scorer
+from tests.models.files import Classifier, write_ir, write_pixels_ir, write_tflite
+from tests.stages.bench import DIGITS_PREPROCESSING, PLAIN, exportation, quantize_parameters
 from tests.stages.test_measure import measurement
 from tests.stages.test_stages import evaluation
 

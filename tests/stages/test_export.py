@@ -8,8 +8,8 @@ import torch
 from farm.errors import DataError
 from farm.models import torchvision
 from farm.stages import export
-from tests.stages.conftest import exportation, factory
-from tests.stages.files import Classifier, write_ir, write_pixels_ir, write_tflite
+from tests.models.files import Classifier, write_ir, write_pixels_ir, write_tflite
+from tests.stages.bench import exportation, factory
 
 FILES = {
     "onnx": (lambda path: Classifier().write(path), {}, True),

@@ -8,13 +8,13 @@ import sys
 import pyarrow.parquet as pq
 import pytest
 
-from farm import pairing
 from farm.grid import Settings
-from farm.rounds.runner import REQUESTS
+from farm.measuring import pairing, rounds
+from farm.measuring.runner import REQUESTS
+from farm.measuring.verdict import mismatch
 from farm.stages import measure
 from farm.stages.job import Job
-from farm.verdict import mismatch
-from tests.stages.conftest import DIGITS, DIGITS_PREPROCESSING
+from tests.stages.bench import DIGITS, DIGITS_PREPROCESSING
 
 SETTINGS = {"pairs": (2, 2), "min_seconds": 0.05, "min_inferences": 30, "warmup_seconds": 0.02, "budget_s": 60.0}
 DEVICE = {"name": "CPU", "threads": 1, "hint": "latency", "precision": "f32", "batch": 1, "node": None}
@@ -40,8 +40,8 @@ def in_pytorch(**changes):
 def measured(bench, parameters, inputs, files=None):
     """What the stage said, and its rows."""
     facts, folder = bench.run(measure.run, parameters, inputs, files)
-    table = pq.read_table(folder / measure.ROUNDS)
-    assert table.schema.equals(measure.SCHEMA)
+    table = pq.read_table(folder / rounds.ROUNDS)
+    assert table.schema.equals(rounds.SCHEMA)
     return facts, table.to_pylist()
 
 
@@ -117,7 +117,7 @@ def test_the_pytorch_baseline_is_paired_with_the_fp32_ir(bench, exported):
     assert {name: row["runtime"] for name, row in by_variant.items()} == {"cell": "pytorch", "ir": "openvino"}
     own = by_variant["cell"]
     properties = json.loads(own["properties"])
-    assert properties["MEMORY_FORMAT"] in measure.MEMORY_FORMATS
+    assert properties["MEMORY_FORMAT"] in rounds.MEMORY_FORMATS
     assert json.loads(own["asked"]) == {"INFERENCE_NUM_THREADS": 1}
     assert mismatch(json.loads(own["asked"]), properties, own["stray_cpus"]) == ""
     assert own["request_p50_ns"] is None
@@ -125,17 +125,17 @@ def test_the_pytorch_baseline_is_paired_with_the_fp32_ir(bench, exported):
 
 
 @pytest.mark.usefixtures("undisturbed")
-@pytest.mark.parametrize("faster", measure.MEMORY_FORMATS)
+@pytest.mark.parametrize("faster", rounds.MEMORY_FORMATS)
 def test_pytorch_runs_in_the_memory_format_that_was_faster(bench, exported, monkeypatch, faster):
-    really = measure.run_round
+    really = rounds.run_round
 
     def favouring(request, scratch):
         """A trial, which is short, is as fast as the test wants it."""
         found = really(request, scratch)
-        trial = request["min_seconds"] == measure.TRIAL_S
+        trial = request["min_seconds"] == rounds.TRIAL_S
         return found | {"inferences": 100 + (request["memory_format"] == faster), "wall_ns": 1} if trial else found
 
-    monkeypatch.setattr(measure, "run_round", favouring)
+    monkeypatch.setattr(rounds, "run_round", favouring)
     _, rows = measured(bench, in_pytorch(pairs=(1, 1)), {"ir": exported[1]}, {"weights": DIGITS})
     assert [json.loads(row["properties"]).get("MEMORY_FORMAT") for row in rows if row["variant"] == "cell"] == [faster]
 
@@ -159,16 +159,16 @@ def a_job(tmp_path, **changes):
 
 
 def test_as_many_test_images_are_loaded_as_rounds_rotate_through(tmp_path):
-    assert measure.rotating_images(a_job(tmp_path)).shape == (REQUESTS, 3, 32, 32)
-    assert measure.rotating_images(a_job(tmp_path, batch=2)).shape == (2 * REQUESTS, 3, 32, 32)
-    raw = measure.rotating_images(a_job(tmp_path, preprocess=True))
+    assert rounds.rotating_images(a_job(tmp_path)).shape == (REQUESTS, 3, 32, 32)
+    assert rounds.rotating_images(a_job(tmp_path, batch=2)).shape == (2 * REQUESTS, 3, 32, 32)
+    raw = rounds.rotating_images(a_job(tmp_path, preprocess=True))
     assert (raw.shape, raw.dtype) == ((REQUESTS, 32, 32, 3), "uint8")
-    assert len(measure.rotating_images(a_job(tmp_path, batch=100))) == 599, "all that there are"
+    assert len(rounds.rotating_images(a_job(tmp_path, batch=100))) == 599, "all that there are"
 
 
 @pytest.mark.parametrize(("threads", "asked"), [(3, 3), (None, 7)])
 def test_threads_are_the_devices_or_as_many_as_cores_are_leased(tmp_path, threads, asked):
-    request = measure.request_of(a_job(tmp_path, threads=threads), "cell", tmp_path / "inputs.npy")
+    request = rounds.request_of(a_job(tmp_path, threads=threads), "cell", tmp_path / "inputs.npy")
     assert request["asked"]["INFERENCE_NUM_THREADS"] == request["config"]["INFERENCE_NUM_THREADS"] == asked
     assert request["config"]["PERFORMANCE_HINT"] == "LATENCY"
     assert request["cpus"] == sorted(os.sched_getaffinity(0))
@@ -178,7 +178,7 @@ def test_a_round_has_a_users_own_environment_but_for_the_fork_servers_threads(mo
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("SOMETHING", "mine")
-    found = measure.round_environment()
+    found = rounds.round_environment()
     assert found["SOMETHING"] == "mine"
     assert not {"OMP_WAIT_POLICY", "OMP_NUM_THREADS"} & set(found)
 

@@ -8,12 +8,14 @@ import torch
 from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 from pydantic import ValidationError
 
+from farm.catalog.algorithms import AccuracyAware, Default
+from farm.data import imageset
+from farm.data.prepared import PreparedImages
 from farm.errors import DataError
-from farm.images import imageset
+from farm.quantization.default import check_ignored_scope, layer_counts, nncf_arguments
 from farm.spec import Preprocessing
-from farm.stages import AccuracyAware, Default, quantize, synthesize
-from farm.stages.quantize import PreparedImages, check_ignored_scope, layer_counts, nncf_arguments
-from tests.stages.conftest import DIGITS_PREPROCESSING, quantize_parameters
+from farm.stages import quantize, synthesize
+from tests.stages.bench import DIGITS_PREPROCESSING, quantize_parameters
 
 TRANSFORMER = {"model_type": "transformer"}
 

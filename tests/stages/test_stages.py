@@ -7,11 +7,12 @@ import openvino as ov
 import pyarrow.parquet as pq
 import pytest
 
+from farm.catalog.algorithms import AccuracyAware
+from farm.data import imageset
 from farm.errors import DataError
-from farm.images import imageset
 from farm.plan.stage import numbered
-from farm.stages import AccuracyAware, evaluate, export, quantize, synthesize
-from tests.stages.conftest import DIGITS, DIGITS_PREPROCESSING, PLAIN, exportation, factory, quantize_parameters
+from farm.stages import evaluate, export, quantize, synthesize
+from tests.stages.bench import DIGITS, DIGITS_PREPROCESSING, PLAIN, exportation, factory, quantize_parameters
 
 
 def evaluation(runtime, preprocessing=DIGITS_PREPROCESSING, count=None, **more):

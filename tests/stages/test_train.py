@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from farm.data import imageset, writing
+from farm.data.imageset import Block
 from farm.errors import DataError, InputError
-from farm.images import imageset, writing
-from farm.images.imageset import Block
+from farm.generators.distylegan.training import keep
+from farm.generators.distylegan.training.recipe import Recipe
 from farm.models.resnet import resnet20
 from farm.stages import train
-from farm.training import keep
-from farm.training.recipe import Recipe
 
 RECIPE = Recipe(epochs=1, batch=16, ngf=16, ndf=8, z_dim=8, project_dim=8, precision="f32")
 

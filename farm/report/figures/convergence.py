@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import altair as alt
 
-from farm.pairing import speeds
+from farm.measuring.pairing import speeds
 from farm.record import Record
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import GAP, Names, names_of, plain

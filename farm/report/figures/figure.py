@@ -6,8 +6,8 @@ from typing import Any
 
 from altair import TopLevelMixin
 
-from farm.report.accuracy import Accuracy, accuracies
-from farm.report.draws import Source, sources
+from farm.analysis.accuracy import Accuracy, accuracies
+from farm.analysis.replicates import Source, sources
 from farm.results.folder import PLAN
 from farm.results.reading import Run, rounds, samples
 

@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from farm.pairing import CELL
+from farm.measuring.pairing import CELL
 from farm.record import source_of
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, distinct, names_of, plain

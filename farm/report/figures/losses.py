@@ -5,14 +5,14 @@ from typing import Any, cast
 
 import altair as alt
 
+from farm.analysis.replicates import Source
+from farm.analysis.standing import Standing
 from farm.record import source_of
-from farm.report.draws import Source
 from farm.report.figures import rows
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, names_of, plain
 from farm.report.figures.style import BLACK, BLUE, GREEN, GREY, PALE, VERMILLION, data, field, wide
 from farm.report.numbers import MINUS, count, hundredths
-from farm.stats.claims import Standing
 from farm.stats.shares import Estimate
 
 STANDINGS: tuple[Standing, ...] = ("equivalent", "worse", "better", "undecided")

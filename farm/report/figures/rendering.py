@@ -8,9 +8,9 @@ from typing import Any
 import vl_convert
 
 from farm.errors import InputError
-from farm.grid.faults import did_you_mean
 from farm.report.figures.figure import Figure
 from farm.report.figures.style import THEME, WIDTH
+from farm.suggest import did_you_mean
 
 SUFFIXES = ("svg", "png", "json")
 SCALE = 2  # pixels of a PNG for each of the figure

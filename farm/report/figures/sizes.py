@@ -8,13 +8,13 @@ from typing import Any
 
 import altair as alt
 
+from farm.analysis.accuracy import Accuracy
 from farm.record import Record, source_of
-from farm.report.accuracy import Accuracy
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, distinct, names_of
 from farm.report.figures.style import GREY, colours, field, legend, shapes, side_by_side
 from farm.report.numbers import count
-from farm.stats.draws import mean
+from farm.stats.replicates import mean
 from farm.stats.shares import Estimate
 
 HEIGHT = 300

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from farm.analysis.accuracy import Accuracy
 from farm.record import Record, accuracy_of, drop_of, source_of
-from farm.report.accuracy import Accuracy
 from farm.report.numbers import points, signed
 from farm.report.words import METRICS, metric_of, metric_word, variant
 

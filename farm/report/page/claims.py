@@ -1,7 +1,7 @@
 """Sentences on accuracy: which set is as good as real images, and which model breaks. Never stronger than the claims.
 
-Two kinds of claim are kept apart. Over several draws it is of the *source* (`farm.report.draws`); with one draw only
-of *these two models* (`farm.report.accuracy`).
+Two kinds of claim are kept apart. Over several draws it is of the *source* (`farm.analysis.replicates`); with one draw
+only of *these two models* (`farm.analysis.accuracy`).
 """
 
 from collections import Counter
@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from farm.analysis.accuracy import Accuracy, Where
+from farm.analysis.replicates import Source
+from farm.analysis.standing import Standing
 from farm.record import Record, source_of
-from farm.report.accuracy import Accuracy, Where
-from farm.report.draws import Source
 from farm.report.numbers import count, listed, margin_text, points, span, with_interval
 from farm.results.reading import Run
-from farm.stats.claims import Standing
 from farm.stats.shares import Estimate
 
 BROKEN = 0.05  # of top-1: who surely loses more is said to break

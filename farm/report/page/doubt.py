@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from farm.analysis.accuracy import Accuracy
 from farm.record import Record, is_fp32_ir, source_of
-from farm.report.accuracy import Accuracy
 from farm.report.numbers import count, listed, points, span, times
 from farm.results.reading import Run
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from farm.report.draws import Source
+from farm.analysis.replicates import Source
 from farm.report.numbers import points
 from farm.report.page.cells import Shown
 from farm.stats.shares import Estimate

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from farm.report.accuracy import accuracies
-from farm.report.draws import sources
+from farm.analysis.accuracy import accuracies
+from farm.analysis.replicates import sources
 from farm.report.page.cells import Shown, Table, table
 from farm.report.page.drawing import Drawing, models_of
 from farm.report.page.draws import over_draws

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from farm.report.accuracy import Accuracy
-from farm.report.draws import Source
+from farm.analysis.accuracy import Accuracy
+from farm.analysis.replicates import Source
 from farm.report.page.claims import as_good_as_real, what_it_costs
 from farm.report.page.doubt import how_sure
 from farm.report.page.speed import what_it_buys
@@ -20,7 +20,7 @@ class Answer:
 
 
 def answers(run: Run, found: Mapping[str, Accuracy], draws: Sequence[Source]) -> tuple[Answer, ...]:
-    """What the run says. found: by cell (`farm.report.accuracy`). draws: of sources (`farm.report.draws`)."""
+    """What the run says. found: by cell (`farm.analysis.accuracy`). draws: of sources (`farm.analysis.replicates`)."""
     said = {
         "Which calibration set is as good as real images?": as_good_as_real(run, found, draws),
         "What does int8 cost, and which model breaks?": what_it_costs(run, found),

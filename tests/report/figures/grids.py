@@ -13,7 +13,7 @@ from farm.results import tables
 from farm.results.folder import Folder
 from farm.results.reading import Run
 from farm.stats.ratios import paired_ratio
-from tests.measured import row
+from tests.measuring.rows import row
 from tests.runs import N, record, run
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from farm.report.figures.latency import counted, ecdf
 from farm.results.folder import Folder
-from tests.measured import row
+from tests.measuring.rows import row
 from tests.report.figures.drawn import marks, texts
 from tests.report.figures.grids import drawn, full, measured, played, wrong
 from tests.runs import record, run

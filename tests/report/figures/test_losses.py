@@ -2,7 +2,7 @@
 
 import pytest
 
-from farm.report.accuracy import accuracies
+from farm.analysis.accuracy import accuracies
 from tests.report.figures.drawn import marks, texts
 from tests.report.figures.grids import drawn, wrong
 from tests.runs import record, run

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import pytest
 
-from farm.report.accuracy import accuracies
+from farm.analysis.accuracy import accuracies
 from farm.report.page.cells import FILTERS, table
 from tests.report.page.scenes import failed, study
 from tests.runs import record

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from farm.analysis.accuracy import accuracies
+from farm.analysis.replicates import sources
 from farm.grid.cell import Claims
-from farm.report.accuracy import accuracies
-from farm.report.draws import sources
 from farm.report.page.summary import answers
 from tests.report.page.scenes import study
 from tests.runs import record, run

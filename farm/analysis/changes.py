@@ -1,0 +1,209 @@
+"""How one cell's accuracy and speed changed from one run to another, and what may be said of it. Knows two records.
+
+Drops are farm's: before minus after, so that a positive one is a loss. Ratios are after over before.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from farm.analysis.accuracy import disagreement
+from farm.record import Record, accuracy_of, is_fp32_ir
+from farm.results.reading import Predicted
+from farm.stats.ratios import Ratio, quotient
+from farm.stats.replicates import difference, welch
+from farm.stats.shares import ALPHA, Count, Estimate, mcnemar, newcombe, pearson, tango
+
+Word = Literal["worse", "better", "alike", "undecided"]
+SHARES = ("top1", "top5")  # metrics that say of each image: right, or not
+PLACE = ("host", "cpu_model", "threads")  # where these are the same, speeds are of one host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """Which changes do not matter. max_drop: of the score, shares of 1 where it is top-1. max_slowdown: share of x IR.
+
+    across_hosts: whether speeds of different hosts are shown and judged all the same.
+    """
+
+    max_drop: float = 0.005
+    max_slowdown: float = 0.05
+    across_hosts: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccuracyChange:
+    """A cell's score in both runs.
+
+    before, after: the score. drop: before minus after, with its 95 % interval. p: of no drop; corrected once judged.
+    paired: whether both runs' predictions of the same images were compared. lost, won: the images that were right
+    only before, and only after. n_images: the fewer of the two. unjudged: why there is no word.
+    """
+
+    metric: str | None
+    before: float | None
+    after: float | None
+    n_images: int | None = None
+    drop: Estimate | None = None
+    p: float | None = None
+    paired: bool = False
+    lost: int | None = None
+    won: int | None = None
+    word: Word | None = None
+    unjudged: str | None = None
+
+    @property
+    def same(self) -> bool:
+        """Whether every image is known to be right or wrong as before."""
+        return self.lost == 0 and self.won == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeedChange:
+    """A cell's speed in both runs.
+
+    before, after: x IR. ratio: of the two, with its 99 % interval. fps, latency_p50: ratios too; None where the hosts
+    differ and nobody asked for them. same_host: None where there is nothing to compare. unjudged: why there is no word.
+    """
+
+    before: float | None
+    after: float | None
+    same_host: bool | None = None
+    ratio: Ratio | None = None
+    fps: float | None = None
+    latency_p50: float | None = None
+    word: Word | None = None
+    unjudged: str | None = None
+
+
+def accuracy_change(before: Record, after: Record, first: Predicted | None, second: Predicted | None) -> AccuracyChange:
+    """The change of a cell's score, not judged yet. first, second: what it predicted in either run, where known."""
+    images = [record.n_images for record in (before, after) if record.n_images is not None]
+    old, new = accuracy_of(before), accuracy_of(after)
+    change = AccuracyChange(metric=_metric(after), before=old, after=new, n_images=min(images, default=None))
+    if old is None or new is None:
+        return replace(change, unjudged=_lacking("accuracy", (before, old), (after, new)))
+    if _metric(before) != _metric(after):
+        return replace(change, unjudged=f"A's metric is {_metric(before)}, B's is {_metric(after)}")
+    if first is not None and second is not None:
+        if not np.array_equal(first.label, second.label):
+            return replace(change, unjudged="other test images in B")
+        return _paired(change, first, second)
+    known = _count(before), _count(after)
+    if known[0] is None or known[1] is None:
+        return replace(change, unjudged=f"{change.metric} has no interval without both runs' predictions")
+    return replace(change, drop=newcombe(known[0], known[1]), p=pearson(known[0], known[1]))
+
+
+def judged(change: AccuracyChange, p: float, tolerance: Tolerance) -> AccuracyChange:
+    """The change with the word for it. p: corrected for the number of cells. Not for one without interval.
+
+    Where every image is right or wrong as before, there is no loss to be unsure of, however few the images are.
+    """
+    drop, most = change.drop, tolerance.max_drop
+    if drop is None:
+        raise ValueError("a change without interval cannot be judged")
+    word: Word = "undecided"
+    if p < ALPHA and abs(drop.value) > most:
+        word = "worse" if drop.value > 0 else "better"
+    elif change.same or -most < drop.low <= drop.high < most:
+        word = "alike"
+    return replace(change, p=p, word=word)
+
+
+def speed_change(before: Record, after: Record, tolerance: Tolerance) -> SpeedChange:
+    """The change of a cell's speed, judged by x IR, which each run measured side by side with its own FP32 IR."""
+    old, new = before.speedup_ir, after.speedup_ir
+    if old is None or new is None:
+        return SpeedChange(before=old, after=new, unjudged=_lacking("speed", (before, old), (after, new)))
+    elsewhere = [name for name in PLACE if getattr(before, name) != getattr(after, name)]
+    refused = f"another {' and '.join(elsewhere)} in B" if elsewhere and not tolerance.across_hosts else None
+    shown = refused is None and before.timed == after.timed
+    ratio = quotient(
+        Ratio(value=new, low=after.speedup_ir_low, high=after.speedup_ir_high),
+        Ratio(value=old, low=before.speedup_ir_low, high=before.speedup_ir_high),
+    )
+    unjudged = _doubt(before, after) or refused
+    return SpeedChange(
+        before=old,
+        after=new,
+        same_host=not elsewhere,
+        ratio=ratio,
+        fps=over(after.fps, before.fps) if shown else None,
+        latency_p50=over(after.latency_p50_ms, before.latency_p50_ms) if shown else None,
+        word=None if unjudged else _word(ratio, tolerance.max_slowdown),
+        unjudged=unjudged,
+    )
+
+
+def over(after: float | None, before: float | None) -> float | None:
+    """The ratio of two facts, None where either is not known."""
+    return after / before if after is not None and before else None
+
+
+def _paired(change: AccuracyChange, first: Predicted, second: Predicted) -> AccuracyChange:
+    """By images that both saw: Tango and McNemar where an image is right or not, else Student's t on differences."""
+    found = replace(change, paired=True, n_images=len(first.label))
+    scores = [np.asarray(said.score, np.float64) for said in (first, second)]
+    if change.metric == "top1":
+        rights = [said.prediction == said.label for said in (first, second)]
+    elif change.metric == "top5":
+        rights = [score > 0 for score in scores]
+    else:
+        # Of differences beside a constant zero, Welch's test is Student's of one sample.
+        differences, zero = (scores[0] - scores[1]).tolist(), (0.0, 0.0)
+        if len(differences) < len(zero):
+            return replace(found, unjudged="one image says nothing of the spread")
+        return replace(found, drop=difference(differences, zero, ALPHA), p=welch(differences, zero))
+    counts = disagreement(*rights)
+    return replace(found, drop=tango(counts), p=mcnemar(counts), lost=counts.first, won=counts.second)
+
+
+def _metric(record: Record) -> str | None:
+    """The metric, of records that are older than metrics too."""
+    return record.metric or ("top1" if record.top1 is not None else None)
+
+
+def _count(record: Record) -> Count | None:
+    """How many images were right, where the score is a share of images."""
+    score, n = accuracy_of(record), record.n_images
+    return Count(right=round(score * n), n=n) if _metric(record) in SHARES and score is not None and n else None
+
+
+def _lacking(what: str, *found: tuple[Record, float | None]) -> str:
+    """Which run has none of it, and how the cell ended there if not well."""
+    ended = {
+        name: "" if record.outcome == "ok" else f" ({record.error_class or record.outcome})"
+        for name, (record, value) in zip("AB", found, strict=True)
+        if value is None
+    }
+    return f"no {what} in " + " and ".join(f"{name}{how}" for name, how in ended.items())
+
+
+def _doubt(before: Record, after: Record) -> str | None:
+    """Why x IR says nothing of a change, apart from the hosts."""
+    if after.runtime == "pytorch" or is_fp32_ir(after):
+        return "a baseline, of which x IR says nothing"
+    if before.timed != after.timed:
+        return f"A timed {before.timed}, B {after.timed}"
+    doubtful = [f"{record.verdict} in {name}" for name, record in (("A", before), ("B", after)) if _noisy(record)]
+    if doubtful:
+        return " and ".join(doubtful)
+    known = all(each.speedup_ir_low is not None and each.speedup_ir_high is not None for each in (before, after))
+    return None if known else "x IR has no interval"
+
+
+def _noisy(record: Record) -> bool:
+    return record.verdict not in (None, "valid")
+
+
+def _word(ratio: Ratio, most: float) -> Word:
+    low, high = ratio.low, ratio.high
+    if low is None or high is None:
+        raise ValueError("a ratio without interval cannot be judged")
+    if high < 1 and ratio.value < 1 - most:
+        return "worse"
+    if low > 1 and ratio.value > 1 + most:
+        return "better"
+    return "alike" if 1 - most < low <= high < 1 + most else "undecided"

@@ -1,0 +1,32 @@
+"""Every table of choices: models, datasets, sources, algorithms, baselines, devices, stages. Imports nothing heavy.
+
+An entry is a frozen spec whose function is named as ``"module:function"`` and resolved in the process that calls it.
+"""
+
+from collections.abc import Collection
+
+from farm.catalog.algorithms import ALGORITHMS, BASELINES
+from farm.catalog.datasets import DATASETS
+from farm.catalog.devices import DEVICES
+from farm.catalog.models import MODELS, PREPROCESSING
+from farm.catalog.sources import SOURCES
+from farm.catalog.stages import STAGES
+from farm.spec import Catalog, resolve
+
+
+def _torchvision_names() -> Collection[str]:
+    names: Collection[str] = resolve("farm.models.described:torchvision_names")()
+    return names
+
+
+CATALOG = Catalog(
+    models=MODELS,
+    datasets=DATASETS,
+    sources=SOURCES,
+    algorithms=ALGORITHMS,
+    baselines=BASELINES,
+    devices=DEVICES,
+    stages=STAGES,
+    preprocessing=PREPROCESSING,
+    members={"torchvision": _torchvision_names},
+)

@@ -1,0 +1,208 @@
+"""Models by name, and the preprocessing of the datasets they were trained on. Knows no OpenVINO.
+
+A network's function takes the number of classes and returns a `torch.nn.Module` in eval mode; a user's own
+``factory`` takes nothing. `describe` tells what models from elsewhere say of themselves.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from farm.spec import MODEL_FILES, Hash, Parameters, Preprocessing, Spec, Wanted
+
+Channels = Annotated[tuple[float, float, float], Field(description="one value a channel, R G B")]
+
+
+class Prepared(Parameters):
+    """How images become the model's input."""
+
+    size: Annotated[tuple[int, int], Field(description="input height and width")] | None = None
+    mean: Channels | None = None
+    std: Channels | None = None
+    scale: float | None = Field(None, gt=0, description="factor on the 0-255 pixels before mean and std")
+    resize: int | None = Field(None, ge=1, description="resize the shorter side to this, then crop the centre")
+    interpolation: Literal["nearest", "bilinear", "bicubic"] | None = Field(None, description="of that resizing")
+
+
+class Model(Prepared):
+    """A classifier and its preprocessing."""
+
+    weights: str | None = Field(
+        None, min_length=1, description="a .pt or .safetensors state dict or its URL; the dataset's by default"
+    )
+    sha256: Hash | None = Field(None, description="the file's SHA-256, or its first 8 digits or more")
+
+
+class RepVgg(Model):
+    """A classifier that is trained with three branches a block and deployed with one."""
+
+    deploy: bool = Field(False, description="fuse each block's branches into one convolution before the export")
+
+
+class Torchvision(Model):
+    """A classifier of torchvision's."""
+
+    weights: str = Field(
+        "DEFAULT", min_length=1, description="DEFAULT or another of torchvision's names, or a file or URL of your own"
+    )
+
+
+class Factory(Model):
+    """A classifier of the user's own."""
+
+    factory: str = Field(
+        min_length=1, description="package.module:function returning a torch.nn.Module; it is run as code"
+    )
+
+
+class File(Prepared):
+    """A classifier in a file that OpenVINO reads."""
+
+    path: str = Field(min_length=1, description="an .onnx, .tflite or .xml file; its name is the model's by default")
+    sha256: Hash | None = Field(None, description="the file's SHA-256, or its first 8 digits or more")
+    output: str | None = Field(None, min_length=1, description="the output that holds the logits, if there are several")
+    layout: Literal["NCHW", "NHWC"] | None = Field(None, description="of the input; told by its shape by default")
+
+    @field_validator("path")
+    @classmethod
+    def _is_a_model_file(cls, path: str) -> str:
+        if not path.lower().endswith(MODEL_FILES):
+            raise PydanticCustomError("farm", f"must end in {', '.join(MODEL_FILES)}")
+        return path
+
+
+RELEASES = "https://github.com/chenyaofo/pytorch-cifar-models/releases/download"
+_HINT = "give `weights: FILE` in the grid, or set FARM_DATA to a folder that has it"
+
+
+def _network(function: str, doc: str, released: str, parameters: type[Model] = Model) -> Spec:
+    """A network of farm's own, and where weights for CIFAR-10 were released."""
+    weights = Wanted(
+        role="weights",
+        parameter="weights",
+        among=("weights/{dataset}_{name}.safetensors", "weights/{dataset}_{name}.pt"),
+        released={"cifar10": f"{RELEASES}/{released}"},
+        hint=_HINT,
+    )
+    return Spec(function=function, parameters=parameters, doc=doc, wanted=(weights,), libraries=("torch",))
+
+
+MODELS = {
+    "resnet20": _network(
+        "farm.models.resnet:resnet20",
+        "ResNet-20 for 32x32 images, 1x1 projection shortcuts, 0.27 M parameters (He et al. 2015)",
+        "resnet/cifar10_resnet20-4118986f.pt",
+    ),
+    "resnet32": _network(
+        "farm.models.resnet:resnet32", "ResNet-32, 0.47 M parameters", "resnet/cifar10_resnet32-ef93fc4d.pt"
+    ),
+    "resnet44": _network(
+        "farm.models.resnet:resnet44", "ResNet-44, 0.66 M parameters", "resnet/cifar10_resnet44-2a3cabcb.pt"
+    ),
+    "resnet56": _network(
+        "farm.models.resnet:resnet56", "ResNet-56, 0.86 M parameters", "resnet/cifar10_resnet56-187c023a.pt"
+    ),
+    "vgg11_bn": _network(
+        "farm.models.vgg:vgg11_bn",
+        "VGG-11 with batch normalisation for 32x32 images, 9.8 M parameters (Simonyan, Zisserman 2014)",
+        "vgg/cifar10_vgg11_bn-eaeebf42.pt",
+    ),
+    "vgg13_bn": _network("farm.models.vgg:vgg13_bn", "VGG-13, 9.9 M parameters", "vgg/cifar10_vgg13_bn-c01e4a43.pt"),
+    "vgg16_bn": _network("farm.models.vgg:vgg16_bn", "VGG-16, 15 M parameters", "vgg/cifar10_vgg16_bn-6ee7ea24.pt"),
+    "vgg19_bn": _network("farm.models.vgg:vgg19_bn", "VGG-19, 21 M parameters", "vgg/cifar10_vgg19_bn-57191229.pt"),
+    "mobilenetv2_x0_5": _network(
+        "farm.models.mobilenetv2:mobilenetv2_x0_5",
+        "MobileNetV2 of half width for 32x32 images, 0.7 M parameters (Sandler et al. 2018)",
+        "mobilenetv2/cifar10_mobilenetv2_x0_5-ca14ced9.pt",
+    ),
+    "mobilenetv2_x0_75": _network(
+        "farm.models.mobilenetv2:mobilenetv2_x0_75",
+        "MobileNetV2 of 0.75 times the width, 1.4 M parameters",
+        "mobilenetv2/cifar10_mobilenetv2_x0_75-a53c314e.pt",
+    ),
+    "mobilenetv2_x1_0": _network(
+        "farm.models.mobilenetv2:mobilenetv2_x1_0",
+        "MobileNetV2, 2.2 M parameters",
+        "mobilenetv2/cifar10_mobilenetv2_x1_0-fe6a5b48.pt",
+    ),
+    "mobilenetv2_x1_4": _network(
+        "farm.models.mobilenetv2:mobilenetv2_x1_4",
+        "MobileNetV2 of 1.4 times the width, 4.3 M parameters",
+        "mobilenetv2/cifar10_mobilenetv2_x1_4-3bbbd6e2.pt",
+    ),
+    "shufflenetv2_x0_5": _network(
+        "farm.models.shufflenetv2:shufflenetv2_x0_5",
+        "ShuffleNetV2 of half width for 32x32 images, 0.35 M parameters (Ma et al. 2018)",
+        "shufflenetv2/cifar10_shufflenetv2_x0_5-1308b4e9.pt",
+    ),
+    "shufflenetv2_x1_0": _network(
+        "farm.models.shufflenetv2:shufflenetv2_x1_0",
+        "ShuffleNetV2, 1.3 M parameters",
+        "shufflenetv2/cifar10_shufflenetv2_x1_0-98807be3.pt",
+    ),
+    "shufflenetv2_x1_5": _network(
+        "farm.models.shufflenetv2:shufflenetv2_x1_5",
+        "ShuffleNetV2 of 1.5 times the width, 2.5 M parameters",
+        "shufflenetv2/cifar10_shufflenetv2_x1_5-296694dd.pt",
+    ),
+    "shufflenetv2_x2_0": _network(
+        "farm.models.shufflenetv2:shufflenetv2_x2_0",
+        "ShuffleNetV2 of twice the width, 5.4 M parameters",
+        "shufflenetv2/cifar10_shufflenetv2_x2_0-ec31611c.pt",
+    ),
+    "repvgg_a0": _network(
+        "farm.models.repvgg:repvgg_a0",
+        "RepVGG-A0 for 32x32 images, 7.8 M parameters as trained (Ding et al. 2021)",
+        "repvgg/cifar10_repvgg_a0-ef08a50e.pt",
+        RepVgg,
+    ),
+    "repvgg_a1": _network(
+        "farm.models.repvgg:repvgg_a1",
+        "RepVGG-A1, 13 M parameters as trained",
+        "repvgg/cifar10_repvgg_a1-38d2431b.pt",
+        RepVgg,
+    ),
+    "repvgg_a2": _network(
+        "farm.models.repvgg:repvgg_a2",
+        "RepVGG-A2, 27 M parameters as trained",
+        "repvgg/cifar10_repvgg_a2-09488915.pt",
+        RepVgg,
+    ),
+    "torchvision": Spec(
+        function="",
+        parameters=Torchvision,
+        doc="torchvision/NAME, such as torchvision/resnet50: torchvision's classifiers with their own preprocessing",
+        wanted=(Wanted(role="weights", parameter="weights", hint="`weights` is DEFAULT, its other names, or a file"),),
+        libraries=("torch", "torchvision"),
+    ),
+    "factory": Spec(
+        function="",
+        parameters=Factory,
+        doc="a model of your own: {name, factory: package.module:function, weights}",
+        wanted=(
+            Wanted(role="factory", parameter="factory", code=True),
+            Wanted(role="weights", parameter="weights", optional=True, hint=_HINT),
+        ),
+        libraries=("torch",),
+    ),
+    "path": Spec(
+        function="",
+        parameters=File,
+        doc="an ONNX, TFLite or OpenVINO IR file of your own: {path: FILE}, or just FILE",
+        wanted=(
+            Wanted(
+                role="model",
+                parameter="path",
+                beside="farm.models.describe:beside",
+                hint="`path` is looked for beside the grid and in FARM_DATA",
+            ),
+        ),
+        in_torch=False,
+    ),
+}
+
+PREPROCESSING = {
+    "cifar10": Preprocessing(size=(32, 32), mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.2010)),
+    "digits": Preprocessing(size=(32, 32), mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+}

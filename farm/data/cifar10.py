@@ -1,0 +1,113 @@
+"""CIFAR-10 in any of the forms it comes in. Owns the forms; knows no model.
+
+A Parquet file in the Hugging Face layout, the official folder ``cifar-10-batches-py``, or the official
+archive ``cifar-10-python.tar.gz``, which is unpacked beside itself. Source: Krizhevsky 2009, "Learning
+Multiple Layers of Features from Tiny Images"; 60,000 images of 32x32.
+"""
+
+import gzip
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from farm.data import real
+from farm.data.imageset import Files, ImageSet, Labels, Parameters, Pixels
+from farm.data.parquet import Encoded, open_parquet
+from farm.errors import DataError
+
+CLASSES = 10
+FOLDER = "cifar-10-batches-py"
+BROKEN_ARCHIVE = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batches:
+    """The official folder's images, 31 MB for the test and 154 MB for the train split.
+
+    images: uint8 (n, 32, 32, 3). labels: int64 (n,).
+    """
+
+    images: Pixels
+    labels: Labels
+    classes: int = CLASSES
+
+    def __len__(self) -> int:
+        """How many images the split has."""
+        return len(self.labels)
+
+    def read(self, start: int, stop: int) -> Iterator[real.Picture]:
+        """The images start, ..., stop - 1, in the official order."""
+        for index in range(start, stop):
+            label = int(self.labels[index])
+            yield real.Picture(Image.fromarray(self.images[index]), label, f"CIFAR-10's image {index}")
+
+
+def test(parameters: Parameters, files: Files) -> ImageSet:
+    """The first `count` test images, or all. Raises DataError if the files are not CIFAR-10's."""
+    return real.dataset(_open(files["images"], train=False), parameters)
+
+
+def train(parameters: Parameters, files: Files) -> ImageSet:
+    """`count` train images, class by class. Raises DataError if the files are not CIFAR-10's."""
+    images = _open(files["images"], train=True)
+    return real.source(images, images.labels, parameters)
+
+
+def _open(path: Path, *, train: bool) -> Batches | Encoded:
+    if path.is_dir():
+        return _batches(path, train=train)
+    if path.name.endswith((".tar.gz", ".tgz")):
+        return _batches(_unpack(path), train=train)
+    return open_parquet(path, labelled=True, classes=CLASSES)
+
+
+def _batches(folder: Path, *, train: bool) -> Batches:
+    """The official folder, its files' MD5 sums checked by torchvision before they are unpickled."""
+    from torchvision.datasets import CIFAR10
+
+    if folder.name != FOLDER:
+        text = f"{folder}: CIFAR-10's official folder is called {FOLDER}: rename it, or give another form"
+        raise DataError(text)
+    try:
+        split = CIFAR10(str(folder.parent), train=train, download=False)
+    except (RuntimeError, OSError) as error:
+        raise DataError(
+            f"{folder}: a file is missing or its MD5 sum is wrong ({error}): unpack cifar-10-python.tar.gz again"
+        ) from error
+    return Batches(images=np.ascontiguousarray(split.data), labels=np.asarray(split.targets, np.int64))
+
+
+def _unpack(archive: Path) -> Path:
+    """The archive's folder beside it, which appears whole or not at all, whoever else unpacks it."""
+    target = archive.parent / FOLDER
+    if target.is_dir():
+        return target
+    try:
+        with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".unpack") as scratch:
+            with tarfile.open(archive) as packed:
+                packed.extractall(scratch, filter="data")
+            _appear(Path(scratch) / FOLDER, target, archive)
+    except BROKEN_ARCHIVE as error:
+        said = str(error).partition("\n")[0].rstrip(":")
+        text = f"{archive}: not a tar.gz archive, or truncated ({said}): download it again"
+        raise DataError(text) from error
+    except OSError as error:
+        text = f"{archive}: cannot be unpacked into {archive.parent} ({error}): make it writable"
+        raise DataError(text) from error
+    return target
+
+
+def _appear(unpacked: Path, target: Path, archive: Path) -> None:
+    if not unpacked.is_dir():
+        raise DataError(f"{archive}: no folder {FOLDER} in it: download the official archive")
+    try:
+        unpacked.rename(target)
+    except OSError:
+        if not target.is_dir():  # it is there when another process was first: theirs is as good
+            raise

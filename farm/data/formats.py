@@ -1,0 +1,123 @@
+"""Forms in which a range of images can be written. Owns what each looks like; knows no set and no manifest.
+
+`shards`: farm's own, see `imageset.write`. `hf`: Parquet as `datasets` and farm's `parquet` read it. `png`: as
+torchvision's ImageFolder and farm's `folder` read it, one subfolder a class; one flat folder without classes.
+"""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from farm.data.imageset import BLOCK, UNLABELLED, ImageSet, Labels, Pixels, Wrote, cuts, write
+from farm.errors import DataError
+
+Writer = Callable[[Path, ImageSet, int, int, int, Wrote], None]
+
+ENCODED = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+DIGITS = 8  # of an image's number in its name, and most of a class's
+FAST = 1  # zlib's level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """One form. write: puts a range into a path. single: that path is one file, else a folder for image files.
+
+    source: the name of the calibration source that reads it.
+    """
+
+    write: Writer
+    single: bool
+    source: str
+    doc: str
+
+
+def write_shard(path: Path, images: ImageSet, start: int, stop: int, together: int, wrote: Wrote) -> None:
+    """A shard, farm's own form."""
+    write(path, images, start, stop, together=together, wrote=wrote)
+
+
+def write_hf(path: Path, images: ImageSet, start: int, stop: int, together: int, wrote: Wrote) -> None:
+    """A Parquet file of ``img`` {bytes, path}, and ``label`` where there are classes."""
+    labelled = _labelled(images, start)
+    columns = [("img", ENCODED), ("label", pa.int64())] if labelled else [("img", ENCODED)]
+    features = {"img": {"_type": "Image"}, **({"label": _label_feature(images.classes)} if labelled else {})}
+    about = {"huggingface": json.dumps({"info": {"features": features}})}
+    schema = pa.schema(columns, metadata=about)
+    # by itself ParquetWriter takes a path such as `a: b` for a URL
+    with pa.OSFile(str(path), "wb") as sink, pq.ParquetWriter(sink, schema) as file:
+        for low, high in cuts(start, stop, together):
+            pixels, labels = images.block(low, high)
+            _check_alike(labels, low, labelled=labelled)
+            for at, end in cuts(low, high, BLOCK):
+                part = slice(at - low, end - low)
+                names = (name_of(index) for index in range(at, end))
+                rows = [{"bytes": png, "path": name} for png, name in zip(_encoded(pixels[part]), names, strict=True)]
+                arrays = [pa.array(rows, ENCODED), *([pa.array(labels[part])] if labelled else [])]
+                file.write_batch(pa.record_batch(arrays, schema=schema))
+            wrote(high)
+
+
+def write_png(path: Path, images: ImageSet, start: int, stop: int, together: int, wrote: Wrote) -> None:
+    """A file an image, named after its index, in its class's subfolder where there are classes."""
+    digits = DIGITS if images.classes is None else len(str(images.classes - 1))
+    labelled = _labelled(images, start)
+    for low, high in cuts(start, stop, together):
+        pixels, labels = images.block(low, high)
+        _check_alike(labels, low, labelled=labelled)
+        for index, label, png in zip(range(low, high), labels.tolist(), _encoded(pixels), strict=True):
+            folder = path / f"{label:0{digits}}" if labelled else path
+            folder.mkdir(exist_ok=True)
+            (folder / name_of(index)).write_bytes(png)
+        wrote(high)
+
+
+def name_of(index: int) -> str:
+    """An image's file name."""
+    return f"{index:0{DIGITS}}.png"
+
+
+def _encoded(pixels: Pixels) -> Iterator[bytes]:
+    from PIL import Image  # noqa: PLC0415 - for those who ask for pictures
+
+    for image in pixels:
+        target = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(image)).save(target, "PNG", compress_level=FAST)
+        yield target.getvalue()
+
+
+def _labelled(images: ImageSet, start: int) -> bool:
+    return bool(images.block(start, start + 1).labels[0] != UNLABELLED)
+
+
+def _check_alike(labels: Labels, start: int, *, labelled: bool) -> None:
+    """These forms have classes, or have none."""
+    other = np.flatnonzero((labels != UNLABELLED) != labelled)
+    if len(other):
+        ours, theirs = ("no class", "one") if labelled else ("a class", "none")
+        has = f"image {start + int(other[0])} has {ours}, others have {theirs}"
+        raise DataError(f"{has}: only the layout `shards` holds both")
+
+
+def _label_feature(classes: int | None) -> dict[str, object]:
+    """How `datasets` should take the labels; their number is in the names' number."""
+    if classes is None:
+        return {"dtype": "int64", "_type": "Value"}
+    return {"names": [str(label) for label in range(classes)], "_type": "ClassLabel"}
+
+
+LAYOUTS = {
+    "shards": Layout(write=write_shard, single=True, source="shards", doc="farm's Parquet shards, to calibrate with"),
+    "png": Layout(write=write_png, single=False, source="folder", doc="an ImageFolder: one subfolder a class, or none"),
+    "hf": Layout(
+        write=write_hf,
+        single=True,
+        source="parquet",
+        doc="Parquet in the Hugging Face layout: img {bytes, path}, label",
+    ),
+}

@@ -1,0 +1,228 @@
+"""What a set of images is, shards of it, and pixels as a model's input.
+
+Knows indices, labels and pixels, not where images come from or which model they are for.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from farm.data.rows import Rows, open_rows
+from farm.errors import DataError
+from farm.spec import Preprocessing
+
+Labels = NDArray[np.int64]
+Pixels = NDArray[np.uint8]
+Parameters = Mapping[str, Any]
+Files = Mapping[str, Path]
+Wrote = Callable[[int], None]
+
+UNLABELLED = -1
+LAYOUTS = {"NCHW": (0, 3, 1, 2), "NHWC": (0, 1, 2, 3)}  # axes of (n, H, W, channels)
+FLOATS = {"f32": np.float32, "f16": np.float16}
+BLOCK = 256  # images in a row group of a shard, or fewer large ones; its first index is a multiple of this
+AT_ONCE_BYTES = 256 << 20  # of pixels that a shard's writer holds, or one image
+
+
+def _nobody(_index: int) -> None:
+    """Nobody listens."""
+
+
+class Block(NamedTuple):
+    """Consecutive images of a set.
+
+    images: uint8 (n, H, W, 3), RGB. labels: int64 (n,), -1 where an image has no class.
+    """
+
+    images: Pixels
+    labels: Labels
+
+
+class ImageSet(Protocol):
+    """Images by index, all of one size; memory does not grow with their number."""
+
+    @property
+    def classes(self) -> int | None:
+        """The number of classes, where it is known."""
+
+    def __len__(self) -> int:
+        """How many images there are."""
+
+    def block(self, start: int, stop: int) -> Block:
+        """The images start, ..., stop - 1. Raises IndexError unless 0 <= start <= stop <= len."""
+
+
+def check_range(start: int, stop: int, count: int) -> None:
+    """Raise IndexError unless 0 <= start <= stop <= count."""
+    if not 0 <= start <= stop <= count:
+        raise IndexError(f"images {start} to {stop} of a set of {count}")
+
+
+def size_of(images: ImageSet) -> tuple[int, int]:
+    """Height and width of a set's images, in pixels; computes none."""
+    height, width = images.block(0, 0).images.shape[1:3]
+    return height, width
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """Images written by `write`; image 0 is the shard's first."""
+
+    rows: Rows
+    classes: int | None
+
+    def __len__(self) -> int:
+        """How many images the shard holds."""
+        return len(self.rows)
+
+    def block(self, start: int, stop: int) -> Block:
+        """The shard's images start, ..., stop - 1. Raises DataError where the file is damaged."""
+        check_range(start, stop, len(self))
+        table = self.rows.read(start, stop)
+        flat = table.column("image").combine_chunks().storage.flatten().to_numpy()
+        shape = tuple(self.rows.schema.field("image").type.shape)
+        return Block(flat.reshape(stop - start, *shape), table.column("label").to_numpy())
+
+
+@dataclass(slots=True, kw_only=True)
+class Joined:
+    """Shards one after another, as one set. starts: int64 (shards + 1,), where each begins.
+
+    last: the shard that was read last. It alone keeps a row group in memory, however many there are.
+    """
+
+    shards: tuple[Shard, ...]
+    starts: NDArray[np.int64]
+    classes: int | None
+    last: int = 0
+
+    def __len__(self) -> int:
+        """How many images the shards hold."""
+        return int(self.starts[-1])
+
+    def block(self, start: int, stop: int) -> Block:
+        """The images start, ..., stop - 1. Raises DataError where a file is damaged."""
+        check_range(start, stop, len(self))
+        parts = [self.shards[self.last].block(0, 0)]
+        while start < stop:
+            at = int(np.searchsorted(self.starts, start, side="right")) - 1
+            low, high = self.starts[at : at + 2].tolist()
+            end = min(stop, high)
+            parts.append(self._shard(at).block(start - low, end - low))
+            start = end
+        images, labels = zip(*parts, strict=True)
+        return Block(np.concatenate(images), np.concatenate(labels))
+
+    def _shard(self, at: int) -> Shard:
+        if at != self.last:
+            self.shards[self.last].rows.forget()
+            self.last = at
+        return self.shards[at]
+
+
+def cuts(start: int, stop: int, step: int) -> Iterator[tuple[int, int]]:
+    """Ranges that make up start, ..., stop - 1, each but the last ending at a multiple of `step`."""
+    while start < stop:
+        end = min(stop, (start // step + 1) * step)
+        yield start, end
+        start = end
+
+
+def at_once(size: tuple[int, int], workers: int) -> int:
+    """How many images to ask a set for: a row group for each worker, no more than `AT_ONCE_BYTES` hold."""
+    group = row_group(size)
+    return group * max(1, min(workers, AT_ONCE_BYTES // (group * size[0] * size[1] * 3)))
+
+
+def row_group(size: tuple[int, int]) -> int:
+    """Images in a row group: as many as `BLOCK`, halved until `AT_ONCE_BYTES` hold them. size: height, width."""
+    group = BLOCK
+    while group > 1 and group * size[0] * size[1] * 3 > AT_ONCE_BYTES:
+        group //= 2
+    return group
+
+
+def write(
+    path: Path, images: ImageSet, start: int, stop: int, *, together: int | None = None, wrote: Wrote = _nobody
+) -> None:
+    """Write the images start, ..., stop - 1 as a Parquet file, at most `together` of them in memory.
+
+    Columns: ``index`` int64, ``image`` Arrow fixed-shape tensor uint8 (H, W, 3), ``label`` int64 (-1 for
+    none); ``classes`` in the schema's metadata where the number is known. together: a multiple of `row_group`, which
+    it is by default; it changes no byte. wrote: told the index after the last image that is written, again and again.
+    """
+    if start >= stop:
+        raise ValueError(f"a shard of no images: {start} to {stop}")
+    size = size_of(images)
+    schema, group = _schema((*size, 3), images.classes), row_group(size)
+    # by itself ParquetWriter takes a path such as `a: b` for a URL
+    with pa.OSFile(str(path), "wb") as sink, pq.ParquetWriter(sink, schema, compression="zstd") as file:
+        for low, high in cuts(start, stop, together or group):
+            pixels, labels = images.block(low, high)
+            for at, end in cuts(low, high, group):
+                part = np.ascontiguousarray(pixels[at - low : end - low])
+                tensor = pa.FixedShapeTensorArray.from_numpy_ndarray(part)
+                columns = [pa.array(np.arange(at, end)), tensor, pa.array(labels[at - low : end - low])]
+                file.write_batch(pa.record_batch(columns, schema=schema))
+            wrote(high)
+
+
+def read(path: Path) -> Shard:
+    """A shard's images, one row group at a time. Raises DataError if the file is no shard, or damaged."""
+    rows = open_rows(path, ("image", "label"))
+    columns = {field.name: field.type for field in rows.schema}
+    if "label" not in columns or not isinstance(columns.get("image"), pa.FixedShapeTensorType):
+        told = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+        raise DataError(f"{path}: no shard, which has a tensor `image` and a `label`, only {told}: make it again")
+    classes = (rows.schema.metadata or {}).get(b"classes")
+    return Shard(rows=rows, classes=int(classes) if classes else None)
+
+
+def joined(paths: Sequence[Path]) -> ImageSet:
+    """The images of one shard or more, in this order. Raises DataError as `read`, and if they do not go together."""
+    shards = tuple(read(path) for path in paths)
+    told = [f"{size_of(shard)}, classes {shard.classes}" for shard in shards]
+    for path, other in zip(paths, told, strict=True):
+        if other != told[0]:
+            raise DataError(f"{path}: images of {other}, those of {paths[0]} are of {told[0]}: make the set again")
+    if len(shards) == 1:
+        return shards[0]
+    starts = np.cumsum([0, *map(len, shards)], dtype=np.int64)
+    return Joined(shards=shards, starts=starts, classes=shards[0].classes)
+
+
+def prepare(images: Pixels, preprocessing: Preprocessing) -> NDArray[Any]:
+    """``(x * scale - mean) / std`` in float32 or, rounded from it, float16; or the raw pixels for input `u8`.
+
+    images: uint8 (n, H, W, 3). Returns float32, float16 or uint8 (n, 3, H, W), or (n, H, W, 3) for layout
+    `NHWC`: contiguous, writable, a copy. Raises DataError if the images' size is not the preprocessing's:
+    farm does not resize behind one's back.
+    """
+    size = images.shape[1:3]
+    if size != tuple(preprocessing.size):
+        raise DataError(
+            f"the images are {size[0]}x{size[1]} (height x width), the model takes "
+            f"{preprocessing.size[0]}x{preprocessing.size[1]}: "
+            "set `size` of the images or the model, or its `resize`"
+        )
+    laid = images.transpose(LAYOUTS[preprocessing.layout])
+    if preprocessing.input == "u8":
+        return np.array(laid, order="C")
+    values = np.array(laid, np.float32, order="C")
+    channels = (3, 1, 1) if preprocessing.layout == "NCHW" else (3,)
+    values *= np.float32(preprocessing.scale)
+    values -= np.asarray(preprocessing.mean, np.float32).reshape(channels)
+    values /= np.asarray(preprocessing.std, np.float32).reshape(channels)
+    return values.astype(FLOATS[preprocessing.input], copy=False)
+
+
+def _schema(shape: tuple[int, ...], classes: int | None) -> pa.Schema:
+    tensor = pa.fixed_shape_tensor(pa.uint8(), shape)
+    fields = [("index", pa.int64()), ("image", tensor), ("label", pa.int64())]
+    return pa.schema(fields, metadata=None if classes is None else {"classes": str(classes)})

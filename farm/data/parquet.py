@@ -1,0 +1,122 @@
+"""Images in a Parquet file of the Hugging Face layout: ``img`` or ``image`` {bytes, path}, ``label``.
+
+Owns what such a file must hold and says where it does not; knows nothing of what the images show.
+Images are decoded when they are read, one row group in memory.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from farm.data import real
+from farm.data.imageset import UNLABELLED, Files, ImageSet, Labels, Parameters
+from farm.data.picture import decode
+from farm.data.rows import Rows, open_rows
+from farm.errors import DataError
+
+IMAGE_COLUMNS = ("img", "image")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """Encoded images of a Parquet file. labels: int64 (n,), or None where the file has none."""
+
+    rows: Rows
+    labels: Labels | None
+    classes: int | None
+
+    def __len__(self) -> int:
+        """How many rows the file has."""
+        return len(self.rows)
+
+    def read(self, start: int, stop: int) -> Iterator[real.Picture]:
+        """The rows start, ..., stop - 1. Raises DataError, with the row, for an unusable image."""
+        for row, value in enumerate(self.rows.read(start, stop).column(0), start):
+            where = f"{self.rows.path}: row {row}"
+            encoded = (value.as_py() or {}).get("bytes")
+            if encoded is None:
+                raise DataError(f"{where}: no image bytes: embed the images in the file, a path is not followed")
+            label = UNLABELLED if self.labels is None else int(self.labels[row])
+            yield real.Picture(decode(encoded, where), label, where)
+
+
+def dataset(parameters: Parameters, files: Files) -> ImageSet:
+    """The first `count` rows of ``files["images"]``, or all. Raises DataError as `open_parquet`."""
+    return real.dataset(open_parquet(files["images"], labelled=True), parameters)
+
+
+def source(parameters: Parameters, files: Files) -> ImageSet:
+    """`count` rows of ``files["images"]``, class by class where there are labels.
+
+    Raises DataError as `open_parquet`, and if there are too few images.
+    """
+    images = open_parquet(files["images"], labelled=False)
+    return real.source(images, images.labels, parameters)
+
+
+def open_parquet(path: Path, *, labelled: bool, classes: int | None = None) -> Encoded:
+    """Open a file and check everything but the images.
+
+    labelled: a label column must be there. classes: their number where it is known beforehand; else it
+    is taken from the ``ClassLabel`` names in the schema's ``huggingface`` metadata, if there are any.
+    Raises DataError if the file is no Parquet, has no rows, lacks a column, or has labels out of range.
+    """
+    whole = open_rows(path)
+    image = _image_column(path, whole.schema)
+    if labelled and "label" not in whole.schema.names:
+        names = whole.schema.names
+        raise DataError(f"{path}: no column `label`, only {names}: a dataset needs a class for each image")
+    if not len(whole):
+        raise DataError(f"{path}: no rows: give a file that holds images")
+    rows = open_rows(path, (image,))
+    classes = classes if classes is not None else _class_names(whole.schema)
+    labels = _labels(path, rows, classes) if "label" in whole.schema.names else None
+    return Encoded(rows=rows, labels=labels, classes=classes)
+
+
+def _image_column(path: Path, schema: pa.Schema) -> str:
+    """The first of `IMAGE_COLUMNS` that is there."""
+    for name in IMAGE_COLUMNS:
+        if name in schema.names:
+            kind = schema.field(name).type
+            if _holds_bytes(kind):
+                return name
+            text = f"{path}: column `{name}` is {kind}, not a struct with binary `bytes`: save it with `datasets`"
+            raise DataError(text)
+    raise DataError(f"{path}: no column `img` or `image`, only {schema.names}: rename the column of images")
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    at = kind.get_field_index("bytes") if pa.types.is_struct(kind) else -1
+    return at >= 0 and (pa.types.is_binary(kind.field(at).type) or pa.types.is_large_binary(kind.field(at).type))
+
+
+def _labels(path: Path, rows: Rows, classes: int | None) -> Labels:
+    column = rows.column("label")
+    if not pa.types.is_integer(column.type):
+        text = f"{path}: column `label` is {column.type}, not an integer: give each class a number from 0 up"
+        raise DataError(text)
+    labels: Labels = column.cast(pa.int64(), safe=False).fill_null(UNLABELLED).to_numpy().copy()
+    bad = np.flatnonzero((labels < 0) | (labels >= (classes if classes is not None else np.inf)))
+    if len(bad):
+        row = int(bad[0])
+        value, top = column[row].as_py(), "" if classes is None else f" to {classes - 1}"
+        raise DataError(
+            f"{path}: row {row}: label {value}, expected 0{top or ' or more'}: correct the row, or drop the "
+            "column `label` to use the images without classes"
+        )
+    return labels
+
+
+def _class_names(schema: pa.Schema) -> int | None:
+    """How many names the Hugging Face metadata gives `label`; None if it gives none."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        names = features["label"]["names"]
+    except (KeyError, TypeError, ValueError):
+        return None  # metadata is optional, and of many versions
+    return len(names) if isinstance(names, list) and names else None

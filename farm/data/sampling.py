@@ -1,0 +1,123 @@
+"""Which images of a set are taken: some in their order, or drawn class by class. Knows indices and labels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farm.data.imageset import Block, ImageSet, Labels, check_range
+from farm.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Some images of a set, in a given order. chosen: int64 (n,), their indices in the set."""
+
+    images: ImageSet
+    chosen: NDArray[np.int64]
+    classes: int | None
+
+    def __len__(self) -> int:
+        """How many images are selected."""
+        return len(self.chosen)
+
+    def block(self, start: int, stop: int) -> Block:
+        """The selected images start, ..., stop - 1; read in the set's own order, which its cache likes."""
+        check_range(start, stop, len(self))
+        wanted = self.chosen[start:stop]
+        if not len(wanted):
+            return self.images.block(0, 0)
+        order = np.argsort(wanted, kind="stable")
+        parts = [self.images.block(i, i + 1) for i in wanted[order].tolist()]
+        back = np.argsort(order, kind="stable")
+        images = np.concatenate([part.images for part in parts])[back]
+        return Block(images, np.concatenate([part.labels for part in parts])[back])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """The images skip, ..., skip + count - 1 of a set."""
+
+    images: ImageSet
+    count: int
+    classes: int | None
+    skip: int = 0
+
+    def __len__(self) -> int:
+        """How many images the part has."""
+        return self.count
+
+    def block(self, start: int, stop: int) -> Block:
+        """The images start, ..., stop - 1 of the part."""
+        check_range(start, stop, self.count)
+        return self.images.block(self.skip + start, self.skip + stop)
+
+
+def first(images: ImageSet, count: int | None, skip: int = 0) -> ImageSet:
+    """`count` images after the first `skip`; all of them for None. Raises DataError if there are fewer."""
+    if count is None:
+        return images
+    if skip + count > len(images):
+        there = len(images)
+        asked, together = _asked(count, skip)
+        raise DataError(f"{asked}, but there are only {there} images: set {together}`count` to {there} or less")
+    return Part(images=images, count=count, classes=images.classes, skip=skip)
+
+
+def draw(images: ImageSet, labels: Labels | None, count: int, seed: int, skip: int = 0) -> ImageSet:
+    """Draw `count` images without repeats, after `skip` others: image i has class (i + skip) mod C.
+
+    labels: int64 (len(images),), all in [0, C), where C is ``images.classes`` or else the greatest
+    label + 1. Without labels (None) the whole set is shuffled as one class, and image i is any.
+    Every prefix is balanced, and a smaller count gives a prefix of a larger one. Of one seed, the set
+    that skips n images shares none with the first n.
+    Raises DataError if the set, or a class of it, has too few images.
+    """
+    pools = _pools(len(images), labels, images.classes)
+    _check_enough(pools, count, skip)
+    chosen = np.empty(skip + count, np.int64)
+    for c, pool in enumerate(pools):
+        places = chosen[c :: len(pools)]
+        places[:] = _shuffled(pool, seed, c)[: len(places)]
+    return Selection(images=images, chosen=chosen[skip:], classes=images.classes)
+
+
+def most(total: int, labels: Labels | None, classes: int | None) -> int:
+    """The largest count that `draw` can give of `total` images; the scarcest class sets it. labels: int64 (total,)."""
+    return min(_limits(_pools(total, labels, classes)))
+
+
+def _pools(total: int, labels: Labels | None, classes: int | None) -> list[NDArray[np.int64]]:
+    """The indices of each class; of all images, where there are no labels."""
+    if labels is None:
+        return [np.arange(total)]
+    return [np.flatnonzero(labels == c) for c in range(classes or int(labels.max(initial=0)) + 1)]
+
+
+def _limits(pools: list[NDArray[np.int64]]) -> list[int]:
+    """How far each class goes: class c's k-th image takes the place c + k * C."""
+    return [c + len(pool) * len(pools) for c, pool in enumerate(pools)]
+
+
+def _shuffled(pool: NDArray[np.int64], seed: int, c: int) -> NDArray[np.int64]:
+    """One class's indices in an order that depends on the seed and the class alone."""
+    key = np.array([seed, c], np.uint64)
+    return np.random.Generator(np.random.Philox(key=key)).permutation(pool)
+
+
+def _check_enough(pools: list[NDArray[np.int64]], count: int, skip: int) -> None:
+    limits = _limits(pools)  # the class that ends first sets it
+    if skip + count <= min(limits):
+        return
+    scarce = limits.index(min(limits))
+    has = f"class {scarce} has only {len(pools[scarce])} of them" if len(pools) > 1 else "no more"
+    asked, together = _asked(count, skip)
+    raise DataError(
+        f"{asked}, but there are {sum(map(len, pools))} images, and {has}: "
+        f"set {together}`count` to {min(limits)} or less, or add images"
+    )
+
+
+def _asked(count: int, skip: int) -> tuple[str, str]:
+    """What was asked for, and what is to be added to `count`, in words."""
+    return (f"`count: {count}` after `skip: {skip}`", "`skip` + ") if skip else (f"`count: {count}`", "")

@@ -1,0 +1,154 @@
+"""The client's side of the fork server: one server a host and session, started by whoever comes first.
+
+Knows sockets and processes, not stages.
+"""
+
+import fcntl
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from farm.engine.spawn.server import READY, SOCKET, WELCOME, lock_path, log_path
+from farm.errors import EngineError
+from farm.host.gpus import VISIBLE
+
+PIPE_BYTES = 65536
+LONGEST_POLL_S = 86_400.0  # the kernel counts milliseconds in 31 bits
+# What nncf imports asks for CUDA; a process that has touched it cannot be forked into one that uses it.
+NO_CUDA = {VISIBLE: "", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+
+_lifelines: dict[Path, socket.socket] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a child ended. code: its exit code, negative for a signal. peak_rss_kib: its largest resident set."""
+
+    code: int = 0
+    peak_rss_kib: int = 0
+    timed_out: bool = False
+
+
+def hold(folder: Path) -> None:
+    """Keep a lifeline to the folder's server, starting it if there is none. While held, the folder stays."""
+    if folder in _lifelines:
+        return
+    with _locked(lock_path(folder)):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        line = _connect(folder) or _start(folder)
+        line.sendall(b"lifeline\n")
+        if line.recv(len(WELCOME)) != WELCOME:
+            raise EngineError(f"the fork server of {folder} does not answer; see {log_path(folder)}")
+        _lifelines[folder] = line
+
+
+def run_child(folder: Path, request: Path, said: Path, timeout_s: float) -> Iterator[str | Ending]:
+    """Fork a child for a request and sleep until it has ended; hanging up, for whatever reason, ends it.
+
+    said: a pipe of this name is made, and what the child writes there is given line by line; last its ending.
+    """
+    connection = _connect(folder)
+    if connection is None:
+        _lifelines.pop(folder).close()
+        raise EngineError(f"the fork server of {folder} is gone; see {log_path(folder)}")
+    os.mkfifo(said, 0o600)
+    lines = os.open(said, os.O_RDWR | os.O_NONBLOCK)  # for writing too: it never ends, whoever comes and goes
+    deadline = time.monotonic() + timeout_s
+    poll = select.poll()
+    for handle in (connection.fileno(), lines):
+        poll.register(handle, select.POLLIN)
+    try:
+        with connection:
+            with suppress(ConnectionError):  # then there is no answer either
+                connection.sendall(f"run {request}\n".encode())
+            while True:
+                left_s = max(0.0, deadline - time.monotonic())
+                ready = {handle for handle, _ in poll.poll(min(left_s, LONGEST_POLL_S) * 1000)}
+                if lines in ready and left_s > 0:  # what never stops talking still ends in time
+                    yield from os.read(lines, PIPE_BYTES).decode(errors="replace").splitlines()
+                elif connection.fileno() in ready:
+                    yield _ending(connection, folder)
+                    return
+                elif left_s <= LONGEST_POLL_S:
+                    yield Ending(timed_out=True)
+                    return
+    finally:
+        os.close(lines)
+
+
+def _ending(connection: socket.socket, folder: Path) -> Ending:
+    try:
+        answer = connection.recv(PIPE_BYTES)
+    except ConnectionError:
+        answer = b""
+    if not answer:
+        _lifelines.pop(folder).close()
+        raise EngineError(f"the fork server of {folder} ended; see {log_path(folder)}")
+    return Ending(**json.loads(answer))
+
+
+def release() -> None:
+    """Let go of every fork server that this process holds alive."""
+    for line in _lifelines.values():
+        line.close()
+    _lifelines.clear()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock file that a leaving server may remove: what was locked must still be what lies there."""
+    while True:
+        with path.open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if _same(path, handle.fileno()):
+                yield
+                return
+
+
+def _same(path: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(handle))
+    except FileNotFoundError:
+        return False
+
+
+def _connect(folder: Path) -> socket.socket | None:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(str(folder / SOCKET))
+    except (FileNotFoundError, ConnectionRefusedError):
+        connection.close()
+        return None
+    return connection
+
+
+def _start(folder: Path) -> socket.socket:
+    """Start the server and wait until it has imported what stages need."""
+    (folder / SOCKET).unlink(missing_ok=True)
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    environment |= {"OMP_WAIT_POLICY": "PASSIVE", **NO_CUDA}
+    with log_path(folder).open("ab") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "farm.engine.spawn.server", str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=environment,
+            start_new_session=True,
+        )
+    assert server.stdout is not None  # noqa: S101 - a pipe was asked for
+    server.wait()  # it has left its family at once; its pipe stays open until it is ready
+    with server.stdout:
+        said = server.stdout.readline()
+    connection = _connect(folder)
+    if said != READY or connection is None:
+        raise EngineError(f"the fork server did not start; see {log_path(folder)}")
+    return connection

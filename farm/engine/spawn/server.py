@@ -1,0 +1,220 @@
+"""A small fork server, one a host and session: fresh processes that have torch, nncf and openvino imported.
+
+Knows sockets and processes, not stages. Started as ``python -m farm.engine.spawn.server FOLDER``.
+
+A client connects to ``FOLDER/socket`` and sends one line:
+
+    lifeline          answered and kept open; the server ends with its last lifeline, and removes FOLDER
+    run REQUEST.json  forks a child for the request; answers one line of JSON when the child has ended
+
+A client that hangs up ends its child: so a stage dies with the worker that asked for it, however that
+worker died. If the server itself dies, the kernel kills the children (PR_SET_PDEATHSIG).
+"""
+
+import ctypes
+import fcntl
+import gc
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import sys
+import time
+import traceback
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+SOCKET = "socket"
+READY = b"ready\n"
+WELCOME = b"welcome\n"
+PATIENCE_S = 30.0
+STALE_S = 2 * 86_400
+PRELOAD = ("torch", "nncf", "openvino", "farm.engine.spawn.child")
+PR_SET_PDEATHSIG = 1
+
+
+class _Server:
+    """Children by the descriptor that tells of their end, and the connection that asked for each."""
+
+    def __init__(self, folder: Path) -> None:
+        """Listen on the folder's socket."""
+        self.folder = folder
+        self.selector = selectors.DefaultSelector()
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind(str(folder / SOCKET))
+        self.listener.listen(128)
+        self.selector.register(self.listener, selectors.EVENT_READ, self.accept)
+        self.lifelines: set[socket.socket] = set()
+        self.children: dict[socket.socket, tuple[int, int]] = {}  # connection -> (pid, pidfd)
+        self.met = False
+
+    def serve(self) -> None:
+        """Until the last lifeline has gone and nobody is about to bring one."""
+        while True:
+            events = self.selector.select(None if self.lifelines else PATIENCE_S)
+            for key, _ in events:
+                if self.selector.get_map().get(key.fd) is key:  # an earlier event of this batch may have ended it
+                    key.data(key.fileobj)
+            if not self.lifelines and (self.met or not events) and self.leave():
+                return
+
+    def leave(self) -> bool:
+        """Remove the folder, unless a client holds the lock: then it is about to connect."""
+        lock = lock_path(self.folder)
+        with lock.open("w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            for connection in tuple(self.children):
+                self.hang_up(connection)
+            self.listener.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
+            log = log_path(self.folder)
+            if log.exists() and log.stat().st_size == 0:
+                log.unlink()
+            lock.unlink(missing_ok=True)
+        return True
+
+    def accept(self, listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        self.selector.register(connection, selectors.EVENT_READ, self.hear)
+
+    def hear(self, connection: socket.socket) -> None:
+        try:
+            line = connection.recv(65536).decode()
+            word, _, rest = line.strip().partition(" ")
+            if word == "lifeline":
+                connection.sendall(WELCOME)
+        except ConnectionError:
+            word = "gone"
+        if word == "lifeline":
+            self.lifelines.add(connection)
+            self.met = True
+        elif word == "run":
+            self.start(connection, rest)
+        else:
+            self.hang_up(connection)
+
+    def start(self, connection: socket.socket, request: str) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self.become_child(request)
+        handle = os.pidfd_open(pid)
+        self.children[connection] = (pid, handle)
+        self.selector.register(handle, selectors.EVENT_READ, lambda _: self.reap(connection))
+
+    def become_child(self, request: str) -> NoReturn:
+        code = 70
+        try:
+            leave_with_parent()
+            os.setsid()
+            self.forget()
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            code = int(import_module("farm.engine.spawn.child").main(Path(request)))
+        except BaseException:  # such as SystemExit from a user's code; the client reads the exit code  # noqa: BLE001
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+
+    def forget(self) -> None:
+        """Close the server's descriptors in a child: they are not its to hold open."""
+        for key in tuple(self.selector.get_map().values()):
+            if isinstance(key.fileobj, int):
+                os.close(key.fileobj)
+            else:
+                key.fileobj.close()  # type: ignore[attr-defined]
+        self.selector.close()
+
+    def reap(self, connection: socket.socket) -> None:
+        pid, _ = self.children[connection]
+        _, status, usage = os.wait4(pid, 0)
+        answer = {"code": os.waitstatus_to_exitcode(status), "peak_rss_kib": usage.ru_maxrss}
+        kill_group(pid)
+        try:
+            connection.sendall(json.dumps(answer).encode() + b"\n")
+        except ConnectionError:
+            self.note(f"nobody waits for {pid} any more")
+        self.drop(connection)
+
+    def hang_up(self, connection: socket.socket) -> None:
+        """The other side has gone: end its child, or count its lifeline out."""
+        self.lifelines.discard(connection)
+        if connection in self.children:
+            pid, _ = self.children[connection]
+            kill_group(pid)
+            os.waitpid(pid, 0)
+        self.drop(connection)
+
+    def drop(self, connection: socket.socket) -> None:
+        _, handle = self.children.pop(connection, (0, -1))
+        if handle >= 0:
+            self.selector.unregister(handle)
+            os.close(handle)
+        self.selector.unregister(connection)
+        connection.close()
+
+    def note(self, text: str) -> None:
+        sys.stderr.write(f"{text}\n")
+
+
+def leave_with_parent() -> None:
+    """Have the kernel kill this process when its parent dies."""
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(70)
+
+
+def kill_group(pid: int) -> None:
+    """Kill a child and whatever it started; it leads its own session once it has got that far."""
+    for kill in (os.killpg, os.kill):
+        try:
+            kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def lock_path(folder: Path) -> Path:
+    """Held while a client connects, and while the server leaves. Beside the folder, to outlive it."""
+    return folder.with_suffix(".lock")
+
+
+def log_path(folder: Path) -> Path:
+    """What the server itself says; empty as a rule."""
+    return folder.with_suffix(".log")
+
+
+def sweep(root: Path) -> None:
+    """Remove what sessions left behind that ended days ago by no fault of ours (a power cut)."""
+    for path in root.iterdir():
+        with suppress(FileNotFoundError):  # another session may end at this moment
+            if time.time() - path.stat().st_mtime > STALE_S:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
+
+
+def main() -> None:
+    """Leave the caller's family, import what stages need, say so, and serve.
+
+    Not being a Ray worker's child, the server outlives the worker that started it: others use it too.
+    """
+    if os.fork() > 0:
+        os._exit(0)
+    folder = Path(sys.argv[1])
+    for name in PRELOAD:
+        import_module(name)
+    sweep(folder.parent)
+    gc.collect()
+    gc.freeze()
+    server = _Server(folder)
+    os.write(1, READY)
+    os.dup2(2, 1)
+    server.serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Images that farm makes itself: noise, fractals, GANs. Knows images, no models that are judged."""

@@ -1,0 +1,77 @@
+"""What a training leaves in its folder, whole at every moment. Knows files, not steps.
+
+checkpoint.pt                  all that is needed to go on; replaced at once, so that a kill leaves the last one
+generator.pt, config.json      the averaged generator in the study's layout: what `weights:` takes
+curves.parquet                 the mean of each loss, epoch by epoch
+samples/epoch-0001.png         images of each class after an epoch, of the same latents every time
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from PIL import Image
+
+from farm.checkpoint import BROKEN
+from farm.data.imageset import Pixels
+from farm.data.writing import replace
+from farm.errors import DataError
+from farm.generators.distylegan import checkpoint
+from farm.generators.distylegan.network import Generator
+from farm.generators.distylegan.training import CHECKPOINT
+
+CURVES, SAMPLES = "curves.parquet", "samples"
+
+
+def save(folder: Path, state: Mapping[str, Any]) -> None:
+    """Replace the checkpoint by this state of tensors and plain values."""
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    replace(folder / CHECKPOINT, buffer.getvalue())
+
+
+def there(folder: Path) -> bool:
+    """Whether the folder holds a training."""
+    return (folder / CHECKPOINT).exists()
+
+
+def load(folder: Path) -> dict[str, Any] | None:
+    """The last state, its tensors on the CPU; None if there is none. Raises DataError if it cannot be read."""
+    path = folder / CHECKPOINT
+    if not there(folder):
+        return None
+    try:
+        found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except BROKEN as error:
+        text = f"not a training's checkpoint, or damaged ({type(error).__name__})"
+        raise DataError(f"{path}: {text}: give another --out, or remove it to begin again") from error
+    return found
+
+
+def write_curves(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """One row an epoch: epoch, step, the mean of each loss (NaN: not of this training), seconds, images_per_s."""
+    table = pa.Table.from_pylist([dict(row) for row in rows])
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    replace(folder / CURVES, buffer.getvalue())
+
+
+def write_samples(folder: Path, epoch: int, images: Pixels, across: int) -> None:
+    """A sheet of images, uint8 (n, H, W, 3), `across` of them in a row."""
+    count, height, width, channels = images.shape
+    sheet = images.reshape(count // across, across, height, width, channels).swapaxes(1, 2)
+    (folder / SAMPLES).mkdir(exist_ok=True)
+    picture = Image.fromarray(np.ascontiguousarray(sheet.reshape(-1, across * width, channels)))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    replace(folder / SAMPLES / f"epoch-{epoch:04d}.png", buffer.getvalue())
+
+
+def write_generator(folder: Path, generator: Generator, ndf: int) -> None:
+    """The generator in the study's layout."""
+    checkpoint.save(folder, generator.state_dict(), generator.config, {"ndf": ndf})

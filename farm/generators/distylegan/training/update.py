@@ -1,0 +1,116 @@
+"""One step of a DiStyleGAN's two networks: what each sees, its losses, its descent. Knows no epochs and no seeds."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.utils import parametrize
+
+from farm.generators.distylegan.network import Generator
+from farm.generators.distylegan.training.augment import augment
+from farm.generators.distylegan.training.discriminator import Discriminator
+from farm.generators.distylegan.training.losses import feature_distance, hinge_discriminator, hinge_generator
+from farm.generators.distylegan.training.recipe import Recipe, Weights
+from farm.generators.distylegan.training.teacher import Teacher
+
+LOSSES = ("discriminator", "feature", "pixel", "adversarial")
+MIRRORED = 0.5  # share of the teacher's images
+Terms = dict[str, tuple[float, Tensor]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """A step as a function of the images that were chosen, and of the state of `random`; it changes the networks.
+
+    optimisers: the student's and the critic's. All of it lies on one device.
+    """
+
+    recipe: Recipe
+    weights: Weights
+    teacher: Teacher
+    device: str
+    student: Generator
+    critic: Discriminator
+    optimisers: tuple[torch.optim.Adam, torch.optim.Adam]
+    random: torch.Generator
+
+    @property
+    def distilled(self) -> bool:
+        """Whether the teacher's latents are known: without them the student is trained adversarially alone."""
+        return self.teacher.z is not None
+
+    def __call__(self, chosen: Tensor, *, full: bool) -> Tensor:
+        """One step of the generator, after those of the critic where it is full, on these of the teacher's images.
+
+        Nothing in it waits for a value. Returns float32 (4,), the `LOSSES`, NaN: none.
+        """
+        labels, real = self.teacher.labels[chosen], self._real(chosen)
+        losses: Terms = {}
+        if full:
+            for _ in range(self.recipe.critic_steps):
+                with torch.no_grad():
+                    made = self._made(chosen, labels)
+                losses |= self._judged(real, made, labels)
+                self._descend(self.optimisers[1], losses)
+        self.critic.requires_grad_(requires_grad=False)
+        learnt = self._learnt(real, self._made(chosen, labels), labels, full=full)
+        self._descend(self.optimisers[0], learnt)
+        self.critic.requires_grad_(requires_grad=True)
+        found = losses | learnt
+        none = torch.full((), float("nan"), device=self.device)
+        return torch.stack([found[name][1].detach() if name in found else none for name in LOSSES])
+
+    def _judged(self, real: Tensor, made: Tensor, labels: Tensor) -> Terms:
+        """The critic's loss."""
+        scores, _ = self._seen(torch.cat([real, made]), labels.repeat(2))
+        return {"discriminator": (self.weights.discriminator, hinge_discriminator(*scores.float().chunk(2)))}
+
+    def _learnt(self, real: Tensor, made: Tensor, labels: Tensor, *, full: bool) -> Terms:
+        """The student's losses."""
+        terms: Terms = {}
+        if self.distilled:
+            terms["pixel"] = (self.weights.pixel, (made - real).abs().mean())
+        if self.weights.feature or full:
+            scores, seen = self._seen(torch.cat([made, real]), labels.repeat(2))
+            student, teacher = zip(*(maps.chunk(2) for maps in seen), strict=True)
+            terms["feature"] = (self.weights.feature, feature_distance(teacher, student, paired=self.distilled))
+            if full:
+                terms["adversarial"] = (self.weights.adversarial, hinge_generator(scores.float().chunk(2)[0]))
+        return terms
+
+    def _descend(self, optimiser: torch.optim.Adam, terms: Terms) -> None:
+        optimiser.zero_grad(set_to_none=True)
+        torch.stack([weight * loss for weight, loss in terms.values()]).sum().backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+
+    def _seen(self, images: Tensor, labels: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """What the critic says of images; the norms of its weights are taken in float32."""
+        seen = augment(images, self.random) if self.recipe.augment else images
+        with parametrize.cached():
+            for module in self.critic.modules():
+                if parametrize.is_parametrized(module):
+                    _ = module.weight
+            with self._lower():
+                scores, features = self.critic(seen.contiguous(memory_format=torch.channels_last), labels)
+        return scores, features
+
+    def _made(self, chosen: Tensor, labels: Tensor) -> Tensor:
+        """The student's images: of the latents of these of the teacher's, or of new ones."""
+        if self.teacher.z is not None:
+            z = self.teacher.z[chosen]
+        else:
+            z = torch.randn((len(chosen), self.recipe.z_dim), generator=self.random, device=self.device)
+        with self._lower():
+            images: Tensor = self.student(z, labels)
+        return images.float()
+
+    def _lower(self) -> torch.autocast:
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.recipe.precision == "bf16")
+
+    def _real(self, chosen: Tensor) -> Tensor:
+        """The teacher's images in [-1, 1], mirrored at random where no latent ties them to a side."""
+        images = self.teacher.images[chosen].float() / 127.5 - 1
+        if not self.recipe.flip or self.distilled:
+            return images
+        mirrored = torch.rand((len(chosen), 1, 1, 1), generator=self.random, device=self.device) < MIRRORED
+        return torch.where(mirrored, images.flip(3), images)

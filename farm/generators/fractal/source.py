@@ -1,0 +1,75 @@
+"""Calibration sets of fractals. Owns blocks and memory; knows no systems and no pixels."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+
+from farm.data.imageset import Files, Parameters, Pixels
+from farm.errors import DataError
+from farm.generators.aligned import Aligned
+from farm.generators.equipment import PLAIN, Equipment, is_out_of_memory
+from farm.generators.fractal.categories import Categories
+from farm.generators.fractal.rendering import Rendering, render
+
+POINTS_A_PIXEL = 8
+TOGETHER = {"cpu": 1 << 20, "cuda": 1 << 25}  # points in memory at once, or one image's: what caches and GPUs like
+TOO_SMALL = "the GPU's memory is too small for one fractal: set `size` smaller or use a CPU"
+BLOCK = 256  # images on a CPU, if their points are few
+
+
+def source(parameters: Parameters, files: Files, equipment: Equipment = PLAIN) -> Aligned:  # noqa: ARG001 - no files
+    """`count` fractals of ``parameters["size"]`` (height, width), of any size, without classes: labelled -1.
+
+    Image i is a function of (parameters other than count, i) alone: equal to the byte on every CPU, within 1 grey level
+    on a GPU. Its category is i mod `categories`, which is no class: nobody is to recognise it. By default there are
+    1,000 categories, so that each image of a set of up to so many has a system of its own: that is the greatest
+    variety, and variety is what calibration wants. The images beyond take systems that are known, which is cheaper,
+    because finding a system takes longer than drawing an image.
+    points: drawn an image; None for `POINTS_A_PIXEL` times its pixels. fill: see `Categories`. Others: see `Rendering`.
+    Raises DataError, when a block is read, if a category has no system that fills enough or if a GPU is too small.
+    """
+    count, rendering = parameters["count"], rendering_of(parameters, equipment.device)
+    most = max(rendering.together, min(BLOCK, 16 * rendering.together))
+    step = -(-count // -(-count // most))  # blocks of one length, as no byte depends on it
+    patient = Patient(rendering=rendering, step=step, say=equipment.say)
+    workers = equipment.workers if equipment.device == "cpu" else 1
+    return Aligned(count=count, size=rendering.size, step=step, compute=patient.block, workers=workers)
+
+
+def rendering_of(parameters: Parameters, device: str) -> Rendering:
+    """How images with these parameters are drawn on a device."""
+    height, width = parameters["size"]
+    given = {name: parameters[name] for name in ("seed", "rotation", "patches", "blur", "background")}
+    categories = Categories(
+        seed=parameters["seed"], count=parameters["categories"], fill=parameters["fill"], device=device
+    )
+    points = parameters["points"] or POINTS_A_PIXEL * height * width
+    together = max(1, TOGETHER[device] // points)
+    return Rendering(
+        categories=categories, size=(height, width), points=points, together=together, device=device, **given
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class Patient:
+    """Draws blocks of `step` images, with fewer of them in memory at once where a GPU's is too small."""
+
+    rendering: Rendering
+    step: int
+    say: Callable[[str], None]
+
+    def block(self, base: int) -> Pixels:
+        """The images base, ..., base + step - 1. Raises DataError as `render`, or if one is too much for the GPU."""
+        while True:
+            try:
+                return render(self.rendering, base, base + self.step)
+            except RuntimeError as error:
+                many = min(self.rendering.together, self.step)
+                if not is_out_of_memory(error):
+                    raise
+                if many == 1:
+                    raise DataError(TOO_SMALL) from error
+            torch.cuda.empty_cache()
+            self.rendering = replace(self.rendering, together=many // 2)
+            self.say(f"GPU memory is too small for {many} fractals at once: going on with {many // 2}")

@@ -1,0 +1,198 @@
+"""What shapes a StyleGAN2-ADA generator, by the arguments that NVIDIA's classes were made with. Knows no weights."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from farm.generators.stylegan2.pickled import Persistent
+from farm.generators.stylegan2.refused import Refused, shown
+
+SMALLEST, LARGEST = 4, 4096  # pixels along a side
+ROOMIEST = 1 << 26  # numbers of a map; those of NVIDIA's networks have half as many at most
+WIDEST = 1 << 14  # a greater length or number of channels is a mistake
+HUGE = 1 << 63
+DEEPEST = 64  # layers of a mapping
+RGB = 3
+LISTED = 5
+HELP = "give a snapshot that NVIDIA's stylegan2-ada-pytorch saved"
+
+SIZES = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels")
+MAPPING = {  # NVIDIA's arguments and defaults
+    "num_layers": 8,
+    "embed_features": None,
+    "layer_features": None,
+    "activation": "lrelu",
+    "lr_multiplier": 0.01,
+    "w_avg_beta": 0.995,
+}
+SYNTHESIS = {
+    "channel_base": 32768,
+    "channel_max": 512,
+    "architecture": "skip",
+    "activation": "lrelu",
+    "use_noise": True,
+    "resample_filter": None,  # a buffer has it
+    "conv_clamp": None,  # each layer has it
+    "num_fp16_res": 0,  # this one and those below are about speed on a GPU alone
+    "use_fp16": False,
+    "fp16_channels_last": False,
+    "fused_modconv_default": True,
+}
+ONLY = {"activation": "lrelu", "architecture": "skip"}
+CLAMPED = (".conv0.", ".conv1.", ".torgb.")
+
+Modules = Mapping[str, Persistent]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What shapes a generator.
+
+    z_dim, w_dim: lengths of a latent and an intermediate latent. classes: 0 if it is unconditional. layers, hidden,
+    rate: of the mapping, how many, how wide, and what their weights and biases are multiplied by. embedded: length
+    of a class's embedding. averaged: whether the mean intermediate latent is there. channels: of the maps of 4x4,
+    8x8, ... pixels, up to the image's. noisy: whether layers add noise. clamp: of what layers give, if any.
+    """
+
+    z_dim: int
+    w_dim: int
+    classes: int
+    layers: int
+    hidden: int
+    rate: float
+    embedded: int
+    averaged: bool
+    channels: tuple[int, ...]
+    noisy: bool
+    clamp: float | None
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Pixels along a side of the maps, up to the image's."""
+        return tuple(SMALLEST << index for index in range(len(self.channels)))
+
+
+def config_of(modules: Modules) -> Config:
+    """The configuration of a generator, which is the module with the empty name.
+
+    Raises Refused if it is missing, contradicts itself, or is of a generator that farm cannot compute.
+    """
+    state = modules[""].state
+    given = dict(_dict("_init_kwargs", state.get("_init_kwargs")))
+    sizes = {name: _size(name, given.pop(name, None), state.get(name)) for name in SIZES}
+    mapping = _known("mapping_kwargs", given.pop("mapping_kwargs", {}), MAPPING)
+    # NVIDIA's later repository gives the arguments of the synthesis network to the generator itself
+    synthesis = _known(
+        "synthesis_kwargs", _dict("synthesis_kwargs", given.pop("synthesis_kwargs", {})) | given, SYNTHESIS
+    )
+    if sizes["img_channels"] != RGB:
+        raise Refused(f"`img_channels` is {sizes['img_channels']}: farm's images have {RGB} channels")
+    base = _whole("channel_base", synthesis["channel_base"], WIDEST * LARGEST)
+    most = _whole("channel_max", synthesis["channel_max"], WIDEST)
+    embedded = _whole("embed_features", _or(mapping["embed_features"], sizes["w_dim"]), WIDEST)
+    return Config(
+        z_dim=sizes["z_dim"],
+        w_dim=sizes["w_dim"],
+        classes=sizes["c_dim"],
+        layers=_whole("num_layers", mapping["num_layers"], DEEPEST),
+        hidden=_whole("layer_features", _or(mapping["layer_features"], sizes["w_dim"]), WIDEST),
+        rate=_rate(mapping["lr_multiplier"], modules),
+        embedded=embedded if sizes["c_dim"] else 0,
+        averaged=mapping["w_avg_beta"] is not None,
+        channels=_channels(sizes["img_resolution"], base, most),
+        noisy=_flag("use_noise", synthesis["use_noise"]),
+        clamp=_clamp(synthesis["conv_clamp"], modules),
+    )
+
+
+def _dict(name: str, value: Any) -> dict[str, Any]:
+    if type(value) is not dict:
+        raise Refused(f"a generator without `{name}`")
+    return value
+
+
+def _known(name: str, given: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """NVIDIA's arguments, the defaults filled in. Raises Refused for others, and for values of no use to farm."""
+    found = _dict(name, given)
+    foreign = [shown(key) for key in found if key not in defaults]
+    if foreign:
+        raise Refused(f"`{name}` has {', '.join(foreign[:LISTED])}, unknown to farm's network")
+    found = {**defaults, **found}
+    for key, value in ONLY.items():
+        if key in found and (type(found[key]) is not str or found[key] != value):
+            raise Refused(f"`{key}` is {told(found[key])}: farm's network is written for {value!r} alone")
+    return found
+
+
+def _size(name: str, given: Any, own: Any) -> int:
+    """One of the generator's sizes: an argument that it was made with, and an attribute of the same name."""
+    value = _whole(name, own if given is None else given, WIDEST, least=0 if name == "c_dim" else 1)
+    if own is not None and _whole(name, own, WIDEST, least=0) != value:
+        raise Refused(f"`{name}` is {value} in `_init_kwargs`, but {own} in the generator itself")
+    return value
+
+
+def _whole(name: str, value: Any, most: int, least: int = 1) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise Refused(f"`{name}` is {told(value)}: must be a whole number from {least} to {most}")
+    return value
+
+
+def _channels(resolution: int, base: int, most: int) -> tuple[int, ...]:
+    """The channels at each side: fewer where the maps are larger."""
+    sides = _sides(resolution)
+    channels = tuple(min(base // side, most) for side in sides)
+    if min(channels) < 1:
+        raise Refused(f"`channel_base` is {base}: leaves no channels at {sides[-1]}x{sides[-1]}")
+    if max(side**2 * each for side, each in zip(sides, channels, strict=True)) > ROOMIEST:
+        raise Refused(f"`channel_base` is {base}, `channel_max` {most}: maps larger than any of NVIDIA's networks")
+    return channels
+
+
+def _sides(resolution: int) -> list[int]:
+    powers = [SMALLEST << index for index in range((LARGEST // SMALLEST).bit_length())]
+    if resolution not in powers:
+        raise Refused(f"`img_resolution` is {resolution}: must be a power of two from {SMALLEST} to {LARGEST}")
+    return powers[: powers.index(resolution) + 1]
+
+
+def _flag(name: str, value: Any) -> bool:
+    if type(value) is not bool:
+        raise Refused(f"`{name}` is {told(value)}: must be true or false")
+    return value
+
+
+def _rate(value: Any, modules: Modules) -> float:
+    """The learning rate's multiplier, which the first layer of the mapping has as the gain of its biases."""
+    first = modules.get("mapping.fc0.")
+    own = first.state.get("bias_gain", value) if first else value
+    if type(value) not in (int, float) or type(own) not in (int, float) or not 0 < value < WIDEST:
+        raise Refused(f"`lr_multiplier` is {told(value)}: must be a positive number")
+    if value != own:
+        raise Refused(f"`lr_multiplier` is {told(value)} in `mapping_kwargs`, but {told(own)} in mapping.fc0")
+    return float(value)
+
+
+def _clamp(given: Any, modules: Modules) -> float | None:
+    """Where the layers cut off what they give: each says so itself, for NVIDIA's default has changed."""
+    found = [given] if given is not None else []
+    found += [module.state.get("conv_clamp") for name, module in modules.items() if name.endswith(CLAMPED)]
+    for value in found:
+        if value is not None and (type(value) not in (int, float) or not 0 < value < math.inf):
+            raise Refused(f"`conv_clamp` is {told(value)}: must be a positive number or nothing")
+    if len(set(found)) > 1:
+        raise Refused(f"`conv_clamp` is {' or '.join(map(told, found[:LISTED]))} by layer and argument: must be one")
+    return None if not found or found[0] is None else float(found[0])
+
+
+def _or(value: Any, default: int) -> Any:
+    return default if value is None else value
+
+
+def told(value: Any) -> str:
+    """A file's value as a message may hold it: nothing that is large or nested."""
+    if type(value) is str:
+        return shown(value)
+    short = type(value) in (bool, float, type(None)) or (type(value) is int and abs(value) < HUGE)
+    return repr(value) if short else f"a {type(value).__name__}"

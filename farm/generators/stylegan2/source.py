@@ -1,0 +1,143 @@
+"""Calibration sets from StyleGAN2-ADA. Owns latents, truncation and noise; knows no file's form and no grid."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from farm.data.imageset import Files, Labels, Parameters
+from farm.errors import DataError
+from farm.generators.equipment import PLAIN, Equipment
+from farm.generators.generated import Floats, Generated, Latents, generated
+from farm.generators.stylegan2.layout import layout
+from farm.generators.stylegan2.network import Generator
+from farm.generators.stylegan2.prepared import prepared
+
+MOST = 64  # images computed together; more are hardly faster
+SPACE = 1 << 25  # numbers of the largest map of all these: 128 MiB
+SEEDS = 1 << 32  # of numpy.random.RandomState
+NOISE = 1  # a stream of random numbers; that of latents is 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StyleGan2:
+    """The generator on its device: a `farm.generators.generated.Network`.
+
+    psi: how far from the mean intermediate latent, of 1. cutoff: in how many of the first layers; None: all. noise:
+    `const`, the generator's own; `random`, each image's; or `none`.
+    """
+
+    generator: Generator
+    device: str
+    psi: float
+    cutoff: int | None
+    noise: str
+
+    @property
+    def z_dim(self) -> int:
+        """Length of a latent."""
+        return self.generator.config.z_dim
+
+    @property
+    def classes(self) -> int | None:
+        """The number of classes; None if it is unconditional."""
+        return self.generator.config.classes or None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the images."""
+        side = self.generator.config.sides[-1]
+        return side, side
+
+    @property
+    def step(self) -> int:
+        """64 for images of 32x32 and up to 512 channels, one for 1024x1024: as many as take the same memory."""
+        config = self.generator.config
+        largest = max(side**2 * channels for side, channels in zip(config.sides, config.channels, strict=True))
+        return max(1, min(MOST, SPACE // largest))
+
+    def images(self, z: Floats, classes: Labels, seed: int, start: int) -> Floats:
+        """float32 (n, 3, H, W), about [-1, 1], on the CPU. Raises DataError for a label that is no class.
+
+        An unconditional network takes no notice of labels; to a conditional one, -1 is a class of zeros.
+        """
+        known = self.classes or 0
+        if known and len(classes) and not -1 <= classes.min() <= classes.max() < known:
+            told = f"labels from {classes.min()} to {classes.max()}"
+            raise DataError(f"{told}: the generator has the classes 0 to {known - 1}, and -1 for none")
+        with torch.inference_mode():
+            w = self.generator.latents(torch.from_numpy(z).to(self.device), torch.from_numpy(classes).to(self.device))
+            images = self.generator.images(self._by_layer(w), self._noise(seed, start, len(z)), constant=self.constant)
+            found: Floats = images.cpu().numpy()
+        return found
+
+    @property
+    def constant(self) -> bool:
+        """Whether the noise is the generator's own."""
+        return self.noise == "const"
+
+    def _by_layer(self, w: Tensor) -> list[Tensor]:
+        """The intermediate latents of every layer, truncated or as they are."""
+        layers = 2 * len(self.generator.blocks)
+        truncated = self.generator.truncated(w, self.psi)
+        return [truncated if self.cutoff is None or index < self.cutoff else w for index in range(layers)]
+
+    def _noise(self, seed: int, start: int, many: int) -> list[Tensor] | None:
+        """Each convolution's noise, (n, H, W): standard normal, by seed and image alone."""
+        if self.noise != "random":
+            return None
+        sides = [side for side in self.generator.config.sides for _ in range(2)][1:]  # at 4x4 there is one
+        ends = [0, *np.cumsum(np.square(sides)).tolist()]
+        key = np.array([seed, NOISE], np.uint64)
+        streams = (
+            np.random.Generator(np.random.Philox(key=key, counter=[0, i, 0, 0])) for i in range(start, start + many)
+        )
+        numbers = torch.from_numpy(np.stack([stream.standard_normal(ends[-1], np.float32) for stream in streams]))
+        parts = zip(sides, pairwise(ends), strict=True)
+        return [numbers[:, begin:end].reshape(-1, side, side).to(self.device) for side, (begin, end) in parts]
+
+
+def network(parameters: Parameters, files: Files, equipment: Equipment = PLAIN) -> StyleGan2:
+    """The generator of ``files["weights"]``, a pickle of NVIDIA's, on its device.
+
+    Raises DataError if the file is none, or if truncation needs a mean that it has not.
+    """
+    path = files["weights"]
+    found = layout(path)
+    psi = float(parameters["truncation_psi"])
+    if psi != 1 and not found.config.averaged:
+        raise DataError(f"{path}: has no mean intermediate latent (w_avg): set `truncation_psi` to 1")
+    return StyleGan2(
+        generator=prepared(found, device=equipment.device, precision=parameters["precision"]),
+        device=equipment.device,
+        psi=psi,
+        cutoff=parameters["truncation_cutoff"],
+        noise=parameters["noise_mode"],
+    )
+
+
+def source(parameters: Parameters, files: Files, equipment: Equipment = PLAIN) -> Generated:
+    """`count` images of a generator; class by class, if it has classes.
+
+    Image i is a function of (weights, parameters, i) alone: equal to the byte on one instruction set and torch
+    version. Raises DataError as `network`, if the weights give NaN, or if `latents: nvidia` has no seeds left.
+    """
+    made, path = network(parameters, files, equipment), files["weights"]
+    count, seed = parameters["count"], parameters["seed"]
+    latents = _nvidias(count, seed, made.z_dim) if parameters["latents"] == "nvidia" else None
+    return generated(made, str(path), count, seed, equipment, latents)
+
+
+def _nvidias(count: int, seed: int, length: int) -> Latents:
+    """The latents that NVIDIA's `generate.py` draws for the seeds seed, seed + 1, ...: of image i, seed + i."""
+    if seed + count > SEEDS:
+        told = f"`latents: nvidia` takes the seeds `seed` to `seed` + `count` - 1, here {seed} to {seed + count - 1}"
+        raise DataError(f"{told}, and numpy's last one is {SEEDS - 1}: set a smaller `seed` or `count`")
+
+    def draw(start: int, stop: int) -> Floats:
+        streams = (np.random.RandomState((seed + i) % SEEDS) for i in range(start, stop))
+        return np.concatenate([stream.randn(1, length) for stream in streams]).astype(np.float32)
+
+    return draw

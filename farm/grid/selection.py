@@ -1,0 +1,103 @@
+"""Which cells a user names, by an axis or whole. Knows labels, not where they come from; imports nothing heavy."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+from farm.errors import InputError
+from farm.grid.cell import AXES, NO_CALIBRATION
+from farm.record import Record
+from farm.suggest import did_you_mean
+
+Labels = Sequence[str]  # of one cell, in the order of `AXES`
+
+
+def labels_of(record: Record) -> Labels:
+    """The label of each axis, in the order of `AXES`."""
+    return (record.model, record.calibration or NO_CALIBRATION, record.algorithm, record.device)
+
+
+def means(name: str, label: str | None) -> bool:
+    """Whether a name means a label: the label itself, or what stands before its parameters; ``-`` means none.
+
+    >>> means("fractal", "fractal{seed=1}"), means("fractal{seed=2}", "fractal{seed=1}"), means("-", None)
+    (True, False, True)
+    """
+    label = label or NO_CALIBRATION
+    return name in (label, label.partition("{")[0])
+
+
+def names(labels: Iterable[str]) -> list[str]:
+    """All that means one of these labels or several, sorted.
+
+    >>> names(["fractal{seed=1}", "noise"])
+    ['fractal', 'fractal{seed=1}', 'noise']
+    """
+    return sorted({name for label in labels for name in (label, label.partition("{")[0])})
+
+
+def only(texts: Sequence[str], cells: Mapping[str, Labels]) -> list[str]:
+    """The cells that the ``--only`` options mean, in their own order; all of them where there is no option.
+
+    They are those that are named whole, and those that have one of the names given on each axis that is named.
+    cells: their labels by name. Raises InputError if an option means no cell, or all of them together none.
+    """
+    axes: dict[str, set[str]] = {}
+    for text in texts:
+        if text not in cells:
+            axis, name = _axis_and_name(text, cells)
+            axes.setdefault(axis, set()).add(name)
+    found = [
+        cell for cell, labels in cells.items() if cell in texts or ((axes or not texts) and _has_all(labels, axes))
+    ]
+    if not found:
+        raise InputError("--only: no cell is meant by all of them together")
+    return found
+
+
+def options(wanted: Collection[str], cells: Mapping[str, Labels]) -> list[str] | None:
+    """Few ``AXIS=NAME`` for ``--only`` that mean the wanted cells and no other; an empty list means all cells.
+
+    wanted: at least one of the cells. None where no names on axes tell them from the others. Cells as for `only`.
+
+    >>> cells = {model + draw: (model, f"noise{{seed={draw}}}", "default", "CPU") for model in "ab" for draw in "12"}
+    >>> options(["a1", "b1"], cells), options(["a1", "a2"], cells), options([*cells], cells)
+    (['calibration=noise{seed=1}'], ['model=a'], [])
+    >>> options(["a1", "b2"], cells) is None
+    True
+    """
+    found = {axis: _shortest({cells[cell][at] for cell in wanted}, cells, at) for at, axis in enumerate(AXES)}
+    if not _exactly(wanted, found, cells):
+        return None
+    for axis in sorted(found, key=lambda axis: len(found[axis]), reverse=True):
+        fewer = {each: said for each, said in found.items() if each != axis}
+        found = fewer if _exactly(wanted, fewer, cells) else found
+    return [f"{axis}={name}" for axis, said in found.items() for name in said]
+
+
+def _shortest(labels: AbstractSet[str], cells: Mapping[str, Labels], at: int) -> list[str]:
+    """Names that mean these labels: bare ones, where they mean no other label of this axis."""
+    bare = {label.partition("{")[0] for label in labels}
+    meant = {each[at] for each in cells.values() if each[at].partition("{")[0] in bare}
+    return sorted(bare if meant == labels else labels)
+
+
+def _exactly(wanted: Collection[str], axes: Mapping[str, Collection[str]], cells: Mapping[str, Labels]) -> bool:
+    return {cell for cell, labels in cells.items() if _has_all(labels, axes)} == {*wanted}
+
+
+def _axis_and_name(text: str, cells: Mapping[str, Labels]) -> tuple[str, str]:
+    """``model=resnet20`` in its parts. Raises InputError if it means no cell."""
+    axis, _, name = text.partition("=")
+    if "/" in axis:
+        raise InputError(f"--only {text}: no such cell{did_you_mean(text, cells)}")
+    if axis not in AXES or not name:
+        raise InputError(f"--only {text}: write AXIS=NAME{did_you_mean(axis, AXES)}")
+    there = {labels[AXES.index(axis)] for labels in cells.values()}
+    if not any(means(name, label) for label in there):
+        raise InputError(f"--only {text} means no cell{did_you_mean(name, names(there))}")
+    return axis, name
+
+
+def _has_all(labels: Labels, axes: Mapping[str, Collection[str]]) -> bool:
+    """Whether a cell has one of the names on each axis that is named."""
+    return all(any(means(name, labels[AXES.index(axis)]) for name in said) for axis, said in axes.items())

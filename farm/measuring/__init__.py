@@ -1,0 +1,1 @@
+"""How speed is measured: rounds of fresh interpreters, their pairs and verdicts. Knows models and hosts, no stages."""

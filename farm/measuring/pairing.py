@@ -1,0 +1,121 @@
+"""Which rounds are played, and when that is enough. Pure: is given a player, a clock and a random generator.
+
+Rounds of a cell (A) and of its FP32 IR (B) come in pairs, two pairs a block, ABBA or BAAB by lot: a host
+that grows slower or faster favours neither. A pair that the host disturbed is played again.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from farm.measuring.verdict import Ended, Signals, disturbance
+from farm.stats.ratios import Pair, Ratio, alpha_after, looks, paired_ratio
+
+CELL, PARTNER = "cell", "ir"
+
+Row = dict[str, Any]
+Play = Callable[[str], Row]  # plays a round of a variant
+SIGNALS = tuple(Signals.__dataclass_fields__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Played:
+    """The rounds so far, each with its pair, position, variant and what disturbed its pair; ended: why."""
+
+    rows: list[Row] = field(default_factory=list)
+    ended: Ended | None = None
+
+    def pairs(self) -> list[Pair]:
+        """The speeds of the undisturbed pairs: the cell's and its partner's."""
+        return speeds([row for row in self.rows if not row["disturbed"]])
+
+    def disturbed(self) -> int:
+        """How many pairs were disturbed."""
+        return len({row["pair"] for row in self.rows if row["disturbed"]})
+
+
+def conduct(
+    play: Play,
+    settings: Mapping[str, Any],
+    *,
+    rng: Random,
+    clock: Callable[[], float],
+    say: Callable[[str], None] = lambda _: None,
+) -> Played:
+    """Play pairs until the interval is narrow enough at a look, or there may be no more.
+
+    settings: `pairs` (least, most), `target`, `max_redone`, `budget_s` as in `farm.grid.cell.Measure`.
+    clock: seconds. say: is told after every pair how far it is.
+    """
+    planned = looks(*settings["pairs"])
+    played, begun, orders = Played(), clock(), _orders(rng)
+    order = next(orders)
+    while played.ended is None:
+        disturbed = _pair(played, play, order)
+        say(_progress(played, planned))
+        played.ended = _ending(played, planned, settings, clock() - begun)
+        order = order if disturbed else next(orders)
+    return played
+
+
+def _orders(rng: Random) -> Iterator[tuple[str, str]]:
+    """The order of each pair: blocks of ABBA or BAAB by lot."""
+    while True:
+        first = (CELL, PARTNER) if rng.random() < 0.5 else (PARTNER, CELL)  # noqa: PLR2004
+        yield from (first, first[::-1])
+
+
+def _pair(played: Played, play: Play, order: tuple[str, str]) -> bool:
+    """Play one pair; whether it was disturbed."""
+    number = played.rows[-1]["pair"] + 1 if played.rows else 0
+    rows = [
+        {"pair": number, "position": position, "variant": name, **play(name)} for position, name in enumerate(order)
+    ]
+    disturbed = "; ".join(dict.fromkeys(filter(None, map(_disturbance, rows))))
+    played.rows += [{**row, "disturbed": disturbed} for row in rows]
+    return bool(disturbed)
+
+
+def _disturbance(row: Row) -> str:
+    signals = Signals(**{name: row[name] for name in SIGNALS})
+    return disturbance(signals, row["wall_ns"] / 1e9, len(row["cpus"]), synchronous=row["synchronous"])
+
+
+def _ending(played: Played, planned: tuple[int, ...], settings: Mapping[str, Any], spent_s: float) -> Ended | None:
+    pairs = played.pairs()
+    if len(pairs) in planned:
+        ratio = interval(pairs, planned)
+        if ratio is not None and ratio.within is not None and ratio.within <= settings["target"]:
+            return "target"
+    if len(pairs) == planned[-1]:
+        return "pairs"
+    if played.disturbed() > settings["max_redone"]:
+        return "disturbed"
+    return "budget" if spent_s > settings["budget_s"] else None
+
+
+def interval(pairs: list[Pair], planned: tuple[int, ...]) -> Ratio | None:
+    """The ratio of undisturbed pairs, with the interval that so many of them may claim."""
+    return paired_ratio(pairs, alpha_after(len(pairs), planned)) if pairs else None
+
+
+def speeds(rows: list[Row]) -> list[Pair]:
+    """The cell's and its partner's speed, in images a second, of each pair that has both."""
+    by_pair: dict[int, dict[str, float]] = {}
+    for row in rows:
+        by_pair.setdefault(row["pair"], {})[row["variant"]] = speed(row)
+    return [(pair[CELL], pair[PARTNER]) for pair in by_pair.values() if len(pair) == 2]  # noqa: PLR2004
+
+
+def speed(row: Mapping[str, Any]) -> float:
+    """Images a second of one round."""
+    return float(row["batch"] * row["inferences"] / row["wall_ns"] * 1e9)
+
+
+def _progress(played: Played, planned: tuple[int, ...]) -> str:
+    pairs, disturbed = played.pairs(), played.disturbed()
+    ratio = interval(pairs, planned)
+    sure = ratio is not None and ratio.within is not None and ratio.within < 1
+    known = f", x IR {ratio.value:.2f} within {ratio.within:.1%}" if ratio and sure else ""
+    return f"pair {len(pairs)} of {planned[-1]} at most{known}" + (f", {disturbed} disturbed" if disturbed else "")

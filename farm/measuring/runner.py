@@ -1,0 +1,182 @@
+"""Models made ready to run: by OpenVINO, one inference at a time or several in flight, or by PyTorch.
+
+Imports openvino or torch when it is called: a fresh interpreter pays only for what its round needs.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+READ_BACK = (
+    "NUM_STREAMS",
+    "INFERENCE_NUM_THREADS",
+    "ENABLE_CPU_PINNING",
+    "INFERENCE_PRECISION_HINT",
+    "EXECUTION_DEVICES",
+)
+REQUESTS = 16  # with an input of its own each: many more would push one another out of the cache
+IMAGES = 4  # axes of a batch of images
+NS_PER_MS = 1e6
+
+Request = Mapping[str, Any]
+Images = NDArray[Any]
+Inputs = Callable[[int], Images]  # the i-th input, rotating
+
+
+def _nothing() -> None:
+    """There is nothing to wait for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """A model ready to run.
+
+    step: runs the i-th inference, or starts it; gives the latency that the runtime tells of it, in ms, or None.
+    finish: waits for those in flight. taken: of asynchronous ones, all latencies so far in ns, which it forgets.
+    properties: what was read back of how it runs.
+    """
+
+    step: Callable[[int], float | None]
+    properties: Mapping[str, str]
+    finish: Callable[[], None] = _nothing
+    taken: Callable[[], list[int]] | None = None
+
+
+def runner_of(request: Request, images: Images) -> Runner:
+    """The runner that a request asks for. images: prepared ones, or uint8 pixels where each round prepares them."""
+    if request["runtime"] == "pytorch":
+        return _pytorch(request, images)
+    return (_synchronous if request["hint"] == "latency" else _asynchronous)(request, images)
+
+
+def _inputs(images: Images, request: Request) -> Inputs:
+    """Batches that cycle through the images: kept ready, or with `preprocess` prepared anew at each call."""
+    batch, own = request["batch"], len(images)
+    picks = [np.arange(i * batch, (i + 1) * batch) % own for i in range(REQUESTS)]
+    if not request["preprocess"]:
+        ready = [np.ascontiguousarray(images[pick]) for pick in picks]
+        return lambda index: ready[index % REQUESTS]
+    from farm.data.imageset import prepare
+    from farm.spec import Preprocessing
+
+    how = Preprocessing(**request["preprocessing"])
+    return lambda index: prepare(images[picks[index % REQUESTS]], how)
+
+
+def _synchronous(request: Request, images: Images) -> Runner:
+    """Requests that each have an input set beforehand, run in turn: nothing is copied while the clock runs.
+
+    Tensors own their memory: one that shares an array's does not keep the array alive.
+    """
+    import openvino as ov
+
+    inputs = _inputs(images, request)
+    compiled, properties = _compiled(request, inputs(0))
+    queries = [compiled.create_infer_request() for _ in range(REQUESTS)]
+    for index, query in enumerate(queries):
+        query.set_input_tensor(ov.Tensor(inputs(index)))
+
+    def ready(index: int) -> float:
+        query = queries[index % REQUESTS]
+        query.infer()
+        return float(query.latency)
+
+    def prepared(index: int) -> float:
+        queries[index % REQUESTS].set_input_tensor(ov.Tensor(inputs(index)))
+        return ready(index)
+
+    return Runner(step=prepared if request["preprocess"] else ready, properties=properties)
+
+
+def _asynchronous(request: Request, images: Images) -> Runner:
+    """As many requests in flight as the device asks for, each with an input set beforehand."""
+    import openvino as ov
+
+    inputs = _inputs(images, request)
+    compiled, properties = _compiled(request, inputs(0))
+    queue = ov.AsyncInferQueue(compiled)
+    for index, query in enumerate(queue):
+        query.set_input_tensor(ov.Tensor(inputs(index)))
+    latencies: list[int] = []
+    queue.set_callback(lambda query, _: latencies.append(int(query.latency * NS_PER_MS)))
+
+    def ready(_index: int) -> None:
+        queue.start_async()
+
+    def prepared(index: int) -> None:
+        queue.start_async({0: ov.Tensor(inputs(index))})
+
+    def taken() -> list[int]:
+        found = latencies.copy()
+        latencies.clear()
+        return found
+
+    step = prepared if request["preprocess"] else ready
+    return Runner(step=step, properties=properties, finish=queue.wait_all, taken=taken)
+
+
+def _compiled(request: Request, first: Images) -> tuple[Any, dict[str, str]]:
+    """The model compiled for inputs like the first one, and its properties, read back."""
+    import openvino as ov
+
+    core = ov.Core()
+    model = core.read_model(request["model"])
+    _reshape(model, ov.PartialShape(first.shape))
+    compiled = core.compile_model(model, request["device"], request["config"])
+    supported = set(compiled.get_property("SUPPORTED_PROPERTIES"))
+    found = {name: compiled.get_property(name) for name in READ_BACK if name in supported}
+    if "DEVICE_PROPERTIES" in supported:  # of AUTO and the like: what the device that runs the model says
+        device = found["EXECUTION_DEVICES"][0].strip("()")  # AUTO brackets one that only helps out at first
+        inner = compiled.get_property("DEVICE_PROPERTIES")[device]
+        found = {**{name: inner[name] for name in READ_BACK if name in inner}, **found}
+    return compiled, {name: _text(value) for name, value in found.items()}
+
+
+def _reshape(model: Any, shape: Any) -> None:
+    own = model.input(0).partial_shape
+    if not own[0].compatible(shape[0]):
+        sys.exit(f"the model has a fixed batch of {own[0]}, the device's `batch` is {shape[0]}")
+    if not own.compatible(shape):
+        sys.exit(f"the model takes {own}, the images are {shape}")
+    model.reshape(shape)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
+    return value.to_string() if hasattr(value, "to_string") else str(value)
+
+
+def _pytorch(request: Request, images: Images) -> Runner:
+    """The network in inference mode, in the memory format that is asked for; which one is read back."""
+    import torch
+
+    from farm.models.network import build
+
+    torch.set_num_threads(request["threads"])
+    form = getattr(torch, request["memory_format"])
+    network = build(request["network"], {role: Path(path) for role, path in request["files"].items()})
+    network.to(memory_format=form)
+    inputs = _inputs(images, request)
+
+    def tensor(index: int) -> torch.Tensor:
+        return torch.from_numpy(inputs(index)).contiguous(memory_format=form)
+
+    tensors = [tensor(index) for index in range(REQUESTS)]
+
+    def ready(index: int) -> None:
+        with torch.inference_mode():
+            network(tensors[index % REQUESTS])
+
+    def prepared(index: int) -> None:
+        with torch.inference_mode():
+            network(tensor(index))
+
+    threads = {"INFERENCE_NUM_THREADS": str(torch.get_num_threads()), "NUM_STREAMS": "1"}
+    properties = {**threads, "INFERENCE_PRECISION_HINT": "f32", "MEMORY_FORMAT": request["memory_format"]}
+    return Runner(step=prepared if request["preprocess"] else ready, properties=properties)

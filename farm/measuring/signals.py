@@ -1,0 +1,104 @@
+"""What else went on while something was timed: steal, other programs, throttling. Knows /proc and /sys.
+
+Read right before and right after a timed loop by the process that runs it; the difference is what may have
+disturbed it. Never looks at the latencies themselves. The clock of /proc/stat ticks a hundred times a
+second; what the scheduler and getrusage say is exact to the nanosecond.
+"""
+
+import math
+import resource
+import time
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from farm.host.cpu_time import TICK_S, cpu_ticks
+from farm.host.topology import CGROUP_OF_SELF, SYSFS, siblings_outside, throttled_usec
+from farm.measuring.verdict import Signals
+
+PROC = Path("/proc")
+TICK_ERROR = 1.25  # three standard deviations of the difference of two rounded-down counts, in ticks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The counters at one moment. Times are seconds since some start.
+
+    own_s: of all own threads; delayed_s: of each. idle_s: of all leased CPUs; steal_s: of each. siblings_s: of
+    each sibling thread that is not leased.
+    """
+
+    at_s: float
+    own_s: float
+    delayed_s: Mapping[str, float]
+    idle_s: float
+    steal_s: Mapping[str, float]
+    siblings_s: Mapping[str, float]
+    throttled_s: float
+    overheated: int
+    mhz: float | None
+
+
+def read(
+    cpus: Collection[int], proc: Path = PROC, sysfs: Path = SYSFS, cgroup_of_self: Path = CGROUP_OF_SELF
+) -> Reading:
+    """The counters of this process and of the leased CPUs now: some small files a CPU and a thread."""
+    ticks = cpu_ticks(proc)
+    leased, beside = (
+        {name: ticks[name] for cpu in each if (name := f"cpu{cpu}") in ticks}
+        for each in (cpus, siblings_outside(cpus, sysfs))
+    )
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return Reading(
+        at_s=time.perf_counter(),
+        own_s=used.ru_utime + used.ru_stime,
+        delayed_s=_delayed_s(proc),
+        idle_s=sum(each.idle for each in leased.values()) * TICK_S,
+        steal_s={name: each.steal * TICK_S for name, each in leased.items()},
+        siblings_s={name: each.busy * TICK_S for name, each in beside.items()},
+        throttled_s=throttled_usec(sysfs, cgroup_of_self) / 1e6,
+        overheated=sum(_numbers(sysfs, cpus, "thermal_throttle/core_throttle_count")),
+        mhz=_mean(_numbers(sysfs, cpus, "cpufreq/scaling_cur_freq")),
+    )
+
+
+def between(before: Reading, after: Reading, cpus: int) -> Signals:
+    """What went on between two readings of so many leased CPUs."""
+    wall_s = after.at_s - before.at_s
+    idle_s = after.idle_s - before.idle_s
+    steal_s = sum(after.steal_s.values()) - sum(before.steal_s.values())
+    unsure_s = TICK_ERROR * math.sqrt(cpus) * TICK_S if idle_s or steal_s else 0.0
+    accounted_s = after.own_s - before.own_s + idle_s + steal_s
+    return Signals(
+        steal_s=_most(before.steal_s, after.steal_s),
+        foreign_s=max(0.0, wall_s * cpus - accounted_s - unsure_s),
+        delayed_s=_most(before.delayed_s, after.delayed_s),
+        siblings_s=_most(before.siblings_s, after.siblings_s),
+        throttled_s=after.throttled_s - before.throttled_s,
+        overheated=after.overheated - before.overheated,
+        mhz=after.mhz,
+    )
+
+
+def _most(before: Mapping[str, float], after: Mapping[str, float]) -> float:
+    """The greatest growth of one counter; what is new has grown from 0."""
+    return max((value - before.get(name, 0.0) for name, value in after.items()), default=0.0)
+
+
+def _delayed_s(proc: Path) -> dict[str, float]:
+    """How long each of this process's threads has stood ready but not run; nothing where the kernel does not tell."""
+    found = {}
+    for path in (proc / "self/task").glob("*/schedstat"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            found[path.parent.name] = int(path.read_text().split()[1]) / 1e9
+    return found
+
+
+def _numbers(sysfs: Path, cpus: Collection[int], name: str) -> list[int]:
+    paths = [sysfs / f"devices/system/cpu/cpu{cpu}/{name}" for cpu in cpus]
+    return [int(path.read_text()) for path in paths if path.exists()]
+
+
+def _mean(khz: list[int]) -> float | None:
+    return sum(khz) / len(khz) / 1000 if khz else None

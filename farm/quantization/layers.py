@@ -1,0 +1,102 @@
+"""Where quantization hurts: the error of each layer's output, int8 against FP32, on the same images.
+
+Knows two IRs and prepared images, not where they come from.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from farm.errors import DataError
+from farm.models.layer_names import WEIGHTED
+
+TINY = 1e-30  # far below any layer's power, and no ratio to it is infinite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One weighted layer, in the order of the model. Both numbers are medians over the images.
+
+    sqnr_db: 10 log10 of the FP32 output's power over the power of its difference to the int8 output, all
+    error from the layers before it included; at 0 dB the error is as great as the signal. range_ratio: the
+    output's largest magnitude over the median of its channels' largest: one quantization step serves all
+    channels, so where one channel is 100 times the others they share two or three of its 256 levels.
+    """
+
+    name: str
+    kind: str
+    sqnr_db: float
+    range_ratio: float
+
+
+def compare(fp32: Path, int8: Path, batches: Iterator[NDArray[Any]]) -> list[Layer]:
+    """The layers of two IRs, ``model.xml`` files, that have a name in common.
+
+    batches: prepared images, as the models take them. Raises DataError if no layer is in both.
+    """
+    exact, rough = (ov.Core().read_model(path) for path in (fp32, int8))
+    ours, theirs = _biased(exact), _biased(rough)
+    names = [name for name in ours if name in theirs]
+    if not names:
+        raise DataError(f"{fp32} and {int8} have no layer in common: not two versions of one model")
+    kinds = {op.get_friendly_name(): op.get_type_name() for op in exact.get_ops()}
+    first, second = _giving(exact, [ours[name] for name in names]), _giving(rough, [theirs[name] for name in names])
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+    for images in batches:
+        for name, signal, other in zip(names, first(images).values(), second(images).values(), strict=True):
+            found[name] += [_judged(kinds[name], *pair) for pair in zip(signal, other, strict=True)]
+    return [Layer(name=name, kind=kinds[name], **_medians(found[name])) for name in names]
+
+
+def _biased(model: ov.Model) -> dict[str, ov.Output]:
+    """Each weighted layer's output with its bias added, in the model's order.
+
+    Not the bare output: the CPU plugin gives another value there when it runs an int8 layer in integers
+    and rescales after it (OpenVINO 2026.4). A layer without a bias is left out.
+    """
+    found = {}
+    for op in model.get_ordered_ops():
+        if op.get_type_name() in WEIGHTED:
+            after = [each.get_node() for each in op.output(0).get_target_inputs()]
+            if len(after) == 1 and _is_bias(after[0]):
+                found[op.get_friendly_name()] = after[0].output(0)
+    return found
+
+
+def _is_bias(op: ov.Node) -> bool:
+    """Whether a constant is added, not the other arm of a residual block."""
+    return op.get_type_name() == "Add" and any(_is_constant(value) for value in op.input_values())
+
+
+def _is_constant(value: ov.Output) -> bool:
+    """Whether a value is a constant, which may be kept in another type."""
+    node = value.get_node()
+    while node.get_type_name() == "Convert":
+        node = node.input_value(0).get_node()
+    return bool(node.get_type_name() == "Constant")
+
+
+def _giving(model: ov.Model, outputs: list[ov.Output]) -> ov.CompiledModel:
+    """The model with these outputs."""
+    results = [ov.opset13.result(value) for value in outputs]
+    asked = ov.Model(results, model.get_parameters(), "layers")
+    return ov.Core().compile_model(asked, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1})
+
+
+def _judged(kind: str, signal: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[float, float]:
+    """SQNR in dB and range ratio of one image's output. Its channels come first, of a matrix product last."""
+    exact, error = signal.astype(np.float64), (signal - other).astype(np.float64)
+    sqnr = 10 * np.log10(max(np.square(exact).sum(), TINY) / max(np.square(error).sum(), TINY))
+    rows = np.moveaxis(exact, -1, 0) if kind == "MatMul" else exact
+    channels = np.abs(rows).reshape(len(rows), -1).max(axis=1)
+    return float(sqnr), float(channels.max() / max(np.median(channels), TINY))
+
+
+def _medians(found: list[tuple[float, float]]) -> dict[str, float]:
+    sqnr, ratio = np.median(np.array(found), axis=0)
+    return {"sqnr_db": float(sqnr), "range_ratio": float(ratio)}

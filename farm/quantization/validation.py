@@ -1,0 +1,114 @@
+"""How right a model is about the validation images, while it is being quantized. Knows OpenVINO, not NNCF."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from farm.data.imageset import UNLABELLED
+from farm.data.prepared import PreparedImages
+from farm.errors import DataError
+from farm.quantization.default import Quantization
+from farm.tasks.metric import BUILT_IN, Labels, Logits, Scorer, check_finite
+
+BATCH = 100
+GIVEN, MODEL = "given", "model"
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """Images, what is right about them, and how right the FP32 model is.
+
+    labels: int64 (n,), of the first n images. labels_from: ``given``, or ``model`` where the FP32 model's own
+    greatest logit counts as right. fp32: the FP32 model's score of each image, float64 (n,).
+    """
+
+    images: PreparedImages
+    labels: Labels
+    labels_from: str
+    score: Scorer
+    cores: int
+    batch: int
+    fp32: Scores
+
+    def __len__(self) -> int:
+        """How many images there are."""
+        return len(self.labels)
+
+    def scores(
+        self, compiled: ov.CompiledModel, indices: Sequence[int] | None, before_batch: Callable[[], None]
+    ) -> Scores:
+        """A model's score of each image, float64; of all of them for None. before_batch: may raise to end it."""
+        parts = []
+        for chunk in _chunks(range(len(self)) if indices is None else indices, self.batch):
+            before_batch()
+            parts.append(self.score(_logits(compiled, self.images, chunk), self.labels[chunk]))
+            check_finite(parts[-1], chunk)
+        return np.concatenate(parts).astype(np.float64)
+
+
+def validation(task: Quantization) -> Validation:
+    """Judge the FP32 model. Raises DataError where labels and model do not go together, or the metric fails."""
+    asked = task.parameters["validate_count"]
+    count = min(asked, len(task.validation)) if asked else len(task.validation)
+    batch = BATCH if task.model.input(0).partial_shape[0].is_dynamic else 1
+    compiled = compiled_in_f32(task.model, task.cores)
+    chunks = _chunks(range(count), batch)
+    given = task.validation.labels(count)
+    labels_from = _labels_from(given, asked=task.parameters["labels"])
+    scores, labels = [], []
+    for chunk in chunks:
+        logits = _logits(compiled, task.validation, chunk)
+        right = logits.argmax(axis=1) if labels_from == MODEL else given[chunk]
+        _check(logits, right, task.score)
+        labels.append(right)
+        scores.append(task.score(logits, right))
+        check_finite(scores[-1], chunk)
+    return Validation(
+        images=task.validation,
+        labels=np.concatenate(labels),
+        labels_from=labels_from,
+        score=task.score,
+        cores=task.cores,
+        batch=batch,
+        fp32=np.concatenate(scores).astype(np.float64),
+    )
+
+
+def compiled_in_f32(model: ov.Model, cores: int) -> ov.CompiledModel:
+    """A model for the CPU. In FP32 wherever it is not quantized: some CPUs' default is bf16."""
+    return ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": cores})
+
+
+def _chunks(indices: Sequence[int], size: int) -> list[NDArray[np.int64]]:
+    return [np.asarray(indices[at : at + size], np.int64) for at in range(0, len(indices), size)]
+
+
+def _logits(compiled: ov.CompiledModel, images: PreparedImages, indices: NDArray[np.int64]) -> Logits:
+    return np.asarray(compiled(images.take(indices))[0], np.float32)
+
+
+def _labels_from(given: Labels, *, asked: str) -> str:
+    """Where labels come from: as asked, but from the model where the images have none at all."""
+    missing = int((given == UNLABELLED).sum())
+    if asked == MODEL or missing == len(given):
+        return MODEL
+    if missing:
+        text = f"{missing} of the {len(given)} validation images have no label: use `labels: model`, or label them all"
+        raise DataError(text)
+    return GIVEN
+
+
+def _check(logits: Logits, labels: Labels, score: Scorer) -> None:
+    """A metric of the user's own may mean something else by a label."""
+    if not np.isfinite(logits).all():
+        raise DataError("the FP32 model gives NaN or infinite logits of the validation images")
+    if score in BUILT_IN.values() and labels.max() >= logits.shape[1]:
+        raise DataError(
+            f"the model tells {logits.shape[1]} classes apart, a validation image has the label {labels.max()}: "
+            "use `labels: model`, or images of the model's own classes"
+        )

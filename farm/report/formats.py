@@ -1,0 +1,63 @@
+"""A table as other programs read it: CSV, Markdown, Arrow. Pure."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from farm.analysis.judgement import Judged
+from farm.analysis.rows import JUDGED
+from farm.grid.cell import Claims
+from farm.record import SCHEMA_VERSION
+from farm.results import tables
+
+MARKDOWN = re.compile(r"[\\`*_{}\[\]<>|~#&]")
+
+
+def as_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Comma-separated, a header first; empty for null."""
+    sink = io.StringIO()
+    writer = csv.writer(sink, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([_plain(value) for value in row] for row in rows)
+    return sink.getvalue()
+
+
+def as_markdown(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[int] = ()) -> str:
+    """GitHub's table, which shows every text as it is, in one line. numbers: columns on the right, counted from 0."""
+    rule = ["---:" if index in numbers else "---" for index in range(len(header))]
+    lines = [list(map(escaped, header)), rule, *(list(map(escaped, row)) for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def as_bullets(lines: Iterable[str]) -> str:
+    """Markdown's list, a point a line, which shows every text as it is; lines that hang below one are a list in it."""
+    parts = (line.split("\n    ") for line in lines)
+    return "".join(f"{'  ' * (index > 0)}- {escaped(text)}\n" for part in parts for index, text in enumerate(part))
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is, in one line."""
+    return MARKDOWN.sub(r"\\\g<0>", " ".join(text.split()))
+
+
+def as_arrow(rows: Sequence[Mapping[str, Any]], claims: Claims | None) -> pa.Table:
+    """The columns of ``records.parquet`` and the judged ones, which a reader of records leaves out.
+
+    claims: what all rows are held against, where that is one and the same.
+    """
+    names = {each.name: each for each in tables.schema_of(Judged) if each.name in JUDGED}
+    schema = pa.schema([*tables.RECORD_SCHEMA, *names.values()], metadata={"farm_schema": str(SCHEMA_VERSION)})
+    if claims is not None:
+        schema = schema.with_metadata({**schema.metadata, tables.CLAIMS: claims.model_dump_json()})
+    return pa.Table.from_pylist(list(rows), schema=schema)
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return ""
+    return json.dumps(value) if isinstance(value, bool) else str(value)

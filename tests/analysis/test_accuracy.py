@@ -1,0 +1,96 @@
+"""What is claimed of a cell's accuracy: beside its FP32 IR, and beside real images."""
+
+from dataclasses import replace
+
+import pytest
+
+from farm.analysis.accuracy import accuracies, reference_of, worst_class
+from tests.runs import LABELS, N, record, run
+
+IR, REAL, FRACTAL, NOISE = record(), record("real"), record("fractal"), record("noise")
+FP32_WRONG = range(100)
+
+
+def lost(count, first=100):
+    """The FP32 IR's mistakes, and so many more."""
+    return [*FP32_WRONG, *range(first, first + count)]
+
+
+def test_a_variant_stands_beside_its_fp32_ir():
+    found = accuracies(run({IR: FP32_WRONG, REAL: lost(20)}))
+    assert found[IR.cell].fp32 is None
+    beside = found[REAL.cell].fp32
+    assert (beside.other, beside.loss.value) == (IR.cell, pytest.approx(0.02))
+    assert beside.loss.low > 0
+    assert beside.p == pytest.approx(2 * 0.5**20)
+    assert beside.standing is None
+    assert found[REAL.cell].top1.low < 0.88 < found[REAL.cell].top1.high
+
+
+def test_other_calibration_sets_stand_beside_real_images():
+    found = accuracies(run({IR: FP32_WRONG, REAL: lost(5), FRACTAL: lost(6), NOISE: lost(65)}))
+    assert found[REAL.cell].real is None
+    assert found[FRACTAL.cell].real.standing == "equivalent"
+    assert found[NOISE.cell].real.standing == "worse"
+    assert found[NOISE.cell].real.other == REAL.cell
+    assert found[NOISE.cell].real.loss.value == pytest.approx(0.06)
+
+
+def test_few_images_do_not_decide():
+    found = accuracies(run({IR: FP32_WRONG, REAL: lost(5), FRACTAL: lost(5, first=300)}, margin=0.001))
+    assert found[FRACTAL.cell].real.standing == "undecided"
+
+
+def test_p_values_are_corrected_for_the_number_of_a_models_sets():
+    alone = accuracies(run({REAL: lost(0), FRACTAL: lost(6)}))
+    beside = accuracies(run({REAL: lost(0), FRACTAL: lost(6), NOISE: lost(6, first=300)}))
+    assert beside[FRACTAL.cell].real.p == pytest.approx(2 * alone[FRACTAL.cell].real.p)
+    other_model = {record("real", model="vgg"): lost(0), record("noise", model="vgg"): lost(6)}
+    apart = accuracies(run({REAL: lost(0), FRACTAL: lost(6), **other_model}))
+    assert apart[FRACTAL.cell].real.p == alone[FRACTAL.cell].real.p
+
+
+def test_without_real_images_nothing_is_claimed():
+    assert accuracies(run({IR: FP32_WRONG, FRACTAL: lost(6)}, reference=None))[FRACTAL.cell].real is None
+    assert accuracies(run({IR: FP32_WRONG, FRACTAL: lost(6)}))[FRACTAL.cell].real is None
+
+
+def test_a_draw_stands_beside_the_same_draw_of_real_images():
+    records = [record("real", seed=0), record("real", seed=1), record("noise", seed=1), record("noise", seed=2)]
+    assert reference_of(records[2], records, "real") == records[1]
+    assert reference_of(records[3], records, "real") == records[0]
+    assert reference_of(records[0], records, "real") is None
+
+
+def test_cells_of_another_model_algorithm_or_device_are_no_reference():
+    for other in ({"model": "vgg"}, {"algorithm": "accuracy-aware"}, {"device": "GPU"}):
+        assert reference_of(FRACTAL, [record("real", **other)], "real") is None
+
+
+def test_an_average_hides_the_class_that_loses_most():
+    threes = [image for image in range(N) if LABELS[image] == 3][:30]
+    found = accuracies(run({IR: [], FRACTAL: threes}))[FRACTAL.cell]
+    assert (found.worst_class, found.worst_class_drop) == (3, pytest.approx(0.3))
+    assert found.fp32.loss.value == pytest.approx(0.03)
+
+
+def test_a_class_that_gains_is_worst_only_where_all_gain():
+    right = LABELS >= 0
+    assert worst_class(LABELS, right & (LABELS != 2), right) == (0, 0.0)
+
+
+def test_an_ir_at_another_precision_is_not_the_fp32_ir():
+    low = {"device": "CPU{precision=bf16}"}
+    found = accuracies(run({record(**low): FP32_WRONG, record("real", **low): lost(20)}))
+    assert all(each.fp32 is None for each in found.values())
+
+
+def test_top5_has_no_top1_to_speak_of():
+    found = run({IR: FP32_WRONG, FRACTAL: lost(6)})
+    assert accuracies(replace(found, records=tuple(replace(each, metric="top5") for each in found.records))) == {}
+
+
+def test_a_metric_of_ones_own_has_no_top1_to_speak_of():
+    found = run({IR: FP32_WRONG, FRACTAL: lost(6)})
+    own = replace(found, records=tuple(replace(each, top1=None, metric="my:score") for each in found.records))
+    assert accuracies(own) == {}

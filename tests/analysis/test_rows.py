@@ -1,0 +1,112 @@
+"""Every column of a cell, and its forms for other programs."""
+
+import csv
+import io
+import time
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from farm.analysis.rows import COLUMNS, JUDGED, judge, rows
+from farm.grid.cell import Claims
+from farm.record import COLUMNS as RECORDED
+from farm.report import comparison
+from farm.report.formats import as_arrow, as_bullets, as_csv, as_markdown, escaped
+from farm.results import tables
+from farm.results.reading import Predicted, claims_of
+from tests.runs import record, run
+
+IR, REAL, NOISE = record(), record("real"), record("noise")
+RUN = run({IR: range(100), REAL: range(105), NOISE: range(160)})
+
+
+def test_the_judged_columns_follow_the_records():
+    names = "top1_low top1_high drop_low drop_high drop_p worst_class worst_class_drop"
+    real = "real_loss real_loss_low real_loss_high real_p standing"
+    assert [*JUDGED] == [*names.split(), *real.split()]
+    assert (*RECORDED, *JUDGED) == COLUMNS
+    assert all(tuple(row.values()) == COLUMNS for row in rows(RUN))
+
+
+def test_a_cell_says_how_sure_its_accuracy_is():
+    ir, real, noise = (row.values() for row in rows(RUN))
+    assert ir["top1_low"] < ir["top1"] < ir["top1_high"]
+    assert ir["drop_low"] is ir["worst_class"] is ir["standing"] is None
+    assert real["drop_low"] < real["top1_drop"] < real["drop_high"]
+    assert real["standing"] is None
+    assert noise["worst_class_drop"] == pytest.approx(0.06)
+    assert noise["real_loss"] == pytest.approx(0.055)
+    assert noise["real_loss_low"] < noise["real_loss"] < noise["real_loss_high"]
+    assert noise["real_p"] < noise["drop_p"] * 1e6
+    assert noise["standing"] == "worse"
+
+
+def test_the_best_set_is_one_of_those_that_differ():
+    assert [judge(RUN)[cell.cell].best for cell in (IR, REAL, NOISE)] == [False, True, False]
+    alike = run({IR: (), REAL: [1], NOISE: [2]})
+    assert not any(said.best for said in judge(alike).values())
+
+
+def test_without_predictions_the_judged_columns_are_null():
+    without = type(RUN)(name="n", folder=RUN.folder, records=RUN.records, claims=RUN.claims, predictions={})
+    values = [row.values() for row in rows(without)]
+    assert {row[name] for row in values for name in JUDGED} == {None}
+    assert [judge(without)[cell.cell].best for cell in (REAL, NOISE)] == [True, False]
+
+
+def test_csv_gives_every_text_back_and_nothing_for_null():
+    text = as_csv(["a", "b"], [['x,"y"\nz', None], [True, 0.5]])
+    assert list(csv.reader(io.StringIO(text))) == [["a", "b"], ['x,"y"\nz', ""], ["true", "0.5"]]
+
+
+def test_markdown_keeps_its_columns_whatever_the_texts():
+    text = as_markdown(["a", "b"], [["x|y", "one\ntwo"], ["\\|", ""]], {1})
+    assert text == "| a | b |\n| --- | ---: |\n| x\\|y | one two |\n| \\\\\\| |  |\n"
+
+
+def test_what_hangs_below_a_line_is_a_list_in_it():
+    text = as_bullets(["noisy: a{b=1}\n    because\n    of this", "one\ntwo"])
+    assert text == "- noisy: a\\{b=1\\}\n  - because\n  - of this\n- one two\n"
+    assert as_bullets([]) == ""
+
+
+@pytest.mark.parametrize("text", ["</script>", "[x](y)", "a*b*", "a_b_", "`x`", "~~x~~", "&lt;", "#1"])
+def test_markdown_shows_a_text_as_it_is_in_tables_and_in_comparisons(text):
+    shown = escaped(text)
+    assert shown.replace("\\", "") == text
+    assert all(f"\\{sign}" in shown for sign in text if sign in "<>[]*_`~&#")
+    assert f"| {shown} |" in as_markdown(["name"], [[text]])
+    assert comparison.escaped is escaped
+
+
+def test_parquet_holds_every_column_and_reads_as_records(tmp_path):
+    claims = Claims(reference="real", margin=0.01)
+    pq.write_table(as_arrow([row.values() for row in rows(RUN)], claims), tmp_path / "all.parquet")
+    table = pq.read_table(tmp_path / "all.parquet")
+    assert tuple(table.column_names) == COLUMNS
+    assert table["standing"].to_pylist() == [None, None, "worse"]
+    assert tables.records_from(table) == list(RUN.records)
+    assert claims_of(table) == claims
+
+
+def test_a_study_of_150_cells_is_judged_within_a_second():
+    random, n = np.random.default_rng(0), 10_000
+    label = random.integers(0, 10, n)
+    names = [f"m{number}" for number in range(5)]
+    sets = ["real", *(f"set{number}" for number in range(28))]
+    cells = [record(name, model=model) for model in names for name in (None, *sets)]
+    said = {cell.cell: np.where(random.random(n) < 0.08, (label + 1) % 10, label) for cell in cells}
+    score = np.ones(n, np.float32)
+    study = type(RUN)(
+        name="study",
+        folder=RUN.folder,
+        records=tuple(cells),
+        claims=RUN.claims,
+        predictions={name: Predicted(label=label, prediction=guess, score=score) for name, guess in said.items()},
+    )
+    started = time.process_time()
+    found = rows(study)
+    assert len(found) == 150
+    assert sum(row.judged.standing is not None for row in found) == 5 * 28
+    assert time.process_time() - started < 1.0

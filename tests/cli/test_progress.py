@@ -1,0 +1,133 @@
+"""Progress: a live table on a terminal, plain lines elsewhere, nothing if quiet."""
+
+from collections import Counter
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from farm.cli.progress import clock_text, live_table, shown
+from farm.drive import Progress
+from farm.engine import Said
+from farm.record import Outcome
+
+TOTAL = Counter(export=2, measure=1)
+FINE = Outcome(uri="export/1", label="resnet20", wall_s=1.24)
+FAILED = Outcome(uri="measure/2", label="[red]x", error_class="crash", error_message="ended by signal 11")
+
+
+def said(progresses, *, terminal=False, quiet=False):
+    text = StringIO()
+    console = Console(file=text, force_terminal=terminal, width=100)
+    with shown(console, quiet=quiet) as report:
+        for progress in progresses:
+            report(progress)
+    return text.getvalue()
+
+
+def run():
+    yield Progress(total=TOTAL)
+    yield Progress(total=TOTAL, flying=Counter(export=1))
+    yield Progress(total=TOTAL, done=Counter(export=1), last=FINE)
+    yield Progress(total=TOTAL, done=Counter(export=1), last=FINE)
+    yield Progress(total=TOTAL, done=Counter(export=1), failed=Counter(measure=1), last=FAILED)
+
+
+def test_a_pipe_gets_a_line_for_each_stage_that_ended():
+    assert said(run()).splitlines() == [
+        "[1/3] export resnet20: 1.2 s",
+        "[2/3] measure [red]x: crash: ended by signal 11",
+    ]
+
+
+def talking():
+    progress = Progress(total=TOTAL, flying=Counter(export=1))
+    yield progress
+    for text in ("epoch 1", "epoch 1", "[red]50 %[/] :100:"):
+        progress.said["export/1"] = ("[b]x", text)
+        progress.last = Said(uri="export/1", text=text)
+        yield progress
+        yield progress  # a tick
+    del progress.said["export/1"]
+    progress.last, progress.done, progress.flying = FINE, Counter(export=1), Counter()
+    yield progress
+    yield progress
+
+
+def test_a_pipe_gets_a_line_for_each_word_of_a_stage_once_as_it_stands():
+    assert said(talking()).splitlines() == [
+        "    export [b]x: epoch 1",
+        "    export [b]x: epoch 1",
+        "    export [b]x: [red]50 %[/] :100:",
+        "[1/3] export resnet20: 1.2 s",
+    ]
+
+
+def test_a_failure_is_told_as_it_stands():
+    failed = replace(FAILED, error_message="grid.yaml:100: no [layer] of [/this] name")
+    ended = Progress(total=TOTAL, failed=Counter(measure=1), last=failed)
+    assert said([ended]) == "[1/3] measure [red]x: crash: grid.yaml:100: no [layer] of [/this] name\n"
+
+
+def test_long_waiting_for_cores_is_told_and_short_is_not():
+    lines = said(
+        Progress(total=TOTAL, done=Counter(export=count), last=replace(FINE, waited_s=waited_s))
+        for count, waited_s in ((1, 1.9), (2, 61.0))
+    ).splitlines()
+    assert lines == [
+        "[1/3] export resnet20: 1.2 s",
+        "[2/3] export resnet20: 1.2 s (after waiting 61 s for cores that others held)",
+    ]
+
+
+def test_the_table_shows_the_last_words_of_each_stage_that_runs_as_they_stand():
+    said_last = {"export/1": ("[b]x", "[red]50 %[/] :100:"), "measure/2": ("y", "pair 3 of 8 [/]")}
+    progress = Progress(total=TOTAL, flying=Counter(export=1, measure=1), failed=Counter(export=1), said=said_last)
+    assert rows(progress, 5.0) == [
+        "stage done in flight failed to do of",
+        "export 0 1 1 0 2",
+        "measure 0 1 0 0 1",
+        "0:05 elapsed, about 0:10 to go",
+        "export [b]x: [red]50 %[/] :100:",
+        "measure y: pair 3 of 8 [/]",
+    ]
+
+
+def test_quiet_says_nothing():
+    assert said(run(), quiet=True) == ""
+    assert said(talking(), quiet=True) == ""
+    assert said(run(), quiet=True, terminal=True) == ""
+
+
+def test_a_terminal_gets_a_table():
+    text = said(run(), terminal=True)
+    assert "in flight" in text
+    assert "to go" in text
+
+
+def rows(progress, elapsed_s):
+    text = StringIO()
+    Console(file=text, width=100).print(live_table(progress, elapsed_s))
+    return [" ".join(line.split()) for line in text.getvalue().splitlines()]
+
+
+def test_the_table_counts_each_kind_and_says_elapsed_time_and_time_to_go():
+    progress = Progress(total=TOTAL, done=Counter(export=1), flying=Counter(measure=1))
+    assert rows(progress, 60.0) == [
+        "stage done in flight failed to do of",
+        "export 1 0 0 1 2",
+        "measure 0 1 0 0 1",
+        "1:00 elapsed, about 2:00 to go",
+    ]
+
+
+def test_without_anything_finished_there_is_no_estimate():
+    assert rows(Progress(total=TOTAL), 5.0)[-1] == "0:05 elapsed, no estimate yet"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (59.9, "0:59"), (125, "2:05"), (3723, "1:02:03"), (90000, "25:00:00")]
+)
+def test_time_reads_like_a_clock(seconds, text):
+    assert clock_text(seconds) == text

@@ -1,0 +1,117 @@
+"""Image folders, good and bad."""
+
+import numpy as np
+import pytest
+
+from farm.data import folder
+from farm.errors import DataError
+from tests.data.files import encode, pixels
+
+IMAGES = pixels(12)
+
+
+def fill(path, names, **how):
+    path.mkdir(parents=True, exist_ok=True)
+    for name, image in zip(names, IMAGES, strict=False):
+        (path / name).write_bytes(encode(image, **how))
+    return path
+
+
+def whole(path, count=None):
+    return folder.dataset({"count": count}, {"images": path})
+
+
+def test_sorted_subfolders_are_the_classes_and_sorted_files_the_images(tmp_path):
+    fill(tmp_path / "dog", ["b.png", "a.PNG"])
+    fill(tmp_path / "cat", ["10.png", "9.png", "x.txt.png"])
+    images = whole(tmp_path)
+    assert (len(images), images.classes) == (5, 2)
+    block = images.block(0, 5)
+    assert block.labels.tolist() == [0, 0, 0, 1, 1]
+    assert np.array_equal(block.images, IMAGES[[0, 1, 2, 1, 0]])
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.BMP", "a.PNG"])
+def test_lossless_formats_come_back_exactly(tmp_path, name):
+    fill(tmp_path / "only", [name], kind=name[-3:].upper())
+    assert np.array_equal(whole(tmp_path).block(0, 1).images, IMAGES[:1])
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.jpg", "JPEG"), ("a.JPEG", "JPEG"), ("a.webp", "WEBP")])
+def test_lossy_formats_are_read(tmp_path, name, kind):
+    fill(tmp_path / "only", [name], kind=kind)
+    assert whole(tmp_path).block(0, 1).images.shape == (1, 6, 5, 3)
+
+
+def test_hidden_and_other_files_are_left_out(tmp_path):
+    fill(tmp_path / "cat", ["a.png", ".b.png"])
+    (tmp_path / "cat" / "notes.txt").write_text("no image")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "readme.md").write_text("no image")
+    assert len(whole(tmp_path)) == 1
+
+
+def test_a_flat_folder_is_a_source_without_classes(tmp_path):
+    fill(tmp_path, ["a.png", "b.png", "c.png"])
+    drawn = folder.source({"count": 3, "seed": 0}, {"images": tmp_path})
+    assert drawn.classes is None
+    assert drawn.block(0, 3).labels.tolist() == [-1, -1, -1]
+
+
+def test_a_source_draws_class_by_class(tmp_path):
+    fill(tmp_path / "a", ["1.png", "2.png", "3.png"])
+    fill(tmp_path / "b", ["1.png", "2.png"])
+    drawn = folder.source({"count": 5, "seed": 0}, {"images": tmp_path})
+    assert drawn.block(0, 5).labels.tolist() == [0, 1, 0, 1, 0]
+    with pytest.raises(DataError, match="there are 5 images, and class 1 has only 2"):
+        folder.source({"count": 6, "seed": 0}, {"images": tmp_path})
+
+
+def test_a_flat_folder_is_no_dataset(tmp_path):
+    fill(tmp_path, ["a.png"])
+    with pytest.raises(DataError, match="no subfolders: a dataset needs one subfolder a class"):
+        whole(tmp_path)
+
+
+@pytest.mark.parametrize("inner", ["", "cat"])
+def test_a_folder_without_images_says_what_is_looked_for(tmp_path, inner):
+    (tmp_path / inner).mkdir(exist_ok=True)
+    (tmp_path / inner / "a.tiff").write_bytes(b"")
+    with pytest.raises(DataError, match=r"no images \(looked for .png, .jpg, .jpeg, .bmp, .webp\)"):
+        folder.source({"count": 1, "seed": 0}, {"images": tmp_path})
+
+
+def test_images_beside_subfolders_are_refused(tmp_path):
+    fill(tmp_path / "cat", ["a.png"])
+    fill(tmp_path, ["stray.png"])
+    with pytest.raises(DataError, match=r"both subfolders and images \(stray.png\): move"):
+        whole(tmp_path)
+
+
+def test_a_path_that_is_no_folder_is_refused(tmp_path):
+    with pytest.raises(DataError, match="nowhere: not a folder"):
+        whole(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "not an image"),
+        (encode(IMAGES[0])[:50], "not an image"),
+        (encode(IMAGES[0], "L"), "mode is L, not RGB"),
+        (encode(pixels(1, (5, 6))[0]), "is 5x6 .* first one 6x5"),
+    ],
+)
+def test_an_image_that_cannot_be_used_is_told_with_its_file(tmp_path, content, says):
+    fill(tmp_path / "cat", ["a.png"])
+    (tmp_path / "cat" / "b.png").write_bytes(content)
+    with pytest.raises(DataError, match=rf"cat/b.png: .*{says}"):
+        whole(tmp_path).block(0, 2)
+
+
+def test_a_file_that_went_away_is_told(tmp_path):
+    fill(tmp_path / "cat", ["a.png", "b.png"])
+    images = whole(tmp_path)
+    (tmp_path / "cat" / "b.png").unlink()
+    with pytest.raises(DataError, match=r"b.png: cannot be read \(No such file"):
+        images.block(0, 2)

@@ -1,0 +1,73 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from farm.data.imageset import prepare
+from farm.measuring import one_round
+from farm.measuring.runner import REQUESTS
+from farm.spec import Preprocessing
+from tests.models.files import Classifier, write_ir
+
+CONFIG = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
+HOW = {"size": (32, 32), "mean": (0.25, 0.5, 0.75), "std": (0.5, 1.0, 2.0)}
+REQUEST = {
+    "runtime": "openvino",
+    "device": "CPU",
+    "config": CONFIG,
+    "cpus": [0],
+    "threads": 1,
+    "hint": "latency",
+    "batch": 1,
+    "preprocess": False,
+    "preprocessing": HOW,
+    "min_seconds": 0.0,
+    "min_inferences": 3,
+    "warmup_seconds": 0.0,
+    "network": None,
+    "files": {},
+    "python_path": [],
+}
+
+
+@pytest.fixture(scope="session")
+def free(tmp_path_factory):
+    """A model with a free batch."""
+    return write_ir(tmp_path_factory.mktemp("free") / "model.xml", Classifier())
+
+
+@pytest.fixture(scope="session")
+def fixed(tmp_path_factory):
+    """A model with a batch of 1 built in."""
+    return write_ir(tmp_path_factory.mktemp("fixed") / "model.xml", Classifier(batch=1, built_in=1))
+
+
+@pytest.fixture(scope="session")
+def pixels():
+    """So many images that each of eight rotating batches of 16 has its own."""
+    return np.random.default_rng(0).integers(0, 256, (8 * REQUESTS, 32, 32, 3), np.uint8)
+
+
+@pytest.fixture(scope="session")
+def prepared(pixels):
+    return prepare(pixels, Preprocessing(**HOW))
+
+
+def round_of(folder, **changes):
+    """Run the script: its exit code, what it said, and its answer's path."""
+    inputs = folder / "inputs.npy"
+    if not inputs.exists():
+        np.save(inputs, np.zeros((4, 3, 32, 32), np.float32))
+    asked, answer = folder / "round.json", folder / "round.npz"
+    asked.write_text(json.dumps(REQUEST | {"inputs": str(inputs)} | changes))
+    command = [sys.executable, "-P", "-m", one_round.__name__, str(asked), str(answer)]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    return ended.returncode, ended.stderr, answer
+
+
+def answer_of(path):
+    """What a round said, and its latencies."""
+    with np.load(path) as found:
+        return json.loads(str(found["said"])), found["latencies_ns"]

@@ -1,0 +1,206 @@
+"""What reaches a model, in which form, and what is read back of how it runs."""
+
+import gc
+import json
+
+import numpy as np
+import openvino as ov
+import pytest
+import torch
+
+from farm.data import imageset
+from farm.measuring import runner
+from farm.measuring.runner import REQUESTS, runner_of
+from farm.measuring.verdict import mismatch
+from tests.measuring import networks
+from tests.measuring.conftest import CONFIG, REQUEST
+
+PYTORCH = {"runtime": "pytorch", "network": {"factory": "tests.measuring.networks:recorder"}}
+THROUGHPUT = {"hint": "throughput", "config": CONFIG | {"PERFORMANCE_HINT": "THROUGHPUT"}}
+
+
+def made(images, free, **changes):
+    """The runner of a request; garbage of its making is collected, as it might be at any time."""
+    found = runner_of(REQUEST | {"model": str(free)} | changes, images)
+    gc.collect()
+    return found
+
+
+@pytest.fixture(params=[False, True], ids=["prepared before", "prepared each time"])
+def preprocess(request):
+    return request.param
+
+
+@pytest.fixture
+def images(preprocess, pixels, prepared):
+    """What a round loads: raw images if it prepares them itself."""
+    return pixels if preprocess else prepared
+
+
+def batches(prepared, batch):
+    """What should reach the model, in the order of its inferences."""
+    return [prepared[np.arange(i * batch, (i + 1) * batch) % len(prepared)] for i in range(REQUESTS)]
+
+
+@pytest.fixture
+def inferred(monkeypatch):
+    """What synchronous requests have as their input when they are run."""
+    seen, infer = [], ov.InferRequest.infer
+
+    def watched(self, *arguments, **more):
+        seen.append(self.get_input_tensor().data.copy())
+        return infer(self, *arguments, **more)
+
+    monkeypatch.setattr(ov.InferRequest, "infer", watched)
+    return seen
+
+
+@pytest.mark.parametrize("batch", [1, 8])
+def test_sixteen_inputs_rotate_and_each_reaches_the_model_whole(free, prepared, images, preprocess, inferred, batch):
+    found = made(images, free, preprocess=preprocess, batch=batch)
+    expected = batches(prepared, batch)
+    for index in range(2 * REQUESTS):
+        found.step(index)
+        assert np.array_equal(inferred[index], expected[index % REQUESTS]), f"input {index}"
+    assert len({each.tobytes() for each in inferred}) == REQUESTS
+
+
+@pytest.fixture
+def arrived(monkeypatch):
+    """What asynchronous requests have as their input when they have ended."""
+    seen = []
+
+    class Watched(ov.AsyncInferQueue):
+        def set_callback(self, callback):
+            def both(query, userdata):
+                seen.append(query.get_input_tensor().data.copy())
+                callback(query, userdata)
+
+            super().set_callback(both)
+
+    monkeypatch.setattr(ov, "AsyncInferQueue", Watched)
+    return seen
+
+
+def test_every_input_in_flight_reaches_the_model_whole(free, prepared, images, preprocess, arrived):
+    found = made(images, free, preprocess=preprocess, **THROUGHPUT)
+    for index in range(2 * REQUESTS):
+        found.step(index)
+    found.finish()
+    assert len(arrived) == len(found.taken()) == 2 * REQUESTS
+    expected = {each.tobytes() for each in batches(prepared, 1)}
+    assert all(each.tobytes() in expected for each in arrived)
+    if preprocess:
+        assert {each.tobytes() for each in arrived} == expected
+
+
+def test_latencies_in_flight_are_told_once(free, prepared):
+    found = made(prepared, free, **THROUGHPUT)
+    for index in range(20):
+        assert found.step(index) is None
+    found.finish()
+    assert len(latencies := found.taken()) == 20
+    assert min(latencies) > 0
+    assert found.taken() == []
+
+
+@pytest.mark.parametrize("form", ["contiguous_format", "channels_last"])
+def test_pytorch_is_given_rotating_inputs_in_its_memory_format(free, prepared, images, preprocess, form):
+    found = made(images, free, **PYTORCH, memory_format=form, preprocess=preprocess)
+    for index in range(2 * REQUESTS):
+        assert found.step(index) is None
+    network = networks.LAST[0]
+    expected = batches(prepared, 1)
+    for index, seen in enumerate(network.seen):
+        assert np.array_equal(seen.numpy(), expected[index % REQUESTS])
+        assert seen.is_contiguous(memory_format=getattr(torch, form))
+    assert len(network.seen) == 2 * REQUESTS
+    assert all(network.modes), "in inference mode and not in training"
+    assert network.first.weight.is_contiguous(memory_format=getattr(torch, form))
+    assert found.properties["MEMORY_FORMAT"] == form
+
+
+def test_pytorch_says_how_many_threads_it_runs_on(free, prepared):
+    before = torch.get_num_threads()
+    try:
+        found = made(prepared, free, **PYTORCH, memory_format="channels_last", threads=2)
+        assert (found.properties["INFERENCE_NUM_THREADS"], torch.get_num_threads()) == ("2", 2)
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("changes", [{}, THROUGHPUT, PYTORCH | {"memory_format": "contiguous_format"}], ids=str)
+def test_preparing_is_timed_with_each_inference_only_where_it_is_asked_for(
+    free, prepared, images, preprocess, monkeypatch, changes
+):
+    calls, prepare = [], imageset.prepare
+
+    def counted(*arguments):
+        calls.append(len(arguments[0]))
+        return prepare(*arguments)
+
+    monkeypatch.setattr(imageset, "prepare", counted)
+    found = made(images, free, preprocess=preprocess, batch=2, **changes)
+    calls.clear()
+    for index in range(5):
+        found.step(index)
+    found.finish()
+    assert calls == ([2] * 5 if preprocess else [])
+
+
+def test_fewer_images_than_inputs_go_round(prepared):
+    inputs = runner._inputs(prepared[:3], REQUEST | {"batch": 2})
+    picked = [[int(np.flatnonzero((prepared[:3] == image).all(axis=(1, 2, 3)))[0]) for image in inputs(index)]
+              for index in range(4)]  # fmt: skip
+    assert picked == [[0, 1], [2, 0], [1, 2], [0, 1]]
+
+
+@pytest.mark.parametrize("device", ["CPU", "AUTO:CPU", "AUTO", "HETERO:CPU", "MULTI:CPU"])
+@pytest.mark.parametrize("hint", ["latency", "throughput"])
+def test_what_was_asked_for_is_what_is_read_back(free, prepared, device, hint):
+    from farm.stages.measure import _asked
+
+    told = {"name": device, "hint": hint}
+    request = {"device": device, "hint": hint, **_asked(told, "openvino", 1, "f32")}
+    found = made(prepared, free, **request)
+    assert set(request["asked"]) <= set(found.properties), "nothing of it goes unjudged"
+    assert mismatch(request["asked"], found.properties, []) == ""
+    assert found.properties["EXECUTION_DEVICES"] == "CPU"
+
+
+def test_what_a_device_made_of_it_is_read_back_and_not_what_was_asked(free, prepared):
+    asked = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 1}
+    other = CONFIG | {"INFERENCE_NUM_THREADS": 2, "NUM_STREAMS": 2}
+    found = made(prepared, free, config=other)
+    assert mismatch(asked, found.properties, []) == "INFERENCE_NUM_THREADS was 2, not 1; NUM_STREAMS was 2, not 1"
+
+
+class Accelerator:
+    """A compiled model on a device that knows no threads of the host: OpenVINO's CPU, all but what it tells of it."""
+
+    def __init__(self, compiled):
+        self.compiled = compiled
+        self.told = {"NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": ov.Type.f32, "EXECUTION_DEVICES": ["GPU.0"]}
+
+    def get_property(self, name):
+        return list(self.told) if name == "SUPPORTED_PROPERTIES" else self.told[name]
+
+    def create_infer_request(self):
+        return self.compiled.create_infer_request()
+
+
+@pytest.fixture
+def accelerator(monkeypatch):
+    class Core(ov.Core):
+        def compile_model(self, model, device, config):
+            assert device == "GPU.0"
+            return Accelerator(super().compile_model(model, "CPU", config))
+
+    monkeypatch.setattr(ov, "Core", Core)
+
+
+def test_what_a_device_does_not_tell_is_no_mismatch(free, prepared, accelerator):
+    asked = {"INFERENCE_NUM_THREADS": 4, "INFERENCE_PRECISION_HINT": "f32", "ENABLE_CPU_PINNING": True}
+    found = made(prepared, free, device="GPU.0")
+    assert mismatch(asked, json.loads(json.dumps(dict(found.properties))), []) == ""
+    assert found.properties["EXECUTION_DEVICES"] == "GPU.0"

@@ -2,8 +2,8 @@
 
 1. Simulated: whole measurements through `farm.measuring.pairing.conduct` at the default settings, with a simulated
    host and clock: no difference, but noise (lognormal by round, 0.2 to 5 %), a drift of up to 10 % by the end of the
-   budget with a random walk in it, and phases of some seconds in which the host is 5 to 30 % slower; nothing of it shows in
-   the host's signals. Flagged: `farm.stats.ratios.differs`. The same with a true difference of 3 %
+   budget with a random walk in it, and phases of some seconds in which the host is 5 to 30 % slower; nothing of it
+   shows in the host's signals. Flagged: `farm.stats.ratios.differs`. The same with a true difference of 3 %
    says that it can see one.
 2. Real: the packaged digits ResNet20's FP32 IR against itself on one leased core, 8 short pairs, by the measure stage's
    own function.

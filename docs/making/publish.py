@@ -8,6 +8,7 @@ of the machine. With them goes the page, its figures as pictures.
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,11 @@ KEPT = ("cell", "label", "prediction", "score")  # in the order of the test imag
 def publish(folder: Folder, target: Folder) -> int:
     """Copy one grid's results; returns how many cells. Raises InputError if nothing was gathered there."""
     table, plan = folder.read(tables.RECORDS), folder.read_plan()
-    command = plan["command"].partition(" --results ")[0]
-    rows = [_anywhere(row, plan["command"], command) for row in table.to_pylist()]
+    command = plan.command.partition(" --results ")[0]
+    rows = [_anywhere(row, plan.command, command) for row in table.to_pylist()]
     records = pa.Table.from_pylist(rows, schema=table.schema)
     target.write(tables.RECORDS, records)
-    target.write_plan({"command": command, "effort": plan["effort"], "cells": [], "stages": {}})
+    target.write_plan(replace(plan, command=command, grid_file="", cells=(), stages={}))
     names = folder.names(tables.PREDICTIONS)
     for name in names:
         target.write(name, folder.read(name).select(KEPT))

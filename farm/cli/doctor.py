@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +20,7 @@ from farm.grid import Grid
 from farm.grid.cell import Measure
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import measurable
-from farm.plan import Plan, as_json
+from farm.plan import Effort, Plan
 from farm.record import Record
 from farm.stats.ratios import Ratio, differs, looks
 from farm.store import Store
@@ -161,7 +161,7 @@ def _noise(lab: Lab) -> Answer:
     from farm.results.gather import gather  # noqa: PLC0415
 
     results = folder_of(str(lab.folder), lab.grid.name)
-    results.write_plan(as_json(lab.plan, str(lab.grid.path), "farm doctor"))
+    results.write_plan(replace(lab.plan, command="farm doctor"))
     stderr.print("a model against itself: about half a minute ...", style="dim")
     _carry_out(lab, set(lab.plan.stages))
     (record,) = gather(results, lab.store)
@@ -182,12 +182,12 @@ def _company(lab: Lab, per_node: int) -> Answer:
             held.cores,
             per_node,
             parameters=stage.parameters,
-            effort=lab.plan.effort,
+            effort=asdict(lab.plan.effort or Effort()),
             inputs={role: lab.store.open(uri) for role, uri in stage.inputs.items()},
             folder=scratch,
             say=lambda text: stderr.print(f"    {per_node} at once: {text}", style="dim"),
         )
-    ratio = interval(played.pairs(), looks(*lab.plan.effort["pairs"]))
+    ratio = interval(played.pairs(), looks(*PAIRS))
     if ratio is None:
         raise FarmError("every pair was disturbed by other programs: end them, and try again")
     counts = {"pairs": len(played.pairs()), "disturbed_pairs": played.disturbed()}

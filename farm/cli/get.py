@@ -61,7 +61,7 @@ def get(
     folder, store = one_grid(results, grid), store_of(results)
     stages = cell_of(folder, cell)
     handed = stages.get("quantize", stages["export"])
-    uri, how = handed["uri"], stages["evaluate"]["parameters"]
+    uri, how = handed.uri, stages["evaluate"].parameters
     if how["runtime"] == "pytorch":
         raise InputError(f"{cell} is the PyTorch model itself, which farm does not hand over")
     if not store.has(uri):
@@ -75,7 +75,7 @@ def get(
     for path in store.open(uri).iterdir():
         shutil.copy(path, directory)
     _write(directory / "preprocessing.json", how["preprocessing"])
-    _write(directory / "quantization.json", handed["parameters"])
+    _write(directory / "quantization.json", handed.parameters)
     _write(directory / "record.json", record)
     (directory / "infer.py").write_text(INFER, encoding="utf-8")
     names = ", ".join(sorted(path.name for path in directory.iterdir()))

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +14,7 @@ from rich.table import Table
 from farm.cli.wiring import DEFAULT_RESULTS, Json, Results, cell_of, one_grid, stdout, store_of
 from farm.errors import InputError
 from farm.host.lease import host_cores, lease, lock_folder
+from farm.plan import Stage
 
 LEGEND = "SQNR: 0 dB is an error as great as the signal, above 100 dB none. range: greatest output / median channel's."
 
@@ -45,11 +46,11 @@ def layers(
         raise InputError(f"{cell} is a baseline: name an int8 cell")
     store = store_of(results)
     for role in ("export", "quantize"):
-        if not store.has(stages[role]["uri"]):
+        if not store.has(stages[role].uri):
             raise InputError(f"{cell} has no {role} yet: run the grid, or ask: farm why '{cell}'")
     from farm.quantization import layers as comparing  # noqa: PLC0415 - openvino is for those who ask
 
-    fp32, int8 = (store.open(stages[role]["uri"]) / "model.xml" for role in ("export", "quantize"))
+    fp32, int8 = (store.open(stages[role].uri) / "model.xml" for role in ("export", "quantize"))
     with lease(host_cores(), 1, lock_folder()) as held:  # as any stage: a measurement is not disturbed
         os.sched_setaffinity(0, held.cpus)
         found = comparing.compare(fp32, int8, _batches(stages["evaluate"], images))
@@ -67,18 +68,18 @@ def layers(
     return 0
 
 
-def _batches(evaluate: Mapping[str, Any], count: int) -> Iterator[Any]:
+def _batches(evaluate: Stage, count: int) -> Iterator[Any]:
     """The first test images, prepared, one at a time: a model's batch may be fixed at 1."""
     from farm.data import imageset  # noqa: PLC0415
     from farm.data.datasets import open_dataset  # noqa: PLC0415
     from farm.spec import Preprocessing  # noqa: PLC0415
 
-    files = {role: Path(each["path"]) for role, each in evaluate["files"].items()}
+    files = {role: Path(found.path) for role, found in evaluate.files.items()}
     gone = [str(path) for path in files.values() if not path.exists()]
     if gone:
         raise InputError(f"the test images are not on this host: {', '.join(gone)}")
-    sys.path[:0] = [each["path"] for each in evaluate["files"].values() if each["code"]]
-    dataset = open_dataset(evaluate["parameters"]["dataset"], files)
-    preprocessing = Preprocessing(**evaluate["parameters"]["preprocessing"])
+    sys.path[:0] = [found.path for found in evaluate.files.values() if found.code]
+    dataset = open_dataset(evaluate.parameters["dataset"], files)
+    preprocessing = Preprocessing(**evaluate.parameters["preprocessing"])
     for index in range(min(count, len(dataset))):
         yield imageset.prepare(dataset.block(index, index + 1).images, preprocessing)

@@ -60,7 +60,7 @@ def plan(
     for state, texts in reasons.items():
         for text in texts:
             stdout.print(f"{STATES[state]}: {text}", highlight=False, soft_wrap=True)
-    for name in [each.cell.name for each in planned.cells if each.cell.name in names] if cells else ():
+    for name in [cell.name for cell in planned.cells if cell.name in names] if cells else ():
         stdout.print(name, highlight=False, soft_wrap=True)
     return 0
 

@@ -1,6 +1,7 @@
 """`farm run`: what is missing of a grid, and then its table."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,7 @@ from farm.cli.wiring import (
     store_of,
 )
 from farm.errors import InputError
-from farm.plan import Plan, as_json, dependents
+from farm.plan import Plan, dependents
 from farm.record import Record
 from farm.results import tables
 from farm.results.folder import Folder
@@ -74,7 +75,8 @@ def run(
     wanted = (uris - store.present(uris)) | stale
     downloads.fetch(plan, wanted)
     plan = downloads.told(plan)
-    folder.write_plan(as_json(plan, str(grid_file.resolve()), _typed(grid_file, results)))
+    plan = replace(plan, grid_file=str(grid_file.resolve()), command=_typed(grid_file, results))
+    folder.write_plan(plan)
     try:
         if wanted:
             carry_out(
@@ -96,10 +98,10 @@ def _failed_before(plan: Plan, store: Store, cells: set[str]) -> set[str]:
     """The cells among these with a stage that is not there and whose last attempt failed, or that lacks a file."""
     there = store.present(plan.needed_by(cells))
     found = {
-        planned.cell.name
-        for planned in plan.cells
-        if planned.cell.name in cells
-        and any(state_of(plan, store, uri, there) in ("failed", "missing_input") for uri in planned.stages.values())
+        cell.name
+        for cell in plan.cells
+        if cell.name in cells
+        and any(state_of(plan, store, uri, there) in ("failed", "missing_input") for uri in cell.stages.values())
     }
     if not found:
         raise InputError("--failed: no cell of this grid failed before")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from rich.table import Table
 
 from farm.cli.wiring import DEFAULT_RESULTS, Json, Results, folder_of, grids_in, plan_of, stdout, store_of
 from farm.errors import InputError
-from farm.plan import as_json as plan_as_json
+from farm.plan import Plan, Stage, from_json, to_json
 from farm.results import tables
 from farm.results.folder import Folder
 from farm.store import Store
@@ -59,43 +60,41 @@ def why(
     return 0
 
 
-def _plan_with(cell: str, grid: str | None, results: str) -> tuple[Folder, dict[str, Any]]:
+def _plan_with(cell: str, grid: str | None, results: str) -> tuple[Folder, Plan]:
     """The folder of the named grid, or else of the latest, that has the cell; and its plan.json."""
     names = [grid] if grid is not None else grids_in(results)
-    known: list[str] = []
+    others: list[str] = []
     for name in names:
         folder = folder_of(results, name)
-        found = folder.read_plan()
-        cells = [each["cell"] for each in found["cells"]]
-        if cell in cells:
-            return folder, found
-        known += cells
-    raise InputError(f"no cell {cell!r} in {results}{did_you_mean(cell, known)}")
+        plan = folder.read_plan()
+        if plan.cell(cell):
+            return folder, plan
+        others += [other.name for other in plan.cells]
+    raise InputError(f"no cell {cell!r} in {results}{did_you_mean(cell, others)}")
 
 
-def _plan_now(before: Mapping[str, Any], cell: str) -> dict[str, Any]:
+def _plan_now(before: Plan, cell: str) -> Plan:
     """The plan as the grid file says it now; the one that was run, where the file is gone or lost the cell."""
-    source = Path(before["source"])
-    if not source.exists():
-        return dict(before)
-    planned = plan_as_json(plan_of(source)[1], str(source), before.get("command", ""))
-    now = json.loads(json.dumps(planned))  # as a file would give it back
-    return now if any(each["cell"] == cell for each in now["cells"]) else dict(before)
+    grid_file = Path(before.grid_file)
+    if not grid_file.is_file():
+        return before
+    planned = plan_of(grid_file)[1]
+    now = from_json(json.loads(json.dumps(to_json(planned))))  # as a file would give it back
+    return now if now.cell(cell) else before
 
 
-def _stages(plan: Mapping[str, Any], cell: str) -> dict[str, str]:
+def _stages(plan: Plan, cell: str) -> Mapping[str, str]:
     """The uris of the cell's stages by role."""
-    return dict(next(each for each in plan["cells"] if each["cell"] == cell)["stages"])
+    planned = plan.cell(cell)
+    return planned.stages if planned else {}
 
 
-def _reasons(before: Mapping[str, Any], now: Mapping[str, Any], cell: str, store: Store) -> Iterator[dict[str, str]]:
+def _reasons(before: Plan, now: Plan, cell: str, store: Store) -> Iterator[dict[str, str]]:
     old, new = _stages(before, cell), _stages(now, cell)
     for role, uri in new.items():
-        stage = now["stages"][uri]
+        stage = now.stages[uri]
         attempts = store.attempts(uri)
-        missing = "; ".join(
-            [each["missing"] for each in stage["files"].values() if each["missing"]] or _failed(before, uri)
-        )
+        missing = stage.missing or "; ".join(_failed(before, uri))
         state, because, log = "to run", "not run yet", ""
         if store.has(uri):
             state, because = "there", f"{len(attempts)} attempt{'s' if len(attempts) != 1 else ''}"
@@ -105,7 +104,7 @@ def _reasons(before: Mapping[str, Any], now: Mapping[str, Any], cell: str, store
             last = attempts[-1]
             state, because, log = "failed", f"{last.error_class}: {last.error_message}", last.log
         elif role in old and old[role] != uri:
-            because = "changed: " + ", ".join(_changes(before["stages"][old[role]], stage))
+            because = "changed: " + ", ".join(_changes(before.stages[old[role]], stage))
         yield {"role": role, "uri": uri, "state": state, "because": because, "log": log}
 
 
@@ -116,14 +115,15 @@ def _doubt(folder: Folder, cell: str) -> str:
     return next((f"{each.verdict}: {each.verdict_reason}" for each in doubtful), "")
 
 
-def _failed(before: Mapping[str, Any], uri: str) -> list[str]:
+def _failed(before: Plan, uri: str) -> list[str]:
     """What the run said of a stage's files that it could not download, while they still are not here."""
-    files = before["stages"].get(uri, {"files": {}})["files"].values()
-    return [each["missing"] for each in files if each["missing"] and each["url"] and not Path(each["path"]).exists()]
+    files = before.stages[uri].files.values() if uri in before.stages else ()
+    return [file.missing for file in files if file.missing and file.url and not Path(file.path).exists()]
 
 
-def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+def _changes(before: Stage, after: Stage) -> Iterator[str]:
     """What differs between two stages of one role, in words."""
+    old, new = asdict(before), asdict(after)
     for part in ("parameters", "inputs", "libraries"):
         for key in sorted({*old[part], *new[part]}):
             was, now = old[part].get(key), new[part].get(key)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -16,7 +16,7 @@ from farm.grid import Grid, expand, load
 from farm.grid.selection import only
 from farm.inputs import HashMemo, cache_folder, default_places, locate
 from farm.models.described import describe
-from farm.plan import Plan, build
+from farm.plan import Plan, Stage, build
 from farm.results.folder import PLAN, Folder
 from farm.results.tables import RECORDS
 from farm.store import Store
@@ -51,7 +51,7 @@ def plan_of(path: Path) -> tuple[Grid, Plan]:
 
 def chosen(plan: Plan, texts: list[str] | None) -> tuple[str, ...]:
     """The names of the cells that the ``--only`` options mean. Raises InputError as `farm.grid.selection.only` does."""
-    return tuple(only(texts or (), {planned.cell.name: planned.cell.labels() for planned in plan.cells}))
+    return tuple(only(texts or (), {cell.name: cell.labels() for cell in plan.cells}))
 
 
 def located(results: str) -> str:
@@ -122,13 +122,13 @@ def _placed(named: str) -> Folder | None:
     raise InputError(f"there is no {named}/{RECORDS}: name a grid, its results folder, or the folder's URL")
 
 
-def cell_of(folder: Folder, name: str) -> dict[str, dict[str, Any]]:
-    """A cell's stages by role: what plan.json says of each, and its uri. Raises InputError if there is no such cell."""
+def cell_of(folder: Folder, name: str) -> dict[str, Stage]:
+    """A cell's stages by role. Raises InputError if the plan has no such cell."""
     plan = folder.read_plan()
-    found = next((each for each in plan["cells"] if each["cell"] == name), None)
-    if found is None:
-        raise InputError(f"no cell {name!r} in {folder.url}{did_you_mean(name, [c['cell'] for c in plan['cells']])}")
-    return {role: {**plan["stages"][uri], "uri": uri} for role, uri in found["stages"].items()}
+    cell = plan.cell(name)
+    if cell is None:
+        raise InputError(f"no cell {name!r} in {folder.url}{did_you_mean(name, [cell.name for cell in plan.cells])}")
+    return {role: plan.stages[uri] for role, uri in cell.stages.items()}
 
 
 @cache

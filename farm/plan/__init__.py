@@ -5,11 +5,11 @@ cell resnet20/fractal/default/CPU
 synthesize fractal ──┐ (a large set: one stage a shard)
 export resnet20 ─────┴─ quantize ─┬─ evaluate
       ├──────────────────────────┬┴─ measure (paired with the FP32 IR)
-      └─ evaluate (reference) ───┘
+      └─ evaluate (FP32) ────────┘
 """
 
 from farm.plan.build import build
-from farm.plan.document import as_json
-from farm.plan.stage import Plan, Planned, Stage, base, dependents, key_of
+from farm.plan.document import from_json, to_json
+from farm.plan.stage import Effort, Plan, PlannedCell, Stage, base, dependents, key_of
 
-__all__ = ["Plan", "Planned", "Stage", "as_json", "base", "build", "dependents", "key_of"]
+__all__ = ["Effort", "Plan", "PlannedCell", "Stage", "base", "build", "dependents", "from_json", "key_of", "to_json"]

@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from farm.grid import Cell, Choice, Grid
-from farm.grid.cell import matches
+from farm.grid.cell import SEED, Claims, matches
 from farm.inputs import Input
 from farm.plan.choices import Describe, Locate, Subjects, plain
 from farm.plan.held_out import on_train, train_images
-from farm.plan.stage import Plan, Planned, Stage, digest, key_with_inputs, numbered
+from farm.plan.stage import Effort, Plan, PlannedCell, Stage, digest, key_with_inputs, numbered
 from farm.spec import Catalog
 
 VersionOf = Callable[[str], str]
 Fit = tuple[tuple[str, Any], ...] | None
 
 RUNTIME_LIBRARIES = {"openvino": ("openvino",), "pytorch": ("torch",)}
-REFERENCE_PRECISION = "f32"
+FP32 = "f32"
 
 
 def _says_nothing(_name: str, _parameters: Mapping[str, Any], _file: Input | None) -> Mapping[str, Any]:
@@ -38,15 +38,32 @@ def build(
     """
     subjects = Subjects(grid=grid, catalog=catalog, locate=locate, describe=describe)
     builder = _Builder(grid=grid, catalog=catalog, subjects=subjects, version_of=version_of)
-    planned = tuple(Planned(cell=cell, stages=builder.cell(cell)) for cell in cells)
+    planned = tuple(_planned(cell, builder.cell(cell)) for cell in cells)
     return Plan(
         grid=grid.name,
         dataset=grid.dataset.label,
         metric=grid.metric,
-        effort=grid.settings.measure.effort(),
-        claims={"reference": grid.reference(), "margin": grid.settings.claims.margin},
+        effort=Effort(**grid.settings.measure.effort()),
+        claims=Claims(reference=grid.reference(), margin=grid.settings.claims.margin),
+        grid_file=str(grid.path),
         stages=builder.stages,
         cells=planned,
+    )
+
+
+def _planned(cell: Cell, stages: Mapping[str, str]) -> PlannedCell:
+    model, _, algorithm, device = cell.labels()
+    calibration = cell.calibration
+    return PlannedCell(
+        name=cell.name,
+        model=model,
+        calibration=calibration.label if calibration else None,
+        calibration_source=calibration.source if calibration else None,
+        calibration_seed=calibration.parameters.get(SEED) if calibration else None,
+        algorithm=algorithm,
+        device=device,
+        runtime=runtime_of(cell),
+        stages=stages,
     )
 
 
@@ -84,9 +101,9 @@ class _Builder:
 
     def cell(self, cell: Cell) -> dict[str, str]:
         export = self.once(self.export, cell.model)
-        reference = self.once(self.evaluate, cell.model, cell.device, None, export, REFERENCE_PRECISION)
+        fp32 = self.once(self.evaluate, cell.model, cell.device, None, export, FP32)
         precision = cell.device.parameters["precision"]
-        roles = {"export": export, "reference": reference}
+        roles = {"export": export, "fp32": fp32}
         if cell.calibration is None:
             runtime = runtime_of(cell)
             variant = None if runtime == "pytorch" else export
@@ -180,7 +197,7 @@ class _Builder:
         parameters = {
             "runtime": runtime,
             "device": "CPU" if by_pytorch else device,
-            "precision": REFERENCE_PRECISION if by_pytorch else precision,
+            "precision": FP32 if by_pytorch else precision,
             "metric": self.grid.metric,
             **self.judged_on(model),
             **({"model": self.subjects.identity(model)} if by_pytorch else {}),

@@ -1,55 +1,62 @@
-"""A plan as ``plan.json`` holds it. Pure."""
+"""A plan as ``plan.json`` holds it: the only writer and reader of that file. Pure.
 
+Schema history:
+    1  first form
+    2  `grid_file` was `source`, a cell's `name` was `cell`, and the role `fp32` was `reference`
+"""
+
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from farm.grid.cell import SEED
-from farm.plan.build import runtime_of
-from farm.plan.stage import Plan, Planned, Stage
+from farm.codec import decode
+from farm.grid.cell import Claims
+from farm.plan.stage import Effort, Plan, PlannedCell, Stage
+
+SCHEMA = 2
 
 
-def as_json(plan: Plan, source: str, command: str) -> dict[str, Any]:
-    """The plan as ``plan.json`` holds it: enough to gather records without the grid file, which is `source`.
-
-    command: as it was typed, to run the grid again.
-    """
+def to_json(plan: Plan) -> dict[str, Any]:
+    """The plan as JSON: enough to gather records without the grid file."""
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "grid": plan.grid,
-        "source": source,
-        "command": command,
-        "effort": dict(plan.effort),
-        "claims": dict(plan.claims),
+        "grid_file": plan.grid_file,
+        "command": plan.command,
         "dataset": plan.dataset,
         "metric": plan.metric,
-        "cells": [_cell_json(planned) for planned in plan.cells],
-        "stages": {uri: _stage_json(stage) for uri, stage in plan.stages.items()},
+        "effort": asdict(plan.effort) if plan.effort else None,
+        "claims": plan.claims.model_dump(),
+        "cells": [asdict(cell) for cell in plan.cells],
+        "stages": {uri: asdict(stage) for uri, stage in plan.stages.items()},
     }
 
 
-def _stage_json(stage: Stage) -> dict[str, Any]:
-    return {
-        "kind": stage.kind,
-        "key": stage.key,
-        "label": stage.label,
-        "parameters": stage.parameters,
-        "inputs": stage.inputs,
-        "files": {role: asdict(found) for role, found in stage.files.items()},
-        "libraries": stage.libraries,
-    }
+def from_json(document: Mapping[str, Any]) -> Plan:
+    """The plan of any schema; a published one, of which only parts are told, has neither cells nor stages.
+
+    Raises ValueError if it is no plan.
+    """
+    if document.get("schema", 1) < SCHEMA:
+        document = _migrated(document)
+    return Plan(
+        grid=document.get("grid", ""),
+        grid_file=document.get("grid_file", ""),
+        command=document.get("command", ""),
+        dataset=document.get("dataset", ""),
+        metric=document.get("metric", "top1"),
+        effort=decode(Effort, document.get("effort")),
+        claims=Claims(**document.get("claims", {})),
+        cells=tuple(decode(PlannedCell, cell) for cell in document.get("cells", ())),
+        stages={uri: decode(Stage, stage) for uri, stage in document.get("stages", {}).items()},
+    )
 
 
-def _cell_json(planned: Planned) -> dict[str, Any]:
-    cell = planned.cell
-    model, calibration, algorithm, device = cell.labels()
-    return {
-        "cell": cell.name,
-        "model": model,
-        "calibration": calibration if cell.calibration else None,
-        "calibration_source": cell.calibration.source if cell.calibration else None,
-        "calibration_seed": cell.calibration.parameters.get(SEED) if cell.calibration else None,
-        "algorithm": algorithm,
-        "device": device,
-        "runtime": runtime_of(cell),
-        "stages": dict(planned.stages),
-    }
+def _migrated(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document of schema 1 in the form of schema 2."""
+    cells = [{**cell, "name": cell["cell"], "stages": _renamed(cell["stages"])} for cell in document.get("cells", ())]
+    return {"grid_file": document.get("source", ""), "stages": {}, **document, "cells": cells}
+
+
+def _renamed(stages: Mapping[str, str]) -> dict[str, str]:
+    return {"fp32" if role == "reference" else role: uri for role, uri in stages.items()}

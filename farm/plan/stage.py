@@ -6,8 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from farm.grid import Cell
-from farm.grid.cell import Claims, Measure
+from farm.grid.cell import NO_CALIBRATION, Claims
 from farm.inputs import Input
 
 T = TypeVar("T")
@@ -44,36 +43,67 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """A cell and its stages: role -> uri.
+class PlannedCell:
+    """A cell by its labels, as in `farm.record.Record`, and its stages: role -> uri.
 
-    Roles: calibration, validation where the algorithm has a set of its own, export, quantize, reference,
-    evaluate, and measure unless only accuracy is asked for. A set of several shards has roles as `numbered`.
+    Roles: calibration, validation where the algorithm has a set of its own, export, quantize, fp32 (the evaluation of
+    the FP32 IR), evaluate, and measure unless only accuracy is asked for. A set of several shards has roles as
+    `numbered`. runtime: what runs it, ``pytorch`` for that baseline, ``openvino`` for all else.
     """
 
-    cell: Cell
+    name: str
+    model: str
+    calibration: str | None = None
+    calibration_source: str | None = None
+    calibration_seed: int | None = None
+    algorithm: str
+    device: str
+    runtime: str
     stages: Mapping[str, str]
+
+    def labels(self) -> tuple[str, str, str, str]:
+        """The label of each axis, in the order of `farm.grid.cell.AXES`."""
+        return (self.model, self.calibration or NO_CALIBRATION, self.algorithm, self.device)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """Made to be sure of a speed, as in `farm.grid.cell.Measure`, and in no key. pairs: least and most."""
+
+    pairs: tuple[int, int] = (8, 32)
+    target: float = 0.02
+    budget_s: float = 180.0
+    max_redone: int = 8
+
+
+NO_CLAIMS = Claims()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """All stages, inputs before what needs them, and all cells in the grid's order.
 
-    effort: made to be sure of a speed, as in `farm.grid.cell.Measure`; measurements are judged by it. claims: what
-    calibration sets are held against, as in `farm.grid.cell.Claims`.
+    effort: what measurements are judged by; None of a published run that does not tell. claims: what calibration sets
+    are held against. grid_file, command: where the grid was read, and how it is run again, as it was typed.
     """
 
-    grid: str
-    dataset: str
-    stages: Mapping[str, Stage]
-    cells: tuple[Planned, ...]
+    grid: str = ""
+    stages: Mapping[str, Stage] = field(default_factory=dict)
+    cells: tuple[PlannedCell, ...] = ()
+    dataset: str = ""
     metric: str = "top1"
-    effort: Mapping[str, Any] = field(default_factory=lambda: Measure().effort())
-    claims: Mapping[str, Any] = field(default_factory=lambda: Claims().model_dump())
+    effort: Effort | None = Effort()
+    claims: Claims = NO_CLAIMS
+    grid_file: str = ""
+    command: str = ""
+
+    def cell(self, name: str) -> PlannedCell | None:
+        """The cell of this name; None if there is none."""
+        return next((cell for cell in self.cells if cell.name == name), None)
 
     def needed_by(self, cells: Collection[str]) -> set[str]:
         """The uris of all stages that the named cells need."""
-        return {uri for planned in self.cells if planned.cell.name in cells for uri in planned.stages.values()}
+        return {uri for cell in self.cells if cell.name in cells for uri in cell.stages.values()}
 
 
 def numbered(role: str, uris: Sequence[str]) -> dict[str, str]:

@@ -3,8 +3,7 @@
 import json
 import os
 import uuid
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection
 
 import fsspec
 import pyarrow as pa
@@ -12,6 +11,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from farm.errors import DataError, InputError
+from farm.plan import Plan, from_json, to_json
 
 PLAN = "plan.json"
 
@@ -44,14 +44,14 @@ class Folder:
         names = (str(path).rpartition("/")[2] for path in paths)
         return sorted(f"{folder}/{name}" for name in names if name.endswith(".parquet"))
 
-    def write_plan(self, plan: Mapping[str, Any]) -> None:
+    def write_plan(self, plan: Plan) -> None:
         """Write plan.json, the first file of every run."""
-        self._replace(PLAN, json.dumps(plan, indent=1).encode())
+        self._replace(PLAN, json.dumps(to_json(plan), indent=1).encode())
 
-    def read_plan(self) -> dict[str, Any]:
+    def read_plan(self) -> Plan:
         """Read plan.json. Raises InputError if there is none, which means nothing was run here."""
         try:
-            return dict(json.loads(self.fs.cat_file(f"{self.root}/{PLAN}")))
+            return from_json(json.loads(self.fs.cat_file(f"{self.root}/{PLAN}")))
         except FileNotFoundError as error:
             raise InputError(f"{self.url} has no {PLAN}: run a grid first (farm run jobs/quickstart.yaml)") from error
         except ValueError as error:

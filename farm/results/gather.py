@@ -3,21 +3,21 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from farm.plan import base
+from farm.plan import Effort, Plan, PlannedCell, base
 from farm.record import Outcome, Record
 from farm.results import tables
 from farm.results.folder import Folder
 from farm.results.speed import again, speed, with_pytorch_speedup
 from farm.store import Store
 
-ROLES = ("calibration", "validation", "export", "quantize", "reference", "evaluate", "measure")
+ROLES = ("calibration", "validation", "export", "quantize", "fp32", "evaluate", "measure")
 QUANTIZED = (
     "int8_layers", "subset_size", "control_drop", "control_images", "control_labels",
     "validate_on", "stopped_by", "reached", "iterations", "reverted_layers",
@@ -31,7 +31,7 @@ def gather(folder: Folder, store: Store) -> list[Record]:
     plan = folder.read_plan()
     reader = _Reader(plan=plan, store=store)
     records = reader.records()
-    folder.write(tables.RECORDS, tables.records(records, plan.get("claims", {})))
+    folder.write(tables.RECORDS, tables.records(records, plan.claims.model_dump()))
     folder.write(tables.ATTEMPTS, tables.attempts(reader.all_attempts()))
     folder.write(tables.SAMPLES, tables.samples(_samples(plan, store)))
     _copy_by_cell(folder, tables.PREDICTIONS, plan, store, role="evaluate", file="predictions.parquet")
@@ -39,7 +39,7 @@ def gather(folder: Folder, store: Store) -> list[Record]:
     return records
 
 
-def records_of(plan: Mapping[str, Any], store: Store, present: Collection[str]) -> list[Record]:
+def records_of(plan: Plan, store: Store, present: Collection[str]) -> list[Record]:
     """The records as `gather` would write them now, in the grid's order. Writes nothing.
 
     present: the uris of which the store has an artefact; it is not asked for others.
@@ -51,12 +51,12 @@ def records_of(plan: Mapping[str, Any], store: Store, present: Collection[str]) 
 class _Reader:
     """The store as a plan sees it, each manifest and attempt read once. present: as in `records_of`; None: ask it."""
 
-    plan: Mapping[str, Any]
+    plan: Plan
     store: Store
     present: Collection[str] | None = None
     manifests: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     tries: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
-    predictions: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)  # of references only
+    predictions: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)  # of FP32 IRs only
 
     def manifest(self, uri: str) -> dict[str, Any] | None:
         if uri not in self.manifests:
@@ -70,21 +70,26 @@ class _Reader:
         return self.tries[uri]
 
     def all_attempts(self) -> list[Outcome]:
-        return [outcome for uri in self.plan["stages"] for outcome in self.attempts(uri)]
+        return [outcome for uri in self.plan.stages for outcome in self.attempts(uri)]
 
     def records(self) -> list[Record]:
-        return with_pytorch_speedup([self.record(cell) for cell in self.plan["cells"]])
+        return with_pytorch_speedup([self.record(cell) for cell in self.plan.cells])
 
-    def record(self, cell: Mapping[str, Any]) -> Record:
-        roles = sorted(cell["stages"], key=lambda role: ROLES.index(base(role)))
-        stages = {role: cell["stages"][role] for role in roles}
+    def record(self, cell: PlannedCell) -> Record:
+        roles = sorted(cell.stages, key=lambda role: ROLES.index(base(role)))
+        stages = {role: cell.stages[role] for role in roles}
         found = {role: manifest for role, uri in stages.items() if (manifest := self.manifest(uri)) is not None}
         every = [outcome for uri in dict.fromkeys(stages.values()) for outcome in self.attempts(uri)]
         return Record(
-            grid=self.plan["grid"],
-            **{name: cell[name] for name in ("cell", "model", "calibration", "algorithm", "device", "runtime")},
-            calibration_source=cell.get("calibration_source"),  # plans of an older farm have none
-            calibration_seed=cell.get("calibration_seed"),
+            grid=self.plan.grid,
+            cell=cell.name,
+            model=cell.model,
+            calibration=cell.calibration,
+            calibration_source=cell.calibration_source,  # plans of an older farm have none
+            calibration_seed=cell.calibration_seed,
+            algorithm=cell.algorithm,
+            device=cell.device,
+            runtime=cell.runtime,
             calibration_note=found.get("calibration", {"facts": {}})["facts"].get("note"),
             **self.ending(stages, found),
             attempts=len(every),
@@ -102,15 +107,14 @@ class _Reader:
         if not missing:
             return {"outcome": "ok"}
         for role in missing:
-            stage = self.plan["stages"][stages[role]]
-            lacking = "; ".join(each["missing"] for each in stage["files"].values() if each["missing"])
-            if lacking:
-                said = {"error_class": "missing_input", "error_type": "MissingInput", "error_message": lacking}
+            stage = self.plan.stages[stages[role]]
+            if stage.missing:
+                said = {"error_class": "missing_input", "error_type": "MissingInput", "error_message": stage.missing}
                 return {"outcome": "failed", **said}
             tried = self.attempts(stages[role])
             if tried and not tried[-1].ok:
                 last = tried[-1]
-                text = f"{stage['kind']} {stage['label']}: {last.error_message}"
+                text = f"{stage.kind} {stage.label}: {last.error_message}"
                 said = {"error_class": str(last.error_class), "error_type": last.error_type, "error_message": text}
                 return {"outcome": "failed", **said, "log": last.log or None}
         return {"outcome": "pending"}
@@ -120,12 +124,12 @@ class _Reader:
             return {}
         facts = found["evaluate"]["facts"]
         said = {key: facts.get(key) for key in ("metric", "score", "top1", "n_images")}
-        if "reference" not in found:
+        if "fp32" not in found:
             return said
-        if stages["reference"] not in self.predictions:
-            self.predictions[stages["reference"]] = self.prediction(stages["reference"])
-        ours, theirs = self.prediction(stages["evaluate"]), self.predictions[stages["reference"]]
-        whole = found["reference"]["facts"]
+        if stages["fp32"] not in self.predictions:
+            self.predictions[stages["fp32"]] = self.prediction(stages["fp32"])
+        ours, theirs = self.prediction(stages["evaluate"]), self.predictions[stages["fp32"]]
+        whole = found["fp32"]["facts"]
         drops = {f"{key}_drop": whole[key] - facts[key] for key in ("score", "top1") if key in facts}
         return {**said, **drops, "agreement": float(np.mean(ours == theirs))}
 
@@ -133,13 +137,13 @@ class _Reader:
         table = pq.read_table(self.store.open(uri) / "predictions.parquet", columns=["prediction"])
         return np.asarray(table["prediction"].to_numpy())
 
-    def speed(self, cell: Mapping[str, Any], stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any]:
+    def speed(self, cell: PlannedCell, stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any]:
         if "ended" not in found.get("measure", {"facts": {}})["facts"]:  # also of a farm that judged nothing yet
             return {}
         rounds = pq.read_table(self.store.open(stages["measure"]) / "rounds.parquet").to_pylist()
-        settings = {**self.plan["stages"][stages["measure"]]["parameters"]["measure"], **self.plan["effort"]}
+        settings = {**self.plan.stages[stages["measure"]].parameters["measure"], **asdict(self.plan.effort or Effort())}
         ended = found["measure"]["facts"]["ended"]
-        return speed(rounds, settings, ended, again(self.plan["command"], cell["cell"]))
+        return speed(rounds, settings, ended, again(self.plan.command, cell.name))
 
 
 def _sizes(stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,10 +167,10 @@ def _times(found: Mapping[str, Any]) -> dict[str, Any]:
     return said | {key: host[key] for key in ("host", "cpu_model", "isa", "cores")}
 
 
-def _samples(plan: Mapping[str, Any], store: Store) -> list[dict[str, Any]]:
+def _samples(plan: Plan, store: Store) -> list[dict[str, Any]]:
     """The first 64 images of each calibration set, as PNG bytes. Its first shard has them; sets may share it."""
     found = []
-    calibrating = {(cell["calibration"], cell["stages"].get("calibration")): None for cell in plan["cells"]}
+    calibrating = {(cell.calibration, cell.stages.get("calibration")): None for cell in plan.cells}
     for name, uri in calibrating:
         if uri and store.has(uri):
             for index, (png, label) in enumerate(tables.first_images(store.open(uri) / "images.parquet", SAMPLES)):
@@ -174,19 +178,19 @@ def _samples(plan: Mapping[str, Any], store: Store) -> list[dict[str, Any]]:
     return found
 
 
-def _copy_by_cell(folder: Folder, name: str, plan: Mapping[str, Any], store: Store, *, role: str, file: str) -> None:
+def _copy_by_cell(folder: Folder, name: str, plan: Plan, store: Store, *, role: str, file: str) -> None:
     """One file a cell with its name as first column, written only where it is new; others are removed."""
     kept = set()
-    for cell in plan["cells"]:
-        uri = cell["stages"].get(role)
+    for cell in plan.cells:
+        uri = cell.stages.get(role)
         manifest = store.manifest(uri) if uri else None
-        if manifest is None:
+        if uri is None or manifest is None:
             continue
-        digest = hashlib.sha256(f"{cell['cell']}\0{uri}\0{manifest['copy']}".encode()).hexdigest()
+        digest = hashlib.sha256(f"{cell.name}\0{uri}\0{manifest['copy']}".encode()).hexdigest()
         target = f"{name}/{digest[:24]}.parquet"
         kept.add(target)
         if not folder.has(target):
             table = pq.read_table(store.open(uri) / file)
-            column = pa.array([cell["cell"]] * len(table), pa.string()).dictionary_encode()
+            column = pa.array([cell.name] * len(table), pa.string()).dictionary_encode()
             folder.write(target, table.add_column(0, "cell", column))
     folder.keep_only(name, kept)

@@ -1,13 +1,11 @@
 """A run as it stands now, from its plan and the store: gathered in memory, nothing is written."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
-from typing import Any
 
 import pyarrow.parquet as pq
 
-from farm.grid.cell import Claims
+from farm.plan import Plan
 from farm.record import RETRIES, Record
 from farm.results import tables
 from farm.results.folder import PLAN, Folder
@@ -54,7 +52,7 @@ class Watch:
         self.folder = folder
         self.store = store
         self.planned_at = ""
-        self.plan: dict[str, Any] = {}
+        self.plan = Plan()
         self.finished: dict[str, Record] = {}  # cell -> its record, once it is ok
         self.seen: dict[str, Predicted] = {}
         self.last: Run | None = None
@@ -62,20 +60,20 @@ class Watch:
     def look(self) -> Status:
         """How it stands now, with the same run as before where nothing has changed. Raises InputError without plan."""
         plan = self._planned()
-        present = self.store.present(plan["stages"])
+        present = self.store.present(plan.stages)
         run = Run(
-            name=plan["grid"],
+            name=plan.grid,
             folder=self.folder,
             records=tuple(self._records(plan, present)),
-            claims=Claims(**plan.get("claims", {})),
+            claims=plan.claims,
             predictions=self._predictions(plan, present),
         )
         if self.last is None or not _same(run, self.last):
             self.last = run
         ended = self._ended(plan, self.last, present)
-        return Status(run=self.last, done=len(present), stages=len(plan["stages"]), ended=ended)
+        return Status(run=self.last, done=len(present), stages=len(plan.stages), ended=ended)
 
-    def _planned(self) -> dict[str, Any]:
+    def _planned(self) -> Plan:
         """The plan, read again where it was written again."""
         planned_at = self._planned_at()
         changed = planned_at != self.planned_at
@@ -93,19 +91,19 @@ class Watch:
             return ""
         return str(modified.astimezone(UTC).isoformat(timespec="milliseconds"))
 
-    def _records(self, plan: Mapping[str, Any], present: set[str]) -> list[Record]:
+    def _records(self, plan: Plan, present: set[str]) -> list[Record]:
         """All cells' records; only those that were not ok, or that lost an artefact, are read."""
-        whole = {cell["cell"] for cell in plan["cells"] if present.issuperset(cell["stages"].values())}
+        whole = {cell.name for cell in plan.cells if present.issuperset(cell.stages.values())}
         self.finished = {name: record for name, record in self.finished.items() if name in whole}
-        cells = [cell for cell in plan["cells"] if cell["cell"] not in self.finished]
-        read = {record.cell: record for record in records_of({**plan, "cells": cells}, self.store, present)}
+        cells = tuple(cell for cell in plan.cells if cell.name not in self.finished)
+        read = {record.cell: record for record in records_of(replace(plan, cells=cells), self.store, present)}
         self.finished |= {name: record for name, record in read.items() if record.outcome == "ok"}
         found = read | self.finished
-        return with_pytorch_speedup([found[cell["cell"]] for cell in plan["cells"]])
+        return with_pytorch_speedup([found[cell.name] for cell in plan.cells])
 
-    def _predictions(self, plan: Mapping[str, Any], present: set[str]) -> dict[str, Predicted]:
+    def _predictions(self, plan: Plan, present: set[str]) -> dict[str, Predicted]:
         self.seen = {uri: said for uri, said in self.seen.items() if uri in present}
-        cells = {cell["cell"]: uri for cell in plan["cells"] if (uri := cell["stages"].get("evaluate")) in present}
+        cells = {cell.name: uri for cell in plan.cells if (uri := cell.stages.get("evaluate")) in present}
         for uri in cells.values():
             if uri not in self.seen:
                 table = pq.read_table(self.store.open(uri) / f"{tables.PREDICTIONS}.parquet")
@@ -113,23 +111,20 @@ class Watch:
                 self.seen[uri] = Predicted(**columns)
         return {cell: self.seen[uri] for cell, uri in cells.items()}
 
-    def _ended(self, plan: Mapping[str, Any], run: Run, present: set[str]) -> frozenset[str]:
+    def _ended(self, plan: Plan, run: Run, present: set[str]) -> frozenset[str]:
         """Cells that are ok, and those of which nothing more will come. Reads attempts of cells that failed only."""
         failed = {record.cell for record in run.records if record.outcome == "failed"}
-        lacking = {
-            cell["cell"]: set(cell["stages"].values()) - present for cell in plan["cells"] if cell["cell"] in failed
-        }
+        lacking = {cell.name: set(cell.stages.values()) - present for cell in plan.cells if cell.name in failed}
         lost = self._lost(plan, set().union(*lacking.values()))
         return frozenset({*self.finished, *(cell for cell, uris in lacking.items() if uris and uris <= lost)})
 
-    def _lost(self, plan: Mapping[str, Any], uris: set[str]) -> set[str]:
+    def _lost(self, plan: Plan, uris: set[str]) -> set[str]:
         """Those of the stages that will not come."""
         found: set[str] = set()
-        for uri, stage in plan["stages"].items():  # inputs come before what needs them
+        for uri, stage in plan.stages.items():  # inputs come before what needs them
             if uri not in uris:
                 continue
-            missing = any(each["missing"] for each in stage["files"].values())
-            if missing or found.intersection(stage["inputs"].values()) or self._given_up(uri):
+            if stage.missing or found.intersection(stage.inputs.values()) or self._given_up(uri):
                 found.add(uri)
         return found
 

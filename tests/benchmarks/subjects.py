@@ -98,7 +98,7 @@ def jobs(grid: Mapping[str, Any], folder: Path) -> dict[tuple[str, str], Job]:
     found = {}
     for planned in plan.cells:
         stage = plan.stages[planned.stages["measure"]]
-        found[planned.cell.model.name, planned.cell.algorithm.name] = Job(
+        found[planned.model, planned.algorithm] = Job(
             parameters=stage.parameters,
             effort=checked.settings.measure.effort(),
             inputs={role: store.open(uri) for role, uri in stage.inputs.items()},

@@ -179,7 +179,7 @@ def test_what_cannot_be_shown_is_one_clear_error(ran, arguments, text):
 def halfway(ran):
     """A run whose int8 cell is not evaluated yet, and what ends that."""
     plan = json.loads((ran.folder / "results" / "quick" / "plan.json").read_text())
-    [uri] = [cell["stages"]["evaluate"] for cell in plan["cells"] if cell["cell"] == INT8]
+    [uri] = [cell["stages"]["evaluate"] for cell in plan["cells"] if cell["name"] == INT8]
     [manifest] = ran.folder.glob(f"results/store/evaluate/*/{uri.partition('/')[2]}/manifest.json")
     manifest.rename(manifest.with_name("waiting"))
     return ran, lambda: manifest.with_name("waiting").rename(manifest)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from farm.errors import InputError
+from farm.plan import Plan
 from farm.results import tables
 from farm.results.folder import Folder
 from farm.results.reading import read_run, samples
@@ -30,7 +31,7 @@ def ran(tmp_path):
     fine = replace(record("noise"), verdict="noisy", verdict_reason=f"too wide, then: {TYPED} --only noise")
     failed = replace(record("fractal"), outcome="failed", log="/home/me/log", error_message=f"no {URL}: /home/me/a.pt")
     folder = Folder(str(tmp_path / "ran"))
-    folder.write_plan({"command": TYPED, "effort": {"pairs": [8, 32]}, "cells": [1], "stages": {"a": "/home/me"}})
+    folder.write_plan(Plan(command=TYPED, grid_file="/home/me/a.yaml"))
     folder.write(tables.RECORDS, tables.records([fine, failed], {"margin": 0.02}))
     said = {"cell": [fine.cell], "index": [0], "label": [1], "prediction": [1], "score": [1.0], "gap": [0.5]}
     folder.write("predictions/a.parquet", pa.table(said))
@@ -46,7 +47,7 @@ def test_cells_are_published_with_what_they_said_or_why_they_failed(ran, tmp_pat
     assert [each.cell for each in found.records] == [record("noise").cell, record("fractal").cell]
     assert found.records[0].verdict_reason == "too wide, then: farm run jobs/a.yaml --only noise"
     assert (found.records[1].error_message, found.records[1].log) == (f"no {URL}: a.pt", None)
-    assert target.read_plan()["command"] == "farm run jobs/a.yaml"
+    assert target.read_plan().command == "farm run jobs/a.yaml"
     assert found.claims.margin == 0.02
     assert list(found.predictions) == [record("noise").cell]
     assert [row["calibration"] for row in samples(target)] == ["noise", "fractal"]

@@ -1,6 +1,5 @@
 """Keys and plans: what is shared, and which input changes which key."""
 
-import json
 from collections import Counter
 from dataclasses import dataclass, replace
 
@@ -10,8 +9,7 @@ from hypothesis import strategies as st
 
 from farm.catalog import CATALOG
 from farm.grid import expand, load
-from farm.grid.cell import NO_CALIBRATION
-from farm.plan import as_json, build, dependents, key_of
+from farm.plan import build, dependents, key_of
 from farm.plan.stage import in_order, numbered
 from farm.spec import Preprocessing
 from tests.conftest import OFFLINE, Located, plan_of, version_one
@@ -174,17 +172,17 @@ def keys_of(files, world):
 
     plan = build(grid, expand(grid), catalog, locate, lambda library: getattr(world, library), describe)
     baseline, cell = plan.cells
-    assert baseline.cell.labels()[1] == NO_CALIBRATION
+    assert baseline.calibration is None
     keys = {f"pytorch {role}": uri.partition("/")[2] for role, uri in baseline.stages.items()}
     return keys | {role: uri.partition("/")[2] for role, uri in cell.stages.items()}
 
 
 INT8 = {"quantize", "evaluate", "measure"}
 BASELINE = {"pytorch evaluate", "pytorch measure"}
-EXPORT = {"export", "reference", "pytorch export", "pytorch reference"}
-REFERENCE = {"reference", "pytorch reference"}
+EXPORT = {"export", "fp32", "pytorch export", "pytorch fp32"}
+FP32_EVALUATION = {"fp32", "pytorch fp32"}
 BOTH = {"measure", "pytorch measure"}
-EVALUATIONS = REFERENCE | {"evaluate", "pytorch evaluate"}
+EVALUATIONS = FP32_EVALUATION | {"evaluate", "pytorch evaluate"}
 
 CHANGED_BY = {
     "function": EXPORT | INT8 | BASELINE,
@@ -208,9 +206,9 @@ CHANGED_BY = {
     "target": set(),
     "preprocess": BOTH,
     "per_node": BOTH,
-    "mean": INT8 | BASELINE | REFERENCE,
-    "scale": INT8 | BASELINE | REFERENCE,
-    "known_std": INT8 | BASELINE | REFERENCE,
+    "mean": INT8 | BASELINE | FP32_EVALUATION,
+    "scale": INT8 | BASELINE | FP32_EVALUATION,
+    "known_std": INT8 | BASELINE | FP32_EVALUATION,
     "described_layout": EXPORT | INT8 | BASELINE,
     "metric": EVALUATIONS,  # nncf.quantize knows none
     "size": EXPORT | INT8 | BASELINE,  # photos keep a size of their own
@@ -267,7 +265,7 @@ def test_two_cells_share_one_fp32_export_and_one_reference(files):
         "synthesize": 2, "export": 1, "quantize": 2, "evaluate": 4, "measure": 4
     }  # fmt: skip
     assert len({cell.stages["export"] for cell in plan.cells}) == 1
-    assert len({cell.stages["reference"] for cell in plan.cells}) == 1
+    assert len({cell.stages["fp32"] for cell in plan.cells}) == 1
 
 
 def test_one_quantization_serves_all_devices_and_one_evaluation_all_of_one_precision(files):
@@ -282,14 +280,14 @@ def test_one_quantization_serves_all_devices_and_one_evaluation_all_of_one_preci
     assert len(stages_of(plan, "quantize")) == 1
     assert len(stages_of(plan, "measure")) == 5
     assert len({cell.stages["evaluate"] for cell in plan.cells}) == 3  # CPU f32, CPU bf16, GPU.0
-    assert len({cell.stages["reference"] for cell in plan.cells}) == 2  # CPU, GPU.0: always f32
+    assert len({cell.stages["fp32"] for cell in plan.cells}) == 2  # CPU, GPU.0: always f32
 
 
 def test_cells_need_all_their_stages_and_share_what_they_have_in_common(files):
     plan = plan_of(files.grid())
     _, ir, int8 = plan.cells
-    assert plan.needed_by([int8.cell.name]) == set(int8.stages.values())
-    both = plan.needed_by([ir.cell.name, int8.cell.name])
+    assert plan.needed_by([int8.name]) == set(int8.stages.values())
+    both = plan.needed_by([ir.name, int8.name])
     assert both == {*ir.stages.values(), *int8.stages.values()}
     assert len(both) < len(ir.stages) + len(int8.stages)
     assert plan.needed_by([]) == set()
@@ -297,7 +295,7 @@ def test_cells_need_all_their_stages_and_share_what_they_have_in_common(files):
 
 def test_the_fp32_ir_is_its_own_reference_and_measured_beside_itself(files):
     pytorch, ir, int8 = plan_of(files.grid()).cells
-    assert ir.stages["evaluate"] == ir.stages["reference"] == int8.stages["reference"]
+    assert ir.stages["evaluate"] == ir.stages["fp32"] == int8.stages["fp32"]
     measured = [plan_of(files.grid()).stages[cell.stages["measure"]].inputs for cell in (pytorch, ir, int8)]
     assert [sorted(inputs) for inputs in measured] == [["ir"], ["ir"], ["ir", "model"]]
     assert len({pytorch.stages["measure"], ir.stages["measure"], int8.stages["measure"]}) == 3
@@ -313,7 +311,7 @@ def test_inputs_come_before_what_needs_them(files):
 
 def test_dependents_are_all_that_need_a_stage_directly_or_not(files):
     plan = plan_of(files.grid(calibrations=["noise", "fractal"]))
-    noise = next(cell for cell in plan.cells if "noise" in cell.cell.name)
+    noise = next(cell for cell in plan.cells if "noise" in cell.name)
     found = dependents(plan, {noise.stages["calibration"]})
     assert found == {noise.stages[role] for role in ("calibration", "quantize", "evaluate", "measure")}
     assert dependents(plan, {noise.stages["measure"]}) == {noise.stages["measure"]}
@@ -341,22 +339,6 @@ def test_a_file_that_turns_up_makes_another_key(files):
 def test_an_optional_file_that_is_not_asked_for_is_none(files):
     [export] = stages_of(plan_of(files.grid(models=[{"factory": "nets:tiny"}])), "export")
     assert set(export.files) == {"factory"}
-
-
-def test_plan_json_holds_all_that_gathering_needs(files):
-    grid = files.grid()
-    plan = plan_of(grid)
-    said = json.loads(json.dumps(as_json(plan, "/jobs/small.yaml", "farm run jobs/small.yaml")))
-    assert {key: said[key] for key in ("schema", "grid", "source", "dataset")} == {
-        "schema": 1, "grid": "small", "source": "/jobs/small.yaml", "dataset": "digits"
-    }  # fmt: skip
-    assert [(cell["cell"], cell["calibration"], cell["runtime"]) for cell in said["cells"]] == [
-        ("resnet20/-/pytorch/CPU", None, "pytorch"),
-        ("resnet20/-/ir/CPU", None, "openvino"),
-        ("resnet20/noise/default/CPU", "noise", "openvino"),
-    ]
-    assert set(said["stages"]) == set(plan.stages)
-    assert all(uri in said["stages"] for cell in said["cells"] for uri in cell["stages"].values())
 
 
 def sharded(files, *counts, step=512, **source):

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from farm.errors import InputError
-from farm.plan import as_json
 from tests.conftest import Located, plan_of
 
 DIGITS = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5), "scale": 1 / 255}
@@ -167,7 +166,7 @@ def changed(before, after):
     return {role for role in first if first[role] != second[role]}
 
 
-EVERYTHING_OF_A_MODEL = {"export", "reference", "quantize", "evaluate", "measure"}
+EVERYTHING_OF_A_MODEL = {"export", "fp32", "quantize", "evaluate", "measure"}
 
 
 @pytest.mark.parametrize(
@@ -177,16 +176,16 @@ EVERYTHING_OF_A_MODEL = {"export", "reference", "quantize", "evaluate", "measure
         ({"models": ["net.onnx"]}, {"models": [{"path": "net.onnx", "output": "x"}]}, EVERYTHING_OF_A_MODEL),
         ({"models": ["net.onnx"]}, {"models": [{"path": "net.onnx", "layout": "NHWC"}]}, EVERYTHING_OF_A_MODEL),
         ({"models": ["net.onnx"]}, {"models": [{"path": "net.onnx", "resize": 40}]},
-         {"reference", "quantize", "evaluate", "measure"}),
+         {"fp32", "quantize", "evaluate", "measure"}),
         ({"models": ["net.onnx"]}, {"models": [{"path": "net.onnx", "sha256": "0123abcd"}]}, set()),
-        ({"metric": "top1"}, {"metric": "top5"}, {"reference", "evaluate"}),
-        ({"metric": "a:b"}, {"metric": "a:c"}, {"reference", "evaluate"}),
+        ({"metric": "top1"}, {"metric": "top5"}, {"fp32", "evaluate"}),
+        ({"metric": "a:b"}, {"metric": "a:c"}, {"fp32", "evaluate"}),
         ({"metric": "top1", "algorithms": [AWARE]}, {"metric": "top5", "algorithms": [AWARE]},
-         {"quantize", "reference", "evaluate", "measure"}),
+         {"quantize", "fp32", "evaluate", "measure"}),
         ({"accuracy_only": []}, {"accuracy_only": [{"algorithm": "ir"}]}, set()),
         ({"dataset": {"factory": "p:test", "name": "a"}}, {"dataset": {"factory": "p:test", "name": "b"}}, set()),
         ({"dataset": {"factory": "p:test"}}, {"dataset": {"factory": "p:test", "count": 9}},
-         {"reference", "evaluate", "measure"}),
+         {"fp32", "evaluate", "measure"}),
         ({"calibrations": [{"factory": "p:train", "name": "a"}]},
          {"calibrations": [{"factory": "p:train", "name": "b"}]}, set()),
         ({"calibrations": [{"factory": "p:train"}]}, {"calibrations": [{"factory": "p:train", "skip": 9}]},
@@ -206,7 +205,7 @@ def test_the_source_of_a_metric_of_the_users_own_is_a_file_of_what_scores(files)
     assert ["metric" in stage.files for stage in stages_of(plan, "quantize")] == [False, True]
     assert ["metric" in stage.parameters for stage in stages_of(plan, "quantize")] == [False, True]
     edited = plan_of(grid, Located(contents={"metric": "second"}))
-    assert changed(plan, edited) == {"quantize", "reference", "evaluate", "measure"}
+    assert changed(plan, edited) == {"quantize", "fp32", "evaluate", "measure"}
 
 
 def test_a_built_in_metric_has_no_source(files):
@@ -220,8 +219,8 @@ FIT = {"resize": 40, "size": (36, 30), "interpolation": "bilinear"}
 @pytest.mark.parametrize("dataset", ["digits", {"name": "folder", "path": "test"}, {"factory": "p:test"}])
 def test_a_model_that_resizes_has_test_images_fitted_to_it(files, dataset):
     plan = plan_of(files.grid(dataset=dataset, models=[FITTED, {"name": "plain", **FITTED, "resize": None}]))
-    for role in ("reference", "evaluate", "measure"):
-        fits = {planned.cell.model.label: plan.stages[planned.stages[role]].parameters["dataset"].get("fit")
+    for role in ("fp32", "evaluate", "measure"):
+        fits = {planned.model: plan.stages[planned.stages[role]].parameters["dataset"].get("fit")
                 for planned in plan.cells}  # fmt: skip
         assert fits == {"tiny": FIT, "plain": None}
 
@@ -268,13 +267,13 @@ def test_the_images_of_a_users_own_code_are_named_factory_whatever_they_are_call
 
 def test_cells_whose_accuracy_alone_is_asked_for_are_not_measured(files):
     grid = files.grid(models=["resnet20", "vgg11_bn"], accuracy_only=[{"model": "vgg11_bn"}, {"algorithm": "ir"}])
-    measured = {planned.cell.name for planned in plan_of(grid).cells if "measure" in planned.stages}
+    measured = {planned.name for planned in plan_of(grid).cells if "measure" in planned.stages}
     assert measured == {"resnet20/-/pytorch/CPU", "resnet20/noise/default/CPU"}
-    assert {"evaluate", "reference", "export"} <= set(plan_of(grid).cells[-1].stages)
+    assert {"evaluate", "fp32", "export"} <= set(plan_of(grid).cells[-1].stages)
 
 
 def test_plan_json_says_the_metric(files):
-    assert as_json(plan_of(files.grid(metric="top5")), "grid.yaml", "farm run grid.yaml")["metric"] == "top5"
+    assert plan_of(files.grid(metric="top5")).metric == "top5"
 
 
 FOLDER = {"name": "folder", "path": "test"}

@@ -12,7 +12,6 @@ import pytest
 
 from farm.data import imageset
 from farm.measuring.rounds import SCHEMA
-from farm.plan import as_json
 from farm.record import Outcome
 from farm.results.folder import Folder
 from farm.store import Store
@@ -48,8 +47,8 @@ class Bench:
         self.plan = plan_of(grid)
         self.store = Store(f"{url}/store", cache=folder / "cache")
         self.folder = Folder(f"{url}/{grid.name}")
-        self.folder.write_plan(as_json(self.plan, "grid.yaml", "farm run grid.yaml"))
-        self.cells = {planned.cell.name: planned.stages for planned in self.plan.cells}
+        self.folder.write_plan(replace(self.plan, command="farm run grid.yaml"))
+        self.cells = {cell.name: cell.stages for cell in self.plan.cells}
 
     def done(self, cell, role, *, facts=None, files=None, wall_s=1.0, peak_rss_mib=100.0, host=None):
         """Commit a stage of a cell, with what such a stage leaves by default; facts that are None are left out."""
@@ -77,10 +76,10 @@ class Bench:
         outcome = Outcome(uri=uri, label=self.plan.stages[uri].label, started_at=STARTED, finished_at=FINISHED)
         return self.store.add_attempt(uri, replace(outcome, **said), log)
 
-    def all_done(self, cell, predictions=(1, 2, 3, 4), *, reference=(1, 2, 3, 4), own_fps=200.0, ir_fps=100.0, **said):
+    def all_done(self, cell, predictions=(1, 2, 3, 4), *, fp32=(1, 2, 3, 4), own_fps=200.0, ir_fps=100.0, **said):
         """End every stage of a cell well; those that another cell shares stay as they are."""
         ready = {
-            "calibration": [shard(100)], "export": [], "quantize": [], "reference": [predicted(reference)],
+            "calibration": [shard(100)], "export": [], "quantize": [], "fp32": [predicted(fp32)],
             "evaluate": [predicted(predictions)], "measure": [rounds(own_fps, ir_fps)],
         }  # fmt: skip
         for role, files in ready.items():

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from farm.errors import DataError, InputError
+from farm.plan import Plan
 from farm.record import Record
 from farm.results import tables
 from farm.results.folder import PLAN, Folder
@@ -19,8 +20,8 @@ def folder(tmp_path):
 
 
 def test_a_plan_is_read_as_it_was_written(folder):
-    folder.write_plan({"grid": "g", "cells": []})
-    assert folder.read_plan() == {"grid": "g", "cells": []}
+    folder.write_plan(Plan(grid="g"))
+    assert folder.read_plan() == Plan(grid="g")
     assert folder.has(PLAN)
 
 
@@ -30,7 +31,7 @@ def test_without_a_plan_the_next_step_is_said(folder):
 
 
 def test_a_damaged_plan_is_named(folder):
-    folder.write_plan({})
+    folder.write_plan(Plan())
     with open(f"{folder.root}/{PLAN}", "w") as target:  # noqa: PTH123
         target.write("{torn")
     with pytest.raises(DataError, match=r"plan\.json is damaged: .*run the grid again"):

@@ -2,12 +2,14 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from PIL import Image
 
+from farm.inputs import Input
 from farm.record import COLUMNS, SCHEMA_VERSION
 from farm.results import tables
 from farm.results.gather import gather
@@ -89,7 +91,7 @@ def test_what_must_be_known_of_a_set_is_in_the_rows_that_it_calibrates(bench):
 def test_a_cell_says_its_metric_its_score_and_what_the_score_lost(bench):
     one = bench(metric="top5")
     exact, rough = ({"metric": "top5", "score": score, "top1": 0.5} for score in (0.875, 0.75))
-    one.done(INT8, "reference", facts=exact, files=[predicted((1, 2, 3, 4))])
+    one.done(INT8, "fp32", facts=exact, files=[predicted((1, 2, 3, 4))])
     one.all_done(INT8, evaluate={"facts": rough | {"top1": 0.125}})
     row = by_cell(one)[INT8]
     assert (row["metric"], row["score"], row["score_drop"]) == ("top5", 0.75, 0.125)
@@ -99,7 +101,7 @@ def test_a_cell_says_its_metric_its_score_and_what_the_score_lost(bench):
 def test_a_metric_of_the_users_own_has_no_top1(bench):
     one = bench(metric="scores:mine")
     said = [{"metric": "scores:mine", "score": score, "top1": None} for score in (-2.0, -3.5)]
-    one.done(INT8, "reference", facts=said[0], files=[predicted((1, 2, 3, 4))])
+    one.done(INT8, "fp32", facts=said[0], files=[predicted((1, 2, 3, 4))])
     one.all_done(INT8, (1, 2, 0, 0), evaluate={"facts": said[1]})
     row = by_cell(one)[INT8]
     assert (row["outcome"], row["metric"], row["score"], row["score_drop"]) == ("ok", "scores:mine", -3.5, 1.5)
@@ -109,7 +111,7 @@ def test_a_metric_of_the_users_own_has_no_top1(bench):
 def test_artefacts_that_are_older_than_metrics_are_gathered_all_the_same(bench):
     one = bench()
     older = {"metric": None, "score": None}
-    one.done(INT8, "reference", facts=older, files=[predicted((1, 2, 3, 4))])
+    one.done(INT8, "fp32", facts=older, files=[predicted((1, 2, 3, 4))])
     one.all_done(INT8, (1, 2, 3, 0), evaluate={"facts": older | {"top1": 0.25}})
     row = by_cell(one)[INT8]
     assert (row["outcome"], row["top1"], row["top1_drop"]) == ("ok", 0.25, 0.25)
@@ -203,7 +205,7 @@ def test_a_stage_that_plays_two_roles_in_a_cell_counts_its_attempts_once(bench):
 
 def test_a_batch_counts_each_of_its_images(bench):
     one = bench()
-    for role, files in (("export", []), ("reference", [predicted([1])]), ("measure", [rounds(100.0, 100.0, batch=8)])):
+    for role, files in (("export", []), ("fp32", [predicted([1])]), ("measure", [rounds(100.0, 100.0, batch=8)])):
         one.done(IR, role, files=files)
     assert by_cell(one)[IR]["fps"] == pytest.approx(100.0)
 
@@ -266,8 +268,8 @@ def test_percentiles_come_where_there_are_samples_enough(bench):
 
 def test_a_failed_cell_keeps_what_was_measured_and_says_what_failed_and_why(bench, tmp_path):
     one = bench()
-    files = {"calibration": [shard(3)], "reference": [predicted([1, 1])], "evaluate": [predicted([1, 2])]}
-    for role in ("calibration", "export", "quantize", "reference", "evaluate"):
+    files = {"calibration": [shard(3)], "fp32": [predicted([1, 1])], "evaluate": [predicted([1, 2])]}
+    for role in ("calibration", "export", "quantize", "fp32", "evaluate"):
         one.done(INT8, role, files=files.get(role))
     log = tmp_path / "log.txt"
     log.write_text("boom")
@@ -316,10 +318,9 @@ def test_a_failure_upstream_is_what_a_cell_failed_of(bench):
 def test_a_missing_file_is_a_failed_row_that_says_which(bench):
     one = bench(models=[{"name": "resnet20", "weights": "/nowhere/w.pt"}])
     plan = one.folder.read_plan()
-    for stage in plan["stages"].values():
-        for found in stage["files"].values():
-            found["missing"] = "no weights of resnet20: looked for /nowhere/w.pt"
-    one.folder.write_plan(plan)
+    lacking = {"weights": Input(role="weights", missing="no weights of resnet20: looked for /nowhere/w.pt")}
+    stages = {uri: replace(stage, files=lacking) if stage.files else stage for uri, stage in plan.stages.items()}
+    one.folder.write_plan(replace(plan, stages=stages))
     for row in by_cell(one).values():
         assert (row["outcome"], row["error_class"]) == ("failed", "missing_input")
         assert "looked for /nowhere/w.pt" in row["error_message"]
@@ -377,8 +378,7 @@ def test_files_of_cells_that_left_the_grid_are_removed(bench):
     all_done(one)
     gather(one.folder, one.store)
     plan = one.folder.read_plan()
-    plan["cells"] = [cell for cell in plan["cells"] if cell["cell"] == INT8]
-    one.folder.write_plan(plan)
+    one.folder.write_plan(replace(plan, cells=(plan.cell(INT8),)))
     gather(one.folder, one.store)
     assert len(one.folder.fs.ls(f"{one.folder.root}/{tables.PREDICTIONS}", detail=False)) == 1
     assert [row["cell"] for row in one.folder.read(tables.RECORDS).to_pylist()] == [INT8]
@@ -434,7 +434,7 @@ def sharded(bench, *counts):
 def test_a_set_of_several_shards_is_there_when_all_of_them_are(bench):
     one = sharded(bench, 600)
     all_but = [role for role in one.cells[LARGE] if role != "calibration.2"]
-    files = {"reference": [predicted([1, 1])], "evaluate": [predicted([1, 2])], "measure": [rounds(2.0, 1.0)]}
+    files = {"fp32": [predicted([1, 1])], "evaluate": [predicted([1, 2])], "measure": [rounds(2.0, 1.0)]}
     for role in all_but:
         one.done(LARGE, role, files=files.get(role, [shard(256)] if role.startswith("calibration") else None))
     assert by_cell(one)[LARGE]["outcome"] == "pending"

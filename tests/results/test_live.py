@@ -1,10 +1,11 @@
 """A run while it goes on: when it is over, and how little of it is read again."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
-from farm.plan import as_json
+from farm.inputs import Input
 from farm.results.gather import gather
 from farm.results.live import Watch
 from farm.store import Store
@@ -99,9 +100,9 @@ def test_a_cell_that_failed_ends_with_what_else_is_done_for_it(almost):
 
 
 def test_a_cell_that_lacks_an_input_file_has_ended(almost):
-    plan = as_json(almost.plan, "grid.yaml", "farm run grid.yaml")
-    plan["stages"][almost.cells[INT8]["quantize"]]["files"] = {"weights": {"missing": "there is no w.safetensors"}}
-    almost.folder.write_plan(plan)
+    lacking = {"weights": Input(role="weights", missing="there is no w.safetensors")}
+    stage = replace(almost.plan.stages[almost.cells[INT8]["quantize"]], files=lacking)
+    almost.folder.write_plan(replace(almost.plan, stages={**almost.plan.stages, stage.uri: stage}))
     assert watch(almost).look().over
 
 

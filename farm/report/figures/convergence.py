@@ -31,7 +31,7 @@ def convergence(material: Material) -> Plot | None:
     chosen = [record for cell, record in records.items() if cell in widest]
     names = names_of(material.run.records)
     panels = _panels(chosen, names)
-    target = material.effort.get("target")
+    target = material.effort.target if material.effort else None
     found = [row for record in chosen for row in _rows(panels[record.cell], record, played[record.cell], target)]
     return Plot(
         caption=_caption(len(widest), len(ends), target),

@@ -8,6 +8,7 @@ from altair import TopLevelMixin
 
 from farm.analysis.accuracy import Accuracy, accuracies
 from farm.analysis.replicates import Source, sources
+from farm.plan import Effort
 from farm.results.folder import PLAN
 from farm.results.reading import Run, rounds, samples
 
@@ -42,7 +43,7 @@ class Material:
 
     accuracies: by cell. sources: over several draws. rounds: of each measured cell, rows of ``latencies/``.
     samples: rows of ``samples.parquet``. effort: how measurements were asked to be, from plan.json: pairs (least,
-    most), target (share of 1, of the interval to one side); empty where the plan was not published.
+    most), target (share of 1, of the interval to one side); None where the plan was not published.
     """
 
     run: Run
@@ -50,7 +51,7 @@ class Material:
     sources: Sequence[Source]
     rounds: Mapping[str, Sequence[Mapping[str, Any]]]
     samples: Sequence[Mapping[str, Any]]
-    effort: Mapping[str, Any]
+    effort: Effort | None
 
 
 def material(run: Run) -> Material:
@@ -61,5 +62,5 @@ def material(run: Run) -> Material:
         sources=sources(run),
         rounds=rounds(run.folder),
         samples=samples(run.folder),
-        effort=run.folder.read_plan().get("effort", {}) if run.folder.has(PLAN) else {},
+        effort=run.folder.read_plan().effort if run.folder.has(PLAN) else None,
     )

@@ -50,7 +50,7 @@ def ecdf(latencies: np.ndarray, points: int) -> tuple[list[float], list[float]]:
 
 
 def _rows(material: Material, names: Names, points: int) -> Iterator[dict[str, Any]]:
-    least = material.effort.get("pairs", (1,))[0]
+    least = material.effort.pairs[0] if material.effort else 1
     for record in material.run.records:
         own = counted(material.rounds.get(record.cell, ()), least)
         raw = [np.asarray(row["latencies_ns"], dtype=np.float64) for row in own]

@@ -5,8 +5,8 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
+from farm.plan import Effort, Plan
 from farm.record import FAILURE_CLASSES, Record
 from farm.report.numbers import count, listed, margin_text, span
 from farm.report.remarks import notes
@@ -48,8 +48,8 @@ HOST_COLUMNS = ("Host", "Processor", "Instructions", "Cores", "Device", "Threads
 
 def facts(run: Run) -> Facts:
     """Everything below the figures."""
-    plan = run.folder.read_plan() if run.folder.has(PLAN) else {}
-    command = str(plan.get("command", ""))
+    plan = run.folder.read_plan() if run.folder.has(PLAN) else None
+    command = plan.command if plan else ""
     hosts = _hosts(run.records)
     return Facts(
         hosts=hosts,
@@ -99,7 +99,7 @@ def _when(records: Sequence[Record]) -> str:
     return f"{first} to {last[11:] if first[:10] == last[:10] else last} UTC"
 
 
-def _measured(run: Run, plan: Mapping[str, Any]) -> Iterator[str]:
+def _measured(run: Run, plan: Plan | None) -> Iterator[str]:
     yield "Each int8 model and its FP32 IR saw the same test images."
     if run.predictions:
         yield (
@@ -116,7 +116,7 @@ def _measured(run: Run, plan: Mapping[str, Any]) -> Iterator[str]:
     timed = [record for record in run.records if record.verdict is not None]
     if timed:
         yield from _rounds(timed)
-        yield from _effort(plan)
+        yield from _effort(plan.effort if plan else None)
 
 
 def _rounds(timed: Sequence[Record]) -> Iterator[str]:
@@ -138,11 +138,10 @@ def _rounds(timed: Sequence[Record]) -> Iterator[str]:
     )
 
 
-def _effort(plan: Mapping[str, Any]) -> Iterator[str]:
-    effort = plan.get("effort")
+def _effort(effort: Effort | None) -> Iterator[str]:
     if effort:
-        least, most = effort["pairs"]
-        yield f"Asked for: {least} to {most} pairs, within {effort['target']:.1%}, in {effort['budget_s']:g} s a cell."
+        least, most = effort.pairs
+        yield f"Asked for: {least} to {most} pairs, within {effort.target:.1%}, in {effort.budget_s:g} s a cell."
 
 
 def failures(records: Sequence[Record], command: str) -> tuple[Failure, ...]:

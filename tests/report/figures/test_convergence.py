@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from farm.plan import Effort, Plan
 from farm.results.folder import Folder
 from farm.stats.ratios import paired_ratio
 from tests.report.figures.drawn import marks, texts
@@ -40,7 +41,7 @@ def test_the_target_is_a_band_where_the_plan_says_it(tmp_path):
     folder = Folder(str(tmp_path))
     found = measurement(folder)
     assert len(marks(drawn(found)["convergence"], "area")) == 1
-    folder.write_plan({"effort": {"pairs": [4, 8], "target": 0.05}})
+    folder.write_plan(Plan(effort=Effort(pairs=(4, 8), target=0.05)))
     figure = drawn(found)["convergence"]
     assert len(marks(figure, "area")) == 2
     assert "target, 5.0%" in figure.caption

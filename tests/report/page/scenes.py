@@ -10,6 +10,7 @@ import pyarrow as pa
 import vl_convert
 
 from farm.grid.cell import Claims
+from farm.plan import Plan
 from farm.record import Record
 from farm.report.page import Drawing
 from farm.results import tables
@@ -68,8 +69,7 @@ def study(models=("resnet20", "vgg16_bn", "repvgg_a2"), sets=("cifar10", "fracta
 
 def whole(folder: Folder, models=("resnet20", "vgg16_bn"), sets=("real", "fractal"), draws=2) -> Run:
     """A run that has something for every figure: rounds, samples, draws, and a set of two sizes."""
-    effort = {"pairs": [8, 32], "target": 0.02, "budget_s": 180.0}
-    folder.write_plan({"command": "farm run jobs/whole.yaml", "effort": effort})
+    folder.write_plan(Plan(command="farm run jobs/whole.yaml"))
     wrong = {name: 103 + 5 * rank for rank, name in enumerate(sets)}
     found = full(folder, models, wrong | {FEW: 180}, draws)
     sized = dict.fromkeys(sets, 300) | {FEW: 50, None: None}
@@ -122,7 +122,7 @@ def failed(model: str, **said) -> Record:
 def kept(run: Run, path: Path) -> Path:
     """The run as files, as `farm gather` leaves them."""
     folder = Folder(str(path))
-    folder.write_plan({"grid": run.name, "command": "farm run jobs/study.yaml", "cells": [], "stages": {}})
+    folder.write_plan(Plan(grid=run.name, command="farm run jobs/study.yaml"))
     folder.write(tables.RECORDS, tables.records(run.records, run.claims.model_dump()))
     for index, (cell, said) in enumerate(run.predictions.items()):
         columns = {"cell": [cell] * N, "label": said.label, "prediction": said.prediction, "score": said.score}

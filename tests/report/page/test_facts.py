@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+from farm.plan import Plan
 from farm.report.page.facts import facts, failures, versions
 from farm.results.folder import Folder
 from tests.report.page.scenes import failed, study
@@ -29,8 +30,7 @@ def test_versions_of_all_cells_are_gathered_and_differences_shown():
 
 def test_the_plan_says_the_command_and_the_effort(tmp_path):
     folder = Folder(str(tmp_path))
-    effort = {"pairs": [8, 32], "target": 0.02, "budget_s": 180.0}
-    folder.write_plan({"command": "farm run jobs/x.yaml", "effort": effort})
+    folder.write_plan(Plan(command="farm run jobs/x.yaml"))
     found = facts(replace(study(), folder=folder))
     assert "farm run jobs/x.yaml" in found.again
     assert found.again[0] == "pip install nncf==3.4.0 openvino==2026.4.1 torch==2.14.1"

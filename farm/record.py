@@ -5,14 +5,19 @@ Schema history (bump `SCHEMA_VERSION` when a column's meaning changes):
     2  metric, score and score_drop beside top-1; what accuracy control says of itself
     3  intervals of the speed-ups, the verdict and what it rests on; the FP32 IR is compared with itself
     4  what must be known of the calibration set; of an attempt, its GPU and node
-    5  the source and the seed of the calibration set, which tell draws of one set; claims in the metadata
+    5  the source and the seed of the calibration set, which tell replicates of one set; claims in the metadata
+    6  a verdict's cause and figures as columns, the command in the metadata; which image a prediction is of; timestamps
 """
 
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
+Verdict = Literal["valid", "noisy", "invalid"]
+Cause = Literal["property", "stray_cpus", "few_pairs", "disturbed", "wide"]
+Ended = Literal["target", "pairs", "budget", "disturbed"]
+Signal = Literal["steal", "foreign", "delayed", "siblings", "throttled", "overheated"]
 FailureClass = Literal["error", "crash", "timeout", "oom", "lost", "missing_input", "dep_failed"]
 FAILURE_CLASSES: dict[str, str] = {
     "error": "a Python exception; never retried by itself",
@@ -81,10 +86,14 @@ class Record:
     paired ratios to the FP32 IR, of the IR itself too, where it shows the host's own noise;
     speedup_pytorch: the same to PyTorch. *_low, *_high: their 99 % intervals.
     verdict: ``valid``, ``noisy`` or ``invalid``, of fps and speedup_ir; of speedup_pytorch with the baseline's.
-    pairs: undisturbed ones; disturbed_pairs: all others. unsteady_rounds: those that began before two windows of
-    warm-up took the same time. foreign_share: CPU time of the leased CPUs that went to other programs, over all
-    rounds; steal_share: to the hypervisor, of each round's CPU that lost most. per_node: measurements that may
-    share the node. timed: ``inference``, or with ``preprocessing`` before it. memory_format: PyTorch's.
+    verdict_cause: why it is not valid. within: how far speedup_ir's interval goes to one side, as a share; asked: how
+    far it may go. ended: what ended the measurement. pairs: undisturbed ones, of which there must be least_pairs;
+    disturbed_pairs: all others. worst_signal: what disturbed the worst round, and took worst_share of its time.
+    mismatches: what ran otherwise than asked for, a JSON list of {property, asked, found}.
+    unsteady_rounds: those that began before two windows of warm-up took the same time. foreign_share: CPU time of the
+    leased CPUs that went to other programs, over all rounds; steal_share: to the hypervisor, of each round's CPU that
+    lost most. per_node: measurements that may share the node. timed: ``inference``, or with ``preprocessing`` before
+    it. memory_format: PyTorch's.
     *_s: wall time of the stage's last attempt. started_at, finished_at: UTC, ISO 8601.
     """
 
@@ -128,10 +137,17 @@ class Record:
     speedup_pytorch: float | None = None
     speedup_pytorch_low: float | None = None
     speedup_pytorch_high: float | None = None
-    verdict: str | None = None
-    verdict_reason: str | None = None
+    verdict: Verdict | None = None
+    verdict_cause: Cause | None = None
+    within: float | None = None
+    asked: float | None = None
+    least_pairs: int | None = None
+    ended: Ended | None = None
     pairs: int | None = None
     disturbed_pairs: int | None = None
+    worst_signal: Signal | None = None
+    worst_share: float | None = None
+    mismatches: str | None = None
     unsteady_rounds: int | None = None
     foreign_share: float | None = None
     steal_share: float | None = None

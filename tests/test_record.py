@@ -9,7 +9,7 @@ from farm.record import COLUMNS, FAILURE_CLASSES, FailureClass, Outcome, Record,
 ISSUE = (
     "grid, cell, model, calibration, algorithm, device, runtime, outcome, error_class, error_type, error_message, "
     "log, attempts, top1, top1_drop, agreement, n_images, subset_size, fps, speedup_ir, speedup_pytorch, verdict, "
-    "verdict_reason, latency_p50_ms, latency_p90_ms, latency_p95_ms, latency_p99_ms, latency_p999_ms, size_mib, "
+    "latency_p50_ms, latency_p90_ms, latency_p95_ms, latency_p99_ms, latency_p999_ms, size_mib, "
     "int8_layers, export_s, quantize_s, evaluate_s, measure_s, peak_rss_mib, host, cpu_model, isa, cores, threads, "
     "streams, precision, versions, started_at, finished_at"
 )
@@ -23,8 +23,10 @@ CONTROL = (
     "stopped_by", "reached", "iterations", "reverted_layers",
 )  # fmt: skip
 SPEED = (
-    "fps_ir", "speedup_ir_low", "speedup_ir_high", "speedup_pytorch_low", "speedup_pytorch_high", "pairs",
-    "disturbed_pairs", "unsteady_rounds", "foreign_share", "steal_share", "per_node", "timed", "memory_format",
+    "fps_ir", "speedup_ir_low", "speedup_ir_high", "speedup_pytorch_low", "speedup_pytorch_high",
+    "verdict_cause", "within", "asked", "least_pairs", "ended", "pairs", "disturbed_pairs", "worst_signal",
+    "worst_share", "mismatches", "unsteady_rounds", "foreign_share", "steal_share", "per_node", "timed",
+    "memory_format",
 )  # fmt: skip
 
 

@@ -33,8 +33,9 @@ def publish(folder: Folder, target: Folder) -> int:
     """Copy one grid's results; returns how many cells. Raises InputError if nothing was gathered there."""
     table, plan = folder.read(tables.RECORDS), folder.read_plan()
     command = plan.command.partition(" --results ")[0]
-    rows = [_anywhere(row, plan.command, command) for row in table.to_pylist()]
-    records = pa.Table.from_pylist(rows, schema=table.schema)
+    rows = [_anywhere(row) for row in table.to_pylist()]
+    schema = table.schema.with_metadata({**table.schema.metadata, tables.COMMAND: command})
+    records = pa.Table.from_pylist(rows, schema=schema)
     target.write(tables.RECORDS, records)
     target.write_plan(replace(plan, command=command, grid_file="", cells=(), stages={}))
     names = folder.names(tables.PREDICTIONS)
@@ -46,15 +47,10 @@ def publish(folder: Folder, target: Folder) -> int:
     return len(records)
 
 
-def _anywhere(row: dict[str, Any], typed: str, command: str) -> dict[str, Any]:
-    """A record as it would be on any machine: of paths the last part, no log, and the command without its folder."""
-    message, reason = row["error_message"], row["verdict_reason"]
-    return {
-        **row,
-        "error_message": FOLDERS.sub("", message) if message else message,
-        "verdict_reason": reason.replace(typed, command) if reason else reason,
-        "log": None,
-    }
+def _anywhere(row: dict[str, Any]) -> dict[str, Any]:
+    """A record as it would be on any machine: of paths the last part, and no log."""
+    message = row["error_message"]
+    return {**row, "error_message": FOLDERS.sub("", message) if message else message, "log": None}
 
 
 def _own(samples: pa.Table, records: pa.Table) -> pa.Table:

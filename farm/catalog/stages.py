@@ -33,7 +33,7 @@ STAGES = {
     ),
     "measure": StageSpec(
         function="farm.stages.measure:run",
-        version=2,
+        version=3,
         doc="latencies in paired rounds, with the node to itself",
         exclusive=True,
         typical_s=60,

@@ -22,6 +22,7 @@ from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import measurable
 from farm.plan import Effort, Plan
 from farm.record import Record
+from farm.report.verdicts import mismatch
 from farm.stats.ratios import Ratio, differs, looks
 from farm.store import Store
 
@@ -217,23 +218,17 @@ def _holds(record: Record) -> bool:
     return within <= TARGET and not differs(ratio)
 
 
-def _mismatch(record: Record) -> str:
-    """How what ran differs from what was asked for; empty if it does not."""
-    reason = record.verdict_reason if record.verdict == "invalid" else None
-    return (reason or "").rpartition("; ")[0]  # what follows is advice on a grid that is gone by now
-
-
 def _noise_facts(record: Record) -> dict[str, Any]:
     ratio = ("speedup_ir", "speedup_ir_low", "speedup_ir_high")
     names = (*ratio, "pairs", "disturbed_pairs", *SHARES, "fps", "threads", "verdict")
-    return {**{name: getattr(record, name) for name in names}, "mismatch": _mismatch(record)}
+    return {**{name: getattr(record, name) for name in names}, "mismatch": mismatch(record)}
 
 
 def _noise_text(record: Record) -> str:
     ratio = _floor(record)
     work = f"{record.pairs} pairs of half a second, {record.disturbed_pairs} disturbed"
     if record.verdict == "invalid":
-        return f"noise floor: invalid, so nothing measured here holds: {_mismatch(record)}"
+        return f"noise floor: invalid, so nothing measured here holds: {mismatch(record)}"
     if ratio is None:
         taken = ", ".join(f"{words} {getattr(record, name) or 0:.1%}" for name, words in SHARES.items())
         text = f"of at least {PAIRS[0]} undisturbed pairs there are {record.pairs}, {record.disturbed_pairs} disturbed"

@@ -158,7 +158,7 @@ def _table(each: Chosen, asked: View) -> TextTable:
 def _lines(each: Chosen) -> list[str]:
     """What stands below the table."""
     records = [row.record for row in each.rows]
-    return [*draw_lines(sources(each.run), records, each.run), *remarks(records, each.run.records)]
+    return [*draw_lines(sources(each.run), records, each.run), *remarks(records, each.run.records, each.run.command)]
 
 
 def _markdown(each: Chosen, asked: View, *, several: bool) -> str:

@@ -12,8 +12,10 @@ from rich.table import Table
 from farm.cli.wiring import DEFAULT_RESULTS, Json, Results, folder_of, grids_in, plan_of, stdout, store_of
 from farm.errors import InputError
 from farm.plan import Plan, Stage, from_json, to_json
+from farm.report.verdicts import sentence
 from farm.results import tables
 from farm.results.folder import Folder
+from farm.results.reading import command_of
 from farm.store import Store
 from farm.suggest import did_you_mean
 
@@ -110,9 +112,13 @@ def _reasons(before: Plan, now: Plan, cell: str, store: Store) -> Iterator[dict[
 
 def _doubt(folder: Folder, cell: str) -> str:
     """The verdict on the cell's measurement and its reason, where it was gathered and does not hold; else empty."""
-    records = tables.records_from(folder.read(tables.RECORDS)) if folder.has(tables.RECORDS) else []
-    doubtful = (each for each in records if each.cell == cell and each.verdict not in (None, "valid"))
-    return next((f"{each.verdict}: {each.verdict_reason}" for each in doubtful), "")
+    if not folder.has(tables.RECORDS):
+        return ""
+    table = folder.read(tables.RECORDS)
+    doubtful = (
+        record for record in tables.records_from(table) if record.cell == cell and record.verdict not in (None, "valid")
+    )
+    return next((f"{record.verdict}: {sentence([record], command_of(table))}" for record in doubtful), "")
 
 
 def _failed(before: Plan, uri: str) -> list[str]:

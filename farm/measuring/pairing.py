@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from farm.measuring.verdict import Ended, Signals, disturbance
+from farm.measuring.verdict import Signals, disturbances
+from farm.record import Ended, Signal
 from farm.stats.ratios import Pair, Ratio, alpha_after, looks, paired_ratio
 
 CELL, PARTNER = "cell", "ir"
@@ -72,14 +73,18 @@ def _pair(played: Played, play: Play, order: tuple[str, str]) -> bool:
     rows = [
         {"pair": number, "position": position, "variant": name, **play(name)} for position, name in enumerate(order)
     ]
-    disturbed = "; ".join(dict.fromkeys(filter(None, map(_disturbance, rows))))
+    disturbed = list(dict.fromkeys(signal for row in rows for signal in _disturbances(row)))
     played.rows += [{**row, "disturbed": disturbed} for row in rows]
     return bool(disturbed)
 
 
-def _disturbance(row: Row) -> str:
-    signals = Signals(**{name: row[name] for name in SIGNALS})
-    return disturbance(signals, row["wall_ns"] / 1e9, len(row["cpus"]), synchronous=row["synchronous"])
+def _disturbances(row: Row) -> tuple[Signal, ...]:
+    return disturbances(signals_of(row), row["wall_ns"] / 1e9, len(row["cpus"]), synchronous=row["synchronous"])
+
+
+def signals_of(row: Mapping[str, Any]) -> Signals:
+    """What the host told of a round."""
+    return Signals(**{name: row[name] for name in SIGNALS})
 
 
 def _ending(played: Played, planned: tuple[int, ...], settings: Mapping[str, Any], spent_s: float) -> Ended | None:

@@ -53,7 +53,7 @@ SCHEMA = pa.schema([
     ("properties", pa.string()),
     ("cpus", pa.list_(pa.int32())),
     ("stray_cpus", pa.list_(pa.int32())),
-    ("disturbed", pa.string()),
+    ("disturbed", pa.list_(pa.string())),
     ("steal_s", pa.float64()),
     ("foreign_s", pa.float64()),
     ("delayed_s", pa.float64()),

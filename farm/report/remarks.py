@@ -1,23 +1,20 @@
 """The lines below a table: what must be known of sets, which measurements do not hold, what failed. Knows records."""
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from farm.grid.selection import labels_of, options
-from farm.measuring.verdict import THEN
 from farm.record import Record, is_fp32_ir, source_of
 from farm.report.numbers import MOST_NAMES, listed
-from farm.results.speed import again
+from farm.report.verdicts import kind, sentence
 from farm.stats.ratios import Ratio, differs
 
 UNLIKE = 1.05  # speeds of one FP32 IR beside different cells: above this ratio, their rows are not comparable
-NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?%?")
 
 
-def remarks(records: Sequence[Record], every: Sequence[Record] = ()) -> list[str]:
-    """All that is to be said of these cells, what failed last. every: as for `doubts`."""
-    return [*notes(records), *controlled(records), *doubts(records, every), *failures(records)]
+def remarks(records: Sequence[Record], every: Sequence[Record] = (), command: str = "") -> list[str]:
+    """All that is to be said of these cells, what failed last. every, command: as for `doubts`."""
+    return [*notes(records), *controlled(records), *doubts(records, every, command), *failures(records)]
 
 
 def notes(records: Sequence[Record]) -> list[str]:
@@ -56,11 +53,11 @@ def failures(records: Sequence[Record]) -> list[str]:
     return lines
 
 
-def doubts(records: Sequence[Record], every: Sequence[Record] = ()) -> list[str]:
+def doubts(records: Sequence[Record], every: Sequence[Record] = (), command: str = "") -> list[str]:
     """One line for each reason for which measurements do not hold, and for each for which rows are not comparable.
 
     every: all cells of their run, where they are known: then many cells are told to be measured again by what they
-    have in common.
+    have in common. command: that ran the grid; empty if unknown.
     """
     doubtful = [record for record in records if record.verdict not in (None, "valid")]
     unlike = [
@@ -68,35 +65,17 @@ def doubts(records: Sequence[Record], every: Sequence[Record] = ()) -> list[str]
         for record in records
         if is_fp32_ir(record) and _differs(record)
     ]
-    return [*_by_reason(doubtful, every), *unlike, *_baselines(doubtful), *_speeds(records)]
+    return [*_by_reason(doubtful, every, command), *unlike, *_baselines(doubtful), *_speeds(records)]
 
 
-def _by_reason(doubtful: Sequence[Record], every: Sequence[Record]) -> Iterator[str]:
+def _by_reason(doubtful: Sequence[Record], every: Sequence[Record], command: str) -> Iterator[str]:
     """Cells of one reason together, with the range of each number in it, and one command for them all."""
-    groups: dict[tuple[str | None, ...], list[Record]] = {}
+    groups: dict[tuple[object, ...], list[Record]] = {}
     for record in doubtful:
-        why, command = _parted(record)
-        # other numbers in what ran otherwise than asked for make it another fault
-        kind = NUMBER.sub("#", why) if record.verdict == "noisy" else why
-        groups.setdefault((record.verdict, kind, command or record.cell), []).append(record)
-    for (verdict, *_), cells in groups.items():
-        yield f"{verdict}: {listed([record.cell for record in cells])}\n    {_reason(cells, every)}"
-
-
-def _parted(record: Record) -> tuple[str, str | None]:
-    """Why a measurement does not hold, and the command that ran its grid; none if the reason has no such command."""
-    why, _, command = (record.verdict_reason or "").partition(THEN)
-    own = again("", record.cell)
-    return (why, command.removesuffix(own) if command.endswith(own) else None)
-
-
-def _reason(cells: Sequence[Record], every: Sequence[Record]) -> str:
-    """The reason of these cells, which differ in its numbers only; each number that differs as a range."""
-    why, command = _parted(cells[0])
-    if len(cells) == 1 or command is None:
-        return cells[0].verdict_reason or ""
-    columns = iter(zip(*(NUMBER.findall(_parted(record)[0]) for record in cells), strict=True))
-    return NUMBER.sub(lambda _: _range(next(columns)), why) + THEN + again(command, *_only(cells, every))
+        groups.setdefault(kind(record), []).append(record)
+    for cells in groups.values():
+        reason = sentence(cells, command, _only(cells, every))
+        yield f"{cells[0].verdict}: {listed([record.cell for record in cells])}\n    {reason}"
 
 
 def _only(cells: Sequence[Record], every: Sequence[Record]) -> list[str]:
@@ -111,20 +90,6 @@ def _only(cells: Sequence[Record], every: Sequence[Record]) -> list[str]:
         if found is not None and len(found) < len(names):
             return found
     return names
-
-
-def _range(numbers: Sequence[str]) -> str:
-    """``10.4% to 18.6%``, or the one that all are.
-
-    >>> _range(["16", "8", "1,024"])
-    '8 to 1,024'
-    """
-    least, most = (find(numbers, key=_value) for find in (min, max))
-    return least if _value(least) == _value(most) else f"{least} to {most}"
-
-
-def _value(number: str) -> float:
-    return float(number.rstrip("%").replace(",", ""))
 
 
 def _baselines(doubtful: Sequence[Record]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from farm.plan import Effort, Plan, PlannedCell, base
 from farm.record import Outcome, Record
 from farm.results import tables
 from farm.results.folder import Folder
-from farm.results.speed import again, speed, with_pytorch_speedup
+from farm.results.speed import speed, with_pytorch_speedup
 from farm.store import Store
 
 ROLES = ("calibration", "validation", "export", "quantize", "fp32", "evaluate", "measure")
@@ -31,7 +31,7 @@ def gather(folder: Folder, store: Store) -> list[Record]:
     plan = folder.read_plan()
     reader = _Reader(plan=plan, store=store)
     records = reader.records()
-    folder.write(tables.RECORDS, tables.records(records, plan.claims.model_dump()))
+    folder.write(tables.RECORDS, tables.records(records, plan.claims.model_dump(), plan.command))
     folder.write(tables.ATTEMPTS, tables.attempts(reader.all_attempts()))
     folder.write(tables.SAMPLES, tables.samples(_samples(plan, store)))
     _copy_by_cell(folder, tables.PREDICTIONS, plan, store, role="evaluate", file="predictions.parquet")
@@ -94,7 +94,7 @@ class _Reader:
             **self.ending(stages, found),
             attempts=len(every),
             **self.accuracy(stages, found),
-            **self.speed(cell, stages, found),
+            **self.speed(stages, found),
             **_sizes(stages, found),
             **_times(found),
             started_at=min((outcome.started_at for outcome in every), default=None),
@@ -137,13 +137,12 @@ class _Reader:
         table = pq.read_table(self.store.open(uri) / "predictions.parquet", columns=["prediction"])
         return np.asarray(table["prediction"].to_numpy())
 
-    def speed(self, cell: PlannedCell, stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any]:
+    def speed(self, stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any]:
         if "ended" not in found.get("measure", {"facts": {}})["facts"]:  # also of a farm that judged nothing yet
             return {}
         rounds = pq.read_table(self.store.open(stages["measure"]) / "rounds.parquet").to_pylist()
         settings = {**self.plan.stages[stages["measure"]].parameters["measure"], **asdict(self.plan.effort or Effort())}
-        ended = found["measure"]["facts"]["ended"]
-        return speed(rounds, settings, ended, again(self.plan.command, cell.name))
+        return speed(rounds, settings, found["measure"]["facts"]["ended"])
 
 
 def _sizes(stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,6 +66,7 @@ class Watch:
             folder=self.folder,
             records=tuple(self._records(plan, present)),
             claims=plan.claims,
+            command=plan.command,
             predictions=self._predictions(plan, present),
         )
         if self.last is None or not _same(run, self.last):

@@ -29,13 +29,17 @@ class Predicted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One grid's results. predictions: by cell, where they were gathered; published results may leave them out."""
+    """One grid's results. command: that ran the grid; empty if unknown.
+
+    predictions: by cell, where they were gathered; published results may leave them out.
+    """
 
     name: str
     folder: Folder
     records: tuple[Record, ...]
     claims: Claims
     predictions: Mapping[str, Predicted]
+    command: str = ""
 
 
 def names_of(runs: Sequence[Run]) -> list[str]:
@@ -49,13 +53,25 @@ def read_run(folder: Folder) -> Run:
     table = folder.read(tables.RECORDS)
     records = tuple(tables.records_from(table))
     name = records[0].grid if records else folder.url.rpartition("/")[2]
-    return Run(name=name, folder=folder, records=records, claims=claims_of(table), predictions=_predictions(folder))
+    return Run(
+        name=name,
+        folder=folder,
+        records=records,
+        claims=claims_of(table),
+        command=command_of(table),
+        predictions=_predictions(folder),
+    )
 
 
 def claims_of(records: pa.Table) -> Claims:
     """What the grid wants to claim, from the metadata of its records; the defaults, of older ones."""
     said = (records.schema.metadata or {}).get(tables.CLAIMS, b"{}")
     return Claims(**json.loads(said))
+
+
+def command_of(records: pa.Table) -> str:
+    """The command that ran the grid, from the metadata of its records; empty, of older ones."""
+    return str((records.schema.metadata or {}).get(tables.COMMAND, b"").decode())
 
 
 def rounds(folder: Folder) -> dict[str, list[dict[str, Any]]]:

@@ -1,28 +1,26 @@
 """From the rounds of one measurement to what a record says of speed, verdict included. Pure."""
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
-from farm.measuring.pairing import CELL, PARTNER, Played, interval, speeds
-from farm.measuring.verdict import Ended, Evidence, judge, mismatch
-from farm.record import Record, is_fp32_ir
+from farm.measuring.pairing import CELL, PARTNER, Played, interval, signals_of, speeds
+from farm.measuring.verdict import Evidence, Mismatch, judge, mismatches, shares
+from farm.record import Ended, Record, Signal, is_fp32_ir
 from farm.stats.ratios import Ratio, looks, percentile, quotient
 
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 NS_PER_MS = 1e6
 
 
-def speed(rows: Sequence[dict[str, Any]], settings: Mapping[str, Any], ended: Ended, again: str) -> dict[str, Any]:
+def speed(rows: Sequence[dict[str, Any]], settings: Mapping[str, Any], ended: Ended) -> dict[str, Any]:
     """A record's columns of speed.
 
-    rows: of ``rounds.parquet``. settings: how the rounds were played, and the
-    effort that is asked for now. ended: what ended the measurement. again: the
-    command that measures it again. Figures are of the undisturbed pairs, or of all where too few are.
+    rows: of ``rounds.parquet``. settings: how the rounds were played, and the effort that is asked for now. ended:
+    what ended the measurement. Figures are of the undisturbed pairs, or of all where too few are.
     """
     played = Played(rows=list(rows))
     least, _ = settings["pairs"]
@@ -31,24 +29,32 @@ def speed(rows: Sequence[dict[str, Any]], settings: Mapping[str, Any], ended: En
     own, beside = ([row for row in counted if row["variant"] == variant] for variant in (CELL, PARTNER))
     ratio = interval(speeds(counted), looks(*settings["pairs"]))
     evidence = Evidence(
-        mismatch="; ".join(dict.fromkeys(filter(None, map(_mismatch, rows)))),
+        mismatches=tuple(dict.fromkeys(mismatch for row in rows for mismatch in _mismatches(row))),
         pairs=len(played.pairs()),
         disturbed=played.disturbed(),
-        worst=max(rows, key=_lost)["disturbed"],
         least=least,
         target=settings["target"],
-        ended=ended,
         ratio=ratio,
     )
-    verdict = judge(evidence, again)
+    verdict, cause = judge(evidence)
+    signal, share = _worst(rows)
     return {
         "fps": _fps(own),
         "fps_ir": _fps(beside),
         **_columns("speedup_ir", ratio),
         **_latencies(own),
         **{key: own[0][key] for key in ("threads", "streams", "precision")},
-        "verdict": verdict.word,
-        "verdict_reason": verdict.reason,
+        "verdict": verdict,
+        "verdict_cause": cause,
+        "within": ratio.within if ratio else None,
+        "asked": evidence.target,
+        "least_pairs": least,
+        "ended": ended,
+        "worst_signal": signal,
+        "worst_share": share,
+        "mismatches": json.dumps([asdict(mismatch) for mismatch in evidence.mismatches])
+        if evidence.mismatches
+        else None,
         "pairs": evidence.pairs,
         "unsteady_rounds": sum(not row["steady"] for row in rows),
         "disturbed_pairs": evidence.disturbed,
@@ -58,11 +64,6 @@ def speed(rows: Sequence[dict[str, Any]], settings: Mapping[str, Any], ended: En
         "memory_format": json.loads(own[0]["properties"]).get("MEMORY_FORMAT"),
         "timed": "preprocessing and inference" if settings["preprocess"] else "inference",
     }
-
-
-def again(command: str, *only: str) -> str:
-    """The command that measures cells again. command: the one that ran the grid. only: which; all if none is named."""
-    return f"{command}{''.join(f' --only {shlex.quote(text)}' for text in only)} --fresh measure"
 
 
 def with_pytorch_speedup(records: list[Record]) -> list[Record]:
@@ -100,18 +101,26 @@ def _columns(name: str, ratio: Ratio | None) -> dict[str, Any]:
     return {name: ratio.value, f"{name}_low": ratio.low, f"{name}_high": ratio.high}
 
 
-def _lost(row: Mapping[str, Any]) -> tuple[bool, float]:
-    """How badly a round was disturbed."""
-    lost_s = sum(row[name] for name in ("steal_s", "foreign_s", "delayed_s", "siblings_s", "throttled_s"))
-    return bool(row["disturbed"]), lost_s / _wall_s(row)
+def _worst(rows: Sequence[Mapping[str, Any]]) -> tuple[Signal | None, float | None]:
+    """What took most of a disturbed round's time, and which share; none of ``overheated``, which is no share."""
+    by_share = [
+        (shares(signals_of(row), _wall_s(row), len(row["cpus"]))[signal], signal)
+        for row in rows
+        for signal in row["disturbed"]
+        if signal != "overheated"
+    ]
+    if by_share:
+        share, signal = max(by_share)
+        return signal, share
+    return ("overheated" if any(row["disturbed"] for row in rows) else None), None
 
 
 def _wall_s(row: Mapping[str, Any]) -> float:
     return float(row["wall_ns"]) / 1e9
 
 
-def _mismatch(row: Mapping[str, Any]) -> str:
-    return mismatch(json.loads(row["asked"]), json.loads(row["properties"]), row["stray_cpus"])
+def _mismatches(row: Mapping[str, Any]) -> tuple[Mismatch, ...]:
+    return mismatches(json.loads(row["asked"]), json.loads(row["properties"]), row["stray_cpus"])
 
 
 def _fps(rows: Sequence[Mapping[str, Any]]) -> float | None:

@@ -19,6 +19,7 @@ SAMPLES = "samples.parquet"
 PREDICTIONS = "predictions"
 LATENCIES = "latencies"
 CLAIMS = b"farm_claims"
+COMMAND = b"farm_command"
 
 _ARROW = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
 
@@ -43,9 +44,9 @@ SAMPLE_SCHEMA = pa.schema(
 )
 
 
-def records(rows: Sequence[Record], claims: Mapping[str, Any]) -> pa.Table:
-    """Records as a table. claims: what the grid's sets are held against; kept in the metadata, as JSON."""
-    schema = RECORD_SCHEMA.with_metadata({**RECORD_SCHEMA.metadata, CLAIMS: json.dumps(claims)})
+def records(rows: Sequence[Record], claims: Mapping[str, Any], command: str = "") -> pa.Table:
+    """Records as a table. In its metadata - claims: what the grid's sets are held against; command: that ran it."""
+    schema = RECORD_SCHEMA.with_metadata({**RECORD_SCHEMA.metadata, CLAIMS: json.dumps(claims), COMMAND: command})
     return pa.Table.from_pylist([asdict(row) for row in rows], schema=schema)
 
 

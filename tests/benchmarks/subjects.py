@@ -30,7 +30,7 @@ from farm.inputs import default_places, fetch
 from farm.measuring import signals
 from farm.measuring.pairing import CELL, PARTNER
 from farm.measuring.rounds import request_of, rotating_images
-from farm.measuring.verdict import Signals, mismatch
+from farm.measuring.verdict import Signals, mismatches
 from farm.stages.job import Job
 
 STUDY = (
@@ -194,7 +194,7 @@ def app_round(request: Request, seconds: int) -> Row:
     if ended.returncode != 0:
         sys.exit(f"exit code {ended.returncode} of {' '.join(ended.args)}\n{ended.stdout}{ended.stderr}")
     told = _properties(ended.stdout)
-    if wrong := mismatch(request["asked"], {name: told.get(name, "not told") for name in request["asked"]}, ()):
+    if wrong := mismatches(request["asked"], {name: told.get(name, "not told") for name in request["asked"]}, ()):
         sys.exit(f"benchmark_app ran otherwise than farm: {wrong}")
     measured = _app_row(ended.stdout, replace(meanwhile, foreign_s=max(0.0, meanwhile.foreign_s - own_s)))
     return {**measured, "cpus": request["cpus"]}

@@ -1,6 +1,7 @@
 """`farm doctor`: findings without measuring, the noise floor, what company costs, and the exit code."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -13,7 +14,7 @@ from farm.host.topology import Core, measurable
 from farm.measuring import colocation
 from farm.measuring.pairing import Played
 from farm.measuring.rounds import RoundCrashed
-from farm.measuring.verdict import Evidence, judge
+from farm.measuring.verdict import STRAY, Evidence, Mismatch, judge
 from farm.record import Record
 from farm.results import gather
 from farm.stats.ratios import Ratio
@@ -31,23 +32,25 @@ def ratio(value, within):
     )
 
 
-def record(value=1.0, within=0.005, *, mismatch="", pairs=16, disturbed=1, **changes):
+def record(value=1.0, within=0.005, *, mismatches=(), pairs=16, disturbed=1, **changes):
     """What is gathered of an A/A test, its verdict as it is passed."""
     found = ratio(value, within)
     evidence = Evidence(
-        mismatch=mismatch, pairs=pairs, disturbed=disturbed, worst="other programs took 9% of the time",
-        least=8, target=0.01, ended="pairs", ratio=found,
+        mismatches=mismatches, pairs=pairs, disturbed=disturbed, least=8, target=0.01, ratio=found,
     )  # fmt: skip
-    verdict = judge(evidence, "farm run /tmp/farm-doctor-gone/doctor.yaml")
+    verdict, cause = judge(evidence)
     said = {
         "grid": "doctor", "cell": "resnet20/-/ir/CPU", "model": "resnet20", "algorithm": "ir", "device": "CPU",
         "runtime": "openvino", "outcome": "ok", "speedup_ir": value, "speedup_ir_low": found.low,
         "speedup_ir_high": found.high, "pairs": pairs, "disturbed_pairs": disturbed, "foreign_share": 0.12,
-        "steal_share": 0.03, "fps": 900.0, "threads": 2, "verdict": verdict.word, "verdict_reason": verdict.reason,
+        "steal_share": 0.03, "fps": 900.0, "threads": 2, "verdict": verdict, "verdict_cause": cause,
+        "mismatches": json.dumps([asdict(mismatch) for mismatch in mismatches]),
     }  # fmt: skip
     return Record(**(said | changes))
 
 
+ONE_THREAD = Mismatch(property="INFERENCE_NUM_THREADS", asked="2", found="1")
+STREAMS, STRAYED = Mismatch(property="NUM_STREAMS", asked="1", found="2"), Mismatch(property=STRAY, asked="", found="7")
 SOUND, NOT_KNOWN, NOISY, INVALID, DIFFERS = "show here", "not known", "too noisy", "invalid", "seems to differ"
 NOISE = [
     (record(1.0, 0.005), SOUND),
@@ -56,7 +59,7 @@ NOISE = [
     (record(0.99, 0.03), NOISY),
     (record(1.02, 0.008), DIFFERS),
     (record(0.9, 0.05), DIFFERS),
-    (record(1.0, 0.005, mismatch="INFERENCE_NUM_THREADS was 1, not 2; a second thing"), INVALID),
+    (record(1.0, 0.005, mismatches=(ONE_THREAD, STREAMS)), INVALID),
     (record(1.0, 0.005, pairs=3, disturbed=9), NOT_KNOWN),  # the figures are of disturbed pairs too
     (record(1.0, None, pairs=1, disturbed=9), NOT_KNOWN),
     (record(1.0, None, pairs=0, disturbed=9), NOT_KNOWN),
@@ -84,7 +87,9 @@ def test_the_noise_floor_is_told_in_words_that_fit_it(found, words):
 
 def test_words_about_an_unsound_floor_say_why():
     why = "NUM_STREAMS was 2, not 1; threads were allowed on CPUs 7 outside the lease"
-    assert command._noise_text(record(mismatch=why)).endswith(f"invalid, so nothing measured here holds: {why}")
+    assert command._noise_text(record(mismatches=(STREAMS, STRAYED))).endswith(
+        f"invalid, so nothing measured here holds: {why}"
+    )
     text = command._noise_text(record(1.0, None, pairs=1, disturbed=9))
     assert "of at least 8 undisturbed pairs there are 1, 9 disturbed" in text
     assert "other programs took 12.0%, the hypervisor took 3.0%" in text
@@ -135,7 +140,7 @@ def diagnosed(monkeypatch, capsys, tmp_path):
     return diagnose
 
 
-def company(*pairs, disturbed=""):
+def company(*pairs, disturbed=()):
     """Rounds with these speeds in company and alone."""
     return Played(
         rows=[
@@ -260,7 +265,6 @@ def test_the_noise_floor_is_a_model_against_itself_and_company_is_compared_with_
     noise, beside = said["noise"], said["per_node"]
     assert noise["threads"] == 1
     assert noise["verdict"] in ("valid", "noisy")
-    assert "verdict_reason" not in noise
     assert 0.5 < noise["speedup_ir"] < 2, "the same model, however busy the host"
     assert noise["pairs"] + noise["disturbed_pairs"] >= 8
     if "error" in beside:  # a busy host may disturb every pair: that is a result too

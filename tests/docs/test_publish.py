@@ -28,11 +28,11 @@ import publish  # noqa: E402 - beside the pages, which is no package
 @pytest.fixture
 def ran(tmp_path):
     """A run of which one cell failed."""
-    fine = replace(record("noise"), verdict="noisy", verdict_reason=f"too wide, then: {TYPED} --only noise")
+    fine = replace(record("noise"), verdict="noisy", verdict_cause="wide")
     failed = replace(record("fractal"), outcome="failed", log="/home/me/log", error_message=f"no {URL}: /home/me/a.pt")
     folder = Folder(str(tmp_path / "ran"))
     folder.write_plan(Plan(command=TYPED, grid_file="/home/me/a.yaml"))
-    folder.write(tables.RECORDS, tables.records([fine, failed], {"margin": 0.02}))
+    folder.write(tables.RECORDS, tables.records([fine, failed], {"margin": 0.02}, TYPED))
     said = {"cell": [fine.cell], "index": [0], "label": [1], "prediction": [1], "score": [1.0], "gap": [0.5]}
     folder.write("predictions/a.parquet", pa.table(said))
     rows = [{"calibration": name, "index": 0, "label": -1, "png": b"png"} for name in ("noise", "fractal")]
@@ -45,7 +45,7 @@ def test_cells_are_published_with_what_they_said_or_why_they_failed(ran, tmp_pat
     assert publish.publish(ran, target) == 2
     found = read_run(target)
     assert [each.cell for each in found.records] == [record("noise").cell, record("fractal").cell]
-    assert found.records[0].verdict_reason == "too wide, then: farm run jobs/a.yaml --only noise"
+    assert (found.records[0].verdict_cause, found.command) == ("wide", "farm run jobs/a.yaml")
     assert (found.records[1].error_message, found.records[1].log) == (f"no {URL}: a.pt", None)
     assert target.read_plan().command == "farm run jobs/a.yaml"
     assert found.claims.margin == 0.02

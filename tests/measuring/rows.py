@@ -35,7 +35,7 @@ def row(variant: str, fps: float, *, inferences: int = 20, batch: int = 1, **cha
         "inferences": inferences, "wall_ns": round(batch * inferences / fps * 1e9), "synchronous": True,
         "request_p50_ns": 1000.0, "warmup_inferences": 15, "steady": True, "threads": 2, "streams": 1,
         "precision": "f32", "asked": json.dumps(ASKED), "properties": json.dumps(FOUND), "cpus": [0, 1],
-        "stray_cpus": [], "disturbed": "", **QUIET,
+        "stray_cpus": [], "disturbed": [], **QUIET,
         "latencies_ns": [1000 * (index + 1) for index in range(inferences)],
     } | changes  # fmt: skip
 
@@ -53,7 +53,7 @@ def pairs(
     rows = []
     for number, fps in enumerate(speeds):
         order = [("cell", fps), ("ir", ir_fps)][:: -1 if number % 2 else 1]
-        said = {"disturbed": "other programs took 9% of the time"} if number in disturbed else {}
+        said = {"disturbed": ["foreign"]} if number in disturbed else {}
         rows += [
             row(variant, speed, pair=number, position=position, **said | changes)
             for position, (variant, speed) in enumerate(order)

@@ -78,7 +78,7 @@ def test_every_row_tells_its_pair_its_place_and_its_variant_and_what_its_round_s
     assert [(row["pair"], row["position"]) for row in rows] == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
     assert [row["variant"] for row in rows] == host.played
     assert [speed(row) for row in rows] == pytest.approx([100, 101, 102, 103, 104, 105])
-    assert [row["disturbed"] for row in rows] == [""] * 6
+    assert [row["disturbed"] for row in rows] == [[]] * 6
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_disturbed_pair_is_played_again_in_the_same_order_and_counted(busy):
 def test_one_disturbed_round_marks_both_of_its_pair(busy):
     played = Host(busy=lambda number: number == busy).conduct()
     marked = [row["disturbed"] for row in played.rows]
-    assert marked == [""] * 6 + ["other programs took 50% of the time"] * 2 + [""] * 10
+    assert marked == [[]] * 6 + [["foreign"]] * 2 + [[]] * 10
     assert len(played.pairs()) == 8
 
 
@@ -157,9 +157,7 @@ def test_what_disturbed_both_rounds_is_said_once_and_what_disturbed_either_is_al
         return row | (rounds.pop(0) if rounds else {})
 
     rows = conduct(play, settings(pairs=(2, 2)), rng=Random(0), clock=host.clock).rows
-    others, steal = "other programs took 50% of the time", "the hypervisor took 25% of the time"
-    both = f"{others}; {steal}; the processor throttled itself 2 times"
-    assert [row["disturbed"] for row in rows[:4:2]] == [others, both]
+    assert [row["disturbed"] for row in rows[:4:2]] == [["foreign"], ["foreign", "steal", "overheated"]]
 
 
 def test_a_wait_disturbs_only_rounds_of_one_inference_at_a_time():

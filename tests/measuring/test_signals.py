@@ -11,7 +11,7 @@ import pytest
 from farm.host.cpu_time import TICK_S, cpu_ticks
 from farm.measuring import signals
 from farm.measuring.signals import Reading, between, read
-from farm.measuring.verdict import Signals, disturbance
+from farm.measuring.verdict import Signals, disturbances
 
 NOTHING = Reading(
     at_s=100.0, own_s=5.0, delayed_s={"1": 1.0, "2": 4.0}, idle_s=50.0, steal_s={"cpu0": 2.0, "cpu1": 0.5},
@@ -261,7 +261,7 @@ def test_a_hog_on_the_same_cpu_is_seen_for_all_that_it_took(pinned, hog):
     assert took_s > 0.2 * wall_s, "two share a CPU about evenly, three or four a little less"
     assert found.foreign_s >= took_s - SLACK_S
     assert found.foreign_s <= 0.9 * wall_s, "and something is left for who was measured"
-    assert "other programs took" in disturbance(found, wall_s, 1, synchronous=False)
+    assert "foreign" in disturbances(found, wall_s, 1, synchronous=False)
 
 
 def test_a_hog_on_the_same_cpu_keeps_a_thread_waiting_for_as_long(pinned, hog):

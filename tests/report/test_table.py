@@ -22,7 +22,7 @@ EMPTY = Record(
 )  # fmt: skip
 FULL = replace(
     EMPTY, outcome="ok", top1=0.91234, top1_drop=0.0125, fps=12345.678, speedup_ir=2.345, speedup_pytorch=6.789,
-    latency_p50_ms=0.08123, size_mib=0.2749, verdict="valid", verdict_reason="within 1.0% after 8 pairs",
+    latency_p50_ms=0.08123, size_mib=0.2749, verdict="valid", within=0.01, pairs=8,
 )  # fmt: skip
 IR = replace(FULL, cell="resnet20/-/ir/CPU", calibration=None, algorithm="ir", top1_drop=0.0, speedup_ir=1.0)
 PYTORCH = replace(IR, cell="resnet20/-/pytorch/CPU", algorithm="pytorch", runtime="pytorch", top1_drop=0.0)

@@ -13,6 +13,7 @@ from farm.inputs import Input
 from farm.record import COLUMNS, SCHEMA_VERSION
 from farm.results import tables
 from farm.results.gather import gather
+from farm.results.reading import command_of
 from tests.results.conftest import HOST, predicted, rounds, shard
 
 PYTORCH, IR, INT8 = "resnet20/-/pytorch/CPU", "resnet20/-/ir/CPU", "resnet20/noise/default/CPU"
@@ -77,7 +78,7 @@ def test_a_finished_cell_has_all_its_numbers(bench):
     assert (row["started_at"], row["finished_at"]) == ("2026-01-01T00:00:00.000+00:00", "2026-01-01T00:00:09.000+00:00")
     assert row["attempts"] == 6
     assert [row[name] for name in ("error_class", "error_message", "log")] == [None] * 3
-    assert (row["verdict"], row["verdict_reason"]) == ("valid", "within 0.0% after 8 pairs")
+    assert (row["verdict"], row["verdict_cause"], row["ended"]) == ("valid", None, "target")
     assert (row["pairs"], row["disturbed_pairs"], row["per_node"], row["timed"]) == (8, 0, 1, "inference")
 
 
@@ -238,16 +239,16 @@ def test_a_round_that_lost_its_partner_is_in_no_pair(bench):
     assert (row["speedup_ir"], row["fps_ir"], row["pairs"], row["verdict"]) == (None, None, 0, "noisy")
 
 
-def test_a_measurement_that_does_not_hold_says_the_command_that_measures_it_again(bench):
+def test_a_measurement_that_does_not_hold_has_its_cause_and_the_table_the_command_that_made_it(bench):
     one = bench()
     one.done(INT8, "measure", facts={"ended": "budget"}, files=[rounds(100.0, 50.0, count=3)])
     one.done(IR, "measure", files=[rounds(100.0, 50.0, precision="bf16", properties=json.dumps({"NUM_STREAMS": "4"}))])
     rows = by_cell(one)
-    assert rows[INT8]["verdict"] == "noisy"
-    assert rows[INT8]["verdict_reason"].endswith(f"then: farm run grid.yaml --only {INT8} --fresh measure")
-    assert (rows[IR]["verdict"], rows[IR]["precision"]) == ("invalid", "bf16")
-    assert rows[IR]["verdict_reason"].startswith("NUM_STREAMS was 4, not 1; ")
+    assert (rows[INT8]["verdict"], rows[INT8]["verdict_cause"], rows[INT8]["ended"]) == ("noisy", "few_pairs", "budget")
+    assert (rows[IR]["verdict"], rows[IR]["verdict_cause"], rows[IR]["precision"]) == ("invalid", "property", "bf16")
+    assert json.loads(rows[IR]["mismatches"]) == [{"property": "NUM_STREAMS", "asked": "1", "found": "4"}]
     assert rows[IR]["fps"] == pytest.approx(100.0), "it is shown all the same"
+    assert command_of(one.folder.read(tables.RECORDS)) == "farm run grid.yaml"
 
 
 def test_the_grids_own_settings_are_what_a_measurement_is_judged_by(bench):

@@ -50,7 +50,7 @@ def bench(tmp_path):
 @pytest.fixture
 def undisturbed(monkeypatch):
     """Whatever else runs on the host that runs the tests disturbs no pair: it is not what is tested."""
-    monkeypatch.setattr(pairing, "disturbance", lambda *_, **__: "")
+    monkeypatch.setattr(pairing, "disturbances", lambda *_, **__: ())
 
 
 @pytest.fixture(scope="session")

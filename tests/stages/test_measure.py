@@ -11,7 +11,7 @@ import pytest
 from farm.grid import Settings
 from farm.measuring import pairing, rounds
 from farm.measuring.runner import REQUESTS
-from farm.measuring.verdict import mismatch
+from farm.measuring.verdict import mismatches
 from farm.stages import measure
 from farm.stages.job import Job
 from tests.stages.bench import DIGITS, DIGITS_PREPROCESSING
@@ -83,7 +83,7 @@ def test_every_row_tells_what_was_asked_what_was_read_back_and_what_went_on(benc
         assert json.loads(row["asked"]) == asked
         found = json.loads(row["properties"])
         assert set(asked) <= set(found), "what was asked for is what is read back"
-        assert mismatch(asked, found, row["stray_cpus"]) == ""
+        assert mismatches(asked, found, row["stray_cpus"]) == ()
         assert row["cpus"] == sorted(os.sched_getaffinity(0))
         assert row["stray_cpus"] == []
         assert (row["runtime"], row["threads"], row["streams"], row["precision"]) == ("openvino", 1, 1, "f32")
@@ -119,7 +119,7 @@ def test_the_pytorch_baseline_is_paired_with_the_fp32_ir(bench, exported):
     properties = json.loads(own["properties"])
     assert properties["MEMORY_FORMAT"] in rounds.MEMORY_FORMATS
     assert json.loads(own["asked"]) == {"INFERENCE_NUM_THREADS": 1}
-    assert mismatch(json.loads(own["asked"]), properties, own["stray_cpus"]) == ""
+    assert mismatches(json.loads(own["asked"]), properties, own["stray_cpus"]) == ()
     assert own["request_p50_ns"] is None
     assert by_variant["ir"]["request_p50_ns"] > 0
 
@@ -196,11 +196,11 @@ def test_no_further_pair_starts_when_the_ratio_is_known_well_enough(bench, expor
 
 
 def test_a_disturbed_pair_is_kept_counted_and_played_again(bench, exported, monkeypatch):
-    said = iter(["", "somebody", "", ""])
-    monkeypatch.setattr(pairing, "disturbance", lambda *_, **__: next(said, ""))
+    said = iter([(), ("foreign",), (), ()])
+    monkeypatch.setattr(pairing, "disturbances", lambda *_, **__: next(said, ()))
     facts, rows = measured(bench, measurement(), {"ir": exported[1]})
     assert (facts["pairs"], facts["disturbed"], facts["ended"]) == (2, 1, "pairs")
-    assert [row["disturbed"] for row in rows] == ["somebody"] * 2 + [""] * 4
+    assert [row["disturbed"] for row in rows] == [["foreign"]] * 2 + [[]] * 4
     assert [row["variant"] for row in rows[:2]] == [row["variant"] for row in rows[2:4]]
 
 
@@ -232,5 +232,5 @@ def test_a_program_that_runs_on_the_leased_core_all_the_time_ends_the_measuremen
     assert facts["disturbed"] == 3
     assert facts["pairs"] == 0, "not one of its pairs had the core to itself"
     for row in rows:
-        assert "other programs" in row["disturbed"]
+        assert {"foreign", "delayed"} & {*row["disturbed"]}
         assert row["foreign_s"] > 0.2 * row["wall_ns"] / 1e9

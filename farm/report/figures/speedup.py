@@ -12,6 +12,7 @@ from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, names_of, plain
 from farm.report.figures.style import BLUE, GREY, ORANGE, data, field, wide
 from farm.report.numbers import count, times
+from farm.report.verdicts import sentence
 
 OVER_IR, OVER_PYTORCH = OVER = ("over the FP32 IR", "over PyTorch")
 STEP = 26  # pixels a row: two marks beneath each other
@@ -51,7 +52,7 @@ def _rows(record: Record, names: Names, baseline: str | None) -> Iterator[dict[s
 
 
 def _more(record: Record) -> dict[str, Any]:
-    return {"fps": record.fps, "why": plain(record.verdict_reason or "")}
+    return {"fps": record.fps, "why": plain(sentence([record], ""))}
 
 
 def _chart(found: Sequence[dict[str, Any]]) -> alt.LayerChart:

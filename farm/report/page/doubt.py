@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import get_args
 
 from farm.analysis.accuracy import Accuracy
-from farm.record import Record, is_fp32_ir, source_of
+from farm.record import Record, Verdict, is_fp32_ir, source_of
 from farm.report.numbers import count, listed, points, span, times
 from farm.results.reading import Run
 
-WORDS = ("valid", "noisy", "invalid")
+WORDS = get_args(Verdict)
 
 
 def how_sure(run: Run, found: Mapping[str, Accuracy]) -> list[str]:

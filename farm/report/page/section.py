@@ -43,5 +43,5 @@ def section(run: Run, drawings: Sequence[Drawing], name: str | None = None) -> S
         drawings=tuple(drawings),
         models=models_of(run.records),
         facts=facts(run),
-        remarks=(*controlled(run.records), *doubts(run.records, run.records)),
+        remarks=(*controlled(run.records), *doubts(run.records, run.records, run.command)),
     )

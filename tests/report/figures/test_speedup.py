@@ -45,11 +45,11 @@ def test_each_interval_goes_from_its_low_to_its_high_end():
 
 
 def test_a_noisy_measurement_is_hollow_and_the_legend_says_so():
-    figure = drawn(measurement(verdict="noisy", verdict_reason="known within 9%"))["speedup"]
+    figure = drawn(measurement(verdict="noisy", verdict_cause="wide", within=0.09))["speedup"]
     hollow = [mark for mark in marks(figure, "symbol") if mark.look["fill-opacity"] == "0"]
     assert len(hollow) == 1
     assert f"cell: {NOISE.cell}" in hollow[0].said
-    assert "known within 9%" in hollow[0].said
+    assert "known within 9.0%" in hollow[0].said
     assert "hollow: noisy" in texts(figure)
     assert "hollow mark is a noisy measurement: its interval is wider than was asked for, or too few" in figure.caption
     assert not [text for text in texts(drawn(measurement())["speedup"]) if "hollow" in text]

@@ -1,0 +1,108 @@
+"""Why measurements hold or not, in words, and the command that measures them again. Knows records."""
+
+import json
+import shlex
+from collections.abc import Iterable, Sequence
+
+from farm.measuring.verdict import STRAY
+from farm.record import Ended, Record, Signal
+
+THEN = ", then: "  # parts a reason from the command that measures again
+WAYS_OUT: dict[Ended, str] = {  # by what ended a measurement that is not sure enough
+    "target": "it was enough by the rules that it was measured under: measure it again",
+    "pairs": "raise settings.measure.pairs, or measure on fewer threads or a quieter host",
+    "budget": "the time was spent: raise settings.measure.budget_s",
+    "disturbed": "ask farm doctor what runs there",
+}
+ANOTHER_DEVICE = "change the device in the grid, or measure on a host that has it"
+SIGNALS: dict[Signal, str] = {
+    "steal": "the hypervisor took {} of the time",
+    "foreign": "other programs took {} of the time",
+    "delayed": "other programs kept it waiting {} of the time",
+    "siblings": "other programs on the cores' sibling threads took {} of the time",
+    "throttled": "the CPU quota held it back {} of the time",
+    "overheated": "the processor throttled itself",
+}
+
+
+def again(command: str, *only: str) -> str:
+    """The command that measures cells again. command: the one that ran the grid. only: which; all if none is named."""
+    return f"{command}{''.join(f' --only {shlex.quote(text)}' for text in only)} --fresh measure"
+
+
+def kind(record: Record) -> tuple[object, ...]:
+    """Measurements of one kind have one sentence, with other numbers in it."""
+    parts = (record.verdict, record.verdict_cause, record.ended, record.worst_signal, record.mismatches)
+    return (*parts, record.within is None, bool(record.disturbed_pairs))
+
+
+def sentence(records: Sequence[Record], command: str, only: Sequence[str] | None = None) -> str:
+    """Why the measurements of one kind do not hold, what to do, and the command for it.
+
+    A number that differs among them is a range. command: that ran the grid; empty if unknown. only: what it is to
+    measure again, all if that is empty; by default these cells.
+    """
+    first = records[0]
+    if first.verdict_cause is None:
+        return _width(records) if first.verdict == "valid" else ""
+    way_out = ANOTHER_DEVICE if first.verdict == "invalid" else WAYS_OUT[first.ended] if first.ended else ""
+    text = "; ".join(filter(None, (cause(records), way_out)))
+    return text + (
+        THEN + again(command, *([record.cell for record in records] if only is None else only)) if command else ""
+    )
+
+
+def cause(records: Sequence[Record]) -> str:
+    """Why measurements of one kind do not hold."""
+    first = records[0]
+    if first.verdict == "invalid":
+        return mismatch(first)
+    pairs = _range((record.pairs or 0 for record in records), "{}")
+    least = _range((record.least_pairs or 0 for record in records), "{}")
+    if first.verdict_cause == "few_pairs":
+        return f"{pairs} of at least {least} pairs were measured"
+    if first.verdict_cause == "disturbed":
+        tried = _range(((record.pairs or 0) + (record.disturbed_pairs or 0) for record in records), "{}")
+        return f"only {pairs} of {tried} pairs were undisturbed{_worst(records)}"
+    return f"known {_width(records)}" if first.within is not None else "one pair says nothing of its spread"
+
+
+def mismatch(record: Record) -> str:
+    """How what ran differs from what was asked for; empty if it does not."""
+    return "; ".join(
+        f"threads were allowed on CPUs {one['found']} outside the lease"
+        if one["property"] == STRAY
+        else f"{one['property']} was {one['found']}, not {one['asked']}"
+        for one in json.loads(record.mismatches or "[]")
+    )
+
+
+def _width(records: Sequence[Record]) -> str:
+    """``within 8.3%, not the 5.0% asked for, after 16 pairs``; what is not known is left out."""
+    first = records[0]
+    if first.within is None:
+        return ""
+    within = f"within {_range((record.within or 0.0 for record in records), '{:.1%}')}"
+    if first.verdict != "valid" and first.asked is not None:
+        within += f", not the {_range((record.asked or 0.0 for record in records), '{:.1%}')} asked for,"
+    more = ""
+    if first.disturbed_pairs:
+        disturbed = _range((record.disturbed_pairs or 0 for record in records), "{}")
+        more = f", {disturbed} {'done again' if first.verdict == 'valid' else 'more disturbed'}"
+    return f"{within} after {_range((record.pairs or 0 for record in records), '{}')} pairs{more}"
+
+
+def _worst(records: Sequence[Record]) -> str:
+    signal, share = records[0].worst_signal, _range((record.worst_share or 0.0 for record in records), "{:.0%}")
+    return f": {SIGNALS[signal].format(share)}" if signal else ""
+
+
+def _range(numbers: Iterable[float], pattern: str) -> str:
+    """``10.4% to 18.6%``, or the one that all are.
+
+    >>> _range([16, 8, 1024], "{:,}")
+    '8 to 1,024'
+    """
+    values = list(numbers)
+    least, most = pattern.format(min(values)), pattern.format(max(values))
+    return least if least == most else f"{least} to {most}"

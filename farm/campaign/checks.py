@@ -11,7 +11,6 @@ from farm.catalog import CATALOG
 from farm.errors import FarmError
 from farm.plan import Plan, Stage
 from farm.spec import resolve
-from farm.store import Store
 
 OPENED = ("folder", "parquet", "shards")  # images that lie in files, and run nobody's code
 LOOKED_AT = {"distylegan": "farm.generators.distylegan.files:check"}  # files of what takes longer
@@ -85,13 +84,3 @@ def _fault(opening: _Opening) -> str:
     except (FarmError, OSError) as error:
         return str(error)
     return ""
-
-
-def state_of(plan: Plan, store: Store, uri: str, there: Collection[str]) -> str:
-    """cached, missing_input, failed or to_run. there: the uris whose artefacts are there, see `Store.present`."""
-    if uri in there:
-        return "cached"
-    if plan.stages[uri].missing:
-        return "missing_input"
-    attempts = store.attempts(uri)
-    return "failed" if attempts and not attempts[-1].ok else "to_run"

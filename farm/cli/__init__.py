@@ -26,7 +26,7 @@ from farm.cli import (  # fmt: skip
     train,
     why,
 )
-from farm.cli.wiring import stderr, stdout
+from farm.cli.options import stderr, stdout
 from farm.errors import FarmError
 
 app = typer.Typer(

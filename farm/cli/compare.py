@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from farm.cli.wiring import DEFAULT_RESULTS, Json, Only, Results, one_grid, stdout
+from farm.cli.options import DEFAULT_RESULTS, Json, Only, Results, stdout
 from farm.errors import InputError
 from farm.grid.selection import labels_of
 from farm.grid.selection import only as only_of
+from farm.results.location import Location
 from farm.results.reading import Run, read_run
 
 WORSE = 1
@@ -51,7 +52,7 @@ def compare(
     for name, value in (("max-drop", max_drop), ("max-slowdown", max_slowdown)):
         if not 0 <= value < math.inf:  # nor is NaN, which no loss would ever be more than
             raise InputError(f"--{name} {value:g}: must be 0 or more, such as 0.01")
-    one, other = (read_run(one_grid(results, named)) for named in (first, second))
+    one, other = (read_run(Location.of(results).grid(named)) for named in (first, second))
     from farm.analysis.changes import Tolerance  # noqa: PLC0415
     from farm.analysis.comparison import as_json as values  # noqa: PLC0415
     from farm.analysis.comparison import compare as compared  # noqa: PLC0415

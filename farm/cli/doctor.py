@@ -12,17 +12,21 @@ import yaml
 from rich.table import Table
 from rich.text import Text
 
+from farm.campaign.execute import execute
+from farm.campaign.resolve import resolve
+from farm.campaign.run import last_attempt
 from farm.catalog import CATALOG
-from farm.cli.carry import carry_out
-from farm.cli.wiring import Json, folder_of, plan_of, stderr, stdout, store_of
+from farm.cli.options import Json, stderr, stdout
+from farm.cli.progress import console
 from farm.errors import FarmError, InputError
-from farm.grid import Grid
+from farm.grid import Grid, load
 from farm.grid.cell import Measure
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import measurable
 from farm.plan import Effort, Plan
 from farm.record import Record
 from farm.report.verdicts import mismatch
+from farm.results.location import Location
 from farm.stats.ratios import Ratio, differs, looks
 from farm.store import Store
 
@@ -141,30 +145,30 @@ def _lab(folder: Path, threads: int | None) -> Lab:
     path = folder / "doctor.yaml"
     device = {"name": "CPU", **({"threads": threads} if threads else {})}
     path.write_text(yaml.safe_dump({**GRID, "devices": [device]}), encoding="utf-8")
-    grid, plan = plan_of(path)
-    return Lab(folder=folder, grid=grid, plan=plan, store=store_of(str(folder)))
+    grid = load(path, CATALOG)
+    return Lab(folder=folder, grid=grid, plan=resolve(grid), store=Location.of(folder).store)
 
 
-def _carry_out(lab: Lab, uris: set[str]) -> None:
+def _execute(lab: Lab, uris: set[str]) -> None:
     """Run these stages as far as they are not there, as `farm run` would. Raises FarmError if one failed."""
     wanted = uris - lab.store.present(uris)
     if wanted:
-        carry_out(lab.plan, wanted, lab.store, CATALOG.stages, lab.grid.settings)
+        execute(lab.plan, wanted, lab.store, CATALOG.stages, lab.grid.settings, listener=console(quiet=False))
     missing = wanted - lab.store.present(wanted)
     for uri, stage in lab.plan.stages.items():  # inputs come before what needs them
         if uri in missing:
-            said = lab.store.attempts(uri)[-1:]
-            raise FarmError(f"the doctor's own {stage.kind} failed: {said[0].error_message if said else 'not run'}")
+            last = last_attempt(lab.store, uri)
+            raise FarmError(f"the doctor's own {stage.kind} failed: {last.error_message if last else 'not run'}")
 
 
 def _noise(lab: Lab) -> Answer:
     """The A/A test."""
     from farm.results.gather import gather  # noqa: PLC0415
 
-    results = folder_of(str(lab.folder), lab.grid.name)
+    results = Location.of(lab.folder).folder(lab.grid.name)
     results.write_plan(replace(lab.plan, command="farm doctor"))
     stderr.print("a model against itself: about half a minute ...", style="dim")
-    _carry_out(lab, set(lab.plan.stages))
+    _execute(lab, set(lab.plan.stages))
     (record,) = gather(results, lab.store)
     return Answer(facts=_noise_facts(record), text=_noise_text(record), sound=_holds(record))
 
@@ -175,7 +179,7 @@ def _company(lab: Lab, per_node: int) -> Answer:
     from farm.measuring.pairing import interval  # noqa: PLC0415
 
     stage = next(stage for stage in lab.plan.stages.values() if stage.kind == "measure")
-    _carry_out(lab, _needs(lab.plan, stage.uri))
+    _execute(lab, _needs(lab.plan, stage.uri))
     scratch = lab.folder / "company"
     scratch.mkdir()
     with lease(measurable(host_cores()), None, lock_folder()) as held:

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from farm.cli.wiring import DEFAULT_RESULTS, Results, one_grid, stdout, store_of
+from farm.cli.options import DEFAULT_RESULTS, Results, stdout
 from farm.results import tables
 from farm.results.gather import gather as gathered
+from farm.results.location import Location
 
 EXAMPLES = """
 farm gather
@@ -22,7 +23,7 @@ def gather(
     results: Results = DEFAULT_RESULTS,
 ) -> int:
     """Rebuild a grid's Parquet files from the store: records, attempts, predictions, latencies, samples."""
-    folder = one_grid(results, grid)
-    records = gathered(folder, store_of(results))
+    folder = Location.of(results).grid(grid)
+    records = gathered(folder, Location.of(results).store)
     stdout.print(f"{len(records)} cells: {folder.path(tables.RECORDS)}", highlight=False, soft_wrap=True)
     return 0

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from farm.cli.wiring import DEFAULT_RESULTS, Results, cell_of, one_grid, stdout, store_of
+from farm.cli.options import DEFAULT_RESULTS, Results, stdout
 from farm.errors import InputError
 from farm.results import tables
+from farm.results.location import Location, cell_of
 
 EXAMPLES = """
 farm get 'resnet20/fractal/default/CPU{threads=1}' my-int8
@@ -58,7 +59,7 @@ def get(
     results: Results = DEFAULT_RESULTS,
 ) -> int:
     """Hand over a cell's IR with its preprocessing, its record, NNCF's parameters and an example to run it."""
-    folder, store = one_grid(results, grid), store_of(results)
+    folder, store = Location.of(results).grid(grid), Location.of(results).store
     stages = cell_of(folder, cell)
     handed = stages.get("quantize", stages["export"])
     uri, how = handed.uri, stages["evaluate"].parameters

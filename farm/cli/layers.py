@@ -11,10 +11,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from farm.cli.wiring import DEFAULT_RESULTS, Json, Results, cell_of, one_grid, stdout, store_of
+from farm.cli.options import DEFAULT_RESULTS, Json, Results, stdout
 from farm.errors import InputError
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.plan import Stage
+from farm.results.location import Location, cell_of
 
 LEGEND = "SQNR: 0 dB is an error as great as the signal, above 100 dB none. range: greatest output / median channel's."
 
@@ -41,10 +42,10 @@ def layers(
     greatest: one step size serves all channels, so a great ratio leaves most of them few of its 256 levels.
     Both are medians over the images.
     """
-    stages = cell_of(one_grid(results, grid), cell)
+    stages = cell_of(Location.of(results).grid(grid), cell)
     if "quantize" not in stages:
         raise InputError(f"{cell} is a baseline: name an int8 cell")
-    store = store_of(results)
+    store = Location.of(results).store
     for role in ("export", "quantize"):
         if not store.has(stages[role].uri):
             raise InputError(f"{cell} has no {role} yet: run the grid, or ask: farm why '{cell}'")

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from farm.catalog import CATALOG
-from farm.cli.wiring import Json, stdout
+from farm.cli.options import Json, stdout
 from farm.errors import InputError
 from farm.spec import Spec
 from farm.suggest import did_you_mean

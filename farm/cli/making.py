@@ -16,7 +16,7 @@ from farm.catalog import CATALOG
 from farm.cli import interrupt
 from farm.cli.entry import ONE_FILE, entry_of
 from farm.cli.opening import Opened, Order, opened, say
-from farm.cli.wiring import stderr, stdout
+from farm.cli.options import stderr, stdout
 from farm.data import setfolder
 from farm.data.formats import LAYOUTS
 from farm.data.imageset import ImageSet, Wrote, size_of

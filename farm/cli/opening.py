@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from farm.cli.wiring import stderr
+from farm.cli.options import stderr
 from farm.data.imageset import BLOCK, Files, ImageSet, at_once, size_of
 from farm.errors import InputError
 from farm.generators.equipment import Equipment

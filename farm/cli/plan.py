@@ -9,18 +9,22 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from farm.campaign.checks import faults, state_of
+from farm.campaign.checks import faults
+from farm.campaign.resolve import chosen, resolve
+from farm.campaign.run import states_in
 from farm.catalog import CATALOG
+from farm.cli.options import DEFAULT_RESULTS, GridFile, Json, Only, Results, stdout
 from farm.cli.progress import clock_text
-from farm.cli.wiring import DEFAULT_RESULTS, GridFile, Json, Only, Results, chosen, plan_of, stdout, store_of
+from farm.grid import expand, load
 from farm.plan import Plan, dependents
+from farm.plan.state import State
+from farm.results.location import Location
 from farm.store import Store
 
 TIMED_STAGES = 50
-STATES = {  # of a stage -> its column
-    "cached": "cached", "failed": "failed", "missing_input": "missing input", "will_fail": "will fail",
-    "to_run": "to run", "total": "of",
-}  # fmt: skip
+WILL_FAIL = "will_fail"  # a stage that is not done, and cannot be with the images that it would open
+TO_DO = (State.FAILED, State.WAITING)
+COLUMNS = (State.DONE, State.FAILED, State.MISSING_INPUT, WILL_FAIL, State.WAITING, "total")
 EXAMPLES = """
 farm plan jobs/table1.yaml
 
@@ -37,21 +41,22 @@ def plan(
     as_json_: Json = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
-    """Say what `farm run` would do: cells, stages cached, failed and to run, and about how long. Runs nothing.
+    """Say what `farm run` would do: cells, stages done, failed and waiting, and about how long. Runs nothing.
 
     Files that are not there, and images of your own that no stage could use, are named.
     """
-    _, planned = plan_of(grid_file)
-    store = store_of(results)
-    names = set(chosen(planned, only))
+    grid = load(grid_file, CATALOG)
+    planned, store = resolve(grid), Location.of(results).store
+    names = set(chosen(expand(grid), only))
     uris = planned.needed_by(names)
-    there = store.present(uris)
-    states = {uri: state_of(planned, store, uri, there) for uri in planned.stages if uri in uris}
-    failing = faults(planned, [uri for uri, state in states.items() if state in ("failed", "to_run")])
-    counts = _counts(planned, store, _foreseen(planned, states, failing))
+    states = states_in(planned, store, uris)
+    failing = faults(planned, [uri for uri, state in states.items() if state in TO_DO])
+    doomed = dependents(planned, set(failing))
+    foreseen = {uri: WILL_FAIL if uri in doomed and state in TO_DO else state for uri, state in states.items()}
+    counts = _counts(planned, store, foreseen)
     reasons = {
-        "missing_input": sorted({planned.stages[uri].missing for uri in uris} - {""}),
-        "will_fail": sorted(set(failing.values())),
+        State.MISSING_INPUT: sorted({planned.stages[uri].missing for uri in uris} - {""}),
+        WILL_FAIL: sorted(set(failing.values())),
     }
     if as_json_:
         stdout.print_json(json.dumps({"cells": sorted(names), "stages": counts, **reasons}))
@@ -59,54 +64,45 @@ def plan(
     _show(counts, len(names))
     for state, texts in reasons.items():
         for text in texts:
-            stdout.print(f"{STATES[state]}: {text}", highlight=False, soft_wrap=True)
+            stdout.print(f"{_heading(state)}: {text}", highlight=False, soft_wrap=True)
     for name in [cell.name for cell in planned.cells if cell.name in names] if cells else ():
         stdout.print(name, highlight=False, soft_wrap=True)
     return 0
 
 
 def _show(counts: Mapping[str, Mapping[str, float]], cells: int) -> None:
-    columns = [key for key in STATES if key != "will_fail" or any(count[key] for count in counts.values())]
+    columns = [key for key in COLUMNS if key != WILL_FAIL or any(count[key] for count in counts.values())]
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("stage")
-    for column in (*(STATES[key] for key in columns), "about"):
+    for column in (*map(_heading, columns), "about"):
         table.add_column(column, justify="right")
-    for kind, count in counts.items():
-        table.add_row(kind, *(str(count[key]) for key in columns), clock_text(float(count["estimate_s"])))
+    for kind, by_state in counts.items():
+        table.add_row(kind, *(str(by_state[key]) for key in columns), clock_text(float(by_state["estimate_s"])))
     stdout.print(table)
     total = sum(float(count["estimate_s"]) for count in counts.values())
-    meant = f"{cells:,} {'cell' if cells == 1 else 'cells'}"
-    stdout.print(f"{meant}; about {clock_text(total)} of work, shared by the cores; measurements run alone")
+    count = f"{cells:,} {'cell' if cells == 1 else 'cells'}"
+    stdout.print(f"{count}; about {clock_text(total)} of work, shared by the cores; measurements run alone")
 
 
-def _foreseen(plan: Plan, states: Mapping[str, str], failing: Collection[str]) -> dict[str, str]:
-    """The state of each stage, given that what needs a stage which cannot be done cannot be done either."""
-    lacking = dependents(plan, {uri for uri, state in states.items() if state == "missing_input"})
-    doomed = dependents(plan, set(failing))
-
-    def foreseen(uri: str, state: str) -> str:
-        if state == "to_run" and uri in lacking:
-            return "missing_input"
-        return "will_fail" if uri in doomed and state in ("failed", "to_run") else state
-
-    return {uri: foreseen(uri, state) for uri, state in states.items()}
+def _heading(column: str) -> str:
+    return "of" if column == "total" else column.replace("_", " ")
 
 
 def _counts(plan: Plan, store: Store, states: Mapping[str, str]) -> dict[str, dict[str, float]]:
     counts: dict[str, dict[str, float]] = {}
     for uri, state in states.items():
-        count = counts.setdefault(plan.stages[uri].kind, dict.fromkeys((*STATES, "estimate_s"), 0))
+        count = counts.setdefault(plan.stages[uri].kind, dict.fromkeys((*COLUMNS, "estimate_s"), 0))
         count["total"] += 1
         count[state] += 1
-    cached = [uri for uri, state in states.items() if state == "cached"]
+    done = [uri for uri, state in states.items() if state == State.DONE]
     for kind, count in counts.items():
-        left = count["failed"] + count["to_run"]
-        count["estimate_s"] = left * _typical_s(kind, store, cached) if left else 0
+        left = sum(count[state] for state in TO_DO)
+        count["estimate_s"] = left * _typical_s(kind, store, done) if left else 0
     return counts
 
 
 def _typical_s(kind: str, store: Store, uris: Collection[str]) -> float:
     """The median wall time of the kind's stages among these, which are there; the table's guess if there is none."""
-    known = (store.manifest(uri) for uri in sorted(uris) if uri.startswith(f"{kind}/"))
-    walls = [float(manifest["wall_s"]) for manifest in islice(filter(None, known), TIMED_STAGES)]
+    manifests = (store.manifest(uri) for uri in sorted(uris) if uri.startswith(f"{kind}/"))
+    walls = [float(manifest["wall_s"]) for manifest in islice(filter(None, manifests), TIMED_STAGES)]
     return median(walls) if walls else CATALOG.stages[kind].typical_s

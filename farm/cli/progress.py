@@ -1,23 +1,64 @@
-"""Progress of a run: a live table on a terminal, plain lines elsewhere. Knows `drive.Progress` only."""
+"""A campaign on a console: a live table on a terminal, plain lines elsewhere; and Ctrl-C that works."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
+from rich import progress as bars
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from farm.campaign.listener import Listener, Report
+from farm.cli import interrupt
+from farm.cli.options import stderr
 from farm.drive import Progress
 from farm.engine import Said
+from farm.inputs import DownloadProgress
+from farm.record import Outcome
 
 WORTH_SAYING_S = 2.0
-Report = Callable[[Progress], None]
+
+
+def console(*, quiet: bool, failures: bool = True) -> Listener:
+    """The console as a campaign's listener. failures: whether stages' are told as they come in."""
+    return Listener(
+        say=lambda text: None if quiet else stderr.print(text, style="dim"),
+        download=partial(_download, quiet=quiet),
+        progress=partial(_progress, quiet=quiet, failures=failures),
+        started=interrupt.listen,  # Ray has set handlers of its own
+        closing=interrupt.held_off,
+    )
 
 
 @contextmanager
-def shown(console: Console, *, quiet: bool) -> Iterator[Report]:
+def _download(name: str, *, quiet: bool) -> Iterator[DownloadProgress]:
+    columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.DownloadColumn())
+    with bars.Progress(*columns, bars.TransferSpeedColumn(), console=stderr, disable=quiet) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda received, total: bar.update(task, advance=received, total=total)
+
+
+@contextmanager
+def _progress(*, quiet: bool, failures: bool) -> Iterator[Report]:
+    with reporting(stderr, quiet=quiet) as report:
+        yield interrupt.heeding(report if failures else _but_failures(report))
+
+
+def _but_failures(report: Report) -> Report:
+    """The report without a stage's failure."""
+
+    def reported(progress: Progress) -> None:
+        if not (isinstance(progress.last, Outcome) and not progress.last.ok):
+            report(progress)
+
+    return reported
+
+
+@contextmanager
+def reporting(console: Console, *, quiet: bool) -> Iterator[Report]:
     """A function that shows progress as it comes in, in the way that suits the console."""
     if quiet:
         yield lambda _: None
@@ -40,8 +81,8 @@ def live_table(progress: Progress, elapsed_s: float) -> Table:
         rest = total - done - failed - running
         failures = Text(str(failed), style="red" if failed else "")
         table.add_row(kind, str(done), str(running), failures, str(rest), str(total))
-    said = [f"{uri.partition('/')[0]} {label}: {text}" for uri, (label, text) in progress.said.items()]
-    lines = [f"{clock_text(elapsed_s)} elapsed, {_eta(progress, elapsed_s)}", *said]
+    words = [f"{uri.partition('/')[0]} {label}: {text}" for uri, (label, text) in progress.said.items()]
+    lines = [f"{clock_text(elapsed_s)} elapsed, {_eta(progress, elapsed_s)}", *words]
     table.caption = Text("\n".join(lines), style="table.caption")
     table.caption_justify = "left"
     return table
@@ -77,10 +118,10 @@ class _Lines:
         if over == self.shown or last is None:
             return
         self.shown = over
-        said = f"{last.wall_s:.1f} s" if last.ok else f"{last.error_class}: {last.error_message}"
+        ending = f"{last.wall_s:.1f} s" if last.ok else f"{last.error_class}: {last.error_message}"
         if last.waited_s > WORTH_SAYING_S:
-            said += f" (after waiting {last.waited_s:.0f} s for cores that others held)"
-        line = f"[{over}/{progress.total.total()}] {last.uri.partition('/')[0]} {last.label}: {said}"
+            ending += f" (after waiting {last.waited_s:.0f} s for cores that others held)"
+        line = f"[{over}/{progress.total.total()}] {last.uri.partition('/')[0]} {last.label}: {ending}"
         self.console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def hear(self, said: Said, label: str) -> None:

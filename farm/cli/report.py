@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 from fsspec.implementations.local import LocalFileSystem
 
-from farm.cli.wiring import DEFAULT_RESULTS, Results, one_grid, stdout
+from farm.cli.options import DEFAULT_RESULTS, Results, stdout
 from farm.errors import InputError
 from farm.results.folder import Folder
+from farm.results.location import Location
 
 PAGE = "report.html"
 MIB = 1 << 20
@@ -45,7 +46,7 @@ def report(
     from farm.results.reading import names_of, read_run  # noqa: PLC0415
 
     named: Sequence[str | None] = grids or (None,)
-    folders = [one_grid(results, name) for name in named]
+    folders = [Location.of(results).grid(name) for name in named]
     target = out or _place(folders)
     runs = [read_run(folder) for folder in folders]
     names = names_of(runs)

@@ -1,38 +1,20 @@
 """`farm run`: what is missing of a grid, and then its table."""
 
 import shlex
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from farm.campaign.checks import state_of
+from farm.campaign.run import Asked, Ended
+from farm.campaign.run import run as carried_out
 from farm.catalog import CATALOG
-from farm.cli import interrupt
-from farm.cli.carry import carry_out
-from farm.cli.download import Downloads
-from farm.cli.wiring import (
-    DEFAULT_RESULTS,
-    GridFile,
-    Only,
-    Results,
-    chosen,
-    folder_of,
-    plan_of,
-    stderr,
-    stdout,
-    store_of,
-)
-from farm.errors import InputError
-from farm.plan import Plan, dependents
-from farm.record import Record
-from farm.results import tables
-from farm.results.folder import Folder
-from farm.results.gather import gather
+from farm.cli.options import DEFAULT_RESULTS, GridFile, Only, Results, stdout
+from farm.cli.progress import console
+from farm.grid import load
+from farm.results.location import Location
 from farm.results.reading import read_run
-from farm.store import Store
-from farm.suggest import did_you_mean
+from farm.results.tables import RECORDS
 
 EXAMPLES = """
 farm run jobs/quickstart.yaml
@@ -60,76 +42,32 @@ def run(
 
     Exit code 0: all fine, 1: some cells failed, 2: bad input, 130: interrupted (the same command goes on).
     """
-    grid, plan = plan_of(grid_file)
-    store, folder = store_of(results), folder_of(results, grid.name)
-    store.check_writable()
-    downloads = Downloads(stderr, quiet=quiet)
-    if downloads.fetch(plan, plan.needed_by(chosen(plan, only)), unsettled=True):
-        grid, plan = plan_of(grid_file)  # now the content, and with it the keys, are known
-    plan = downloads.told(plan)
-    cells = set(chosen(plan, only))
-    if failed:
-        cells = _failed_before(plan, store, cells)
-    uris = plan.needed_by(cells)
-    stale = _stale(plan, uris, fresh or [])
-    wanted = (uris - store.present(uris)) | stale
-    downloads.fetch(plan, wanted)
-    plan = downloads.told(plan)
-    plan = replace(plan, grid_file=str(grid_file.resolve()), command=_typed(grid_file, results))
-    folder.write_plan(plan)
-    try:
-        if wanted:
-            carry_out(
-                plan, wanted, store, CATALOG.stages, grid.settings,
-                stale=stale, engine=engine, address=address, quiet=quiet,
-            )  # fmt: skip
-    finally:
-        records = _gathered(folder, store)
-    return _summary(folder, [record for record in records if record.cell in cells], len(records), bool(wanted))
+    grid = load(grid_file, CATALOG)
+    asked = Asked(
+        only=only or (), failed=failed, fresh=fresh or (),
+        engine=engine, address=address, command=_command(grid_file, results),
+    )  # fmt: skip
+    return _show(carried_out(grid, Location.of(results), asked, console(quiet=quiet)))
 
 
-def _typed(grid_file: Path, results: str) -> str:
+def _command(grid_file: Path, results: str) -> str:
     """The command that runs the grid, as the user would type it again."""
     where = "" if results == DEFAULT_RESULTS else f" --results {shlex.quote(results)}"
     return f"farm run {shlex.quote(str(grid_file))}{where}"
 
 
-def _failed_before(plan: Plan, store: Store, cells: set[str]) -> set[str]:
-    """The cells among these with a stage that is not there and whose last attempt failed, or that lacks a file."""
-    there = store.present(plan.needed_by(cells))
-    found = {
-        cell.name
-        for cell in plan.cells
-        if cell.name in cells
-        and any(state_of(plan, store, uri, there) in ("failed", "missing_input") for uri in cell.stages.values())
-    }
-    if not found:
-        raise InputError("--failed: no cell of this grid failed before")
-    return found
-
-
-def _stale(plan: Plan, uris: set[str], kinds: list[str]) -> set[str]:
-    """The stages that ``--fresh`` means, and what needs them. Each is done again only when its turn has come."""
-    for kind in kinds:
-        if kind not in CATALOG.stages:
-            raise InputError(f"--fresh {kind}: no such stage kind{did_you_mean(kind, CATALOG.stages)}")
-    return dependents(plan, {uri for uri in uris if uri.partition("/")[0] in kinds}) & uris
-
-
-def _gathered(folder: Folder, store: Store) -> list[Record]:
-    with interrupt.held_off():
-        return gather(folder, store)
-
-
-def _summary(folder: Folder, records: list[Record], total: int, ran: bool) -> int:
+def _show(ended: Ended) -> int:
+    """The table of the cells that were asked for; the exit code."""
     from farm.cli import showing  # noqa: PLC0415 - scipy, which planning need not pay
 
-    showing.draw(showing.summary(read_run(folder), {record.cell for record in records}))
-    failed = [record for record in records if record.outcome != "ok"]
+    showing.draw(showing.summary(read_run(ended.folder), ended.cells))
+    records = [record for record in ended.records if record.cell in ended.cells]
+    failed = [record.cell for record in records if record.outcome != "ok"]
     if failed:
-        name = failed[0].cell
-        stdout.print(f"\n{len(failed)} of {len(records)} cells are not there; next: farm why '{name}'", soft_wrap=True)
-    note = "" if ran else " (nothing to run: all of it was there)"
-    shown_cells = f"{len(records)} of {total} cells" if len(records) < total else f"{total} cells"
-    stdout.print(f"{shown_cells}{note}: {folder.path(tables.RECORDS)}", highlight=False, soft_wrap=True)
+        text = f"\n{len(failed)} of {len(records)} cells are not there; next: farm why '{failed[0]}'"
+        stdout.print(text, soft_wrap=True)
+    note = "" if ended.ran else " (nothing to run: all of it was there)"
+    total = len(ended.records)
+    count = f"{len(records)} of {total} cells" if len(records) < total else f"{total} cells"
+    stdout.print(f"{count}{note}: {ended.folder.path(RECORDS)}", highlight=False, soft_wrap=True)
     return 1 if failed else 0

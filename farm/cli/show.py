@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from farm.cli import sheet as sheet_file
-from farm.cli.wiring import DEFAULT_RESULTS, Json, Results, one_grid
+from farm.cli.options import DEFAULT_RESULTS, Json, Results
 from farm.errors import InputError
 from farm.results import tables
 from farm.results.folder import Folder
+from farm.results.location import Location
 
 EXAMPLES = """
 farm show table1 --layout table1 --where device=CPU
@@ -52,10 +53,11 @@ def show(
     """Show a grid's table: accuracy, speed and size of each cell, how sure they are, and what failed."""
     outputs = {"--csv": as_csv, "--md": as_md, "--json": as_json, "--parquet": parquet is not None}
     form = _one_of(outputs, watch=watch)
-    from farm.cli import showing, watching  # noqa: PLC0415 - scipy is for those who judge accuracies
+    from farm.cli import showing  # noqa: PLC0415 - scipy is for those who judge accuracies
+    from farm.cli import watch as watched  # noqa: PLC0415
 
     named: list[str | None] = list(grids) if grids else [None]
-    folders = [one_grid(results, name) for name in named]
+    folders = [Location.of(results).grid(name) for name in named]
     view = showing.view(where or [], sort, layout, form)
     if sheet is not None:
         sheet_file.check("--sheet", sheet)
@@ -63,7 +65,7 @@ def show(
     if watch:
         if len(folders) > 1:
             raise InputError("--watch shows one grid: name one")
-        return watching.watched(folders[0], view, every)
+        return watched.watch(folders[0], view, every)
     return showing.shown(folders, view, form, parquet)
 
 

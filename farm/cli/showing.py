@@ -15,7 +15,7 @@ from rich.measure import Measurement
 
 from farm.analysis.replicates import sources
 from farm.analysis.rows import COLUMNS, Row, rows
-from farm.cli.wiring import stdout
+from farm.cli.options import stdout
 from farm.errors import InputError
 from farm.grid.cell import Claims
 from farm.report import formats, selection

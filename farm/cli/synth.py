@@ -9,10 +9,10 @@ import typer
 
 from farm.catalog import CATALOG
 from farm.cli import sheet
+from farm.cli.assignments import assignments
 from farm.cli.entry import ONE_FILE
 from farm.cli.making import RAW_FILE, make
 from farm.cli.opening import Order
-from farm.cli.pairs import pairs as pairs_of
 from farm.data.formats import LAYOUTS
 from farm.data.imageset import BLOCK
 from farm.errors import InputError
@@ -123,7 +123,7 @@ def synth(
     if (raw or latents) and not choice.spec.network:
         able = ", ".join(name for name, spec in CATALOG.sources.items() if spec.network)
         raise InputError(f"{source}: --latents and --raw are for sources with a generator network: {able}")
-    if latents and (count is not None or "count" in pairs_of(param or [])):
+    if latents and (count is not None or "count" in assignments(param or [])):
         raise InputError(f"--latents {latents}: its latents are the images, one each: leave --count out")
     if out.suffix == ONE_FILE and not LAYOUTS[layout].single:
         raise InputError(f"--out {out}: --format {layout} fills a folder")
@@ -143,13 +143,13 @@ def _choice(source: str, given: Mapping[str, Any], param: list[str]) -> Choice:
     """A source with all its parameters. Raises InputError with every fault."""
     if source not in CATALOG.sources:
         raise InputError(f"unknown source {source!r}{did_you_mean(source, CATALOG.sources)}")
-    spec, pairs, faults = CATALOG.sources[source], pairs_of(param), []
-    twice = sorted(given.keys() & pairs.keys())
+    spec, assigned, faults = CATALOG.sources[source], assignments(param), []
+    twice = sorted(given.keys() & assigned.keys())
     if twice:
         raise InputError(f"--param {twice[0]}: --{twice[0]} says it already")
     checked = validate(
         spec.parameters,
-        {**given, **pairs},
+        {**given, **assigned},
         (),
         lambda path, text: faults.append(f"{source}: {'.'.join(map(str, path))}: {text}"),
     )

@@ -3,19 +3,20 @@
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from farm.campaign.execute import execute
+from farm.campaign.listener import NOBODY, Listener
+from farm.campaign.resolve import inputs_of, version_of
 from farm.catalog import CATALOG
 from farm.catalog.stages import TRAINING
-from farm.cli.carry import carry_out
+from farm.cli.assignments import assignments, meanings
 from farm.cli.entry import entry
-from farm.cli.pairs import meanings, pairs
-from farm.cli.wiring import DEFAULT_RESULTS, Results, stdout, store_of
+from farm.cli.options import DEFAULT_RESULTS, Results, stdout
+from farm.cli.progress import console
 from farm.errors import DataError, InputError
 from farm.generators.distylegan.training import CHECKPOINT
 from farm.generators.distylegan.training.recipe import Recipe, settled
@@ -23,10 +24,11 @@ from farm.grid import Settings
 from farm.grid.faults import validate
 from farm.host.gpus import gpu_count
 from farm.host.lease import host_cores
-from farm.inputs import HashMemo, Input, cache_folder, default_places, fetch, locate
+from farm.inputs import Input
 from farm.plan import Plan, Stage
 from farm.plan.stage import key_of
 from farm.record import Outcome
+from farm.results.location import Location
 from farm.spec import Wanted
 from farm.suggest import did_you_mean
 
@@ -95,16 +97,17 @@ def train(
         raise InputError(f"unknown student {student!r}{did_you_mean(student, (STUDENT,))}")
     recipe = _recipe(param or [])
     settled(recipe, distilled=latents is not None)
-    stage = _stage(recipe, out.resolve(), hours, _located(images, latents, judge or []))
-    store = store_of(results)
+    listener = console(quiet=quiet, failures=False)
+    stage = _stage(recipe, out.resolve(), hours, _located(images, latents, judge or [], listener))
+    store = Location.of(results).store
     store.check_writable()
     plan = Plan(grid=KIND, dataset="", stages={stage.uri: stage}, cells=())
     settings = Settings(cores=_cores(threads, address))
     wanted = {stage.uri}
     before = _saved(out)
-    outcome = carry_out(
+    outcome = execute(
         plan, wanted, store, TRAINING, settings,
-        stale=wanted, engine=engine, address=address, quiet=quiet, failures=False,
+        stale=wanted, engine=engine, address=address, listener=listener,
     )[stage.uri]  # fmt: skip
     if not outcome.ok:
         return _failed(out, outcome, anew=_saved(out) != before)
@@ -122,7 +125,7 @@ def _cores(threads: int | None, address: str | None) -> dict[str, int]:
 def _recipe(param: list[str]) -> Recipe:
     faults: list[str] = []
     checked = validate(
-        Recipe, pairs(param), (), lambda path, text: faults.append(f"--param {'.'.join(map(str, path))}: {text}")
+        Recipe, assignments(param), (), lambda path, text: faults.append(f"--param {'.'.join(map(str, path))}: {text}")
     )
     if checked is None:
         raise InputError("\n".join(faults))
@@ -137,7 +140,7 @@ def _stage(recipe: Recipe, out: Path, hours: float | None, files: Mapping[str, I
         "content": content,
         "until_s": hours * 3600 if hours is not None else None,
     }
-    libraries = {name: metadata.version(name) for name in LIBRARIES}
+    libraries = {name: version_of(name) for name in LIBRARIES}
     contents = {role: found.sha256 for role, found in files.items()}
     key = key_of(KIND, TRAINING[KIND].version, parameters, {}, contents, libraries)
     return Stage(
@@ -146,33 +149,27 @@ def _stage(recipe: Recipe, out: Path, hours: float | None, files: Mapping[str, I
     )  # fmt: skip
 
 
-def _located(images: Path, latents: Path | None, judges: list[str]) -> dict[str, Input]:
+def _located(images: Path, latents: Path | None, judges: list[str], listener: Listener = NOBODY) -> dict[str, Input]:
     """The teacher's files and the judges' weights. Raises InputError for all that is missing."""
-    memo, places = HashMemo(cache_folder() / "hashes.json"), default_places(Path("train"))
-    found = {}
+    inputs = inputs_of(Path("train"), listener, frozenset(judges))
+    located: dict[str, Input | None] = {}
     for role, path in (("images", images), ("latents", latents)):
         if path is not None:
             wanted = Wanted(role=role, parameter="path", hint=f"give --{role} a path")
-            found[role] = locate(wanted, {"path": str(path)}, {"name": f"--{role}"}, places, memo)
+            located[role] = inputs.locate(wanted, {"path": str(path)}, {"name": f"--{role}"})
     for name in judges:
         if name not in CATALOG.models or not CATALOG.models[name].wanted[0].released:
-            zoo = [each for each, spec in CATALOG.models.items() if spec.wanted and spec.wanted[0].released]
+            zoo = [model for model, spec in CATALOG.models.items() if spec.wanted and spec.wanted[0].released]
             raise InputError(f"--judge {name}: no classifier of the zoo{did_you_mean(name, zoo)}")
-        names = {"name": name, "dataset": "cifar10"}
-        weights = locate(CATALOG.models[name].wanted[0], {}, names, places, memo)
-        found[f"judge:{name}"] = weights and _fetched(weights, memo)
-    memo.save()
-    missing = [each.missing for each in found.values() if each and each.missing]
+        located[f"judge:{name}"] = inputs.locate(
+            CATALOG.models[name].wanted[0], {}, {"name": name, "dataset": "cifar10"}
+        )
+    inputs.memo.save()
+    files = {role: found for role, found in located.items() if found is not None}
+    missing = [found.missing for found in files.values() if found.missing]
     if missing:
         raise InputError("; ".join(missing))
-    return {role: each for role, each in found.items() if each is not None}
-
-
-def _fetched(weights: Input, memo: HashMemo) -> Input:
-    """Weights whose content is known, for the key; with their address, for a worker on another node."""
-    if weights.missing or not weights.url:
-        return weights
-    return replace(weights, sha256=memo.content(fetch(weights)))
+    return files
 
 
 def _saved(out: Path) -> int | None:

@@ -9,12 +9,18 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from farm.cli.wiring import DEFAULT_RESULTS, Json, Results, folder_of, grids_in, plan_of, stdout, store_of
+from farm.campaign.resolve import resolve
+from farm.campaign.run import last_attempt
+from farm.catalog import CATALOG
+from farm.cli.options import DEFAULT_RESULTS, Json, Results, stdout
 from farm.errors import InputError
+from farm.grid import load
 from farm.plan import Plan, Stage, from_json, to_json
+from farm.plan.state import State, state_of
 from farm.report.verdicts import sentence
 from farm.results import tables
 from farm.results.folder import Folder
+from farm.results.location import Location
 from farm.results.reading import command_of
 from farm.store import Store
 from farm.suggest import did_you_mean
@@ -34,17 +40,17 @@ def why(
     as_json: Json = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
-    """Say for each stage of a cell: there, or missing and which input changed, or failed and why.
+    """Say for each stage of a cell: done, or stale and which input changed, or failed and why.
 
     And of its measurement why it does not hold, where it does not.
     """
     folder, before = _plan_with(cell, grid, results)
     now = _plan_now(before, cell)
-    store = store_of(results)
+    store = Location.of(results).store
     rows = list(_reasons(before, now, cell, store))
     for row in rows:
         gathered = row["role"] == "measure" and row["uri"] == _stages(before, cell).get("measure")
-        row["doubt"] = _doubt(folder, cell) if gathered and row["state"] == "there" else ""
+        row["doubt"] = _doubt(folder, cell) if gathered and row["state"] == State.DONE else ""
     if as_json:
         stdout.print_json(json.dumps(rows))
         return 0
@@ -52,7 +58,7 @@ def why(
     for column in ("role", "stage", "state", "because"):
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(row["role"], row["uri"][:20], row["state"], row["because"])
+        table.add_row(row["role"], row["uri"][:20], State(row["state"]).shown, row["because"])
     stdout.print(table)
     for row in rows:
         if row["log"]:
@@ -64,10 +70,10 @@ def why(
 
 def _plan_with(cell: str, grid: str | None, results: str) -> tuple[Folder, Plan]:
     """The folder of the named grid, or else of the latest, that has the cell; and its plan.json."""
-    names = [grid] if grid is not None else grids_in(results)
+    location = Location.of(results)
     others: list[str] = []
-    for name in names:
-        folder = folder_of(results, name)
+    for name in [grid] if grid is not None else location.grids():
+        folder = location.folder(name)
         plan = folder.read_plan()
         if plan.cell(cell):
             return folder, plan
@@ -80,7 +86,7 @@ def _plan_now(before: Plan, cell: str) -> Plan:
     grid_file = Path(before.grid_file)
     if not grid_file.is_file():
         return before
-    planned = plan_of(grid_file)[1]
+    planned = resolve(load(grid_file, CATALOG))
     now = from_json(json.loads(json.dumps(to_json(planned))))  # as a file would give it back
     return now if now.cell(cell) else before
 
@@ -94,19 +100,18 @@ def _stages(plan: Plan, cell: str) -> Mapping[str, str]:
 def _reasons(before: Plan, now: Plan, cell: str, store: Store) -> Iterator[dict[str, str]]:
     old, new = _stages(before, cell), _stages(now, cell)
     for role, uri in new.items():
-        stage = now.stages[uri]
-        attempts = store.attempts(uri)
-        missing = stage.missing or "; ".join(_failed(before, uri))
-        state, because, log = "to run", "not run yet", ""
-        if store.has(uri):
-            state, because = "there", f"{len(attempts)} attempt{'s' if len(attempts) != 1 else ''}"
-        elif missing:
-            state, because = "missing input", missing
-        elif attempts and not attempts[-1].ok:
-            last = attempts[-1]
-            state, because, log = "failed", f"{last.error_class}: {last.error_message}", last.log
-        elif role in old and old[role] != uri:
+        stage, done, last = now.stages[uri], store.has(uri), last_attempt(store, uri)
+        missing = stage.missing or "; ".join(_not_downloaded(before, uri))
+        replaced = not done and role in old and old[role] != uri
+        state = state_of(done=done, missing=missing, last=last, stale=replaced)
+        because = {State.MISSING_INPUT: missing, State.WAITING: "not run yet"}.get(state, "")
+        if state is State.DONE:
+            because = f"{last.attempt if last else 0} attempt{'s' if not last or last.attempt != 1 else ''}"
+        elif state is State.FAILED and last:
+            because = f"{last.error_class}: {last.error_message}"
+        elif state is State.STALE:
             because = "changed: " + ", ".join(_changes(before.stages[old[role]], stage))
+        log = last.log if state is State.FAILED and last else ""
         yield {"role": role, "uri": uri, "state": state, "because": because, "log": log}
 
 
@@ -121,7 +126,7 @@ def _doubt(folder: Folder, cell: str) -> str:
     return next((f"{record.verdict}: {sentence([record], command_of(table))}" for record in doubtful), "")
 
 
-def _failed(before: Plan, uri: str) -> list[str]:
+def _not_downloaded(before: Plan, uri: str) -> list[str]:
     """What the run said of a stage's files that it could not download, while they still are not here."""
     files = before.stages[uri].files.values() if uri in before.stages else ()
     return [file.missing for file in files if file.missing and file.url and not Path(file.path).exists()]

@@ -12,10 +12,10 @@ from farm.inputs.places import Input
 
 CHUNK = 1 << 20
 
-Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where the server says
+DownloadProgress = Callable[[int, int | None], None]  # bytes so far, bytes in all where the server says
 
 
-def fetch(found: Input, progress: Progress | None = None) -> Path:
+def fetch(found: Input, progress: DownloadProgress | None = None) -> Path:
     """The input's path on this host, downloaded and checked first if it is not there.
 
     Two processes may fetch at once; the first to finish wins. Raises DataError if the source cannot be
@@ -42,7 +42,7 @@ def fetch(found: Input, progress: Progress | None = None) -> Path:
     return path
 
 
-def _download(url: str, write: Callable[[bytes], Any], progress: Progress | None) -> str:
+def _download(url: str, write: Callable[[bytes], Any], progress: DownloadProgress | None) -> str:
     digest = hashlib.sha256()
     with urllib.request.urlopen(url, timeout=60) as source:  # noqa: S310 - https and http alike: the content is checked
         length = source.headers.get("Content-Length")

@@ -21,9 +21,10 @@ import company as program
 import numpy as np
 import yaml
 
+from farm.campaign.execute import execute
+from farm.campaign.resolve import resolve
 from farm.catalog import CATALOG
-from farm.cli.carry import carry_out
-from farm.cli.wiring import plan_of, store_of
+from farm.grid import load
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import measurable
 from farm.inputs import default_places, fetch
@@ -31,6 +32,7 @@ from farm.measuring import signals
 from farm.measuring.pairing import CELL, PARTNER
 from farm.measuring.rounds import request_of, rotating_images
 from farm.measuring.verdict import Signals, mismatches
+from farm.results.location import Location
 from farm.stages.job import Job
 
 STUDY = (
@@ -88,10 +90,10 @@ def jobs(grid: Mapping[str, Any], folder: Path) -> dict[tuple[str, str], Job]:
     folder.mkdir(exist_ok=True)
     path = folder / "grid.yaml"
     path.write_text(yaml.safe_dump(dict(grid)), encoding="utf-8")
-    checked, plan = plan_of(path)
-    store = store_of(str(folder))
+    checked = load(path, CATALOG)
+    plan, store = resolve(checked), Location.of(folder).store
     wanted = {uri for uri, stage in plan.stages.items() if stage.kind in BEFORE_MEASURING}
-    carry_out(plan, wanted, store, CATALOG.stages, checked.settings, quiet=True)
+    execute(plan, wanted, store, CATALOG.stages, checked.settings)
     if failed := wanted - store.present(wanted):
         last = [attempt.error_message for uri in failed for attempt in store.attempts(uri)[-1:]]
         sys.exit(f"of {grid['name']}, {len(failed)} stages before the measurements failed: {'; '.join(last)}")

@@ -17,14 +17,14 @@ ROOT = Path(__file__).parents[2]
 IR, INT8 = "tiny/-/ir/CPU", "tiny/noise{count=16}/default/CPU"
 
 
-def test_plan_counts_what_is_there_and_what_is_to_run_and_runs_nothing(ran):
+def test_plan_counts_what_is_done_and_what_is_waiting_and_runs_nothing(ran):
     grid = ran.grid("more", calibrations=[{"name": "noise", "count": 16}, {"name": "noise", "count": 17}])
     before = len(ran.attempts())
     stages = json.loads(ran.farm("plan", grid, "--json"))["stages"]
     assert stages["export"] == {
-        "cached": 1, "failed": 0, "missing_input": 0, "will_fail": 0, "to_run": 0, "total": 1, "estimate_s": 0.0
+        "done": 1, "failed": 0, "missing_input": 0, "will_fail": 0, "waiting": 0, "total": 1, "estimate_s": 0.0
     }  # fmt: skip
-    assert stages["quantize"]["cached"] == stages["quantize"]["to_run"] == 1
+    assert stages["quantize"]["done"] == stages["quantize"]["waiting"] == 1
     assert stages["quantize"]["estimate_s"] > 0
     assert "quantize" in ran.farm("plan", grid)
     assert len(ran.attempts()) == before
@@ -32,14 +32,14 @@ def test_plan_counts_what_is_there_and_what_is_to_run_and_runs_nothing(ran):
 
 def test_why_says_hit_or_which_input_changed(ran):
     ran.farm("run", ran.grid())  # it was copied: its plan names the grid file of the original
-    assert ran.farm("why", INT8).count(" there ") == 6
+    assert ran.farm("why", INT8).count(" done ") == 6
     measure = {"pairs": 1, "min_seconds": 0.06, "min_inferences": 20, "warmup_seconds": 0.02, "max_redone": 0}
     ran.grid(settings={"measure": measure})
     said = json.loads(ran.farm("why", INT8, "--json"))
     states = {row["role"]: (row["state"], row["because"]) for row in said}
-    assert states["measure"][0] == "to run"
+    assert states["measure"][0] == "stale"
     assert states["measure"][1].startswith("changed: parameters.measure")
-    assert states["quantize"][0] == "there"
+    assert states["quantize"][0] == "done"
     assert {row["doubt"] for row in said} == {""}, "the measurement that was made is not this one"
 
 

@@ -8,10 +8,11 @@ import fsspec
 import pyarrow as pa
 import pytest
 
-from farm.cli import compare, wiring
+from farm.cli import compare
 from farm.errors import InputError
 from farm.results import tables
 from farm.results.folder import Folder
+from farm.results.location import Location
 from tests.runs import N, record, run
 
 HERE = {"host": "alpha", "cpu_model": "Xeon", "threads": 1, "verdict": "valid", "fps": 250.0}
@@ -150,5 +151,5 @@ def test_a_run_may_be_named_by_the_results_that_it_lies_in(place, before):
 def test_a_runs_folder_may_be_a_url():
     url = f"memory://{uuid.uuid4().hex}"
     written(url, {IR: ()})
-    assert wiring.one_grid("results", url).has(tables.RECORDS)
+    assert Location.of("results").grid(url).has(tables.RECORDS)
     fsspec.filesystem("memory").rm(url, recursive=True)

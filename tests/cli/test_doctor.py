@@ -114,7 +114,7 @@ def diagnosed(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(command, "host_cores", lambda: (Core(node=0, cpus=(0,)), Core(node=0, cpus=(1,))))
 
     def diagnose(found=(), *, floor=None, beside=None, failed=(), **options):
-        def carry_out(_plan, wanted, *_, **__):
+        def execute(_plan, wanted, *_, **__):
             ran.append(sorted(uri.partition("/")[0] for uri in wanted))
             there.update(uri for uri in wanted if uri.partition("/")[0] not in failed)
             return given(floor) if isinstance(floor, Exception) else None
@@ -126,7 +126,7 @@ def diagnosed(monkeypatch, capsys, tmp_path):
 
         there = set()
         monkeypatch.setattr(checks, "findings", lambda _: tuple(found))
-        monkeypatch.setattr(command, "carry_out", carry_out)
+        monkeypatch.setattr(command, "execute", execute)
         monkeypatch.setattr(gather, "gather", lambda *_: [floor])
         monkeypatch.setattr(colocation, "colocated", lambda *_, **__: given(beside))
         monkeypatch.setattr(Store, "present", lambda _, uris: there & set(uris))

@@ -2,17 +2,10 @@
 
 import hashlib
 import json
-from dataclasses import replace
 
 import pytest
 import safetensors.numpy
 from numpy.random import default_rng
-from rich.console import Console
-
-from farm.cli.download import Downloads
-from farm.inputs import Input
-from farm.plan import Plan
-from tests.conftest import stage
 
 INLINE = ("--engine", "inline")
 SHAPES = {"0.weight": (8, 3, 3, 3), "0.bias": (8,), "4.weight": (10, 32), "4.bias": (10,)}
@@ -88,55 +81,3 @@ def test_weights_that_could_not_be_fetched_are_tried_again_by_the_next_run(place
     server.files[name] = content
     place.farm("run", grid, *INLINE)
     assert outcomes(place) == {"tiny": "ok"}
-
-
-CONTENT = b"released"
-
-
-def one_stage(server, tmp_path, name, sha, **said):
-    """A plan of one export whose weights are at the server's address."""
-    found = Input(role="weights", path=str(tmp_path / "cache" / name), sha256=sha, url=f"{server.url}/{name}", **said)
-    export = replace(stage("export", name), files={"weights": found})
-    return Plan(grid="g", dataset="digits", stages={export.uri: export}, cells=()), export.uri
-
-
-def quiet():
-    return Downloads(Console(), quiet=True)
-
-
-@pytest.mark.parametrize(
-    ("sha", "unsettled", "done"),
-    [
-        (sha256(CONTENT)[:8], True, True),
-        (sha256(CONTENT)[:8], False, True),
-        (sha256(CONTENT), True, False),  # its key is known: only a stage that runs needs it
-        (sha256(CONTENT), False, True),
-    ],
-)
-def test_what_makes_no_key_yet_is_fetched_first(server, tmp_path, sha, unsettled, done):
-    server.files["/a.bin"] = CONTENT
-    plan, uri = one_stage(server, tmp_path, "a.bin", sha)
-    downloads = quiet()
-    assert downloads.fetch(plan, [uri], unsettled=unsettled) is done
-    assert (tmp_path / "cache" / "a.bin").exists() is done
-    assert downloads.told(plan) is plan
-    assert downloads.fetch(plan, [uri]) is not done, "what is there is not fetched again"
-
-
-def test_a_source_that_failed_is_told_and_not_asked_again(server, tmp_path):
-    plan, uri = one_stage(server, tmp_path, "a.bin", "0123abcd")
-    downloads = quiet()
-    assert downloads.fetch(plan, [uri], unsettled=True) is False
-    assert downloads.fetch(plan, [uri]) is False
-    assert server.asked == ["/a.bin"]
-    assert f"cannot download {server.url}/a.bin" in downloads.told(plan).stages[uri].missing
-    assert plan.stages[uri].missing == ""
-
-
-def test_what_is_missing_anyway_and_what_nobody_needs_is_not_fetched(server, tmp_path):
-    plan, uri = one_stage(server, tmp_path, "a.bin", "", missing="it may change behind its address")
-    downloads = quiet()
-    assert downloads.fetch(plan, [uri]) is False
-    plan, uri = one_stage(server, tmp_path, "b.bin", sha256(CONTENT))
-    assert downloads.fetch(plan, []) is False
-    assert server.asked == []

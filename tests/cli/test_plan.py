@@ -75,7 +75,7 @@ def test_a_set_that_no_stage_could_open_will_fail_and_so_will_what_needs_it(plac
     assert says in reason
     assert foreseen["missing_input"] == []
     stages = foreseen["stages"]
-    states = {kind: (count["to_run"], count["will_fail"], count["total"]) for kind, count in stages.items()}
+    states = {kind: (count["waiting"], count["will_fail"], count["total"]) for kind, count in stages.items()}
     assert states == {"synthesize": (1, 1, 2), "export": (1, 0, 1), "quantize": (1, 1, 2), "evaluate": (2, 1, 3),
                       "measure": (2, 1, 3)}  # fmt: skip
 
@@ -94,7 +94,7 @@ def test_a_run_fails_as_was_foreseen(place):
     ("entry", "lay"),
     [(FOLDER, photos), (FOLDER | {"count": 6}, photos), (GAN, lambda folder: distylegan(folder / "gan"))],
 )
-def test_a_set_that_can_be_used_is_to_run(place, entry, lay):
+def test_a_set_that_can_be_used_waits_to_be_run(place, entry, lay):
     lay(place.folder)
     said = place.farm("plan", place.grid(calibrations=[entry]))
     assert "will fail" not in said
@@ -104,7 +104,7 @@ def test_only_the_shards_that_there_are_too_few_images_for_will_fail(place):
     photos(place.folder, each=200)
     grid = place.grid(calibrations=[FOLDER | {"count": 600}], settings={"shard_images": 256})
     counts = json.loads(place.farm("plan", grid, "--json"))["stages"]["synthesize"]
-    assert (counts["to_run"], counts["will_fail"]) == (1, 2)
+    assert (counts["waiting"], counts["will_fail"]) == (1, 2)
 
 
 def test_a_dataset_that_cannot_be_used_will_fail_every_cell(place):
@@ -146,14 +146,14 @@ def test_a_set_with_too_few_images_is_opened_a_few_times_and_told_once(place, op
     assert len(opened) <= 2 + 6, "the largest, the smallest, and those that halve the 64"
     opened.clear()
     counts = json.loads(planned(capsys, grid, "--json"))["stages"]["synthesize"]
-    assert (counts["to_run"], counts["will_fail"]) == (3, 61)
+    assert (counts["waiting"], counts["will_fail"]) == (3, 61)
 
 
 def test_a_set_that_cannot_be_opened_at_all_is_tried_twice(place, opened, capsys):
     empty(place.folder)
     grid = place.grid(calibrations=[FOLDER | {"count": 64 * 256}], settings={"shard_images": 256})
     counts = json.loads(planned(capsys, grid, "--json"))["stages"]["synthesize"]
-    assert (counts["to_run"], counts["will_fail"], len(opened)) == (0, 64, 2)
+    assert (counts["waiting"], counts["will_fail"], len(opened)) == (0, 64, 2)
 
 
 def test_a_dataset_is_opened_once_whatever_else_its_stages_take(place, opened, capsys):

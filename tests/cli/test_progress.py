@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from farm.cli.progress import clock_text, live_table, shown
+from farm.cli.progress import clock_text, live_table, reporting
 from farm.drive import Progress
 from farm.engine import Said
 from farm.record import Outcome
@@ -20,7 +20,7 @@ FAILED = Outcome(uri="measure/2", label="[red]x", error_class="crash", error_mes
 def said(progresses, *, terminal=False, quiet=False):
     text = StringIO()
     console = Console(file=text, force_terminal=terminal, width=100)
-    with shown(console, quiet=quiet) as report:
+    with reporting(console, quiet=quiet) as report:
         for progress in progresses:
             report(progress)
     return text.getvalue()

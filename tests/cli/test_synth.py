@@ -12,12 +12,15 @@ import pytest
 import yaml
 from PIL import Image
 
+from farm.campaign.resolve import resolve
+from farm.catalog import CATALOG
 from farm.catalog.sources import SHIPPED, SOURCES
-from farm.cli import app, wiring
+from farm.cli import app
 from farm.data import imageset, shards
 from farm.errors import DataError, FarmError
 from farm.generators.distylegan import checkpoint
 from farm.generators.equipment import Equipment
+from farm.grid import load
 from farm.stages import synthesize
 from tests.generators.checkpoints import CONFIG, distylegan
 
@@ -147,7 +150,7 @@ def test_every_layout_is_a_calibration_set_and_shards_have_the_results_of_their_
 def opened_by_a_grid(place, entry, monkeypatch):
     """All images of the set that a grid with this entry calibrates with, as its stage opens it."""
     monkeypatch.setenv("FARM_CACHE", str(place.folder / "cache"))
-    _, plan = wiring.plan_of(place.grid(calibrations=[entry]))
+    plan = resolve(load(place.grid(calibrations=[entry]), CATALOG))
     [stage] = [stage for stage in plan.stages.values() if stage.kind == "synthesize"]
     assert not stage.missing
     parameters = {key: value for key, value in stage.parameters.items() if key not in ("source", "start", "stop")}

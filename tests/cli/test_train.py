@@ -1,8 +1,6 @@
 """`farm train`: as it is typed."""
 
-import hashlib
 import io
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +12,6 @@ from PIL import Image
 from farm.cli import app, train
 from farm.errors import FarmError, InputError
 from farm.generators.distylegan.training.recipe import Recipe
-from farm.inputs import HashMemo, Input
 from farm.record import Outcome
 
 SMALL = ["epochs=1", "batch=16", "ngf=16", "ndf=8", "z_dim=8", "project_dim=8", "precision=f32"]
@@ -129,16 +126,6 @@ def test_only_a_training_on_this_hosts_cores_asks_for_them_all(monkeypatch, thre
     monkeypatch.setattr(train, "gpu_count", lambda: gpus)
     monkeypatch.setattr(train, "host_cores", lambda: range(5))
     assert train._cores(threads, address) == asked
-
-
-def test_a_judges_downloaded_weights_keep_their_address_for_other_nodes(server, tmp_path):
-    server.files["/weights.pt"] = b"weights"
-    whole = hashlib.sha256(b"weights").hexdigest()
-    wanted = Input(
-        role="weights", path=str(tmp_path / "cache" / "w.pt"), sha256=whole[:8], url=f"{server.url}/weights.pt"
-    )
-    assert train._fetched(wanted, HashMemo(tmp_path / "hashes.json")) == replace(wanted, sha256=whole)
-    assert (tmp_path / "cache" / "w.pt").read_bytes() == b"weights"
 
 
 @pytest.mark.parametrize(

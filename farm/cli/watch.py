@@ -9,24 +9,23 @@ from rich.live import Live
 from rich.text import Text
 
 from farm.analysis.rows import rows
+from farm.cli.options import stdout
 from farm.cli.showing import View, check_layout, choice, draw, parts
-from farm.cli.wiring import stdout
-from farm.errors import FarmError, InputError
+from farm.errors import FarmError
 from farm.grid.cell import AXES
-from farm.inputs import cache_folder
 from farm.report import selection
 from farm.results.folder import Folder
 from farm.results.live import Status, Watch
-from farm.store import Store
+from farm.results.location import store_beside
 
 Drawn = tuple[RenderableType, list[str]]  # a table, and the lines below it
 Show = Callable[[Drawn, str], None]  # the second: how far the run is
 
 
-def watched(folder: Folder, asked: View, every_s: float) -> int:
+def watch(folder: Folder, asked: View, every_s: float) -> int:
     """The table again and again. It ends with the run, or by Ctrl-C: the run goes on. Raises InputError."""
-    watch = Watch(folder, _store_beside(folder))
-    status = watch.look()
+    looking = Watch(folder, store_beside(folder))
+    status = looking.look()
     axes = tuple(each for each in asked.where if each.column in AXES)
     selection.check(rows(status.run), axes)  # a name that no cell has will not come; other texts may
     try:
@@ -36,20 +35,13 @@ def watched(folder: Folder, asked: View, every_s: float) -> int:
             while not status.over:
                 time.sleep(every_s)
                 before = status
-                status, said = _next(watch, before)
+                status, said = _next(looking, before)
                 if status.run is not before.run:  # to judge a run takes time, on a host that may be measuring
                     drawn = _drawn(status, asked)
                 show(drawn, said)
     except KeyboardInterrupt:
         stdout.print("no longer watched; a run that is under way goes on", highlight=False)
     return 0
-
-
-def _store_beside(folder: Folder) -> Store:
-    store = Store(f"{folder.url.rpartition('/')[0]}/store", cache=cache_folder() / "store")
-    if not store.fs.exists(store.root):
-        raise InputError(f"there is no {store.url}, which a run writes to: leave out --watch to see what was gathered")
-    return store
 
 
 def _next(watch: Watch, before: Status) -> tuple[Status, str]:

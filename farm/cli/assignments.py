@@ -23,15 +23,15 @@ def meanings(parameters: type[Parameters]) -> str:
     return escape("\n".join(lines))
 
 
-def pairs(param: list[str]) -> dict[str, Any]:
+def assignments(param: list[str]) -> dict[str, Any]:
     """``KEY=VALUE``, each value read as in a grid file. Raises InputError for one that cannot be."""
-    found = {}
+    values = {}
     for text in param:
         key, equals, value = text.partition("=")
         if not equals or not key:
             raise InputError(f"--param {text}: write KEY=VALUE")
         try:
-            found[key] = yaml.safe_load(value)
+            values[key] = yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise InputError(f"--param {text}: {value!r} cannot be read as a YAML value; put it in quotes") from error
-    return found
+    return values

@@ -1,0 +1,59 @@
+"""A plan carried out on an engine, whose end is certain. Knows engines by name, and who listens."""
+
+import uuid
+from collections.abc import Collection, Mapping
+
+from farm.campaign.listener import NOBODY, Listener
+from farm.drive import Limits, drive
+from farm.engine import Engine
+from farm.errors import InputError
+from farm.grid import Settings
+from farm.plan import Plan, dependents
+from farm.record import Outcome
+from farm.spec import StageSpec
+from farm.store import Store
+from farm.suggest import did_you_mean
+
+ENGINES = ("ray", "inline")
+
+
+def execute(
+    plan: Plan,
+    wanted: Collection[str],
+    store: Store,
+    stages: Mapping[str, StageSpec],
+    settings: Settings,
+    *,
+    stale: Collection[str] = (),
+    engine: str = "inline",
+    address: str | None = None,
+    listener: Listener = NOBODY,
+) -> dict[str, Outcome]:
+    """Drive a plan on an engine, which is closed whatever happens. The outcomes by uri.
+
+    stages: the specs of all stage kinds. stale: stages to be done again although they are there. engine: ``ray`` or
+    ``inline``. address: of a running Ray cluster. Nothing that could run makes Ray start in vain.
+    """
+    limits = Limits(stages=stages, settings=settings, session=uuid.uuid4().hex[:12])
+    lacking = dependents(plan, {uri for uri in wanted if plan.stages[uri].missing})
+    with listener.progress() as report:
+        running = _engine(engine if set(wanted) - lacking else "inline", address, listener)
+        listener.started()
+        try:
+            return drive(plan, wanted, engine=running, store=store, limits=limits, report=report, stale=stale)
+        finally:
+            with listener.closing():
+                running.close()
+
+
+def _engine(name: str, address: str | None, listener: Listener) -> Engine:
+    if name == "inline":
+        from farm.engine.inline import InlineEngine  # noqa: PLC0415
+
+        return InlineEngine()
+    if name != "ray":
+        raise InputError(f"--engine {name}: there are ray and inline{did_you_mean(name, ENGINES)}")
+    listener.say("starting Ray ..." if address is None else f"joining Ray at {address} ...")
+    from farm.engine.ray import RayEngine  # noqa: PLC0415 - seconds that only a run with work to do pays
+
+    return RayEngine(address)

@@ -1,0 +1,98 @@
+"""A grid carried out: what is missing, failed or stale of it, and only that; then gathered."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from farm.campaign.execute import execute
+from farm.campaign.listener import NOBODY, Listener
+from farm.campaign.resolve import chosen, fetched, inputs_of, names_in, resolve
+from farm.catalog import CATALOG
+from farm.errors import InputError
+from farm.grid import Grid, expand
+from farm.plan import Plan, dependents
+from farm.plan.state import State, states
+from farm.record import Outcome, Record
+from farm.results.folder import Folder
+from farm.results.gather import gather
+from farm.results.location import Location
+from farm.store import Store
+from farm.suggest import did_you_mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is asked of a campaign.
+
+    only: cells, as ``--only`` names them; all by default. failed: of them those that failed before. fresh: stage
+    kinds to do again. engine, address: as `execute` takes them. command: to do the same again, for plan.json.
+    """
+
+    only: Sequence[str] = ()
+    failed: bool = False
+    fresh: Collection[str] = ()
+    engine: str = "ray"
+    address: str | None = None
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A campaign that has ended, gathered. records: of all cells. cells: those that were asked for. ran: any stage?"""
+
+    folder: Folder
+    records: tuple[Record, ...]
+    cells: frozenset[str]
+    ran: bool
+
+
+def run(grid: Grid, results: Location, asked: Asked, listener: Listener = NOBODY) -> Ended:
+    """Resolve, plan, drive, gather. Raises InputError for what cannot be done, and EngineError where it cannot run."""
+    store, folder = results.store, results.folder(grid.name)
+    store.check_writable()
+    cells = set(chosen(expand(grid), asked.only))
+    inputs = inputs_of(grid.path, listener, names_in(grid, cells))
+    plan = resolve(grid, inputs)
+    cells = _failed_before(plan, store, cells) if asked.failed else cells
+    uris = plan.needed_by(cells)
+    stale = _stale(plan, uris, asked.fresh)
+    wanted = (uris - store.present(uris)) | stale
+    plan = fetched(plan, wanted, inputs)
+    folder.write_plan(replace(plan, grid_file=str(grid.path.resolve()), command=asked.command))
+    try:
+        if wanted:
+            execute(
+                plan, wanted, store, CATALOG.stages, grid.settings,
+                stale=stale, engine=asked.engine, address=asked.address, listener=listener,
+            )  # fmt: skip
+    finally:
+        with listener.closing():
+            records = tuple(gather(folder, store))
+    return Ended(folder=folder, records=records, cells=frozenset(cells), ran=bool(wanted))
+
+
+def states_in(plan: Plan, store: Store, uris: Collection[str]) -> dict[str, State]:
+    """The states of some of a plan's stages, in its order, as the store has them."""
+    return states(plan, uris, present=store.present(uris), last=lambda uri: last_attempt(store, uri))
+
+
+def last_attempt(store: Store, uri: str) -> Outcome | None:
+    """A stage's last attempt; None if there was none."""
+    return next(reversed(store.attempts(uri)), None)
+
+
+def _failed_before(plan: Plan, store: Store, cells: Collection[str]) -> set[str]:
+    """The cells among these with a stage that is not there and whose last attempt failed, or that lacks a file."""
+    state = states_in(plan, store, plan.needed_by(cells))
+    broken = {uri for uri in state if state[uri] in (State.FAILED, State.MISSING_INPUT)}
+    failed = {cell.name for cell in plan.cells if cell.name in cells and not broken.isdisjoint(cell.stages.values())}
+    if not failed:
+        raise InputError("--failed: no cell of this grid failed before")
+    return failed
+
+
+def _stale(plan: Plan, uris: set[str], kinds: Collection[str]) -> set[str]:
+    """The stages that ``--fresh`` means, and what needs them. Each is done again only when its turn has come."""
+    for kind in kinds:
+        if kind not in CATALOG.stages:
+            raise InputError(f"--fresh {kind}: no such stage kind{did_you_mean(kind, CATALOG.stages)}")
+    return dependents(plan, {uri for uri in uris if uri.partition("/")[0] in kinds}) & uris

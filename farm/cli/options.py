@@ -1,0 +1,24 @@
+"""What commands share: the consoles, and the options that mean the same everywhere."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+PIPE_WIDTH = 120
+# What is printed is names, paths and messages: a `[name]` or `:100:` in them is text.
+stdout = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, markup=False, emoji=False)
+stderr = Console(stderr=True, markup=False, emoji=False)
+
+Results = Annotated[
+    str, typer.Option("--results", envvar="FARM_RESULTS", help="Where results and the store lie: a folder or a URL.")
+]
+GridFile = Annotated[Path, typer.Argument(metavar="GRID.yaml", help="The grid to run, e.g. jobs/quickstart.yaml.")]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="AXIS=NAME|CELL", help="Only cells so named, e.g. model=resnet20. May be repeated."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DEFAULT_RESULTS = "results"

@@ -167,9 +167,7 @@ def test_a_grid_is_planned_once_and_only_what_the_chosen_cells_need_is_fetched_f
     cells = chosen(expand(grid), ["model=one"])
     plan = resolve(grid, resolving.inputs_of(grid.path, wanted_now=names_in(grid, cells)))
     assert server.asked == [f"/one-{WHOLE[:8]}.bin"]
-    contents = {
-        cell.model: plan.stages[cell.stages["export"]].files["weights"] for cell in plan.cells
-    }
+    contents = {cell.model: plan.stages[cell.stages["export"]].files["weights"] for cell in plan.cells}
     assert (contents["one"].sha256, contents["two"].sha256) == (WHOLE, WHOLE[:8])
     again = resolve(grid)
     assert again == plan

@@ -21,7 +21,7 @@ from farm.data import setfolder
 from farm.data.formats import LAYOUTS
 from farm.data.imageset import ImageSet, Wrote, size_of
 from farm.errors import DataError, InputError
-from farm.inputs.content import new_beside
+from farm.files import replaced
 from farm.plan.choices import plain
 
 RAW_FILE = ".npz"
@@ -94,14 +94,11 @@ def _write_raw(order: Order, images: ImageSet) -> int:
 @contextmanager
 def _replaced(order: Order) -> Iterator[Path]:
     """A new file that takes the place of the one asked for when it is whole."""
-    new = new_beside(order.out)
     try:
-        yield new
-        new.replace(order.out)
+        with replaced(order.out) as new:
+            yield new
     except OSError as error:
         raise InputError(f"cannot write {order.out}: {_reason(error)}; choose another --out") from error
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def _reason(error: OSError) -> str:

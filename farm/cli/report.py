@@ -11,6 +11,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from farm.cli.options import DEFAULT_RESULTS, Results, stdout
 from farm.errors import InputError
+from farm.files import write_whole
 from farm.results.folder import Folder
 from farm.results.location import Location
 
@@ -78,11 +79,8 @@ def _place(folders: Sequence[Folder]) -> Path:
 def _write(path: Path, page: str) -> int:
     """Write the page whole; its size in bytes. Raises InputError if it cannot be written."""
     content = page.encode()
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
+        write_whole(path, content)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise InputError(f"cannot write {path}: {error.strerror}; name another file: --out FILE.html") from error
     return len(content)

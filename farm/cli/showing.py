@@ -1,7 +1,6 @@
 """How `farm show` prints what was read: tables one after another, or one joined output for other programs."""
 
 import json
-import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from farm.analysis.replicates import sources
 from farm.analysis.rows import COLUMNS, Row, rows
 from farm.cli.options import stdout
 from farm.errors import InputError
+from farm.files import replaced
 from farm.grid.cell import Claims
 from farm.report import formats, selection
 from farm.report.layouts import LAYOUTS, fills, lacking, laid_out
@@ -204,10 +204,8 @@ def _joined_layouts(found: Sequence[Chosen], asked: View) -> str:
 
 def _write(path: Path, table: pa.Table) -> None:
     """Write Parquet whole. Raises InputError if it cannot be written."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
-        pq.write_table(table, temporary, compression="zstd")
-        temporary.replace(path)
+        with replaced(path) as new:
+            pq.write_table(table, new, compression="zstd")
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error

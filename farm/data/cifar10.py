@@ -7,7 +7,6 @@ Multiple Layers of Features from Tiny Images"; 60,000 images of 32x32.
 
 import gzip
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from farm.data import real
 from farm.data.imageset import Files, ImageSet, Labels, Parameters, Pixels
 from farm.data.parquet import Encoded, open_parquet
 from farm.errors import DataError
+from farm.files import new_folder
 
 CLASSES = 10
 FOLDER = "cifar-10-batches-py"
@@ -89,10 +89,10 @@ def _unpack(archive: Path) -> Path:
     if target.is_dir():
         return target
     try:
-        with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".unpack") as scratch:
-            with tarfile.open(archive) as packed:
-                packed.extractall(scratch, filter="data")
-            _appear(Path(scratch) / FOLDER, target, archive)
+        with new_folder(target) as new, tarfile.open(archive) as packed:
+            packed.extractall(new.parent, filter="data")
+            if not new.is_dir():
+                raise DataError(f"{archive}: no folder {FOLDER} in it: download the official archive")
     except BROKEN_ARCHIVE as error:
         said = str(error).partition("\n")[0].rstrip(":")
         text = f"{archive}: not a tar.gz archive, or truncated ({said}): download it again"
@@ -101,13 +101,3 @@ def _unpack(archive: Path) -> Path:
         text = f"{archive}: cannot be unpacked into {archive.parent} ({error}): make it writable"
         raise DataError(text) from error
     return target
-
-
-def _appear(unpacked: Path, target: Path, archive: Path) -> None:
-    if not unpacked.is_dir():
-        raise DataError(f"{archive}: no folder {FOLDER} in it: download the official archive")
-    try:
-        unpacked.rename(target)
-    except OSError:
-        if not target.is_dir():  # it is there when another process was first: theirs is as good
-            raise

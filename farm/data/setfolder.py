@@ -7,7 +7,6 @@ of its own and moved here whole, and only then noted: so a killed process loses 
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,10 +14,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from farm.data import writing
 from farm.data.formats import LAYOUTS, Layout, name_of
 from farm.data.imageset import ImageSet, Wrote, cuts
 from farm.errors import DataError, InputError
+from farm.files import reserved, sync, write_whole
 
 MANIFEST, MAKING = "set.json", ".making"
 SCHEMA = 1
@@ -73,10 +72,7 @@ class SetFolder:
         """Write the manifest, whole."""
         ranges = [asdict(self.ranges[start]) for start in sorted(self.ranges)]
         said = {"schema": SCHEMA, "made": self.made, "count": self.count, **self.told, "ranges": ranges}
-        new = self.path / f".{MANIFEST}.new"
-        new.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
-        _sync(new)
-        new.replace(self.path / MANIFEST)
+        write_whole(self.path / MANIFEST, f"{json.dumps(said, indent=1)}\n".encode())
 
     def _target(self, folder: Path, start: int) -> Path:
         """Where a layout writes a range: a file of the folder, or the folder itself."""
@@ -88,7 +84,7 @@ class SetFolder:
         found = digest(parts)
         for part in parts:
             if self.layout.single:
-                _sync(part)  # else there are thousands
+                sync(part)  # else there are thousands
             target = self.path / part.relative_to(staging)
             target.parent.mkdir(exist_ok=True)
             part.replace(target)
@@ -121,7 +117,7 @@ def claimed(path: Path, made: Mapping[str, Any], count: int, told: Mapping[str, 
     anything else, another set, or more images of this one, or if another process writes to it.
     """
     made = json.loads(json.dumps(made))  # as the manifest will give it back
-    with writing.held(path):
+    with reserved(path):
         folder = SetFolder(
             path=path, made=made, layout=LAYOUTS[made["layout"]], step=made["shard_images"], count=count, told=told
         )
@@ -186,10 +182,10 @@ def digest(files: Sequence[Path]) -> tuple[int, str]:
 
 def _there(path: Path) -> dict[str, Any] | None:
     """The manifest of a folder, None of an empty one."""
-    ours = {MAKING, f".{MANIFEST}.new"}
     if (path / MANIFEST).exists():
         return read(path)
-    others = sorted(each.name for each in path.iterdir() if each.name not in ours)
+    names = sorted(file.name for file in path.iterdir())
+    others = [name for name in names if name != MAKING and not name.startswith(f".{MANIFEST}.")]
     if others:
         raise InputError(f"{path} is not empty ({others[0]}), and holds no set of images: choose another --out")
     return None
@@ -211,9 +207,3 @@ def _differences(name: str, there: Any, wanted: Any) -> Iterator[str]:
             yield from _differences(f"{name}.{key}".strip("."), there.get(key), wanted.get(key))
     elif there != wanted:
         yield f"{name} is {there} there, not {wanted}"
-
-
-def _sync(path: Path) -> None:
-    """Have a file on the disk before it is renamed."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -4,7 +4,6 @@ One file a physical core. A lease is all or nothing; a killed holder's cores are
 the kernel drops its locks.
 """
 
-import fcntl
 import os
 import random
 import stat
@@ -17,6 +16,7 @@ from itertools import groupby
 from pathlib import Path
 
 from farm.errors import InputError
+from farm.files import locked
 from farm.host.topology import Core, cpu_quota, leasable_count, usable_cores
 
 RETRY_S = 0.1
@@ -119,27 +119,8 @@ def _groups(cores: tuple[Core, ...], wanted: int) -> list[tuple[Core, ...]]:
 
 
 def _lock(path: Path, locks: ExitStack) -> bool:
-    handle = _opened(path)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locks.enter_context(locked(path))
     except BlockingIOError:
-        os.close(handle)
         return False
-    locks.callback(os.close, handle)
     return True
-
-
-def _opened(path: Path) -> int:
-    """A lock file's descriptor.
-
-    An existing one is opened without O_CREAT: in a shared sticky folder the kernel refuses that to all
-    but the file's owner.
-    """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        return os.open(path, flags)
-    except FileNotFoundError:
-        handle = os.open(path, flags | os.O_CREAT, 0o666)
-        if os.fstat(handle).st_uid == os.getuid():
-            os.fchmod(handle, 0o666)
-        return handle

@@ -5,10 +5,11 @@ import json
 import os
 import re
 import time
-import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from farm.files import write_whole
 
 HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
 DATE = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
@@ -58,9 +59,7 @@ class HashMemo:
         """Write the memo, if it learnt something; a read-only cache is no fault."""
         if self.file is None or not self.changed or not _writable(self.file.parent):
             return
-        temporary = new_beside(self.file)
-        temporary.write_text(json.dumps(self.known), encoding="utf-8")
-        temporary.replace(self.file)
+        write_whole(self.file, json.dumps(self.known).encode(), durable=False)
 
     def _file(self, path: Path) -> str:
         status = path.stat()
@@ -73,11 +72,6 @@ class HashMemo:
             self.known[str(path)] = [*stamp, digest]
             self.changed = True
         return digest
-
-
-def new_beside(path: Path) -> Path:
-    """A new name in the same folder, from which a finished file is renamed."""
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

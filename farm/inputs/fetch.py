@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from farm.errors import DataError
-from farm.inputs.content import new_beside
+from farm.files import replaced
 from farm.inputs.places import Input
 
 CHUNK = 1 << 20
@@ -25,20 +25,17 @@ def fetch(found: Input, progress: DownloadProgress | None = None) -> Path:
     if path.exists() or not found.url:
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = new_beside(path)
     try:
-        with temporary.open("xb") as target:
-            digest = _download(found.url, target.write, progress)
-        if not digest.startswith(found.sha256):
-            raise DataError(f"{found.url} sent other content than expected: SHA-256 {digest}, not {found.sha256}")
-        temporary.replace(path)
+        with replaced(path) as new:
+            with new.open("xb") as target:
+                digest = _download(found.url, target.write, progress)
+            if not digest.startswith(found.sha256):
+                raise DataError(f"{found.url} sent other content than expected: SHA-256 {digest}, not {found.sha256}")
     except OSError as error:
         reason = getattr(error, "reason", None) or error
         raise DataError(
             f"cannot download {found.url}: {reason}; fetch it by hand to {path}, or put it into FARM_DATA"
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 

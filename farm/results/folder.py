@@ -1,9 +1,8 @@
 """One grid's results folder, ``results/<grid>/``, on a local path or any fsspec URL. Files are replaced whole."""
 
 import json
-import os
-import uuid
 from collections.abc import Collection
+from pathlib import Path
 
 import fsspec
 import pyarrow as pa
@@ -11,6 +10,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from farm.errors import DataError, InputError
+from farm.files import write_whole
 from farm.plan import Plan, from_json, to_json
 
 PLAN = "plan.json"
@@ -81,13 +81,7 @@ class Folder:
     def _replace(self, name: str, content: bytes) -> None:
         target = f"{self.root}/{name}"
         self.fs.makedirs(target.rpartition("/")[0], exist_ok=True)
-        if not isinstance(self.fs, LocalFileSystem):
+        if isinstance(self.fs, LocalFileSystem):
+            write_whole(Path(target), content, durable=False)  # the store is the truth: all can be gathered again
+        else:
             self.fs.pipe_file(target, content)
-            return
-        temporary = f"{target}.{uuid.uuid4().hex[:8]}.new"
-        try:
-            self.fs.pipe_file(temporary, content)
-            os.replace(temporary, target)  # noqa: PTH105
-        except OSError:
-            self.fs.rm_file(temporary) if self.fs.exists(temporary) else None
-            raise

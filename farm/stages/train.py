@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 from farm.catalog.models import PREPROCESSING
-from farm.data import writing
 from farm.data.imageset import ImageSet
 from farm.errors import DataError
+from farm.files import reserved, write_whole
 from farm.generators.distylegan import source
 from farm.generators.distylegan.checkpoint import CONFIG, WEIGHTS
 from farm.generators.distylegan.training import judge, keep
@@ -32,14 +32,14 @@ def run(job: Job) -> dict[str, Any]:
     """
     torch.set_num_threads(job.cores)
     recipe, out = Recipe.model_validate_json(json.dumps(job.parameters["recipe"])), Path(job.parameters["out"])
-    with writing.held(out):
+    with reserved(out):
         teacher = read(job.files["images"], job.files.get("latents"))
         if teacher.z is None:
             job.say("no latents: the student learns from the discriminator alone, it is not distilled")
         facts = _trained(job, recipe, teacher, out)
         facts |= {"judged_by": _judged(job, out, teacher, recipe.seed)}
         card = json.dumps({**facts, "recipe": recipe.model_dump()}, indent=1) + "\n"
-        writing.replace(out / CARD, card.encode())
+        write_whole(out / CARD, card.encode())
         for name in (WEIGHTS, CONFIG, keep.CURVES, CARD):
             if (out / name).exists():
                 (job.folder / name).write_bytes((out / name).read_bytes())

@@ -8,11 +8,9 @@ Each writer puts its files into a copy of its own and then tries to put the mani
 manifest wins, the loser's copy is removed. So an artefact is either whole or not there.
 """
 
-import errno
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,6 +23,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from farm.errors import InputError
+from farm.files import new_folder, sync, write_whole
 from farm.record import Outcome, outcome_from
 
 MANIFEST = "manifest.json"
@@ -115,7 +114,7 @@ class Store:
                 files[path.name] = {"sha256": digest, "bytes": path.stat().st_size}
                 self.fs.put_file(str(path), f"{target}/{path.name}")
                 if self.local_fs:
-                    _sync(f"{target}/{path.name}")
+                    sync(Path(target, path.name))
             manifest = {"uri": uri, "copy": copy, "files": files, **said}
             won = self._put_once(f"{self._folder(uri)}/{MANIFEST}", json.dumps(manifest, indent=1).encode())
         except OSError:
@@ -136,10 +135,10 @@ class Store:
         target = self.cache / hashlib.sha256(self.url.encode()).hexdigest()[:16] / uri / str(manifest["copy"])
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(dir=target.parent))
-            for name in manifest["files"]:
-                self.fs.get_file(f"{source}/{name}", str(temporary / name))
-            _rename_first(temporary, target)
+            with new_folder(target) as new:
+                new.mkdir(mode=0o700)
+                for name in manifest["files"]:
+                    self.fs.get_file(f"{source}/{name}", str(new / name))
         return target
 
     def discard(self, uri: str) -> None:
@@ -185,38 +184,12 @@ class Store:
                 return False
             self.fs.pipe_file(path, content)
             return True
-        temporary = f"{path}.{uuid.uuid4().hex[:8]}.new"
         try:
-            with open(temporary, "xb") as target:  # noqa: PTH123
-                target.write(content)
-                target.flush()
-                os.fsync(target.fileno())
-            os.link(temporary, path)
+            write_whole(Path(path), content, first=True)
         except FileExistsError:
             return False
-        finally:
-            Path(temporary).unlink(missing_ok=True)
         return True
 
     def _remove(self, folder: str) -> None:
         if self.fs.exists(folder):
             self.fs.rm(folder, recursive=True)
-
-
-def _sync(path: str) -> None:
-    """Have a file on the disk before the manifest vouches for it."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _rename_first(temporary: Path, target: Path) -> None:
-    """Rename a folder, unless another process was first."""
-    try:
-        temporary.rename(target)
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-            raise
-        shutil.rmtree(temporary)

@@ -73,15 +73,6 @@ def test_the_archive_is_unpacked_beside_itself_once(official):
     assert sorted(path.name for path in archive.parent.iterdir()) == [official.name, archive.name]
 
 
-def test_a_folder_that_another_process_unpacked_first_is_kept(official, tmp_path):
-    scratch = tmp_path / "scratch" / official.name
-    shutil.copytree(official, scratch)
-    before = official.stat().st_ino
-    cifar10._appear(scratch, official, tmp_path / "archive")
-    assert official.stat().st_ino == before
-    assert scratch.is_dir()
-
-
 def test_a_parquet_file_needs_no_class_names(tmp_path):
     path = write_parquet(tmp_path / "a.parquet", [encode(image) for image in pixels(20)], list(range(10)) * 2)
     assert cifar10.test({"count": 4}, {"images": path}).classes == 10

@@ -24,7 +24,7 @@ def test_the_cache_lies_where_the_environment_says(monkeypatch, environment, exp
 def test_data_lies_beside_the_grid_in_farm_data_and_in_the_package(monkeypatch, tmp_path):
     monkeypatch.delenv("FARM_DATA", raising=False)
     shipped = default_places(tmp_path / "grid.yaml").data
-    assert [folder.name for folder in shipped] == ["models", "images"]
+    assert [folder.name for folder in shipped] == ["models", "generators"]
     assert all((folder / "weights").is_dir() for folder in shipped)
     monkeypatch.setenv("FARM_DATA", str(tmp_path / "data"))
     found = default_places(tmp_path / "grid.yaml")

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from farm.data import imageset, writing
+from farm.data import imageset
 from farm.data.imageset import Block
 from farm.errors import DataError, InputError
+from farm.files import reserved
 from farm.generators.distylegan.training import keep
 from farm.generators.distylegan.training.recipe import Recipe
 from farm.models.resnet import resnet20
@@ -60,7 +61,7 @@ def test_the_judge_sees_every_class_of_the_teachers(bench, images, tmp_path):
 
 def test_two_trainings_do_not_write_into_one_folder(bench, images, tmp_path):
     with (
-        writing.held(tmp_path / "out"),
+        reserved(tmp_path / "out"),
         pytest.raises(InputError, match=r"another process writes to .*out: wait for it, or choose another --out"),
     ):
         bench.run(train.run, parameters(tmp_path / "out"), files={"images": images})

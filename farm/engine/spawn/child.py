@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from farm.files import write_whole
 from farm.host.gpus import VISIBLE
 from farm.spec import resolve
 from farm.stages.job import Job
@@ -38,9 +39,7 @@ def main(request_path: Path) -> int:
         result = {"error": _described(error, request["python_path"])}
     sys.stdout.flush()
     sys.stderr.flush()
-    temporary = scratch / f"{RESULT}.new"
-    temporary.write_text(json.dumps(result), encoding="utf-8")
-    temporary.rename(scratch / RESULT)
+    write_whole(scratch / RESULT, json.dumps(result).encode(), durable=False)
     return 0
 
 

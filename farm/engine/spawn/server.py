@@ -12,7 +12,6 @@ worker died. If the server itself dies, the kernel kills the children (PR_SET_PD
 """
 
 import ctypes
-import fcntl
 import gc
 import json
 import os
@@ -27,6 +26,8 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
+
+from farm.files import locked
 
 SOCKET = "socket"
 READY = b"ready\n"
@@ -65,19 +66,18 @@ class _Server:
     def leave(self) -> bool:
         """Remove the folder, unless a client holds the lock: then it is about to connect."""
         lock = lock_path(self.folder)
-        with lock.open("w") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-            for connection in tuple(self.children):
-                self.hang_up(connection)
-            self.listener.close()
-            shutil.rmtree(self.folder, ignore_errors=True)
-            log = log_path(self.folder)
-            if log.exists() and log.stat().st_size == 0:
-                log.unlink()
-            lock.unlink(missing_ok=True)
+        try:
+            with locked(lock):
+                for connection in tuple(self.children):
+                    self.hang_up(connection)
+                self.listener.close()
+                shutil.rmtree(self.folder, ignore_errors=True)
+                log = log_path(self.folder)
+                if log.exists() and log.stat().st_size == 0:
+                    log.unlink()
+                lock.unlink(missing_ok=True)
+        except BlockingIOError:
+            return False
         return True
 
     def accept(self, listener: socket.socket) -> None:

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from farm.checkpoint import read_metadata, read_weights
-from farm.data.writing import replace
 from farm.errors import DataError
+from farm.files import write_whole
 from farm.generators.distylegan import files
 from farm.generators.distylegan.network import CHANNELS, HALVINGS, Config, Generator
 
@@ -52,8 +52,8 @@ def save(folder: Path, tensors: Mapping[str, Tensor], config: Config, more: Mapp
     """Write the study's two files, each whole. more: of the config, what does not shape the generator, as ``ndf``."""
     buffer = io.BytesIO()
     torch.save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, buffer)
-    replace(folder / WEIGHTS, buffer.getvalue())
-    replace(folder / CONFIG, (json.dumps({**asdict(config), **more}) + "\n").encode())
+    write_whole(folder / WEIGHTS, buffer.getvalue())
+    write_whole(folder / CONFIG, (json.dumps({**asdict(config), **more}) + "\n").encode())
 
 
 def pack(path: Path, tensors: Mapping[str, Tensor], config: Config, card: Mapping[str, str]) -> None:

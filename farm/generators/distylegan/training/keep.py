@@ -19,8 +19,8 @@ from PIL import Image
 
 from farm.checkpoint import BROKEN
 from farm.data.imageset import Pixels
-from farm.data.writing import replace
 from farm.errors import DataError
+from farm.files import write_whole
 from farm.generators.distylegan import checkpoint
 from farm.generators.distylegan.network import Generator
 from farm.generators.distylegan.training import CHECKPOINT
@@ -32,7 +32,7 @@ def save(folder: Path, state: Mapping[str, Any]) -> None:
     """Replace the checkpoint by this state of tensors and plain values."""
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
-    replace(folder / CHECKPOINT, buffer.getvalue())
+    write_whole(folder / CHECKPOINT, buffer.getvalue())
 
 
 def there(folder: Path) -> bool:
@@ -58,7 +58,7 @@ def write_curves(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     table = pa.Table.from_pylist([dict(row) for row in rows])
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
-    replace(folder / CURVES, buffer.getvalue())
+    write_whole(folder / CURVES, buffer.getvalue())
 
 
 def write_samples(folder: Path, epoch: int, images: Pixels, across: int) -> None:
@@ -69,7 +69,7 @@ def write_samples(folder: Path, epoch: int, images: Pixels, across: int) -> None
     picture = Image.fromarray(np.ascontiguousarray(sheet.reshape(-1, across * width, channels)))
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
-    replace(folder / SAMPLES / f"epoch-{epoch:04d}.png", buffer.getvalue())
+    write_whole(folder / SAMPLES / f"epoch-{epoch:04d}.png", buffer.getvalue())
 
 
 def write_generator(folder: Path, generator: Generator, ndf: int) -> None:

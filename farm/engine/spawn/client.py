@@ -3,7 +3,6 @@
 Knows sockets and processes, not stages.
 """
 
-import fcntl
 import json
 import os
 import select
@@ -12,12 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from farm.engine.spawn.server import READY, SOCKET, WELCOME, lock_path, log_path
 from farm.errors import EngineError
+from farm.files import locked
 from farm.host.gpus import VISIBLE
 
 PIPE_BYTES = 65536
@@ -41,7 +41,7 @@ def hold(folder: Path) -> None:
     """Keep a lifeline to the folder's server, starting it if there is none. While held, the folder stays."""
     if folder in _lifelines:
         return
-    with _locked(lock_path(folder)):
+    with locked(lock_path(folder), wait=True):
         folder.mkdir(mode=0o700, exist_ok=True)
         line = _connect(folder) or _start(folder)
         line.sendall(b"lifeline\n")
@@ -100,24 +100,6 @@ def release() -> None:
     for line in _lifelines.values():
         line.close()
     _lifelines.clear()
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock file that a leaving server may remove: what was locked must still be what lies there."""
-    while True:
-        with path.open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            if _same(path, handle.fileno()):
-                yield
-                return
-
-
-def _same(path: Path, handle: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(handle))
-    except FileNotFoundError:
-        return False
 
 
 def _connect(folder: Path) -> socket.socket | None:

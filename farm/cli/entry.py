@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from farm.data.formats import LAYOUTS
+from farm.data.formats import FORMATS
 from farm.data.setfolder import shard_name
 
 ONE_FILE = ".parquet"
@@ -22,10 +22,10 @@ def entry(name: str, **parameters: Any) -> str:
 def entry_of(layout: str, out: Path, count: int, shard: int) -> str:
     """The entry that calibrates with a set as it was written; empty if no source reads it.
 
-    layout: a name of `LAYOUTS`. out: the set's folder, or its one Parquet file. count, shard: images of the set, and
+    layout: a name of `FORMATS`. out: the set's folder, or its one Parquet file. count, shard: images of the set, and
     of each of its files. Its count is less where a class has too few images to draw so many class by class.
     """
-    source, path = LAYOUTS[layout].source, out
+    source, path = FORMATS[layout].source, out
     if source == "parquet" and out.suffix != ONE_FILE:
         if count > shard:
             return ""
@@ -35,12 +35,10 @@ def entry_of(layout: str, out: Path, count: int, shard: int) -> str:
 
 
 def _usable(source: str, path: Path, count: int) -> int:
-    """How many of `count` images the source can draw."""
+    """How many of `count` images the source can give."""
     from farm.data import folder, parquet, sampling  # noqa: PLC0415 - Pillow is for those who make pictures
 
     if source == "shards":
         return count
-    found: folder.Folder | parquet.Encoded = (
-        folder.open_folder(path) if source == "folder" else parquet.open_parquet(path, labelled=False)
-    )
-    return min(count, sampling.most(len(found), found.labels, found.classes))
+    images = folder.open_folder(path) if source == "folder" else parquet.open_parquet(path, labelled=False)
+    return min(count, sampling.most(images.count, images.labels, images.classes))

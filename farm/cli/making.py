@@ -18,7 +18,7 @@ from farm.cli.entry import ONE_FILE, entry_of
 from farm.cli.opening import Opened, Order, opened, say
 from farm.cli.options import stderr, stdout
 from farm.data import setfolder
-from farm.data.formats import LAYOUTS
+from farm.data.formats import FORMATS
 from farm.data.imageset import ImageSet, Wrote, size_of
 from farm.errors import DataError, InputError
 from farm.files import replaced
@@ -70,7 +70,7 @@ def _write_file(order: Order, found: Opened) -> int:
     count = len(found.images)
     with _replaced(order) as new, _shown(order, count) as show:
         begun = time.monotonic()
-        LAYOUTS[order.layout].write(new, found.images, 0, count, found.together, show)
+        FORMATS[order.layout].write(new, found.images, 0, count, found.together, show)
     _tell(order, found.images, _rate(count, begun))
     _tell_entry(order, count)
     return 0

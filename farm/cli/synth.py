@@ -13,7 +13,7 @@ from farm.cli.assignments import assignments
 from farm.cli.entry import ONE_FILE
 from farm.cli.making import RAW_FILE, make
 from farm.cli.opening import Order
-from farm.data.formats import LAYOUTS
+from farm.data.formats import FORMATS
 from farm.data.imageset import BLOCK
 from farm.errors import InputError
 from farm.grid.cell import Choice
@@ -63,7 +63,7 @@ def synth(
     layout: Annotated[
         str,
         typer.Option(
-            "--format", metavar="|".join(LAYOUTS), help="; ".join(f"{k}: {v.doc}" for k, v in LAYOUTS.items())
+            "--format", metavar="|".join(FORMATS), help="; ".join(f"{k}: {v.doc}" for k, v in FORMATS.items())
         ),
     ] = "shards",
     shard: Annotated[
@@ -112,8 +112,8 @@ def synth(
     """
     given = {"count": count, "seed": seed, "size": _size(size), "weights": weights}
     choice = _choice(source, {key: value for key, value in given.items() if value is not None}, param or [])
-    if layout not in LAYOUTS:
-        raise InputError(f"--format {layout}{did_you_mean(layout, LAYOUTS)}")
+    if layout not in FORMATS:
+        raise InputError(f"--format {layout}{did_you_mean(layout, FORMATS)}")
     if device not in DEVICES:
         raise InputError(f"--device {device}{did_you_mean(device, DEVICES)}")
     if shard < BLOCK or shard % BLOCK:
@@ -125,7 +125,7 @@ def synth(
         raise InputError(f"{source}: --latents and --raw are for sources with a generator network: {able}")
     if latents and (count is not None or "count" in assignments(param or [])):
         raise InputError(f"--latents {latents}: its latents are the images, one each: leave --count out")
-    if out.suffix == ONE_FILE and not LAYOUTS[layout].single:
+    if out.suffix == ONE_FILE and not FORMATS[layout].single:
         raise InputError(f"--out {out}: --format {layout} fills a folder")
     if verify and out.suffix in (ONE_FILE, RAW_FILE):
         raise InputError(f"--out {out}: --verify is for folders, whose set.json holds checksums; a file is made anew")

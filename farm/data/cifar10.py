@@ -9,15 +9,14 @@ import gzip
 import tarfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from farm.data import real
-from farm.data.imageset import Files, ImageSet, Labels, Parameters, Pixels
-from farm.data.parquet import Encoded, open_parquet
+from farm.data.imageset import Arguments, Files, ImageSet
+from farm.data.parquet import open_parquet
 from farm.errors import DataError
 from farm.files import new_folder
 
@@ -26,40 +25,17 @@ FOLDER = "cifar-10-batches-py"
 BROKEN_ARCHIVE = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batches:
-    """The official folder's images, 31 MB for the test and 154 MB for the train split.
-
-    images: uint8 (n, 32, 32, 3). labels: int64 (n,).
-    """
-
-    images: Pixels
-    labels: Labels
-    classes: int = CLASSES
-
-    def __len__(self) -> int:
-        """How many images the split has."""
-        return len(self.labels)
-
-    def read(self, start: int, stop: int) -> Iterator[real.Picture]:
-        """The images start, ..., stop - 1, in the official order."""
-        for index in range(start, stop):
-            label = int(self.labels[index])
-            yield real.Picture(Image.fromarray(self.images[index]), label, f"CIFAR-10's image {index}")
-
-
-def test(parameters: Parameters, files: Files) -> ImageSet:
+def test(parameters: Arguments, files: Files) -> ImageSet:
     """The first `count` test images, or all. Raises DataError if the files are not CIFAR-10's."""
     return real.dataset(_open(files["images"], train=False), parameters)
 
 
-def train(parameters: Parameters, files: Files) -> ImageSet:
+def train(parameters: Arguments, files: Files) -> ImageSet:
     """`count` train images, class by class. Raises DataError if the files are not CIFAR-10's."""
-    images = _open(files["images"], train=True)
-    return real.source(images, images.labels, parameters)
+    return real.source(_open(files["images"], train=True), parameters)
 
 
-def _open(path: Path, *, train: bool) -> Batches | Encoded:
+def _open(path: Path, *, train: bool) -> real.Pictures:
     if path.is_dir():
         return _batches(path, train=train)
     if path.name.endswith((".tar.gz", ".tgz")):
@@ -67,8 +43,11 @@ def _open(path: Path, *, train: bool) -> Batches | Encoded:
     return open_parquet(path, labelled=True, classes=CLASSES)
 
 
-def _batches(folder: Path, *, train: bool) -> Batches:
-    """The official folder, its files' MD5 sums checked by torchvision before they are unpickled."""
+def _batches(folder: Path, *, train: bool) -> real.Pictures:
+    """The official folder: 31 MB for the test and 154 MB for the train split.
+
+    torchvision checks the files' MD5 sums before it unpickles them.
+    """
     from torchvision.datasets import CIFAR10
 
     if folder.name != FOLDER:
@@ -80,7 +59,13 @@ def _batches(folder: Path, *, train: bool) -> Batches:
         raise DataError(
             f"{folder}: a file is missing or its MD5 sum is wrong ({error}): unpack cifar-10-python.tar.gz again"
         ) from error
-    return Batches(images=np.ascontiguousarray(split.data), labels=np.asarray(split.targets, np.int64))
+    images, labels = np.ascontiguousarray(split.data), np.asarray(split.targets, np.int64)
+
+    def read(start: int, stop: int) -> Iterator[real.Picture]:
+        for index in range(start, stop):
+            yield real.Picture(Image.fromarray(images[index]), f"CIFAR-10's image {index}")
+
+    return real.Pictures(count=len(labels), read=read, labels=labels, classes=CLASSES)
 
 
 def _unpack(archive: Path) -> Path:
@@ -94,8 +79,8 @@ def _unpack(archive: Path) -> Path:
             if not new.is_dir():
                 raise DataError(f"{archive}: no folder {FOLDER} in it: download the official archive")
     except BROKEN_ARCHIVE as error:
-        said = str(error).partition("\n")[0].rstrip(":")
-        text = f"{archive}: not a tar.gz archive, or truncated ({said}): download it again"
+        reason = str(error).partition("\n")[0].rstrip(":")
+        text = f"{archive}: not a tar.gz archive, or truncated ({reason}): download it again"
         raise DataError(text) from error
     except OSError as error:
         text = f"{archive}: cannot be unpacked into {archive.parent} ({error}): make it writable"

@@ -3,8 +3,8 @@
 The function is called without arguments and returns a map-style dataset like torchvision's: `len`, and item i
 is ``(image, label)``, or in a source a bare image. image: a PIL picture in mode RGB, or a uint8 array
 (H, W, 3); label: an int. An attribute `classes`, a list of names or a number, tells how many classes there
-are. Drawing needs all labels: they are the attribute `targets`, as in torchvision's datasets, or else every
-item is read once for its label.
+are. Sampling class by class needs all labels: they are the attribute `targets`, as in torchvision's datasets, or
+else every item is read once for its label.
 """
 
 import operator
@@ -16,19 +16,19 @@ import numpy as np
 from PIL import Image
 
 from farm.data import real
-from farm.data.imageset import UNLABELLED, Files, ImageSet, Labels, Parameters
+from farm.data.imageset import Arguments, Files, ImageSet, Labels
 from farm.data.picture import check_mode
 from farm.errors import DataError
 from farm.spec import resolve
 
-PAIR = 2  # an image and its label
+PARTS = 2  # of an item: an image and its label
 AXES, CHANNELS = 3, 3
 PLAIN = "an item is (image, label), its image a PIL one or a uint8 array (H, W, 3); normalising is farm's part"
 TARGETS = "make `targets` and `classes` agree with the items, or leave them out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class Items:
     """What a factory returned. name: the factory's, for messages. labels: int64 (n,), where they are known."""
 
     name: str
@@ -37,32 +37,32 @@ class Made:
     labels: Labels | None
     classes: int | None
 
-    def __len__(self) -> int:
-        """How many items there are."""
-        return len(self.data)
-
     def read(self, start: int, stop: int) -> Iterator[real.Picture]:
         """The items start, ..., stop - 1. Raises DataError for one that is no image, or has no label."""
         for index in range(start, stop):
             where = f"factory {self.name!r}: item {index}"
             image, label = _parts(self.data[index])
-            yield real.Picture(_picture(image, where), self._label(index, label, where), where)
+            yield real.Picture(_picture(image, where), where, self._label(index, label, where))
 
-    def _label(self, index: int, given: Any, where: str) -> int:
-        known = UNLABELLED if self.labels is None else int(self.labels[index])
+    def pictures(self) -> real.Pictures:
+        """The items as pictures."""
+        return real.Pictures(count=len(self.data), read=self.read, labels=self.labels, classes=self.classes)
+
+    def _label(self, index: int, given: Any, where: str) -> int | None:
+        """What an item itself says of its class."""
         if given is None:
             if self.labelled and self.labels is None:
                 raise DataError(f"{where}: an image without a label: return (image, label)")
-            return known
+            return None
         if not self.labelled:
             raise DataError(f"{where}: it has a label, item 0 has none: return (image, label) for all or for none")
         label = _number(given, where, self.classes)
-        if self.labels is not None and label != known:
-            raise DataError(f"{where}: its label is {label}, in `targets` it is {known}: {TARGETS}")
+        if self.labels is not None and label != self.labels[index]:
+            raise DataError(f"{where}: its label is {label}, in `targets` it is {self.labels[index]}: {TARGETS}")
         return label
 
 
-def dataset(parameters: Parameters, files: Files) -> ImageSet:  # noqa: ARG001 - every dataset takes both
+def dataset(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - every dataset takes both
     """The first `count` items that ``parameters["factory"]`` gives, or all; any int is a label.
 
     Raises DataError if it returns no dataset of labelled images, InputError if there is no such function, and
@@ -70,11 +70,11 @@ def dataset(parameters: Parameters, files: Files) -> ImageSet:  # noqa: ARG001 -
     """
     name = parameters["factory"]
     data = _called(name)
-    made = Made(name=name, data=data, labelled=True, labels=None, classes=_classes(data, name))
-    return real.dataset(made, parameters)
+    items = Items(name=name, data=data, labelled=True, labels=None, classes=_classes(data, name))
+    return real.dataset(items.pictures(), parameters)
 
 
-def source(parameters: Parameters, files: Files) -> ImageSet:  # noqa: ARG001 - every source takes both
+def source(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - every source takes both
     """`count` items that ``parameters["factory"]`` gives, class by class where there are labels, from 0 up.
 
     Raises DataError as `dataset`, but for missing labels, and if there are too few items.
@@ -86,8 +86,8 @@ def source(parameters: Parameters, files: Files) -> ImageSet:  # noqa: ARG001 - 
     labelled = labels is not None or _parts(data[0])[1] is not None
     if labelled and labels is None:
         labels = _scanned(data, name, classes)
-    made = Made(name=name, data=data, labelled=labelled, labels=labels, classes=classes if labelled else None)
-    return real.source(made, labels, parameters)
+    items = Items(name=name, data=data, labelled=labelled, labels=labels, classes=classes if labelled else None)
+    return real.source(items.pictures(), parameters)
 
 
 def _called(name: str) -> Any:
@@ -104,7 +104,7 @@ def _called(name: str) -> Any:
 
 def _parts(item: Any) -> tuple[Any, Any]:
     """An item's image and label; None for the label of a bare image."""
-    if isinstance(item, tuple | list) and len(item) == PAIR:
+    if isinstance(item, tuple | list) and len(item) == PARTS:
         return item[0], item[1]
     return item, None
 
@@ -116,10 +116,10 @@ def _picture(image: Any, where: str) -> Image.Image:
     plain = isinstance(image, np.ndarray) and image.dtype == np.uint8
     if plain and image.ndim == AXES and image.shape[2] == CHANNELS and image.size:
         return Image.fromarray(np.ascontiguousarray(image))
-    raise DataError(f"{where}: the image is {_told(image)}: {PLAIN}")
+    raise DataError(f"{where}: the image is {_described(image)}: {PLAIN}")
 
 
-def _told(value: Any) -> str:
+def _described(value: Any) -> str:
     """A value's type, and what else tells of its shape: ``a Tensor of torch.float32 (3, 32, 32)``."""
     kind = type(value).__name__
     if isinstance(value, tuple | list):
@@ -134,7 +134,8 @@ def _number(given: Any, where: str, classes: int | None) -> int:
     try:
         label = operator.index(given)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{where}: the label is {given!r}, {_told(given)}, not an int: number the classes") from error
+        text = f"{given!r}, {_described(given)}, not an int: number the classes"
+        raise DataError(f"{where}: the label is {text}") from error
     if classes is not None and not 0 <= label < classes:
         raise DataError(f"{where}: the label is {label}, expected 0 to {classes - 1}: {TARGETS}")
     return label
@@ -142,26 +143,26 @@ def _number(given: Any, where: str, classes: int | None) -> int:
 
 def _classes(data: Any, name: str) -> int | None:
     """The dataset's number of classes, if it says one."""
-    told = getattr(data, "classes", None)
-    if told is None:
+    classes = getattr(data, "classes", None)
+    if classes is None:
         return None
-    number = len(told) if isinstance(told, list | tuple) else told
+    number = len(classes) if isinstance(classes, list | tuple) else classes
     if not isinstance(number, int) or number < 1:
-        raise DataError(f"factory {name!r}: `classes` is {told!r}: list the names of the classes, or leave it out")
+        raise DataError(f"factory {name!r}: `classes` is {classes!r}: list the names of the classes, or leave it out")
     return number
 
 
 def _targets(data: Any, name: str, classes: int | None) -> Labels | None:
     """The labels that the dataset has at hand."""
-    told = getattr(data, "targets", None)
-    if told is None:
+    targets = getattr(data, "targets", None)
+    if targets is None:
         return None
     try:
-        labels, count = np.asarray(told), len(data)
+        labels, count = np.asarray(targets), len(data)
     except ValueError as error:
         raise DataError(f"factory {name!r}: `targets` is no list of labels: {error}") from error
     if labels.shape != (count,) or labels.dtype.kind not in "iu":
-        text = f"`targets` is {_told(labels)}, not {count} ints"
+        text = f"`targets` is {_described(labels)}, not {count} ints"
         raise DataError(f"factory {name!r}: {text}: give one label for each item, or leave it out")
     return _from_zero(labels.astype(np.int64), name, classes)
 

@@ -35,11 +35,8 @@ class Fit:
 
 def fit_of(parameters: Mapping[str, Any]) -> Fit | None:
     """The parameter `fit` of a dataset or source, ``{"resize", "size", "interpolation"}``; None without one."""
-    given = parameters.get("fit")
-    if given is None:
-        return None
-    height, width = given["size"]
-    return Fit(resize=given["resize"], size=(height, width), interpolation=given["interpolation"])
+    how = parameters.get("fit")
+    return None if how is None else Fit(**{**how, "size": tuple(how["size"])})
 
 
 def fit(picture: Image.Image, how: Fit, where: str) -> Image.Image:

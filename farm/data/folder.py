@@ -5,13 +5,12 @@ without classes. Hidden files and folders are left out. Images are decoded when 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from farm.data import real
-from farm.data.imageset import UNLABELLED, Files, ImageSet, Labels, Parameters
+from farm.data.imageset import Arguments, Files, ImageSet
 from farm.data.picture import decode
 from farm.errors import DataError
 
@@ -19,68 +18,56 @@ EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 LOOKED_FOR = f"looked for {', '.join(EXTENSIONS)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Folder:
-    """Image files in order. labels: int64 (n,); None in a flat folder."""
-
-    paths: tuple[Path, ...]
-    labels: Labels | None
-    classes: int | None
-
-    def __len__(self) -> int:
-        """How many image files there are."""
-        return len(self.paths)
-
-    def read(self, start: int, stop: int) -> Iterator[real.Picture]:
-        """The files start, ..., stop - 1. Raises DataError, with the file, for an unusable image."""
-        for index, path in enumerate(self.paths[start:stop], start):
-            label = UNLABELLED if self.labels is None else int(self.labels[index])
-            yield real.Picture(decode(_content(path), str(path)), label, str(path))
-
-
-def dataset(parameters: Parameters, files: Files) -> ImageSet:
+def dataset(parameters: Arguments, files: Files) -> ImageSet:
     """The first `count` images of ``files["images"]``, or all, class after class.
 
     Raises DataError if it is no folder with one subfolder a class, a subfolder has no images, or an
     image cannot be used.
     """
-    folder = open_folder(files["images"])
-    if folder.labels is None:
+    pictures = open_folder(files["images"])
+    if pictures.labels is None:
         text = f"{files['images']}: no subfolders: a dataset needs one subfolder a class, named after it"
         raise DataError(text)
-    return real.dataset(folder, parameters)
+    return real.dataset(pictures, parameters)
 
 
-def source(parameters: Parameters, files: Files) -> ImageSet:
+def source(parameters: Arguments, files: Files) -> ImageSet:
     """`count` images of ``files["images"]``, class by class where there are subfolders.
 
     Raises DataError as `dataset`, and if there are too few images.
     """
-    folder = open_folder(files["images"])
-    return real.source(folder, folder.labels, parameters)
+    return real.source(open_folder(files["images"]), parameters)
 
 
-def open_folder(path: Path) -> Folder:
-    """List the images. Raises DataError if there are none, or not where they should be."""
+def open_folder(path: Path) -> real.Pictures:
+    """The image files in order; without labels in a flat folder.
+
+    Raises DataError if there are none, or not where they should be, and when they are read for an unusable image.
+    """
     if not path.is_dir():
         raise DataError(f"{path}: not a folder: give the folder that holds the images")
     subfolders = sorted(inner for inner in path.iterdir() if inner.is_dir() and not inner.name.startswith("."))
-    loose = _pictures(path)
+    loose = _image_files(path)
     if subfolders and loose:
         text = f"{path}: both subfolders and images ({loose[0].name}): move these into their class's subfolder"
         raise DataError(text)
-    groups = [_pictures(inner) for inner in subfolders] or [loose]
+    groups = [_image_files(inner) for inner in subfolders] or [loose]
     for folder, group in zip(subfolders or [path], groups, strict=True):
         if not group:
             raise DataError(f"{folder}: no images ({LOOKED_FOR}): add some, or remove the folder")
-    paths = tuple(picture for group in groups for picture in group)
+    paths = tuple(file for group in groups for file in group)
+
+    def read(start: int, stop: int) -> Iterator[real.Picture]:
+        for file in paths[start:stop]:
+            yield real.Picture(decode(_content(file), str(file)), str(file))
+
     if not subfolders:
-        return Folder(paths=paths, labels=None, classes=None)
+        return real.Pictures(count=len(paths), read=read)
     labels = np.repeat(np.arange(len(subfolders), dtype=np.int64), [len(group) for group in groups])
-    return Folder(paths=paths, labels=labels, classes=len(subfolders))
+    return real.Pictures(count=len(paths), read=read, labels=labels, classes=len(subfolders))
 
 
-def _pictures(folder: Path) -> list[Path]:
+def _image_files(folder: Path) -> list[Path]:
     """The image files directly in a folder, sorted by name."""
     named = (inner for inner in folder.iterdir() if inner.suffix.lower() in EXTENSIONS)
     return sorted(inner for inner in named if inner.is_file() and not inner.name.startswith("."))

@@ -1,4 +1,4 @@
-"""Forms in which a range of images can be written. Owns what each looks like; knows no set and no manifest.
+"""Formats in which a range of images can be written. Owns what each looks like; knows no set and no manifest.
 
 `shards`: farm's own, see `imageset.write`. `hf`: Parquet as `datasets` and farm's `parquet` read it. `png`: as
 torchvision's ImageFolder and farm's `folder` read it, one subfolder a class; one flat folder without classes.
@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from farm.data.imageset import BLOCK, UNLABELLED, ImageSet, Labels, Pixels, Wrote, cuts, write
+from farm.data.imageset import BLOCK, UNLABELLED, ImageSet, Labels, Pixels, Wrote, cuts, parquet_file, parts, write
 from farm.errors import DataError
 
 Writer = Callable[[Path, ImageSet, int, int, int, Wrote], None]
@@ -25,8 +24,8 @@ FAST = 1  # zlib's level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """One form. write: puts a range into a path. single: that path is one file, else a folder for image files.
+class Format:
+    """One format. write: puts a range into a path. single: that path is one file, else a folder for image files.
 
     source: the name of the calibration source that reads it.
     """
@@ -38,7 +37,7 @@ class Layout:
 
 
 def write_shard(path: Path, images: ImageSet, start: int, stop: int, together: int, wrote: Wrote) -> None:
-    """A shard, farm's own form."""
+    """A shard, farm's own format."""
     write(path, images, start, stop, together=together, wrote=wrote)
 
 
@@ -49,16 +48,12 @@ def write_hf(path: Path, images: ImageSet, start: int, stop: int, together: int,
     features = {"img": {"_type": "Image"}, **({"label": _label_feature(images.classes)} if labelled else {})}
     about = {"huggingface": json.dumps({"info": {"features": features}})}
     schema = pa.schema(columns, metadata=about)
-    # by itself ParquetWriter takes a path such as `a: b` for a URL
-    with pa.OSFile(str(path), "wb") as sink, pq.ParquetWriter(sink, schema) as file:
+    with parquet_file(path, schema, "snappy") as file:
         for low, high in cuts(start, stop, together):
-            pixels, labels = images.block(low, high)
-            _check_alike(labels, low, labelled=labelled)
-            for at, end in cuts(low, high, BLOCK):
-                part = slice(at - low, end - low)
-                names = (name_of(index) for index in range(at, end))
-                rows = [{"bytes": png, "path": name} for png, name in zip(_encoded(pixels[part]), names, strict=True)]
-                arrays = [pa.array(rows, ENCODED), *([pa.array(labels[part])] if labelled else [])]
+            for at, part in parts(images, low, high, BLOCK):
+                _check_alike(part.labels, at, labelled=labelled)
+                rows = [{"bytes": png, "path": name_of(index)} for index, png in enumerate(_encoded(part.images), at)]
+                arrays = [pa.array(rows, ENCODED), *([pa.array(part.labels)] if labelled else [])]
                 file.write_batch(pa.record_batch(arrays, schema=schema))
             wrote(high)
 
@@ -96,12 +91,12 @@ def _labelled(images: ImageSet, start: int) -> bool:
 
 
 def _check_alike(labels: Labels, start: int, *, labelled: bool) -> None:
-    """These forms have classes, or have none."""
+    """These formats have classes, or have none."""
     other = np.flatnonzero((labels != UNLABELLED) != labelled)
     if len(other):
         ours, theirs = ("no class", "one") if labelled else ("a class", "none")
         has = f"image {start + int(other[0])} has {ours}, others have {theirs}"
-        raise DataError(f"{has}: only the layout `shards` holds both")
+        raise DataError(f"{has}: only the format `shards` holds both")
 
 
 def _label_feature(classes: int | None) -> dict[str, object]:
@@ -111,10 +106,10 @@ def _label_feature(classes: int | None) -> dict[str, object]:
     return {"names": [str(label) for label in range(classes)], "_type": "ClassLabel"}
 
 
-LAYOUTS = {
-    "shards": Layout(write=write_shard, single=True, source="shards", doc="farm's Parquet shards, to calibrate with"),
-    "png": Layout(write=write_png, single=False, source="folder", doc="an ImageFolder: one subfolder a class, or none"),
-    "hf": Layout(
+FORMATS = {
+    "shards": Format(write=write_shard, single=True, source="shards", doc="farm's Parquet shards, to calibrate with"),
+    "png": Format(write=write_png, single=False, source="folder", doc="an ImageFolder: one subfolder a class, or none"),
+    "hf": Format(
         write=write_hf,
         single=True,
         source="parquet",

@@ -4,6 +4,7 @@ Knows indices, labels and pixels, not where images come from or which model they
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -19,12 +20,12 @@ from farm.spec import Preprocessing
 
 Labels = NDArray[np.int64]
 Pixels = NDArray[np.uint8]
-Parameters = Mapping[str, Any]
+Arguments = Mapping[str, Any]  # the checked parameters of a source or dataset, by name
 Files = Mapping[str, Path]
 Wrote = Callable[[int], None]
 
 UNLABELLED = -1
-LAYOUTS = {"NCHW": (0, 3, 1, 2), "NHWC": (0, 1, 2, 3)}  # axes of (n, H, W, channels)
+AXIS_ORDER = {"NCHW": (0, 3, 1, 2), "NHWC": (0, 1, 2, 3)}  # axes of (n, H, W, channels)
 FLOATS = {"f32": np.float32, "f16": np.float16}
 BLOCK = 256  # images in a row group of a shard, or fewer large ones; its first index is a multiple of this
 AT_ONCE_BYTES = 256 << 20  # of pixels that a shard's writer holds, or one image
@@ -161,16 +162,28 @@ def write(
         raise ValueError(f"a shard of no images: {start} to {stop}")
     size = size_of(images)
     schema, group = _schema((*size, 3), images.classes), row_group(size)
-    # by itself ParquetWriter takes a path such as `a: b` for a URL
-    with pa.OSFile(str(path), "wb") as sink, pq.ParquetWriter(sink, schema, compression="zstd") as file:
+    with parquet_file(path, schema, "zstd") as file:
         for low, high in cuts(start, stop, together or group):
-            pixels, labels = images.block(low, high)
-            for at, end in cuts(low, high, group):
-                part = np.ascontiguousarray(pixels[at - low : end - low])
-                tensor = pa.FixedShapeTensorArray.from_numpy_ndarray(part)
-                columns = [pa.array(np.arange(at, end)), tensor, pa.array(labels[at - low : end - low])]
+            for at, part in parts(images, low, high, group):
+                tensor = pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(part.images))
+                columns = [pa.array(np.arange(at, at + len(part.labels))), tensor, pa.array(part.labels)]
                 file.write_batch(pa.record_batch(columns, schema=schema))
             wrote(high)
+
+
+def parts(images: ImageSet, start: int, stop: int, step: int) -> Iterator[tuple[int, Block]]:
+    """A block of images in parts that end at multiples of `step`, and the index at which each begins."""
+    block = images.block(start, stop)
+    for low, high in cuts(start, stop, step):
+        part = slice(low - start, high - start)
+        yield low, Block(block.images[part], block.labels[part])
+
+
+@contextmanager
+def parquet_file(path: Path, schema: pa.Schema, compression: str) -> Iterator[pq.ParquetWriter]:
+    """A Parquet file to be written. By itself ParquetWriter takes a path such as `a: b` for a URL."""
+    with pa.OSFile(str(path), "wb") as sink, pq.ParquetWriter(sink, schema, compression=compression) as file:
+        yield file
 
 
 def read(path: Path) -> Shard:
@@ -178,8 +191,8 @@ def read(path: Path) -> Shard:
     rows = open_rows(path, ("image", "label"))
     columns = {field.name: field.type for field in rows.schema}
     if "label" not in columns or not isinstance(columns.get("image"), pa.FixedShapeTensorType):
-        told = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-        raise DataError(f"{path}: no shard, which has a tensor `image` and a `label`, only {told}: make it again")
+        has = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+        raise DataError(f"{path}: no shard, which has a tensor `image` and a `label`, only {has}: make it again")
     classes = (rows.schema.metadata or {}).get(b"classes")
     return Shard(rows=rows, classes=int(classes) if classes else None)
 
@@ -187,10 +200,10 @@ def read(path: Path) -> Shard:
 def joined(paths: Sequence[Path]) -> ImageSet:
     """The images of one shard or more, in this order. Raises DataError as `read`, and if they do not go together."""
     shards = tuple(read(path) for path in paths)
-    told = [f"{size_of(shard)}, classes {shard.classes}" for shard in shards]
-    for path, other in zip(paths, told, strict=True):
-        if other != told[0]:
-            raise DataError(f"{path}: images of {other}, those of {paths[0]} are of {told[0]}: make the set again")
+    kinds = [f"{size_of(shard)}, classes {shard.classes}" for shard in shards]
+    for path, kind in zip(paths, kinds, strict=True):
+        if kind != kinds[0]:
+            raise DataError(f"{path}: images of {kind}, those of {paths[0]} are of {kinds[0]}: make the set again")
     if len(shards) == 1:
         return shards[0]
     starts = np.cumsum([0, *map(len, shards)], dtype=np.int64)
@@ -211,7 +224,7 @@ def prepare(images: Pixels, preprocessing: Preprocessing) -> NDArray[Any]:
             f"{preprocessing.size[0]}x{preprocessing.size[1]}: "
             "set `size` of the images or the model, or its `resize`"
         )
-    laid = images.transpose(LAYOUTS[preprocessing.layout])
+    laid = images.transpose(AXIS_ORDER[preprocessing.layout])
     if preprocessing.input == "u8":
         return np.array(laid, order="C")
     values = np.array(laid, np.float32, order="C")

@@ -6,14 +6,14 @@ Images are decoded when they are read, one row group in memory.
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from farm.data import real
-from farm.data.imageset import UNLABELLED, Files, ImageSet, Labels, Parameters
+from farm.data.imageset import UNLABELLED, Arguments, Files, ImageSet, Labels
 from farm.data.picture import decode
 from farm.data.rows import Rows, open_rows
 from farm.errors import DataError
@@ -21,44 +21,20 @@ from farm.errors import DataError
 IMAGE_COLUMNS = ("img", "image")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Encoded:
-    """Encoded images of a Parquet file. labels: int64 (n,), or None where the file has none."""
-
-    rows: Rows
-    labels: Labels | None
-    classes: int | None
-
-    def __len__(self) -> int:
-        """How many rows the file has."""
-        return len(self.rows)
-
-    def read(self, start: int, stop: int) -> Iterator[real.Picture]:
-        """The rows start, ..., stop - 1. Raises DataError, with the row, for an unusable image."""
-        for row, value in enumerate(self.rows.read(start, stop).column(0), start):
-            where = f"{self.rows.path}: row {row}"
-            encoded = (value.as_py() or {}).get("bytes")
-            if encoded is None:
-                raise DataError(f"{where}: no image bytes: embed the images in the file, a path is not followed")
-            label = UNLABELLED if self.labels is None else int(self.labels[row])
-            yield real.Picture(decode(encoded, where), label, where)
-
-
-def dataset(parameters: Parameters, files: Files) -> ImageSet:
+def dataset(parameters: Arguments, files: Files) -> ImageSet:
     """The first `count` rows of ``files["images"]``, or all. Raises DataError as `open_parquet`."""
     return real.dataset(open_parquet(files["images"], labelled=True), parameters)
 
 
-def source(parameters: Parameters, files: Files) -> ImageSet:
+def source(parameters: Arguments, files: Files) -> ImageSet:
     """`count` rows of ``files["images"]``, class by class where there are labels.
 
     Raises DataError as `open_parquet`, and if there are too few images.
     """
-    images = open_parquet(files["images"], labelled=False)
-    return real.source(images, images.labels, parameters)
+    return real.source(open_parquet(files["images"], labelled=False), parameters)
 
 
-def open_parquet(path: Path, *, labelled: bool, classes: int | None = None) -> Encoded:
+def open_parquet(path: Path, *, labelled: bool, classes: int | None = None) -> real.Pictures:
     """Open a file and check everything but the images.
 
     labelled: a label column must be there. classes: their number where it is known beforehand; else it
@@ -75,7 +51,17 @@ def open_parquet(path: Path, *, labelled: bool, classes: int | None = None) -> E
     rows = open_rows(path, (image,))
     classes = classes if classes is not None else _class_names(whole.schema)
     labels = _labels(path, rows, classes) if "label" in whole.schema.names else None
-    return Encoded(rows=rows, labels=labels, classes=classes)
+    return real.Pictures(count=len(rows), read=partial(_read, rows), labels=labels, classes=classes)
+
+
+def _read(rows: Rows, start: int, stop: int) -> Iterator[real.Picture]:
+    """The images of some rows. Raises DataError, with the row, for an unusable one."""
+    for row, value in enumerate(rows.read(start, stop).column(0), start):
+        where = f"{rows.path}: row {row}"
+        encoded = (value.as_py() or {}).get("bytes")
+        if encoded is None:
+            raise DataError(f"{where}: no image bytes: embed the images in the file, a path is not followed")
+        yield real.Picture(decode(encoded, where), where)
 
 
 def _image_column(path: Path, schema: pa.Schema) -> str:

@@ -7,22 +7,22 @@ from PIL import Image
 
 from farm.errors import DataError
 
-FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
+READABLE = ("PNG", "JPEG", "BMP", "WEBP")
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError)
 
 
 def decode(encoded: bytes, where: str) -> Image.Image:
     """An RGB picture, in memory. where: the file, and the row where there are rows, for messages.
 
-    Raises DataError if the bytes are no image of `FORMATS`, are damaged, or are not RGB: how to turn
+    Raises DataError if the bytes are no image of `READABLE`, are damaged, or are not RGB: how to turn
     grey or transparent pixels into colours is the user's to say.
     """
     try:
-        with Image.open(BytesIO(encoded), formats=FORMATS) as picture:
+        with Image.open(BytesIO(encoded), formats=READABLE) as picture:
             picture.load()
     except BROKEN as error:
         raise DataError(
-            f"{where}: not an image of {', '.join(FORMATS)}, or damaged ({error}): replace or remove it"
+            f"{where}: not an image of {', '.join(READABLE)}, or damaged ({error}): replace or remove it"
         ) from error
     check_mode(picture, where)
     return picture

@@ -1,38 +1,38 @@
-"""Real images: pictures from anywhere made a set of one size, in order or drawn. Knows no files and no forms."""
+"""Real images: pictures from anywhere made a set of one size, in order or sampled. Knows no files and no formats."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from farm.data.fit import Fit, fit, fit_of
-from farm.data.imageset import Block, ImageSet, Labels, Parameters, Pixels, check_range
-from farm.data.sampling import draw, first
+from farm.data.imageset import UNLABELLED, Arguments, Block, ImageSet, Labels, Pixels, check_range
+from farm.data.sampling import first, sample
 from farm.errors import DataError
 
 
 class Picture(NamedTuple):
-    """One real image. image: RGB, of any size. label: -1 for none. where: it comes from, for messages."""
+    """One real image. image: RGB, of any size. where: it comes from, for messages. label: if only reading tells it."""
 
     image: Image.Image
-    label: int
     where: str
+    label: int | None = None
 
 
-class Pictures(Protocol):
-    """Real images by index, decoded when they are read."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pictures:
+    """Real images by index, decoded when they are read.
 
-    @property
-    def classes(self) -> int | None:
-        """The number of classes, where it is known."""
+    count: how many there are, at least one. read: start, stop -> the pictures start, ..., stop - 1, one at a time;
+    raises DataError for one that cannot be used. labels: int64 (count,); classes: their number; where they are known.
+    """
 
-    def __len__(self) -> int:
-        """How many there are, at least one."""
-
-    def read(self, start: int, stop: int) -> Iterator[Picture]:
-        """The pictures start, ..., stop - 1, one at a time. Raises DataError for one that cannot be used."""
+    count: int
+    read: Callable[[int, int], Iterator[Picture]]
+    labels: Labels | None = None
+    classes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,16 +50,19 @@ class Uniform:
 
     def __len__(self) -> int:
         """How many images there are."""
-        return len(self.pictures)
+        return self.pictures.count
 
     def block(self, start: int, stop: int) -> Block:
         """The images start, ..., stop - 1. Raises DataError, with the place, for one that cannot be used."""
         check_range(start, stop, len(self))
         images = np.empty((stop - start, *self.size, 3), np.uint8)
-        labels = np.empty(stop - start, np.int64)
+        labels = np.full(stop - start, UNLABELLED, np.int64)
+        if self.pictures.labels is not None:
+            labels[:] = self.pictures.labels[start:stop]
         for index, picture in zip(range(stop - start), self.pictures.read(start, stop), strict=True):
             images[index] = self._pixels(picture)
-            labels[index] = picture.label
+            if picture.label is not None:
+                labels[index] = picture.label
         return Block(images, labels)
 
     def _pixels(self, picture: Picture) -> Pixels:
@@ -74,26 +77,26 @@ class Uniform:
         return np.asarray(image)
 
 
-def uniform(pictures: Pictures, parameters: Parameters) -> ImageSet:
+def uniform(pictures: Pictures, parameters: Arguments) -> ImageSet:
     """All pictures, brought to one size by ``parameters["fit"]``; else they must have that of the first.
 
     Raises DataError if the first cannot be used.
     """
     how = fit_of(parameters)
-    (sample,) = pictures.read(0, 1)
-    size = (sample.image.height, sample.image.width) if how is None else how.size
+    (example,) = pictures.read(0, 1)
+    size = (example.image.height, example.image.width) if how is None else how.size
     return Uniform(pictures=pictures, size=size, fit=how)
 
 
-def dataset(pictures: Pictures, parameters: Parameters) -> ImageSet:
+def dataset(pictures: Pictures, parameters: Arguments) -> ImageSet:
     """The first ``parameters["count"]`` pictures, or all. Raises DataError if there are fewer."""
     return first(uniform(pictures, parameters), parameters["count"])
 
 
-def source(pictures: Pictures, labels: Labels | None, parameters: Parameters) -> ImageSet:
-    """Pictures `skip`, ..., `skip` + `count` - 1 of the drawing of `seed`, see `sampling.draw`.
+def source(pictures: Pictures, parameters: Arguments) -> ImageSet:
+    """Pictures `skip`, ..., `skip` + `count` - 1 of the sample of `seed`, see `sampling.sample`.
 
-    labels: int64 (len(pictures),), or None where there are no classes. Raises DataError if there are too few.
+    Raises DataError if there are too few.
     """
     count, seed, skip = parameters["count"], parameters["seed"], parameters.get("skip", 0)
-    return draw(uniform(pictures, parameters), labels, count, seed, skip)
+    return sample(uniform(pictures, parameters), pictures.labels, count, seed, skip)

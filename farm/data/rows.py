@@ -22,7 +22,7 @@ class Rows:
     file: pq.ParquetFile
     offsets: NDArray[np.int64]
     columns: tuple[str, ...]
-    kept: tuple[int, pa.Table | None] = field(default=(-1, None))
+    last: tuple[int, pa.Table | None] = field(default=(-1, None))
 
     def __len__(self) -> int:
         """How many rows there are."""
@@ -54,11 +54,11 @@ class Rows:
             raise DataError(text) from error
 
     def forget(self) -> None:
-        """Let go of the row group that is kept."""
-        self.kept = (-1, None)
+        """Let go of the row group that was read last."""
+        self.last = (-1, None)
 
     def _group(self, at: int) -> pa.Table:
-        number, table = self.kept
+        number, table = self.last
         if number != at or table is None:
             self.forget()  # before the new one is read
             try:
@@ -66,7 +66,7 @@ class Rows:
             except (OSError, pa.ArrowException) as error:
                 text = f"{self.path}: row group {at} cannot be read ({error}): fetch or make the file again"
                 raise DataError(text) from error
-            self.kept = (at, table)
+            self.last = (at, table)
         return table
 
 
@@ -78,8 +78,8 @@ def open_rows(path: Path, columns: tuple[str, ...] = ()) -> Rows:
     try:
         file = pq.ParquetFile(pa.OSFile(str(path)))  # by itself it takes a path such as `a: b` for a URL
     except (OSError, pa.ArrowException) as error:
-        said = str(error).partition("\n")[0]
-        text = f"{path}: not a Parquet file, or truncated ({said}): fetch or make the file again"
+        reason = str(error).partition("\n")[0]
+        text = f"{path}: not a Parquet file, or truncated ({reason}): fetch or make the file again"
         raise DataError(text) from error
     counts = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
     offsets = np.cumsum([0, *counts], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Which images of a set are taken: some in their order, or drawn class by class. Knows indices and labels."""
+"""Which images of a set are taken: some in their order, or a sample class by class. Knows indices and labels."""
 
 from dataclasses import dataclass
 
@@ -58,14 +58,14 @@ def first(images: ImageSet, count: int | None, skip: int = 0) -> ImageSet:
     if count is None:
         return images
     if skip + count > len(images):
-        there = len(images)
-        asked, together = _asked(count, skip)
-        raise DataError(f"{asked}, but there are only {there} images: set {together}`count` to {there} or less")
+        wanted, summand = _in_words(count, skip)
+        text = f"but there are only {len(images)} images: set {summand}`count` to {len(images)} or less"
+        raise DataError(f"{wanted}, {text}")
     return Part(images=images, count=count, classes=images.classes, skip=skip)
 
 
-def draw(images: ImageSet, labels: Labels | None, count: int, seed: int, skip: int = 0) -> ImageSet:
-    """Draw `count` images without repeats, after `skip` others: image i has class (i + skip) mod C.
+def sample(images: ImageSet, labels: Labels | None, count: int, seed: int, skip: int = 0) -> ImageSet:
+    """Sample `count` images without repeats, after `skip` others: image i has class (i + skip) mod C.
 
     labels: int64 (len(images),), all in [0, C), where C is ``images.classes`` or else the greatest
     label + 1. Without labels (None) the whole set is shuffled as one class, and image i is any.
@@ -77,13 +77,13 @@ def draw(images: ImageSet, labels: Labels | None, count: int, seed: int, skip: i
     _check_enough(pools, count, skip)
     chosen = np.empty(skip + count, np.int64)
     for c, pool in enumerate(pools):
-        places = chosen[c :: len(pools)]
-        places[:] = _shuffled(pool, seed, c)[: len(places)]
+        of_class = chosen[c :: len(pools)]
+        of_class[:] = _shuffled(pool, seed, c)[: len(of_class)]
     return Selection(images=images, chosen=chosen[skip:], classes=images.classes)
 
 
 def most(total: int, labels: Labels | None, classes: int | None) -> int:
-    """The largest count that `draw` can give of `total` images; the scarcest class sets it. labels: int64 (total,)."""
+    """The largest count that `sample` can give of `total` images: the scarcest class sets it. labels: (total,)."""
     return min(_limits(_pools(total, labels, classes)))
 
 
@@ -111,13 +111,13 @@ def _check_enough(pools: list[NDArray[np.int64]], count: int, skip: int) -> None
         return
     scarce = limits.index(min(limits))
     has = f"class {scarce} has only {len(pools[scarce])} of them" if len(pools) > 1 else "no more"
-    asked, together = _asked(count, skip)
+    wanted, summand = _in_words(count, skip)
     raise DataError(
-        f"{asked}, but there are {sum(map(len, pools))} images, and {has}: "
-        f"set {together}`count` to {min(limits)} or less, or add images"
+        f"{wanted}, but there are {sum(map(len, pools))} images, and {has}: "
+        f"set {summand}`count` to {min(limits)} or less, or add images"
     )
 
 
-def _asked(count: int, skip: int) -> tuple[str, str]:
+def _in_words(count: int, skip: int) -> tuple[str, str]:
     """What was asked for, and what is to be added to `count`, in words."""
     return (f"`count: {count}` after `skip: {skip}`", "`skip` + ") if skip else (f"`count: {count}`", "")

@@ -1,23 +1,22 @@
 """A folder that holds one set of images, made range by range. Owns ``set.json`` and what is there; knows no source.
 
-``set.json`` says what was made (`made`: its source, parameters, files' contents, library versions, layout and range
+``set.json`` says what was made (`made`: its source, parameters, files' contents, library versions, format and range
 length), how many images are meant, and of each finished range its bytes and SHA-256. A range is written into a folder
 of its own and moved here whole, and only then noted: so a killed process loses the range at hand and nothing else.
 """
 
-import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from farm.data.formats import LAYOUTS, Layout, name_of
+from farm.data.formats import FORMATS, Format, name_of
 from farm.data.imageset import ImageSet, Wrote, cuts
 from farm.errors import DataError, InputError
-from farm.files import reserved, sync, write_whole
+from farm.files import reserved, sha256, sync, write_whole
 
 MANIFEST, MAKING = "set.json", ".making"
 SCHEMA = 1
@@ -38,30 +37,30 @@ class Range:
 class SetFolder:
     """A folder that this process alone writes to.
 
-    made: what the set is; a change of it makes another set. step: images of a range. told: what else the manifest says.
+    made: what the set is; a change of it makes another set. step: images of a range. notes: more for the manifest.
     """
 
     path: Path
     made: Mapping[str, Any]
-    layout: Layout
+    format: Format
     step: int
     count: int
-    told: Mapping[str, Any]
+    notes: Mapping[str, Any]
     ranges: dict[int, Range] = field(default_factory=dict)
 
     def missing(self, *, verify: bool) -> dict[tuple[int, int], str]:
         """The ranges (start, stop) to make, and why in words. verify: compare checksums, not only sizes."""
-        scanned = {} if self.layout.single else {path.name: path for path in self.path.rglob("*.png")}
+        scanned = {} if self.format.single else {path.name: path for path in self.path.rglob("*.png")}
         ranges = list(cuts(0, self.count, self.step))
         reasons = (self._reason(start, stop, scanned, verify=verify) for start, stop in ranges)
-        return {found: reason for found, reason in zip(ranges, reasons, strict=True) if reason}
+        return {wanted: reason for wanted, reason in zip(ranges, reasons, strict=True) if reason}
 
     def make(self, images: ImageSet, start: int, stop: int, together: int, wrote: Wrote) -> None:
         """Write one range. together, wrote: as `imageset.write`. Raises what the images raise."""
         staging = self.path / MAKING
         staging.mkdir()
         try:
-            self.layout.write(self._target(staging, start), images, start, stop, together, wrote)
+            self.format.write(self._target(staging, start), images, start, stop, together, wrote)
             size, sha256 = self._moved(staging)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
@@ -71,62 +70,61 @@ class SetFolder:
     def note(self) -> None:
         """Write the manifest, whole."""
         ranges = [asdict(self.ranges[start]) for start in sorted(self.ranges)]
-        said = {"schema": SCHEMA, "made": self.made, "count": self.count, **self.told, "ranges": ranges}
-        write_whole(self.path / MANIFEST, f"{json.dumps(said, indent=1)}\n".encode())
+        manifest = {"schema": SCHEMA, "made": self.made, "count": self.count, **self.notes, "ranges": ranges}
+        write_whole(self.path / MANIFEST, f"{json.dumps(manifest, indent=1)}\n".encode())
 
     def _target(self, folder: Path, start: int) -> Path:
-        """Where a layout writes a range: a file of the folder, or the folder itself."""
-        return folder / shard_name(start // self.step) if self.layout.single else folder
+        """Where a format writes a range: a file of the folder, or the folder itself."""
+        return folder / shard_name(start // self.step) if self.format.single else folder
 
     def _moved(self, staging: Path) -> tuple[int, str]:
         """Move what was written here; its bytes and SHA-256."""
         parts = sorted((part for part in staging.rglob("*") if part.is_file()), key=lambda part: part.name)
-        found = digest(parts)
+        size_and_hash = sum(part.stat().st_size for part in parts), sha256(*parts)
         for part in parts:
-            if self.layout.single:
+            if self.format.single:
                 sync(part)  # else there are thousands
             target = self.path / part.relative_to(staging)
             target.parent.mkdir(exist_ok=True)
             part.replace(target)
-        return found
+        return size_and_hash
 
     def _reason(self, start: int, stop: int, scanned: Mapping[str, Path], *, verify: bool) -> str:
         """Why a range is to be made; empty if it need not be."""
-        known = self.ranges.get(start)
-        if known is None:
+        noted = self.ranges.get(start)
+        if noted is None:
             return NEW
-        if known.stop != stop:
-            return f"grows from {known.stop - start:,} to {stop - start:,} images, and is made anew"
+        if noted.stop != stop:
+            return f"grows from {noted.stop - start:,} to {stop - start:,} images, and is made anew"
         files = [self._target(self.path, start)]
-        if not self.layout.single:
+        if not self.format.single:
             files = [scanned.get(name_of(index), self.path / name_of(index)) for index in range(start, stop)]
         gone = [file.name for file in files if not file.is_file()]
         if gone:
             return f"{gone[0]} is gone" + (f", and {len(gone) - 1} more" if len(gone) > 1 else "")
         size = sum(file.stat().st_size for file in files)
-        if size != known.bytes:
-            return f"{size:,} bytes, not {known.bytes:,} as when it was made"
-        return "its SHA-256 is another than when it was made" if verify and digest(files)[1] != known.sha256 else ""
+        if size != noted.bytes:
+            return f"{size:,} bytes, not {noted.bytes:,} as when it was made"
+        return "its SHA-256 is another than when it was made" if verify and sha256(*files) != noted.sha256 else ""
 
 
 @contextmanager
-def claimed(path: Path, made: Mapping[str, Any], count: int, told: Mapping[str, Any]) -> Iterator[SetFolder]:
+def claimed(path: Path, made: Mapping[str, Any], count: int, notes: Mapping[str, Any]) -> Iterator[SetFolder]:
     """The folder for a set, new, empty, or with part of that set in it; this process's alone meanwhile.
 
-    made: with `layout`, a name of `layouts.LAYOUTS`, and `shard_images`. Raises InputError if the folder holds
+    made: with `layout`, a name of `formats.FORMATS`, and `shard_images`. Raises InputError if the folder holds
     anything else, another set, or more images of this one, or if another process writes to it.
     """
     made = json.loads(json.dumps(made))  # as the manifest will give it back
     with reserved(path):
-        folder = SetFolder(
-            path=path, made=made, layout=LAYOUTS[made["layout"]], step=made["shard_images"], count=count, told=told
-        )
-        there = _there(path)
+        layout, step = FORMATS[made["layout"]], made["shard_images"]
+        folder = SetFolder(path=path, made=made, format=layout, step=step, count=count, notes=notes)
+        manifest = _manifest(path)
         shutil.rmtree(path / MAKING, ignore_errors=True)
-        if there is not None:
-            _check_same(path, there, made, count)
-            folder.ranges = {each["start"]: Range(**each) for each in there["ranges"]}
-        if there is None or there["count"] != count:
+        if manifest is not None:
+            _check_same(path, manifest, made, count)
+            folder.ranges = {part.start: part for part in ranges_of(manifest)}
+        if manifest is None or manifest["count"] != count:
             folder.note()
         try:
             yield folder
@@ -137,30 +135,37 @@ def claimed(path: Path, made: Mapping[str, Any], count: int, told: Mapping[str, 
 def read(path: Path) -> dict[str, Any]:
     """A set's manifest. Raises DataError if there is none, or it is damaged."""
     try:
-        said = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        known = said["schema"] == SCHEMA
-        if known:
-            _check_sound(said)
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        current = manifest["schema"] == SCHEMA
+        if current:
+            _check_sound(manifest)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DataError(f"{path}: no {MANIFEST}: give a folder that `farm synth` has made") from error
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(
             f"{path / MANIFEST}: damaged ({type(error).__name__}): remove the folder, and make it again"
         ) from error
-    if not known:
+    if not current:
         raise DataError(f"{path / MANIFEST}: of another version of farm: remove the folder, and make it again")
-    return dict(said)
+    return dict(manifest)
 
 
-def _check_sound(said: Mapping[str, Any]) -> None:
+def ranges_of(manifest: Mapping[str, Any]) -> list[Range]:
+    """The ranges that are written, in order."""
+    return sorted((Range(**entry) for entry in manifest["ranges"]), key=lambda part: part.start)
+
+
+def _check_sound(manifest: Mapping[str, Any]) -> None:
     """Raise ValueError, TypeError or KeyError where ranges, their length or the count cannot be."""
-    step, count, ranges = said["made"]["shard_images"], said["count"], said["ranges"]
-    numbers = [step, count, *(each[name] for each in ranges for name in ("start", "stop", "bytes"))]
+    made, ranges = manifest["made"], ranges_of(manifest)
+    step, count = made["shard_images"], manifest["count"]
+    numbers = [step, count, *(number for part in ranges for number in (part.start, part.stop, part.bytes))]
     if any(type(number) is not int for number in numbers) or min(step, count) < 1:
         raise ValueError("numbers that cannot be")
-    cut = [each["start"] % step == 0 and 0 <= each["start"] < each["stop"] <= each["start"] + step for each in ranges]
-    known = all(isinstance(each["sha256"], str) for each in ranges) and isinstance(said["made"]["layout"], str)
-    if not (known and all(cut) and len({each["start"] for each in ranges}) == len(ranges)):
+    cut = [part.start % step == 0 and 0 <= part.start < part.stop <= part.start + step for part in ranges]
+    texts = [made["layout"], *(part.sha256 for part in ranges)]
+    alone = len({part.start for part in ranges}) == len(ranges)
+    if not (alone and all(cut) and all(isinstance(text, str) for text in texts)):
         raise ValueError("ranges that cannot be")
 
 
@@ -169,18 +174,7 @@ def shard_name(number: int) -> str:
     return f"shard-{number:05}.parquet"
 
 
-def digest(files: Sequence[Path]) -> tuple[int, str]:
-    """Bytes and SHA-256 of files, one after another."""
-    found, size = hashlib.sha256(), 0
-    for path in files:
-        with path.open("rb") as content:
-            while chunk := content.read(1 << 20):
-                found.update(chunk)
-                size += len(chunk)
-    return size, found.hexdigest()
-
-
-def _there(path: Path) -> dict[str, Any] | None:
+def _manifest(path: Path) -> dict[str, Any] | None:
     """The manifest of a folder, None of an empty one."""
     if (path / MANIFEST).exists():
         return read(path)
@@ -191,13 +185,13 @@ def _there(path: Path) -> dict[str, Any] | None:
     return None
 
 
-def _check_same(path: Path, there: Mapping[str, Any], made: Mapping[str, Any], count: int) -> None:
-    different = list(_differences("", there["made"], made))
+def _check_same(path: Path, manifest: Mapping[str, Any], made: Mapping[str, Any], count: int) -> None:
+    different = list(_differences("", manifest["made"], made))
     if different:
         raise InputError(f"{path} holds another set: {'; '.join(different)}: choose another --out")
-    held = max((each["stop"] for each in there["ranges"]), default=0)
-    if held > count:
-        raise InputError(f"{path} holds {held:,} images of this set, more than {count:,}: choose another --out")
+    most = max((part.stop for part in ranges_of(manifest)), default=0)
+    if most > count:
+        raise InputError(f"{path} holds {most:,} images of this set, more than {count:,}: choose another --out")
 
 
 def _differences(name: str, there: Any, wanted: Any) -> Iterator[str]:

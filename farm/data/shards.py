@@ -2,48 +2,28 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
 
 from farm.data import real, setfolder
-from farm.data.imageset import Block, Files, ImageSet, Parameters, cuts, joined, read
+from farm.data.imageset import Arguments, Block, Files, ImageSet, cuts, joined, read
 from farm.data.sampling import first
 from farm.errors import DataError
+from farm.files import sha256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pictured:
-    """Images of a set as pictures, which can be made to fit a model."""
-
-    images: ImageSet
-    path: Path
-
-    @property
-    def classes(self) -> int | None:
-        """The number of classes, where it is known."""
-        return self.images.classes
-
-    def __len__(self) -> int:
-        """How many images there are."""
-        return len(self.images)
-
-    def read(self, start: int, stop: int) -> Iterator[real.Picture]:
-        """The images start, ..., stop - 1."""
-        block = self.images.block(start, stop)
-        for index, pixels, label in zip(range(start, stop), block.images, block.labels.tolist(), strict=True):
-            yield real.Picture(Image.fromarray(pixels), label, f"{self.path}: image {index}")
-
-
-def source(parameters: Parameters, files: Files) -> ImageSet:
+def source(parameters: Arguments, files: Files) -> ImageSet:
     """`count` images of the folder (or the one shard) ``files["images"]`` after the first `skip`, in their order.
 
     Raises DataError if it is no such folder, a shard is missing or damaged, or if there are too few images.
     """
     path = files["images"]
     images = opened(path)
-    if "fit" in parameters:
-        images = real.uniform(Pictured(images=images, path=path), parameters)
+    if "fit" in parameters:  # as pictures, which can be made to fit a model
+        pictures = real.Pictures(count=len(images), read=partial(_read, images, path), classes=images.classes)
+        images = real.uniform(pictures, parameters)
     return first(images, parameters["count"], parameters["skip"])
 
 
@@ -51,22 +31,23 @@ def opened(path: Path) -> ImageSet:
     """All images of a folder of shards, or of one shard. Raises DataError if it is neither, or not whole."""
     if path.is_file():
         return read(path)
-    said = setfolder.read(path)
-    made, ranges = said["made"], sorted(said["ranges"], key=lambda each: int(each["start"]))
+    manifest = setfolder.read(path)
+    made, count = manifest["made"], manifest["count"]
     if made["layout"] != "shards":
-        text = f"in the layout `{made['layout']}`: give it to the source that reads it, or make it with --format shards"
+        text = f"in the format `{made['layout']}`: give it to the source that reads it, or make it with --format shards"
         raise DataError(f"{path}: {text}")
-    held, wanted = (
-        [(each["start"], each["stop"]) for each in ranges],
-        list(cuts(0, said["count"], made["shard_images"])),
-    )
-    if held != wanted:
-        there = sum(stop - start for start, stop in held)
-        raise DataError(f"{path}: {there:,} of {said['count']:,} images are there: run the same `farm synth` again")
-    files = tuple(path / setfolder.shard_name(each["start"] // made["shard_images"]) for each in ranges)
-    return Checked(
-        images=joined(files), files=files, step=made["shard_images"], sums=tuple(each["sha256"] for each in ranges)
-    )
+    ranges, step = setfolder.ranges_of(manifest), made["shard_images"]
+    if [(shard.start, shard.stop) for shard in ranges] != list(cuts(0, count, step)):
+        there = sum(shard.stop - shard.start for shard in ranges)
+        raise DataError(f"{path}: {there:,} of {count:,} images are there: run the same `farm synth` again")
+    files = tuple(path / setfolder.shard_name(shard.start // step) for shard in ranges)
+    return Checked(images=joined(files), files=files, step=step, sums=tuple(shard.sha256 for shard in ranges))
+
+
+def _read(images: ImageSet, path: Path, start: int, stop: int) -> Iterator[real.Picture]:
+    block = images.block(start, stop)
+    for index, pixels, label in zip(range(start, stop), block.images, block.labels.tolist(), strict=True):
+        yield real.Picture(Image.fromarray(pixels), f"{path}: image {index}", label)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,7 +72,7 @@ class Checked:
     def block(self, start: int, stop: int) -> Block:
         """The images start, ..., stop - 1. Raises DataError where a file is damaged, or another than was made."""
         for at in range(start // self.step, -(-stop // self.step)):
-            if at not in self.sound and setfolder.digest(self.files[at : at + 1])[1] != self.sums[at]:
+            if at not in self.sound and sha256(self.files[at]) != self.sums[at]:
                 text = "has changed since it was made: `farm synth --verify` makes it again"
                 raise DataError(f"{self.files[at]}: {text}")
             self.sound.add(at)

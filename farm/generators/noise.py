@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from farm.data.imageset import UNLABELLED, Block, Files, ImageSet, Parameters, check_range
+from farm.data.imageset import UNLABELLED, Arguments, Block, Files, ImageSet, check_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Noise:
         return Block(images, np.full(stop - start, UNLABELLED, np.int64))
 
 
-def source(parameters: Parameters, files: Files) -> ImageSet:  # noqa: ARG001 - every source takes both
+def source(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - every source takes both
     """`count` images of ``parameters["size"]`` (height, width) from the `seed`; without classes."""
     height, width = parameters["size"]
     return Noise(count=parameters["count"], seed=parameters["seed"], size=(height, width))

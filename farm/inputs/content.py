@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from farm.files import write_whole
+from farm.files import sha256, write_whole
 
 HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
 DATE = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
@@ -67,7 +67,7 @@ class HashMemo:
         known = self.known.get(str(path))
         if known is not None and known[:3] == stamp:
             return str(known[3])
-        digest = _digest(path)
+        digest = sha256(path)
         if time.time() - status.st_mtime > SETTLED_S:
             self.known[str(path)] = [*stamp, digest]
             self.changed = True
@@ -84,11 +84,6 @@ def _files_below(folder: Path) -> Iterator[Path]:
             continue
         seen.add((status.st_dev, status.st_ino))
         yield from (Path(place, name) for name in names if Path(place, name).is_file())
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()
 
 
 def _writable(folder: Path) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from farm.catalog.sources import SOURCES
 from farm.data import imageset
-from farm.data.imageset import Files, ImageSet, Parameters
+from farm.data.imageset import Arguments, Files, ImageSet
 from farm.generators.equipment import Equipment
 from farm.spec import resolve
 from farm.stages.job import Job
@@ -35,7 +35,7 @@ def run(job: Job) -> dict[str, Any]:
     }
 
 
-def opened(name: str, parameters: Parameters, files: Files, equipment: Equipment) -> ImageSet:
+def opened(name: str, parameters: Arguments, files: Files, equipment: Equipment) -> ImageSet:
     """The set of a source of the table; what it is lent, if it computes its images. Raises what the source raises."""
     spec = SOURCES[name]
     lent = (equipment,) if spec.equipped else ()

@@ -23,7 +23,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from farm.errors import InputError
-from farm.files import new_folder, sync, write_whole
+from farm.files import new_folder, sha256, sync, write_whole
 from farm.record import Outcome, outcome_from
 
 MANIFEST = "manifest.json"
@@ -109,9 +109,7 @@ class Store:
         try:
             self.fs.makedirs(target, exist_ok=True)
             for path in sorted(folder.iterdir()):
-                with path.open("rb") as source:
-                    digest = hashlib.file_digest(source, "sha256").hexdigest()
-                files[path.name] = {"sha256": digest, "bytes": path.stat().st_size}
+                files[path.name] = {"sha256": sha256(path), "bytes": path.stat().st_size}
                 self.fs.put_file(str(path), f"{target}/{path.name}")
                 if self.local_fs:
                     sync(Path(target, path.name))

@@ -61,8 +61,8 @@ def test_the_official_folder_gives_the_test_split_in_order(official):
 
 
 def test_the_official_folder_gives_the_train_split_class_by_class(official):
-    drawn = cifar10.train({"count": 30, "seed": 0}, {"images": official})
-    assert drawn.block(0, 30).labels.tolist() == [i % 10 for i in range(30)]
+    sample = cifar10.train({"count": 30, "seed": 0}, {"images": official})
+    assert sample.block(0, 30).labels.tolist() == [i % 10 for i in range(30)]
 
 
 def test_the_archive_is_unpacked_beside_itself_once(official):
@@ -133,6 +133,6 @@ def test_the_real_test_split_has_its_10000_images_and_first_labels():
 
 @real
 @pytest.mark.cifar10
-def test_the_real_train_split_is_drawn_class_by_class():
-    drawn = cifar10.train({"count": 300, "seed": 0}, {"images": DATA / "train.parquet"})
-    assert drawn.block(290, 300).labels.tolist() == list(range(10))
+def test_the_real_train_split_is_sampled_class_by_class():
+    sample = cifar10.train({"count": 300, "seed": 0}, {"images": DATA / "train.parquet"})
+    assert sample.block(290, 300).labels.tolist() == list(range(10))

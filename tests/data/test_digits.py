@@ -35,12 +35,12 @@ def test_a_scaled_digit_resembles_the_small_one():
 
 
 def test_train_draws_class_by_class():
-    drawn = digits.train({"count": 40, "seed": 1}, {})
-    assert drawn.block(0, 40).labels.tolist() == [i % 10 for i in range(40)]
-    assert drawn.classes == 10
+    sample = digits.train({"count": 40, "seed": 1}, {})
+    assert sample.block(0, 40).labels.tolist() == [i % 10 for i in range(40)]
+    assert sample.classes == 10
 
 
-def test_the_default_count_of_1000_can_be_drawn():
+def test_the_default_count_of_1000_can_be_sampled():
     assert len(digits.train({"count": 1000, "seed": 0}, {})) == 1000
 
 

@@ -56,7 +56,7 @@ def whole(named, count=None, **more):
     return factory.dataset({**named, "count": count, **more}, {})
 
 
-def drawn(named, count, **more):
+def sampled(named, count, **more):
     return factory.source({**named, "count": count, "seed": 0, **more}, {})
 
 
@@ -72,7 +72,7 @@ def test_images_and_labels_come_back_in_order(given, items):
 @pytest.mark.parametrize("classes", [3, ["cat", "dog", "cow"], ("cat", "dog", "cow")])
 def test_the_attribute_classes_tells_how_many_there_are(given, classes):
     assert whole(given(Data(PAIRS, classes=classes))).classes == 3
-    assert drawn(given(Data(PAIRS, classes=classes)), 3).classes == 3
+    assert sampled(given(Data(PAIRS, classes=classes)), 3).classes == 3
 
 
 def test_a_function_in_a_file_is_found(tmp_path, monkeypatch):
@@ -117,33 +117,33 @@ def test_a_dataset_without_classes_may_have_any_labels(given):
 
 @pytest.mark.parametrize("targets", [None, LABELS, np.array(LABELS, np.uint8), torch.tensor(LABELS)])
 def test_a_source_draws_class_by_class(given, targets):
-    images = drawn(given(Data(PAIRS, targets=targets)), 11)
+    images = sampled(given(Data(PAIRS, targets=targets)), 11)
     assert images.block(0, 11).labels.tolist() == [i % 3 for i in range(11)]
 
 
 def test_a_source_skips(given):
-    every, rest = (drawn(given(Data(PAIRS)), count, skip=skip).block(0, count) for count, skip in [(12, 0), (8, 4)])
+    every, rest = (sampled(given(Data(PAIRS)), count, skip=skip).block(0, count) for count, skip in [(12, 0), (8, 4)])
     assert np.array_equal(rest.images, every.images[4:])
     assert rest.labels.tolist() == [(i + 4) % 3 for i in range(8)]
 
 
-def test_with_targets_only_the_drawn_items_are_read(given):
+def test_with_targets_only_the_sampled_items_are_read(given):
     with_targets, without = Data(PAIRS, targets=LABELS), Data(PAIRS)
     for data in (with_targets, without):
-        drawn(given(data), 3).block(0, 3)
+        sampled(given(data), 3).block(0, 3)
     assert with_targets.reads == 1 + 3  # the first, to see that it can be used
     assert without.reads == 1 + 12 + 1 + 3
 
 
 def test_bare_images_are_a_source_without_classes(given):
-    images = drawn(given(Data(list(IMAGES), classes=["a"])), 12)
+    images = sampled(given(Data(list(IMAGES), classes=["a"])), 12)
     assert images.classes is None
     assert set(images.block(0, 12).labels) == {-1}
     assert sorted(map(bytes, images.block(0, 12).images)) == sorted(map(bytes, IMAGES))
 
 
 def test_bare_images_may_have_targets(given):
-    images = drawn(given(Data(list(IMAGES), targets=LABELS)), 9)
+    images = sampled(given(Data(list(IMAGES), targets=LABELS)), 9)
     assert images.block(0, 9).labels.tolist() == [0, 1, 2] * 3
 
 
@@ -175,7 +175,7 @@ class Endless(Data):
 )
 def test_what_is_no_dataset_is_told(given, returned, says):
     named = given(returned)
-    for opened in (lambda: whole(named), lambda: drawn(named, 3)):
+    for opened in (lambda: whole(named), lambda: sampled(named, 3)):
         with pytest.raises(DataError, match=rf"^factory 'my_data:test':? {says}"):
             opened()
 
@@ -186,7 +186,7 @@ def test_what_is_no_dataset_is_told(given, returned, says):
 )
 def test_what_the_users_own_code_raises_is_left_as_it_is(given, returned, raised):
     named = given(returned)
-    for opened in (lambda: whole(named), lambda: drawn(named, 3)):
+    for opened in (lambda: whole(named), lambda: sampled(named, 3)):
         with pytest.raises(raised):
             opened()
 
@@ -250,7 +250,7 @@ def test_a_tensor_dataset_is_told_what_is_wanted(given):
 )
 def test_a_label_that_is_none_is_told(given, label, says):
     named = given(Data([*PAIRS[:3], (IMAGES[3], label)], classes=3))
-    for opened in (lambda: whole(named).block(0, 4), lambda: drawn(named, 3)):
+    for opened in (lambda: whole(named).block(0, 4), lambda: sampled(named, 3)):
         with pytest.raises(DataError, match=rf"'my_data:test': item 3: the label is {says}"):
             opened()
 
@@ -262,14 +262,14 @@ def test_a_dataset_of_bare_images_is_refused(given):
 
 def test_a_source_where_some_images_have_labels_is_refused(given):
     with pytest.raises(DataError, match="item 1: an image without a label, item 0 has one"):
-        drawn(given(Data([PAIRS[0], IMAGES[1]])), 1)
+        sampled(given(Data([PAIRS[0], IMAGES[1]])), 1)
     with pytest.raises(DataError, match="item 1: it has a label, item 0 has none"):
-        drawn(given(Data([IMAGES[0], PAIRS[1]])), 2).block(0, 2)
+        sampled(given(Data([IMAGES[0], PAIRS[1]])), 2).block(0, 2)
 
 
-def test_a_negative_class_cannot_be_drawn(given):
+def test_a_negative_class_cannot_be_sampled(given):
     with pytest.raises(DataError, match="item 1: the label is -1, expected 0 or more: number the classes from 0 up"):
-        drawn(given(Data([PAIRS[0], (IMAGES[1], -1)])), 1)
+        sampled(given(Data([PAIRS[0], (IMAGES[1], -1)])), 1)
 
 
 @pytest.mark.parametrize(
@@ -284,17 +284,17 @@ def test_a_negative_class_cannot_be_drawn(given):
 )
 def test_targets_that_cannot_be_the_labels_are_told(given, targets, says):
     with pytest.raises(DataError, match=rf"'my_data:test': {says}"):
-        drawn(given(Data(PAIRS, targets=targets)), 3)
+        sampled(given(Data(PAIRS, targets=targets)), 3)
 
 
 def test_targets_that_contradict_the_items_are_told(given):
     with pytest.raises(DataError, match=r"item \d+: its label is \d, in `targets` it is \d: make `targets`"):
-        drawn(given(Data(PAIRS, targets=LABELS[1:] + LABELS[:1])), 12).block(0, 12)
+        sampled(given(Data(PAIRS, targets=LABELS[1:] + LABELS[:1])), 12).block(0, 12)
 
 
 def test_too_few_of_a_class_is_told_as_for_every_source(given):
     with pytest.raises(DataError, match="there are 12 images, and class 3 has only 0"):
-        drawn(given(Data(PAIRS, classes=4)), 4)
+        sampled(given(Data(PAIRS, classes=4)), 4)
 
 
 @pytest.mark.parametrize("table", [DATASETS, SOURCES])

@@ -53,16 +53,16 @@ def test_hidden_and_other_files_are_left_out(tmp_path):
 
 def test_a_flat_folder_is_a_source_without_classes(tmp_path):
     fill(tmp_path, ["a.png", "b.png", "c.png"])
-    drawn = folder.source({"count": 3, "seed": 0}, {"images": tmp_path})
-    assert drawn.classes is None
-    assert drawn.block(0, 3).labels.tolist() == [-1, -1, -1]
+    sample = folder.source({"count": 3, "seed": 0}, {"images": tmp_path})
+    assert sample.classes is None
+    assert sample.block(0, 3).labels.tolist() == [-1, -1, -1]
 
 
 def test_a_source_draws_class_by_class(tmp_path):
     fill(tmp_path / "a", ["1.png", "2.png", "3.png"])
     fill(tmp_path / "b", ["1.png", "2.png"])
-    drawn = folder.source({"count": 5, "seed": 0}, {"images": tmp_path})
-    assert drawn.block(0, 5).labels.tolist() == [0, 1, 0, 1, 0]
+    sample = folder.source({"count": 5, "seed": 0}, {"images": tmp_path})
+    assert sample.block(0, 5).labels.tolist() == [0, 1, 0, 1, 0]
     with pytest.raises(DataError, match="there are 5 images, and class 1 has only 2"):
         folder.source({"count": 6, "seed": 0}, {"images": tmp_path})
 

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 from torchvision.datasets import ImageFolder
 
-from farm.data import folder, imageset, parquet
-from farm.data.formats import LAYOUTS
+from farm.data import folder, imageset, parquet, real
+from farm.data.formats import FORMATS
 from farm.errors import DataError
 from tests.data.numbered import numbered
 
@@ -28,7 +28,7 @@ def nobody(_index):
 
 
 def written(layout, images, path, start=0, stop=COUNT, together=256):
-    LAYOUTS[layout].write(path, images, start, stop, together, nobody)
+    FORMATS[layout].write(path, images, start, stop, together, nobody)
     return path
 
 
@@ -39,12 +39,11 @@ def test_shards_are_farms_own(images, tmp_path):
 
 def test_the_hugging_face_layout_is_read_by_farms_parquet_source(images, tmp_path):
     path = written("hf", images, tmp_path / "set.parquet")
-    found = parquet.open_parquet(path, labelled=images.classes is not None)
-    pictures = list(found.read(0, COUNT))
-    block = images.block(0, COUNT)
-    assert np.array_equal(np.stack([np.asarray(each.image) for each in pictures]), block.images)
-    assert [each.label for each in pictures] == block.labels.tolist()
-    assert found.classes == images.classes
+    pictures = parquet.open_parquet(path, labelled=images.classes is not None)
+    read_back, block = real.uniform(pictures, {}).block(0, COUNT), images.block(0, COUNT)
+    assert np.array_equal(read_back.images, block.images)
+    assert read_back.labels.tolist() == block.labels.tolist()
+    assert pictures.classes == images.classes
 
 
 def test_the_hugging_face_layout_names_its_features_and_its_images(images, tmp_path):
@@ -62,10 +61,11 @@ def test_the_hugging_face_layout_names_its_features_and_its_images(images, tmp_p
 def test_an_image_folder_is_read_by_torchvision_and_by_farm(images, tmp_path):
     path = written("png", images, made(tmp_path / "folder"))
     block = images.block(0, COUNT)
-    found = folder.open_folder(path)
-    pictures = sorted(found.read(0, COUNT), key=lambda each: each.where.rpartition("/")[2])
-    assert np.array_equal(np.stack([np.asarray(each.image) for each in pictures]), block.images)
-    assert [each.label for each in pictures] == block.labels.tolist()
+    pictures = folder.open_folder(path)
+    names = [picture.where.rpartition("/")[2] for picture in pictures.read(0, COUNT)]
+    read_back, order = real.uniform(pictures, {}).block(0, COUNT), np.argsort(names)
+    assert np.array_equal(read_back.images[order], block.images)
+    assert read_back.labels[order].tolist() == block.labels.tolist()
     if images.classes is not None:
         theirs = {path.rpartition("/")[2]: label for path, label in ImageFolder(path).samples}
         assert theirs == {f"{i:08}.png": i % CLASSES for i in range(COUNT)}
@@ -76,10 +76,10 @@ def made(path):
     return path
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", FORMATS)
 def test_the_same_images_asked_for_in_other_parts_are_the_same_bytes(images, tmp_path, layout):
     for name, together in (("one", 256), ("two", 1024)):
-        place = tmp_path / name if LAYOUTS[layout].single else made(tmp_path / name)
+        place = tmp_path / name if FORMATS[layout].single else made(tmp_path / name)
         written(layout, images, place, together=together)
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
@@ -96,7 +96,7 @@ def test_a_name_that_looks_like_a_url_is_a_name(tmp_path, monkeypatch, name):
     folder = made(Path(name))
     shard = imageset.read(written("shards", images, folder / "shard.parquet", stop=3))
     assert np.array_equal(shard.block(0, 3).images, images.block(0, 3).images)
-    assert len(parquet.open_parquet(written("hf", images, folder / "hf.parquet", stop=3), labelled=True)) == 3
+    assert parquet.open_parquet(written("hf", images, folder / "hf.parquet", stop=3), labelled=True).count == 3
     with pytest.raises(DataError, match=r"none.parquet: not a Parquet file, or truncated .*No such file"):
         imageset.read(folder / "none.parquet")
 
@@ -107,6 +107,6 @@ def test_a_name_that_looks_like_a_url_is_a_name(tmp_path, monkeypatch, name):
 )
 def test_some_with_a_class_and_some_without_fit_only_into_shards(tmp_path, layout, labels, says):
     images = numbered(labels, 2)
-    with pytest.raises(DataError, match=f"{says}.*: only the layout `shards` holds both"):
+    with pytest.raises(DataError, match=f"{says}.*: only the format `shards` holds both"):
         written(layout, images, tmp_path / "set" if layout == "hf" else made(tmp_path / "set"), stop=3)
     written("shards", images, tmp_path / "shard.parquet", stop=3)

@@ -101,7 +101,7 @@ def test_a_damaged_row_group_is_told_when_it_is_read(tmp_path):
 
 @pytest.mark.parametrize("together", [256, 512, 1024])
 def test_how_many_images_are_asked_for_at_once_changes_no_byte(tmp_path, together):
-    images, asked, told = numbered([i % 4 for i in range(1500)], 4), [], []
+    images, ranges, progress = numbered([i % 4 for i in range(1500)], 4), [], []
 
     class Watched:
         classes = 4
@@ -110,17 +110,17 @@ def test_how_many_images_are_asked_for_at_once_changes_no_byte(tmp_path, togethe
             return len(images)
 
         def block(self, start, stop):
-            asked.append((start, stop))
+            ranges.append((start, stop))
             return images.block(start, stop)
 
     imageset.write(tmp_path / "plain", images, 100, 1500)
-    imageset.write(tmp_path / "asked", Watched(), 100, 1500, together=together, wrote=told.append)
+    imageset.write(tmp_path / "asked", Watched(), 100, 1500, together=together, wrote=progress.append)
     assert (tmp_path / "asked").read_bytes() == (tmp_path / "plain").read_bytes()
-    real = [(start, stop) for start, stop in asked if start < stop]
+    real = [(start, stop) for start, stop in ranges if start < stop]
     assert [stop % together == 0 or stop == 1500 for _, stop in real] == [True] * len(real)
     assert max(stop - start for start, stop in real) <= together
-    assert told == [stop for _, stop in real]
-    assert told[-1] == 1500
+    assert progress == [stop for _, stop in real]
+    assert progress[-1] == 1500
 
 
 @pytest.mark.parametrize(
@@ -166,9 +166,9 @@ def test_of_many_shards_one_keeps_images_in_memory(several):
     _, joined = several
     for start in (600, 0, 300):
         joined.block(start, start + 50)
-        assert [shard.rows.kept[1] is not None for shard in joined.shards].count(True) == 1
+        assert [shard.rows.last[1] is not None for shard in joined.shards].count(True) == 1
     joined.block(200, 700)
-    assert [shard.rows.kept[1] is not None for shard in joined.shards] == [False, False, True]
+    assert [shard.rows.last[1] is not None for shard in joined.shards] == [False, False, True]
 
 
 def test_images_outside_joined_shards_are_an_index_error(several):

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from farm.data import parquet
+from farm.data.rows import open_rows
 from farm.errors import DataError
 from tests.data.files import encode, pixels, write_parquet
 
@@ -51,8 +52,8 @@ def test_count_takes_the_first_rows(tmp_path):
 
 def test_a_source_draws_class_by_class(tmp_path):
     path = write_parquet(tmp_path / "a.parquet", [encode(image) for image in pixels(9)], [2, 1, 0] * 3)
-    drawn = parquet.source({"count": 7, "seed": 0}, {"images": path})
-    assert drawn.block(0, 7).labels.tolist() == [0, 1, 2, 0, 1, 2, 0]
+    sample = parquet.source({"count": 7, "seed": 0}, {"images": path})
+    assert sample.block(0, 7).labels.tolist() == [0, 1, 2, 0, 1, 2, 0]
 
 
 def test_a_source_may_come_without_labels(tmp_path):
@@ -63,11 +64,11 @@ def test_a_source_may_come_without_labels(tmp_path):
     assert sorted(block.images.sum(axis=(1, 2, 3))) == sorted(images.sum(axis=(1, 2, 3)))
 
 
-def test_one_row_group_is_kept_and_no_more(tmp_path):
+def test_one_row_group_is_in_memory_and_no_more(tmp_path):
     path = write_parquet(tmp_path / "a.parquet", [encode(image) for image in pixels(12)], [0] * 12)
-    opened = parquet.open_parquet(path, labelled=True)
-    assert len(list(opened.read(0, 12))) == 12
-    number, table = opened.rows.kept
+    rows = open_rows(path, ("img",))
+    assert rows.read(0, 12).num_rows == 12
+    number, table = rows.last
     assert (number, table.num_rows) == (2, 4)
 
 

@@ -1,4 +1,4 @@
-"""Real images of every form: fitted to one size, in order or drawn, whatever their form."""
+"""Real images of every kind: fitted to one size, in order or sampled."""
 
 import numpy as np
 import pytest
@@ -16,22 +16,16 @@ SIZES = [(6, 5), (20, 31), (40, 9), (12, 12), (3, 70), (13, 14)]
 IMAGES = [pixels(1, size, seed)[0] for seed, size in enumerate(SIZES)]
 
 
-class Made:
-    """Pictures by hand, that tell which of them were read."""
+def pictures_of(images, indices_read=None):
+    """Pictures by hand, of two classes in turn; which of them were read is appended to `indices_read`."""
 
-    classes = 2
-
-    def __init__(self, images):
-        self.images = images
-        self.asked = []
-
-    def __len__(self):
-        return len(self.images)
-
-    def read(self, start, stop):
+    def read(start, stop):
         for index in range(start, stop):
-            self.asked.append(index)
-            yield real.Picture(Image.fromarray(self.images[index]), index % 2, f"picture {index}")
+            if indices_read is not None:
+                indices_read.append(index)
+            yield real.Picture(Image.fromarray(images[index]), f"picture {index}")
+
+    return real.Pictures(count=len(images), read=read, labels=np.arange(len(images)) % 2, classes=2)
 
 
 def expected(image):
@@ -50,31 +44,31 @@ def in_parquet(path):
     return write_parquet(path / "a.parquet", [encode(image) for image in IMAGES], [i % 2 for i in range(len(IMAGES))])
 
 
-FORMS = {
+KINDS = {
     "folder": (folder.dataset, folder.source, in_a_folder, [0, 2, 4, 1, 3, 5]),
     "parquet": (parquet.dataset, parquet.source, in_parquet, range(6)),
     "cifar10": (cifar10.test, cifar10.train, in_parquet, range(6)),
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_dataset_of_any_sizes_is_fitted(form, tmp_path):
-    open_dataset, _, make, order = FORMS[form]
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_dataset_of_any_sizes_is_fitted(kind, tmp_path):
+    open_dataset, _, make, order = KINDS[kind]
     images = open_dataset({"count": None, "fit": FIT}, {"images": make(tmp_path)})
     assert np.array_equal(images.block(0, 6).images, [expected(IMAGES[index]) for index in order])
 
 
-@pytest.mark.parametrize("form", ["folder", "parquet"])
-def test_a_source_of_any_sizes_is_fitted(form, tmp_path):
-    _, open_source, make, _ = FORMS[form]
+@pytest.mark.parametrize("kind", ["folder", "parquet"])
+def test_a_source_of_any_sizes_is_fitted(kind, tmp_path):
+    _, open_source, make, _ = KINDS[kind]
     images = open_source({"count": 6, "seed": 0, "fit": FIT}, {"images": make(tmp_path)}).block(0, 6).images
     assert sorted(map(bytes, images)) == sorted(expected(image).tobytes() for image in IMAGES)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("fit", [{}, {"fit": None}])
-def test_without_fit_other_sizes_are_told(form, fit, tmp_path):
-    open_dataset, _, make, _ = FORMS[form]
+def test_without_fit_other_sizes_are_told(kind, fit, tmp_path):
+    open_dataset, _, make, _ = KINDS[kind]
     images = open_dataset({"count": None, **fit}, {"images": make(tmp_path)})
     with pytest.raises(DataError, match=r"first one 6x5: resize the images to one size"):
         images.block(0, 6)
@@ -89,7 +83,7 @@ def test_digits_are_fitted(opened):
 
 @given(data=st.data())
 def test_any_slicing_gives_the_same_images(data):
-    images = real.uniform(Made(IMAGES), {"fit": FIT})
+    images = real.uniform(pictures_of(IMAGES), {"fit": FIT})
     start = data.draw(st.integers(0, 6))
     stop = data.draw(st.integers(start, 6))
     block = images.block(start, stop)
@@ -98,23 +92,20 @@ def test_any_slicing_gives_the_same_images(data):
 
 
 def test_pictures_are_read_when_they_are_asked_for():
-    pictures = Made(IMAGES)
-    images = real.dataset(pictures, {"count": None, "fit": FIT})
-    assert pictures.asked == [0]  # the first one, to see that it can be used
+    indices_read = []
+    images = real.dataset(pictures_of(IMAGES, indices_read), {"count": None, "fit": FIT})
+    assert indices_read == [0]  # the first one, to see that it can be used
     images.block(3, 5)
-    assert pictures.asked == [0, 3, 4]
+    assert indices_read == [0, 3, 4]
 
 
 def test_images_outside_the_set_are_an_index_error():
     with pytest.raises(IndexError, match="of a set of 6"):
-        real.uniform(Made(IMAGES), {"fit": FIT}).block(3, 7)
+        real.uniform(pictures_of(IMAGES), {"fit": FIT}).block(3, 7)
 
 
 def test_a_source_skips_what_another_took():
-    pictures = Made(list(pixels(12)))
-    labels = np.array([index % 2 for index in range(12)])
-    taken, rest = (
-        real.source(pictures, labels, {"count": 6, "seed": 4, **more}).block(0, 6) for more in ({}, {"skip": 6})
-    )
+    pictures = pictures_of(list(pixels(12)))
+    taken, rest = (real.source(pictures, {"count": 6, "seed": 4, **more}).block(0, 6) for more in ({}, {"skip": 6}))
     assert rest.labels.tolist() == [0, 1, 0, 1, 0, 1]
     assert not set(map(bytes, taken.images)) & set(map(bytes, rest.images))

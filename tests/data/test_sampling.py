@@ -1,4 +1,4 @@
-"""Drawings and parts of sets."""
+"""Samples and parts of sets."""
 
 import numpy as np
 import pytest
@@ -11,46 +11,46 @@ from tests.data.numbered import balanced, chosen, numbered
 
 
 @given(classes=st.integers(1, 5), each=st.integers(1, 9), seed=st.integers(0, 2**63 - 1), data=st.data())
-def test_every_prefix_of_a_drawn_set_is_balanced(classes, each, seed, data):
+def test_every_prefix_of_a_sample_is_balanced(classes, each, seed, data):
     images = balanced(classes, each)
     count = data.draw(st.integers(1, len(images)))
-    labels = sampling.draw(images, images.labels, count, seed).block(0, count).labels
+    labels = sampling.sample(images, images.labels, count, seed).block(0, count).labels
     assert labels.tolist() == [i % classes for i in range(count)]
 
 
 @given(classes=st.integers(1, 5), each=st.integers(1, 9), seed=st.integers(0, 2**63 - 1), data=st.data())
-def test_a_larger_count_only_appends_and_nothing_is_drawn_twice(classes, each, seed, data):
+def test_a_larger_count_only_appends_and_nothing_is_taken_twice(classes, each, seed, data):
     images = balanced(classes, each)
     count = data.draw(st.integers(1, len(images)))
-    every = chosen(sampling.draw(images, images.labels, len(images), seed))
-    assert chosen(sampling.draw(images, images.labels, count, seed)) == every[:count]
+    every = chosen(sampling.sample(images, images.labels, len(images), seed))
+    assert chosen(sampling.sample(images, images.labels, count, seed)) == every[:count]
     assert sorted(every) == list(range(len(images)))
 
 
-def test_what_a_seed_draws_stays_as_it_is():
+def test_the_sample_of_a_seed_stays_as_it_is():
     """If it has to change, the stage `synthesize` needs a new version."""
     images = balanced(2, 5)
-    assert chosen(sampling.draw(images, images.labels, 10, 0)) == [4, 5, 1, 7, 2, 9, 0, 6, 3, 8]
+    assert chosen(sampling.sample(images, images.labels, 10, 0)) == [4, 5, 1, 7, 2, 9, 0, 6, 3, 8]
 
 
-def test_another_seed_draws_in_another_order():
+def test_another_seed_takes_another_order():
     images = balanced(2, 50)
-    orders = {tuple(chosen(sampling.draw(images, images.labels, 100, seed))) for seed in range(3)}
+    orders = {tuple(chosen(sampling.sample(images, images.labels, 100, seed))) for seed in range(3)}
     assert len(orders) == 3
 
 
 def test_the_order_of_one_class_does_not_depend_on_the_others():
     few, many = numbered([0, 1] * 8), numbered([0, 1] * 8 + [1] * 5)
-    zeros = [chosen(sampling.draw(images, images.labels, 16, 3))[::2] for images in (few, many)]
+    zeros = [chosen(sampling.sample(images, images.labels, 16, 3))[::2] for images in (few, many)]
     assert zeros[0] == zeros[1]
 
 
 def test_a_set_without_labels_is_shuffled_as_a_whole():
     images = numbered([-1] * 30)
-    drawn = sampling.draw(images, None, 30, 0)
-    assert chosen(drawn) != list(range(30))
-    assert sorted(chosen(drawn)) == list(range(30))
-    assert set(drawn.block(0, 30).labels) == {-1}
+    sample = sampling.sample(images, None, 30, 0)
+    assert chosen(sample) != list(range(30))
+    assert sorted(chosen(sample)) == list(range(30))
+    assert set(sample.block(0, 30).labels) == {-1}
 
 
 @pytest.mark.parametrize(
@@ -66,51 +66,51 @@ def test_a_set_without_labels_is_shuffled_as_a_whole():
 )
 def test_asking_for_more_than_there_is_says_how_many_there_are(labels, classes, most, says):
     images = numbered(labels or [-1] * 7, classes)
-    known = None if labels is None else images.labels
-    assert len(sampling.draw(images, known, most, 0)) == most
+    given_labels = None if labels is None else images.labels
+    assert len(sampling.sample(images, given_labels, most, 0)) == most
     with pytest.raises(DataError, match=rf"there are {len(images)} images, and {says}.*`count` to {most} or less"):
-        sampling.draw(images, known, most + 1, 0)
+        sampling.sample(images, given_labels, most + 1, 0)
 
 
 @given(classes=st.integers(1, 4), skip=st.integers(0, 12), count=st.integers(1, 12), seed=st.integers(0, 9))
 def test_a_set_that_skips_goes_on_where_the_skipped_one_ends(classes, skip, count, seed):
     images = balanced(classes, 24)
-    every = sampling.draw(images, images.labels, skip + count, seed)
-    rest = sampling.draw(images, images.labels, count, seed, skip)
+    every = sampling.sample(images, images.labels, skip + count, seed)
+    rest = sampling.sample(images, images.labels, count, seed, skip)
     assert chosen(rest) == chosen(every)[skip:]
     assert rest.block(0, count).labels.tolist() == [(i + skip) % classes for i in range(count)]
 
 
 def test_a_set_without_labels_can_skip_too():
     images = numbered([-1] * 30)
-    parts = [chosen(sampling.draw(images, None, 10, 0, skip)) for skip in (0, 10, 20)]
+    parts = [chosen(sampling.sample(images, None, 10, 0, skip)) for skip in (0, 10, 20)]
     assert sorted(i for part in parts for i in part) == list(range(30))
 
 
 def test_skipping_so_many_that_too_few_are_left_says_how_many_there_are():
     images = balanced(2, 5)
-    assert len(sampling.draw(images, images.labels, 4, 0, 6)) == 4
+    assert len(sampling.sample(images, images.labels, 4, 0, 6)) == 4
     with pytest.raises(DataError, match=r"`count: 5` after `skip: 6`.* set `skip` \+ `count` to 10 or less"):
-        sampling.draw(images, images.labels, 5, 0, 6)
+        sampling.sample(images, images.labels, 5, 0, 6)
 
 
 @given(data=st.data())
 def test_any_slicing_of_a_selection_gives_the_same_images(data):
     images = balanced(3, 7)
-    drawn = sampling.draw(images, images.labels, 20, 5)
+    sample = sampling.sample(images, images.labels, 20, 5)
     start = data.draw(st.integers(0, 20))
     stop = data.draw(st.integers(start, 20))
-    part, whole = drawn.block(start, stop), drawn.block(0, 20)
+    part, whole = sample.block(start, stop), sample.block(0, 20)
     assert np.array_equal(part.images, whole.images[start:stop])
     assert np.array_equal(part.labels, whole.labels[start:stop])
 
 
 @pytest.mark.parametrize(("start", "stop"), [(-1, 2), (0, 4), (3, 2)])
-@pytest.mark.parametrize("of", [lambda s: s, lambda s: sampling.first(s, 3)], ids=["drawn", "prefix"])
+@pytest.mark.parametrize("of", [lambda s: s, lambda s: sampling.first(s, 3)], ids=["sample", "prefix"])
 def test_images_outside_a_set_are_an_index_error(of, start, stop):
     images = balanced(1, 9)
     with pytest.raises(IndexError, match="of a set of 3"):
-        of(sampling.draw(images, images.labels, 3, 0)).block(start, stop)
+        of(sampling.sample(images, images.labels, 3, 0)).block(start, stop)
 
 
 def test_first_keeps_the_order_and_refuses_more_than_there_are():
@@ -133,5 +133,5 @@ def test_a_part_begins_after_what_is_skipped():
 
 def test_five_thousand_images_of_ten_classes_are_five_hundred_of_each():
     images = balanced(10, 600)
-    labels = sampling.draw(images, images.labels, 5000, 0).block(0, 5000).labels
+    labels = sampling.sample(images, images.labels, 5000, 0).block(0, 5000).labels
     assert np.bincount(labels).tolist() == [500] * 10

@@ -13,7 +13,7 @@ from tests.data.numbered import numbered
 
 STEP = 256
 IMAGES = numbered([i % 3 for i in range(1000)], 3)
-TOLD = {"size": [2, 3], "classes": 3}
+NOTES = {"size": [2, 3], "classes": 3}
 
 
 def made(layout="shards", **changes):
@@ -32,7 +32,7 @@ def nobody(_index):
 
 def work(path, count=600, made_=None, *, verify=False, most=None):
     """Make what is missing, at most so many ranges; the ranges that were made."""
-    with setfolder.claimed(path, made_ or made(), count, TOLD) as folder:
+    with setfolder.claimed(path, made_ or made(), count, NOTES) as folder:
         missing = list(folder.missing(verify=verify))
         for start, stop in missing[:most]:
             folder.make(IMAGES, start, stop, STEP, nobody)
@@ -48,10 +48,10 @@ def contents(path):
 
 
 WHOLE = [(0, 256), (256, 512), (512, 600)]
-LAYOUTS = pytest.mark.parametrize("layout", ["shards", "hf", "png"])
+EVERY_FORMAT = pytest.mark.parametrize("layout", ["shards", "hf", "png"])
 
 
-@LAYOUTS
+@EVERY_FORMAT
 def test_what_is_there_is_not_made_again(tmp_path, layout):
     assert work(tmp_path / "set", made_=made(layout)) == WHOLE
     before = contents(tmp_path / "set"), (tmp_path / "set" / "set.json").stat().st_mtime_ns
@@ -59,7 +59,7 @@ def test_what_is_there_is_not_made_again(tmp_path, layout):
     assert (contents(tmp_path / "set"), (tmp_path / "set" / "set.json").stat().st_mtime_ns) == before
 
 
-@LAYOUTS
+@EVERY_FORMAT
 def test_a_set_made_in_several_goes_is_the_same_to_the_byte(tmp_path, layout):
     work(tmp_path / "once", made_=made(layout))
     assert work(tmp_path / "twice", made_=made(layout), most=1) == WHOLE[:1]
@@ -68,7 +68,7 @@ def test_a_set_made_in_several_goes_is_the_same_to_the_byte(tmp_path, layout):
     assert setfolder.read(tmp_path / "twice") == setfolder.read(tmp_path / "once")
 
 
-@LAYOUTS
+@EVERY_FORMAT
 def test_a_greater_count_makes_only_the_last_range_again_and_what_follows(tmp_path, layout):
     work(tmp_path / "grown", 600, made(layout))
     assert work(tmp_path / "grown", 1000, made(layout)) == [(512, 768), (768, 1000)]
@@ -81,7 +81,7 @@ def victims(path):
     return sorted(file for file in path.rglob("*") if file.suffix in (".parquet", ".png"))
 
 
-@LAYOUTS
+@EVERY_FORMAT
 @pytest.mark.parametrize("damage", [os.unlink, lambda path: os.truncate(path, 10)])
 def test_what_is_gone_or_of_another_size_is_made_again(tmp_path, layout, damage):
     work(tmp_path / "set", made_=made(layout))
@@ -91,7 +91,7 @@ def test_what_is_gone_or_of_another_size_is_made_again(tmp_path, layout, damage)
     assert contents(tmp_path / "set") == before
 
 
-@LAYOUTS
+@EVERY_FORMAT
 def test_other_content_of_the_same_size_is_noticed_only_when_checksums_are_compared(tmp_path, layout):
     work(tmp_path / "set", made_=made(layout))
     before = contents(tmp_path / "set")
@@ -117,7 +117,7 @@ def test_other_content_of_the_same_size_is_noticed_only_when_checksums_are_compa
 def test_a_range_that_is_to_be_made_says_why(tmp_path, layout, spoil, says):
     work(tmp_path / "set", made_=made(layout), most=2)
     spoil(victims(tmp_path / "set")[0])
-    with setfolder.claimed(tmp_path / "set", made(layout), 600, TOLD) as folder:
+    with setfolder.claimed(tmp_path / "set", made(layout), 600, NOTES) as folder:
         found = folder.missing(verify=True)
     assert list(found) == [(0, 256), (512, 600)]
     assert re.match(says, found[0, 256])
@@ -126,7 +126,7 @@ def test_a_range_that_is_to_be_made_says_why(tmp_path, layout, spoil, says):
 
 def test_a_range_that_grows_says_so(tmp_path):
     work(tmp_path / "set", 300)
-    with setfolder.claimed(tmp_path / "set", made(), 400, TOLD) as folder:
+    with setfolder.claimed(tmp_path / "set", made(), 400, NOTES) as folder:
         assert folder.missing(verify=True) == {(256, 400): "grows from 44 to 144 images, and is made anew"}
 
 
@@ -142,7 +142,7 @@ def test_a_range_that_fails_leaves_nothing_of_itself(tmp_path):
                 raise KeyboardInterrupt
             return IMAGES.block(start, stop)
 
-    with pytest.raises(KeyboardInterrupt), setfolder.claimed(tmp_path / "set", made(), 600, TOLD) as folder:  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), setfolder.claimed(tmp_path / "set", made(), 600, NOTES) as folder:  # noqa: PT012
         for start, stop in folder.missing(verify=False):
             folder.make(Failing(), start, stop, STEP, nobody)
     assert sorted(each.name for each in (tmp_path / "set").iterdir()) == ["set.json", "shard-00000.parquet"]
@@ -231,7 +231,7 @@ def test_the_manifest_says_what_the_set_is_and_of_each_range_its_checksum(tmp_pa
 
     work(tmp_path / "set")
     said = setfolder.read(tmp_path / "set")
-    assert {key: said[key] for key in ("made", "count", "size", "classes")} == {"made": made(), "count": 600, **TOLD}
+    assert {key: said[key] for key in ("made", "count", "size", "classes")} == {"made": made(), "count": 600, **NOTES}
     for number, each in enumerate(said["ranges"]):
         content = (tmp_path / "set" / f"shard-{number:05}.parquet").read_bytes()
         assert (each["start"], each["stop"]) == WHOLE[number]

@@ -61,8 +61,8 @@ def test_a_set_that_is_not_whole_yet_is_told(tmp_path):
         source(written(tmp_path / "set", most=2), 10)
 
 
-def test_a_folder_of_another_form_is_told(tmp_path):
-    with pytest.raises(DataError, match=r"in the layout `hf`: .* or make it with --format shards"):
+def test_a_folder_of_another_format_is_told(tmp_path):
+    with pytest.raises(DataError, match=r"in the format `hf`: .* or make it with --format shards"):
         source(written(tmp_path / "set", "hf"))
 
 

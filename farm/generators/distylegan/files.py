@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from farm.data.imageset import Files, Parameters
+from farm.data.imageset import Arguments, Files
 from farm.errors import DataError
 
 WEIGHTS, CONFIG, PACKED = "generator.pt", "config.json", ".safetensors"
 ADVICE = f"give a folder with {WEIGHTS} and {CONFIG}"
 
 
-def check(_parameters: Parameters, files: Files) -> None:
+def check(_parameters: Arguments, files: Files) -> None:
     """Raise DataError unless ``files["weights"]`` is a packed file, or a folder with both of the study's files."""
     path: Path = files["weights"]
     if path.suffix == PACKED and path.is_file():

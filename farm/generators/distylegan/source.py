@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from farm.data.imageset import Files, Labels, Parameters
+from farm.data.imageset import Arguments, Files, Labels
 from farm.errors import DataError
 from farm.generators.distylegan.checkpoint import load, note
 from farm.generators.distylegan.network import SIDE, Folded
@@ -46,7 +46,7 @@ class DiStyleGan:
         return images
 
 
-def network(parameters: Parameters, files: Files, equipment: Equipment = PLAIN) -> DiStyleGan:
+def network(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) -> DiStyleGan:
     """The generator of ``files["weights"]`` on its device, in ``parameters["precision"]``, `f32` or `bf16`.
 
     Raises DataError if the checkpoint cannot be read, or its weights are not those that its config tells of.
@@ -57,7 +57,7 @@ def network(parameters: Parameters, files: Files, equipment: Equipment = PLAIN) 
     return DiStyleGan(folded=folded.to(equipment.device).eval(), device=equipment.device, note=note(path))
 
 
-def source(parameters: Parameters, files: Files, equipment: Equipment = PLAIN) -> Generated:
+def source(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) -> Generated:
     """`count` images of a checkpoint, class by class, of 32x32.
 
     Image i is a function of (weights, precision, seed, i) alone and has class i mod C: equal to the byte on one

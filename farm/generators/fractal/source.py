@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from farm.data.imageset import Files, Parameters, Pixels
+from farm.data.imageset import Arguments, Files, Pixels
 from farm.errors import DataError
 from farm.generators.aligned import Aligned
 from farm.generators.equipment import PLAIN, Equipment, is_out_of_memory
@@ -18,7 +18,7 @@ TOO_SMALL = "the GPU's memory is too small for one fractal: set `size` smaller o
 BLOCK = 256  # images on a CPU, if their points are few
 
 
-def source(parameters: Parameters, files: Files, equipment: Equipment = PLAIN) -> Aligned:  # noqa: ARG001 - no files
+def source(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) -> Aligned:  # noqa: ARG001 - no files
     """`count` fractals of ``parameters["size"]`` (height, width), of any size, without classes: labelled -1.
 
     Image i is a function of (parameters other than count, i) alone: equal to the byte on every CPU, within 1 grey level
@@ -37,7 +37,7 @@ def source(parameters: Parameters, files: Files, equipment: Equipment = PLAIN) -
     return Aligned(count=count, size=rendering.size, step=step, compute=patient.block, workers=workers)
 
 
-def rendering_of(parameters: Parameters, device: str) -> Rendering:
+def rendering_of(parameters: Arguments, device: str) -> Rendering:
     """How images with these parameters are drawn on a device."""
     height, width = parameters["size"]
     given = {name: parameters[name] for name in ("seed", "rotation", "patches", "blur", "background")}

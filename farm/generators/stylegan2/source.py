@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from farm.data.imageset import Files, Labels, Parameters
+from farm.data.imageset import Arguments, Files, Labels
 from farm.errors import DataError
 from farm.generators.equipment import PLAIN, Equipment
 from farm.generators.generated import Floats, Generated, Latents, generated
@@ -99,7 +99,7 @@ class StyleGan2:
         return [numbers[:, begin:end].reshape(-1, side, side).to(self.device) for side, (begin, end) in parts]
 
 
-def network(parameters: Parameters, files: Files, equipment: Equipment = PLAIN) -> StyleGan2:
+def network(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) -> StyleGan2:
     """The generator of ``files["weights"]``, a pickle of NVIDIA's, on its device.
 
     Raises DataError if the file is none, or if truncation needs a mean that it has not.
@@ -118,7 +118,7 @@ def network(parameters: Parameters, files: Files, equipment: Equipment = PLAIN) 
     )
 
 
-def source(parameters: Parameters, files: Files, equipment: Equipment = PLAIN) -> Generated:
+def source(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) -> Generated:
     """`count` images of a generator; class by class, if it has classes.
 
     Image i is a function of (weights, parameters, i) alone: equal to the byte on one instruction set and torch

@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from farm.data import folder, imageset, parquet, setfolder, shards
+from farm.data import folder, imageset, parquet, sampling, setfolder, shards
 from farm.data.imageset import BLOCK, Block, ImageSet, check_range
-from farm.data.sampling import draw
 from farm.errors import DataError
 from farm.generators import aligned, latents
 from farm.generators.distylegan.network import SIDE
@@ -87,8 +86,8 @@ def sample(teacher: Teacher, most: int, seed: int) -> ImageSet:
     labels, whole = teacher.labels.cpu().numpy(), as_set(teacher, len(teacher))
     has = np.bincount(labels, minlength=teacher.classes)
     if not has.all():
-        return draw(whole, None, min(most, len(teacher)), seed)
-    return draw(whole, labels, min(most, teacher.classes * int(has.min())), seed)
+        return sampling.sample(whole, None, min(most, len(teacher)), seed)
+    return sampling.sample(whole, labels, min(most, teacher.classes * int(has.min())), seed)
 
 
 def _opened(path: Path) -> ImageSet:

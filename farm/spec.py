@@ -1,8 +1,8 @@
 """What an extension point says of itself: frozen specs for literal dicts. Knows no names of its own.
 
-A table such as ``images.SOURCES`` maps a name to a `Spec`. The function behind it is named as
-``"module:function"`` and is imported only in the process that runs the stage, so that planning and
-``--help`` import nothing heavy.
+A table such as ``catalog.SOURCES`` maps a name to a spec of its kind. The function behind it is named as
+``"module:function"`` and is imported only in the process that runs the stage, so that planning and ``--help`` import
+nothing heavy. Entries are compared by identity: each stands once in its table.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -25,24 +25,24 @@ class Parameters(BaseModel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class InputSpec:
     """One local input of a choice, and where to look for it.
 
     parameter: the parameter that names a path, a URL or a factory, if any.
-    among: patterns tried in order under the data folders; ``{dataset}`` and ``{name}`` are filled in.
-    named: words for what is shipped with farm -> where it lies there; a path for everyone else's.
-    url, sha256: the official source, used when nothing is found, and the start of its content's hash.
+    patterns: tried in order under the data folders; ``{dataset}`` and ``{name}`` are filled in.
+    shipped: words for what comes with farm -> where it lies there; a path for everyone else's.
+    url, sha256: the official origin, used when nothing is there, and the start of its content's hash.
     released: the same by dataset; their names end in the first 8 hex digits of their SHA-256.
     beside: ``"module:function"`` giving the other files that a file consists of, by its path.
-    optional: nothing found is no fault.
-    code: the parameter names ``package.module:function``; its package's source is the content.
+    optional: its lack is no fault.
+    code: the parameter names ``package.module:function``; its package's source text is the content.
     hint: how a user can supply the file.
     """
 
     role: str
     parameter: str | None = None
-    among: tuple[str, ...] = ()
-    named: Mapping[str, str] = field(default_factory=dict)
+    patterns: tuple[str, ...] = ()
+    shipped: Mapping[str, str] = field(default_factory=dict)
     url: str | None = None
     sha256: str | None = None
     released: Mapping[str, str] = field(default_factory=dict)
@@ -52,25 +52,66 @@ class Wanted:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Spec:
-    """One choice on an axis: a model, an image source, a dataset, an algorithm or a device.
+    """One entry of a table: its parameters with their types, defaults and ranges, and what it is, in words."""
 
-    function: ``"module:function"``. parameters: their names, types, defaults and ranges.
-    wanted: the local inputs it needs. libraries: packages whose version changes the outcome. in_torch:
-    whether a model can be run by PyTorch too. equipped: whether a source computes its images, faster on a GPU: its
-    function takes a third argument, `farm.generators.equipment.Equipment`. network: ``"module:function"`` of a source
-    whose images a network makes of latents: it takes the same and returns a `farm.generators.generated.Network`.
-    """
-
-    function: str
     parameters: type[Parameters]
     doc: str
-    wanted: tuple[Wanted, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LoadedSpec(Spec):
+    """An entry that a function makes of files: the local inputs, and packages whose version changes the outcome."""
+
+    function: str
+    inputs: tuple[InputSpec, ...] = ()
     libraries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ModelSpec(LoadedSpec):
+    """A model. function: takes the number of classes; empty of models from elsewhere. in_torch: PyTorch runs it too."""
+
+    function: str = ""
     in_torch: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DatasetSpec(LoadedSpec):
+    """A labelled test split. function: takes parameters and files, gives a `farm.data.imageset.ImageSet`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SourceSpec(LoadedSpec):
+    """Where calibration images come from. function: as a dataset's.
+
+    equipped: whether it computes its images, faster on a GPU: its function takes a third argument,
+    `farm.generators.equipment.Equipment`. network: ``"module:function"`` where a network makes the images of latents:
+    it takes the same and gives a `farm.generators.generated.Network`.
+    """
+
     equipped: bool = False
     network: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AlgorithmSpec(Spec):
+    """A way to quantize. function: takes a `farm.quantization.default.Quantization`, gives the model and its facts."""
+
+    function: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BaselineSpec(Spec):
+    """What stands beside the algorithms, not quantized. runtime: what runs it, ``openvino`` or ``pytorch``."""
+
+    runtime: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DeviceSpec(Spec):
+    """The letters that an OpenVINO device string starts with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,12 +158,12 @@ class Catalog:
     members: of a family whose names are open, such as ``torchvision/``, the names there are.
     """
 
-    models: Mapping[str, Spec]
-    datasets: Mapping[str, Spec]
-    sources: Mapping[str, Spec]
-    algorithms: Mapping[str, Spec]
-    baselines: Mapping[str, Spec]
-    devices: Mapping[str, Spec]
+    models: Mapping[str, ModelSpec]
+    datasets: Mapping[str, DatasetSpec]
+    sources: Mapping[str, SourceSpec]
+    algorithms: Mapping[str, AlgorithmSpec]
+    baselines: Mapping[str, BaselineSpec]
+    devices: Mapping[str, DeviceSpec]
     stages: Mapping[str, StageSpec]
     preprocessing: Mapping[str, Preprocessing]
     members: Mapping[str, Callable[[], Collection[str]]] = field(default_factory=dict)
@@ -132,9 +173,9 @@ def resolve(function: str) -> Callable[..., Any]:
     """Import ``"package.module:function"``. Raises InputError if there is no such function."""
     module, _, name = function.partition(":")
     try:
-        found = getattr(import_module(module), name)
+        value = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise InputError(f"cannot import {function!r}: {error}") from error
-    if not callable(found):
+    if not callable(value):
         raise InputError(f"{function!r} is not a function")
-    return found  # type: ignore[no-any-return]
+    return value  # type: ignore[no-any-return]

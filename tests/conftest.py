@@ -15,7 +15,7 @@ from farm.catalog import CATALOG
 from farm.grid import Grid, expand, load
 from farm.inputs import Input
 from farm.plan import Plan, Stage, build
-from farm.spec import Wanted
+from farm.spec import InputSpec
 
 pytest_plugins = ["tests.stages.bench"]  # a stage's process without its engine, for all that stages are made of
 
@@ -76,7 +76,7 @@ class Located:
     missing: tuple[str, ...] = ()
     folder: str = "/data"
 
-    def __call__(self, wanted: Wanted, parameters: Mapping[str, Any], names: Mapping[str, str]) -> Input | None:
+    def __call__(self, wanted: InputSpec, parameters: Mapping[str, Any], names: Mapping[str, str]) -> Input | None:
         asked = parameters.get(wanted.parameter) if wanted.parameter else None
         if wanted.optional and asked is None:
             return None

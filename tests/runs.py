@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from farm.grid.cell import Claims
+from farm.grid.settings import Claims
 from farm.record import Record
 from farm.results.folder import Folder
 from farm.results.reading import Predicted, Run

@@ -10,7 +10,7 @@ from typing import Any
 from farm.catalog import CATALOG
 from farm.errors import FarmError
 from farm.plan import Plan, Stage
-from farm.spec import resolve
+from farm.spec import LoadedSpec, resolve
 
 OPENED = ("folder", "parquet", "shards")  # images that lie in files, and run nobody's code
 LOOKED_AT = {"distylegan": "farm.generators.distylegan.files:check"}  # files of what takes longer
@@ -44,6 +44,7 @@ class _Opening:
 def _opening(stage: Stage) -> _Opening | None:
     """The images that a stage opens, where they are the user's own; None of any other stage."""
     parameters = dict(stage.parameters)
+    table: Mapping[str, LoadedSpec]
     if stage.kind == "synthesize":
         name, table, count = parameters.pop("source"), CATALOG.sources, parameters.pop("stop")
         del parameters["start"]
@@ -55,7 +56,7 @@ def _opening(stage: Stage) -> _Opening | None:
     function = table[name].function if name in OPENED else LOOKED_AT.get(name)
     if function is None:
         return None
-    found = [stage.files[wanted.role] for wanted in table[name].wanted if wanted.role in stage.files]
+    found = [stage.files[spec.role] for spec in table[name].inputs if spec.role in stage.files]
     files = {each.role: Path(each.path) for each in found}
     if any(each.missing for each in found) or not all(path.exists() for path in files.values()):
         return None

@@ -18,7 +18,7 @@ from farm.grid.selection import only
 from farm.inputs import HashMemo, Input, Places, cache_folder, default_places, fetch, locate
 from farm.models.described import describe
 from farm.plan import Plan, build
-from farm.spec import Wanted
+from farm.spec import InputSpec
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Inputs:
     memo: HashMemo = field(default_factory=lambda: HashMemo(cache_folder() / "hashes.json"))
     failed: dict[str, str] = field(default_factory=dict)
 
-    def locate(self, wanted: Wanted, parameters: Mapping[str, Any], names: Mapping[str, str]) -> Input | None:
+    def locate(self, wanted: InputSpec, parameters: Mapping[str, Any], names: Mapping[str, str]) -> Input | None:
         """As `farm.inputs.locate`. What could not be fetched is missing."""
         found = locate(wanted, parameters, names, self.places, self.memo)
         if found is None or found.settled or names.get("name") not in self.wanted_now:
@@ -56,7 +56,7 @@ class Inputs:
                 self.failed[found.url] = str(error)
         return replace(found, missing=self.failed.get(found.url, ""))
 
-    def all_found(self, wanted: Collection[Wanted], parameters: Mapping[str, Any], name: str) -> dict[str, Input]:
+    def all_found(self, wanted: Collection[InputSpec], parameters: Mapping[str, Any], name: str) -> dict[str, Input]:
         """The inputs of a choice that no grid has, by role, here and with their content known. Raises InputError."""
         located = (self.locate(each, parameters, {"name": name, "dataset": ""}) for each in wanted)
         inputs = {found.role: self.fetched(found) for found in located if found is not None}

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from farm.spec import Parameters, Spec
+from farm.spec import AlgorithmSpec, BaselineSpec, Parameters
 
 
 class Nothing(Parameters):
@@ -97,12 +97,12 @@ class AccuracyAware(Default):
 
 
 ALGORITHMS = {
-    "default": Spec(
+    "default": AlgorithmSpec(
         function="farm.quantization.default:default",
         parameters=Default,
         doc="nncf.quantize: post-training quantization without an accuracy target",
     ),
-    "accuracy-aware": Spec(
+    "accuracy-aware": AlgorithmSpec(
         function="farm.quantization.accuracy_aware:accuracy_aware",
         parameters=AccuracyAware,
         doc="nncf.quantize, then the worst layers back to FP32 until the accuracy drop is small enough",
@@ -110,6 +110,6 @@ ALGORITHMS = {
 }
 
 BASELINES = {
-    "pytorch": Spec(function="", parameters=Nothing, doc="the PyTorch model, not converted"),
-    "ir": Spec(function="", parameters=Nothing, doc="the FP32 OpenVINO IR, not quantized"),
+    "pytorch": BaselineSpec(parameters=Nothing, doc="the PyTorch model, not converted", runtime="pytorch"),
+    "ir": BaselineSpec(parameters=Nothing, doc="the FP32 OpenVINO IR, not quantized", runtime="openvino"),
 }

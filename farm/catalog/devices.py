@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from farm.spec import Parameters, Spec
+from farm.spec import DeviceSpec, Parameters
 
 
-class Device(Parameters):
+class DeviceParameters(Parameters):
     """How OpenVINO runs a model."""
 
     threads: int | None = Field(None, ge=1, description="inference threads; all leasable cores if null")
@@ -27,4 +27,4 @@ _DEVICE_DOCS = {
 }
 
 
-DEVICES = {name: Spec(function="", parameters=Device, doc=doc) for name, doc in _DEVICE_DOCS.items()}
+DEVICES = {name: DeviceSpec(parameters=DeviceParameters, doc=doc) for name, doc in _DEVICE_DOCS.items()}

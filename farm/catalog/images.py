@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from farm.spec import Wanted
+from farm.spec import InputSpec
 
 Made = Annotated[
     str,
@@ -24,12 +24,12 @@ CIFAR10_SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001
 CIFAR10_HINT = "set FARM_DATA to a folder with cifar10/{split}.parquet or cifar-10-batches-py/"
 
 
-def cifar10_split(split: str) -> tuple[Wanted, ...]:
-    """A split of CIFAR-10, where it may lie, and its official source."""
+def cifar10_split(split: str) -> tuple[InputSpec, ...]:
+    """A split of CIFAR-10, where it may lie, and its official origin."""
     return (
-        Wanted(
+        InputSpec(
             role="images",
-            among=(
+            patterns=(
                 f"cifar10/{split}.parquet",
                 f"cifar10/plain_text/{split}-*.parquet",
                 "cifar-10-batches-py",
@@ -41,7 +41,7 @@ def cifar10_split(split: str) -> tuple[Wanted, ...]:
     )
 
 
-AT_PATH = (Wanted(role="images", parameter="path", hint="`path` is looked for beside the grid and in FARM_DATA"),)
+AT_PATH = (InputSpec(role="images", parameter="path", hint="`path` is looked for beside the grid and in FARM_DATA"),)
 
 
-FROM_CODE = (Wanted(role="images", parameter="factory", code=True),)
+FROM_CODE = (InputSpec(role="images", parameter="factory", code=True),)

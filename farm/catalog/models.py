@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from farm.spec import MODEL_FILES, Hash, Parameters, Preprocessing, Spec, Wanted
+from farm.spec import MODEL_FILES, Hash, InputSpec, ModelSpec, Parameters, Preprocessing
 
 Channels = Annotated[tuple[float, float, float], Field(description="one value a channel, R G B")]
 
 
-class Prepared(Parameters):
+class ModelParameters(Parameters):
     """How images become the model's input."""
 
     size: Annotated[tuple[int, int], Field(description="input height and width")] | None = None
@@ -25,7 +25,7 @@ class Prepared(Parameters):
     interpolation: Literal["nearest", "bilinear", "bicubic"] | None = Field(None, description="of that resizing")
 
 
-class Model(Prepared):
+class NetworkParameters(ModelParameters):
     """A classifier and its preprocessing."""
 
     weights: str | None = Field(
@@ -34,13 +34,13 @@ class Model(Prepared):
     sha256: Hash | None = Field(None, description="the file's SHA-256, or its first 8 digits or more")
 
 
-class RepVgg(Model):
+class RepVgg(NetworkParameters):
     """A classifier that is trained with three branches a block and deployed with one."""
 
     deploy: bool = Field(False, description="fuse each block's branches into one convolution before the export")
 
 
-class Torchvision(Model):
+class Torchvision(NetworkParameters):
     """A classifier of torchvision's."""
 
     weights: str = Field(
@@ -48,7 +48,7 @@ class Torchvision(Model):
     )
 
 
-class Factory(Model):
+class Factory(NetworkParameters):
     """A classifier of the user's own."""
 
     factory: str = Field(
@@ -56,7 +56,7 @@ class Factory(Model):
     )
 
 
-class File(Prepared):
+class File(ModelParameters):
     """A classifier in a file that OpenVINO reads."""
 
     path: str = Field(min_length=1, description="an .onnx, .tflite or .xml file; its name is the model's by default")
@@ -76,16 +76,18 @@ RELEASES = "https://github.com/chenyaofo/pytorch-cifar-models/releases/download"
 _HINT = "give `weights: FILE` in the grid, or set FARM_DATA to a folder that has it"
 
 
-def _network(function: str, doc: str, released: str, parameters: type[Model] = Model) -> Spec:
+def _network(
+    function: str, doc: str, released: str, parameters: type[NetworkParameters] = NetworkParameters
+) -> ModelSpec:
     """A network of farm's own, and where weights for CIFAR-10 were released."""
-    weights = Wanted(
+    weights = InputSpec(
         role="weights",
         parameter="weights",
-        among=("weights/{dataset}_{name}.safetensors", "weights/{dataset}_{name}.pt"),
+        patterns=("weights/{dataset}_{name}.safetensors", "weights/{dataset}_{name}.pt"),
         released={"cifar10": f"{RELEASES}/{released}"},
         hint=_HINT,
     )
-    return Spec(function=function, parameters=parameters, doc=doc, wanted=(weights,), libraries=("torch",))
+    return ModelSpec(function=function, parameters=parameters, doc=doc, inputs=(weights,), libraries=("torch",))
 
 
 MODELS = {
@@ -169,29 +171,28 @@ MODELS = {
         "repvgg/cifar10_repvgg_a2-09488915.pt",
         RepVgg,
     ),
-    "torchvision": Spec(
-        function="",
+    "torchvision": ModelSpec(
         parameters=Torchvision,
         doc="torchvision/NAME, such as torchvision/resnet50: torchvision's classifiers with their own preprocessing",
-        wanted=(Wanted(role="weights", parameter="weights", hint="`weights` is DEFAULT, its other names, or a file"),),
+        inputs=(
+            InputSpec(role="weights", parameter="weights", hint="`weights` is DEFAULT, its other names, or a file"),
+        ),
         libraries=("torch", "torchvision"),
     ),
-    "factory": Spec(
-        function="",
+    "factory": ModelSpec(
         parameters=Factory,
         doc="a model of your own: {name, factory: package.module:function, weights}",
-        wanted=(
-            Wanted(role="factory", parameter="factory", code=True),
-            Wanted(role="weights", parameter="weights", optional=True, hint=_HINT),
+        inputs=(
+            InputSpec(role="factory", parameter="factory", code=True),
+            InputSpec(role="weights", parameter="weights", optional=True, hint=_HINT),
         ),
         libraries=("torch",),
     ),
-    "path": Spec(
-        function="",
+    "path": ModelSpec(
         parameters=File,
         doc="an ONNX, TFLite or OpenVINO IR file of your own: {path: FILE}, or just FILE",
-        wanted=(
-            Wanted(
+        inputs=(
+            InputSpec(
                 role="model",
                 parameter="path",
                 beside="farm.models.describe:beside",

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from farm.catalog.images import AT_PATH, FROM_CODE, Made, cifar10_split
-from farm.spec import Hash, Parameters, Spec, Wanted
+from farm.spec import Hash, InputSpec, Parameters, SourceSpec
 
 Side = Annotated[int, Field(ge=1)]
 Size = Annotated[tuple[Side, Side], Field(description="height and width in pixels; the model's by default")]
@@ -16,12 +16,23 @@ Size = Annotated[tuple[Side, Side], Field(description="height and width in pixel
 SHIPPED = "farm-cifar10"  # weights of a DiStyleGAN, and a model card beside them
 
 
-class Real(Parameters):
-    """Real images, drawn class by class."""
+class SourceParameters(Parameters):
+    """What every calibration set says of itself."""
 
     count: int = Field(1000, ge=1, description="how many images the set holds")
-    seed: int = Field(0, ge=0, lt=2**63, description="which images are drawn")
-    skip: int = Field(0, ge=0, description="leave out the first SKIP images of the drawing")
+
+
+class Seeded(SourceParameters):
+    """Sets that differ by their seed."""
+
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of the whole set")
+
+
+class Real(Seeded):
+    """Real images, sampled class by class."""
+
+    seed: int = Field(0, ge=0, lt=2**63, description="which images are sampled")
+    skip: int = Field(0, ge=0, description="leave out the first SKIP images of the sample")
 
 
 class RealFrom(Real):
@@ -36,27 +47,22 @@ class RealAt(Real):
     path: str = Field(min_length=1, description="file or folder, relative to the grid file or to FARM_DATA")
 
 
-class Sharded(Parameters):
+class Sharded(SourceParameters):
     """Images that `farm synth` has made, in their order."""
 
     path: str = Field(min_length=1, description="a folder of shards, relative to the grid file or to FARM_DATA")
-    count: int = Field(1000, ge=1, description="how many images the set holds")
     skip: int = Field(0, ge=0, description="leave out the first SKIP images of the folder")
 
 
-class Synthetic(Parameters):
+class Synthetic(Seeded):
     """Images computed from (parameters, seed, index)."""
 
-    count: int = Field(1000, ge=1, description="how many images the set holds")
-    seed: int = Field(0, ge=0, lt=2**63, description="seed of the whole set")
     size: Size | None = None
 
 
-class Distilled(Parameters):
+class Distilled(Seeded):
     """Images from a trained DiStyleGAN, 32x32."""
 
-    count: int = Field(1000, ge=1, description="how many images the set holds")
-    seed: int = Field(0, ge=0, lt=2**63, description="seed of the whole set")
     weights: str = Field(
         SHIPPED,
         min_length=1,
@@ -66,14 +72,12 @@ class Distilled(Parameters):
     precision: Literal["f32", "bf16"] = Field("f32", description="of the network's arithmetic")
 
 
-class StyleGan2(Parameters):
+class StyleGan2(Seeded):
     """Images from a StyleGAN2-ADA of the user's own, in its own size."""
 
-    count: int = Field(1000, ge=1, description="how many images the set holds")
-    seed: int = Field(0, ge=0, lt=2**63, description="seed of the whole set")
     weights: str = Field(min_length=1, description="NVIDIA's .pkl: a file beside the grid or in FARM_DATA, or its URL")
     sha256: Hash | None = Field(None, description="the file's SHA-256, or its first 8 digits or more")
-    truncation_psi: float = Field(1.0, description="how far from the mean latent images are drawn; 1: not truncated")
+    truncation_psi: float = Field(1.0, description="how far from the mean latent images are sampled; 1: not truncated")
     truncation_cutoff: int | None = Field(None, ge=0, description="truncate the first CUTOFF layers only")
     noise_mode: Literal["const", "random", "none"] = Field("const", description="the noise that layers add")
     precision: Literal["f32", "bf16"] = Field("f32", description="of the network's arithmetic")
@@ -85,12 +89,12 @@ class StyleGan2(Parameters):
 class Fractal(Synthetic):
     """Iterated function systems."""
 
-    points: int | None = Field(None, ge=100, description="points drawn an image; 8 for each of its pixels by default")
+    points: int | None = Field(None, ge=100, description="points of an image; 8 for each of its pixels by default")
     fill: float = Field(0.2, gt=0, lt=1, description="least share of the canvas an attractor fills")
     categories: int = Field(
         1000, ge=1, le=100_000, description="how many systems there are; image i is of system i mod CATEGORIES"
     )
-    patches: bool = Field(True, description="draw each point as a random pattern of 3x3 pixels, one for each image")
+    patches: bool = Field(True, description="each point is a random pattern of 3x3 pixels, one for each image")
     rotation: float = Field(30.0, ge=0, le=90, description="images are turned by at most so many degrees either way")
     background: float = Field(
         0.2, ge=0, le=1, description="how bright a background colour may be; bright ones calibrate worse, 0 is black"
@@ -99,56 +103,56 @@ class Fractal(Synthetic):
 
 
 SOURCES = {
-    "cifar10": Spec(
+    "cifar10": SourceSpec(
         function="farm.data.cifar10:train",
         parameters=Real,
         doc="the CIFAR-10 train split: real images",
-        wanted=cifar10_split("train"),
+        inputs=cifar10_split("train"),
         libraries=("numpy", "pillow"),
     ),
-    "digits": Spec(
+    "digits": SourceSpec(
         function="farm.data.digits:train",
         parameters=Real,
         doc="scikit-learn's handwritten digits, the other two thirds: real images; needs no download",
         libraries=("numpy", "scikit-learn", "pillow"),
     ),
-    "folder": Spec(
+    "folder": SourceSpec(
         function="farm.data.folder:source",
         parameters=RealAt,
         doc="an image folder, with or without one subfolder a class",
-        wanted=AT_PATH,
+        inputs=AT_PATH,
         libraries=("numpy", "pillow"),
     ),
-    "parquet": Spec(
+    "parquet": SourceSpec(
         function="farm.data.parquet:source",
         parameters=RealAt,
         doc="a Parquet file in the Hugging Face layout: img {bytes, path}, label if there is one",
-        wanted=AT_PATH,
+        inputs=AT_PATH,
         libraries=("numpy", "pillow"),
     ),
-    "factory": Spec(
+    "factory": SourceSpec(
         function="farm.data.factory:source",
         parameters=RealFrom,
         doc="images of your own: {factory: package.module:function}, items (image, label) or bare images",
-        wanted=FROM_CODE,
+        inputs=FROM_CODE,
         libraries=("numpy", "pillow"),
     ),
-    "shards": Spec(
+    "shards": SourceSpec(
         function="farm.data.shards:source",
         parameters=Sharded,
         doc="a folder of images that `farm synth` has made",
-        wanted=AT_PATH,
+        inputs=AT_PATH,
         libraries=("numpy", "pillow"),
     ),
-    "distylegan": Spec(
+    "distylegan": SourceSpec(
         function="farm.generators.distylegan.source:source",
         parameters=Distilled,
         doc=f"the study's small GAN at 32x32; {SHIPPED} is farm's own: trained on real CIFAR-10, not distilled",
-        wanted=(
-            Wanted(
+        inputs=(
+            InputSpec(
                 role="weights",
                 parameter="weights",
-                named={SHIPPED: f"weights/distylegan_{SHIPPED}.safetensors"},
+                shipped={SHIPPED: f"weights/distylegan_{SHIPPED}.safetensors"},
                 hint="give `weights: FOLDER` with generator.pt and config.json",
             ),
         ),
@@ -156,12 +160,12 @@ SOURCES = {
         equipped=True,
         network="farm.generators.distylegan.source:network",
     ),
-    "stylegan2-ada": Spec(
+    "stylegan2-ada": SourceSpec(
         function="farm.generators.stylegan2.source:source",
         parameters=StyleGan2,
         doc="StyleGAN2-ADA from NVIDIA's pickles, read as data, in any size",
-        wanted=(
-            Wanted(
+        inputs=(
+            InputSpec(
                 role="weights",
                 parameter="weights",
                 hint="give `weights: FILE.pkl`, a snapshot of NVIDIA's stylegan2-ada-pytorch",
@@ -171,14 +175,14 @@ SOURCES = {
         equipped=True,
         network="farm.generators.stylegan2.source:network",
     ),
-    "fractal": Spec(
+    "fractal": SourceSpec(
         function="farm.generators.fractal.source:source",
         parameters=Fractal,
         doc="fractals from iterated function systems: no data at all (Kataoka et al. 2020)",
         libraries=("numpy",),
         equipped=True,
     ),
-    "noise": Spec(
+    "noise": SourceSpec(
         function="farm.generators.noise:source",
         parameters=Synthetic,
         doc="uniform noise: the floor that every other source should beat",

@@ -20,7 +20,7 @@ from farm.cli.options import Json, stderr, stdout
 from farm.cli.progress import console
 from farm.errors import FarmError, InputError
 from farm.grid import Grid, load
-from farm.grid.cell import Measure
+from farm.grid.settings import Measure
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import measurable
 from farm.plan import Effort, Plan

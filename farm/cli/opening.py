@@ -12,7 +12,7 @@ from farm.cli.options import stderr
 from farm.data.imageset import BLOCK, Files, ImageSet, at_once, size_of
 from farm.errors import InputError
 from farm.generators.equipment import Equipment
-from farm.grid.cell import Choice
+from farm.grid import Calibration
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import Core
 from farm.inputs import HashMemo, Input, cache_folder, default_places, fetch, locate
@@ -24,7 +24,7 @@ from farm.stages import synthesize
 class Order:
     """What was asked for, checked. choice: the source with all its parameters; the rest as `synth` has it."""
 
-    choice: Choice
+    choice: Calibration
     out: Path
     layout: str
     shard: int
@@ -69,7 +69,7 @@ def _located(order: Order) -> tuple[dict[str, Path], dict[str, str]]:
     choice, memo = order.choice, HashMemo(cache_folder() / "hashes.json")
     places = default_places(Path("synth"))
     names = {"name": choice.name, "dataset": ""}
-    looked = [locate(wanted, choice.parameters, names, places, memo) for wanted in choice.spec.wanted]
+    looked = [locate(spec, dict(choice.parameters), names, places, memo) for spec in choice.spec.inputs]
     inputs = [found for found in looked if found is not None]
     missing = [found.missing for found in inputs if found.missing]
     if missing:
@@ -127,9 +127,9 @@ def _cores(order: Order) -> Iterator[tuple[Core, ...]]:
 def _images(order: Order, files: Files, equipment: Equipment) -> ImageSet:
     choice = order.choice
     if order.latents is None:
-        return synthesize.opened(choice.name, choice.parameters, files, equipment)
+        return synthesize.opened(choice.name, dict(choice.parameters), files, equipment)
     from farm.generators import latents  # noqa: PLC0415 - torch is for those who ask for a network's images
 
-    network = resolve(choice.spec.network)(choice.parameters, files, equipment)
+    network = resolve(choice.spec.network)(dict(choice.parameters), files, equipment)
     given = latents.read(order.latents, network)
-    return latents.images(network, choice.name, given, choice.parameters["seed"], equipment)
+    return latents.images(network, choice.name, given, choice.seed or 0, equipment)

@@ -17,7 +17,7 @@ from farm.analysis.rows import COLUMNS, Row, rows
 from farm.cli.options import stdout
 from farm.errors import InputError
 from farm.files import replaced
-from farm.grid.cell import Claims
+from farm.grid.settings import Claims
 from farm.report import formats, selection
 from farm.report.layouts import LAYOUTS, fills, lacking, laid_out
 from farm.report.remarks import remarks

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from farm.catalog import CATALOG
+from farm.catalog.sources import SourceParameters, Synthetic
 from farm.cli import sheet
 from farm.cli.assignments import assignments
 from farm.cli.entry import ONE_FILE
@@ -16,8 +17,8 @@ from farm.cli.opening import Order
 from farm.data.formats import FORMATS
 from farm.data.imageset import BLOCK
 from farm.errors import InputError
-from farm.grid.cell import Choice
-from farm.grid.faults import validate
+from farm.grid import Calibration, Label
+from farm.grid.faults import check
 from farm.suggest import did_you_mean
 
 SIZE = (32, 32)
@@ -139,7 +140,7 @@ def synth(
     )  # fmt: skip
 
 
-def _choice(source: str, given: Mapping[str, Any], param: list[str]) -> Choice:
+def _choice(source: str, given: Mapping[str, Any], param: list[str]) -> Calibration:
     """A source with all its parameters. Raises InputError with every fault."""
     if source not in CATALOG.sources:
         raise InputError(f"unknown source {source!r}{did_you_mean(source, CATALOG.sources)}")
@@ -147,18 +148,17 @@ def _choice(source: str, given: Mapping[str, Any], param: list[str]) -> Choice:
     twice = sorted(given.keys() & assigned.keys())
     if twice:
         raise InputError(f"--param {twice[0]}: --{twice[0]} says it already")
-    checked = validate(
+    checked = check(
         spec.parameters,
         {**given, **assigned},
         (),
         lambda path, text: faults.append(f"{source}: {'.'.join(map(str, path))}: {text}"),
     )
-    if checked is None:
+    if not isinstance(checked, SourceParameters):
         raise InputError("\n".join(faults))
-    parameters = {key: getattr(checked, key) for key in type(checked).model_fields}
-    if "size" in parameters:
-        parameters["size"] = parameters["size"] or SIZE
-    return Choice(name=source, label=source, spec=spec, parameters=parameters)
+    if isinstance(checked, Synthetic) and checked.size is None:
+        checked = checked.model_copy(update={"size": SIZE})
+    return Calibration(name=source, label=Label(source), spec=spec, parameters=checked)
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

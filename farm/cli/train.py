@@ -21,7 +21,7 @@ from farm.errors import DataError, InputError
 from farm.generators.distylegan.training import CHECKPOINT
 from farm.generators.distylegan.training.recipe import Recipe, settled
 from farm.grid import Settings
-from farm.grid.faults import validate
+from farm.grid.faults import check
 from farm.host.gpus import gpu_count
 from farm.host.lease import host_cores
 from farm.inputs import Input
@@ -29,7 +29,7 @@ from farm.plan import Plan, Stage
 from farm.plan.stage import key_of
 from farm.record import Outcome
 from farm.results.location import Location
-from farm.spec import Wanted
+from farm.spec import InputSpec
 from farm.suggest import did_you_mean
 
 KIND, STUDENT = "train", "distylegan"
@@ -124,7 +124,7 @@ def _cores(threads: int | None, address: str | None) -> dict[str, int]:
 
 def _recipe(param: list[str]) -> Recipe:
     faults: list[str] = []
-    checked = validate(
+    checked = check(
         Recipe, assignments(param), (), lambda path, text: faults.append(f"--param {'.'.join(map(str, path))}: {text}")
     )
     if checked is None:
@@ -155,14 +155,14 @@ def _located(images: Path, latents: Path | None, judges: list[str], listener: Li
     located: dict[str, Input | None] = {}
     for role, path in (("images", images), ("latents", latents)):
         if path is not None:
-            wanted = Wanted(role=role, parameter="path", hint=f"give --{role} a path")
+            wanted = InputSpec(role=role, parameter="path", hint=f"give --{role} a path")
             located[role] = inputs.locate(wanted, {"path": str(path)}, {"name": f"--{role}"})
     for name in judges:
-        if name not in CATALOG.models or not CATALOG.models[name].wanted[0].released:
-            zoo = [model for model, spec in CATALOG.models.items() if spec.wanted and spec.wanted[0].released]
+        if name not in CATALOG.models or not CATALOG.models[name].inputs[0].released:
+            zoo = [model for model, spec in CATALOG.models.items() if spec.inputs and spec.inputs[0].released]
             raise InputError(f"--judge {name}: no classifier of the zoo{did_you_mean(name, zoo)}")
         located[f"judge:{name}"] = inputs.locate(
-            CATALOG.models[name].wanted[0], {}, {"name": name, "dataset": "cifar10"}
+            CATALOG.models[name].inputs[0], {}, {"name": name, "dataset": "cifar10"}
         )
     inputs.memo.save()
     files = {role: found for role, found in located.items() if found is not None}

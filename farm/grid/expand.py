@@ -1,8 +1,9 @@
 """Grid -> cells. Pure."""
 
-from farm.grid.cell import Cell, Grid, matches
+from collections.abc import Iterator
+from itertools import product
 
-PYTORCH = "pytorch"
+from farm.grid.cell import Cell, Grid, matches
 
 
 def expand(grid: Grid) -> tuple[Cell, ...]:
@@ -20,18 +21,10 @@ def expand(grid: Grid) -> tuple[Cell, ...]:
     return tuple(cells.values())
 
 
-def _product(grid: Grid) -> list[Cell]:
-    found = []
-    for model in grid.models:
-        for device in grid.devices:
-            found += [
-                Cell(model=model, calibration=None, algorithm=baseline, device=device)
-                for baseline in grid.baselines
-                if model.spec.in_torch or baseline.name != PYTORCH
-            ]
-            found += [
-                Cell(model=model, calibration=calibration, algorithm=algorithm, device=device)
-                for calibration in grid.calibrations
-                for algorithm in grid.algorithms
-            ]
-    return found
+def _product(grid: Grid) -> Iterator[Cell]:
+    for model, device in product(grid.models, grid.devices):
+        for baseline in grid.baselines:
+            if model.spec.in_torch or baseline.runtime != "pytorch":
+                yield Cell(model=model, calibration=None, algorithm=baseline, device=device)
+        for calibration, algorithm in product(grid.calibrations, grid.algorithms):
+            yield Cell(model=model, calibration=calibration, algorithm=algorithm, device=device)

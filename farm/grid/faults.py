@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from farm.grid.lines import YamlPath
 from farm.suggest import did_you_mean
@@ -12,23 +13,23 @@ Complain = Callable[[YamlPath, str], None]
 M = TypeVar("M", bound=BaseModel)
 
 
-def validate(model: type[M], raw: Mapping[Any, Any], path: YamlPath, complain: Complain) -> M | None:
+def check(model: type[M], raw: Mapping[Any, Any], path: YamlPath, complain: Complain) -> M | None:
     """The checked values, or None after complaining of every fault."""
     try:
         return model.model_validate(_tuples(raw))
     except ValidationError as error:
-        for found in error.errors():
-            complain((*path, *found["loc"]), _sentence(found, model))
+        for details in error.errors():
+            complain((*path, *details["loc"]), _sentence(details, model))
         return None
 
 
-def _sentence(found: Any, model: type[BaseModel]) -> str:
-    if found["type"] == "extra_forbidden":
-        return f"unknown parameter{did_you_mean(str(found['loc'][-1]), _fields(model, found['loc']))}"
-    if found["type"] == "missing":
+def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
+    if details["type"] == "extra_forbidden":
+        return f"unknown parameter{did_you_mean(str(details['loc'][-1]), _fields(model, details['loc']))}"
+    if details["type"] == "missing":
         return "missing"
-    given = repr(found["input"])
-    message = found["msg"]
+    given = repr(details["input"])
+    message = details["msg"]
     return f"{message[0].lower()}{message[1:]}, not {given[:60]}"
 
 

@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 from farm.errors import DataError
 from farm.inputs.content import HashMemo, hash_in_name
 from farm.inputs.places import Input, Places
-from farm.spec import Wanted, resolve
+from farm.spec import InputSpec, resolve
 
 WEIGHTS = "weights"  # the role, and the folder in which files lie that were fetched by hand
 
 
 def locate(
-    wanted: Wanted, parameters: Mapping[str, Any], names: Mapping[str, str], places: Places, memo: HashMemo
+    wanted: InputSpec, parameters: Mapping[str, Any], names: Mapping[str, str], places: Places, memo: HashMemo
 ) -> Input | None:
     """Find one wanted input; None if it is optional and not asked for.
 
@@ -29,12 +29,12 @@ def locate(
         return _code(wanted, str(asked), places, memo)
     if asked is None and wanted.optional:
         return None
-    asked = wanted.named.get(str(asked), asked)
+    asked = wanted.shipped.get(str(asked), asked)
     known = str(parameters.get("sha256") or "")
     if asked is not None and str(asked).startswith(("https://", "http://")):
         return _remote(wanted, str(asked), known or hash_in_name(_name_of(str(asked))), places, memo)
     url, start = _source(wanted, names)
-    among = tuple(_filled(pattern, names) for pattern in wanted.among)
+    among = tuple(_filled(pattern, names) for pattern in wanted.patterns)
     tried = tuple(_tried((str(asked),) if asked is not None else among, places, literal=asked is not None))
     for path in tried:
         if path.exists():
@@ -46,7 +46,7 @@ def locate(
     return Input(role=wanted.role, path=str(tried[0]) if tried else "", missing=text)
 
 
-def _source(wanted: Wanted, names: Mapping[str, str]) -> tuple[str, str]:
+def _source(wanted: InputSpec, names: Mapping[str, str]) -> tuple[str, str]:
     """The official source and the start of its content's hash; both empty if there is none."""
     released = wanted.released.get(names.get("dataset", ""), "")
     return (released, hash_in_name(released)) if released else (wanted.url or "", wanted.sha256 or "")
@@ -64,7 +64,7 @@ def _filled(pattern: str, names: Mapping[str, str]) -> str:
     return pattern
 
 
-def _found(wanted: Wanted, path: Path, known: str, memo: HashMemo) -> Input:
+def _found(wanted: InputSpec, path: Path, known: str, memo: HashMemo) -> Input:
     """The Input of a file that is there; `missing` if a file beside it is not, or if its hash is another."""
     try:
         beside: tuple[Path, ...] = resolve(wanted.beside)(path) if wanted.beside else ()
@@ -82,7 +82,7 @@ def _found(wanted: Wanted, path: Path, known: str, memo: HashMemo) -> Input:
     return Input(role=wanted.role, path=str(path), sha256=content, beside=tuple(map(str, beside)))
 
 
-def _remote(wanted: Wanted, url: str, start: str, places: Places, memo: HashMemo) -> Input:
+def _remote(wanted: InputSpec, url: str, start: str, places: Places, memo: HashMemo) -> Input:
     """A file at an address whose content is known, in full or by its first digits; or fetched by hand."""
     role, name = wanted.role, _name_of(url)
     if wanted.beside:
@@ -115,7 +115,7 @@ def _tried(patterns: tuple[str, ...], places: Places, *, literal: bool) -> Itera
             yield from sorted(folder.glob(pattern)) if "*" in pattern and not literal else (folder / pattern,)
 
 
-def _code(wanted: Wanted, function: str, places: Places, memo: HashMemo) -> Input:
+def _code(wanted: InputSpec, function: str, places: Places, memo: HashMemo) -> Input:
     """The source of the top-level package that a ``package.module:function`` lies in. Imports nothing."""
     top = function.partition(":")[0].partition(".")[0]
     if not top or ":" not in function:

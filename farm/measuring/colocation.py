@@ -32,7 +32,7 @@ def colocated(
     """Rounds of the FP32 IR on one part of the cores, in pairs: in company on all other parts, and alone.
 
     The ratio of such a pair is what is left of the speed in company. cores: leased; per_node equal parts are
-    made of them. parameters, inputs: of a measure stage. effort: as in `farm.grid.cell.Measure`. folder: empty.
+    made of them. parameters, inputs: of a measure stage. effort: as in `farm.grid.settings.Measure`. folder: empty.
     Raises RuntimeError if a round fails.
 
     The company plays round after round until the round beside it has answered, as a neighbour in a campaign

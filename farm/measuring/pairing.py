@@ -46,7 +46,7 @@ def conduct(
 ) -> Played:
     """Play pairs until the interval is narrow enough at a look, or there may be no more.
 
-    settings: `pairs` (least, most), `target`, `max_redone`, `budget_s` as in `farm.grid.cell.Measure`.
+    settings: `pairs` (least, most), `target`, `max_redone`, `budget_s` as in `farm.grid.settings.Measure`.
     clock: seconds. say: is told after every pair how far it is.
     """
     planned = looks(*settings["pairs"])

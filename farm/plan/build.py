@@ -4,8 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from farm.grid import Cell, Choice, Grid
-from farm.grid.cell import SEED, Claims, matches
+from farm.catalog.algorithms import AccuracyAware
+from farm.catalog.datasets import DatasetFrom
+from farm.grid import Algorithm, Calibration, Cell, Choice, Device, Grid, Model
+from farm.grid.cell import matches
+from farm.grid.settings import Claims
 from farm.inputs import Input
 from farm.plan.choices import Describe, Locate, Subjects, plain
 from farm.plan.held_out import on_train, train_images
@@ -52,27 +55,22 @@ def build(
 
 
 def _planned(cell: Cell, stages: Mapping[str, str]) -> PlannedCell:
-    model, _, algorithm, device = cell.labels()
+    model, _, algorithm, device = map(str, cell.labels())
     calibration = cell.calibration
     return PlannedCell(
         name=cell.name,
         model=model,
-        calibration=calibration.label if calibration else None,
-        calibration_source=calibration.source if calibration else None,
-        calibration_seed=calibration.parameters.get(SEED) if calibration else None,
+        calibration=str(calibration.label) if calibration else None,
+        calibration_source=str(calibration.source) if calibration else None,
+        calibration_seed=calibration.seed if calibration else None,
         algorithm=algorithm,
         device=device,
-        runtime=runtime_of(cell),
+        runtime=cell.algorithm.runtime,
         stages=stages,
     )
 
 
-def runtime_of(cell: Cell) -> str:
-    """What runs a cell: ``pytorch`` for that baseline, ``openvino`` for all else."""
-    return "pytorch" if cell.calibration is None and cell.algorithm.name == "pytorch" else "openvino"
-
-
-def running(model: Choice, runtime: str) -> tuple[str, ...]:
+def running(model: Model, runtime: str) -> tuple[str, ...]:
     """The libraries that run a model."""
     return (*RUNTIME_LIBRARIES[runtime], *(model.spec.libraries if runtime == "pytorch" else ()))
 
@@ -102,11 +100,10 @@ class _Builder:
     def cell(self, cell: Cell) -> dict[str, str]:
         export = self.once(self.export, cell.model)
         fp32 = self.once(self.evaluate, cell.model, cell.device, None, export, FP32)
-        precision = cell.device.parameters["precision"]
+        precision = cell.device.parameters.precision
         roles = {"export": export, "fp32": fp32}
         if cell.calibration is None:
-            runtime = runtime_of(cell)
-            variant = None if runtime == "pytorch" else export
+            variant = None if cell.algorithm.runtime == "pytorch" else export
             roles["evaluate"] = self.once(self.evaluate, cell.model, cell.device, None, variant, precision)
         else:
             variant = self.once(self.quantize, cell.model, cell.calibration, cell.algorithm, export)
@@ -128,14 +125,14 @@ class _Builder:
             known = self.memo[make.__name__, *meant] = make(*arguments)
         return known
 
-    def calibration(self, source: Choice, model: Choice) -> tuple[str, ...]:
+    def calibration(self, source: Calibration, model: Model) -> tuple[str, ...]:
         """The shards of the set that a source gives for a model: at its size, or made to fit it."""
         fit = self.subjects.fit(model)
         size = tuple(self.subjects.preprocessing(model)["size"])
         found: tuple[str, ...] = self.once(self.synthesize, source, size, tuple(fit.items()) if fit else None)
         return found
 
-    def synthesize(self, source: Choice, size: tuple[int, int], fit: Fit) -> tuple[str, ...]:
+    def synthesize(self, source: Calibration, size: tuple[int, int], fit: Fit) -> tuple[str, ...]:
         """A stage a shard. None knows the set's size, on which no image depends: so larger sets share the shards."""
         parameters = plain(source)
         count = parameters.pop("count")
@@ -154,13 +151,13 @@ class _Builder:
             found.append(self.add(recipe, label, {}, equipped=source.spec.equipped))
         return tuple(found)
 
-    def export(self, model: Choice) -> str:
+    def export(self, model: Model) -> str:
         how = self.subjects.preprocessing(model)
         parameters = {"model": self.subjects.identity(model), **{key: how[key] for key in ("size", "layout", "input")}}
         recipe = self.recipe("export", parameters, self.subjects.model_files(model), model.spec.libraries)
         return self.add(recipe, model.label, {})
 
-    def quantize(self, model: Choice, source: Choice, algorithm: Choice, export: str) -> str:
+    def quantize(self, model: Model, source: Calibration, algorithm: Algorithm, export: str) -> str:
         """It depends on all shards, whatever part of them the algorithm takes: that is the algorithm's own affair."""
         calibration = numbered("calibration", self.calibration(source, model))
         wanted = train_images(algorithm, source, self.subjects) if on_train(algorithm) else None
@@ -169,30 +166,30 @@ class _Builder:
         label = f"{model.label} {source.label} {algorithm.label}"
         return self.add(recipe, label, {"model": export, **calibration, **validation})
 
-    def quantizing(self, model: Choice, algorithm: Choice, unvalidated: bool) -> _Recipe:
+    def quantizing(self, model: Model, algorithm: Algorithm, unvalidated: bool) -> _Recipe:
         parameters = {
             "algorithm": algorithm.name,
-            "parameters": plain(algorithm),
+            "parameters": dict(algorithm.parameters),
             "preprocessing": self.subjects.preprocessing(model),
         }
         files: dict[str, Input] = {}
-        if "validate_on" in algorithm.parameters:
+        if isinstance(algorithm.parameters, AccuracyAware):
             parameters["metric"] = self.grid.metric
             files = self.subjects.metric_files()
         if unvalidated:
             text = f"`validate_on: train` needs a dataset with a train split; {self.grid.dataset.label} has none"
             files = {**files, "validation": Input(role="validation", missing=text)}
-        return self.recipe("quantize", parameters, files, algorithm.spec.libraries)
+        return self.recipe("quantize", parameters, files)
 
-    def evaluate(self, model: Choice, device: Choice, cell: Cell | None, variant: str | None, precision: str) -> str:
+    def evaluate(self, model: Model, device: Device, cell: Cell | None, variant: str | None, precision: str) -> str:
         runtime = "pytorch" if variant is None else "openvino"
-        recipe = self.once(self.evaluating, model, runtime, device.name, precision, device.parameters["node"])
-        name, how = model.label, runtime
+        recipe = self.once(self.evaluating, model, runtime, device.name, precision, device.parameters.node)
+        name, how = str(model.label), runtime
         if cell is not None and cell.calibration is not None:
             name, how = f"{model.label} {cell.calibration.label}", cell.algorithm.label
         return self.add(recipe, f"{name} {how} {precision}", {"model": variant} if variant else {})
 
-    def evaluating(self, model: Choice, runtime: str, device: str, precision: str, node: str | None) -> _Recipe:
+    def evaluating(self, model: Model, runtime: str, device: str, precision: str, node: str | None) -> _Recipe:
         by_pytorch = runtime == "pytorch"  # on the CPU in FP32, whatever the cell's device
         parameters = {
             "runtime": runtime,
@@ -208,16 +205,16 @@ class _Builder:
         libraries = (*running(model, runtime), *self.grid.dataset.spec.libraries)
         return self.recipe("evaluate", parameters, files, libraries)
 
-    def measure(self, model: Choice, device: Choice, cell: Cell, variant: str | None, export: str) -> str:
+    def measure(self, model: Model, device: Device, cell: Cell, variant: str | None, export: str) -> str:
         recipe = self.once(self.measuring, model, device, "pytorch" if variant is None else "openvino")
         own = {} if variant in (None, export) else {"model": variant}
         return self.add(recipe, cell.name, {"ir": export, **own})
 
-    def measuring(self, model: Choice, device: Choice, runtime: str) -> _Recipe:
+    def measuring(self, model: Model, device: Device, runtime: str) -> _Recipe:
         by_pytorch = runtime == "pytorch"
         parameters = {
             "runtime": runtime,
-            "device": {"name": device.name, **plain(device)},
+            "device": {"name": device.name, **dict(device.parameters)},
             "measure": self.grid.settings.measure.how(),
             **self.judged_on(model),
             **({"model": self.subjects.identity(model)} if by_pytorch else {}),
@@ -226,10 +223,10 @@ class _Builder:
         libraries = (*RUNTIME_LIBRARIES["openvino"], *running(model, runtime))
         return self.recipe("measure", parameters, files, libraries)
 
-    def judged_on(self, model: Choice) -> dict[str, Any]:
+    def judged_on(self, model: Model) -> dict[str, Any]:
         """The test images, and how they become the model's input."""
         dataset, fit = self.grid.dataset, self.subjects.fit(model)
-        name = "factory" if "factory" in dataset.parameters else dataset.name
+        name = "factory" if isinstance(dataset.parameters, DatasetFrom) else dataset.name
         images = {"name": name, **plain(dataset), **({"fit": fit} if fit else {})}
         return {"dataset": images, "preprocessing": self.subjects.preprocessing(model)}
 

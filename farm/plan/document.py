@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from farm.codec import decode
-from farm.grid.cell import Claims
+from farm.grid.settings import Claims
 from farm.plan.stage import Effort, Plan, PlannedCell, Stage
 
 SCHEMA = 2

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from farm.grid.cell import NO_CALIBRATION, Claims
+from farm.grid.cell import NO_CALIBRATION
+from farm.grid.settings import Claims
 from farm.inputs import Input
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from farm.analysis.judgement import Judged
 from farm.analysis.rows import JUDGED
-from farm.grid.cell import Claims
+from farm.grid.settings import Claims
 from farm.record import SCHEMA_VERSION
 from farm.results import tables
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from farm.grid.cell import Claims
+from farm.grid.settings import Claims
 from farm.record import Record
 from farm.results import tables
 from farm.results.folder import Folder

@@ -14,7 +14,7 @@ def _nobody(_text: str) -> None:
 class Job:
     """One stage in its fresh process.
 
-    parameters: as in the plan. effort: made to be sure of a speed, as in `farm.grid.cell.Measure`. inputs: role ->
+    parameters: as in the plan. effort: made to be sure of a speed, as in `farm.grid.settings.Measure`. inputs: role ->
     folder of another stage's artefact. files: role -> local file. folder: empty; what is left in it becomes the
     artefact. cpus: the leased CPUs, this process's mask. cores: how many physical cores they are, which is how
     many threads do work. device: torch's name of what the stage may compute on: ``cuda`` where it was lent a GPU.

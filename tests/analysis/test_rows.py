@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from farm.analysis.rows import COLUMNS, JUDGED, judge, rows
-from farm.grid.cell import Claims
+from farm.grid.settings import Claims
 from farm.record import COLUMNS as RECORDED
 from farm.report import comparison
 from farm.report.formats import as_arrow, as_bullets, as_csv, as_markdown, escaped

@@ -73,7 +73,7 @@ def main() -> None:
 
 def located() -> Path:
     """The shipped weights."""
-    wanted = SOURCES["distylegan"].wanted[0]
+    wanted = SOURCES["distylegan"].inputs[0]
     memo = HashMemo(cache_folder() / "hashes.json")
     found = locate(wanted, {"weights": SHIPPED}, {"name": "distylegan"}, default_places(Path(NAME)), memo)
     if found is None or found.missing:

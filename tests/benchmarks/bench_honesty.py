@@ -31,7 +31,7 @@ from scipy.stats import binom, binomtest
 from subjects import company, digits, leased_core, say, settings_of
 
 from farm.cli import interrupt
-from farm.grid.cell import Measure
+from farm.grid.settings import Measure
 from farm.measuring.pairing import CELL, conduct, interval
 from farm.measuring.verdict import Signals
 from farm.results.speed import speed

@@ -13,7 +13,7 @@ from farm.errors import InputError
 from farm.grid import expand
 from farm.inputs import HashMemo, Input, Places
 from farm.plan import Plan
-from farm.spec import Wanted
+from farm.spec import InputSpec
 from tests.conftest import stage
 
 CALIBRATIONS = ["noise", {"name": "noise", "count": 16}]
@@ -74,7 +74,7 @@ def test_a_cell_that_is_misspelt_is_told_which_was_meant(cells):
 
 CONTENT = b"released"
 WHOLE = hashlib.sha256(CONTENT).hexdigest()
-WEIGHTS = Wanted(role="weights", parameter="weights")
+WEIGHTS = InputSpec(role="weights", parameter="weights")
 
 
 @pytest.fixture

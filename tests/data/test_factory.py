@@ -299,6 +299,6 @@ def test_too_few_of_a_class_is_told_as_for_every_source(given):
 
 @pytest.mark.parametrize("table", [DATASETS, SOURCES])
 def test_the_tables_take_a_factory_as_code(table):
-    (wanted,) = table["factory"].wanted
+    (wanted,) = table["factory"].inputs
     assert (wanted.parameter, wanted.code) == ("factory", True)
     assert table["factory"].parameters.model_validate({"factory": "a:b"}).factory == "a:b"

@@ -164,7 +164,7 @@ def test_a_packed_file_without_its_config_is_told(tmp_path):
 def test_the_shipped_weights_are_found_and_make_images_of_every_class(tmp_path):
     shipped = Path(checkpoints.__file__).parents[1]
     places = Places(grid=tmp_path, data=(shipped,), cache=tmp_path)
-    wanted = SOURCES["distylegan"].wanted[0]
+    wanted = SOURCES["distylegan"].inputs[0]
     found = locate(wanted, {"weights": SHIPPED}, {"name": "distylegan"}, places, HashMemo(tmp_path / "memo"))
     assert not found.missing
     images = made(Path(found.path), count=20)

@@ -86,7 +86,7 @@ def test_an_entry_stands_for_these_labels_of_sorted_non_default_parameters(files
 def test_a_factory_keeps_its_function_and_the_zoo_its_name(files):
     [mine] = files.grid(models=[{"name": "mine", "factory": "nets:tiny"}]).models
     assert mine.spec is CATALOG.models["factory"]
-    assert mine.parameters["factory"] == "nets:tiny"
+    assert mine.parameters.factory == "nets:tiny"
 
 
 def test_several_factories_in_one_list_are_named_after_their_functions(files):
@@ -105,7 +105,7 @@ def test_several_factories_in_one_list_are_named_after_their_functions(files):
 )
 def test_an_entry_of_the_users_own_is_read_by_its_own_spec_whatever_its_name(files, axis, entry, key, parameter):
     [mine] = getattr(files.grid(**{axis: [entry]}), axis)
-    assert mine.parameters[key] == parameter
+    assert getattr(mine.parameters, key) == parameter
     assert mine.spec is {"models": CATALOG.models, "calibrations": CATALOG.sources}[axis][key]
 
 
@@ -266,7 +266,7 @@ def test_expansion_gives_each_cell_once_leaves_out_exactly_the_excluded_and_keep
             all(
                 (choice := getattr(cell, axis)) is not None
                 and choice.name == wanted["name"]
-                and choice.parameters[PARAMETER[axis][1]] == wanted[PARAMETER[axis][1]]
+                and getattr(choice.parameters, PARAMETER[axis][1]) == wanted[PARAMETER[axis][1]]
                 for axis, wanted in each.items()
             )
             for each in said

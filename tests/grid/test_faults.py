@@ -3,7 +3,7 @@
 import pytest
 from pydantic import Field
 
-from farm.grid.faults import validate
+from farm.grid.faults import check
 from farm.spec import Parameters
 from farm.suggest import did_you_mean
 
@@ -49,17 +49,17 @@ def test_a_close_name_is_offered_else_all_there_are(word, known, said):
 )
 def test_each_fault_of_a_mapping_is_told_by_its_path(raw, said):
     told = []
-    checked = validate(Outer, raw, ("here",), lambda path, text: told.append((path, text)))
+    checked = check(Outer, raw, ("here",), lambda path, text: told.append((path, text)))
     assert told == [(("here", *path), text) for path, text in said]
     assert (checked is None) == bool(said)
 
 
 def test_lists_become_tuples_so_that_nothing_can_change_later():
-    checked = validate(Outer, {"needed": 1, "words": ["a", "b"]}, (), lambda _path, _text: None)
+    checked = check(Outer, {"needed": 1, "words": ["a", "b"]}, (), lambda _path, _text: None)
     assert checked.words == ("a", "b")
 
 
 def test_a_long_value_is_cut():
     told = []
-    validate(Outer, {"needed": "x" * 1000}, (), lambda _path, text: told.append(text))
+    check(Outer, {"needed": "x" * 1000}, (), lambda _path, text: told.append(text))
     assert len(told[0]) < 120

@@ -4,11 +4,11 @@ import pytest
 
 from farm.errors import DataError
 from farm.inputs import HashMemo, Input, locate
-from farm.spec import Wanted
+from farm.spec import InputSpec
 from tests.inputs.conftest import old, sha256
 
-WEIGHTS = Wanted(
-    role="weights", parameter="weights", among=("weights/{dataset}_{name}.pt", "old/*.pt"), hint="set FARM_DATA"
+WEIGHTS = InputSpec(
+    role="weights", parameter="weights", patterns=("weights/{dataset}_{name}.pt", "old/*.pt"), hint="set FARM_DATA"
 )
 NAMES = {"dataset": "digits", "name": "resnet20"}
 
@@ -57,18 +57,18 @@ def test_a_file_asked_for_that_is_missing_is_no_other_file(places):
 
 
 def test_nowhere_to_look_is_said_too(places):
-    found = locate(Wanted(role="images", among=("*.png",)), {}, {}, places, HashMemo(None))
+    found = locate(InputSpec(role="images", patterns=("*.png",)), {}, {}, places, HashMemo(None))
     assert found == Input(role="images", missing="no images of it: looked for nowhere")
 
 
 def test_an_optional_file_is_located_only_if_asked_for(places):
-    wanted = Wanted(role="weights", parameter="weights", optional=True)
+    wanted = InputSpec(role="weights", parameter="weights", optional=True)
     assert locate(wanted, {"weights": None}, NAMES, places, HashMemo(None)) is None
     assert locate(wanted, {"weights": "w.pt"}, NAMES, places, HashMemo(None)).missing
 
 
 def test_what_can_be_downloaded_is_not_missing_and_its_content_is_known_beforehand(places):
-    wanted = Wanted(role="images", among=("cifar/",), url="https://example.com/a/b.tar.gz", sha256="ab")
+    wanted = InputSpec(role="images", patterns=("cifar/",), url="https://example.com/a/b.tar.gz", sha256="ab")
     found = locate(wanted, {}, {}, places, HashMemo(None))
     folder = sha256(b"https://example.com/a/b.tar.gz")[:12]
     target = str(places.cache / "downloads" / folder / "b.tar.gz")
@@ -77,16 +77,16 @@ def test_what_can_be_downloaded_is_not_missing_and_its_content_is_known_beforeha
 
 def test_a_local_file_goes_before_its_source(places):
     path = old(places.data[0] / "cifar.tar.gz", b"x")
-    wanted = Wanted(role="images", among=("cifar.tar.gz",), url="https://example.com/c.tar.gz", sha256="ab")
+    wanted = InputSpec(role="images", patterns=("cifar.tar.gz",), url="https://example.com/c.tar.gz", sha256="ab")
     found = locate(wanted, {}, {}, places, HashMemo(None))
     assert (found.path, found.sha256, found.url) == (str(path), sha256(b"x"), "")
 
 
 URL = "https://example.com/nets/net-{start}.pt"
-RELEASED = Wanted(
+RELEASED = InputSpec(
     role="weights",
     parameter="weights",
-    among=("weights/{dataset}_{name}.pt",),
+    patterns=("weights/{dataset}_{name}.pt",),
     released={"digits": URL.format(start=sha256(b"released")[:8]), "other": "https://example.com/nets/unnamed.pt"},
 )
 
@@ -139,7 +139,7 @@ def test_a_download_that_is_another_file_is_named_and_not_used(places):
 
 
 def test_a_file_of_several_parts_is_not_fetched_from_an_address(places):
-    wanted = Wanted(role="model", parameter="path", beside="tests.inputs.test_locate:parts")
+    wanted = InputSpec(role="model", parameter="path", beside="tests.inputs.test_locate:parts")
     found = locate(wanted, {"path": "https://example.com/net-0123abcd.onnx"}, NAMES, places, HashMemo(None))
     assert found.missing == (
         "https://example.com/net-0123abcd.onnx is an address: download the file, and give `path: FILE`"
@@ -164,7 +164,7 @@ def test_a_local_file_is_checked_against_the_hash_that_is_said(places, weights, 
 )
 def test_the_hash_in_the_name_of_local_weights_is_checked_as_that_of_a_download(places, role, name, fits):
     path = old(places.grid / name.format(start=sha256(b"w")[:8]), b"w")
-    wanted = Wanted(role=role, parameter="path")
+    wanted = InputSpec(role=role, parameter="path")
     found = locate(wanted, {"path": path.name}, NAMES, places, HashMemo(None))
     assert (found.missing == "") == (fits or role != "weights")
 
@@ -229,7 +229,7 @@ def parts(path):
     return tuple(path.with_suffix(suffix) for suffix in (".bin", ".txt"))
 
 
-MODEL = Wanted(role="model", parameter="path", beside="tests.inputs.test_locate:parts")
+MODEL = InputSpec(role="model", parameter="path", beside="tests.inputs.test_locate:parts")
 
 
 def test_the_files_beside_a_file_are_part_of_its_content(places):
@@ -268,12 +268,12 @@ def damaged(path):
 
 def test_a_file_that_does_not_tell_what_it_consists_of_is_missing_with_the_reason(places):
     path = old(places.grid / "net.xml", b"")
-    wanted = Wanted(role="model", parameter="path", beside="tests.inputs.test_locate:damaged")
+    wanted = InputSpec(role="model", parameter="path", beside="tests.inputs.test_locate:damaged")
     found = locate(wanted, {"path": "net.xml"}, NAMES, places, HashMemo(None))
     assert found == Input(role="model", path=str(path), missing=f"{path} is damaged")
 
 
-CODE = Wanted(role="factory", parameter="factory", code=True)
+CODE = InputSpec(role="factory", parameter="factory", code=True)
 
 
 def code_at(places, function):
@@ -319,7 +319,7 @@ def test_code_that_is_nowhere_says_where_it_was_looked_for(places):
 
 
 def test_a_word_for_what_is_shipped_is_a_place_in_the_package_and_other_words_are_paths(places):
-    named = Wanted(role="weights", parameter="weights", named={"ours": "weights/ours.safetensors"})
+    named = InputSpec(role="weights", parameter="weights", shipped={"ours": "weights/ours.safetensors"})
     shipped = old(places.data[-1] / "weights" / "ours.safetensors", b"x")
     assert locate(named, {"weights": "ours"}, NAMES, places, HashMemo(None)).path == str(shipped)
     path = old(places.grid / "theirs", b"y")

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from farm.grid.cell import Measure
+from farm.grid.settings import Measure
 from farm.host.topology import Core
 from farm.measuring import colocation
 from farm.measuring.rounds import RoundCrashed

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from farm.errors import InputError
-from farm.grid.cell import Claims
+from farm.grid.settings import Claims
 from farm.results import tables
 from farm.results.folder import Folder
 from farm.results.gather import gather

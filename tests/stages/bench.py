@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from farm.catalog.models import PREPROCESSING
-from farm.grid.cell import EFFORT
+from farm.grid.settings import EFFORT
 from farm.measuring import pairing
 from farm.stages.job import Job
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import vl_convert
 
-from farm.grid.cell import Claims
+from farm.grid.settings import Claims
 from farm.plan import Plan
 from farm.record import Record
 from farm.report.page import Drawing

@@ -6,7 +6,7 @@ import pytest
 
 from farm.analysis.accuracy import accuracies
 from farm.analysis.replicates import sources
-from farm.grid.cell import Claims
+from farm.grid.settings import Claims
 from farm.report.page.summary import answers
 from tests.report.page.scenes import study
 from tests.runs import record, run

@@ -1,0 +1,155 @@
+"""One axis entry in YAML, as the choices it stands for. Lists expand here. Pure."""
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import PurePath
+from typing import Any, Generic, TypeVar
+
+from pydantic.fields import FieldInfo
+
+from farm.grid.cell import NO_CALIBRATION, Pattern
+from farm.grid.choice import Choice
+from farm.grid.faults import Complain, check
+from farm.grid.label import Label
+from farm.grid.lines import YamlPath
+from farm.spec import Parameters, Spec
+from farm.suggest import did_you_mean
+
+C = TypeVar("C", bound=Choice)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis(Generic[C]):
+    """How an axis is read: what its entries become, its table, and what one of them is called.
+
+    custom: the parameters that make an entry the user's own (`factory`, `path`), whose name is then free.
+    family: the part of a name that the table has, where names are open (``GPU.0``, ``torchvision/resnet50``).
+    members: the names that there are in a family after its slash. files: a plain name that ends so is a `path`.
+    """
+
+    kind: type[C]
+    table: Mapping[str, Spec]
+    noun: str
+    custom: tuple[str, ...] = ()
+    family: re.Pattern[str] | None = None
+    members: Mapping[str, Callable[[], Collection[str]]] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+
+    def custom_by(self, parameters: Collection[str]) -> str:
+        """The parameter that makes an entry the user's own; empty if it is none."""
+        return next((key for key in self.custom if key in parameters), "")
+
+
+def choices(entry: Any, path: YamlPath, axis: Axis[C], complain: Complain) -> list[C]:
+    """The choices an entry stands for; every fault is complained of."""
+    named = _name_and_parameters(entry, path, axis, complain)
+    if named is None:
+        return []
+    name, raw = named
+    custom = axis.custom_by(raw)
+    spec = axis.table[custom] if custom else _spec(name, path, axis, complain)
+    if spec is None:
+        return []
+    lists = {key for key, value in raw.items() if _expands(value, spec.parameters.model_fields.get(key))}
+    chosen = []
+    for values in _expanded(raw, lists):
+        parameters = check(spec.parameters, values, path, complain)
+        if parameters is not None:
+            full_name = name or _name_of(custom, str(values[custom]))
+            label = _label(full_name, parameters, lists - {custom} if custom else None)
+            chosen.append(axis.kind(name=full_name, label=label, spec=spec, parameters=parameters))
+    return chosen
+
+
+def pattern(entry: Any, path: YamlPath, there: tuple[Choice, ...], complain: Complain) -> Pattern | None:
+    """What an `exclude` means on one axis; a name that no choice there has is a fault."""
+    if isinstance(entry, Mapping):
+        name = str(entry["name"]) if "name" in entry else None
+        raw = {str(key): tuple(v) if isinstance(v, list) else v for key, v in entry.items() if key != "name"}
+    else:
+        name, raw = str(entry), {}
+    if name is None and not raw:
+        complain(path, "needs `name:` or parameters of what is meant")
+        return None
+    if name == NO_CALIBRATION and path[-1] == "calibration" and not raw:
+        return Pattern(name=name, parameters={})
+    named = [choice for choice in there if name in (None, choice.name, choice.label)]
+    if name is not None and not named:
+        names = sorted({choice.name for choice in there} | {choice.label for choice in there})
+        complain(path, f"{name!r} is not on this axis{did_you_mean(name, names)}")
+        return None
+    keys = list(dict.fromkeys(key for choice in named for key in type(choice.parameters).model_fields))
+    for key in raw:
+        if key not in keys:
+            complain((*path, key), f"unknown parameter{did_you_mean(key, keys)}")
+    meaning = Pattern(name=name, parameters=raw)
+    if all(key in keys for key in raw) and not any(meaning.matches(choice) for choice in there):
+        complain(path, "nothing on this axis has these parameters")
+    return meaning
+
+
+def _name_and_parameters(
+    entry: Any, path: YamlPath, axis: Axis[C], complain: Complain
+) -> tuple[str, dict[str, Any]] | None:
+    if isinstance(entry, str) and entry:
+        return ("", {"path": entry}) if axis.files and entry.lower().endswith(axis.files) else (entry, {})
+    if not isinstance(entry, Mapping):
+        complain(path, f"{entry!r} must be a name or a mapping with `name`")
+        return None
+    raw = {str(key): value for key, value in entry.items()}
+    if axis.custom_by(raw) and "name" not in raw:
+        return "", raw
+    name = raw.pop("name", None)
+    if not isinstance(name, str) or not name or not name.isprintable():
+        complain(path, f"needs `name:`, the {axis.noun}'s name")
+        return None
+    return name, raw
+
+
+def _spec(name: str, path: YamlPath, axis: Axis[C], complain: Complain) -> Spec | None:
+    family = axis.family.match(name) if axis.family is not None else None
+    key = family.group() if family else name
+    names = [entry for entry in axis.table if entry not in (*axis.custom, *axis.members)]
+    if key in axis.members and (family is not None and name != key):
+        members = [f"{key}/{member}" for member in axis.members[key]()]
+        names = members if name not in members else [key]
+    if key not in names:
+        complain(path, f"unknown {axis.noun} {name!r}{did_you_mean(name, names)}")
+        return None
+    return axis.table[key]
+
+
+def _name_of(custom: str, value: str) -> str:
+    """``classifier`` of the factory ``my_models:classifier`` and of the path ``models/classifier.onnx``."""
+    return PurePath(value).stem if custom == "path" else value.rpartition(":")[2]
+
+
+def _expanded(raw: Mapping[str, Any], lists: Collection[str]) -> Iterator[dict[str, Any]]:
+    """``{seed: [0, 1]}`` as ``{seed: 0}`` and ``{seed: 1}``."""
+    values = [value if key in lists else [value] for key, value in raw.items()]
+    for combination in product(*values):
+        yield dict(zip(raw, combination, strict=True))
+
+
+def _expands(value: Any, field: FieldInfo | None) -> bool:
+    """Whether a list stands for several choices; that of a list-valued parameter must be a list of lists."""
+    if not isinstance(value, list) or not value:
+        return False
+    takes_list = field is not None and "tuple" in str(field.annotation)
+    return all(isinstance(item, list) for item in value) if takes_list else True
+
+
+def _label(name: str, parameters: Parameters, lists: Collection[str] | None) -> Label:
+    """The name with its non-default parameters; of a user's own choice, whose name is free, only those in `lists`."""
+    fields = type(parameters).model_fields
+    shown = {key: value for key, value in parameters if (_tells(fields[key], value) if lists is None else key in lists)}
+    return Label.of(name, shown)
+
+
+def _tells(field: FieldInfo, value: Any) -> bool:
+    """Whether a label shows a parameter: no default, or one that a reader of tables should see (`shown`)."""
+    extra = field.json_schema_extra
+    always = isinstance(extra, Mapping) and bool(extra.get("shown"))
+    return always or field.is_required() or bool(value != field.get_default())

@@ -1,0 +1,85 @@
+"""What no entry of a grid tells by itself: names, limits of stages, and what must hold between its parts. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from farm.catalog.algorithms import AccuracyAware
+from farm.grid.cell import Grid
+from farm.grid.expand import expand
+from farm.grid.lines import YamlPath
+from farm.spec import Catalog
+from farm.suggest import did_you_mean
+
+METRICS = ("top1", "top5")
+METRIC = re.compile(r"[\w.]+:\w+")
+RESERVED = ("store", "reference")
+GENERATING = "synthesize"
+FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def name_fault(name: Any) -> str:
+    """What is wrong with a grid's name; empty if nothing is."""
+    if not isinstance(name, str) or not FOLDER_NAME.fullmatch(name):
+        return f"{name!r} names a folder under results/: use letters, digits, '.', '_' and '-'"
+    return f"{name!r} is a folder of farm's own under results/: choose another name" if name in RESERVED else ""
+
+
+def metric_fault(metric: Any) -> str:
+    """What is wrong with a grid's metric; empty if nothing is."""
+    if metric in METRICS or METRIC.fullmatch(str(metric)):
+        return ""
+    return f"no metric {metric!r}{did_you_mean(str(metric), METRICS)} or your own, package.module:function"
+
+
+def stage_faults(settings: Mapping[Any, Any], catalog: Catalog) -> Iterator[tuple[YamlPath, str]]:
+    """Limits of stage kinds that there are not, or that have no such limit."""
+    for limit in ("timeout_s", "memory_gib", "cores", "gpus"):
+        by_kind = settings.get(limit)
+        for kind in by_kind if isinstance(by_kind, Mapping) else ():
+            if text := _limit_fault(limit, kind, catalog):
+                yield ("settings", limit, str(kind)), text
+
+
+def _limit_fault(limit: str, kind: Any, catalog: Catalog) -> str:
+    if kind not in catalog.stages:
+        return f"no stage of this kind{did_you_mean(str(kind), tuple(catalog.stages))}"
+    if limit == "cores" and catalog.stages[kind].exclusive:
+        return "a device's `threads` says how many cores are measured"
+    if limit == "gpus" and kind != GENERATING:
+        return f"only `{GENERATING}` computes on torch's GPUs"
+    return ""
+
+
+def faults_between(grid: Grid, catalog: Catalog, *, sound: bool) -> Iterator[tuple[YamlPath, str]]:
+    """What is wrong between the parts of a grid. sound: each part is without fault, so that an empty one is empty."""
+    yield from _empty(grid) if sound else ()
+    yield from _budgets(grid, catalog)
+    reference = grid.settings.claims.reference
+    if reference is not None and reference not in grid.sources:
+        text = f"no calibration {reference!r}{did_you_mean(reference, grid.sources)}"
+        yield ("settings", "claims", "reference"), text
+
+
+def _empty(grid: Grid) -> Iterator[tuple[YamlPath, str]]:
+    if not grid.models:
+        yield ("models",), "the grid is empty: it names no model"
+    elif not grid.calibrations and not grid.baselines and not grid.include:
+        yield ("calibrations",), "the grid is empty: no calibration set and no baseline"
+    elif not grid.devices or not (grid.algorithms or grid.baselines):
+        yield ("devices" if not grid.devices else "algorithms",), "the grid is empty: this axis has no entry"
+    elif not expand(grid):
+        yield ("exclude",), "the grid is empty: this excludes every cell"
+
+
+def _budgets(grid: Grid, catalog: Catalog) -> Iterator[tuple[YamlPath, str]]:
+    """A budget that outlasts the stage's time limit would lose what it should have kept."""
+    limits = {kind: grid.settings.timeout_s.get(kind, spec.timeout_s) for kind, spec in catalog.stages.items()}
+    text = "must be less than settings.timeout_s.{} ({:g}), which ends the whole stage"
+    if grid.settings.measure.budget_s >= limits["measure"]:
+        budget = f"{grid.settings.measure.budget_s:g} {text.format('measure', limits['measure'])}"
+        yield ("settings", "measure", "budget_s"), budget
+    algorithms = (*grid.algorithms, *(cell.algorithm for cell in grid.include))
+    for label, parameters in {choice.label: choice.parameters for choice in algorithms}.items():
+        if isinstance(parameters, AccuracyAware) and parameters.budget_s >= limits["quantize"]:
+            yield ("algorithms",), f"{label}: budget_s {text.format('quantize', limits['quantize'])}"

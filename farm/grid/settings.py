@@ -1,0 +1,91 @@
+"""Settings of a whole grid: how speed is measured, what may be claimed, limits by stage kind. Pure."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from farm.spec import Parameters
+
+LEAST_GPU = 0.01
+Limit = Annotated[float, Field(gt=0, le=10_000_000)]
+
+
+EFFORT = ("pairs", "target", "budget_s", "max_redone")
+
+
+class Measure(Parameters):
+    """How a cell's speed is measured: how rounds are played, and how much effort is made to be sure.
+
+    How rounds are played is part of the measurement's key; the effort is not, so that more of it for one cell
+    leaves the others' measurements valid.
+    """
+
+    pairs: tuple[int, int] = Field((8, 32), description="least and most pairs of rounds: the cell's and its FP32 IR's")
+    target: float = Field(0.02, gt=0, description="x IR known within this share, at 99 %, is enough: no more pairs")
+    min_seconds: Limit = Field(1.0, description="least time of a round's timed loop")
+    min_inferences: int = Field(100, ge=1, description="least number of inferences of a round")
+    warmup_seconds: Limit = Field(0.3, description="untimed inferences before each round")
+    budget_s: Limit = Field(180.0, description="no further pair starts after this many seconds")
+    max_redone: int = Field(8, ge=0, description="pairs that other programs disturbed and that are played again")
+    preprocess: bool = Field(False, description="time the way from uint8 pixels to the input too, as the study did")
+    per_node: int = Field(1, ge=1, le=64, description="measurements that share a node, each on its part of the cores")
+
+    def effort(self) -> dict[str, Any]:
+        """How many pairs, for how narrow an interval, in what time."""
+        return self.model_dump(include=set(EFFORT))
+
+    def how(self) -> dict[str, Any]:
+        """How rounds are played."""
+        return self.model_dump(exclude=set(EFFORT))
+
+    @field_validator("pairs", mode="before")
+    @classmethod
+    def _least_and_most(cls, pairs: Any) -> Any:
+        """A number stands for exactly so many."""
+        return (pairs, pairs) if isinstance(pairs, int) else tuple(pairs) if isinstance(pairs, list) else pairs
+
+    @field_validator("pairs")
+    @classmethod
+    def _in_order(cls, pairs: tuple[int, int]) -> tuple[int, int]:
+        if not 1 <= pairs[0] <= pairs[1]:
+            text = "must be a number of pairs, or the least and the most: [8, 32]"
+            raise PydanticCustomError("farm", "{text}", {"text": text})
+        return pairs
+
+
+def _lendable(share: float) -> float:
+    if 0 < share < LEAST_GPU:
+        text = f"must be 0, or from {LEAST_GPU:g} to 1"
+        raise PydanticCustomError("farm", "{text}", {"text": text})
+    return share
+
+
+class Claims(Parameters):
+    """What calibration sets are held against, and which loss does not matter. In no key: claims are made of records."""
+
+    reference: str | None = Field(
+        None, description="the set of real images: a calibration without its seed; else the one named like the dataset"
+    )
+    margin: float = Field(0.005, gt=0, lt=1, description="a loss of accuracy up to this share of 1 does not matter")
+
+
+class Settings(Parameters):
+    """Settings of the whole grid. Each limit is by stage kind.
+
+    Two of them are in keys: how rounds are played, and the size of shards, which changes no image but which stages
+    there are.
+    """
+
+    measure: Measure = Measure()
+    claims: Claims = Claims()
+    timeout_s: Mapping[str, Limit] = Field({}, description="time limit of a stage kind, in seconds")
+    memory_gib: Mapping[str, Limit] = Field({}, description="memory limit of a stage kind, in GiB")
+    cores: Mapping[str, Annotated[int, Field(ge=1)]] = Field({}, description="cores of a stage kind")
+    gpus: Mapping[str, Annotated[float, Field(ge=0, le=1), AfterValidator(_lendable)]] = Field(
+        {}, description="share of a GPU of a stage kind: of one that there must be, or 0; 1 of any there is by default"
+    )
+    shard_images: int = Field(
+        8192, ge=256, multiple_of=256, description="images of a shard: a larger set is made in several stages"
+    )

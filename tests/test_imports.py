@@ -5,13 +5,9 @@ import json
 import os
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import pytest
-
-from farm.catalog import CATALOG
-from farm.spec import resolve
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "torchvision", "ray", "openvino", "nncf", "sklearn", "scipy", "pandas", "matplotlib")
@@ -36,17 +32,6 @@ def test_planning_imports_nothing_heavy(tmp_path):
     assert "farm.plan" in said["modules"]
     assert [name for name in HEAVY if name in said["modules"]] == []
     assert not (tmp_path / "store").exists(), "plan wrote something"
-
-
-TABLES = ("models", "datasets", "sources", "algorithms", "baselines", "devices", "stages")
-FUNCTIONS = sorted({spec.function for table in TABLES for spec in getattr(CATALOG, table).values() if spec.function})
-
-
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_every_function_named_in_a_table_resolves(function):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what libraries say of themselves while they are imported
-        assert callable(resolve(function))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "farm").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))

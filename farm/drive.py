@@ -16,6 +16,7 @@ from farm.engine import Engine, Gpus, Said, Work
 from farm.grid import Settings
 from farm.plan import Plan, Stage
 from farm.record import RETRIES, Outcome
+from farm.results.events import Event, What
 from farm.spec import StageSpec
 from farm.store import Store
 
@@ -74,6 +75,10 @@ class Limits:
         )
 
 
+def _nobody(_event: Event) -> None:
+    """Nobody takes note."""
+
+
 def drive(
     plan: Plan,
     wanted: Collection[str],
@@ -83,15 +88,19 @@ def drive(
     limits: Limits,
     report: Callable[[Progress], None],
     stale: Collection[str] = (),
+    note: Callable[[Event], None] = _nobody,
 ) -> dict[str, Outcome]:
     """Run the wanted stages, each after what it needs; the last outcome of each by uri.
 
     Stages that are not wanted count as done. A failed stage fails, as `dep_failed`, all that needs it;
     everything else goes on. report: called after every change, and once a second or so. Raises EngineError,
     before anything runs, if some work could never run on this engine. stale: wanted stages whose artefact
-    is discarded when their turn comes, not before.
+    is discarded when their turn comes, not before. note: called with each event.
     """
-    run = _Run(plan=plan, wanted=frozenset(wanted), stale=frozenset(stale), engine=engine, store=store, limits=limits)
+    run = _Run(
+        plan=plan, wanted=frozenset(wanted), stale=frozenset(stale),
+        engine=engine, store=store, limits=limits, note=note,
+    )  # fmt: skip
     run.start()
     engine.preflight(run.runnable())
     report(run.progress)
@@ -114,6 +123,7 @@ class _Run:
     engine: Engine
     store: Store
     limits: Limits
+    note: Callable[[Event], None]
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress)
     blocked: dict[str, set[str]] = field(default_factory=dict)  # uri -> what it still waits for
@@ -215,11 +225,13 @@ class _Run:
         work = self.work(uri)
         self.flying[uri] = work
         self.progress.flying[work.stage.kind] += 1
+        self.note(Event(what=What.SUBMITTED, uri=uri))
         self.engine.submit(work)
 
     def hear(self, said: Said) -> None:
         self.progress.said[said.uri] = (self.plan.stages[said.uri].label, said.text)
         self.progress.last = said
+        self.note(Event(what=What.WORDS, uri=said.uri, text=said.text))
 
     def take(self, outcome: Outcome) -> None:
         work = self.flying.pop(outcome.uri)
@@ -229,11 +241,13 @@ class _Run:
         if outcome.ok:
             self.progress.done[work.stage.kind] += 1
             self.outcomes[outcome.uri] = outcome
+            self.note(Event(what=What.ENDED, uri=outcome.uri))
             for uri in self.needed_by.get(outcome.uri, ()):
                 self.blocked[uri].discard(outcome.uri)
                 if not self.blocked[uri]:
                     self.ready(uri)
         elif self.may_retry(outcome):
+            self.note(_failure(What.RETRIED, outcome))
             self.ready(outcome.uri)
         else:
             self.fail(outcome)
@@ -249,6 +263,11 @@ class _Run:
         if outcome.uri in self.outcomes:
             return
         self.outcomes[outcome.uri] = outcome
+        self.note(_failure(What.ENDED, outcome))
         self.progress.failed[self.plan.stages[outcome.uri].kind] += 1
         for uri in self.needed_by.get(outcome.uri, ()):
             self.fail(self.not_run(uri, "dep_failed", f"needs {outcome.uri.partition('/')[0]} {outcome.label}"))
+
+
+def _failure(what: What, outcome: Outcome) -> Event:
+    return Event(what=what, uri=outcome.uri, error_class=outcome.error_class, text=outcome.error_message)

@@ -100,7 +100,7 @@ def a_plan(*stages):
     return Plan(grid="g", dataset="digits", stages={each.uri: each for each in stages}, cells=())
 
 
-def run(engine, *stages, wanted=None, settings=None, report=lambda _: None):
+def run(engine, *stages, wanted=None, settings=None, report=lambda _: None, note=lambda _: None):
     """Drive all stages (or the wanted ones); key -> failure class, None where fine."""
     plan = a_plan(*stages)
     outcomes = drive(
@@ -110,6 +110,7 @@ def run(engine, *stages, wanted=None, settings=None, report=lambda _: None):
         store=Store("memory://drive"),
         limits=Limits(stages=CATALOG.stages, settings=settings or Settings(), session="s"),
         report=report,
+        note=note,
     )
     return {uri.partition("/")[2]: outcome.error_class for uri, outcome in outcomes.items()}
 
@@ -368,6 +369,24 @@ def test_what_a_lost_attempt_said_is_forgotten_before_the_next():
     )
     assert [last.text for last, _ in dict.fromkeys((last, None) for last, _ in seen) if isinstance(last, Said)] == [
         "half way"
+    ]
+
+
+def test_each_thing_seen_of_a_stage_is_noted_once_and_in_order():
+    notes = []
+    export, other = stage("export", "e"), stage("export", "o", missing="no weights")
+    engine = ScriptedEngine({"e": ["lost", None], "q": ["error"]}, says={"q": ["half way"]})
+    run(engine, export, other, stage("quantize", "q", export), stage("evaluate", "v", other), note=notes.append)
+    assert [(note.what, note.uri, note.error_class, note.text) for note in notes] == [
+        ("ended", "export/o", "missing_input", "no weights"),
+        ("ended", "evaluate/v", "dep_failed", "needs export label of o"),
+        ("submitted", "export/e", None, ""),
+        ("retried", "export/e", "lost", "said"),
+        ("submitted", "export/e", None, ""),
+        ("ended", "export/e", None, ""),
+        ("submitted", "quantize/q", None, ""),
+        ("words", "quantize/q", None, "half way"),
+        ("ended", "quantize/q", "error", "said"),
     ]
 
 

@@ -4,12 +4,13 @@ import uuid
 from collections.abc import Collection, Mapping
 
 from farm.campaign.listener import NOBODY, Listener
-from farm.drive import Limits, drive
+from farm.drive import Limits, Progress, drive
 from farm.engine import Engine
 from farm.errors import InputError
 from farm.grid import Settings
 from farm.plan import Plan, dependents
 from farm.record import Outcome
+from farm.results.events import Journal
 from farm.spec import StageSpec
 from farm.store import Store
 from farm.suggest import did_you_mean
@@ -28,19 +29,29 @@ def execute(
     engine: str = "inline",
     address: str | None = None,
     listener: Listener = NOBODY,
+    journal: Journal | None = None,
 ) -> dict[str, Outcome]:
     """Drive a plan on an engine, which is closed whatever happens. The outcomes by uri.
 
-    stages: the specs of all stage kinds. stale: stages to be done again although they are there. engine: ``ray`` or
-    ``inline``. address: of a running Ray cluster. Nothing that could run makes Ray start in vain.
+    stages: the specs of all stage kinds. stale: stages to be done again although they are there. engine: ``ray``, which
+    is started only if a stage can run, or ``inline``. address: of a running Ray cluster. journal: notes what is seen.
     """
     limits = Limits(stages=stages, settings=settings, session=uuid.uuid4().hex[:12])
     lacking = dependents(plan, {uri for uri in wanted if plan.stages[uri].missing})
-    with listener.progress() as report:
+    journal = journal or Journal()
+    with journal.running(wanted), listener.progress() as report:
+
+        def reported(progress: Progress) -> None:
+            journal.flush()
+            report(progress)
+
         running = _engine(engine if set(wanted) - lacking else "inline", address, listener)
         listener.started()
         try:
-            return drive(plan, wanted, engine=running, store=store, limits=limits, report=report, stale=stale)
+            return drive(
+                plan, wanted, engine=running, store=store, limits=limits,
+                report=reported, stale=stale, note=journal.note,
+            )  # fmt: skip
         finally:
             with listener.closing():
                 running.close()

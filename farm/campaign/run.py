@@ -12,6 +12,7 @@ from farm.grid import Grid, expand
 from farm.plan import Plan, dependents
 from farm.plan.state import State, states
 from farm.record import Outcome, Record
+from farm.results.events import Journal
 from farm.results.folder import Folder
 from farm.results.gather import gather
 from farm.results.location import Location
@@ -62,7 +63,7 @@ def run(grid: Grid, results: Location, asked: Asked, listener: Listener = NOBODY
         if wanted:
             execute(
                 plan, wanted, store, CATALOG.stages, grid.settings,
-                stale=stale, engine=asked.engine, address=asked.address, listener=listener,
+                stale=stale, engine=asked.engine, address=asked.address, listener=listener, journal=Journal(folder),
             )  # fmt: skip
     finally:
         with listener.closing():
@@ -72,12 +73,17 @@ def run(grid: Grid, results: Location, asked: Asked, listener: Listener = NOBODY
 
 def states_in(plan: Plan, store: Store, uris: Collection[str]) -> dict[str, State]:
     """The states of some of a plan's stages, in its order, as the store has them."""
-    return states(plan, uris, present=store.present(uris), last=lambda uri: last_attempt(store, uri))
+    return states(plan, uris, present=store.present(uris), failed=lambda uri: has_failed(last_attempt(store, uri)))
 
 
 def last_attempt(store: Store, uri: str) -> Outcome | None:
     """A stage's last attempt; None if there was none."""
     return next(reversed(store.attempts(uri)), None)
+
+
+def has_failed(last: Outcome | None) -> bool:
+    """Whether a stage's last attempt failed; None: there was none."""
+    return last is not None and not last.ok
 
 
 def _failed_before(plan: Plan, store: Store, cells: Collection[str]) -> set[str]:

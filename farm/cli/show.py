@@ -46,7 +46,7 @@ def show(
     sheet: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="Also save a sheet with images of each calibration set.")
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Live, until all cells are ok or failed, or Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Live, until the run ends, or Ctrl-C.")] = False,
     every: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="How often --watch looks.")] = 5.0,
     results: Results = DEFAULT_RESULTS,
 ) -> int:

@@ -1,6 +1,7 @@
-"""`farm show --watch`: the same table, live. Looks at plan and store, and writes nothing."""
+"""`farm show --watch`: the same table, live. Shows what a run's driver noted, and writes nothing."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -9,13 +10,15 @@ from rich.live import Live
 from rich.text import Text
 
 from farm.analysis.rows import rows
+from farm.campaign.watch import Standing, Watch
 from farm.cli.options import stdout
-from farm.cli.showing import View, check_layout, choice, draw, parts
+from farm.cli.showing import View, check_layout, choice, draw, parts, shown
 from farm.errors import FarmError
 from farm.grid.cell import AXES
+from farm.plan.state import State
 from farm.report import selection
+from farm.results.events import EVENTS, What
 from farm.results.folder import Folder
-from farm.results.live import Status, Watch
 from farm.results.location import store_beside
 
 Drawn = tuple[RenderableType, list[str]]  # a table, and the lines below it
@@ -24,53 +27,61 @@ Show = Callable[[Drawn, str], None]  # the second: how far the run is
 
 def watch(folder: Folder, asked: View, every_s: float) -> int:
     """The table again and again. It ends with the run, or by Ctrl-C: the run goes on. Raises InputError."""
-    looking = Watch(folder, store_beside(folder))
-    status = looking.look()
-    axes = tuple(each for each in asked.where if each.column in AXES)
-    selection.check(rows(status.run), axes)  # a name that no cell has will not come; other texts may
+    run = Watch(folder, store_beside(folder))
+    now = run.look()
+    if now is None:
+        text = f"there is no {folder.path(EVENTS)}, so no run can be watched: this is what was gathered"
+        stdout.print(text, highlight=False, soft_wrap=True)
+        return shown([folder], asked, None, None)
+    axes = tuple(condition for condition in asked.where if condition.column in AXES)
+    selection.check(rows(now.run), axes)  # a name that no cell has will not come; other texts may
     try:
-        with _shown() as show:
-            drawn = _drawn(status, asked)
-            show(drawn, _progress(status))
-            while not status.over:
+        with _live() as show:
+            drawn = _drawn(now, asked)
+            show(drawn, _progress(now))
+            while not now.end:
                 time.sleep(every_s)
-                before = status
-                status, said = _next(looking, before)
-                if status.run is not before.run:  # to judge a run takes time, on a host that may be measuring
-                    drawn = _drawn(status, asked)
-                show(drawn, said)
+                before = now
+                now, progress = _next(run, before)
+                if now.run is not before.run:  # to judge a run takes time, on a host that may be measuring
+                    drawn = _drawn(now, asked)
+                show(drawn, progress)
     except KeyboardInterrupt:
         stdout.print("no longer watched; a run that is under way goes on", highlight=False)
     return 0
 
 
-def _next(watch: Watch, before: Status) -> tuple[Status, str]:
+def _next(watch: Watch, before: Standing) -> tuple[Standing, str]:
     """How it stands now; as before, where an artefact is just made anew or the results cannot be reached."""
     try:
-        now = watch.look()
+        now = watch.look() or before
     except (FarmError, OSError) as error:
         return before, f"{_progress(before)}; cannot be read just now: {error}"
     return now, _progress(now)
 
 
-def _progress(status: Status) -> str:
-    records = status.run.records
-    good = sum(record.outcome == "ok" for record in records)
-    failed = [record.cell in status.ended for record in records if record.outcome == "failed"]
-    words = [f"{good} of {len(records)} cells ok"]
-    words += [f"{sum(failed)} failed"] if any(failed) else []
-    words += [f"{failed.count(False)} failed and may be tried again"] if not all(failed) else []
-    return f"{status.run.name}: {status.done} of {status.stages} stages done; {', '.join(words)}"
+def _progress(now: Standing) -> str:
+    """How many stages and cells are how far, and what runs."""
+    records, states = now.run.records, Counter(now.states.values())
+    failed = sum(record.outcome == "failed" for record in records)
+    words = [f"{states[State.DONE]} of {len(now.states)} stages done"]
+    words += [f"{states[State.RUNNING]} running"] if states[State.RUNNING] else []
+    cells = [f"{sum(record.outcome == 'ok' for record in records)} of {len(records)} cells ok"]
+    cells += [f"{failed - len(now.retried)} failed"] if failed > len(now.retried) else []
+    cells += [f"{len(now.retried)} failed and may be tried again"] if now.retried else []
+    end = "; interrupted: farm run goes on from here" if now.end == What.INTERRUPTED else ""
+    line = f"{now.run.name}: {', '.join(words)}; {', '.join(cells)}{end}"
+    return "\n".join([line, *(f"    {words}" for words in now.words if ": " in words)])
 
 
-def _drawn(status: Status, asked: View) -> Drawn:
-    found = choice(status.run.name, status.run, rows(status.run), asked)
-    check_layout([found], asked)
-    return parts(found, asked)
+def _drawn(now: Standing, asked: View) -> Drawn:
+    chosen = choice(now.run.name, now.run, rows(now.run), asked)
+    check_layout([chosen], asked)
+    return parts(chosen, asked)
 
 
 @contextmanager
-def _shown() -> Iterator[Show]:
+def _live() -> Iterator[Show]:
     """What shows a table: one in place on a terminal; elsewhere a further one whenever it has changed."""
     if not stdout.is_terminal:
         yield _Printer().show

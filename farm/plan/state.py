@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection
 from enum import StrEnum
 
 from farm.plan.stage import Plan, dependents
-from farm.record import Outcome
 
 
 class State(StrEnum):
@@ -27,12 +26,12 @@ class State(StrEnum):
 
 
 def state_of(
-    *, done: bool, missing: str = "", last: Outcome | None = None, running: bool = False, stale: bool = False
+    *, done: bool, missing: str = "", failed: bool = False, running: bool = False, stale: bool = False
 ) -> State:
     """The state of one stage.
 
-    done: whether its artefact is there. missing: what file it lacks, in words. last: its last attempt. running:
-    whether an engine has it. stale: whether it is to be done again, or replaces a stage that was done.
+    done: whether its artefact is there. missing: what file it lacks, in words. failed: whether its last attempt did.
+    running: whether an engine has it. stale: whether it is to be done again, or replaces a stage that was done.
     """
     if running:
         return State.RUNNING
@@ -40,21 +39,23 @@ def state_of(
         return State.DONE
     if missing:
         return State.MISSING_INPUT
-    if last is not None and not last.ok and not done:
+    if failed and not done:
         return State.FAILED
     return State.STALE if stale else State.WAITING
 
 
 def states(
-    plan: Plan, uris: Collection[str], *, present: Collection[str], last: Callable[[str], Outcome | None]
+    plan: Plan, uris: Collection[str], *, present: Collection[str], failed: Callable[[str], bool]
 ) -> dict[str, State]:
     """The states of some of a plan's stages, in its order; of what is not done, one that needs a lacking stage lacks.
 
-    present: uris whose artefact is there. last: asked for the last attempt of a stage that is not there.
+    present: uris whose artefact is there. failed: asked whether the last attempt of a stage did that is not there.
     """
     found = {
         uri: state_of(
-            done=uri in present, missing=stage.missing, last=None if uri in present or stage.missing else last(uri)
+            done=uri in present,
+            missing=stage.missing,
+            failed=uri not in present and not stage.missing and failed(uri),
         )
         for uri, stage in plan.stages.items()
         if uri in uris

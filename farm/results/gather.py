@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from farm.plan import Effort, Plan, PlannedCell, base
+from farm.plan.state import State, state_of
 from farm.record import Outcome, Record
 from farm.results import tables
 from farm.results.folder import Folder
@@ -107,16 +108,15 @@ class _Reader:
         if not missing:
             return {"outcome": "ok"}
         for role in missing:
-            stage = self.plan.stages[stages[role]]
-            if stage.missing:
-                said = {"error_class": "missing_input", "error_type": "MissingInput", "error_message": stage.missing}
-                return {"outcome": "failed", **said}
-            tried = self.attempts(stages[role])
-            if tried and not tried[-1].ok:
-                last = tried[-1]
+            stage, last = self.plan.stages[stages[role]], next(reversed(self.attempts(stages[role])), None)
+            state = state_of(done=False, missing=stage.missing, failed=last is not None and not last.ok)
+            if state is State.MISSING_INPUT:
+                error = {"error_class": "missing_input", "error_type": "MissingInput", "error_message": stage.missing}
+                return {"outcome": "failed", **error}
+            if state is State.FAILED and last is not None:
                 text = f"{stage.kind} {stage.label}: {last.error_message}"
-                said = {"error_class": str(last.error_class), "error_type": last.error_type, "error_message": text}
-                return {"outcome": "failed", **said, "log": last.log or None}
+                error = {"error_class": str(last.error_class), "error_type": last.error_type, "error_message": text}
+                return {"outcome": "failed", **error, "log": last.log or None}
         return {"outcome": "pending"}
 
     def accuracy(self, stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,109 @@
+"""A run as it stands now, from what its driver noted and the store: gathered in memory, nothing is written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pyarrow.parquet as pq
+
+from farm.plan.state import State, state_of
+from farm.record import Record
+from farm.results import tables
+from farm.results.events import LastRun, Reader
+from farm.results.folder import Folder
+from farm.results.gather import records_of
+from farm.results.reading import Predicted, Run
+from farm.results.speed import with_pytorch_speedup
+from farm.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far a run is.
+
+    run: as if it were gathered now. states: of all the grid's stages by uri. words: what each stage at the engine is,
+    and how far. retried: failed cells whose missing stages may all still be done. end: ``over``, ``interrupted``, or
+    empty while it goes on.
+    """
+
+    run: Run
+    states: Mapping[str, State]
+    words: tuple[str, ...]
+    retried: frozenset[str]
+    end: str
+
+
+class Watch:
+    """Reads a run again and again, and of it only what events say has changed: a host that measures is left alone."""
+
+    def __init__(self, folder: Folder, store: Store) -> None:
+        """folder: of the grid, with its plan.json. store: that the run writes to."""
+        self.folder = folder
+        self.store = store
+        self.events = Reader(folder)
+        self.name = ""  # of the run that was seen last
+        self.plan = folder.read_plan()
+        self.present: set[str] = set()
+        self.records: dict[str, Record] = {}
+        self.predictions: dict[str, Predicted] = {}
+        self.run: Run | None = None
+
+    def look(self) -> Standing | None:
+        """How it stands now, with the same `run` as before where nothing has changed; None if no run left events."""
+        seen = self.events.look()
+        if seen is None:
+            return None
+        touched, seen.touched = seen.touched, set()
+        if seen.run != self.name:  # another run than before, if any: its plan may be another
+            self.name, self.plan, self.records = seen.run, self.folder.read_plan(), {}
+            touched = set(self.plan.stages)
+        if touched or self.run is None:
+            self._read(touched)
+            self.run = Run(
+                name=self.plan.grid,
+                folder=self.folder,
+                records=tuple(with_pytorch_speedup([self.records[cell.name] for cell in self.plan.cells])),
+                claims=self.plan.claims,
+                predictions=dict(self.predictions),
+                command=self.plan.command,
+            )
+        states = {uri: self._state(uri, seen) for uri in self.plan.stages}
+        return Standing(
+            run=self.run,
+            states=states,
+            words=tuple(self._words(uri, words) for uri, words in seen.running.items()),
+            retried=frozenset() if seen.end else self._retried(states),
+            end=seen.end,
+        )
+
+    def _read(self, touched: set[str]) -> None:
+        """Read what has changed of these stages, and of the cells that need them."""
+        self.present = (self.present - touched) | self.store.present(touched & self.plan.stages.keys())
+        cells = [cell for cell in self.plan.cells if not touched.isdisjoint(cell.stages.values())]
+        changed = replace(self.plan, cells=tuple(cells))
+        self.records |= {record.cell: record for record in records_of(changed, self.store, self.present)}
+        for cell in cells:
+            uri = cell.stages.get("evaluate", "")
+            self.predictions.pop(cell.name, None)
+            if uri in self.present:
+                table = pq.read_table(self.store.open(uri) / f"{tables.PREDICTIONS}.parquet")
+                columns = {name: table[name].to_numpy() for name in ("label", "prediction", "score")}
+                self.predictions[cell.name] = Predicted(**columns)
+
+    def _words(self, uri: str, words: str) -> str:
+        stage = self.plan.stages.get(uri)
+        return f"{stage.kind} {stage.label}{f': {words}' if words else ''}" if stage else words
+
+    def _state(self, uri: str, seen: LastRun) -> State:
+        return state_of(
+            done=uri in self.present,
+            missing=self.plan.stages[uri].missing,
+            failed=uri in seen.failures,
+            running=uri in seen.running,
+        )
+
+    def _retried(self, states: Mapping[str, State]) -> frozenset[str]:
+        gone = {uri for uri, state in states.items() if state in (State.FAILED, State.MISSING_INPUT)}
+        failed = {name for name, record in self.records.items() if record.outcome == "failed"}
+        return frozenset(
+            cell.name for cell in self.plan.cells if cell.name in failed and gone.isdisjoint(cell.stages.values())
+        )

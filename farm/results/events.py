@@ -1,0 +1,218 @@
+"""What a driver saw of a run, a line each in ``events.jsonl``: appended while it runs, read by whoever watches.
+
+Knows lines and their order, not what runs a stage. A line that a killed driver left torn is left out.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from fsspec.implementations.local import LocalFileSystem
+
+from farm.codec import decode
+from farm.results.folder import Folder
+
+EVENTS = "events.jsonl"
+LARGEST = 32 << 20  # bytes of a local file that another run appends to; a larger one is begun anew
+WORDS_S = 5.0  # a stage's words of progress are written down no more often
+REWRITE_S = 10.0  # a remote file is written no more often,
+REWRITE_SHARE = 0.05  # and no greater share of the time is spent on it
+HEAD = 64  # bytes with which a file begins: the time and the name of a run
+
+
+class What(StrEnum):
+    """What was seen."""
+
+    BEGUN = "begun"  # a run, of the stages `wanted`
+    SUBMITTED = "submitted"  # a stage, to the engine
+    WORDS = "words"  # `text`, of a stage's progress
+    RETRIED = "retried"  # a stage, whose attempt failed: `error_class`, `text`
+    ENDED = "ended"  # a stage, for this run; `error_class` and `text` if it failed
+    OVER = "over"  # the run: each wanted stage has ended
+    INTERRUPTED = "interrupted"  # the run, before that
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing seen, but for its time. uri: of a stage. wanted: uris of stages. run: names the run, once written."""
+
+    run: str = ""
+    what: str
+    uri: str = ""
+    text: str = ""
+    error_class: str | None = None
+    wanted: tuple[str, ...] = ()
+
+
+class Journal:
+    """Writes down what is seen of one run. What cannot be written is lost; the run goes on."""
+
+    def __init__(self, folder: Folder | None = None) -> None:
+        """folder: of the grid, with its plan; without one nothing is written."""
+        self.folder = folder
+        self.run = uuid.uuid4().hex[:12]
+        self.lines: list[str] = []  # of a remote file
+        self.words_at: dict[str, float] = {}  # uri -> when its words were last written down
+        self.due = 0.0  # when a remote file may be written again
+
+    @contextmanager
+    def running(self, wanted: Collection[str]) -> Iterator[None]:
+        """A run of these stages, from its beginning to its end, however it ends."""
+        path = _local(self.folder)
+        if path is not None:
+            with suppress(OSError):
+                _ready(path)
+        self.note(Event(what=What.BEGUN, wanted=tuple(wanted)))
+        end = What.INTERRUPTED
+        try:
+            yield
+            end = What.OVER
+        finally:
+            self.due = 0.0
+            self.note(Event(what=end))
+
+    def note(self, event: Event) -> None:
+        """Write an event down."""
+        if self.folder is None or (event.what == What.WORDS and not self._worth(event.uri)):
+            return
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        values = {"at": at, **asdict(event), "run": self.run}
+        line = json.dumps({name: value for name, value in values.items() if value}) + "\n"
+        path = _local(self.folder)
+        if path is None:
+            self.lines.append(line)
+            self.flush()
+        else:
+            with suppress(OSError), path.open("ab", buffering=0) as file:
+                file.write(line.encode())
+
+    def _worth(self, uri: str) -> bool:
+        """Whether a stage's words are to be written down: not if it has just said others."""
+        now = time.monotonic()
+        worth = now >= self.words_at.get(uri, -WORDS_S) + WORDS_S
+        if worth:
+            self.words_at[uri] = now
+        return worth
+
+    def flush(self) -> None:
+        """Write a remote file, whole, where that is due."""
+        begun = time.monotonic()
+        if self.folder is None or not self.lines or begun < self.due:
+            return
+        with suppress(OSError):
+            self.folder.fs.pipe_file(f"{self.folder.root}/{EVENTS}", "".join(self.lines).encode())
+        now = time.monotonic()
+        self.due = now + max(REWRITE_S, (now - begun) / REWRITE_SHARE)
+
+
+@dataclass(slots=True, kw_only=True)
+class LastRun:
+    """What events say of the run that has begun last.
+
+    running: uri -> the last words of a stage at the engine, empty before the first. failures: uri -> error class of
+    stages that ended so. touched: uris that an event was about since they were last asked for. end: how the run
+    ended; empty while nothing says that it has.
+    """
+
+    run: str = ""
+    running: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
+    end: str = ""
+
+    def see(self, event: Event) -> None:
+        """Take an event of this run into account."""
+        if event.uri:
+            self.touched.add(event.uri)
+        match event.what:
+            case What.SUBMITTED | What.WORDS:
+                self.running[event.uri] = event.text
+                self.failures.pop(event.uri, None)
+            case What.RETRIED:
+                self.running[event.uri] = f"tried again after {event.error_class}"
+            case What.ENDED:
+                self.running.pop(event.uri, None)
+                if event.error_class:
+                    self.failures[event.uri] = event.error_class
+            case What.OVER | What.INTERRUPTED:
+                self.end, self.running = event.what, {}
+
+
+class Reader:
+    """Reads a grid's events again and again, each of them once."""
+
+    def __init__(self, folder: Folder) -> None:
+        """folder: of the grid."""
+        self.folder = folder
+        self.head = b""
+        self.offset = 0
+        self.last: LastRun | None = None
+
+    def look(self) -> LastRun | None:
+        """The last run as events tell of it now; None if there are none."""
+        for event in _events(self._news()):
+            if event.what == What.BEGUN:
+                self.last = LastRun(run=event.run, touched=set(event.wanted))
+            elif self.last is not None and event.run == self.last.run:
+                self.last.see(event)
+        return self.last
+
+    def _news(self) -> bytes:
+        """Whole lines that were not read yet; what follows them is still being written, or never will be."""
+        head, content = self._read(self.offset)
+        if head != self.head:  # another file than before
+            self.head, self.offset = head, 0
+            head, content = self._read(0)
+        end = content.rfind(b"\n") + 1
+        self.offset += end
+        return content[:end]
+
+    def _read(self, start: int) -> tuple[bytes, bytes]:
+        """The file's first bytes, which tell a run, and all bytes from here on."""
+        path = _local(self.folder)
+        try:
+            if path is None:
+                content = bytes(self.folder.fs.cat_file(f"{self.folder.root}/{EVENTS}"))
+                return content[:HEAD], content[start:]
+            with path.open("rb") as file:
+                head = file.read(HEAD)
+                file.seek(start)
+                return head, file.read()
+        except FileNotFoundError:
+            return b"", b""
+
+
+def _local(folder: Folder | None) -> Path | None:
+    """The file in a local folder; None of any other."""
+    if folder is None or not isinstance(folder.fs, LocalFileSystem):
+        return None
+    return Path(folder.root) / EVENTS
+
+
+def _ready(path: Path) -> None:
+    """Have a local file end with a whole line, or begin it anew where it is too large."""
+    if not path.exists():
+        return
+    if path.stat().st_size > LARGEST:
+        path.unlink()
+        return
+    with path.open("rb+") as file:
+        if file.seek(0, 2) and (file.seek(-1, 2), file.read())[1] != b"\n":
+            file.write(b"\n")
+
+
+def _events(content: bytes) -> Iterator[Event]:
+    """The events of whole lines; what is none is left out."""
+    for line in content.splitlines():
+        try:
+            event = decode(Event, json.loads(line))
+        except ValueError:
+            continue
+        if isinstance(event, Event):
+            yield event

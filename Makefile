@@ -2,12 +2,11 @@
 
 PYTHON ?= python3
 
-# What the rest may not import: kept whole by the tests, to the last branch.
-PURE_CORE := farm/errors.py,farm/spec.py,farm/suggest.py,farm/record.py,farm/grid/*,farm/plan/*,farm/stats/*,farm/analysis/standing.py,farm/measuring/verdict.py,farm/measuring/pairing.py,farm/drive.py
-
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+# Processes that the tests are shared out to. More is not faster: a stage takes all cores.
+WORKERS ?= 2
 BENCHMARKS := $(sort $(wildcard tests/benchmarks/bench_*.py))
 
 # Idle threads sleep instead of spinning, so that what shares the cores with them is not slowed down.
@@ -25,8 +24,8 @@ run: $(INSTALLED) ## run the smallest real grid, jobs/quickstart.yaml
 	$(BIN)/farm run jobs/quickstart.yaml
 
 test: $(INSTALLED) ## run every test that this machine can run; the pure core must be covered whole
-	$(BIN)/python -m pytest --cov --cov-report=
-	$(BIN)/coverage report --include='$(PURE_CORE)' --fail-under=100
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations=25 --cov --cov-report=
+	$(BIN)/coverage report --fail-under=100
 
 check: $(INSTALLED) ## check format, style, imports and types
 	@echo '== format: ruff format --check' && $(BIN)/ruff format --check

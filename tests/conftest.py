@@ -1,7 +1,10 @@
 """Grid files, stages and stores that several tests make."""
 
 import http.server
+import os
 import threading
+import tomllib
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +15,8 @@ import pytest
 import yaml
 
 from farm.catalog import CATALOG
+from farm.engine.process import session_folder
+from farm.engine.spawn.client import lifeline
 from farm.grid import Grid, expand, load
 from farm.inputs import Input
 from farm.plan import Plan, Stage, build
@@ -22,6 +27,53 @@ pytest_plugins = ["tests.stages.bench"]  # a stage's process without its engine,
 # A busy host is slow, not wrong; and coverage, which must be whole, must not depend on luck.
 hypothesis.settings.register_profile("farm", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("farm")
+
+ROOT = Path(__file__).parents[1]
+COVERED = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["coverage"]["run"]["include"]
+
+
+def mirrors(test: Path, covered: str) -> bool:
+    """Whether a test's file mirrors a module of the pure core, or a module of one of its folders."""
+    module = Path(covered.replace("farm/", "tests/", 1))
+    return test.parent == ROOT / module.parent and module.name in ("*", test.name.removeprefix("test_"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Trace only the pure core's own tests; share the tests out file by file, those that take long first.
+
+    A file's tests stay in one process, for what they share is made once. So do all that start Ray: two of them would
+    count the same cores twice.
+    """
+    for item in items:
+        if not any(mirrors(item.path, covered) for covered in COVERED):
+            item.add_marker(pytest.mark.no_cover)
+        item.add_marker(pytest.mark.xdist_group("ray" if item.get_closest_marker("ray") else group_of(item)))
+    if hasattr(config, "workerinput"):
+        long = {group_of(item) for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: (item.get_closest_marker("ray") is None, group_of(item) not in long))
+
+
+def group_of(item: pytest.Item) -> str:
+    """The file of a test, relative to the checkout."""
+    return str(item.path.relative_to(ROOT))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def surroundings(tmp_path_factory: pytest.TempPathFactory):
+    """One session of stages, and cores that no other process of these tests waits for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FARM_SESSION", f"tests-{uuid.uuid4().hex[:8]}")
+        patch.setenv("FARM_LOCKS", str(tmp_path_factory.mktemp("locks")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def fork_server(surroundings):
+    """Holds the session's fork server, so that engines that close one after another start it once."""
+    with lifeline(session_folder(os.environ["FARM_SESSION"])):
+        yield
+
 
 # torchvision is asked for its names in a process of its own; here it has two.
 OFFLINE = replace(CATALOG, members={"torchvision": lambda: ("resnet50", "mobilenet_v3_small")})

@@ -147,7 +147,8 @@ def test_make_alone_lists_every_target():
     [
         ("install", "pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'"),
         ("run", ".venv/bin/farm run jobs/quickstart.yaml"),
-        ("test", "-m pytest --cov"),
+        ("test", "-m pytest -n 2 --dist loadgroup"),
+        ("test", "--cov --cov-report="),
         ("test", "--fail-under=100"),
         ("check", "ruff format --check"),
         ("check", "ruff check"),
@@ -180,8 +181,9 @@ def test_a_python_that_is_too_old_is_told_so(tmp_path):
 
 
 def test_the_pure_core_that_must_be_covered_is_there():
-    (core,) = re.findall(r"^PURE_CORE := (\S+)$", page("Makefile"), re.MULTILINE)
-    for pattern in core.split(","):
+    measured = PYPROJECT["tool"]["coverage"]["run"]
+    assert measured["branch"] is True
+    for pattern in measured["include"]:
         assert list(ROOT.glob(pattern)), pattern
 
 

@@ -1,11 +1,10 @@
 """A plan carried out on an engine, whose end is certain. Knows engines by name, and who listens."""
 
-import uuid
 from collections.abc import Collection, Mapping
 
 from farm.campaign.listener import NOBODY, Listener
 from farm.drive import Limits, Progress, drive
-from farm.engine import Engine
+from farm.engine import Engine, new_session
 from farm.errors import InputError
 from farm.grid import Settings
 from farm.plan import Plan, dependents
@@ -36,7 +35,7 @@ def execute(
     stages: the specs of all stage kinds. stale: stages to be done again although they are there. engine: ``ray``, which
     is started only if a stage can run, or ``inline``. address: of a running Ray cluster. journal: notes what is seen.
     """
-    limits = Limits(stages=stages, settings=settings, session=uuid.uuid4().hex[:12])
+    limits = Limits(stages=stages, settings=settings, session=new_session())
     lacking = dependents(plan, {uri for uri in wanted if plan.stages[uri].missing})
     journal = journal or Journal()
     with journal.running(wanted), listener.progress() as report:

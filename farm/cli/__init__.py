@@ -3,6 +3,7 @@
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import metadata
 from typing import Annotated, NoReturn
@@ -69,10 +70,15 @@ OK, CELLS_FAILED, BAD_INPUT, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def main() -> NoReturn:
-    """Run the command line; exit 0 fine, 1 cells failed, 2 bad input, 3 a bug in farm, 130 interrupted."""
+    """Run the command line, and exit with its code."""
     interrupt.listen()
+    _leave(answer(sys.argv[1:]))
+
+
+def answer(arguments: Sequence[str]) -> int:
+    """Run a command; 0 fine, 1 cells failed, 2 bad input, 3 a bug in farm, 130 interrupted."""
     try:
-        code = app(standalone_mode=False, prog_name="farm") or OK
+        code = int(app(arguments, standalone_mode=False, prog_name="farm") or OK)
     except TyperException as error:
         if str(error):  # an unknown option, say; `farm` alone has shown its help
             stderr.print(f"farm: {error}; see farm --help", highlight=False)
@@ -91,7 +97,7 @@ def main() -> NoReturn:
         code = BUG
     if code == INTERRUPTED:  # Typer's word for Ctrl-C, and ours for being ended
         stderr.print("interrupted: what is finished is kept; the same command goes on from here")
-    _leave(code)
+    return code
 
 
 def _leave(code: int) -> NoReturn:

@@ -3,6 +3,8 @@
 drive -> engine.submit(work) -> process.run(work) -> forkserver -> child -> stage function
 """
 
+import os
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -77,3 +79,8 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """End all that still runs, and whatever was started for it."""
+
+
+def new_session() -> str:
+    """``$FARM_SESSION``, by which runs share a host's fork server; else a name that no other run has."""
+    return os.environ.get("FARM_SESSION") or uuid.uuid4().hex[:12]

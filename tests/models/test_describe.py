@@ -105,7 +105,6 @@ NHWC = {"layout": "NHWC", "size": [32, 32]}
         ("a.tflite", write_tflite, {"input": "f32", **NHWC}),
         ("a.tflite", lambda path: write_tflite(path, input="u8"), {"input": "u8", **NHWC}),
     ],
-    ids=str,
 )
 def test_a_model_file_tells_its_input(tmp_path, name, write, expected):
     assert describe._file_now(str(write(tmp_path / name))) == expected

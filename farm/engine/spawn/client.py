@@ -38,16 +38,20 @@ class Ending:
 
 
 def hold(folder: Path) -> None:
-    """Keep a lifeline to the folder's server, starting it if there is none. While held, the folder stays."""
-    if folder in _lifelines:
-        return
+    """Keep a lifeline to the folder's server until `release`."""
+    if folder not in _lifelines:
+        _lifelines[folder] = lifeline(folder)
+
+
+def lifeline(folder: Path) -> socket.socket:
+    """A new lifeline to the folder's server, which is started if there is none. While it is open, the folder stays."""
     with locked(lock_path(folder), wait=True):
         folder.mkdir(mode=0o700, exist_ok=True)
         line = _connect(folder) or _start(folder)
         line.sendall(b"lifeline\n")
         if line.recv(len(WELCOME)) != WELCOME:
             raise EngineError(f"the fork server of {folder} does not answer; see {log_path(folder)}")
-        _lifelines[folder] = line
+        return line
 
 
 def run_child(folder: Path, request: Path, said: Path, timeout_s: float) -> Iterator[str | Ending]:

@@ -13,6 +13,7 @@ from typing import Any
 import hypothesis
 import pytest
 import yaml
+from xdist.scheduler import LoadFileScheduling
 
 from farm.catalog import CATALOG
 from farm.engine.process import session_folder
@@ -38,25 +39,27 @@ def mirrors(test: Path, covered: str) -> bool:
     return test.parent == ROOT / module.parent and module.name in ("*", test.name.removeprefix("test_"))
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Trace only the pure core's own tests; share the tests out file by file, those that take long first.
-
-    A file's tests stay in one process, for what they share is made once. So do all that start Ray: two of them would
-    count the same cores twice.
-    """
+    """Trace only the pure core's own tests; where processes share the tests, begin with the files that take long."""
     for item in items:
         if not any(mirrors(item.path, covered) for covered in COVERED):
             item.add_marker(pytest.mark.no_cover)
-        item.add_marker(pytest.mark.xdist_group("ray" if item.get_closest_marker("ray") else group_of(item)))
     if hasattr(config, "workerinput"):
-        long = {group_of(item) for item in items if item.get_closest_marker("slow")}
-        items.sort(key=lambda item: (item.get_closest_marker("ray") is None, group_of(item) not in long))
+        long = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("ray")}
+        items.sort(key=lambda item: item.path not in long)
 
 
-def group_of(item: pytest.Item) -> str:
-    """The file of a test, relative to the checkout."""
-    return str(item.path.relative_to(ROOT))
+class ByFile(LoadFileScheduling):
+    """A file's tests stay in one process, for what they share is made once; so do those that share one Ray."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "ray" if file.startswith("tests/engine/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -147,7 +147,7 @@ def test_make_alone_lists_every_target():
     [
         ("install", "pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'"),
         ("run", ".venv/bin/farm run jobs/quickstart.yaml"),
-        ("test", "-m pytest -n 2 --dist loadgroup"),
+        ("test", "-m pytest -n 2"),
         ("test", "--cov --cov-report="),
         ("test", "--fail-under=100"),
         ("check", "ruff format --check"),

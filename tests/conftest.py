@@ -1,7 +1,6 @@
 """Grid files, stages and stores that several tests make."""
 
 import http.server
-import os
 import threading
 import tomllib
 import uuid
@@ -16,6 +15,7 @@ import yaml
 from xdist.scheduler import LoadFileScheduling
 
 from farm.catalog import CATALOG
+from farm.engine import new_session
 from farm.engine.process import session_folder
 from farm.engine.spawn.client import lifeline
 from farm.grid import Grid, expand, load
@@ -74,7 +74,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory):
 @pytest.fixture(scope="session")
 def fork_server(surroundings):
     """Holds the session's fork server, so that engines that close one after another start it once."""
-    with lifeline(session_folder(os.environ["FARM_SESSION"])):
+    with lifeline(session_folder(new_session())):
         yield
 
 

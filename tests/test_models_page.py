@@ -1,7 +1,6 @@
 """docs/models.md: every example runs as it is printed, on files made here."""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,8 +14,10 @@ import yaml
 from PIL import Image
 
 from farm.catalog import CATALOG
+from farm.cli import answer
 from farm.grid import expand, load
 from farm.models.vgg import vgg11_bn
+from tests.cli.conftest import inside
 from tests.models import files
 
 ROOT = Path(__file__).parents[1]
@@ -117,14 +118,14 @@ def test_the_page_has_an_example_of_each_kind():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_runs_as_it_is_printed(folder, name):
+def test_an_example_runs_as_it_is_printed(folder, fork_server, name):
     grid = folder / f"{name}.yaml"
     text = EXAMPLES[name]
     assert "settings" not in yaml.safe_load(text)
     grid.write_text(text + yaml.safe_dump({"settings": QUICK}))  # only to be quick
-    command = [sys.executable, "-m", "farm", "run", grid.name, "--engine", "inline", "-q"]
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    with inside(folder, {}) as (out, err):
+        code = answer(["run", grid.name, "--engine", "inline", "-q"])
+    assert code == 0, out.getvalue() + err.getvalue()
     records = pq.read_table(folder / "results" / name / "records.parquet").to_pylist()
     assert {record["outcome"] for record in records} == {"ok"}
     assert all(record["score"] is not None for record in records)

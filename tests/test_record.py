@@ -4,7 +4,18 @@ import json
 from dataclasses import asdict, fields
 from typing import get_args
 
-from farm.record import COLUMNS, FAILURE_CLASSES, FailureClass, Outcome, Record, outcome_from
+from farm.record import (
+    COLUMNS,
+    FAILURE_CLASSES,
+    FailureClass,
+    Outcome,
+    Record,
+    accuracy_of,
+    drop_of,
+    is_fp32_ir,
+    outcome_from,
+    source_of,
+)
 
 ISSUE = (
     "grid, cell, model, calibration, algorithm, device, runtime, outcome, error_class, error_type, error_message, "
@@ -55,3 +66,26 @@ def test_an_outcome_is_read_back_and_fields_of_a_later_schema_are_left_out():
     said = json.loads(json.dumps(asdict(outcome)))
     assert outcome_from(said | {"colour": "blue"}) == outcome
     assert {each.name for each in fields(Outcome)} == set(said)
+
+
+def record(**columns):
+    return Record(**dict.fromkeys(WHO, "x") | columns)
+
+
+def test_the_ir_is_the_fp32_one_where_nothing_says_another_precision():
+    assert is_fp32_ir(record(algorithm="ir"))
+    assert is_fp32_ir(record(algorithm="ir", precision="f32"))
+    assert not is_fp32_ir(record(algorithm="ir", precision="bf16"))
+    assert not is_fp32_ir(record(algorithm="ir", device="CPU{precision=bf16}"))
+    assert not is_fp32_ir(record(algorithm="default"))
+
+
+def test_records_older_than_metrics_have_the_accuracy_and_drop_of_top1():
+    old, new = record(top1=0.5, top1_drop=0.1), record(top1=0.5, top1_drop=0.1, score=0.7, score_drop=0.2)
+    assert [(accuracy_of(row), drop_of(row)) for row in (old, new)] == [(0.5, 0.1), (0.7, 0.2)]
+    assert drop_of(record(algorithm="ir", top1_drop=0.0)) is None
+
+
+def test_records_older_than_the_column_of_sources_have_that_of_sets():
+    assert source_of(record(calibration="noise")) == "noise"
+    assert source_of(record(calibration="noise{seed=1}", calibration_source="noise")) == "noise"

@@ -1,13 +1,19 @@
+import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
+
+from farm import cli
+from farm.cli import interrupt
 
 NETWORKS = '''
 import ctypes, os, sys, time
@@ -43,8 +49,8 @@ def eats():
         kept.append(b"x" * (64 << 20))
 
 def moody():
-    """Raises while its mood file is there."""
-    if os.path.exists(os.environ["MOOD"]):
+    """Raises while a mood lies beside this file."""
+    if os.path.exists(os.path.join(os.path.dirname(__file__), "mood")):
         raise RuntimeError("not in the mood")
     return tiny()
 '''
@@ -72,19 +78,35 @@ class Place:
         path.write_text(yaml.safe_dump({**QUICK, **changes}))
         return path
 
+    def farm(self, *arguments, code=0, **environment) -> str:
+        """Run the command in this process; what it prints, after checking its exit code.
+
+        Its stages run in processes of their own, as always, forked from a server that lives as long as the tests.
+        """
+        ended, out, err = self.answer(*arguments, **environment)
+        assert ended == code, f"exit code {ended}\n{out}\n{err}"
+        return out + err
+
+    def answer(self, *arguments, **environment) -> tuple[int, str, str]:
+        """The same, whatever its exit code: that, and what it prints to either stream."""
+        with inside(self.folder, environment) as (out, err):
+            code = cli.answer([*map(str, arguments)])
+        return code, out.getvalue(), err.getvalue()
+
     def start(self, *arguments, **environment) -> subprocess.Popen:
+        """Start the command in a process of its own, and with a fork server of its own: signals, pipes, what stays."""
         return subprocess.Popen(
             [sys.executable, "-m", "farm", *map(str, arguments)],
             cwd=self.folder,
-            env={**os.environ, "FARM_CACHE": str(self.folder / "cache"), **environment},
+            env={**os.environ, "FARM_SESSION": "", "FARM_CACHE": str(self.folder / "cache"), **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
 
-    def farm(self, *arguments, code=0, **environment) -> str:
-        """Run the command; its output, after checking its exit code."""
+    def process(self, *arguments, code=0, **environment) -> str:
+        """As `farm`, but in a process of its own: for what imports Ray."""
         with self.start(*arguments, **environment) as process:
             try:
                 out, err = process.communicate(timeout=240)
@@ -103,13 +125,35 @@ class Place:
         return [json.loads(path.read_text()) for path in self.folder.glob("results/store/attempts/*/*.json")]
 
 
+@contextmanager
+def inside(folder, environment):
+    """Where a command runs in this process. What it changes is put back: folder, environment, signals, modules.
+
+    Gives what it prints to either stream.
+    """
+    handlers = {number: signal.getsignal(number) for number in interrupt.SIGNALS}
+    path = [*sys.path]
+    out, err = io.StringIO(newline=None), io.StringIO(newline=None)
+    try:
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.chdir(folder)
+            for name, value in {"FARM_CACHE": str(folder / "cache"), **environment}.items():
+                patch.setenv(name, value)
+            yield out, err
+    finally:
+        sys.path[:] = path
+        sys.modules.pop("networks", None)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
 @pytest.fixture
-def place(tmp_path):
+def place(tmp_path, fork_server):
     return Place(tmp_path)
 
 
 @pytest.fixture(scope="session")
-def ran_once(tmp_path_factory):
+def ran_once(tmp_path_factory, fork_server):
     """A place where the quick grid has run."""
     place = Place(tmp_path_factory.mktemp("ran"))
     place.farm("run", place.grid(), "--engine", "inline")

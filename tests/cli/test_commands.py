@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -50,7 +51,7 @@ def test_why_says_why_a_measurement_does_not_hold(ran):
     reason = doubts.pop("measure")
     assert f"its measurement is {reason}\n" in shown
     assert reason.startswith("noisy: ")
-    assert reason.endswith(f" --only {INT8} --fresh measure")
+    assert reason.endswith(f" --only {shlex.quote(INT8)} --fresh measure")
     assert set(doubts.values()) == {""}
     shutil.rmtree(ran.folder / "results" / "quick" / "latencies")
     (ran.folder / "results" / "quick" / "records.parquet").unlink()
@@ -118,7 +119,6 @@ def test_get_hands_over_a_model_that_its_example_can_run(ran, tmp_path):
         (("run", "quick.yaml", "--engine", "rya"), "did you mean 'ray'"),
         (("run", "quick.yaml", "--fresh", "mesure"), "did you mean 'measure'"),
         (("run", "quick.yaml", "--failed"), "no cell of this grid failed before"),
-        (("run", "quick.yaml", "--address", "127.0.0.1:1"), "cannot reach Ray"),
         (("run", "quick.yaml", "--nonsense"), "No such option"),
     ],
 )

@@ -7,7 +7,6 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from farm.cli import app
 from farm.data import folder as image_folder
 from farm.store import Store
 from tests.generators.checkpoints import distylegan
@@ -117,8 +116,8 @@ def test_a_dataset_that_cannot_be_used_will_fail_every_cell(place):
 
 
 @pytest.fixture
-def opened(monkeypatch, place):
-    """The image folders that are opened, of commands in this process."""
+def opened(monkeypatch):
+    """The image folders that are opened."""
     found, once = [], image_folder.open_folder
 
     def open_folder(path):
@@ -126,37 +125,29 @@ def opened(monkeypatch, place):
         return once(path)
 
     monkeypatch.setattr(image_folder, "open_folder", open_folder)
-    monkeypatch.setenv("FARM_CACHE", str(place.folder / "cache"))
-    monkeypatch.chdir(place.folder)
     return found
 
 
-def planned(capsys, *arguments):
-    """What `farm plan` prints, in this process."""
-    assert app(["plan", *map(str, arguments)], standalone_mode=False) == 0
-    return capsys.readouterr().out
-
-
-def test_a_set_with_too_few_images_is_opened_a_few_times_and_told_once(place, opened, capsys):
+def test_a_set_with_too_few_images_is_opened_a_few_times_and_told_once(place, opened):
     photos(place.folder, each=400)
     grid = place.grid(calibrations=[FOLDER | {"count": 64 * 256}], settings={"shard_images": 256})
-    said = planned(capsys, grid)
+    said = place.farm("plan", grid)
     [reason] = [line for line in said.splitlines() if line.startswith("will fail: ")]
     assert "`count: 16384`, but there are 800 images" in reason
     assert len(opened) <= 2 + 6, "the largest, the smallest, and those that halve the 64"
     opened.clear()
-    counts = json.loads(planned(capsys, grid, "--json"))["stages"]["synthesize"]
+    counts = json.loads(place.farm("plan", grid, "--json"))["stages"]["synthesize"]
     assert (counts["waiting"], counts["will_fail"]) == (3, 61)
 
 
-def test_a_set_that_cannot_be_opened_at_all_is_tried_twice(place, opened, capsys):
+def test_a_set_that_cannot_be_opened_at_all_is_tried_twice(place, opened):
     empty(place.folder)
     grid = place.grid(calibrations=[FOLDER | {"count": 64 * 256}], settings={"shard_images": 256})
-    counts = json.loads(planned(capsys, grid, "--json"))["stages"]["synthesize"]
+    counts = json.loads(place.farm("plan", grid, "--json"))["stages"]["synthesize"]
     assert (counts["waiting"], counts["will_fail"], len(opened)) == (0, 64, 2)
 
 
-def test_a_dataset_is_opened_once_whatever_else_its_stages_take(place, opened, capsys):
+def test_a_dataset_is_opened_once_whatever_else_its_stages_take(place, opened):
     photos(place.folder)
     dataset = {"name": "folder", "path": "photos", "count": 7}
     models = [
@@ -164,7 +155,7 @@ def test_a_dataset_is_opened_once_whatever_else_its_stages_take(place, opened, c
         {"factory": "networks:twelve", "size": [16, 16], "resize": 16},
     ]
     grid = place.grid(dataset=dataset, models=models, baselines=["pytorch", "ir"])
-    foreseen = json.loads(planned(capsys, grid, "--json"))
+    foreseen = json.loads(place.farm("plan", grid, "--json"))
     assert len(opened) == 1
     assert (foreseen["stages"]["evaluate"]["will_fail"], foreseen["stages"]["evaluate"]["total"]) == (6, 6)
 
@@ -178,13 +169,13 @@ def test_a_file_that_is_not_there_is_told_in_json_too(place):
     assert f"missing input: {reason}\n" in place.farm("plan", grid)
 
 
-def test_what_is_there_is_asked_at_once_and_only_of_that_how_long_it_took(place, opened, capsys, monkeypatch):
+def test_what_is_there_is_asked_at_once_and_only_of_that_how_long_it_took(place, opened, monkeypatch):
     asked = []
     for name in ("has", "manifest", "present"):
         monkeypatch.setattr(Store, name, noting(asked, name, getattr(Store, name)))
-    assert "2 cells; about " in planned(capsys, place.grid(), "--results", "memory://nothing-was-run")
+    assert "2 cells; about " in place.farm("plan", place.grid(), "--results", "memory://nothing-was-run")
     assert asked == ["present"]
-    assert "1 cell; about " in planned(capsys, place.grid(), "--only", "algorithm=ir")
+    assert "1 cell; about " in place.farm("plan", place.grid(), "--only", "algorithm=ir")
 
 
 def noting(asked, name, method):

@@ -55,11 +55,11 @@ def test_a_cell_that_is_added_runs_alone(ran):
     assert len(place.records()) == 3
 
 
-def test_a_failed_cell_runs_again_when_its_cause_is_gone(place, tmp_path):
-    mood = tmp_path / "mood"
+def test_a_failed_cell_runs_again_when_its_cause_is_gone(place):
+    mood = place.folder / "mood"
     mood.touch()
     grid = place.grid(models=[{"factory": "networks:tiny"}, {"factory": "networks:moody"}])
-    said = place.farm("run", grid, *INLINE, code=1, MOOD=str(mood))
+    said = place.farm("run", grid, *INLINE, code=1)
     assert "error: moody/-/ir/CPU and 1 more" in said
     assert "export moody: not in the mood" in said
     record = place.records()["moody/-/ir/CPU"]
@@ -68,7 +68,7 @@ def test_a_failed_cell_runs_again_when_its_cause_is_gone(place, tmp_path):
     assert "not in the mood" in place.farm("why", "moody/-/ir/CPU")
     mood.unlink()
     before = place.attempts()
-    place.farm("run", grid, "--failed", *INLINE, MOOD=str(mood))
+    place.farm("run", grid, "--failed", *INLINE)
     assert all(record["outcome"] == "ok" for record in place.records().values())
     assert place.records()["moody/-/ir/CPU"]["attempts"] == 4, "the failed attempt counts too"
     assert len(place.attempts()) == len(before) + 6
@@ -85,7 +85,7 @@ def test_fresh_measures_again_and_nothing_else(ran):
 
 def test_fresh_that_cannot_run_deletes_nothing(ran):
     before = sorted(ran.folder.glob("results/store/measure/*/*/manifest.json"))
-    said = ran.farm("run", ran.grid(), "--fresh", "measure", "--address", "127.0.0.1:1", code=2)
+    said = ran.process("run", ran.grid(), "--fresh", "measure", "--address", "127.0.0.1:1", code=2)
     assert "cannot reach Ray" in said
     assert sorted(ran.folder.glob("results/store/measure/*/*/manifest.json")) == before
 
@@ -167,13 +167,13 @@ def test_four_bad_models_are_four_kinds_of_failed_rows_and_nothing_stays_behind(
 @pytest.mark.ray
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_ended_goes_on_without_doing_anything_twice(place, tmp_path, ending):
-    mood = tmp_path / "mood"
+def test_a_run_that_is_ended_goes_on_without_doing_anything_twice(place, ending):
+    mood = place.folder / "mood"
     mood.touch()
     models = [{"factory": "networks:moody"}, {"factory": "networks:tiny"}]
     calibrations = [{"name": "noise", "count": 16, "seed": [0, 1, 2]}]
     grid = place.grid(models=models, calibrations=calibrations)
-    process = place.start("run", grid, MOOD=str(mood))
+    process = place.start("run", grid)
     wait_until(lambda: finished(place, "quantize"), 120)
     family = children(process)
     process.send_signal(ending)
@@ -183,7 +183,7 @@ def test_a_run_that_is_ended_goes_on_without_doing_anything_twice(place, tmp_pat
     before = {attempt["uri"] for attempt in place.attempts() if attempt["error_class"] is None}
     failed = [attempt for attempt in place.attempts() if attempt["error_class"] is not None]
     assert [attempt["label"] for attempt in failed] == ["moody"]
-    said = place.farm("run", grid, MOOD=str(mood), code=1)
+    said = place.process("run", grid, code=1)
     assert "starting Ray" in said
     fine = [attempt["uri"] for attempt in place.attempts() if attempt["error_class"] is None]
     assert before <= set(fine)

@@ -58,7 +58,7 @@ def test_a_student_is_distilled_from_what_synth_made_of_latents(place, images):
 def test_training_is_a_ray_task_and_a_failure_is_told(place, images):
     rows = pq.read_table(images).drop(["label"])
     pq.write_table(rows, place.folder / "unlabelled.parquet")
-    said = place.farm("train", "distylegan", *PARAMS, "--images", "unlabelled.parquet", "--out", "gan", code=2)
+    said = place.process("train", "distylegan", *PARAMS, "--images", "unlabelled.parquet", "--out", "gan", code=2)
     assert said.count("no column `label`") == 1
     assert "kept" not in said
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from farm.engine import Work
+from farm.engine import Work, new_session
 from farm.engine.inline import InlineEngine
 from farm.inputs import Input
 from farm.plan import Stage
@@ -16,10 +16,9 @@ ROOT = Path(__file__).parents[2]
 class Maker:
     """Makes work for stage functions of `behaviour`, all in one store and session."""
 
-    session = f"test-{uuid.uuid4().hex[:8]}"  # one fork server for all tests
-
     def __init__(self, folder: Path) -> None:
         self.store = Store(str(folder / "store"))
+        self.session = new_session()
 
     def work(self, behaviour, *, kind="synthesize", inputs=None, stage=None, **limits):
         key = uuid.uuid4().hex * 2
@@ -43,7 +42,7 @@ def maker(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def ray_engine():
+def ray_engine(fork_server):
     import warnings
 
     with warnings.catch_warnings():
@@ -56,7 +55,7 @@ def ray_engine():
 
 
 @pytest.fixture(scope="session")
-def inline_engine():
+def inline_engine(fork_server):
     engine = InlineEngine()
     yield engine
     engine.close()

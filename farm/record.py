@@ -1,16 +1,20 @@
-"""Outcome and Record: what is written down of a stage's attempt and of a cell. Knows no files.
+"""Outcome and Record: what is written down of a stage's attempt and of a cell, column by column. Knows no files.
 
-Schema history (bump `SCHEMA_VERSION` when a column's meaning changes):
+Schema history (bump `SCHEMA_VERSION` when a column's meaning changes; `farm.results.migrate` reads older ones):
     1  first form
     2  metric, score and score_drop beside top-1; what accuracy control says of itself
     3  intervals of the speed-ups, the verdict and what it rests on; the FP32 IR is compared with itself
     4  what must be known of the calibration set; of an attempt, its GPU and node
     5  the source and the seed of the calibration set, which tell replicates of one set; claims in the metadata
-    6  a verdict's cause and figures as columns, the command in the metadata; which image a prediction is of; timestamps
+    6  a verdict's cause and figures as columns, the command in the metadata; which image a prediction is of; times
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from farm.columns import Column
 
 SCHEMA_VERSION = 6
 
@@ -33,33 +37,27 @@ RETRIES = {"lost": 3, "oom": 1}  # by failure class, in one run; all others have
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How one attempt of a stage ended.
+    """How one attempt of a stage ended: a row of ``attempts.parquet``."""
 
-    error_class: None when fine. traceback: of the exception, with the log's tail. peak_rss_mib: the
-    largest resident set of the stage's process. signal, exit_code: of a process that left no result.
-    waited_s: for cores that others held; not part of wall_s. gpus: the share of a GPU that it was lent. node_id:
-    Ray's own name of the node that it ran on; empty without Ray.
-    """
-
-    uri: str
-    label: str
-    attempt: int = 0
-    error_class: FailureClass | None = None
-    error_type: str = ""
-    error_message: str = ""
-    traceback: str = ""
-    log: str = ""
-    signal: int | None = None
-    exit_code: int | None = None
-    peak_rss_mib: float | None = None
-    host: str = ""
-    started_at: str = ""
-    finished_at: str = ""
-    wall_s: float = 0.0
-    waited_s: float = 0.0
-    memory_gib: float | None = None
-    gpus: float = 0.0
-    node_id: str = ""
+    uri: Annotated[str, Column("the stage: its kind and its key")]
+    label: Annotated[str, Column("the stage, as people read it")]
+    attempt: Annotated[int, Column("which try of the stage, from 1")] = 0
+    error_class: Annotated[FailureClass | None, Column("how it failed, see `farm why`; null when fine")] = None
+    error_type: Annotated[str, Column("the exception or the signal")] = ""
+    error_message: Annotated[str, Column("what was said of it")] = ""
+    traceback: Annotated[str, Column("of the exception, with the log's tail")] = ""
+    log: Annotated[str, Column("where the log lies")] = ""
+    signal: Annotated[int | None, Column("that ended a process which left no result")] = None
+    exit_code: Annotated[int | None, Column("of a process that left no result")] = None
+    peak_rss_mib: Annotated[float | None, Column("largest resident set of the stage's process", "MiB")] = None
+    host: Annotated[str, Column("where it ran")] = ""
+    started_at: Annotated[datetime | None, Column("when it began", "UTC")] = None
+    finished_at: Annotated[datetime | None, Column("when it ended", "UTC")] = None
+    wall_s: Annotated[float, Column("how long it took, without waiting", "s")] = 0.0
+    waited_s: Annotated[float, Column("how long it waited for cores that others held", "s")] = 0.0
+    memory_gib: Annotated[float | None, Column("the memory that it was lent", "GiB")] = None
+    gpus: Annotated[float, Column("the share of a GPU that it was lent")] = 0.0
+    node_id: Annotated[str, Column("Ray's own name of its node; empty without Ray")] = ""
 
     @property
     def ok(self) -> bool:
@@ -69,116 +67,130 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """The facts of one cell: a row of ``records.parquet``. What was not measured is None, never 0.
+    """The facts of one cell: a row of ``records.parquet``. What was not measured is None, never 0."""
 
-    calibration_source: the set's name without its seed, which draws of one set share. calibration_seed: the draw.
-    calibration_note: what a reader must know of the set, such as that a generator is not distilled.
-    outcome: ``ok``, ``failed`` or ``pending`` (not run yet). error_*: of the first stage that failed.
-    attempts: of all the cell's stages. top1, top1_drop, agreement: shares of 1; top1_drop is the FP32
-    IR's top-1 minus this variant's, agreement the share of test images on which both say the same.
-    metric: of the grid; score: its mean over the test images; score_drop: the FP32 IR's minus this one's.
-    top1 is None where the metric is a user's own, which may read outputs and labels in another way.
-    control_*, stopped_by, reached, iterations, reverted_layers: of an accuracy-aware quantization.
-    control_drop: on its own validation images (validate_on), by control_labels: `given`, or `model` for a
-    disagreement with the FP32 model, which is no drop and must not be pooled with drops.
-    fps: batch x inferences / wall time, over the rounds that count: those of undisturbed pairs, or all where too
-    few are undisturbed; fps_ir: the same of the FP32 IR's rounds beside them. speedup_ir: geometric mean of the
-    paired ratios to the FP32 IR, of the IR itself too, where it shows the host's own noise;
-    speedup_pytorch: the same to PyTorch. *_low, *_high: their 99 % intervals.
-    verdict: ``valid``, ``noisy`` or ``invalid``, of fps and speedup_ir; of speedup_pytorch with the baseline's.
-    verdict_cause: why it is not valid. within: how far speedup_ir's interval goes to one side, as a share; asked: how
-    far it may go. ended: what ended the measurement. pairs: undisturbed ones, of which there must be least_pairs;
-    disturbed_pairs: all others. worst_signal: what disturbed the worst round, and took worst_share of its time.
-    mismatches: what ran otherwise than asked for, a JSON list of {property, asked, found}.
-    unsteady_rounds: those that began before two windows of warm-up took the same time. foreign_share: CPU time of the
-    leased CPUs that went to other programs, over all rounds; steal_share: to the hypervisor, of each round's CPU that
-    lost most. per_node: measurements that may share the node. timed: ``inference``, or with ``preprocessing`` before
-    it. memory_format: PyTorch's.
-    *_s: wall time of the stage's last attempt. started_at, finished_at: UTC, ISO 8601.
-    """
+    grid: Annotated[str, Column("the grid's name")]
+    cell: Annotated[str, Column("`model/calibration/algorithm/device`")]
+    model: Annotated[str, Column("the model, as the grid names it")]
+    calibration: Annotated[str | None, Column("the calibration set; null of a baseline")] = None
+    calibration_source: Annotated[str | None, Column("the set without its seed, which its replicates share")] = None
+    calibration_seed: Annotated[int | None, Column("which replicate of the set")] = None
+    calibration_note: Annotated[str | None, Column("what must be known of the set: a generator not distilled")] = None
+    algorithm: Annotated[str, Column("how it was quantized; of baselines `ir` or `pytorch`")]
+    device: Annotated[str, Column("the device, as the grid names it")]
+    runtime: Annotated[str, Column("`openvino` or `pytorch`")]
+    outcome: Annotated[str, Column("`ok`, `failed` or `pending` (not run yet)")]
+    error_class: Annotated[str | None, Column("how the first stage that failed failed")] = None
+    error_type: Annotated[str | None, Column("its exception or signal")] = None
+    error_message: Annotated[str | None, Column("which stage it was, and what was said")] = None
+    log: Annotated[str | None, Column("where its log lies")] = None
+    attempts: Annotated[int, Column("tries of all the cell's stages")] = 0
+    metric: Annotated[str | None, Column("the grid's metric")] = None
+    score: Annotated[float | None, Column("its mean over the test images")] = None
+    score_drop: Annotated[float | None, Column("the FP32 IR's score minus this one")] = None
+    top1: Annotated[float | None, Column("accuracy; null under a metric of the user's own", "share of 1")] = None
+    top1_drop: Annotated[float | None, Column("the FP32 IR's top-1 minus this one", "share of 1")] = None
+    agreement: Annotated[
+        float | None, Column("test images of which this and the FP32 IR say the same", "share of 1")
+    ] = None
+    n_images: Annotated[int | None, Column("test images")] = None
+    subset_size: Annotated[int | None, Column("calibration images used")] = None
+    control_drop: Annotated[
+        float | None,
+        Column(
+            "of accuracy-aware quantization: what is lost on its own validation images; a drop, or with "
+            "`control_labels` `model` a disagreement with the FP32 model, never to be pooled with drops",
+            "share of 1",
+        ),
+    ] = None
+    control_images: Annotated[int | None, Column("how many validation images")] = None
+    control_labels: Annotated[str | None, Column("`given`, or `model`: what the FP32 model says")] = None
+    validate_on: Annotated[str | None, Column("where they are from: `calibration` or `train`")] = None
+    stopped_by: Annotated[str | None, Column("what ended accuracy control")] = None
+    reached: Annotated[bool | None, Column("whether its target was reached")] = None
+    iterations: Annotated[int | None, Column("of accuracy control")] = None
+    reverted_layers: Annotated[int | None, Column("operations that went back to FP32")] = None
+    fps: Annotated[
+        float | None,
+        Column(
+            "batch x inferences / wall time, over rounds of undisturbed pairs, or all where too few are", "images/s"
+        ),
+    ] = None
+    fps_ir: Annotated[float | None, Column("the same of the FP32 IR's rounds beside them", "images/s")] = None
+    speedup_ir: Annotated[
+        float | None,
+        Column("geometric mean of paired ratios to the FP32 IR; of the IR itself the host's noise", "ratio"),
+    ] = None
+    speedup_ir_low: Annotated[float | None, Column("its 99 % interval, over all looks", "ratio")] = None
+    speedup_ir_high: Annotated[float | None, Column("its 99 % interval, over all looks", "ratio")] = None
+    speedup_pytorch: Annotated[float | None, Column("the same to PyTorch: one ratio over the other", "ratio")] = None
+    speedup_pytorch_low: Annotated[float | None, Column("its 99 % interval", "ratio")] = None
+    speedup_pytorch_high: Annotated[float | None, Column("its 99 % interval", "ratio")] = None
+    verdict: Annotated[
+        Verdict | None, Column("`valid`, `noisy` or `invalid`: of `fps` and `speedup_ir`; see docs/measurement.md")
+    ] = None
+    verdict_cause: Annotated[
+        Cause | None,
+        Column(
+            "why it is not valid. `property`: a runtime property was not what was asked for; `stray_cpus`: threads "
+            "could leave the lease; `few_pairs`: too few were measured; `disturbed`: too few were undisturbed; "
+            "`wide`: the interval is wider than asked for"
+        ),
+    ] = None
+    within: Annotated[float | None, Column("how far the interval of `speedup_ir` goes to one side", "share of 1")] = (
+        None
+    )
+    asked: Annotated[float | None, Column("how far the grid lets it go", "share of 1")] = None
+    least_pairs: Annotated[int | None, Column("how many undisturbed pairs the grid asks for")] = None
+    ended: Annotated[Ended | None, Column("what ended the measurement: `target`, `pairs`, `budget` or `disturbed`")] = (
+        None
+    )
+    pairs: Annotated[int | None, Column("undisturbed pairs")] = None
+    disturbed_pairs: Annotated[int | None, Column("disturbed pairs")] = None
+    worst_signal: Annotated[
+        Signal | None, Column("what took most of a disturbed round's time; a signal of `latencies/` without its unit")
+    ] = None
+    worst_share: Annotated[float | None, Column("how much; null of `overheated`", "share of 1")] = None
+    mismatches: Annotated[
+        str | None, Column("what ran otherwise than asked for", "JSON: list of {property, asked, found}")
+    ] = None
+    unsteady_rounds: Annotated[
+        int | None, Column("rounds that began before two windows of warm-up took the same time")
+    ] = None
+    foreign_share: Annotated[
+        float | None, Column("CPU time of the leased CPUs that went to other programs, over all rounds", "share of 1")
+    ] = None
+    steal_share: Annotated[
+        float | None, Column("time that the hypervisor took, of each round's CPU that lost most", "share of 1")
+    ] = None
+    per_node: Annotated[int | None, Column("measurements that may share the node")] = None
+    timed: Annotated[str | None, Column("`inference`, or `preprocessing and inference`")] = None
+    memory_format: Annotated[str | None, Column("PyTorch's")] = None
+    latency_p50_ms: Annotated[float | None, Column("quantile of all latencies", "ms")] = None
+    latency_p90_ms: Annotated[float | None, Column("null where fewer than ten lie beyond", "ms")] = None
+    latency_p95_ms: Annotated[float | None, Column("the same", "ms")] = None
+    latency_p99_ms: Annotated[float | None, Column("the same", "ms")] = None
+    latency_p999_ms: Annotated[float | None, Column("the same", "ms")] = None
+    size_mib: Annotated[float | None, Column("size of the IR", "MiB")] = None
+    int8_layers: Annotated[int | None, Column("layers with int8 weights")] = None
+    export_s: Annotated[float | None, Column("wall time of the stage's last attempt", "s")] = None
+    quantize_s: Annotated[float | None, Column("the same", "s")] = None
+    evaluate_s: Annotated[float | None, Column("the same", "s")] = None
+    measure_s: Annotated[float | None, Column("the same", "s")] = None
+    peak_rss_mib: Annotated[float | None, Column("largest resident set of any stage", "MiB")] = None
+    host: Annotated[str | None, Column("where speed was measured, else where accuracy was")] = None
+    cpu_model: Annotated[str | None, Column("its processor")] = None
+    isa: Annotated[str | None, Column("the best instruction set that it has for int8")] = None
+    cores: Annotated[int | None, Column("its physical cores")] = None
+    threads: Annotated[int | None, Column("as read back from the runtime")] = None
+    streams: Annotated[int | None, Column("as read back from the runtime")] = None
+    precision: Annotated[str | None, Column("as read back from the runtime")] = None
+    versions: Annotated[str | None, Column("of farm and all libraries that matter", "JSON: {library: version}")] = None
+    started_at: Annotated[datetime | None, Column("when the first attempt began", "UTC")] = None
+    finished_at: Annotated[datetime | None, Column("when the last attempt ended", "UTC")] = None
 
-    grid: str
-    cell: str
-    model: str
-    calibration: str | None = None
-    calibration_source: str | None = None
-    calibration_seed: int | None = None
-    calibration_note: str | None = None
-    algorithm: str
-    device: str
-    runtime: str
-    outcome: str
-    error_class: str | None = None
-    error_type: str | None = None
-    error_message: str | None = None
-    log: str | None = None
-    attempts: int = 0
-    metric: str | None = None
-    score: float | None = None
-    score_drop: float | None = None
-    top1: float | None = None
-    top1_drop: float | None = None
-    agreement: float | None = None
-    n_images: int | None = None
-    subset_size: int | None = None
-    control_drop: float | None = None
-    control_images: int | None = None
-    control_labels: str | None = None
-    validate_on: str | None = None
-    stopped_by: str | None = None
-    reached: bool | None = None
-    iterations: int | None = None
-    reverted_layers: int | None = None
-    fps: float | None = None
-    fps_ir: float | None = None
-    speedup_ir: float | None = None
-    speedup_ir_low: float | None = None
-    speedup_ir_high: float | None = None
-    speedup_pytorch: float | None = None
-    speedup_pytorch_low: float | None = None
-    speedup_pytorch_high: float | None = None
-    verdict: Verdict | None = None
-    verdict_cause: Cause | None = None
-    within: float | None = None
-    asked: float | None = None
-    least_pairs: int | None = None
-    ended: Ended | None = None
-    pairs: int | None = None
-    disturbed_pairs: int | None = None
-    worst_signal: Signal | None = None
-    worst_share: float | None = None
-    mismatches: str | None = None
-    unsteady_rounds: int | None = None
-    foreign_share: float | None = None
-    steal_share: float | None = None
-    per_node: int | None = None
-    timed: str | None = None
-    memory_format: str | None = None
-    latency_p50_ms: float | None = None
-    latency_p90_ms: float | None = None
-    latency_p95_ms: float | None = None
-    latency_p99_ms: float | None = None
-    latency_p999_ms: float | None = None
-    size_mib: float | None = None
-    int8_layers: int | None = None
-    export_s: float | None = None
-    quantize_s: float | None = None
-    evaluate_s: float | None = None
-    measure_s: float | None = None
-    peak_rss_mib: float | None = None
-    host: str | None = None
-    cpu_model: str | None = None
-    isa: str | None = None
-    cores: int | None = None
-    threads: int | None = None
-    streams: int | None = None
-    precision: str | None = None
-    versions: str | None = None
-    started_at: str | None = None
-    finished_at: str | None = None
 
-
-COLUMNS = tuple(each.name for each in fields(Record))
+COLUMNS = tuple(field.name for field in fields(Record))
 
 
 def is_fp32_ir(record: Record) -> bool:
@@ -203,7 +215,8 @@ def source_of(record: Record) -> str | None:
     return record.calibration_source or record.calibration
 
 
-def outcome_from(said: dict[str, Any]) -> Outcome:
+def outcome_from(document: Mapping[str, Any]) -> Outcome:
     """An outcome from its JSON form; fields of a later schema are left out."""
-    known = {each.name for each in fields(Outcome)}
-    return Outcome(**{key: value for key, value in said.items() if key in known})
+    values = {field.name: document[field.name] for field in fields(Outcome) if field.name in document}
+    times = {name: values[name] for name in ("started_at", "finished_at") if name in values}
+    return Outcome(**values | {name: datetime.fromisoformat(time) if time else None for name, time in times.items()})

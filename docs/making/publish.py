@@ -1,9 +1,10 @@
 """Publish a grid's results: ``python docs/making/publish.py results/study`` fills ``results/reference/study``.
 
-Taken over: the records, of cells that failed with the reason; what each variant said of the test images, in their
-order (without index and gap, which are the most of it); sample images of the sets that farm itself makes, for others'
-are not farm's to publish; of the plan the command and the effort. Not the rounds: they are large. Nothing names a path
-of the machine. With them goes the page, its figures as pictures.
+Taken over: the records, of cells that failed with the reason; what each variant said of the test images (without the
+gap, which is the most of it); sample images of the sets that farm itself makes, for others' are not farm's to publish;
+of the plan the command and the effort. Not the rounds: they are large. Nothing names a path of the machine. With them
+goes the page, its figures as pictures. What is published is of today's schema, whatever it was read from: so a
+published run that is named itself is brought up to date in its place.
 """
 
 import re
@@ -20,28 +21,27 @@ from farm.report.figures import figures
 from farm.report.page import document, drawings, section
 from farm.results import tables
 from farm.results.folder import Folder
-from farm.results.reading import read_run
+from farm.results.reading import files_of, read_run, records_table
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 OWN = ("distylegan", "fractal", "noise")
 PAGE = "report.html"
 FOLDERS = re.compile(r"(?<![\w:/.~-])/(?:[^\s/:,;]+/)*")  # of an absolute path; not of a URL
-KEPT = ("cell", "label", "prediction", "score")  # in the order of the test images
 
 
 def publish(folder: Folder, target: Folder) -> int:
     """Copy one grid's results; returns how many cells. Raises InputError if nothing was gathered there."""
-    table, plan = folder.read(tables.RECORDS), folder.read_plan()
+    table, plan = records_table(folder), folder.read_plan()
     command = plan.command.partition(" --results ")[0]
     rows = [_anywhere(row) for row in table.to_pylist()]
     schema = table.schema.with_metadata({**table.schema.metadata, tables.COMMAND: command})
     records = pa.Table.from_pylist(rows, schema=schema)
     target.write(tables.RECORDS, records)
     target.write_plan(replace(plan, command=command, grid_file="", cells=(), stages={}))
-    names = folder.names(tables.PREDICTIONS)
-    for name in names:
-        target.write(name, folder.read(name).select(KEPT))
-    target.keep_only(tables.PREDICTIONS, names)
+    files = dict(files_of(folder, tables.PREDICTIONS))
+    for name, predictions in files.items():
+        target.write(name, predictions.drop_columns(["gap"] if "gap" in predictions.column_names else []), "position")
+    target.keep_only(tables.PREDICTIONS, files)
     if folder.has(tables.SAMPLES):
         target.write(tables.SAMPLES, _own(folder.read(tables.SAMPLES), records))
     return len(records)

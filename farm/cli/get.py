@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from farm.cli.options import DEFAULT_RESULTS, Results, stdout
+from farm.columns import iso
 from farm.errors import InputError
-from farm.results import tables
 from farm.results.location import Location, cell_of
+from farm.results.reading import records_table
 
 EXAMPLES = """
 farm get 'resnet20/fractal/default/CPU{threads=1}' my-int8
@@ -69,7 +70,7 @@ def get(
         raise InputError(f"{cell} has no model yet: run the grid, or ask: farm why '{cell}'")
     if directory.exists() and any(directory.iterdir()):
         raise InputError(f"{directory} is not empty; name a new folder")
-    record = next((row for row in folder.read(tables.RECORDS).to_pylist() if row["cell"] == cell), None)
+    record = next((row for row in records_table(folder).to_pylist() if row["cell"] == cell), None)
     if record is None:
         raise InputError(f"{cell} has no record yet: run farm gather")
     directory.mkdir(parents=True, exist_ok=True)
@@ -85,4 +86,4 @@ def get(
 
 
 def _write(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(value, indent=1, default=iso) + "\n", encoding="utf-8")

@@ -15,6 +15,7 @@ from rich.measure import Measurement
 from farm.analysis.replicates import sources
 from farm.analysis.rows import COLUMNS, Row, rows
 from farm.cli.options import stdout
+from farm.columns import iso
 from farm.errors import InputError
 from farm.files import replaced
 from farm.grid.settings import Claims
@@ -186,7 +187,7 @@ def _give(values: list[dict[str, Any]], claims: Sequence[Claims], form: str, par
     elif form == "--csv":
         stdout.out(formats.as_csv(COLUMNS, [list(row.values()) for row in values]), highlight=False, end="")
     else:
-        stdout.print_json(json.dumps(values))
+        stdout.print_json(json.dumps(values, default=iso))
 
 
 def _joined_layouts(found: Sequence[Chosen], asked: View) -> str:

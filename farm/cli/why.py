@@ -21,7 +21,7 @@ from farm.report.verdicts import sentence
 from farm.results import tables
 from farm.results.folder import Folder
 from farm.results.location import Location
-from farm.results.reading import command_of
+from farm.results.reading import command_of, records_table
 from farm.store import Store
 from farm.suggest import did_you_mean
 
@@ -119,7 +119,7 @@ def _doubt(folder: Folder, cell: str) -> str:
     """The verdict on the cell's measurement and its reason, where it was gathered and does not hold; else empty."""
     if not folder.has(tables.RECORDS):
         return ""
-    table = folder.read(tables.RECORDS)
+    table = records_table(folder)
     doubtful = (
         record for record in tables.records_from(table) if record.cell == cell and record.verdict not in (None, "valid")
     )

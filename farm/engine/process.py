@@ -18,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from farm.columns import iso
 from farm.engine import Said, Work
 from farm.engine.spawn.child import LOG, RESULT, SAID
 from farm.engine.spawn.client import Ending, hold, release, run_child
@@ -207,8 +208,8 @@ def _manifest(work: Work, outcome: Outcome, facts: dict[str, Any], wall_s: float
         "versions": {"farm": metadata.version("farm"), "python": sys.version.split()[0], **stage.libraries},
         "wall_s": wall_s,
         "peak_rss_mib": outcome.peak_rss_mib,
-        "started_at": outcome.started_at,
-        "finished_at": _now(),
+        "started_at": outcome.started_at and iso(outcome.started_at),
+        "finished_at": iso(_now()),
     }
 
 
@@ -226,5 +227,5 @@ def _tail(scratch: Path) -> str:
     return log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:] if log.exists() else ""
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+def _now() -> datetime:
+    return datetime.now(UTC)

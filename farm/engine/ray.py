@@ -203,7 +203,7 @@ def _start_local() -> None:
 
 def _written_down(work: Work, cause: FailureClass, error: BaseException) -> Outcome:
     """The worker died before it could write the attempt down, so the driver does."""
-    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    now = datetime.now(UTC)
     outcome = Outcome(
         uri=work.stage.uri,
         label=work.stage.label,

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from farm.host.topology import Core
-from farm.measuring.pairing import CELL, PARTNER, Played, Row, conduct
+from farm.measuring.pairing import CELL, PARTNER, Played, conduct
+from farm.measuring.round import Round
 from farm.measuring.rounds import request_of, rotating_images, run_round
 from farm.stages.job import Job
 
@@ -47,7 +48,7 @@ def colocated(
     rng = random.Random()  # noqa: S311 - draws orders and head starts, guards nothing
     with ThreadPoolExecutor(per_node) as pool:
 
-        def play(variant: str) -> Row:
+        def play(variant: str) -> Round:
             if variant != CELL:
                 return pool.submit(_round, first).result()
             return _in_company(pool, first, company, rng.uniform(0, parameters["measure"]["min_seconds"]))
@@ -69,7 +70,7 @@ def _jobs(
         yield Job(parameters=asked, inputs=inputs, files={}, folder=scratch, cpus=cpus, cores=each)
 
 
-def _in_company(pool: ThreadPoolExecutor, first: Slot, company: Sequence[Slot], lead_s: float) -> Row:
+def _in_company(pool: ThreadPoolExecutor, first: Slot, company: Sequence[Slot], lead_s: float) -> Round:
     """The first one's round, while all others play theirs; returns when theirs have ended too."""
     over = threading.Event()
     neighbours = [pool.submit(_rounds, slot, over) for slot in company]
@@ -89,8 +90,8 @@ def _rounds(slot: Slot, over: threading.Event) -> None:
         _round(slot)
 
 
-def _round(slot: Slot) -> Row:
+def _round(slot: Slot) -> Round:
     """One round on its own cores: a mask is a thread's own, and what the thread starts inherits it."""
     request, scratch = slot
     os.sched_setaffinity(0, request["cpus"])
-    return {**run_round(request, scratch), "cpus": request["cpus"]}
+    return run_round(request, scratch)

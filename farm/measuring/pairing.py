@@ -4,36 +4,35 @@ Rounds of a cell (A) and of its FP32 IR (B) come in pairs, two pairs a block, AB
 that grows slower or faster favours neither. A pair that the host disturbed is played again.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from farm.measuring.verdict import Signals, disturbances
+from farm.measuring.round import Round
+from farm.measuring.verdict import disturbances
 from farm.record import Ended, Signal
 from farm.stats.ratios import Pair, Ratio, alpha_after, looks, paired_ratio
 
 CELL, PARTNER = "cell", "ir"
 
-Row = dict[str, Any]
-Play = Callable[[str], Row]  # plays a round of a variant
-SIGNALS = tuple(Signals.__dataclass_fields__)
+Play = Callable[[str], Round]  # plays a round of a variant
 
 
 @dataclass(slots=True, kw_only=True)
 class Played:
     """The rounds so far, each with its pair, position, variant and what disturbed its pair; ended: why."""
 
-    rows: list[Row] = field(default_factory=list)
+    rounds: list[Round] = field(default_factory=list)
     ended: Ended | None = None
 
     def pairs(self) -> list[Pair]:
         """The speeds of the undisturbed pairs: the cell's and its partner's."""
-        return speeds([row for row in self.rows if not row["disturbed"]])
+        return speeds([one for one in self.rounds if not one.disturbed])
 
     def disturbed(self) -> int:
         """How many pairs were disturbed."""
-        return len({row["pair"] for row in self.rows if row["disturbed"]})
+        return len({one.pair for one in self.rounds if one.disturbed})
 
 
 def conduct(
@@ -69,22 +68,18 @@ def _orders(rng: Random) -> Iterator[tuple[str, str]]:
 
 def _pair(played: Played, play: Play, order: tuple[str, str]) -> bool:
     """Play one pair; whether it was disturbed."""
-    number = played.rows[-1]["pair"] + 1 if played.rows else 0
-    rows = [
-        {"pair": number, "position": position, "variant": name, **play(name)} for position, name in enumerate(order)
+    number = played.rounds[-1].pair + 1 if played.rounds else 0
+    pair = [
+        replace(play(variant), pair=number, position=position, variant=variant)
+        for position, variant in enumerate(order)
     ]
-    disturbed = list(dict.fromkeys(signal for row in rows for signal in _disturbances(row)))
-    played.rows += [{**row, "disturbed": disturbed} for row in rows]
+    disturbed = tuple(dict.fromkeys(signal for one in pair for signal in _disturbances(one)))
+    played.rounds += [replace(one, disturbed=disturbed) for one in pair]
     return bool(disturbed)
 
 
-def _disturbances(row: Row) -> tuple[Signal, ...]:
-    return disturbances(signals_of(row), row["wall_ns"] / 1e9, len(row["cpus"]), synchronous=row["synchronous"])
-
-
-def signals_of(row: Mapping[str, Any]) -> Signals:
-    """What the host told of a round."""
-    return Signals(**{name: row[name] for name in SIGNALS})
+def _disturbances(one: Round) -> tuple[Signal, ...]:
+    return disturbances(one.signals, one.wall_s, len(one.cpus), synchronous=one.synchronous)
 
 
 def _ending(played: Played, planned: tuple[int, ...], settings: Mapping[str, Any], spent_s: float) -> Ended | None:
@@ -105,22 +100,17 @@ def interval(pairs: list[Pair], planned: tuple[int, ...]) -> Ratio | None:
     return paired_ratio(pairs, alpha_after(len(pairs), planned)) if pairs else None
 
 
-def speeds(rows: list[Row]) -> list[Pair]:
+def speeds(rounds: Sequence[Round]) -> list[Pair]:
     """The cell's and its partner's speed, in images a second, of each pair that has both."""
     by_pair: dict[int, dict[str, float]] = {}
-    for row in rows:
-        by_pair.setdefault(row["pair"], {})[row["variant"]] = speed(row)
+    for one in rounds:
+        by_pair.setdefault(one.pair, {})[one.variant] = one.fps
     return [(pair[CELL], pair[PARTNER]) for pair in by_pair.values() if len(pair) == 2]  # noqa: PLR2004
-
-
-def speed(row: Mapping[str, Any]) -> float:
-    """Images a second of one round."""
-    return float(row["batch"] * row["inferences"] / row["wall_ns"] * 1e9)
 
 
 def _progress(played: Played, planned: tuple[int, ...]) -> str:
     pairs, disturbed = played.pairs(), played.disturbed()
     ratio = interval(pairs, planned)
     sure = ratio is not None and ratio.within is not None and ratio.within < 1
-    known = f", x IR {ratio.value:.2f} within {ratio.within:.1%}" if ratio and sure else ""
-    return f"pair {len(pairs)} of {planned[-1]} at most{known}" + (f", {disturbed} disturbed" if disturbed else "")
+    width = f", x IR {ratio.value:.2f} within {ratio.within:.1%}" if ratio and sure else ""
+    return f"pair {len(pairs)} of {planned[-1]} at most{width}" + (f", {disturbed} disturbed" if disturbed else "")

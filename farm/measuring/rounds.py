@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from farm.data import imageset
 from farm.data.datasets import open_dataset
 from farm.host.devices import configured
 from farm.measuring import one_round
 from farm.measuring.pairing import CELL
+from farm.measuring.round import Round, round_of
 from farm.measuring.runner import REQUESTS
 from farm.models.ir import IR
 from farm.spec import Preprocessing
@@ -32,37 +32,6 @@ MEMORY_FORMATS = ("contiguous_format", "channels_last")
 
 
 TRIAL_S = 0.3  # of a round in each of PyTorch's memory formats, to choose one
-
-
-SCHEMA = pa.schema([
-    ("pair", pa.int32()),
-    ("position", pa.int32()),
-    ("variant", pa.string()),
-    ("runtime", pa.string()),
-    ("batch", pa.int32()),
-    ("inferences", pa.int64()),
-    ("wall_ns", pa.int64()),
-    ("request_p50_ns", pa.float64()),
-    ("synchronous", pa.bool_()),
-    ("warmup_inferences", pa.int64()),
-    ("steady", pa.bool_()),
-    ("threads", pa.int32()),
-    ("streams", pa.int32()),
-    ("precision", pa.string()),
-    ("asked", pa.string()),
-    ("properties", pa.string()),
-    ("cpus", pa.list_(pa.int32())),
-    ("stray_cpus", pa.list_(pa.int32())),
-    ("disturbed", pa.list_(pa.string())),
-    ("steal_s", pa.float64()),
-    ("foreign_s", pa.float64()),
-    ("delayed_s", pa.float64()),
-    ("siblings_s", pa.float64()),
-    ("throttled_s", pa.float64()),
-    ("overheated", pa.int64()),
-    ("mhz", pa.float64()),
-    ("latencies_ns", pa.list_(pa.int64())),
-])  # fmt: skip
 
 
 def rotating_images(job: Job) -> np.ndarray[Any, Any]:
@@ -118,7 +87,7 @@ def faster_format(request: Mapping[str, Any], scratch: Path) -> str:
         name: run_round({**request, "memory_format": name, "min_seconds": TRIAL_S, "min_inferences": 1}, scratch)
         for name in MEMORY_FORMATS
     }
-    return max(trials, key=lambda name: trials[name]["inferences"] / trials[name]["wall_ns"])
+    return max(trials, key=lambda name: trials[name].fps)
 
 
 def round_environment() -> dict[str, str]:
@@ -144,11 +113,8 @@ class RoundCrashed(RuntimeError):  # noqa: N818 - it says what happened
         return f"a round of {self.runtime} was ended by signal {self.number} ({signal.Signals(self.number).name})"
 
 
-def run_round(request: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
-    """Run one round in a fresh interpreter; what it measured, latencies in nanoseconds.
-
-    Raises RuntimeError if it fails, RoundCrashed if a signal ends it.
-    """
+def run_round(request: Mapping[str, Any], scratch: Path) -> Round:
+    """Run one round in a fresh interpreter. Raises RuntimeError if it fails, RoundCrashed if a signal ends it."""
     asked, answer = scratch / "round.json", scratch / "round.npz"
     asked.write_text(json.dumps(request), encoding="utf-8")
     command = [sys.executable, "-P", "-m", one_round.__name__, str(asked), str(answer)]
@@ -161,6 +127,6 @@ def run_round(request: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
     if ended.returncode != 0:
         said = (ended.stderr.strip().splitlines() or ["no word"])[-1]
         raise RuntimeError(f"a round of {request['runtime']} failed with exit code {ended.returncode}: {said}")
-    with np.load(answer) as found:
-        measured: dict[str, Any] = json.loads(str(found["said"]))
-        return {**measured, "latencies_ns": found["latencies_ns"]}
+    with np.load(answer) as measured:
+        facts = {"asked": json.dumps(request["asked"], sort_keys=True), "cpus": request["cpus"]}
+        return round_of(json.loads(str(measured["said"])) | facts, measured["latencies_ns"])

@@ -5,14 +5,15 @@ import io
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
 from farm.analysis.judgement import Judged
 from farm.analysis.rows import JUDGED
+from farm.columns import iso, schema_of
 from farm.grid.settings import Claims
-from farm.record import SCHEMA_VERSION
 from farm.results import tables
 
 MARKDOWN = re.compile(r"[\\`*_{}\[\]<>|~#&]")
@@ -50,8 +51,9 @@ def as_arrow(rows: Sequence[Mapping[str, Any]], claims: Claims | None) -> pa.Tab
 
     claims: what all rows are held against, where that is one and the same.
     """
-    names = {each.name: each for each in tables.schema_of(Judged) if each.name in JUDGED}
-    schema = pa.schema([*tables.RECORD_SCHEMA, *names.values()], metadata={"farm_schema": str(SCHEMA_VERSION)})
+    names = {each.name: each for each in schema_of(Judged) if each.name in JUDGED}
+    recorded = tables.SCHEMAS[tables.RECORDS]
+    schema = pa.schema([*recorded, *names.values()], metadata=recorded.metadata)
     if claims is not None:
         schema = schema.with_metadata({**schema.metadata, tables.CLAIMS: claims.model_dump_json()})
     return pa.Table.from_pylist(list(rows), schema=schema)
@@ -60,4 +62,6 @@ def as_arrow(rows: Sequence[Mapping[str, Any]], claims: Claims | None) -> pa.Tab
 def _plain(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, datetime):
+        return iso(value)
     return json.dumps(value) if isinstance(value, bool) else str(value)

@@ -3,19 +3,20 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from farm.measuring.round import rounds_of
 from farm.plan import Effort, Plan, PlannedCell, base
 from farm.plan.state import State, state_of
-from farm.record import Outcome, Record
+from farm.record import SCHEMA_VERSION, Outcome, Record
 from farm.results import tables
 from farm.results.folder import Folder
-from farm.results.speed import speed, with_pytorch_speedup
+from farm.results.speed import with_pytorch_speedup, with_speed
 from farm.store import Store
 
 ROLES = ("calibration", "validation", "export", "quantize", "fp32", "evaluate", "measure")
@@ -81,7 +82,7 @@ class _Reader:
         stages = {role: cell.stages[role] for role in roles}
         found = {role: manifest for role, uri in stages.items() if (manifest := self.manifest(uri)) is not None}
         every = [outcome for uri in dict.fromkeys(stages.values()) for outcome in self.attempts(uri)]
-        return Record(
+        record = Record(
             grid=self.plan.grid,
             cell=cell.name,
             model=cell.model,
@@ -95,12 +96,12 @@ class _Reader:
             **self.ending(stages, found),
             attempts=len(every),
             **self.accuracy(stages, found),
-            **self.speed(stages, found),
             **_sizes(stages, found),
             **_times(found),
-            started_at=min((outcome.started_at for outcome in every), default=None),
-            finished_at=max((outcome.finished_at for outcome in every), default=None),
+            started_at=min((outcome.started_at for outcome in every if outcome.started_at), default=None),
+            finished_at=max((outcome.finished_at for outcome in every if outcome.finished_at), default=None),
         )
+        return self.with_speed(record, stages, found)
 
     def ending(self, stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any]:
         """ok, failed (with the first stage that failed, and why) or pending."""
@@ -137,12 +138,14 @@ class _Reader:
         table = pq.read_table(self.store.open(uri) / "predictions.parquet", columns=["prediction"])
         return np.asarray(table["prediction"].to_numpy())
 
-    def speed(self, stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any]:
-        if "ended" not in found.get("measure", {"facts": {}})["facts"]:  # also of a farm that judged nothing yet
-            return {}
-        rounds = pq.read_table(self.store.open(stages["measure"]) / "rounds.parquet").to_pylist()
-        settings = {**self.plan.stages[stages["measure"]].parameters["measure"], **asdict(self.plan.effort or Effort())}
-        return speed(rounds, settings, found["measure"]["facts"]["ended"])
+    def with_speed(self, record: Record, stages: Mapping[str, str], found: Mapping[str, Any]) -> Record:
+        facts = found.get("measure", {"facts": {}})["facts"]
+        if "ended" not in facts:  # also of a farm that judged nothing yet
+            return record
+        rounds = rounds_of(pq.read_table(self.store.open(stages["measure"]) / "rounds.parquet"))
+        how = self.plan.stages[stages["measure"]].parameters["measure"]
+        played = {name: how[name] for name in ("per_node", "preprocess")}
+        return with_speed(record, rounds, self.plan.effort or Effort(), facts["ended"], **played)
 
 
 def _sizes(stages: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, Any]:
@@ -178,18 +181,34 @@ def _samples(plan: Plan, store: Store) -> list[dict[str, Any]]:
 
 
 def _copy_by_cell(folder: Folder, name: str, plan: Plan, store: Store, *, role: str, file: str) -> None:
-    """One file a cell with its name as first column, written only where it is new; others are removed."""
-    kept = set()
+    """One file a cell, with whose it is before each row, written only where it is new; others are removed."""
+    wanted = set()
     for cell in plan.cells:
         uri = cell.stages.get(role)
         manifest = store.manifest(uri) if uri else None
         if uri is None or manifest is None:
             continue
-        digest = hashlib.sha256(f"{cell.name}\0{uri}\0{manifest['copy']}".encode()).hexdigest()
+        digest = hashlib.sha256(f"{SCHEMA_VERSION}\0{cell.name}\0{uri}\0{manifest['copy']}".encode()).hexdigest()
         target = f"{name}/{digest[:24]}.parquet"
-        kept.add(target)
+        wanted.add(target)
         if not folder.has(target):
             table = pq.read_table(store.open(uri) / file)
-            column = pa.array([cell.name] * len(table), pa.string()).dictionary_encode()
-            folder.write(target, table.add_column(0, "cell", column))
-    folder.keep_only(name, kept)
+            counter = "position" if name == tables.PREDICTIONS else None
+            folder.write(target, tables.of_cell(name, _renamed(table), _whose(cell)), counter)
+    folder.keep_only(name, wanted)
+
+
+def _renamed(table: pa.Table) -> pa.Table:
+    """What an evaluation calls an image's index is its position here, beside the indices of sample images."""
+    return table.rename_columns(["position" if name == "index" else name for name in table.column_names])
+
+
+def _whose(cell: PlannedCell) -> tables.Whose:
+    return tables.Whose(
+        cell=cell.name,
+        model=cell.model,
+        calibration=cell.calibration,
+        algorithm=cell.algorithm,
+        device=cell.device,
+        baseline=cell.calibration is None,
+    )

@@ -1,7 +1,7 @@
 """One grid's gathered files as values: records, predictions, rounds, and what the grid wants to claim."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from farm.grid.settings import Claims
+from farm.measuring.round import Round, rounds_of
 from farm.record import Record
-from farm.results import tables
-from farm.results.folder import Folder
+from farm.results import migrate, tables
+from farm.results.folder import PLAN, Folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ def names_of(runs: Sequence[Run]) -> list[str]:
 
 def read_run(folder: Folder) -> Run:
     """Everything but rounds and samples. Raises InputError if nothing was gathered there."""
-    table = folder.read(tables.RECORDS)
+    table = records_table(folder)
     records = tuple(tables.records_from(table))
     name = records[0].grid if records else folder.url.rpartition("/")[2]
     return Run(
@@ -61,6 +62,14 @@ def read_run(folder: Folder) -> Run:
         command=command_of(table),
         predictions=_predictions(folder),
     )
+
+
+def records_table(folder: Folder) -> pa.Table:
+    """``records.parquet``, of whatever schema. Raises InputError if it is not there, or of a newer farm."""
+    table = folder.read(tables.RECORDS)
+    if not migrate.is_older(table, folder.path(tables.RECORDS)):
+        return table
+    return migrate.records(table, folder.read_plan().effort if folder.has(PLAN) else None)
 
 
 def claims_of(records: pa.Table) -> Claims:
@@ -74,9 +83,9 @@ def command_of(records: pa.Table) -> str:
     return str((records.schema.metadata or {}).get(tables.COMMAND, b"").decode())
 
 
-def rounds(folder: Folder) -> dict[str, list[dict[str, Any]]]:
-    """The rounds of each measured cell, in the order they were played: rows of ``latencies/``."""
-    return {cell: table.to_pylist() for cell, table in _by_cell(folder, tables.LATENCIES)}
+def rounds(folder: Folder) -> dict[str, tuple[Round, ...]]:
+    """The rounds of each measured cell, in the order they were played."""
+    return {cell: rounds_of(table) for cell, table in _by_cell(folder, tables.LATENCIES)}
 
 
 def samples(folder: Folder) -> list[dict[str, Any]]:
@@ -91,7 +100,18 @@ def _predictions(folder: Folder) -> dict[str, Predicted]:
     }
 
 
-def _by_cell(folder: Folder, name: str) -> list[tuple[str, pa.Table]]:
+def _by_cell(folder: Folder, name: str) -> Iterator[tuple[str, pa.Table]]:
     """The tables of a subfolder, each with its cell's name."""
-    found = [folder.read(file) for file in folder.names(name)]
-    return [(str(table["cell"][0]), table) for table in found if len(table)]
+    return ((table["cell"][0].as_py(), table) for _, table in files_of(folder, name))
+
+
+def files_of(folder: Folder, name: str) -> Iterator[tuple[str, pa.Table]]:
+    """The files of ``predictions/`` or ``latencies/`` that are not empty, in order, of whatever schema."""
+    records: dict[str, Record] = {}
+    for file in folder.names(name):
+        table = folder.read(file)
+        if len(table) and migrate.is_older(table, folder.path(file)):
+            records = records or {record.cell: record for record in tables.records_from(records_table(folder))}
+            table = migrate.rows(name, table, records[table["cell"][0].as_py()])
+        if len(table):
+            yield file, table

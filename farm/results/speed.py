@@ -1,69 +1,86 @@
 """From the rounds of one measurement to what a record says of speed, verdict included. Pure."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from farm.measuring.pairing import CELL, PARTNER, Played, interval, signals_of, speeds
+from farm.measuring.pairing import CELL, PARTNER, Played, interval, speeds
+from farm.measuring.round import Round
 from farm.measuring.verdict import Evidence, Mismatch, judge, mismatches, shares
+from farm.plan import Effort
 from farm.record import Ended, Record, Signal, is_fp32_ir
 from farm.stats.ratios import Ratio, looks, percentile, quotient
 
-PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 NS_PER_MS = 1e6
 
 
-def speed(rows: Sequence[dict[str, Any]], settings: Mapping[str, Any], ended: Ended) -> dict[str, Any]:
-    """A record's columns of speed.
+def with_speed(
+    record: Record, rounds: Sequence[Round], effort: Effort, ended: Ended, *, per_node: int, preprocess: bool
+) -> Record:
+    """The record with its columns of speed.
 
-    rows: of ``rounds.parquet``. settings: how the rounds were played, and the effort that is asked for now. ended:
-    what ended the measurement. Figures are of the undisturbed pairs, or of all where too few are.
+    effort: what is asked for now. ended: what ended the measurement. per_node, preprocess: how rounds were played.
+    Figures are of the undisturbed pairs, or of all where too few are.
     """
-    played = Played(rows=list(rows))
-    least, _ = settings["pairs"]
+    played = Played(rounds=list(rounds))
+    least, _ = effort.pairs
     enough = len(played.pairs()) >= least
-    counted = [row for row in rows if not row["disturbed"]] if enough else list(rows)
-    own, beside = ([row for row in counted if row["variant"] == variant] for variant in (CELL, PARTNER))
-    ratio = interval(speeds(counted), looks(*settings["pairs"]))
+    used = [one for one in rounds if not one.disturbed] if enough else rounds
+    of_cell, of_ir = ([one for one in used if one.variant == variant] for variant in (CELL, PARTNER))
+    ratio = interval(speeds(used), looks(*effort.pairs))
     evidence = Evidence(
-        mismatches=tuple(dict.fromkeys(mismatch for row in rows for mismatch in _mismatches(row))),
+        mismatches=tuple(dict.fromkeys(mismatch for one in rounds for mismatch in _mismatches(one))),
         pairs=len(played.pairs()),
         disturbed=played.disturbed(),
         least=least,
-        target=settings["target"],
+        target=effort.target,
         ratio=ratio,
     )
+    record = _judged(record, evidence, ended, rounds)
+    first, latencies = of_cell[0], np.concatenate([one.latencies_ns for one in of_cell])
+    return replace(
+        _over_ir(record, ratio),
+        fps=_fps(of_cell),
+        fps_ir=_fps(of_ir),
+        latency_p50_ms=_latency_ms(latencies, 0.5),
+        latency_p90_ms=_latency_ms(latencies, 0.9),
+        latency_p95_ms=_latency_ms(latencies, 0.95),
+        latency_p99_ms=_latency_ms(latencies, 0.99),
+        latency_p999_ms=_latency_ms(latencies, 0.999),
+        threads=first.threads,
+        streams=first.streams,
+        precision=first.precision,
+        unsteady_rounds=sum(not one.steady for one in rounds),
+        foreign_share=sum(one.foreign_s for one in rounds) / sum(one.wall_s * len(one.cpus) for one in rounds),
+        steal_share=sum(one.steal_s for one in rounds) / sum(one.wall_s for one in rounds),
+        per_node=per_node,
+        memory_format=json.loads(first.properties).get("MEMORY_FORMAT"),
+        timed="preprocessing and inference" if preprocess else "inference",
+    )
+
+
+def _judged(record: Record, evidence: Evidence, ended: Ended, rounds: Sequence[Round]) -> Record:
+    """The record with its verdict, and what that rests on."""
     verdict, cause = judge(evidence)
-    signal, share = _worst(rows)
-    return {
-        "fps": _fps(own),
-        "fps_ir": _fps(beside),
-        **_columns("speedup_ir", ratio),
-        **_latencies(own),
-        **{key: own[0][key] for key in ("threads", "streams", "precision")},
-        "verdict": verdict,
-        "verdict_cause": cause,
-        "within": ratio.within if ratio else None,
-        "asked": evidence.target,
-        "least_pairs": least,
-        "ended": ended,
-        "worst_signal": signal,
-        "worst_share": share,
-        "mismatches": json.dumps([asdict(mismatch) for mismatch in evidence.mismatches])
-        if evidence.mismatches
-        else None,
-        "pairs": evidence.pairs,
-        "unsteady_rounds": sum(not row["steady"] for row in rows),
-        "disturbed_pairs": evidence.disturbed,
-        "foreign_share": sum(row["foreign_s"] for row in rows) / sum(_wall_s(row) * len(row["cpus"]) for row in rows),
-        "steal_share": sum(row["steal_s"] for row in rows) / sum(map(_wall_s, rows)),
-        "per_node": settings["per_node"],
-        "memory_format": json.loads(own[0]["properties"]).get("MEMORY_FORMAT"),
-        "timed": "preprocessing and inference" if settings["preprocess"] else "inference",
-    }
+    signal, share = _worst(rounds)
+    different = [asdict(mismatch) for mismatch in evidence.mismatches]
+    return replace(
+        record,
+        verdict=verdict,
+        verdict_cause=cause,
+        within=evidence.ratio.within if evidence.ratio else None,
+        asked=evidence.target,
+        least_pairs=evidence.least,
+        ended=ended,
+        pairs=evidence.pairs,
+        disturbed_pairs=evidence.disturbed,
+        worst_signal=signal,
+        worst_share=share,
+        mismatches=json.dumps(different) if different else None,
+    )
 
 
 def with_pytorch_speedup(records: list[Record]) -> list[Record]:
@@ -77,16 +94,21 @@ def _where(record: Record) -> tuple[str | None, ...]:
 
 
 def _over(record: Record, baseline: Record | None) -> Record:
-    ours, theirs = (_ratio(each) for each in (record, baseline))
-    if ours is None or theirs is None:
-        return record
-    if baseline is not None and baseline.verdict == "invalid":
+    ours, theirs = _ratio(record), _ratio(baseline)
+    if baseline is None or ours is None or theirs is None or baseline.verdict == "invalid":
         return record
     if record is baseline:
         return replace(record, speedup_pytorch=1.0, speedup_pytorch_low=1.0, speedup_pytorch_high=1.0)
     if is_fp32_ir(record):  # the very thing that PyTorch was paired with
         ours = Ratio(value=1.0, low=1.0, high=1.0)
-    return replace(record, **_columns("speedup_pytorch", quotient(ours, theirs)))
+    ratio = quotient(ours, theirs)
+    return replace(record, speedup_pytorch=ratio.value, speedup_pytorch_low=ratio.low, speedup_pytorch_high=ratio.high)
+
+
+def _over_ir(record: Record, ratio: Ratio | None) -> Record:
+    if ratio is None:
+        return record
+    return replace(record, speedup_ir=ratio.value, speedup_ir_low=ratio.low, speedup_ir_high=ratio.high)
 
 
 def _ratio(record: Record | None) -> Ratio | None:
@@ -95,40 +117,30 @@ def _ratio(record: Record | None) -> Ratio | None:
     return Ratio(value=record.speedup_ir, low=record.speedup_ir_low, high=record.speedup_ir_high)
 
 
-def _columns(name: str, ratio: Ratio | None) -> dict[str, Any]:
-    if ratio is None:
-        return {}
-    return {name: ratio.value, f"{name}_low": ratio.low, f"{name}_high": ratio.high}
-
-
-def _worst(rows: Sequence[Mapping[str, Any]]) -> tuple[Signal | None, float | None]:
+def _worst(rounds: Sequence[Round]) -> tuple[Signal | None, float | None]:
     """What took most of a disturbed round's time, and which share; none of ``overheated``, which is no share."""
+    disturbed = [one for one in rounds if one.disturbed]
     by_share = [
-        (shares(signals_of(row), _wall_s(row), len(row["cpus"]))[signal], signal)
-        for row in rows
-        for signal in row["disturbed"]
+        (shares(one.signals, one.wall_s, len(one.cpus))[signal], signal)
+        for one in disturbed
+        for signal in one.disturbed
         if signal != "overheated"
     ]
     if by_share:
         share, signal = max(by_share)
         return signal, share
-    return ("overheated" if any(row["disturbed"] for row in rows) else None), None
+    return ("overheated" if disturbed else None), None
 
 
-def _wall_s(row: Mapping[str, Any]) -> float:
-    return float(row["wall_ns"]) / 1e9
+def _mismatches(one: Round) -> tuple[Mismatch, ...]:
+    return mismatches(json.loads(one.asked), json.loads(one.properties), one.stray_cpus)
 
 
-def _mismatches(row: Mapping[str, Any]) -> tuple[Mismatch, ...]:
-    return mismatches(json.loads(row["asked"]), json.loads(row["properties"]), row["stray_cpus"])
+def _fps(rounds: Sequence[Round]) -> float | None:
+    wall_s = sum(one.wall_s for one in rounds)
+    return sum(one.batch * one.inferences for one in rounds) / wall_s if wall_s else None
 
 
-def _fps(rows: Sequence[Mapping[str, Any]]) -> float | None:
-    wall_ns = sum(row["wall_ns"] for row in rows)
-    return sum(row["batch"] * row["inferences"] for row in rows) / wall_ns * 1e9 if wall_ns else None
-
-
-def _latencies(rows: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
-    latencies = np.concatenate([np.asarray(row["latencies_ns"]) for row in rows])
-    found = {name: percentile(latencies, q) for name, q in PERCENTILES.items()}
-    return {f"latency_{name}_ms": None if value is None else value / NS_PER_MS for name, value in found.items()}
+def _latency_ms(latencies_ns: NDArray[np.int64], quantile: float) -> float | None:
+    latency_ns = percentile(latencies_ns, quantile)
+    return None if latency_ns is None else latency_ns / NS_PER_MS

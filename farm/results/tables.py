@@ -1,16 +1,18 @@
-"""The Arrow schemas of the gathered files, and rows as tables. Pure but for `first_images`."""
+"""The gathered tables: their columns, and rows as tables. Pure but for `first_images`."""
 
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from farm.columns import Column, schema_of
+from farm.measuring.round import Round
 from farm.record import SCHEMA_VERSION, Outcome, Record
 
 RECORDS = "records.parquet"
@@ -18,52 +20,95 @@ ATTEMPTS = "attempts.parquet"
 SAMPLES = "samples.parquet"
 PREDICTIONS = "predictions"
 LATENCIES = "latencies"
+SCHEMA = b"farm_schema"
 CLAIMS = b"farm_claims"
 COMMAND = b"farm_command"
 
-_ARROW = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whose:
+    """Of which cell rows of ``predictions/`` and ``latencies/`` are: what they are joined by."""
+
+    cell: Annotated[str, Column("as in `records.parquet`", arrow="dictionary")]
+    model: Annotated[str, Column("as in `records.parquet`", arrow="dictionary")]
+    calibration: Annotated[str | None, Column("as in `records.parquet`; null of a baseline", arrow="dictionary")]
+    algorithm: Annotated[str, Column("as in `records.parquet`; of a baseline `ir` or `pytorch`", arrow="dictionary")]
+    device: Annotated[str, Column("as in `records.parquet`", arrow="dictionary")]
+    baseline: Annotated[bool, Column("whether the cell is one: a model that was not quantized")]
 
 
-def schema_of(row: type) -> pa.Schema:
-    """A dataclass's fields as Arrow columns, with the schema version in the metadata."""
-    columns = [(each.name, _arrow_type(str(each.type))) for each in fields(row)]
-    return pa.schema(columns, metadata={"farm_schema": str(SCHEMA_VERSION)})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What one cell says of one test image."""
+
+    position: Annotated[int, Column("which test image, from 0 in the dataset's order", arrow="int32")]
+    label: Annotated[int, Column("its class", arrow="int32")]
+    prediction: Annotated[int, Column("the class that the model gives it", arrow="int32")]
+    score: Annotated[float, Column("of the grid's metric", arrow="float")]
+    gap: Annotated[float, Column("between the two greatest logits; published runs leave it out", arrow="float")]
 
 
-def _arrow_type(annotation: str) -> pa.DataType:
-    for name, kind in _ARROW.items():
-        if annotation.startswith((name, f"<class '{name}'")):
-            return kind
-    return pa.string()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One image of a calibration set."""
+
+    calibration: Annotated[str, Column("the set")]
+    index: Annotated[int, Column("which image of it, from 0", arrow="int32")]
+    label: Annotated[int, Column("its class; -1 without one")]
+    png: Annotated[bytes, Column("the image as a PNG file", arrow="binary")]
 
 
-RECORD_SCHEMA = schema_of(Record)
-ATTEMPT_SCHEMA = schema_of(Outcome)
-SAMPLE_SCHEMA = pa.schema(
-    [("calibration", pa.string()), ("index", pa.int32()), ("label", pa.int64()), ("png", pa.binary())]
-)
+ROWS: dict[str, tuple[type, ...]] = {
+    RECORDS: (Record,),
+    ATTEMPTS: (Outcome,),
+    PREDICTIONS: (Whose, Prediction),
+    LATENCIES: (Whose, Round),
+    SAMPLES: (Sample,),
+}
+SCHEMAS: dict[str, pa.Schema] = {
+    name: schema_of(*rows, metadata={SCHEMA.decode(): str(SCHEMA_VERSION)}) for name, rows in ROWS.items()
+}
 
 
 def records(rows: Sequence[Record], claims: Mapping[str, Any], command: str = "") -> pa.Table:
     """Records as a table. In its metadata - claims: what the grid's sets are held against; command: that ran it."""
-    schema = RECORD_SCHEMA.with_metadata({**RECORD_SCHEMA.metadata, CLAIMS: json.dumps(claims), COMMAND: command})
+    schema = SCHEMAS[RECORDS]
+    schema = schema.with_metadata({**schema.metadata, CLAIMS: json.dumps(claims), COMMAND: command})
     return pa.Table.from_pylist([asdict(row) for row in rows], schema=schema)
 
 
 def attempts(rows: Iterable[Outcome]) -> pa.Table:
     """Attempts as a table."""
-    return pa.Table.from_pylist([asdict(row) for row in rows], schema=ATTEMPT_SCHEMA)
+    return pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMAS[ATTEMPTS])
 
 
 def samples(rows: list[dict[str, Any]]) -> pa.Table:
     """Sample images as a table."""
-    return pa.Table.from_pylist(rows, schema=SAMPLE_SCHEMA)
+    return pa.Table.from_pylist(rows, schema=SCHEMAS[SAMPLES])
+
+
+def of_cell(name: str, table: pa.Table, cell: Whose) -> pa.Table:
+    """One cell's rows as a file of a subfolder, with whose they are before them; a column may be lacking."""
+    whose, schema = asdict(cell), SCHEMAS[name]
+    present = [field for field in schema if field.name in whose or field.name in table.column_names]
+    columns = [
+        pa.array([whose[field.name]] * len(table), field.type) if field.name in whose else table[field.name]
+        for field in present
+    ]
+    types = pa.schema(present, metadata=schema.metadata)
+    return pa.table(columns, names=types.names).cast(types)
+
+
+def whose(record: Record) -> Whose:
+    """A record's cell, as its rows name it."""
+    names = {name: getattr(record, name) for name in ("cell", "model", "calibration", "algorithm", "device")}
+    return Whose(**names, baseline=record.calibration is None)
 
 
 def records_from(table: pa.Table) -> list[Record]:
     """Records from a table; columns of a later schema are left out."""
-    known = {each.name for each in fields(Record)}
-    return [Record(**{k: v for k, v in row.items() if k in known}) for row in table.to_pylist()]
+    names = [field.name for field in fields(Record) if field.name in table.column_names]
+    return [Record(**row) for row in table.select(names).to_pylist()]
 
 
 def first_images(shard: Path, count: int) -> Iterator[tuple[bytes, int]]:

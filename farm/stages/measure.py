@@ -5,7 +5,6 @@ The FP32 IR is paired with itself: that shows the host's own noise. Keeps raw la
 verdict is passed when they are read.
 """
 
-import json
 import random
 import signal
 import time
@@ -14,11 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from farm.measuring.pairing import CELL, PARTNER, conduct
-from farm.measuring.rounds import ROUNDS, SCHEMA, RoundCrashed, faster_format, request_of, rotating_images, run_round
+from farm.measuring.round import Round, table_of
+from farm.measuring.rounds import (
+    ROUNDS,
+    RoundCrashed,
+    faster_format,
+    request_of,
+    rotating_images,
+    run_round,
+)
 from farm.stages.job import Job
 
 
@@ -33,27 +39,26 @@ def run(job: Job) -> dict[str, Any]:
     played = conduct(
         lambda variant: _play(requests[variant], scratch),
         job.effort,
-        rng=random.Random(),  # noqa: S311 - draws the order of rounds, guards nothing
+        rng=random.Random(),  # noqa: S311 - orders rounds, guards nothing
         clock=time.monotonic,
         say=job.say,
     )
-    pq.write_table(pa.Table.from_pylist(played.rows, schema=SCHEMA), job.folder / ROUNDS, compression="zstd")
-    own = next(row for row in played.rows if row["variant"] == CELL)
-    facts = {key: own[key] for key in ("threads", "streams", "precision")}
+    pq.write_table(table_of(played.rounds), job.folder / ROUNDS, compression="zstd")
+    own = next(one for one in played.rounds if one.variant == CELL)
+    facts = {"threads": own.threads, "streams": own.streams, "precision": own.precision}
     counts = {"pairs": len(played.pairs()), "disturbed": played.disturbed()}
     return {**counts, "ended": played.ended, "effort": dict(job.effort), **facts}
 
 
-def _play(request: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
-    """One round as a row: what it measured, and what was asked of it.
+def _play(request: Mapping[str, Any], scratch: Path) -> Round:
+    """One round.
 
     If a signal ends it, this process ends the same way: then the stage's attempt says `crash` and which signal.
     """
     try:
-        measured = run_round(request, scratch)
+        return run_round(request, scratch)
     except RoundCrashed as crash:
         if crash.number != signal.SIGKILL:
             signal.signal(crash.number, signal.SIG_DFL)
         signal.raise_signal(crash.number)
         raise
-    return {**measured, "asked": json.dumps(request["asked"], sort_keys=True), "cpus": request["cpus"]}

@@ -15,13 +15,14 @@ import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from farm.columns import iso
 from farm.errors import InputError
 from farm.files import new_folder, sha256, sync, write_whole
 from farm.record import Outcome, outcome_from
@@ -153,12 +154,12 @@ class Store:
         while True:
             kept = f"{folder}/{number}.log" if log is not None else ""
             written = asdict(outcome) | {"attempt": number, "log": kept}
-            if self._put_once(f"{folder}/{number}.json", json.dumps(written, indent=1).encode()):
+            if self._put_once(f"{folder}/{number}.json", json.dumps(written, indent=1, default=iso).encode()):
                 break
             number += 1
         if log is not None:
             self.fs.put_file(str(log), kept)
-        return outcome_from(written)
+        return replace(outcome, attempt=number, log=kept)
 
     def attempts(self, uri: str) -> tuple[Outcome, ...]:
         """Every attempt of a stage, oldest first."""

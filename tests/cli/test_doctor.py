@@ -19,6 +19,7 @@ from farm.record import Record
 from farm.results import gather
 from farm.stats.ratios import Ratio
 from farm.store import Store
+from tests.measuring.rows import one_round
 
 CHECKED = {"governor", "turbo", "SMT", "CPU quota", "affinity mask", "memory", "lock folder", "load"}
 
@@ -143,11 +144,8 @@ def diagnosed(monkeypatch, capsys, tmp_path):
 def company(*pairs, disturbed=()):
     """Rounds with these speeds in company and alone."""
     return Played(
-        rows=[
-            {
-                "pair": number, "variant": variant, "batch": 1, "inferences": speed, "wall_ns": 10**9,
-                "disturbed": disturbed,
-            }
+        rounds=[
+            one_round(variant, speed, inferences=speed, pair=number, disturbed=list(disturbed))
             for number, pair in enumerate(pairs)
             for variant, speed in zip(("cell", "ir"), pair, strict=True)
         ]
@@ -194,7 +192,7 @@ def test_company_alone_needs_an_export_and_no_noise_floor(diagnosed):
 @pytest.mark.parametrize(
     ("beside", "words"),
     [
-        (company((90, 100), (91, 100), disturbed="other programs took 9% of the time"), "every pair was disturbed"),
+        (company((90, 100), (91, 100), disturbed=("foreign",)), "every pair was disturbed"),
         (RoundCrashed("openvino", 11), "SIGSEGV"),
         (TimeoutError("no cores"), "no cores"),
     ],

@@ -1,10 +1,13 @@
-"""Rounds by hand: rows as a player gives them, as they are stored, and the settings of a measurement."""
+"""Rounds by hand, as a player gives them and as they are kept, and the settings of a measurement."""
 
 import json
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from farm.grid import Settings
+from farm.measuring.round import Round, round_of
 
 QUIET = {
     "steal_s": 0.0, "foreign_s": 0.0, "delayed_s": 0.0, "siblings_s": 0.0, "throttled_s": 0.0, "overheated": 0,
@@ -19,25 +22,22 @@ def settings(**changes: Any) -> dict[str, Any]:
     return Settings(measure={"pairs": (8, 32), **changes}).measure.model_dump()
 
 
-def heard(fps: float, *, seconds: float = 1.0, **changes: Any) -> dict[str, Any]:
+def heard(fps: float, *, seconds: float = 1.0, **changes: Any) -> Round:
     """What one quiet synchronous round of so many images a second says, as its player gives it."""
-    inferences = round(fps * seconds)
-    return {
-        "batch": 1, "inferences": inferences, "wall_ns": round(inferences / fps * 1e9), "synchronous": True,
-        "cpus": [1], **QUIET, **changes,
-    }  # fmt: skip
+    return one_round("", fps, inferences=round(fps * seconds), cpus=[1], **changes)
 
 
-def row(variant: str, fps: float, *, inferences: int = 20, batch: int = 1, **changes: Any) -> dict[str, Any]:
-    """A row of ``rounds.parquet``: so many images a second; latencies of 1, 2, 3, ... microseconds."""
-    return {
+def one_round(variant: str, fps: float, *, inferences: int = 20, batch: int = 1, **changes: Any) -> Round:
+    """A round of so many images a second; latencies of 1, 2, 3, ... microseconds."""
+    values = {
         "pair": 0, "position": 0, "variant": variant, "runtime": "openvino", "batch": batch,
         "inferences": inferences, "wall_ns": round(batch * inferences / fps * 1e9), "synchronous": True,
         "request_p50_ns": 1000.0, "warmup_inferences": 15, "steady": True, "threads": 2, "streams": 1,
         "precision": "f32", "asked": json.dumps(ASKED), "properties": json.dumps(FOUND), "cpus": [0, 1],
         "stray_cpus": [], "disturbed": [], **QUIET,
-        "latencies_ns": [1000 * (index + 1) for index in range(inferences)],
     } | changes  # fmt: skip
+    latencies = values.pop("latencies_ns", 1000 * np.arange(1, inferences + 1))
+    return round_of(values, latencies)
 
 
 def pairs(
@@ -47,16 +47,16 @@ def pairs(
     *,
     disturbed: Sequence[int] = (),
     **changes: Any,
-) -> list[dict[str, Any]]:
-    """Rows of so many pairs in ABBA order; own_fps: of all, or of each. disturbed: the pairs that were."""
+) -> list[Round]:
+    """So many pairs in ABBA order; own_fps: of all, or of each. disturbed: the pairs that were."""
     speeds = [own_fps] * count if isinstance(own_fps, (int, float)) else list(own_fps)
-    rows = []
+    rounds = []
     for number, fps in enumerate(speeds):
         order = [("cell", fps), ("ir", ir_fps)][:: -1 if number % 2 else 1]
-        said = {"disturbed": ["foreign"]} if number in disturbed else {}
-        rows += [
-            row(variant, speed, pair=number, position=position, **said | changes)
+        told = {"disturbed": ["foreign"]} if number in disturbed else {}
+        rounds += [
+            one_round(variant, speed, pair=number, position=position, **told | changes)
             for position, (variant, speed) in enumerate(order)
             if speed is not None
         ]
-    return rows
+    return rounds

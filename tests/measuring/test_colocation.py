@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from farm.grid.settings import Measure
 from farm.host.topology import Core
 from farm.measuring import colocation
 from farm.measuring.rounds import RoundCrashed
+from tests.measuring.rows import heard
 from tests.stages.bench import DIGITS_PREPROCESSING
 
 MEASURE = Measure(pairs=2, min_seconds=0.5)
@@ -24,10 +26,6 @@ PARAMETERS = {
     "preprocessing": DIGITS_PREPROCESSING,
 }
 CORES = tuple(Core(node=0, cpus=(number, number + 8)) for number in range(5))
-CALM = {
-    "steal_s": 0.0, "foreign_s": 0.0, "delayed_s": 0.0, "siblings_s": 0.0, "throttled_s": 0.0,
-    "overheated": 0, "mhz": None, "wall_ns": 10**9, "synchronous": True, "batch": 1,
-}  # fmt: skip
 PATIENCE_S = 30
 
 
@@ -70,7 +68,7 @@ class House:
                 self.beside[slot] += 1
             self.changed.notify_all()
         try:
-            return self.first() if slot == 0 else self.neighbour()
+            return replace(self.first() if slot == 0 else self.neighbour(), cpus=tuple(request["cpus"]))
         finally:
             with self.changed:
                 self.playing[slot] -= 1
@@ -83,13 +81,13 @@ class House:
             assert self.playing.total() == 1, "alone is alone: the company's last rounds have ended"
         self.rounds.append(dict(self.beside))
         self.beside.clear()
-        return {**CALM, "inferences": 50 if company else 100}
+        return heard(50 if company else 100)
 
     def neighbour(self):
         if self.fault:
             raise self.fault
         time.sleep(0.001)
-        return {**CALM, "inferences": 1}
+        return heard(1)
 
 
 @pytest.fixture
@@ -120,8 +118,8 @@ def test_the_company_plays_round_after_round_until_the_round_beside_it_has_answe
     said = []
     rounds = played(tmp_path, per_node, said)
     assert rounds.pairs() == [(50.0, 100.0), (50.0, 100.0)]
-    assert [row["variant"] for row in rounds.rows] in (["cell", "ir", "ir", "cell"], ["ir", "cell", "cell", "ir"])
-    assert [row["pair"] for row in rounds.rows] == [0, 0, 1, 1]
+    assert [one.variant for one in rounds.rounds] in (["cell", "ir", "ir", "cell"], ["ir", "cell", "cell", "ir"])
+    assert [one.pair for one in rounds.rounds] == [0, 0, 1, 1]
     assert len(said) == 2
     assert len(house.rounds) == 4
     assert len(house.leads) == 2, "a head start for each round in company, none alone"
@@ -137,7 +135,7 @@ def test_each_plays_on_an_equal_part_of_the_cores_with_a_thread_a_core(house, tm
     rounds = played(tmp_path, per_node)
     assert [tuple(house.requests[slot]["cpus"]) for slot in range(per_node)] == cpus
     assert {request["threads"] for request in house.requests.values()} == {len(CORES) // per_node}
-    assert {tuple(row["cpus"]) for row in rounds.rows} == {cpus[0]}, "only the first one's rounds are kept"
+    assert {one.cpus for one in rounds.rounds} == {cpus[0]}, "only the first one's rounds are kept"
     assert threading.get_ident() not in house.masks, "this thread's own mask stays"
 
 

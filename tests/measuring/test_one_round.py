@@ -13,7 +13,7 @@ import pytest
 from farm.data.imageset import prepare
 from farm.measuring import one_round
 from farm.measuring.one_round import LEAST_IN_WINDOW, MOST_WINDOWS, STEADY, WINDOWS, stray_cpus, warm_up, window
-from farm.measuring.rounds import SCHEMA
+from farm.measuring.round import SCHEMA
 from farm.measuring.runner import Runner
 from farm.spec import Preprocessing
 from tests.measuring.conftest import CONFIG, HOW, answer_of, round_of

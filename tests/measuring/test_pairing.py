@@ -3,6 +3,7 @@
 import itertools
 import math
 import re
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -10,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.measuring.pairing import CELL, PARTNER, Played, conduct, interval, speed, speeds
+from farm.measuring.pairing import CELL, PARTNER, Played, conduct, interval, speeds
 from farm.stats.ratios import alpha_after, differs, looks, paired_ratio
-from tests.measuring.rows import heard, settings
+from tests.measuring.rows import heard, one_round, settings
 
 ROUND_S = 1.0
 BUSY = {"foreign_s": 0.5}
@@ -54,8 +55,8 @@ def noisy(spread, ratio=1.0, seed=0):
 def orders(played):
     """The order of each pair: ``A`` is the cell, ``B`` its FP32 IR."""
     letters = {CELL: "A", PARTNER: "B"}
-    rows = itertools.groupby(played.rows, key=lambda row: row["pair"])
-    return ["".join(letters[row["variant"]] for row in pair) for _, pair in rows]
+    pairs = itertools.groupby(played.rounds, key=lambda one: one.pair)
+    return ["".join(letters[one.variant] for one in pair) for _, pair in pairs]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -74,11 +75,11 @@ def test_which_of_both_a_block_is_is_drawn_anew_and_by_the_generator_alone():
 
 def test_every_row_tells_its_pair_its_place_and_its_variant_and_what_its_round_said():
     host = Host(lambda variant, number: 100.0 + number)
-    rows = host.conduct(pairs=(3, 3)).rows
-    assert [(row["pair"], row["position"]) for row in rows] == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
-    assert [row["variant"] for row in rows] == host.played
-    assert [speed(row) for row in rows] == pytest.approx([100, 101, 102, 103, 104, 105])
-    assert [row["disturbed"] for row in rows] == [[]] * 6
+    rounds = host.conduct(pairs=(3, 3)).rounds
+    assert [(one.pair, one.position) for one in rounds] == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
+    assert [one.variant for one in rounds] == host.played
+    assert [one.fps for one in rounds] == pytest.approx([100, 101, 102, 103, 104, 105])
+    assert [one.disturbed for one in rounds] == [()] * 6
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_it_never_ends_between_looks_however_well_the_ratio_is_known():
     assert len(Host().conduct(pairs=(10, 40)).pairs()) == 10
     first = noisy(WIDE)
     settled = Host(lambda variant, number: first(variant, number) if number < 18 else 1000.0)
-    counts = [row["pair"] for row in settled.conduct(target=0.035).rows]
+    counts = [one.pair for one in settled.conduct(target=0.035).rounds]
     assert counts[-1] + 1 in (16, 32)
 
 
@@ -137,27 +138,26 @@ def test_a_disturbed_pair_is_played_again_in_the_same_order_and_counted(busy):
     assert orders(played) == expected[:4] + expected[3:]
     assert played.disturbed() == 1
     assert len(played.pairs()) == 32
-    assert [row["pair"] for row in played.rows] == [number for number in range(33) for _ in range(2)]
+    assert [one.pair for one in played.rounds] == [number for number in range(33) for _ in range(2)]
 
 
 @pytest.mark.parametrize("busy", [6, 7])
 def test_one_disturbed_round_marks_both_of_its_pair(busy):
     played = Host(busy=lambda number: number == busy).conduct()
-    marked = [row["disturbed"] for row in played.rows]
-    assert marked == [[]] * 6 + [["foreign"]] * 2 + [[]] * 10
+    marked = [one.disturbed for one in played.rounds]
+    assert marked == [()] * 6 + [("foreign",)] * 2 + [()] * 10
     assert len(played.pairs()) == 8
 
 
 def test_what_disturbed_both_rounds_is_said_once_and_what_disturbed_either_is_all_said():
     host = Host()
-    rounds = [{"foreign_s": 0.5}, {"foreign_s": 0.5}, {"foreign_s": 0.5}, {"steal_s": 0.25, "overheated": 2}]
+    signals = [{"foreign_s": 0.5}, {"foreign_s": 0.5}, {"foreign_s": 0.5}, {"steal_s": 0.25, "overheated": 2}]
 
     def play(variant):
-        row = host.play(variant)
-        return row | (rounds.pop(0) if rounds else {})
+        return replace(host.play(variant), **signals.pop(0) if signals else {})
 
-    rows = conduct(play, settings(pairs=(2, 2)), rng=Random(0), clock=host.clock).rows
-    assert [row["disturbed"] for row in rows[:4:2]] == [["foreign"], ["foreign", "steal", "overheated"]]
+    rounds = conduct(play, settings(pairs=(2, 2)), rng=Random(0), clock=host.clock).rounds
+    assert [one.disturbed for one in rounds[:4:2]] == [("foreign",), ("foreign", "steal", "overheated")]
 
 
 def test_a_wait_disturbs_only_rounds_of_one_inference_at_a_time():
@@ -183,7 +183,7 @@ def test_a_disturbed_pair_counts_neither_for_a_look_nor_for_the_most():
     played = Host(noisy(WIDE), busy=lambda number: number % 10 == 0).conduct(max_redone=1000)
     assert len(played.pairs()) == 32
     assert played.ended == "pairs"
-    assert played.disturbed() == sum(bool(row["disturbed"]) for row in played.rows) / 2 > 5
+    assert played.disturbed() == sum(bool(one.disturbed) for one in played.rounds) / 2 > 5
 
 
 def test_redoing_takes_time_from_the_budget():
@@ -223,16 +223,16 @@ def test_an_interval_that_says_nothing_is_not_said():
 
 
 def test_the_interval_of_pairs_is_the_one_that_their_number_may_claim():
-    found = speeds(Host(noisy(WIDE)).conduct(pairs=(16, 16)).rows)
+    found = speeds(Host(noisy(WIDE)).conduct(pairs=(16, 16)).rounds)
     assert interval(found, (8, 16, 32)) == paired_ratio(found, alpha_after(16, (8, 16, 32)))
     assert interval([], (8, 16, 32)) is None
 
 
 def test_speeds_are_images_a_second_of_rounds_that_have_their_partner():
-    row = {"pair": 0, "variant": CELL, "batch": 8, "inferences": 50, "wall_ns": 2_000_000_000}
-    assert speed(row) == 200.0
-    assert speeds([row]) == []
-    assert speeds([row | {"variant": PARTNER, "batch": 1}, row, row | {"pair": 1}]) == [(200.0, 25.0)]
+    one = one_round(CELL, 200.0, batch=8, inferences=50)
+    assert (one.fps, one.wall_s) == (200.0, 2.0)
+    assert speeds([one]) == []
+    assert speeds([replace(one, variant=PARTNER, batch=1), one, replace(one, pair=1)]) == [(200.0, 25.0)]
 
 
 def test_who_has_not_begun_has_played_nothing():
@@ -253,11 +253,11 @@ def test_whatever_a_host_does_it_ends_for_its_own_reason(seed, least, more, most
     given_ = {"pairs": (least, least + more), "max_redone": most, "budget_s": budget_s}
     played = host.conduct(seed=seed, **given_)
     count, disturbed = len(played.pairs()), played.disturbed()
-    assert count + disturbed == len(played.rows) / 2
+    assert count + disturbed == len(played.rounds) / 2
     assert count <= least + more
     assert disturbed <= most + 1
     spent_s = host.now - 100.0
-    assert spent_s - 2 * ROUND_S <= budget_s or len(played.rows) == 2
+    assert spent_s - 2 * ROUND_S <= budget_s or len(played.rounds) == 2
     holds = {
         "target": count in looks(*given_["pairs"]),
         "pairs": count == least + more,
@@ -265,6 +265,6 @@ def test_whatever_a_host_does_it_ends_for_its_own_reason(seed, least, more, most
         "budget": spent_s > budget_s,
     }
     assert holds[played.ended]
-    calm = [row["variant"] for row in played.rows if not row["disturbed"]]
+    calm = [one.variant for one in played.rounds if not one.disturbed]
     blocks = ["".join(CELL if each == CELL else "-" for each in calm[at : at + 4]) for at in range(0, len(calm), 4)]
     assert set(blocks) <= {f"{CELL}--{CELL}", f"-{CELL}{CELL}-", f"{CELL}-", f"-{CELL}"}

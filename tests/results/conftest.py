@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import fsspec
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from farm.data import imageset
-from farm.measuring.rounds import SCHEMA
+from farm.measuring.round import table_of
 from farm.record import Outcome
 from farm.results.folder import Folder
 from farm.store import Store
@@ -19,7 +20,8 @@ from tests.conftest import plan_of
 from tests.measuring import rows
 
 HOST = {"host": "alpha", "cpu_model": "Xeon", "isa": "avx512_vnni", "cores": 8, "memory_gib": 64.0}
-STARTED, FINISHED = "2026-01-01T00:00:00.000+00:00", "2026-01-01T00:00:09.000+00:00"
+STARTED = datetime(2026, 1, 1, tzinfo=UTC)
+FINISHED = STARTED + timedelta(seconds=9)
 
 
 class Pictures:
@@ -101,7 +103,7 @@ def predicted(predictions):
 
 def rounds(own_fps, ir_fps=None, *, count=8, **changes):
     """Pairs of rounds whose FPS are as told; latencies of 1, 2, 3, ... microseconds."""
-    table = pa.Table.from_pylist(rows.pairs(own_fps, ir_fps, count, **changes), schema=SCHEMA)
+    table = table_of(rows.pairs(own_fps, ir_fps, count, **changes))
     return lambda folder: pq.write_table(table, folder / "rounds.parquet")
 
 

@@ -14,10 +14,11 @@ from farm.record import COLUMNS, SCHEMA_VERSION
 from farm.results import tables
 from farm.results.gather import gather
 from farm.results.reading import command_of
-from tests.results.conftest import HOST, predicted, rounds, shard
+from tests.results.conftest import FINISHED, HOST, STARTED, predicted, rounds, shard
 
 PYTORCH, IR, INT8 = "resnet20/-/pytorch/CPU", "resnet20/-/ir/CPU", "resnet20/noise/default/CPU"
-PREDICTED = ("cell", "index", "label", "prediction", "score")
+WHOSE = ("cell", "model", "calibration", "algorithm", "device", "baseline")
+PREDICTED = (*WHOSE, "position", "label", "prediction", "score")
 ALWAYS = {"grid", "cell", "model", "algorithm", "device", "runtime", "outcome", "attempts", "precision"}
 
 
@@ -75,7 +76,7 @@ def test_a_finished_cell_has_all_its_numbers(bench):
     assert [row[f"{kind}_s"] for kind in ("export", "quantize", "evaluate", "measure")] == [1.0] * 4
     assert row["peak_rss_mib"] == 100.0
     assert json.loads(row["versions"]).keys() == {"farm", "synthesize", "export", "quantize", "evaluate", "measure"}
-    assert (row["started_at"], row["finished_at"]) == ("2026-01-01T00:00:00.000+00:00", "2026-01-01T00:00:09.000+00:00")
+    assert (row["started_at"], row["finished_at"]) == (STARTED, FINISHED)
     assert row["attempts"] == 6
     assert [row[name] for name in ("error_class", "error_message", "log")] == [None] * 3
     assert (row["verdict"], row["verdict_cause"], row["ended"]) == ("valid", None, "target")

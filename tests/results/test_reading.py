@@ -29,7 +29,7 @@ def test_a_run_has_its_records_claims_and_predictions(bench):
     assert run.claims == Claims(reference="digits", margin=0.02)
     assert list(run.predictions) == [INT8]
     assert run.predictions[INT8].prediction.tolist() == [1, 2, 4, 4]
-    assert run.predictions[INT8].score.dtype == np.float64
+    assert run.predictions[INT8].score.dtype == np.float32
 
 
 def test_rounds_and_samples_are_read_by_cell(bench):

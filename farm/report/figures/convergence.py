@@ -1,11 +1,12 @@
 """Whether a measurement had settled: its ratio to the FP32 IR, pair by pair, with the interval so far."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import altair as alt
 
 from farm.measuring.pairing import speeds
+from farm.measuring.round import Round
 from farm.record import Record
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import GAP, Names, names_of, plain
@@ -23,7 +24,7 @@ SURE = 0.3  # an interval that reaches further than this to one side is not draw
 def convergence(material: Material) -> Plot | None:
     """A panel a measurement; of many, those that ended widest."""
     records = {record.cell: record for record in material.run.records}
-    played = {cell: _pairs(rows) for cell, rows in material.rounds.items() if cell in records}
+    played = {cell: _pairs(rounds) for cell, rounds in material.rounds.items() if cell in records}
     ends = {cell: paired_ratio(pairs) for cell, pairs in played.items() if len(pairs) >= LEAST}
     widest = sorted(ends, key=lambda cell: -_within(ends[cell]))[:MOST]
     if not widest:
@@ -40,8 +41,8 @@ def convergence(material: Material) -> Plot | None:
     )
 
 
-def _pairs(rows: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
-    return speeds([dict(row) for row in rows if not row["disturbed"]])
+def _pairs(rounds: Sequence[Round]) -> list[tuple[float, float]]:
+    return speeds([one for one in rounds if not one.disturbed])
 
 
 def _within(ratio: Ratio | None) -> float:

@@ -8,6 +8,7 @@ from altair import TopLevelMixin
 
 from farm.analysis.accuracy import Accuracy, accuracies
 from farm.analysis.replicates import Source, sources
+from farm.measuring.round import Round
 from farm.plan import Effort
 from farm.results.folder import PLAN
 from farm.results.reading import Run, rounds, samples
@@ -41,7 +42,7 @@ class Plot:
 class Material:
     """A run and what is computed or read of it once, for all figures.
 
-    accuracies: by cell. sources: over several draws. rounds: of each measured cell, rows of ``latencies/``.
+    accuracies: by cell. sources: over several draws. rounds: of each measured cell.
     samples: rows of ``samples.parquet``. effort: how measurements were asked to be, from plan.json: pairs (least,
     most), target (share of 1, of the interval to one side); None where the plan was not published.
     """
@@ -49,7 +50,7 @@ class Material:
     run: Run
     accuracies: Mapping[str, Accuracy]
     sources: Sequence[Source]
-    rounds: Mapping[str, Sequence[Mapping[str, Any]]]
+    rounds: Mapping[str, Sequence[Round]]
     samples: Sequence[Mapping[str, Any]]
     effort: Effort | None
 

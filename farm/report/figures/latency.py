@@ -1,12 +1,13 @@
 """How long an inference takes, not only at the median: the distribution of each cell's raw latencies."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import altair as alt
 import numpy as np
 
 from farm.measuring.pairing import CELL
+from farm.measuring.round import Round
 from farm.record import source_of
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, distinct, names_of, plain
@@ -32,10 +33,10 @@ def latency(material: Material) -> Plot | None:
     return Plot(caption=_caption(each), alt=_alt(found), chart=_chart(found))
 
 
-def counted(rows: Sequence[Mapping[str, Any]], least: int) -> list[Mapping[str, Any]]:
+def counted(rounds: Sequence[Round], least: int) -> list[Round]:
     """A cell's own rounds that its record counts: of undisturbed pairs, or all where too few are."""
-    own = [row for row in rows if row["variant"] == CELL]
-    quiet = [row for row in own if not row["disturbed"]]
+    own = [one for one in rounds if one.variant == CELL]
+    quiet = [one for one in own if not one.disturbed]
     return quiet if len(quiet) >= least else own
 
 
@@ -53,7 +54,7 @@ def _rows(material: Material, names: Names, points: int) -> Iterator[dict[str, A
     least = material.effort.pairs[0] if material.effort else 1
     for record in material.run.records:
         own = counted(material.rounds.get(record.cell, ()), least)
-        raw = [np.asarray(row["latencies_ns"], dtype=np.float64) for row in own]
+        raw = [one.latencies_ns.astype(np.float64) for one in own]
         if record.verdict != "invalid" and any(len(each) for each in raw):
             ms, share = ecdf(np.concatenate(raw), points)
             series = names.series(source_of(record), record.algorithm)

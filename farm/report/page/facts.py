@@ -95,7 +95,7 @@ def _when(records: Sequence[Record]) -> str:
     ends = [record.finished_at for record in records if record.finished_at]
     if not starts or not ends:
         return ""
-    first, last = (text[:16].replace("T", " ") for text in (min(starts), max(ends)))
+    first, last = (f"{time:%Y-%m-%d %H:%M}" for time in (min(starts), max(ends)))
     return f"{first} to {last[11:] if first[:10] == last[:10] else last} UTC"
 
 

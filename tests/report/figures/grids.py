@@ -5,15 +5,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from PIL import Image
 
+from farm.measuring.round import table_of
 from farm.report.figures import Figure, figures
 from farm.results import tables
 from farm.results.folder import Folder
 from farm.results.reading import Run
 from farm.stats.ratios import paired_ratio
-from tests.measuring.rows import row
+from tests.measuring.rows import one_round
 from tests.runs import N, record, run
 
 
@@ -35,13 +35,15 @@ def measured(run_: Run, cell: str, ratios: Any, *, fps_ir: float = 100.0, **chan
 
 def played(folder: Folder, cell: str, ratios: Any, *, fps_ir: float = 100.0, inferences: int = 40) -> None:
     """Write the rounds of a cell: each pair's, undisturbed, with latencies around what its speed says."""
-    rng, rows = np.random.default_rng(0), []
+    rng, rounds = np.random.default_rng(0), []
     for pair, ratio in enumerate(ratios):
         for position, (variant, fps) in enumerate((("cell", ratio * fps_ir), ("ir", fps_ir))):
-            taken = (1e9 / fps * (0.97 + rng.gamma(1.0, 0.03, inferences))).astype(np.int64).tolist()
-            one = row(variant, fps, inferences=inferences, pair=pair, position=position)
-            rows.append({"cell": cell, **one, "latencies_ns": taken})
-    folder.write(f"latencies/{abs(hash(cell))}.parquet", pa.Table.from_pylist(rows))
+            taken = (1e9 / fps * (0.97 + rng.gamma(1.0, 0.03, inferences))).astype(np.int64)
+            told = {"inferences": inferences, "pair": pair, "position": position}
+            rounds.append(one_round(variant, fps, **told, latencies_ns=taken))
+    whose = tables.Whose(cell=cell, model="m", calibration=None, algorithm="ir", device="CPU", baseline=True)
+    table = tables.of_cell(tables.LATENCIES, table_of(rounds), whose)
+    folder.write(f"latencies/{abs(hash(cell))}.parquet", table)
 
 
 def sampled(folder: Folder, calibrations: Any, count: int = 20, size: int = 8) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from farm.report.figures.latency import counted, ecdf
 from farm.results.folder import Folder
-from tests.measuring.rows import row
+from tests.measuring.rows import one_round
 from tests.report.figures.drawn import marks, texts
 from tests.report.figures.grids import drawn, full, measured, played, wrong
 from tests.runs import record, run
@@ -24,12 +24,12 @@ def test_quantiles_are_those_of_the_raw_latencies_in_ms():
 
 
 def test_only_undisturbed_rounds_of_the_cell_itself_count():
-    rows = [row("cell", 100), row("ir", 50), row("cell", 10, disturbed="others")]
+    rows = [one_round("cell", 100), one_round("ir", 50), one_round("cell", 10, disturbed=["foreign"])]
     assert counted(rows, 1) == [rows[0]]
 
 
 def test_where_too_few_are_undisturbed_all_of_its_rounds_count():
-    rows = [row("cell", 100), row("ir", 50), row("cell", 10, disturbed="others")]
+    rows = [one_round("cell", 100), one_round("ir", 50), one_round("cell", 10, disturbed=["foreign"])]
     assert counted(rows, 2) == [rows[0], rows[2]]
 
 

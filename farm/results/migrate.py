@@ -1,0 +1,117 @@
+"""Tables of older farms as those of today. The one place that knows how they were, and that reads their sentences."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from farm.errors import InputError
+from farm.measuring.verdict import STRAY
+from farm.plan import Effort
+from farm.record import SCHEMA_VERSION, Ended, Record, Signal
+from farm.results import tables
+from farm.stats.ratios import Ratio
+
+COMMAND = re.compile(r", then: (?P<command>.*?)(?: --only .*)? --fresh measure$")
+PROPERTY = re.compile(r"(?P<property>[A-Z_]+) was (?P<found>.+?), not (?P<asked>.+?)(?:;|$)")
+STRAYED = re.compile(r"threads were allowed on CPUs (?P<found>[\d, ]+) outside the lease")
+CAUSES = {  # how the sentences of a verdict that is not valid begin
+    r"known within|one pair says nothing": "wide",
+    r"\d+ of at least": "few_pairs",
+    r"only \d+ of": "disturbed",
+    r"[A-Z_]+ was ": "property",
+    r"threads were allowed": "stray_cpus",
+}
+ENDED: dict[str, Ended] = {  # what they say is to be done
+    "; it was enough by the rules": "target",
+    "; raise settings.measure.pairs": "pairs",
+    "; the time was spent": "budget",
+    "; ask farm doctor": "disturbed",
+}
+SIGNALS: dict[str, Signal] = {
+    "the hypervisor took": "steal",
+    "other programs took": "foreign",
+    "other programs kept it waiting": "delayed",
+    "other programs on the cores' sibling threads took": "siblings",
+    "the CPU quota held it back": "throttled",
+    "the processor throttled itself": "overheated",
+}
+SHARE = re.compile(rf"({'|'.join(SIGNALS)}) (\d+)% of the time")
+
+
+def is_older(table: pa.Table, place: str) -> bool:
+    """Whether a table is of an older schema. Raises InputError if it is of a newer one. place: of the file."""
+    schema = int((table.schema.metadata or {}).get(tables.SCHEMA, b"1"))
+    if schema > SCHEMA_VERSION:
+        raise InputError(f"{place} is of a newer farm: its schema is {schema}, and this one reads {SCHEMA_VERSION}")
+    return schema < SCHEMA_VERSION
+
+
+def records(table: pa.Table, effort: Effort | None) -> pa.Table:
+    """``records.parquet`` of an older schema as one of today. effort: what measurements were judged by, if known."""
+    rows = table.to_pylist()
+    commands = (COMMAND.search(row.get("verdict_reason") or "") for row in rows)
+    command = next((match["command"] for match in commands if match), "")
+    metadata = {tables.COMMAND: command, **(table.schema.metadata or {}), **tables.SCHEMAS[tables.RECORDS].metadata}
+    schema = tables.SCHEMAS[tables.RECORDS].with_metadata(metadata)
+    return pa.Table.from_pylist([{**row, **_times(row), **_verdict(row, effort)} for row in rows], schema=schema)
+
+
+def rows(name: str, table: pa.Table, record: Record) -> pa.Table:
+    """One cell's rows of ``predictions/`` or ``latencies/`` of an older schema as such of today."""
+    table = table.drop_columns(["cell"])
+    names = ["position" if column == "index" else column for column in table.column_names]
+    table = table.rename_columns(names)
+    if name == tables.PREDICTIONS and "position" not in names:
+        table = table.append_column("position", pa.array(np.arange(len(table), dtype=np.int32)))
+    if name == tables.LATENCIES and table.schema.field("disturbed").type == pa.string():
+        disturbed = pa.array([_signals(text) for text in table["disturbed"].to_pylist()], pa.list_(pa.string()))
+        table = table.set_column(names.index("disturbed"), "disturbed", disturbed)
+    return tables.of_cell(name, table, tables.whose(record))
+
+
+def _times(row: Mapping[str, Any]) -> dict[str, datetime | None]:
+    times = {name: row.get(name) for name in ("started_at", "finished_at")}
+    return {name: datetime.fromisoformat(time) if time else None for name, time in times.items()}
+
+
+def _verdict(row: Mapping[str, Any], effort: Effort | None) -> dict[str, Any]:
+    """A verdict's columns, as far as its sentence and the interval of the speed-up tell them."""
+    reason = COMMAND.sub("", row.get("verdict_reason") or "")
+    if row.get("verdict") is None:
+        return {}
+    ratio = Ratio(value=1.0, low=row.get("speedup_ir_low"), high=row.get("speedup_ir_high"))
+    told: dict[str, Any] = {"within": ratio.within}
+    if effort is not None:
+        told |= {"asked": effort.target, "least_pairs": effort.pairs[0]}
+    if row["verdict"] == "valid":
+        return told
+    told["verdict_cause"] = next((cause for start, cause in CAUSES.items() if re.match(start, reason)), None)
+    told["ended"] = next((ended for words, ended in ENDED.items() if words in reason), None)
+    if row["verdict"] == "invalid":
+        told["mismatches"] = json.dumps(_mismatches(reason)) if reason else None
+    return told | _worst(reason)
+
+
+def _mismatches(reason: str) -> list[dict[str, str]]:
+    different = [{name: match[name] for name in ("property", "asked", "found")} for match in PROPERTY.finditer(reason)]
+    strayed = [{"property": STRAY, "asked": "", "found": match["found"]} for match in STRAYED.finditer(reason)]
+    return different + strayed
+
+
+def _worst(reason: str) -> dict[str, Any]:
+    """The signal that took most, of those that a sentence tells."""
+    shares = [(int(share) / 100, SIGNALS[words]) for words, share in SHARE.findall(reason)]
+    if shares:
+        share, signal = max(shares)
+        return {"worst_signal": signal, "worst_share": share}
+    return {"worst_signal": "overheated"} if "the processor throttled itself" in reason else {}
+
+
+def _signals(text: str) -> list[Signal]:
+    """The signals that are told in words."""
+    return [signal for words, signal in SIGNALS.items() if words in text]

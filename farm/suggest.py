@@ -7,9 +7,9 @@ from itertools import takewhile
 CLOSE = 5  # of them, the one that begins most alike
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """``", did you mean 'fractal'?"``, or the choices there are when none is close."""
-    names = list(known)
+    names = list(choices)
     close = get_close_matches(word.lower(), [name.lower() for name in names], n=CLOSE, cutoff=0.5)
     if close:
         best = max(close, key=lambda name: _likeness(name, word.lower()))
@@ -19,5 +19,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def _likeness(name: str, word: str) -> tuple[float, int]:
     """How alike two words are, and how many letters they begin with in common."""
-    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(name, word, strict=False))
-    return round(SequenceMatcher(None, name, word).ratio(), 6), sum(1 for _ in pairs)
+    beginning = takewhile(lambda letters: letters[0] == letters[1], zip(name, word, strict=False))
+    return round(SequenceMatcher(None, name, word).ratio(), 6), sum(1 for _ in beginning)

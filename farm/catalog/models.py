@@ -76,101 +76,69 @@ RELEASES = "https://github.com/chenyaofo/pytorch-cifar-models/releases/download"
 _HINT = "give `weights: FILE` in the grid, or set FARM_DATA to a folder that has it"
 
 
-def _network(
-    function: str, doc: str, released: str, parameters: type[NetworkParameters] = NetworkParameters
-) -> ModelSpec:
-    """A network of farm's own, and where weights for CIFAR-10 were released."""
+def _network(function: str, digits: str, doc: str, parameters: type[ModelParameters] = NetworkParameters) -> ModelSpec:
+    """A network of `farm.models`, ``"file:function"``, and the first digits of its released weights' SHA-256."""
+    family, _, name = function.partition(":")
     weights = InputSpec(
         role="weights",
         parameter="weights",
         patterns=("weights/{dataset}_{name}.safetensors", "weights/{dataset}_{name}.pt"),
-        released={"cifar10": f"{RELEASES}/{released}"},
+        released={"cifar10": f"{RELEASES}/{family}/cifar10_{name}-{digits}.pt"},
         hint=_HINT,
     )
-    return ModelSpec(function=function, parameters=parameters, doc=doc, inputs=(weights,), libraries=("torch",))
+    path = f"farm.models.{function}"
+    return ModelSpec(function=path, parameters=parameters, doc=doc, inputs=(weights,), libraries=("torch",))
 
 
 MODELS = {
     "resnet20": _network(
-        "farm.models.resnet:resnet20",
+        "resnet:resnet20",
+        "4118986f",
         "ResNet-20 for 32x32 images, 1x1 projection shortcuts, 0.27 M parameters (He et al. 2015)",
-        "resnet/cifar10_resnet20-4118986f.pt",
     ),
-    "resnet32": _network(
-        "farm.models.resnet:resnet32", "ResNet-32, 0.47 M parameters", "resnet/cifar10_resnet32-ef93fc4d.pt"
-    ),
-    "resnet44": _network(
-        "farm.models.resnet:resnet44", "ResNet-44, 0.66 M parameters", "resnet/cifar10_resnet44-2a3cabcb.pt"
-    ),
-    "resnet56": _network(
-        "farm.models.resnet:resnet56", "ResNet-56, 0.86 M parameters", "resnet/cifar10_resnet56-187c023a.pt"
-    ),
+    "resnet32": _network("resnet:resnet32", "ef93fc4d", "ResNet-32, 0.47 M parameters"),
+    "resnet44": _network("resnet:resnet44", "2a3cabcb", "ResNet-44, 0.66 M parameters"),
+    "resnet56": _network("resnet:resnet56", "187c023a", "ResNet-56, 0.86 M parameters"),
     "vgg11_bn": _network(
-        "farm.models.vgg:vgg11_bn",
+        "vgg:vgg11_bn",
+        "eaeebf42",
         "VGG-11 with batch normalisation for 32x32 images, 9.8 M parameters (Simonyan, Zisserman 2014)",
-        "vgg/cifar10_vgg11_bn-eaeebf42.pt",
     ),
-    "vgg13_bn": _network("farm.models.vgg:vgg13_bn", "VGG-13, 9.9 M parameters", "vgg/cifar10_vgg13_bn-c01e4a43.pt"),
-    "vgg16_bn": _network("farm.models.vgg:vgg16_bn", "VGG-16, 15 M parameters", "vgg/cifar10_vgg16_bn-6ee7ea24.pt"),
-    "vgg19_bn": _network("farm.models.vgg:vgg19_bn", "VGG-19, 21 M parameters", "vgg/cifar10_vgg19_bn-57191229.pt"),
+    "vgg13_bn": _network("vgg:vgg13_bn", "c01e4a43", "VGG-13, 9.9 M parameters"),
+    "vgg16_bn": _network("vgg:vgg16_bn", "6ee7ea24", "VGG-16, 15 M parameters"),
+    "vgg19_bn": _network("vgg:vgg19_bn", "57191229", "VGG-19, 21 M parameters"),
     "mobilenetv2_x0_5": _network(
-        "farm.models.mobilenetv2:mobilenetv2_x0_5",
+        "mobilenetv2:mobilenetv2_x0_5",
+        "ca14ced9",
         "MobileNetV2 of half width for 32x32 images, 0.7 M parameters (Sandler et al. 2018)",
-        "mobilenetv2/cifar10_mobilenetv2_x0_5-ca14ced9.pt",
     ),
     "mobilenetv2_x0_75": _network(
-        "farm.models.mobilenetv2:mobilenetv2_x0_75",
-        "MobileNetV2 of 0.75 times the width, 1.4 M parameters",
-        "mobilenetv2/cifar10_mobilenetv2_x0_75-a53c314e.pt",
+        "mobilenetv2:mobilenetv2_x0_75", "a53c314e", "MobileNetV2 of 0.75 times the width, 1.4 M parameters"
     ),
-    "mobilenetv2_x1_0": _network(
-        "farm.models.mobilenetv2:mobilenetv2_x1_0",
-        "MobileNetV2, 2.2 M parameters",
-        "mobilenetv2/cifar10_mobilenetv2_x1_0-fe6a5b48.pt",
-    ),
+    "mobilenetv2_x1_0": _network("mobilenetv2:mobilenetv2_x1_0", "fe6a5b48", "MobileNetV2, 2.2 M parameters"),
     "mobilenetv2_x1_4": _network(
-        "farm.models.mobilenetv2:mobilenetv2_x1_4",
-        "MobileNetV2 of 1.4 times the width, 4.3 M parameters",
-        "mobilenetv2/cifar10_mobilenetv2_x1_4-3bbbd6e2.pt",
+        "mobilenetv2:mobilenetv2_x1_4", "3bbbd6e2", "MobileNetV2 of 1.4 times the width, 4.3 M parameters"
     ),
     "shufflenetv2_x0_5": _network(
-        "farm.models.shufflenetv2:shufflenetv2_x0_5",
+        "shufflenetv2:shufflenetv2_x0_5",
+        "1308b4e9",
         "ShuffleNetV2 of half width for 32x32 images, 0.35 M parameters (Ma et al. 2018)",
-        "shufflenetv2/cifar10_shufflenetv2_x0_5-1308b4e9.pt",
     ),
-    "shufflenetv2_x1_0": _network(
-        "farm.models.shufflenetv2:shufflenetv2_x1_0",
-        "ShuffleNetV2, 1.3 M parameters",
-        "shufflenetv2/cifar10_shufflenetv2_x1_0-98807be3.pt",
-    ),
+    "shufflenetv2_x1_0": _network("shufflenetv2:shufflenetv2_x1_0", "98807be3", "ShuffleNetV2, 1.3 M parameters"),
     "shufflenetv2_x1_5": _network(
-        "farm.models.shufflenetv2:shufflenetv2_x1_5",
-        "ShuffleNetV2 of 1.5 times the width, 2.5 M parameters",
-        "shufflenetv2/cifar10_shufflenetv2_x1_5-296694dd.pt",
+        "shufflenetv2:shufflenetv2_x1_5", "296694dd", "ShuffleNetV2 of 1.5 times the width, 2.5 M parameters"
     ),
     "shufflenetv2_x2_0": _network(
-        "farm.models.shufflenetv2:shufflenetv2_x2_0",
-        "ShuffleNetV2 of twice the width, 5.4 M parameters",
-        "shufflenetv2/cifar10_shufflenetv2_x2_0-ec31611c.pt",
+        "shufflenetv2:shufflenetv2_x2_0", "ec31611c", "ShuffleNetV2 of twice the width, 5.4 M parameters"
     ),
     "repvgg_a0": _network(
-        "farm.models.repvgg:repvgg_a0",
+        "repvgg:repvgg_a0",
+        "ef08a50e",
         "RepVGG-A0 for 32x32 images, 7.8 M parameters as trained (Ding et al. 2021)",
-        "repvgg/cifar10_repvgg_a0-ef08a50e.pt",
         RepVgg,
     ),
-    "repvgg_a1": _network(
-        "farm.models.repvgg:repvgg_a1",
-        "RepVGG-A1, 13 M parameters as trained",
-        "repvgg/cifar10_repvgg_a1-38d2431b.pt",
-        RepVgg,
-    ),
-    "repvgg_a2": _network(
-        "farm.models.repvgg:repvgg_a2",
-        "RepVGG-A2, 27 M parameters as trained",
-        "repvgg/cifar10_repvgg_a2-09488915.pt",
-        RepVgg,
-    ),
+    "repvgg_a1": _network("repvgg:repvgg_a1", "38d2431b", "RepVGG-A1, 13 M parameters as trained", RepVgg),
+    "repvgg_a2": _network("repvgg:repvgg_a2", "09488915", "RepVGG-A2, 27 M parameters as trained", RepVgg),
     "torchvision": ModelSpec(
         parameters=Torchvision,
         doc="torchvision/NAME, such as torchvision/resnet50: torchvision's classifiers with their own preprocessing",

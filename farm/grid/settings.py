@@ -16,9 +16,9 @@ EFFORT = ("pairs", "target", "budget_s", "max_redone")
 
 
 class Measure(Parameters):
-    """How a cell's speed is measured: how rounds are played, and how much effort is made to be sure.
+    """How a cell's speed is measured: how rounds are run, and how much effort is made to be sure.
 
-    How rounds are played is part of the measurement's key; the effort is not, so that more of it for one cell
+    How rounds are run is part of the measurement's key; the effort is not, so that more of it for one cell
     leaves the others' measurements valid.
     """
 
@@ -28,7 +28,7 @@ class Measure(Parameters):
     min_inferences: int = Field(100, ge=1, description="least number of inferences of a round")
     warmup_seconds: Limit = Field(0.3, description="untimed inferences before each round")
     budget_s: Limit = Field(180.0, description="no further pair starts after this many seconds")
-    max_redone: int = Field(8, ge=0, description="pairs that other programs disturbed and that are played again")
+    max_redone: int = Field(8, ge=0, description="pairs that other programs disturbed and that are measured again")
     preprocess: bool = Field(False, description="time the way from uint8 pixels to the input too, as the study did")
     per_node: int = Field(1, ge=1, le=64, description="measurements that share a node, each on its part of the cores")
 
@@ -37,7 +37,7 @@ class Measure(Parameters):
         return self.model_dump(include=set(EFFORT))
 
     def how(self) -> dict[str, Any]:
-        """How rounds are played."""
+        """How rounds are run."""
         return self.model_dump(exclude=set(EFFORT))
 
     @field_validator("pairs", mode="before")
@@ -74,7 +74,7 @@ class Claims(Parameters):
 class Settings(Parameters):
     """Settings of the whole grid. Each limit is by stage kind.
 
-    Two of them are in keys: how rounds are played, and the size of shards, which changes no image but which stages
+    Two of them are in keys: how rounds are run, and the size of shards, which changes no image but which stages
     there are.
     """
 

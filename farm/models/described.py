@@ -16,14 +16,14 @@ def torchvision_names() -> Collection[str]:
     return _torchvision()
 
 
-def describe(name: str, parameters: Mapping[str, Any], found: Input | None) -> Mapping[str, Any]:
+def describe(name: str, parameters: Mapping[str, Any], file: Input | None) -> Mapping[str, Any]:
     """What a model from elsewhere says of itself: its preprocessing, and the `url` of its released weights.
 
-    found: the model's own file, where it is one. Nothing for the zoo's models and a user's factory.
+    file: the model's own file, where it is one. Nothing for the zoo's models and a user's factory.
     """
-    if found is not None:
+    if file is not None:
         version = metadata.version("openvino")
-        return {} if found.missing else describing.file(Path(found.path), _memos(), found.sha256, version)
+        return {} if file.missing else describing.file(Path(file.path), _memos(), file.sha256, version)
     family, _, member = name.partition("/")
     if family != TORCHVISION or "factory" in parameters:
         return {}

@@ -49,23 +49,23 @@ def _classes(tensors: Mapping[str, Tensor], path: Path) -> int:
 
 def fit(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Load strictly, or raise DataError with what does not fit."""
-    own = network.state_dict()
+    state = network.state_dict()
     wrong = [
         f"{key} is {tuple(tensors[key].shape)}, not {tuple(value.shape)}"
-        for key, value in own.items()
+        for key, value in state.items()
         if key in tensors and tensors[key].shape != value.shape
     ]
     differences = {
-        "missing": [key for key in own if key not in tensors and not key.endswith(COUNTER)],
-        "unexpected": [key for key in tensors if key not in own],
+        "missing": [key for key in state if key not in tensors and not key.endswith(COUNTER)],
+        "unexpected": [key for key in tensors if key not in state],
         "of another shape": wrong,
     }
     if any(differences.values()):
-        told = "; ".join(f"{what}: {_some(keys)}" for what, keys in differences.items() if keys)
+        differing = "; ".join(f"{what}: {_some(keys)}" for what, keys in differences.items() if keys)
         name = type(network).__name__
-        raise DataError(f"{path}: weights of another network than {name}: {told}; give its own weights")
-    own.update(tensors)  # keeps the versions of its modules, without which some of torchvision's refuse
-    network.load_state_dict(own, strict=True)
+        raise DataError(f"{path}: weights of another network than {name}: {differing}; give its own weights")
+    state.update(tensors)  # keeps the versions of its modules, without which some of torchvision's refuse
+    network.load_state_dict(state, strict=True)
 
 
 def _some(keys: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
 """The README tells the truth: its generated parts are up to date, its links resolve, its examples load."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -48,6 +49,21 @@ def test_the_own_model_example_is_a_grid(tmp_path):
     # two devices; the ONNX file has no PyTorch baseline; of four calibration sets one is excluded
     assert len(cells) == 2 * ((1 + 3 * 2) + (2 + 3 * 2))
     assert not any("seed=2" in cell.name for cell in cells)
+
+
+@pytest.mark.slow
+def test_the_python_example_runs_as_it_is_printed(tmp_path):
+    (example,) = re.findall(r"```python\n(import farm\n.*?)```", README, re.DOTALL)
+    (tmp_path / "jobs").symlink_to(ROOT / "jobs")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "reference").symlink_to(ROOT / "results" / "reference")
+    ended = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    cells, records, predictions, changes = ended.stdout.splitlines()
+    assert cells == "5 cells, 19 stages"
+    assert [row["outcome"] for row in ast.literal_eval(records)].count("ok") == 1
+    assert predictions == "599 predictions"
+    assert changes == "5 cells in both, 1 judged by accuracy"
 
 
 @pytest.mark.parametrize("job", sorted((ROOT / "jobs").glob("*.yaml")), ids=lambda job: job.name)

@@ -5,55 +5,67 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib import metadata
-from typing import Annotated, NoReturn
+from importlib import import_module
+from typing import Annotated, Any, NoReturn, cast
 
 import typer
 from typer import TyperException
+from typer.core import TyperCommand, TyperGroup
 
-from farm.cli import (  # fmt: skip
-    compare,
-    doctor,
-    gather,
-    get,
-    interrupt,
-    layers,
-    list_,
-    plan,
-    report,
-    run,
-    show,
-    synth,
-    train,
-    why,
-)
+from farm.cli import interrupt
 from farm.cli.options import stderr, stdout
 from farm.errors import FarmError
 
+COMMANDS = {  # each is the function of its name in the module of its name; the line is how its help begins
+    "run": "Run what is missing, failed or stale of a grid, and only that; then show its table.",
+    "plan": "Say what `farm run` would do: cells, stages done, failed and waiting, and about how long. Runs nothing.",
+    "why": "Say for each stage of a cell: done, or stale and which input changed, or failed and why.",
+    "layers": "Compare a cell's int8 model with its FP32 IR layer by layer, on test images.",
+    "gather": "Rebuild a grid's Parquet files from the store: records, attempts, predictions, latencies, samples.",
+    "get": "Hand over a cell's IR with its preprocessing, its record, NNCF's parameters and an example to run it.",
+    "list": "List what a grid may name, with parameters and defaults.",
+    "doctor": "Check this host before a campaign: what disturbs measurements here, the noise floor, what to change.",
+    "show": "Show a grid's table: accuracy, speed and size of each cell, how sure they are, and what failed.",
+    "compare": "Compare two runs cell by cell: two versions, two hosts, before and after. Regressions come first.",
+    "report": "Make one HTML page of a run: what may be claimed, the table, figures, failures, and how to do it again.",
+    "synth": "Make a set of images here: the same as a grid's calibration set, to the byte.",
+    "train": "Train a small generator, on a GPU where there is one, and keep it in DIR.",
+}
+
+
+class Commands(TyperGroup):
+    """All commands by name. One is imported when it is called, and none to list them."""
+
+    def __init__(self, **settings: Any) -> None:
+        """settings: as Typer gives them."""
+        super().__init__(**settings)
+        self.commands = {name: TyperCommand(name, help=line) for name, line in COMMANDS.items()}
+
+    def resolve_command(  # type: ignore[override]
+        self, ctx: typer.Context, args: list[str]
+    ) -> tuple[str | None, TyperCommand, list[str]]:
+        """The command that is called, and its arguments. Raises what Typer raises for one that is not there."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, _imported(str(name)), rest
+
+
+def _imported(name: str) -> TyperCommand:
+    function = "list_" if name == "list" else name
+    module = import_module(f"farm.cli.{function}")
+    alone = typer.Typer(add_completion=False)
+    alone.command(name=name, epilog=module.EXAMPLES)(getattr(module, function))
+    return cast("TyperCommand", typer.main.get_command(alone))
+
+
 app = typer.Typer(
     name="farm",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Ask of any model: what do I lose, and what do I gain, when I quantize it with that calibration data?",
     epilog="Start with: farm run jobs/quickstart.yaml",
 )
-for command, examples in (
-    (run.run, run.EXAMPLES),
-    (plan.plan, plan.EXAMPLES),
-    (why.why, why.EXAMPLES),
-    (layers.layers, layers.EXAMPLES),
-    (gather.gather, gather.EXAMPLES),
-    (get.get, get.EXAMPLES),
-    (list_.list_, list_.EXAMPLES),
-    (doctor.doctor, doctor.EXAMPLES),
-    (show.show, show.EXAMPLES),
-    (compare.compare, compare.EXAMPLES),
-    (report.report, report.EXAMPLES),
-    (synth.synth, synth.EXAMPLES),
-    (train.train, train.EXAMPLES),
-):
-    app.command(name=command.__name__.rstrip("_"), epilog=examples)(command)
 
 
 @app.callback(invoke_without_command=True)
@@ -62,6 +74,8 @@ def top(
 ) -> None:
     """Print versions, or nothing."""
     if version:
+        from importlib import metadata  # noqa: PLC0415 - a tenth of what `farm --help` takes
+
         libraries = ("farm", "openvino", "nncf", "torch", "torchvision", "ray")
         stdout.print(", ".join(f"{name} {metadata.version(name)}" for name in libraries), highlight=False)
 

@@ -79,7 +79,7 @@ def doctor(
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Check this host before a campaign: what disturbs measurements here, the noise floor, and what to change.
+    """Check this host before a campaign: what disturbs measurements here, the noise floor, what to change.
 
     The noise floor is an A/A test: a model measured against itself. Exit code 1 if measurements will not hold here.
     """

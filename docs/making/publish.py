@@ -21,7 +21,7 @@ from farm.report.figures import figures
 from farm.report.page import document, drawings, section
 from farm.results import tables
 from farm.results.folder import Folder
-from farm.results.reading import files_of, read_run, records_table
+from farm.results.reading import claims_of, files_of, read_run, records_table
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 OWN = ("distylegan", "fractal", "noise")
@@ -37,7 +37,8 @@ def publish(folder: Folder, target: Folder) -> int:
     schema = table.schema.with_metadata({**table.schema.metadata, tables.COMMAND: command})
     records = pa.Table.from_pylist(rows, schema=schema)
     target.write(tables.RECORDS, records)
-    target.write_plan(replace(plan, command=command, grid_file="", cells=(), stages={}))
+    names = {"grid": rows[0]["grid"], "claims": claims_of(table)} if rows else {}
+    target.write_plan(replace(plan, **names, command=command, grid_file="", cells=(), stages={}))
     files = dict(files_of(folder, tables.PREDICTIONS))
     for name, predictions in files.items():
         target.write(name, predictions.drop_columns(["gap"] if "gap" in predictions.column_names else []), "position")

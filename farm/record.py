@@ -42,7 +42,7 @@ class Outcome:
     uri: Annotated[str, Column("the stage: its kind and its key")]
     label: Annotated[str, Column("the stage, as people read it")]
     attempt: Annotated[int, Column("which try of the stage, from 1")] = 0
-    error_class: Annotated[FailureClass | None, Column("how it failed, see `farm why`; null when fine")] = None
+    error_class: Annotated[FailureClass | None, Column("failure class, listed in the README; null when fine")] = None
     error_type: Annotated[str, Column("the exception or the signal")] = ""
     error_message: Annotated[str, Column("what was said of it")] = ""
     traceback: Annotated[str, Column("of the exception, with the log's tail")] = ""
@@ -75,12 +75,14 @@ class Record:
     calibration: Annotated[str | None, Column("the calibration set; null of a baseline")] = None
     calibration_source: Annotated[str | None, Column("the set without its seed, which its replicates share")] = None
     calibration_seed: Annotated[int | None, Column("which replicate of the set")] = None
-    calibration_note: Annotated[str | None, Column("what must be known of the set: a generator not distilled")] = None
+    calibration_note: Annotated[
+        str | None, Column("what must be known of the set, such as that its generator is not distilled")
+    ] = None
     algorithm: Annotated[str, Column("how it was quantized; of baselines `ir` or `pytorch`")]
     device: Annotated[str, Column("the device, as the grid names it")]
     runtime: Annotated[str, Column("`openvino` or `pytorch`")]
     outcome: Annotated[str, Column("`ok`, `failed` or `pending` (not run yet)")]
-    error_class: Annotated[str | None, Column("how the first stage that failed failed")] = None
+    error_class: Annotated[str | None, Column("failure class of the first stage that failed")] = None
     error_type: Annotated[str | None, Column("its exception or signal")] = None
     error_message: Annotated[str | None, Column("which stage it was, and what was said")] = None
     log: Annotated[str | None, Column("where its log lies")] = None

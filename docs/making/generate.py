@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import claims
+import columns
 import compared
 import draws
 import layers
@@ -26,7 +27,7 @@ from farm.results.folder import Folder
 from farm.results.reading import read_run
 
 ROOT = Path(__file__).parents[2]
-DOCS = ("study", "measurement", "calibration", "compare")
+DOCS = ("study", "measurement", "calibration", "compare", "results")
 PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in DOCS))
 REFERENCE = ROOT / "results" / "reference"
 PART = re.compile(
@@ -126,6 +127,8 @@ def _answers(name: str) -> str:
 MAKERS = {
     "answers": _answers,
     "claims": _claims,
+    "columns": columns.table,
+    "files": columns.files,
     "draws": _draws,
     "help": _help,
     "table": _table,

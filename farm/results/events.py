@@ -12,10 +12,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
 from fsspec.implementations.local import LocalFileSystem
 
 from farm.codec import decode
+from farm.columns import Column
 from farm.results.folder import Folder
 
 EVENTS = "events.jsonl"
@@ -40,14 +42,16 @@ class What(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One thing seen, but for its time. uri: of a stage. wanted: uris of stages. run: names the run, once written."""
+    """One thing seen, but for its time: a line of ``events.jsonl``. run: told when it is written."""
 
-    run: str = ""
-    what: str
-    uri: str = ""
-    text: str = ""
-    error_class: str | None = None
-    wanted: tuple[str, ...] = ()
+    run: Annotated[str, Column("names the run")] = ""
+    what: Annotated[
+        str, Column("`begun`, `submitted`, `words`, `retried` or `ended` (a stage), `over` or `interrupted` (the run)")
+    ]
+    uri: Annotated[str, Column("the stage: its kind and its key")] = ""
+    text: Annotated[str, Column("the stage's words of progress, or what was said of a failure")] = ""
+    error_class: Annotated[str | None, Column("how an attempt failed")] = None
+    wanted: Annotated[tuple[str, ...], Column("of `begun`: the stages that the run wants")] = ()
 
 
 class Journal:

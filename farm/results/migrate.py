@@ -47,7 +47,8 @@ def is_older(table: pa.Table, place: str) -> bool:
     """Whether a table is of an older schema. Raises InputError if it is of a newer one. place: of the file."""
     schema = int((table.schema.metadata or {}).get(tables.SCHEMA, b"1"))
     if schema > SCHEMA_VERSION:
-        raise InputError(f"{place} is of a newer farm: its schema is {schema}, and this one reads {SCHEMA_VERSION}")
+        known = f"this one reads up to {SCHEMA_VERSION}"
+        raise InputError(f"{place} is of a newer farm: its schema is {schema}, and {known}; update farm")
     return schema < SCHEMA_VERSION
 
 

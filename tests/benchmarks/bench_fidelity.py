@@ -15,16 +15,17 @@ farm's over `benchmark_app`'s, as geometric means over pairs with 99 % intervals
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from statistics import median
 from typing import Any
 
 from publishing import goal, options, parser, publish
-from subjects import GRID, Row, app_round, jobs, leased_core, requests_of, say, study
+from subjects import GRID, app_round, jobs, leased_core, requests_of, say, study
 
-from farm.measuring.pairing import CELL, PARTNER, Played, conduct, interval, speed, speeds
+from farm.measuring.pairing import CELL, PARTNER, Played, conduct, interval, speeds
+from farm.measuring.round import Round
 from farm.stages import measure
 from farm.stages.job import Job
 from farm.stats.ratios import Pair, looks
@@ -56,7 +57,7 @@ def main() -> None:
         with leased_core() as cpus:
             rounds = {what: play(what, job, cpus, Path(folder), pairs) for what, job in found.items()}
     disturbed = sum(played.disturbed() for played in rounds.values())
-    tried = sum(len(played.rows) for played in rounds.values()) // 2
+    tried = sum(len(played.rounds) for played in rounds.values()) // 2
     note = (
         f"{HOW} Medians of its latency have two decimals, of a microsecond while its mean is below 1 ms, else of a "
         f"millisecond. Of {tried} pairs, {disturbed} were disturbed by farm's rules and are left out; `delayed_s`, "
@@ -108,8 +109,8 @@ def play(what: str, job: Job, cpus: tuple[int, ...], folder: Path, pairs: tuple[
 
 def compared(what: str, played: Played, wanted: tuple[int, int]) -> dict[str, Any]:
     """One row. Figures are of the undisturbed pairs, or of all where there is none."""
-    counted = [row for row in played.rows if not row["disturbed"]] or played.rows
-    pairs = {"fps": speeds(counted), "latency": latencies(counted)}
+    used = [one for one in played.rounds if not one.disturbed] or played.rounds
+    pairs = {"fps": speeds(used), "latency": latencies(used)}
     ratios = {name: interval(each, looks(*wanted)) for name, each in pairs.items()}
     apart = {name: ratio for name, ratio in ratios.items() if not LOW <= ratio.value <= HIGH}
     reason = ", ".join(f"{name} {ratio.value - 1:+.1%}" for name, ratio in apart.items())
@@ -120,8 +121,8 @@ def compared(what: str, played: Played, wanted: tuple[int, int]) -> dict[str, An
         reason = f"the host was busy, only {len(played.pairs())} of {wanted[0]} pairs: run it again"
     return {
         "what": what,
-        "farm_fps": median(speed(row) for row in counted if row["variant"] == FARM),
-        "app_fps": median(speed(row) for row in counted if row["variant"] == APP),
+        "farm_fps": median(one.fps for one in used if one.variant == FARM),
+        "app_fps": median(one.fps for one in used if one.variant == APP),
         **{
             f"ratio_{name}{end}": value
             for name, ratio in ratios.items()
@@ -131,11 +132,11 @@ def compared(what: str, played: Played, wanted: tuple[int, int]) -> dict[str, An
     }
 
 
-def latencies(rows: Sequence[Mapping[str, Any]]) -> list[Pair]:
+def latencies(rounds: Sequence[Round]) -> list[Pair]:
     """farm's and benchmark_app's median latency of each pair, in nanoseconds."""
-    by_pair: dict[int, Row] = {}
-    for row in rows:
-        by_pair.setdefault(row["pair"], {})[row["variant"]] = row["request_p50_ns"]
+    by_pair: dict[int, dict[str, float | None]] = {}
+    for one in rounds:
+        by_pair.setdefault(one.pair, {})[one.variant] = one.request_p50_ns
     return [(pair[FARM], pair[APP]) for pair in by_pair.values()]
 
 

@@ -28,13 +28,13 @@ from typing import Any, NamedTuple
 import pyarrow.parquet as pq
 from publishing import NO_GOAL, goal, options, parser, publish
 from scipy.stats import binom, binomtest
-from subjects import company, digits, leased_core, say, settings_of
+from subjects import bare_round, company, digits, leased_core, say, speed_of
 
 from farm.cli import interrupt
 from farm.grid.settings import Measure
 from farm.measuring.pairing import CELL, conduct, interval
+from farm.measuring.round import Round, rounds_of
 from farm.measuring.verdict import Signals
-from farm.results.speed import speed
 from farm.stages import measure
 from farm.stages.job import Job
 from farm.stats.ratios import Ratio, differs, looks
@@ -118,8 +118,8 @@ def simulated(count: int) -> Iterator[dict[str, Any]]:
         noisy = sum(ratio.within is None or ratio.within > settings["target"] for ratio in ratios)
         if truth == 1:
             reason = f"{flagged} of {count} were called different"
-            judged = goal(f"share at most {LIMIT:.0%}", met=flagged <= LIMIT * count, reason=reason)
-            yield row("A/A, simulated: called different", count, flagged, noisy=noisy) | judged
+            met = goal(f"share at most {LIMIT:.0%}", met=flagged <= LIMIT * count, reason=reason)
+            yield row("A/A, simulated: called different", count, flagged, noisy=noisy) | met
         else:
             yield row(f"simulated, {truth - 1:.0%} faster: called different", count, flagged, noisy=noisy)
 
@@ -145,7 +145,7 @@ class Host:
         self.noise = 0.002 * 25 ** self.rng.random()
         self.slope = self.rng.uniform(-0.1, 0.1) / self.settings["budget_s"]
 
-    def play(self, variant: str) -> dict[str, Any]:
+    def play(self, variant: str) -> Round:
         """A round, as the measure stage gives it to `conduct`."""
         took_s = START_S + self.settings["warmup_seconds"] + self.settings["min_seconds"]
         if self.now_s >= self.slow_until_s:
@@ -157,15 +157,7 @@ class Host:
         self.now_s += took_s
         fps = 2500 * (self.truth if variant == CELL else 1.0) * math.exp(told)
         inferences = round(fps * self.settings["min_seconds"])
-        signals = {name: getattr(QUIET, name) for name in Signals.__dataclass_fields__}
-        return {
-            "batch": 1,
-            "inferences": inferences,
-            "wall_ns": inferences / fps * 1e9,
-            "synchronous": True,
-            "cpus": [0],
-            **signals,
-        }
+        return bare_round(QUIET, inferences=inferences, wall_ns=round(inferences / fps * 1e9), cpus=(0,))
 
 
 def measured(job: Job, what: str) -> Measured:
@@ -175,9 +167,9 @@ def measured(job: Job, what: str) -> Measured:
         artefact = Path(scratch, "artefact")
         artefact.mkdir()
         facts = measure.run(replace(job, folder=artefact))
-        said = speed(pq.read_table(artefact / measure.ROUNDS).to_pylist(), settings_of(job), facts["ended"], "again")
-    ratio = Ratio(value=said["speedup_ir"], low=said["speedup_ir_low"], high=said["speedup_ir_high"])
-    found = Measured(ratio=ratio, verdict=said["verdict"], disturbed=said["disturbed_pairs"], fps=said["fps"])
+        record = speed_of(job, rounds_of(pq.read_table(artefact / measure.ROUNDS)), facts["ended"])
+    ratio = Ratio(value=record.speedup_ir, low=record.speedup_ir_low, high=record.speedup_ir_high)
+    found = Measured(ratio=ratio, verdict=record.verdict, disturbed=record.disturbed_pairs, fps=record.fps)
     figures = f"{found.fps:.0f} FPS, x {ratio.value:.3f}, {found.verdict}, {found.disturbed} pairs done again"
     say(f"{what}: {figures}, {time.monotonic() - begun:.0f} s")
     return found

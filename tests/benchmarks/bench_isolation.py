@@ -37,6 +37,7 @@ from farm.cli import interrupt
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import Core, measurable
 from farm.measuring.pairing import CELL, PARTNER, conduct, speeds
+from farm.measuring.round import Round
 from farm.models.ir import IR
 from farm.results import tables
 from farm.stages import measure
@@ -211,13 +212,13 @@ def beside(what: str, cores: Sequence[Core], job: Job) -> dict[str, Any]:
         stop(all_of_them)
         there.enter_context(pinned(job.cpus))
 
-        def play(variant: str) -> dict[str, Any]:
+        def play(variant: str) -> Round:
             with working(all_of_them if variant == CELL else []):
                 return measure._play(request, job.folder)
 
         enough = {**job.effort, "max_redone": job.effort["pairs"][1] - 1}
         played = conduct(play, enough, rng=random.Random(), clock=time.monotonic, say=lambda text: say(f"    {text}"))
-    found: list[Pair] = speeds(played.rows)
+    found: list[Pair] = speeds(played.rounds)
     busy, alone = (median(each[index] for each in found) for index in range(2))
     return row(what, paired_ratio(found), count=played.disturbed(), fps_busy=busy, fps_alone=alone)
 

@@ -16,17 +16,16 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from random import Random
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
 from publishing import goal, options, parser, publish
-from subjects import GRID, Request, app_round, company, jobs, leased_core, requests_of, say, settings_of
+from subjects import GRID, Request, app_round, company, jobs, leased_core, requests_of, say, speed_of
 
-from farm.measuring.pairing import CELL, PARTNER, conduct, speed
-from farm.results.speed import speed as record_of
+from farm.measuring.pairing import CELL, PARTNER, conduct
 from farm.stages import measure
 from farm.stages.job import Job
 
@@ -106,8 +105,8 @@ def series(what: str, job: Job, requests: Mapping[str, Request], folder: Path, r
         farm_s += time.monotonic() - started
         app.append(by_app(requests))
         texts = [f"{each['fps']:,.0f} FPS, x IR {each['speedup_ir']:.3f}" for each in (farm[-1], app[-1])]
-        judged = f"{farm[-1]['verdict']}, {farm[-1]['disturbed_pairs']} disturbed"
-        say(f"{what} {len(farm)}: farm {texts[0]}, {judged}; benchmark_app {texts[1]}")
+        verdict = f"{farm[-1]['verdict']}, {farm[-1]['disturbed_pairs']} disturbed"
+        say(f"{what} {len(farm)}: farm {texts[0]}, {verdict}; benchmark_app {texts[1]}")
     return Series(farm, app, farm_s / len(farm))
 
 
@@ -116,12 +115,12 @@ def by_farm(job: Job, requests: Mapping[str, Request], folder: Path, rng: Random
     played = conduct(
         lambda variant: measure._play(requests[variant], folder), job.effort, rng=rng, clock=time.monotonic
     )
-    return record_of(played.rows, settings_of(job), played.ended, again="")
+    return asdict(speed_of(job, played.rounds, played.ended))
 
 
 def by_app(requests: Mapping[str, Request]) -> Figures:
     """One run of each IR."""
-    fp32, int8 = (speed(app_round(requests[variant], APP_SECONDS)) for variant in (PARTNER, CELL))
+    fp32, int8 = (app_round(requests[variant], APP_SECONDS).fps for variant in (PARTNER, CELL))
     return {"fps": int8, "speedup_ir": int8 / fp32}
 
 

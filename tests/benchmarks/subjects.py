@@ -30,9 +30,13 @@ from farm.host.topology import measurable
 from farm.inputs import default_places, fetch
 from farm.measuring import signals
 from farm.measuring.pairing import CELL, PARTNER
+from farm.measuring.round import Round
 from farm.measuring.rounds import request_of, rotating_images
 from farm.measuring.verdict import Signals, mismatches
+from farm.plan import Effort
+from farm.record import Ended, Record
 from farm.results.location import Location
+from farm.results.speed import with_speed
 from farm.stages.job import Job
 
 STUDY = (
@@ -60,7 +64,6 @@ COUNT = re.compile(r"Count: +(\d+) iterations")
 DURATION = re.compile(r"Duration: +([\d.]+) ms")
 
 Request = Mapping[str, Any]
-Row = dict[str, Any]
 
 
 class Study(NamedTuple):
@@ -112,9 +115,19 @@ def jobs(grid: Mapping[str, Any], folder: Path) -> dict[tuple[str, str], Job]:
     return found
 
 
-def settings_of(job: Job) -> dict[str, Any]:
-    """Both halves of the grid's `measure`: how rounds are played, and the effort."""
-    return {**job.parameters["measure"], **job.effort}
+def speed_of(job: Job, rounds: Sequence[Round], ended: Ended) -> Record:
+    """What the record of a measurement would say of its speed."""
+    nobody = dict.fromkeys(("grid", "cell", "model", "algorithm", "device", "runtime", "outcome"), "")
+    how = {name: job.parameters["measure"][name] for name in ("per_node", "preprocess")}
+    return with_speed(Record(**nobody), rounds, Effort(**job.effort), ended, **how)
+
+
+def bare_round(meanwhile: Signals, **values: Any) -> Round:
+    """A round of one synchronous inference at a time, of which only these are known."""
+    unknown = dict.fromkeys(("runtime", "precision", "asked", "properties"), "")
+    counts = {"warmup_inferences": 0, "steady": True, "threads": 1, "streams": 1, "stray_cpus": ()}
+    given = {"batch": 1, "synchronous": True, "request_p50_ns": None, **unknown, **counts, **asdict(meanwhile)}
+    return Round(**given | values, latencies_ns=np.array([], np.int64))
 
 
 def session() -> str:
@@ -182,7 +195,7 @@ def requests_of(job: Job, cpus: tuple[int, ...], scratch: Path) -> dict[str, Req
     return {variant: request_of(lent, variant, inputs) for variant in (CELL, PARTNER)}
 
 
-def app_round(request: Request, seconds: int) -> Row:
+def app_round(request: Request, seconds: int) -> Round:
     """A run of `benchmark_app` with what a round is asked. Exits if it fails or runs otherwise.
 
     Its figures are read from what it prints: the JSON report has its latencies to a hundredth of a millisecond. What
@@ -198,8 +211,16 @@ def app_round(request: Request, seconds: int) -> Row:
     told = _properties(ended.stdout)
     if wrong := mismatches(request["asked"], {name: told.get(name, "not told") for name in request["asked"]}, ()):
         sys.exit(f"benchmark_app ran otherwise than farm: {wrong}")
-    measured = _app_row(ended.stdout, replace(meanwhile, foreign_s=max(0.0, meanwhile.foreign_s - own_s)))
-    return {**measured, "cpus": request["cpus"]}
+    median, count, duration = (pattern.search(ended.stdout) for pattern in (MEDIAN, COUNT, DURATION))
+    if not (median and count and duration):
+        sys.exit(f"benchmark_app does not say what it measured:\n{ended.stdout}")
+    return bare_round(
+        replace(meanwhile, foreign_s=max(0.0, meanwhile.foreign_s - own_s)),
+        inferences=int(count[1]),
+        wall_ns=round(float(duration[1]) * 1e6),
+        request_p50_ns=float(median[1]) * UNITS_MS[median[2]] * 1e6,
+        cpus=tuple(request["cpus"]),
+    )
 
 
 def _command(request: Request, seconds: int) -> list[str]:
@@ -228,20 +249,6 @@ def _properties(said: str) -> dict[str, str]:
     """What the compiled model says of itself, in farm's words: f32 for <Type: 'float32'>, CPU for ['CPU']."""
     plain = {name: re.sub(r"<Type: '(\w)\w*?(\d+)'>", r"\1\2", value) for name, value in PROPERTY.findall(said)}
     return {name: re.sub(r"^\['(.+)'\]$", r"\1", value) for name, value in plain.items()}
-
-
-def _app_row(said: str, meanwhile: Signals) -> Row:
-    median, count, duration = MEDIAN.search(said), COUNT.search(said), DURATION.search(said)
-    if not (median and count and duration):
-        sys.exit(f"benchmark_app does not say what it measured:\n{said}")
-    return {
-        "batch": 1,
-        "inferences": int(count[1]),
-        "wall_ns": round(float(duration[1]) * 1e6),
-        "request_p50_ns": float(median[1]) * UNITS_MS[median[2]] * 1e6,
-        "synchronous": True,
-        **asdict(meanwhile),
-    }
 
 
 def _children_s() -> float:

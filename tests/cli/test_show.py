@@ -8,6 +8,7 @@ import shutil
 import signal
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -51,7 +52,8 @@ def test_every_form_for_programs_holds_every_column_of_the_rows_that_are_chosen(
     assert (row["cell"], tuple(row)) == (INT8, COLUMNS)
     assert row["top1_low"] < row["top1"] < row["top1_high"]
     assert "1 rows: some.parquet" in ran.farm("show", "--parquet", "some.parquet", *only)
-    assert pq.read_table(ran.folder / "some.parquet").to_pylist() == [row]
+    times = {name: datetime.fromisoformat(row[name]) for name in ("started_at", "finished_at")}
+    assert pq.read_table(ran.folder / "some.parquet").to_pylist() == [row | times]
     assert not list(ran.folder.glob("*.new"))
 
 

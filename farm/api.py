@@ -24,14 +24,14 @@ from farm.plan import Plan
 from farm.results import tables
 from farm.results.folder import Folder
 from farm.results.location import Location
-from farm.results.reading import files_of, read_run, records_table
+from farm.results.reading import attempts_table, files_of, read_run, records_table
 
 RESULTS = "results"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """A grid's gathered results as Arrow tables, each read when it is asked for. Columns: README, Results.
+    """A grid's gathered results as Arrow tables, each read when it is asked for. Columns: docs/results.md.
 
     folder: where they lie.
     """
@@ -46,7 +46,7 @@ class Tables:
     @property
     def attempts(self) -> pa.Table:
         """A row a try of a stage, fine or failed."""
-        return self.folder.read(tables.ATTEMPTS)
+        return attempts_table(self.folder)
 
     @property
     def predictions(self) -> pa.Table:

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from farm.measuring.round import rounds_of
 from farm.plan import Effort, Plan, PlannedCell, base
 from farm.plan.state import State, state_of
 from farm.record import SCHEMA_VERSION, Outcome, Record
-from farm.results import tables
+from farm.results import migrate, tables
 from farm.results.folder import Folder
 from farm.results.speed import with_pytorch_speedup, with_speed
 from farm.store import Store
@@ -142,7 +141,7 @@ class _Reader:
         facts = found.get("measure", {"facts": {}})["facts"]
         if "ended" not in facts:  # also of a farm that judged nothing yet
             return record
-        rounds = rounds_of(pq.read_table(self.store.open(stages["measure"]) / "rounds.parquet"))
+        rounds = rounds_of(migrate.artefact(pq.read_table(self.store.open(stages["measure"]) / "rounds.parquet")))
         how = self.plan.stages[stages["measure"]].parameters["measure"]
         played = {name: how[name] for name in ("per_node", "preprocess")}
         return with_speed(record, rounds, self.plan.effort or Effort(), facts["ended"], **played)
@@ -192,15 +191,10 @@ def _copy_by_cell(folder: Folder, name: str, plan: Plan, store: Store, *, role: 
         target = f"{name}/{digest[:24]}.parquet"
         wanted.add(target)
         if not folder.has(target):
-            table = pq.read_table(store.open(uri) / file)
+            table = migrate.artefact(pq.read_table(store.open(uri) / file))
             counter = "position" if name == tables.PREDICTIONS else None
-            folder.write(target, tables.of_cell(name, _renamed(table), _whose(cell)), counter)
+            folder.write(target, tables.of_cell(name, table, _whose(cell)), counter)
     folder.keep_only(name, wanted)
-
-
-def _renamed(table: pa.Table) -> pa.Table:
-    """What an evaluation calls an image's index is its position here, beside the indices of sample images."""
-    return table.rename_columns(["position" if name == "index" else name for name in table.column_names])
 
 
 def _whose(cell: PlannedCell) -> tables.Whose:

@@ -47,8 +47,8 @@ def is_older(table: pa.Table, place: str) -> bool:
     """Whether a table is of an older schema. Raises InputError if it is of a newer one. place: of the file."""
     schema = int((table.schema.metadata or {}).get(tables.SCHEMA, b"1"))
     if schema > SCHEMA_VERSION:
-        known = f"this one reads up to {SCHEMA_VERSION}"
-        raise InputError(f"{place} is of a newer farm: its schema is {schema}, and {known}; update farm")
+        newest = f"this one reads up to {SCHEMA_VERSION}"
+        raise InputError(f"{place} is of a newer farm: its schema is {schema}, and {newest}; update farm")
     return schema < SCHEMA_VERSION
 
 
@@ -64,15 +64,27 @@ def records(table: pa.Table, effort: Effort | None) -> pa.Table:
 
 def rows(name: str, table: pa.Table, record: Record) -> pa.Table:
     """One cell's rows of ``predictions/`` or ``latencies/`` of an older schema as such of today."""
-    table = table.drop_columns(["cell"])
-    names = ["position" if column == "index" else column for column in table.column_names]
-    table = table.rename_columns(names)
-    if name == tables.PREDICTIONS and "position" not in names:
+    table = artefact(table)
+    if name == tables.PREDICTIONS and "position" not in table.column_names:
         table = table.append_column("position", pa.array(np.arange(len(table), dtype=np.int32)))
-    if name == tables.LATENCIES and table.schema.field("disturbed").type == pa.string():
+    return tables.of_cell(name, table.drop_columns(["cell"]), tables.whose(record))
+
+
+def artefact(table: pa.Table) -> pa.Table:
+    """What a stage of any version left, under today's names: an image's index is its position, signals have names."""
+    names = ["position" if name == "index" else name for name in table.column_names]
+    table = table.rename_columns(names)
+    if "disturbed" in names and table.schema.field("disturbed").type == pa.string():
         disturbed = pa.array([_signals(text) for text in table["disturbed"].to_pylist()], pa.list_(pa.string()))
         table = table.set_column(names.index("disturbed"), "disturbed", disturbed)
-    return tables.of_cell(name, table, tables.whose(record))
+    return table
+
+
+def attempts(table: pa.Table) -> pa.Table:
+    """``attempts.parquet`` of an older schema as one of today."""
+    return pa.Table.from_pylist(
+        [row | _times(row) for row in table.to_pylist()], schema=tables.SCHEMAS[tables.ATTEMPTS]
+    )
 
 
 def _times(row: Mapping[str, Any]) -> dict[str, datetime | None]:
@@ -86,16 +98,16 @@ def _verdict(row: Mapping[str, Any], effort: Effort | None) -> dict[str, Any]:
     if row.get("verdict") is None:
         return {}
     ratio = Ratio(value=1.0, low=row.get("speedup_ir_low"), high=row.get("speedup_ir_high"))
-    told: dict[str, Any] = {"within": ratio.within}
+    columns: dict[str, Any] = {"within": ratio.within}
     if effort is not None:
-        told |= {"asked": effort.target, "least_pairs": effort.pairs[0]}
+        columns |= {"asked": effort.target, "least_pairs": effort.pairs[0]}
     if row["verdict"] == "valid":
-        return told
-    told["verdict_cause"] = next((cause for start, cause in CAUSES.items() if re.match(start, reason)), None)
-    told["ended"] = next((ended for words, ended in ENDED.items() if words in reason), None)
+        return columns
+    columns["verdict_cause"] = next((cause for start, cause in CAUSES.items() if re.match(start, reason)), None)
+    columns["ended"] = next((ended for words, ended in ENDED.items() if words in reason), None)
     if row["verdict"] == "invalid":
-        told["mismatches"] = json.dumps(_mismatches(reason)) if reason else None
-    return told | _worst(reason)
+        columns["mismatches"] = json.dumps(_mismatches(reason)) if reason else None
+    return columns | _worst(reason)
 
 
 def _mismatches(reason: str) -> list[dict[str, str]]:

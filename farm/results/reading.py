@@ -72,10 +72,15 @@ def records_table(folder: Folder) -> pa.Table:
     return migrate.records(table, folder.read_plan().effort if folder.has(PLAN) else None)
 
 
+def attempts_table(folder: Folder) -> pa.Table:
+    """``attempts.parquet``, of whatever schema. Raises InputError if it is not there, or of a newer farm."""
+    table = folder.read(tables.ATTEMPTS)
+    return migrate.attempts(table) if migrate.is_older(table, folder.path(tables.ATTEMPTS)) else table
+
+
 def claims_of(records: pa.Table) -> Claims:
     """What the grid wants to claim, from the metadata of its records; the defaults, of older ones."""
-    said = (records.schema.metadata or {}).get(tables.CLAIMS, b"{}")
-    return Claims(**json.loads(said))
+    return Claims(**json.loads((records.schema.metadata or {}).get(tables.CLAIMS, b"{}")))
 
 
 def command_of(records: pa.Table) -> str:
@@ -106,12 +111,16 @@ def _by_cell(folder: Folder, name: str) -> Iterator[tuple[str, pa.Table]]:
 
 
 def files_of(folder: Folder, name: str) -> Iterator[tuple[str, pa.Table]]:
-    """The files of ``predictions/`` or ``latencies/`` that are not empty, in order, of whatever schema."""
+    """The files of ``predictions/`` or ``latencies/`` in order, of whatever schema; none is empty.
+
+    Older ones do not say whose they are: of them those whose cell has a record.
+    """
     records: dict[str, Record] = {}
     for file in folder.names(name):
         table = folder.read(file)
         if len(table) and migrate.is_older(table, folder.path(file)):
             records = records or {record.cell: record for record in tables.records_from(records_table(folder))}
-            table = migrate.rows(name, table, records[table["cell"][0].as_py()])
+            record = records.get(table["cell"][0].as_py())
+            table = migrate.rows(name, table, record) if record else table.slice(0, 0)
         if len(table):
             yield file, table

@@ -14,6 +14,7 @@ from farm.errors import InputError
 from farm.plan import Plan
 from farm.results import tables
 from farm.results.folder import Folder
+from farm.results.migrate import is_older
 from farm.results.reading import read_run, samples
 from tests.runs import record
 
@@ -77,6 +78,16 @@ def test_each_published_run_has_its_page_with_every_cell_and_no_code_of_others(n
     assert len(text.encode()) < LIMIT
     own = {str(row["calibration"]).partition("{")[0] for row in samples(Folder(str(publish.REFERENCE / name)))}
     assert own <= set(publish.OWN)
+
+
+@pytest.mark.parametrize("name", [path.parent.name for path in publish.REFERENCE.glob("*/records.parquet")])
+def test_each_published_run_is_of_todays_schema(name):
+    folder = Folder(str(publish.REFERENCE / name))
+    for file in (tables.RECORDS, *folder.names(tables.PREDICTIONS)):
+        assert not is_older(folder.read(file), file)
+    run = read_run(folder)
+    plan = folder.read_plan()
+    assert (plan.grid, plan.claims, plan.command) == (run.name, run.claims, run.command)
 
 
 def test_what_was_published_before_and_is_no_more_goes(ran, tmp_path):

@@ -13,7 +13,7 @@ from farm.plan import Effort, Plan
 from farm.record import SCHEMA_VERSION, Record
 from farm.results import migrate, tables
 from farm.results.folder import Folder
-from farm.results.reading import files_of, read_run, records_table, rounds
+from farm.results.reading import attempts_table, files_of, read_run, records_table, rounds
 from farm.stats.ratios import Ratio
 from tests.measuring.rows import pairs
 
@@ -155,6 +155,22 @@ def test_rounds_of_an_older_farm_say_their_signals_by_name(tmp_path):
     found = rounds(folder)[CELL]
     assert [one.disturbed for one in found] == [("foreign", "delayed")] * 2 + [()] * 2
     assert np.array_equal(found[0].latencies_ns, rounds_of(table_of(pairs(200.0, 100.0, 1)))[0].latencies_ns)
+
+
+def test_files_of_a_cell_that_has_no_record_are_left_out(tmp_path):
+    folder = Folder(str(tmp_path))
+    folder.write(tables.RECORDS, older())
+    folder.write(f"{tables.PREDICTIONS}/a.parquet", pa.table({"cell": ["gone"], "prediction": [1]}))
+    assert list(files_of(folder, tables.PREDICTIONS)) == []
+
+
+def test_times_of_attempts_are_times(tmp_path):
+    folder = Folder(str(tmp_path))
+    row = {"uri": "export/1", "label": "x", "started_at": "2026-01-01T00:00:00.250+00:00", "finished_at": ""}
+    folder.write(tables.ATTEMPTS, pa.Table.from_pylist([row]))
+    [attempt] = attempts_table(folder).to_pylist()
+    assert attempt["started_at"] == datetime(2026, 1, 1, 0, 0, 0, 250_000, tzinfo=UTC)
+    assert (attempt["uri"], attempt["finished_at"], attempt["signal"]) == ("export/1", None, None)
 
 
 def test_records_beside_their_plan_are_judged_by_it(tmp_path):

@@ -6,7 +6,7 @@ Files are data, never code: a checkpoint that needs code to be read is refused.
 import pickle
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,7 @@ BROKEN = (  # what torch.load raises on files that are damaged or something else
     TypeError,
     AssertionError,
 )
-
-
+LISTED = 5  # names in a message
 NO_SAFETENSORS = "not a safetensors file, or truncated ({}): fetch or save it again"
 
 
@@ -39,16 +38,16 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     path: a ``.safetensors`` file, or what `torch.save` wrote of a state dict or of ``{"state_dict": ...}``.
     Raises DataError if it is neither, is truncated, holds anything but tensors, or needs code to be read.
     """
-    found = _safetensors(path) if path.suffix == ".safetensors" else _pickled(path)
-    if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
-        found = found["state_dict"]
-    if not isinstance(found, Mapping):
-        raise DataError(f"{path}: holds a {type(found).__name__}, not a state dict: save `model.state_dict()`")
-    for key, value in found.items():
+    state = _safetensors(path) if path.suffix == ".safetensors" else _pickled(path)
+    if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
+        state = state["state_dict"]
+    if not isinstance(state, Mapping):
+        raise DataError(f"{path}: holds a {type(state).__name__}, not a state dict: save `model.state_dict()`")
+    for key, value in state.items():
         if not isinstance(key, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
             kind = type(value).__name__
             raise DataError(f"{path}: {key!r} is a {kind}, not a dense tensor: save `model.state_dict()` alone")
-    return {key: value.float() if value.is_floating_point() else value for key, value in found.items()}
+    return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -58,6 +57,33 @@ def read_metadata(path: Path) -> dict[str, str]:
             return dict(file.metadata() or {})
     except (OSError, safetensors.SafetensorError) as error:
         raise DataError(f"{path}: {NO_SAFETENSORS.format(error)}") from error
+
+
+def misfits(state: Mapping[str, Tensor], tensors: Mapping[str, Tensor], optional: str = "") -> str:
+    """Why tensors are not those of a network with this state, in words; empty where they are.
+
+    optional: the end of the names that may be missing.
+    """
+    both = [(name, state[name], tensors[name]) for name in state if name in tensors]
+    shapes = [(name, tuple(ours.shape), tuple(theirs.shape)) for name, ours, theirs in both]
+    types = [(n, ours.dtype, theirs.dtype) for n, ours, theirs in both if _floats(ours) != _floats(theirs)]
+    faults = {
+        "missing": [name for name in state if name not in tensors and not (optional and name.endswith(optional))],
+        "unexpected": [name for name in tensors if name not in state],
+        "of another shape": [f"{name} is {theirs}, not {ours}" for name, ours, theirs in shapes if ours != theirs],
+        "of another type": [f"{name} is {theirs}, not {ours}" for name, ours, theirs in types],
+    }
+    return "; ".join(f"{fault}: {first_few(names)}" for fault, names in faults.items() if names)
+
+
+def _floats(tensor: Tensor) -> bool:
+    return tensor.is_floating_point()
+
+
+def first_few(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _safetensors(path: Path) -> Any:
@@ -83,5 +109,5 @@ def _pickled(path: Path) -> Any:
 
 def _line(error: Exception) -> str:
     """The first sentence of torch's message, which goes on with advice to switch weights_only off."""
-    said = (str(error).splitlines() or [""])[0].partition(". ")[0]
-    return f"{type(error).__name__}: {said}"
+    sentence = (str(error).splitlines() or [""])[0].partition(". ")[0]
+    return f"{type(error).__name__}: {sentence}"

@@ -15,7 +15,7 @@ from farm.errors import InputError
 from farm.files import locked, new_folder, replaced, reserved, write_whole
 from farm.generators.distylegan import checkpoint
 from farm.generators.distylegan.network import Config
-from farm.generators.distylegan.training import keep
+from farm.generators.distylegan.training import output
 
 CONFIG = Config(ngf=8, z_dim=2, c_dim=2, project_dim=2, nc=3)
 RESERVING = """
@@ -33,7 +33,7 @@ def generator(folder, value):
 
 
 def sheet(folder, value):
-    keep.write_samples(folder, 1, np.full((4, 32, 32, 3), value, np.uint8), 2)
+    output.write_samples(folder, 1, np.full((4, 32, 32, 3), value, np.uint8), 2)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from farm.catalog import CATALOG
 from farm.errors import DataError, InputError
 from farm.grid import Cell, Grid, expand
 from farm.grid.selection import only
-from farm.inputs import HashMemo, Input, Places, cache_folder, default_places, fetch, locate
+from farm.inputs import HashMemo, Input, SearchPath, cache_folder, default_search, fetch, locate
 from farm.models.described import describe
 from farm.plan import Plan, build
 from farm.spec import InputSpec
@@ -29,7 +29,7 @@ class Inputs:
     content is known. failed: address -> why nothing came from it.
     """
 
-    places: Places
+    search: SearchPath
     listener: Listener = NOBODY
     wanted_now: frozenset[str] = frozenset()
     memo: HashMemo = field(default_factory=lambda: HashMemo(cache_folder() / "hashes.json"))
@@ -37,12 +37,12 @@ class Inputs:
 
     def locate(self, wanted: InputSpec, parameters: Mapping[str, Any], names: Mapping[str, str]) -> Input | None:
         """As `farm.inputs.locate`. What could not be fetched is missing."""
-        found = locate(wanted, parameters, names, self.places, self.memo)
+        found = locate(wanted, parameters, names, self.search, self.memo)
         if found is None or found.settled or names.get("name") not in self.wanted_now:
             return found
         if self.fetched(found).missing:
             return self.fetched(found)
-        return locate(wanted, parameters, names, self.places, self.memo)
+        return locate(wanted, parameters, names, self.search, self.memo)
 
     def fetched(self, found: Input) -> Input:
         """The input once its file is here; missing if it did not come."""
@@ -68,7 +68,7 @@ class Inputs:
 
 def inputs_of(path: Path, listener: Listener = NOBODY, wanted_now: frozenset[str] = frozenset()) -> Inputs:
     """Inputs as they are found for a grid file, or for what else stands in its folder."""
-    return Inputs(places=default_places(path), listener=listener, wanted_now=wanted_now)
+    return Inputs(search=default_search(path), listener=listener, wanted_now=wanted_now)
 
 
 def chosen(cells: Collection[Cell], texts: Sequence[str] | None) -> tuple[str, ...]:

@@ -84,19 +84,19 @@ def doctor(
     The noise floor is an A/A test: a model measured against itself. Exit code 1 if measurements will not hold here.
     """
     from farm.host.check import Host  # noqa: PLC0415 - psutil and more that planning need not pay
-    from farm.host.checks import findings  # noqa: PLC0415
+    from farm.host.checks import run_checks  # noqa: PLC0415
 
     _check(per_node, threads)
-    found = findings(Host())
+    results = run_checks(Host())
     if not as_json:
-        stdout.print(_table(found))
+        stdout.print(_table(results))
     answers = _measured(per_node, threads, noise=noise)
     if as_json:
         facts = {name: answer.facts for name, answer in answers.items()}
-        stdout.print_json(json.dumps({"findings": [asdict(each) for each in found], **facts}))
+        stdout.print_json(json.dumps({"findings": [asdict(each) for each in results], **facts}))
     elif answers:
         stdout.print("\n" + "\n".join(each.text for each in answers.values()), highlight=False, soft_wrap=True)
-    sound = all(each.state != "bad" for each in found) and all(each.sound for each in answers.values())
+    sound = all(each.state != "bad" for each in results) and all(each.sound for each in answers.values())
     return 0 if sound else 1
 
 

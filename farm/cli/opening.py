@@ -15,7 +15,7 @@ from farm.generators.equipment import Equipment
 from farm.grid import Calibration
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import Core
-from farm.inputs import HashMemo, Input, cache_folder, default_places, fetch, locate
+from farm.inputs import HashMemo, Input, cache_folder, default_search, fetch, locate
 from farm.spec import resolve
 from farm.stages import synthesize
 
@@ -67,9 +67,9 @@ def say(order: Order, text: str) -> None:
 def _located(order: Order) -> tuple[dict[str, Path], dict[str, str]]:
     """The source's files by role, fetched where they lie elsewhere, and the SHA-256 of their content."""
     choice, memo = order.choice, HashMemo(cache_folder() / "hashes.json")
-    places = default_places(Path("synth"))
+    search = default_search(Path("synth"))
     names = {"name": choice.name, "dataset": ""}
-    looked = [locate(spec, dict(choice.parameters), names, places, memo) for spec in choice.spec.inputs]
+    looked = [locate(spec, dict(choice.parameters), names, search, memo) for spec in choice.spec.inputs]
     inputs = [found for found in looked if found is not None]
     missing = [found.missing for found in inputs if found.missing]
     if missing:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from farm.data.rows import Rows, open_rows
+from farm.data.rows import Rows, chained, open_rows
 from farm.errors import DataError
 from farm.spec import Preprocessing
 
@@ -65,6 +65,24 @@ def check_range(start: int, stop: int, count: int) -> None:
         raise IndexError(f"images {start} to {stop} of a set of {count}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Computed:
+    """A set of `count` images that a function computes. read: start, stop -> the images start, ..., stop - 1."""
+
+    count: int
+    read: Callable[[int, int], Block]
+    classes: int | None = None
+
+    def __len__(self) -> int:
+        """How many images there are."""
+        return self.count
+
+    def block(self, start: int, stop: int) -> Block:
+        """The images start, ..., stop - 1. Raises what `read` raises."""
+        check_range(start, stop, self.count)
+        return self.read(start, stop)
+
+
 def size_of(images: ImageSet) -> tuple[int, int]:
     """Height and width of a set's images, in pixels; computes none."""
     height, width = images.block(0, 0).images.shape[1:3]
@@ -73,58 +91,22 @@ def size_of(images: ImageSet) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
-    """Images written by `write`; image 0 is the shard's first."""
+    """Images written by `write`, of one file or of several; image 0 is the first one's first."""
 
     rows: Rows
     classes: int | None
 
     def __len__(self) -> int:
-        """How many images the shard holds."""
+        """How many images there are."""
         return len(self.rows)
 
     def block(self, start: int, stop: int) -> Block:
-        """The shard's images start, ..., stop - 1. Raises DataError where the file is damaged."""
+        """The images start, ..., stop - 1. Raises DataError where the file is damaged."""
         check_range(start, stop, len(self))
         table = self.rows.read(start, stop)
         flat = table.column("image").combine_chunks().storage.flatten().to_numpy()
         shape = tuple(self.rows.schema.field("image").type.shape)
         return Block(flat.reshape(stop - start, *shape), table.column("label").to_numpy())
-
-
-@dataclass(slots=True, kw_only=True)
-class Joined:
-    """Shards one after another, as one set. starts: int64 (shards + 1,), where each begins.
-
-    last: the shard that was read last. It alone keeps a row group in memory, however many there are.
-    """
-
-    shards: tuple[Shard, ...]
-    starts: NDArray[np.int64]
-    classes: int | None
-    last: int = 0
-
-    def __len__(self) -> int:
-        """How many images the shards hold."""
-        return int(self.starts[-1])
-
-    def block(self, start: int, stop: int) -> Block:
-        """The images start, ..., stop - 1. Raises DataError where a file is damaged."""
-        check_range(start, stop, len(self))
-        parts = [self.shards[self.last].block(0, 0)]
-        while start < stop:
-            at = int(np.searchsorted(self.starts, start, side="right")) - 1
-            low, high = self.starts[at : at + 2].tolist()
-            end = min(stop, high)
-            parts.append(self._shard(at).block(start - low, end - low))
-            start = end
-        images, labels = zip(*parts, strict=True)
-        return Block(np.concatenate(images), np.concatenate(labels))
-
-    def _shard(self, at: int) -> Shard:
-        if at != self.last:
-            self.shards[self.last].rows.forget()
-            self.last = at
-        return self.shards[at]
 
 
 def cuts(start: int, stop: int, step: int) -> Iterator[tuple[int, int]]:
@@ -197,17 +179,14 @@ def read(path: Path) -> Shard:
     return Shard(rows=rows, classes=int(classes) if classes else None)
 
 
-def joined(paths: Sequence[Path]) -> ImageSet:
+def joined(paths: Sequence[Path]) -> Shard:
     """The images of one shard or more, in this order. Raises DataError as `read`, and if they do not go together."""
     shards = tuple(read(path) for path in paths)
     kinds = [f"{size_of(shard)}, classes {shard.classes}" for shard in shards]
     for path, kind in zip(paths, kinds, strict=True):
         if kind != kinds[0]:
             raise DataError(f"{path}: images of {kind}, those of {paths[0]} are of {kinds[0]}: make the set again")
-    if len(shards) == 1:
-        return shards[0]
-    starts = np.cumsum([0, *map(len, shards)], dtype=np.int64)
-    return Joined(shards=shards, starts=starts, classes=shards[0].classes)
+    return Shard(rows=chained([shard.rows for shard in shards]), classes=shards[0].classes)
 
 
 def prepare(images: Pixels, preprocessing: Preprocessing) -> NDArray[Any]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from farm.data.fit import Fit, fit, fit_of
-from farm.data.imageset import UNLABELLED, Arguments, Block, ImageSet, Labels, Pixels, check_range
+from farm.data.imageset import UNLABELLED, Arguments, Block, Computed, ImageSet, Labels, Pixels
 from farm.data.sampling import first, sample
 from farm.errors import DataError
 
@@ -35,48 +36,6 @@ class Pictures:
     classes: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uniform:
-    """Pictures as images of one size. size: (height, width). fit: None where they have that size already."""
-
-    pictures: Pictures
-    size: tuple[int, int]
-    fit: Fit | None
-
-    @property
-    def classes(self) -> int | None:
-        """The number of classes, where it is known."""
-        return self.pictures.classes
-
-    def __len__(self) -> int:
-        """How many images there are."""
-        return self.pictures.count
-
-    def block(self, start: int, stop: int) -> Block:
-        """The images start, ..., stop - 1. Raises DataError, with the place, for one that cannot be used."""
-        check_range(start, stop, len(self))
-        images = np.empty((stop - start, *self.size, 3), np.uint8)
-        labels = np.full(stop - start, UNLABELLED, np.int64)
-        if self.pictures.labels is not None:
-            labels[:] = self.pictures.labels[start:stop]
-        for index, picture in zip(range(stop - start), self.pictures.read(start, stop), strict=True):
-            images[index] = self._pixels(picture)
-            if picture.label is not None:
-                labels[index] = picture.label
-        return Block(images, labels)
-
-    def _pixels(self, picture: Picture) -> Pixels:
-        image = picture.image
-        if self.fit is not None:
-            return np.asarray(fit(image, self.fit, picture.where))
-        if (image.height, image.width) != self.size:
-            raise DataError(
-                f"{picture.where}: the image is {image.height}x{image.width} (height x width), the first one "
-                f"{self.size[0]}x{self.size[1]}: resize the images to one size"
-            )
-        return np.asarray(image)
-
-
 def uniform(pictures: Pictures, parameters: Arguments) -> ImageSet:
     """All pictures, brought to one size by ``parameters["fit"]``; else they must have that of the first.
 
@@ -85,7 +44,32 @@ def uniform(pictures: Pictures, parameters: Arguments) -> ImageSet:
     how = fit_of(parameters)
     (example,) = pictures.read(0, 1)
     size = (example.image.height, example.image.width) if how is None else how.size
-    return Uniform(pictures=pictures, size=size, fit=how)
+    return Computed(count=pictures.count, read=partial(_block, pictures, size, how), classes=pictures.classes)
+
+
+def _block(pictures: Pictures, size: tuple[int, int], how: Fit | None, start: int, stop: int) -> Block:
+    """The pictures start, ..., stop - 1 in one size. Raises DataError, with the place, for one that cannot be used."""
+    images = np.empty((stop - start, *size, 3), np.uint8)
+    labels = np.full(stop - start, UNLABELLED, np.int64)
+    if pictures.labels is not None:
+        labels[:] = pictures.labels[start:stop]
+    for index, picture in zip(range(stop - start), pictures.read(start, stop), strict=True):
+        images[index] = _pixels(picture, size, how)
+        if picture.label is not None:
+            labels[index] = picture.label
+    return Block(images, labels)
+
+
+def _pixels(picture: Picture, size: tuple[int, int], how: Fit | None) -> Pixels:
+    image = picture.image
+    if how is not None:
+        return np.asarray(fit(image, how, picture.where))
+    if (image.height, image.width) != size:
+        raise DataError(
+            f"{picture.where}: the image is {image.height}x{image.width} (height x width), the first one "
+            f"{size[0]}x{size[1]}: resize the images to one size"
+        )
+    return np.asarray(image)
 
 
 def dataset(pictures: Pictures, parameters: Arguments) -> ImageSet:

@@ -1,10 +1,13 @@
-"""Row groups of one Parquet file, read when they are needed. Knows tables, not images.
+"""Row groups of Parquet files, read when they are needed. Knows tables, not images.
 
-One row group at a time is in memory, whatever the file's length.
+One row group at a time is in memory, however long and many the files are.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,12 +17,24 @@ from numpy.typing import NDArray
 from farm.errors import DataError
 
 
-@dataclass(slots=True, kw_only=True)
-class Rows:
-    """The rows of a Parquet file by number. offsets: int64 (groups + 1,), where each row group starts."""
+class Group(NamedTuple):
+    """A row group of a file."""
 
     path: Path
     file: pq.ParquetFile
+    number: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Rows:
+    """The rows of a Parquet file, or of several, by number.
+
+    path, file: the first one. groups: of all. offsets: int64 (groups + 1,), where each of them starts.
+    """
+
+    path: Path
+    file: pq.ParquetFile
+    groups: tuple[Group, ...]
     offsets: NDArray[np.int64]
     columns: tuple[str, ...]
     last: tuple[int, pa.Table | None] = field(default=(-1, None))
@@ -53,18 +68,15 @@ class Rows:
             text = f"{self.path}: column {name!r} cannot be read ({error}): fetch or make the file again"
             raise DataError(text) from error
 
-    def forget(self) -> None:
-        """Let go of the row group that was read last."""
-        self.last = (-1, None)
-
     def _group(self, at: int) -> pa.Table:
         number, table = self.last
         if number != at or table is None:
-            self.forget()  # before the new one is read
+            self.last = (-1, None)  # before the new one is read
+            path, file, row_group = self.groups[at]
             try:
-                table = self.file.read_row_group(at, columns=list(self.columns))
+                table = file.read_row_group(row_group, columns=list(self.columns))
             except (OSError, pa.ArrowException) as error:
-                text = f"{self.path}: row group {at} cannot be read ({error}): fetch or make the file again"
+                text = f"{path}: row group {row_group} cannot be read ({error}): fetch or make the file again"
                 raise DataError(text) from error
             self.last = (at, table)
         return table
@@ -82,5 +94,17 @@ def open_rows(path: Path, columns: tuple[str, ...] = ()) -> Rows:
         text = f"{path}: not a Parquet file, or truncated ({reason}): fetch or make the file again"
         raise DataError(text) from error
     counts = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
-    offsets = np.cumsum([0, *counts], dtype=np.int64)
-    return Rows(path=path, file=file, offsets=offsets, columns=columns or tuple(file.schema_arrow.names))
+    return Rows(
+        path=path,
+        file=file,
+        groups=tuple(Group(path, file, number) for number in range(file.num_row_groups)),
+        offsets=np.cumsum([0, *counts], dtype=np.int64),
+        columns=columns or tuple(file.schema_arrow.names),
+    )
+
+
+def chained(parts: Sequence[Rows]) -> Rows:
+    """The rows of files of one schema, one file after another."""
+    counts = [stop - start for rows in parts for start, stop in pairwise(rows.offsets.tolist())]
+    groups = tuple(group for rows in parts for group in rows.groups)
+    return replace(parts[0], groups=groups, offsets=np.cumsum([0, *counts], dtype=np.int64))

@@ -1,56 +1,12 @@
 """Which images of a set are taken: some in their order, or a sample class by class. Knows indices and labels."""
 
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from farm.data.imageset import Block, ImageSet, Labels, check_range
+from farm.data.imageset import Block, Computed, ImageSet, Labels
 from farm.errors import DataError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """Some images of a set, in a given order. chosen: int64 (n,), their indices in the set."""
-
-    images: ImageSet
-    chosen: NDArray[np.int64]
-    classes: int | None
-
-    def __len__(self) -> int:
-        """How many images are selected."""
-        return len(self.chosen)
-
-    def block(self, start: int, stop: int) -> Block:
-        """The selected images start, ..., stop - 1; read in the set's own order, which its cache likes."""
-        check_range(start, stop, len(self))
-        wanted = self.chosen[start:stop]
-        if not len(wanted):
-            return self.images.block(0, 0)
-        order = np.argsort(wanted, kind="stable")
-        parts = [self.images.block(i, i + 1) for i in wanted[order].tolist()]
-        back = np.argsort(order, kind="stable")
-        images = np.concatenate([part.images for part in parts])[back]
-        return Block(images, np.concatenate([part.labels for part in parts])[back])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """The images skip, ..., skip + count - 1 of a set."""
-
-    images: ImageSet
-    count: int
-    classes: int | None
-    skip: int = 0
-
-    def __len__(self) -> int:
-        """How many images the part has."""
-        return self.count
-
-    def block(self, start: int, stop: int) -> Block:
-        """The images start, ..., stop - 1 of the part."""
-        check_range(start, stop, self.count)
-        return self.images.block(self.skip + start, self.skip + stop)
 
 
 def first(images: ImageSet, count: int | None, skip: int = 0) -> ImageSet:
@@ -61,7 +17,9 @@ def first(images: ImageSet, count: int | None, skip: int = 0) -> ImageSet:
         wanted, summand = _in_words(count, skip)
         text = f"but there are only {len(images)} images: set {summand}`count` to {len(images)} or less"
         raise DataError(f"{wanted}, {text}")
-    return Part(images=images, count=count, classes=images.classes, skip=skip)
+    return Computed(
+        count=count, read=lambda start, stop: images.block(skip + start, skip + stop), classes=images.classes
+    )
 
 
 def sample(images: ImageSet, labels: Labels | None, count: int, seed: int, skip: int = 0) -> ImageSet:
@@ -79,7 +37,19 @@ def sample(images: ImageSet, labels: Labels | None, count: int, seed: int, skip:
     for c, pool in enumerate(pools):
         of_class = chosen[c :: len(pools)]
         of_class[:] = _shuffled(pool, seed, c)[: len(of_class)]
-    return Selection(images=images, chosen=chosen[skip:], classes=images.classes)
+    return Computed(count=count, read=partial(_taken, images, chosen[skip:]), classes=images.classes)
+
+
+def _taken(images: ImageSet, chosen: NDArray[np.int64], start: int, stop: int) -> Block:
+    """The chosen images start, ..., stop - 1; read in the set's own order, which its cache likes."""
+    wanted = chosen[start:stop]
+    if not len(wanted):
+        return images.block(0, 0)
+    order = np.argsort(wanted, kind="stable")
+    parts = [images.block(index, index + 1) for index in wanted[order].tolist()]
+    back = np.argsort(order, kind="stable")
+    pixels = np.concatenate([part.images for part in parts])[back]
+    return Block(pixels, np.concatenate([part.labels for part in parts])[back])
 
 
 def most(total: int, labels: Labels | None, classes: int | None) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from farm.data import real, setfolder
-from farm.data.imageset import Arguments, Block, Files, ImageSet, cuts, joined, read
+from farm.data.imageset import Arguments, Block, Computed, Files, ImageSet, cuts, joined, read
 from farm.data.sampling import first
 from farm.errors import DataError
 from farm.files import sha256
@@ -41,7 +41,9 @@ def opened(path: Path) -> ImageSet:
         there = sum(shard.stop - shard.start for shard in ranges)
         raise DataError(f"{path}: {there:,} of {count:,} images are there: run the same `farm synth` again")
     files = tuple(path / setfolder.shard_name(shard.start // step) for shard in ranges)
-    return Checked(images=joined(files), files=files, step=step, sums=tuple(shard.sha256 for shard in ranges))
+    images, sums = joined(files), tuple(shard.sha256 for shard in ranges)
+    checks = Checks(images=images, files=files, step=step, sums=sums)
+    return Computed(count=count, read=checks.block, classes=images.classes)
 
 
 def _read(images: ImageSet, path: Path, start: int, stop: int) -> Iterator[real.Picture]:
@@ -50,24 +52,15 @@ def _read(images: ImageSet, path: Path, start: int, stop: int) -> Iterator[real.
         yield real.Picture(Image.fromarray(pixels), f"{path}: image {index}", label)
 
 
-@dataclass(slots=True, kw_only=True)
-class Checked:
-    """Shards whose checksums are compared when they are first read. files, sums: of each; step: images of a shard."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checks:
+    """Checksums of shards, compared when they are first read. step: images of a shard. sound: the shards so far."""
 
     images: ImageSet
     files: tuple[Path, ...]
     step: int
     sums: tuple[str, ...]
     sound: set[int] = field(default_factory=set)
-
-    @property
-    def classes(self) -> int | None:
-        """The number of classes, where it is known."""
-        return self.images.classes
-
-    def __len__(self) -> int:
-        """How many images there are."""
-        return len(self.images)
 
     def block(self, start: int, stop: int) -> Block:
         """The images start, ..., stop - 1. Raises DataError where a file is damaged, or another than was made."""

@@ -4,11 +4,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from farm.data.imageset import UNLABELLED, Block, Labels, Pixels, check_range
+from farm.errors import DataError
+from farm.generators.equipment import is_out_of_memory
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -20,7 +25,7 @@ class Aligned:
 
     size: (height, width) in pixels. compute: the first index of a block -> its images, uint8 (step, H, W, 3),
     a function of its argument alone. classes: image i has class i mod `classes`, or none. workers: blocks
-    computed at once. kept: the last block that was computed, and where it starts.
+    computed at once. last: the last block that was computed, and where it starts.
     """
 
     count: int
@@ -29,7 +34,7 @@ class Aligned:
     compute: Callable[[int], Pixels]
     classes: int | None = None
     workers: int = 1
-    kept: tuple[int, Pixels] | None = field(default=None, init=False)
+    last: tuple[int, Pixels] | None = field(default=None, init=False)
 
     def __len__(self) -> int:
         """How many images there are."""
@@ -43,7 +48,7 @@ class Aligned:
         for base, block in zip(bases, self._blocks(bases), strict=True):
             low, high = max(start, base), min(stop, base + self.step)
             images[low - start : high - start] = block[low - base : high - base]
-            self.kept = (base, block)
+            self.last = (base, block)
         return Block(images, labels(start, stop, self.classes))
 
     def _blocks(self, bases: range) -> Iterator[Pixels]:
@@ -56,8 +61,8 @@ class Aligned:
                     yield from pool.map(self._once, bases)
 
     def _once(self, base: int) -> Pixels:
-        kept = self.kept
-        return kept[1] if kept is not None and kept[0] == base else self.compute(base)
+        last = self.last  # another thread may replace it
+        return last[1] if last is not None and last[0] == base else self.compute(base)
 
 
 def labels(start: int, stop: int, classes: int | None) -> Labels:
@@ -76,3 +81,22 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def unless_too_many(
+    compute: Callable[[], T], many: int, things: str, too_small: str, say: Callable[[str], None]
+) -> T | None:
+    """What is computed of so many things at once; None, and it says so, where a GPU's memory is too small for them.
+
+    Then the caller tries half of them. Raises DataError, `too_small`, if one is too much.
+    """
+    try:
+        return compute()
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        if many == 1:
+            raise DataError(too_small) from error
+    torch.cuda.empty_cache()  # the error is gone by now, and with it what it held
+    say(f"GPU memory is too small for {many} {things} at once: going on with {many // 2}")
+    return None

@@ -30,12 +30,11 @@ PLAIN = Equipment()
 
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether a GPU's memory was too small: torch has a class for that, CUDA's libraries only have words."""
-    told = str(error)
-    return type(error).__name__ == "OutOfMemoryError" or any(word in told for word in NO_MEMORY)
+    return type(error).__name__ == "OutOfMemoryError" or any(word in str(error) for word in NO_MEMORY)
 
 
 @cache
 def fast_bfloat16() -> bool:
     """Whether the CPU has AMX, which multiplies bfloat16 matrices faster than float32 ones."""
-    told = Path("/proc/cpuinfo")
-    return told.exists() and "amx_bf16" in told.read_text(encoding="utf-8")
+    cpuinfo = Path("/proc/cpuinfo")
+    return cpuinfo.exists() and "amx_bf16" in cpuinfo.read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -10,14 +11,16 @@ from numpy.typing import NDArray
 
 from farm.data.imageset import Block, Labels, Pixels
 from farm.errors import DataError
-from farm.generators.aligned import Aligned, labels, one_thread
-from farm.generators.equipment import Equipment, is_out_of_memory
+from farm.generators.aligned import Aligned, labels, one_thread, unless_too_many
+from farm.generators.equipment import Equipment
+from farm.generators.streams import stream
 
 Floats = NDArray[np.float32]
 Latents = Callable[[int, int], Floats]
 Classes = Callable[[int, int], Labels]
 
 HALF = 127.5  # grey levels between 0 and the middle
+TOO_SMALL = "the GPU's memory is too small for one image: use a CPU"
 
 
 class Network(Protocol):
@@ -99,13 +102,13 @@ def generated(
     seed and index, if None. classes: start, stop -> int64 (stop - start,), -1 for none; i mod C if None. Both are
     asked for whole blocks of the network's step, the last of which may end after `count`.
     """
-    draw = latents or (lambda start, stop: normal(seed, start, stop, network.z_dim))
-    told = classes or (lambda start, stop: labels(start, stop, network.classes))
-    patient = Patient(network=network, name=name, say=equipment.say)
+    z_of = latents or (lambda start, stop: normal(seed, start, stop, network.z_dim))
+    classes_of = classes or (lambda start, stop: labels(start, stop, network.classes))
+    in_parts = InParts(network=network, name=name, say=equipment.say)
 
     def floats(base: int) -> Floats:
         stop = base + network.step
-        return patient.images(draw(base, stop), told(base, stop), seed, base)
+        return in_parts.images(z_of(base, stop), classes_of(base, stop), seed, base)
 
     blocks = Aligned(
         count=count,
@@ -115,11 +118,11 @@ def generated(
         classes=network.classes,
         workers=equipment.workers if equipment.device == "cpu" else 1,
     )
-    return Generated(network=network, blocks=blocks, floats=floats, labels=told)
+    return Generated(network=network, blocks=blocks, floats=floats, labels=classes_of)
 
 
 @dataclass(slots=True, kw_only=True)
-class Patient:
+class InParts:
     """A network that goes on with half as many images at once where a GPU's memory is too small, and says so."""
 
     network: Network
@@ -133,11 +136,11 @@ class Patient:
         at = 0
         while at < len(z):
             many = min(self.most or len(z), len(z) - at)
-            part = self._part(z[at : at + many], classes[at : at + many], seed, start + at)
+            some = slice(at, at + many)
+            compute = partial(self._part, z[some], classes[some], seed, start + at)
+            part = unless_too_many(compute, many, "images", f"{self.name}: {TOO_SMALL}", self.say)
             if part is None:
-                torch.cuda.empty_cache()  # the error is gone by now, and with it what it held
                 self.most = many // 2
-                self.say(f"GPU memory is too small for {many} images at once: going on with {self.most}")
                 continue
             if not np.isfinite(part).all():
                 raise DataError(f"{self.name}: the weights give NaN: train or fetch the checkpoint again")
@@ -145,25 +148,14 @@ class Patient:
             at += many
         return np.concatenate(done)
 
-    def _part(self, z: Floats, classes: Labels, seed: int, start: int) -> Floats | None:
-        """What the network makes, or None where a GPU's memory is too small for so many."""
-        try:
-            with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-                return self.network.images(z, classes, seed, start)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            if len(z) == 1:
-                raise DataError(f"{self.name}: the GPU's memory is too small for one image: use a CPU") from error
-        return None
+    def _part(self, z: Floats, classes: Labels, seed: int, start: int) -> Floats:
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+            return self.network.images(z, classes, seed, start)
 
 
 def normal(seed: int, start: int, stop: int, length: int) -> Floats:
     """The latents of the images start, ..., stop - 1: float32 (n, length), standard normal."""
-    key = np.array([seed, 0], np.uint64)
-    # the counter's lowest word counts the numbers drawn, the next one is the image: no overlap
-    streams = (np.random.Generator(np.random.Philox(key=key, counter=[0, i, 0, 0])) for i in range(start, stop))
-    return np.stack([stream.standard_normal(length) for stream in streams]).astype(np.float32)
+    return np.stack([stream(seed, index).standard_normal(length) for index in range(start, stop)]).astype(np.float32)
 
 
 def grey_levels(images: Floats) -> Pixels:

@@ -1,4 +1,4 @@
-"""Latents from a file, and a network's images as they are, in a file. Owns both forms; knows no source by name."""
+"""Latents from a file, and a network's images as they are, in a file. Owns both formats; knows no source by name."""
 
 import zipfile
 import zlib
@@ -44,14 +44,14 @@ def arrays(path: Path) -> dict[str, NDArray]:  # type: ignore[type-arg]
     """What an ``.npz`` has of `z` and `labels`. Raises DataError if it is none, is damaged, or fits no memory."""
     try:
         with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
-            found = {name: file[name] for name in (Z, LABELS) if name in file}
+            stored = {name: file[name] for name in (Z, LABELS) if name in file}
     except BROKEN as error:
         text = f"no .npz with `{Z}` ({type(error).__name__}: {error})"
         raise DataError(f"{path}: {text}: save one with np.savez") from error
-    bare = [name for name, value in found.items() if not isinstance(value, np.ndarray)]  # numpy gives bytes then
+    bare = [name for name, value in stored.items() if not isinstance(value, np.ndarray)]  # numpy gives bytes then
     if bare:
         raise DataError(f"{path}: its `{bare[0]}` is no array: save one with np.savez")
-    return found
+    return stored
 
 
 def read(path: Path, network: Network) -> Given:
@@ -59,18 +59,20 @@ def read(path: Path, network: Network) -> Given:
 
     Raises DataError if there are none, or if they do not go with the network.
     """
-    found = arrays(path)
-    if Z not in found:
+    stored = arrays(path)
+    if Z not in stored:
         raise DataError(f"{path}: no array `{Z}`: np.savez({path.name!r}, z=latents of shape (n, {network.z_dim}))")
-    z = found[Z]
+    z = stored[Z]
     if z.ndim != MATRIX or z.dtype.kind != "f" or not len(z) or z.shape[1] != network.z_dim:
-        told = f"`{Z}` is {z.dtype} {z.shape}, expected floats of shape (n, {network.z_dim})"
-        raise DataError(f"{path}: {told}: make latents for this network")
+        text = f"`{Z}` is {z.dtype} {z.shape}, expected floats of shape (n, {network.z_dim})"
+        raise DataError(f"{path}: {text}: make latents for this network")
     if not np.isfinite(z).all():
         raise DataError(f"{path}: `{Z}` holds NaN or infinity: make the latents again")
     count = len(z)
-    classes = _checked(path, found[LABELS], count, network.classes) if LABELS in found else None
-    return Given(z=z.astype(np.float32), classes=labels(0, count, network.classes) if classes is None else classes)
+    classes = labels(0, count, network.classes)
+    if LABELS in stored:
+        classes = _checked(path, stored[LABELS], count, network.classes)
+    return Given(z=z.astype(np.float32), classes=classes)
 
 
 def images(network: Network, name: str, given: Given, seed: int, equipment: Equipment) -> Generated:
@@ -92,25 +94,25 @@ def images(network: Network, name: str, given: Given, seed: int, equipment: Equi
     )
 
 
-def write_raw(path: Path, found: Generated) -> Iterator[int]:
+def write_raw(path: Path, images: Generated) -> Iterator[int]:
     """Write ``images``, float32 (n, 3, H, W), to an ``.npz``, a block in memory; tells how many are written so far."""
-    header = {"descr": "<f4", "fortran_order": False, "shape": (len(found), 3, *size_of(found))}
+    header = {"descr": "<f4", "fortran_order": False, "shape": (len(images), 3, *size_of(images))}
     done = 0
     with zipfile.ZipFile(path, "w", allowZip64=True) as archive, archive.open(IMAGES, "w", force_zip64=True) as file:
         npy.write_array_header_1_0(file, header)
-        for block in found.raw():
+        for block in images.raw():
             file.write(np.ascontiguousarray(block, "<f4").tobytes())
             done += len(block)
             yield done
 
 
-def _checked(path: Path, classes: NDArray, count: int, known: int | None) -> Labels:  # type: ignore[type-arg]
+def _checked(path: Path, classes: NDArray, count: int, of_network: int | None) -> Labels:  # type: ignore[type-arg]
     if classes.shape != (count,) or classes.dtype.kind not in "iu":
-        told = f"`{LABELS}` is {classes.dtype} {classes.shape}, expected integers of shape ({count},)"
-        raise DataError(f"{path}: {told}: one for each latent, {UNLABELLED} for none")
-    most = UNLABELLED if known is None else known - 1
+        text = f"`{LABELS}` is {classes.dtype} {classes.shape}, expected integers of shape ({count},)"
+        raise DataError(f"{path}: {text}: one for each latent, {UNLABELLED} for none")
+    most = UNLABELLED if of_network is None else of_network - 1
     if classes.min() < UNLABELLED or classes.max() > most:
-        there = "the network has no classes" if known is None else f"the network's classes are 0 to {most}"
-        told = f"`{LABELS}` from {classes.min()} to {classes.max()}, but {there}"
-        raise DataError(f"{path}: {told}: give those, or {UNLABELLED} for none")
+        has = "the network has no classes" if of_network is None else f"the network's classes are 0 to {most}"
+        text = f"`{LABELS}` from {classes.min()} to {classes.max()}, but {has}"
+        raise DataError(f"{path}: {text}: give those, or {UNLABELLED} for none")
     return classes.astype(np.int64)

@@ -14,8 +14,8 @@ from farm.host.load import Processes, other_processes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing about a host that matters to measurements.
+class CheckResult:
+    """What a check says of a host, as far as it matters to measurements.
 
     state: doubtful: measurements may suffer, or the host does not show it; bad: they will not hold, or not run.
     change: what to type or to set; empty where it is good or nothing can be done.
@@ -49,22 +49,22 @@ class Host:
         return self.sysfs / "devices/system/cpu"
 
 
-def good(what: str, says: str) -> Finding:
+def good(what: str, says: str) -> CheckResult:
     """Nothing to change."""
-    return Finding(what=what, state="good", says=says)
+    return CheckResult(what=what, state="good", says=says)
 
 
-def doubtful(what: str, says: str, change: str = "") -> Finding:
+def doubtful(what: str, says: str, change: str = "") -> CheckResult:
     """Measurements may suffer."""
-    return Finding(what=what, state="doubtful", says=says, change=change)
+    return CheckResult(what=what, state="doubtful", says=says, change=change)
 
 
-def bad(what: str, says: str, change: str) -> Finding:
+def bad(what: str, says: str, change: str) -> CheckResult:
     """Measurements will not hold, or not run."""
-    return Finding(what=what, state="bad", says=says, change=change)
+    return CheckResult(what=what, state="bad", says=says, change=change)
 
 
-def not_shown(what: str, so: str) -> Finding:
+def not_shown(what: str, so: str) -> CheckResult:
     """A file that would tell is not there: what follows is not known to be good."""
     return doubtful(what, f"not shown by this host: {so}")
 
@@ -72,14 +72,6 @@ def not_shown(what: str, so: str) -> Finding:
 def count(number: int, thing: str) -> str:
     """``"1 core"``, ``"2 cores"``."""
     return f"{number} {thing}" + ("" if number == 1 else "s")
-
-
-def text(path: Path) -> str:
-    """A file's text; none of one that is not there, or not for us to read."""
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""
 
 
 def user_name(uid: int) -> str:

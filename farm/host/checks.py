@@ -10,11 +10,11 @@ from pathlib import Path
 
 from farm.errors import InputError
 from farm.host import processor
-from farm.host.check import Finding, Host, bad, count, doubtful, good, not_shown, text, user_name
-from farm.host.cpu_time import cpu_ticks
+from farm.host.check import CheckResult, Host, bad, count, doubtful, good, not_shown, user_name
+from farm.host.cpu_time import cpu_times
 from farm.host.lease import lock_folder
 from farm.host.load import sample
-from farm.host.topology import cpu_list, cpu_quota, leasable_count, parse_cpu_list, throttled_usec, usable_cores
+from farm.host.topology import cpu_list, cpu_quota, leasable_count, parse_cpu_list, text, throttled_usec, usable_cores
 
 STAGES_GIB, LEAST_GIB = 4.0, 1.5  # what stages may take; what importing their libraries and a small model takes
 STEAL = 0.01  # a share of the time that a virtual machine wanted
@@ -23,25 +23,25 @@ DMI_WORDS = ("KVM", "QEMU", "VMware", "VirtualBox", "Virtual Machine", "HVM domU
 SHARED_LOCKS = "/var/lib/farm-locks"
 
 
-def findings(host: Host) -> tuple[Finding, ...]:
-    """What every check finds, in the order of CHECKS; isolated CPUs only where there are any."""
-    return tuple(found for check in CHECKS if (found := check(host)) is not None)
+def run_checks(host: Host) -> tuple[CheckResult, ...]:
+    """What every check says, in the order of CHECKS; of isolated CPUs only where there are any."""
+    return tuple(result for check in CHECKS if (result := check(host)) is not None)
 
 
-def affinity(host: Host) -> Finding:
+def affinity(host: Host) -> CheckResult:
     """Which CPUs this process may use, of those that are online."""
     online = parse_cpu_list(text(host.cpu / "online"))
-    own = f"this process may use {count(len(host.mask), 'CPU')} ({cpu_list(host.mask)})"
+    allowed = f"this process may use {count(len(host.mask), 'CPU')} ({cpu_list(host.mask)})"
     if not online:
-        return not_shown("affinity mask", f"{own}, of an unknown number")
-    says = f"{own} of the host's {len(online)}"
+        return not_shown("affinity mask", f"{allowed}, of an unknown number")
+    says = f"{allowed} of the host's {len(online)}"
     if len(usable_cores(host.sysfs, online)) == 1:
         says = f"{says}: on the only core, whatever else runs interrupts measurements"
         return doubtful("affinity mask", says, "give this machine a second core")
     return good("affinity mask", says)
 
 
-def quota(host: Host) -> Finding:
+def quota(host: Host) -> CheckResult:
     """A CPU quota stops a process for the rest of a period (mostly 100 ms) once it is used up."""
     group = host.proc / "self/cgroup"
     if not text(group):
@@ -63,13 +63,13 @@ def quota(host: Host) -> Finding:
     return doubtful("CPU quota", says, change)
 
 
-def memory(host: Host) -> Finding:
+def memory(host: Host) -> CheckResult:
     """What stages can take before the kernel ends one of them."""
     entries = _meminfo(host.proc)
     if "MemAvailable" not in entries:
         return not_shown("memory", f"stages need {LEAST_GIB} to {STAGES_GIB} GiB")
     limits = [text(host.sysfs / "fs/cgroup" / file) for file in ("memory.max", "memory/memory.limit_in_bytes")]
-    limit = min((int(told) / 2**30 for told in limits if told.isdecimal()), default=float("inf"))
+    limit = min((int(limit) / 2**30 for limit in limits if limit.isdecimal()), default=float("inf"))
     available = entries["MemAvailable"] / 2**20
     says, change = f"{available:.1f} GiB available", "end other programs"
     if limit < available:
@@ -82,17 +82,17 @@ def memory(host: Host) -> Finding:
     return bad("memory", f"{says}: stages need at least {LEAST_GIB} GiB", change)
 
 
-def swap(host: Host) -> Finding:
+def swap(host: Host) -> CheckResult:
     """A page that was swapped out comes back from a disk, in the middle of a measurement."""
-    told = _meminfo(host.proc)
-    if not {"SwapTotal", "SwapFree"} <= set(told):
+    entries = _meminfo(host.proc)
+    if not {"SwapTotal", "SwapFree"} <= set(entries):
         return not_shown("swap", "memory may lie on a disk")
-    if used := told["SwapTotal"] - told["SwapFree"]:
+    if used := entries["SwapTotal"] - entries["SwapFree"]:
         return doubtful("swap", f"{used / 2**10:.1f} MiB in use: memory comes back slowly", "sudo swapoff -a")
     return good("swap", "none in use")
 
 
-def locks(host: Host) -> Finding:
+def locks(host: Host) -> CheckResult:
     """Leases keep two farms off the same cores, if both look into the same folder."""
     try:
         folder = lock_folder()
@@ -110,34 +110,34 @@ def locks(host: Host) -> Finding:
     return good("lock folder", says)
 
 
-def virtual(host: Host) -> Finding:
+def virtual(host: Host) -> CheckResult:
     """Neighbours on the physical host take time from a virtual machine: the kernel sees it as steal."""
     cpuinfo = text(host.proc / "cpuinfo")
     dmi = " ".join(text(host.sysfs / "class/dmi/id" / file) for file in ("sys_vendor", "product_name")).strip()
-    ticks = cpu_ticks(host.proc).get("cpu")
-    if not (cpuinfo or dmi) or ticks is None:
+    time = cpu_times(host.proc).get("cpu")
+    if not (cpuinfo or dmi) or time is None:
         return not_shown("virtual machine", "neighbours may take CPU time")
     flags = {flag for line in cpuinfo.splitlines() if line.startswith("flags") for flag in line.split()}
     named = any(word in dmi for word in DMI_WORDS) and "metal" not in dmi
     if not ("hypervisor" in flags or named or text(host.sysfs / "hypervisor/type")):
         return good("virtual machine", "no: nobody else has a share in this host's cores")
-    says = f"yes: {ticks.stolen:.1%} of the CPU time that it wanted since boot went to neighbours (steal)"
-    if ticks.stolen > STEAL:
+    says = f"yes: {time.stolen:.1%} of the CPU time that it wanted since boot went to neighbours (steal)"
+    if time.stolen > STEAL:
         return doubtful("virtual machine", says, "use a dedicated or bare-metal instance, or one with pinned CPUs")
     return good("virtual machine", f"{says}; their use of caches and memory is not seen")
 
 
-def load(host: Host) -> Finding:
+def load(host: Host) -> CheckResult:
     """What other programs do on the mask's CPUs now, and (by the load average) did in the last minute."""
-    found, averages = sample(host.proc, host.mask, host.sleep, host.processes), text(host.proc / "loadavg").split()
-    if found is None or not averages:
+    now, averages = sample(host.proc, host.mask, host.sleep, host.processes), text(host.proc / "loadavg").split()
+    if now is None or not averages:
         return not_shown("load", "other programs may be busy")
-    says = f"{found.busy:.1f} of {count(len(host.mask), 'CPU')} busy now, load average {averages[0]}"
-    if found.programs:
-        says = f"{says}, busiest: {', '.join(found.programs)}"
-    if found.busy >= BUSY_SHARE * len(host.mask):
+    says = f"{now.busy:.1f} of {count(len(host.mask), 'CPU')} busy now, load average {averages[0]}"
+    if now.programs:
+        says = f"{says}, busiest: {', '.join(now.programs)}"
+    if now.busy >= BUSY_SHARE * len(host.mask):
         return bad("load", says, "end other programs")
-    if found.busy > IDLE_CPUS:
+    if now.busy > IDLE_CPUS:
         return doubtful("load", says, "end other programs")
     online = parse_cpu_list(text(host.cpu / "online")) or host.mask
     if float(averages[0]) >= BUSY_SHARE * len(online):
@@ -145,7 +145,7 @@ def load(host: Host) -> Finding:
     return good("load", says)
 
 
-def delays(host: Host) -> Finding:
+def delays(host: Host) -> CheckResult:
     """By the scheduler's delays, a measurement knows for how long other programs kept it waiting."""
     if text(host.proc / "self/schedstat"):
         return good("scheduler delays", "shown: what other programs take from a measurement is seen exactly")
@@ -158,7 +158,7 @@ def _meminfo(proc: Path) -> dict[str, int]:
     return {name: int(number) for name, number, *_ in lines}
 
 
-CHECKS: tuple[Callable[[Host], Finding | None], ...] = (
+CHECKS: tuple[Callable[[Host], CheckResult | None], ...] = (
     processor.governor,
     processor.turbo,
     processor.throttling,

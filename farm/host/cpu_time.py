@@ -4,11 +4,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from farm.host.topology import text
+
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ticks:
+class CpuTime:
     """CPU time since boot by kind, in ticks. idle: also while it waited for a disk."""
 
     busy: int
@@ -21,12 +23,12 @@ class Ticks:
         return self.steal / max(1, self.busy + self.steal)
 
 
-def cpu_ticks(proc: Path) -> dict[str, Ticks]:
+def cpu_times(proc: Path) -> dict[str, CpuTime]:
     """The lines of /proc/stat: ``"cpu"`` for all since boot, ``"cpu0"``, ``"cpu1"``, ...; empty if there are none."""
-    path, found = proc / "stat", {}
-    for line in path.read_text().splitlines() if path.exists() else ():
+    times = {}
+    for line in text(proc / "stat").splitlines():
         if line.startswith("cpu"):
             name, *counts = line.split()
             user, nice, system, idle, iowait, irq, softirq, steal = (*map(int, counts[:8]), *[0] * 8)[:8]
-            found[name] = Ticks(busy=user + nice + system + irq + softirq, idle=idle + iowait, steal=steal)
-    return found
+            times[name] = CpuTime(busy=user + nice + system + irq + softirq, idle=idle + iowait, steal=steal)
+    return times

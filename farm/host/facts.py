@@ -7,7 +7,7 @@ from typing import Any
 
 import psutil
 
-from farm.host.topology import usable_cores
+from farm.host.topology import text, usable_cores
 
 ISA_LEVELS = (
     ("amx_int8", "amx_int8"),
@@ -24,12 +24,11 @@ ISA_LEVELS = (
 @cache
 def host_facts() -> dict[str, Any]:
     """host, cpu_model, isa (the highest level that matters to int8), cores (physical, usable), memory_gib."""
-    cpuinfo = Path("/proc/cpuinfo")
-    text = cpuinfo.read_text() if cpuinfo.exists() else ""
+    cpuinfo = text(Path("/proc/cpuinfo"))
     return {
         "host": platform.node(),
-        "cpu_model": cpu_model(text) or platform.processor() or platform.machine(),
-        "isa": isa(text) or platform.machine(),
+        "cpu_model": cpu_model(cpuinfo) or platform.processor() or platform.machine(),
+        "isa": isa(cpuinfo) or platform.machine(),
         "cores": len(usable_cores()),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
     }
@@ -54,8 +53,7 @@ def isa(cpuinfo: str) -> str:
 
 def oom_kills() -> int:
     """How often the kernel ended a process for memory since boot."""
-    vmstat = Path("/proc/vmstat")
-    for line in vmstat.read_text().splitlines() if vmstat.exists() else ():
+    for line in text(Path("/proc/vmstat")).splitlines():
         if line.startswith("oom_kill "):
             return int(line.split()[1])
     return 0

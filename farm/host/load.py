@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from farm.host.cpu_time import Ticks, cpu_ticks
+from farm.host.cpu_time import CpuTime, cpu_times
 
 SAMPLE_S = 0.5
 PROGRAMS = 3  # so many of the busiest are named
@@ -29,12 +29,12 @@ class Load:
 
 def other_processes() -> Processes:
     """All processes but this one, as far as the system tells of them."""
-    own, found = os.getpid(), {}
+    us, others = os.getpid(), {}
     for process in psutil.process_iter(["name", "cpu_times"]):
         times = process.info["cpu_times"]  # None where it is not ours to know
-        if process.pid != own and times is not None:
-            found[process.pid] = (str(process.info["name"]), float(times.user + times.system))
-    return found
+        if process.pid != us and times is not None:
+            others[process.pid] = (str(process.info["name"]), float(times.user + times.system))
+    return others
 
 
 def sample(
@@ -42,9 +42,9 @@ def sample(
 ) -> Load | None:
     """How busy these CPUs are while this process sleeps; None if the host does not show it."""
     programs = processes()
-    before = cpu_ticks(proc)
+    before = cpu_times(proc)
     sleep(SAMPLE_S)
-    after = cpu_ticks(proc)
+    after = cpu_times(proc)
     seen = [f"cpu{cpu}" for cpu in cpus if f"cpu{cpu}" in before and f"cpu{cpu}" in after]
     if not seen:
         return None
@@ -52,7 +52,7 @@ def sample(
     return Load(busy=busy, programs=_busiest(programs, processes()))
 
 
-def _busy_share(before: Ticks, after: Ticks) -> float:
+def _busy_share(before: CpuTime, after: CpuTime) -> float:
     busy = after.busy - before.busy
     return busy / max(1, busy + after.idle - before.idle + after.steal - before.steal)
 
@@ -60,5 +60,5 @@ def _busy_share(before: Ticks, after: Ticks) -> float:
 def _busiest(before: Processes, after: Processes) -> tuple[str, ...]:
     """The programs that used most CPU time between; one that has just started counts from its start."""
     used = [((s - before.get(pid, ("", 0.0))[1]) / SAMPLE_S, name) for pid, (name, s) in after.items()]
-    most = sorted((each for each in used if each[0] >= WORTH_NAMING), reverse=True)[:PROGRAMS]
+    most = sorted((program for program in used if program[0] >= WORTH_NAMING), reverse=True)[:PROGRAMS]
     return tuple(f"{name} ({cpus:.1f})" for cpus, name in most)

@@ -3,41 +3,43 @@
 from collections import Counter
 
 from farm.host import facts
-from farm.host.check import Finding, Host, count, doubtful, good, not_shown, text
-from farm.host.topology import cpu_list, parse_cpu_list, siblings_outside, usable_cores
+from farm.host.check import CheckResult, Host, count, doubtful, good, not_shown
+from farm.host.topology import cpu_list, parse_cpu_list, siblings_outside, text, usable_cores
 
 DOT_PRODUCT = ("amx_int8", "avx512_vnni", "avx_vnni", "neon_dotprod")
 
 
-def governor(host: Host) -> Finding:
+def governor(host: Host) -> CheckResult:
     """Another governor than `performance` changes the frequency with the load."""
-    told = Counter(filter(None, (text(host.cpu / f"cpu{cpu}/cpufreq/scaling_governor") for cpu in sorted(host.mask))))
-    if not told:
+    governors = Counter(
+        filter(None, (text(host.cpu / f"cpu{cpu}/cpufreq/scaling_governor") for cpu in sorted(host.mask)))
+    )
+    if not governors:
         return not_shown("governor", "the frequency may change unseen, and only the noise floor tells")
-    if set(told) == {"performance"}:
+    if set(governors) == {"performance"}:
         return good("governor", "'performance' on all CPUs")
     others = ", ".join(
-        f"{name!r} on {count(cpus, 'CPU')}" for name, cpus in sorted(told.items()) if name != "performance"
+        f"{name!r} on {count(cpus, 'CPU')}" for name, cpus in sorted(governors.items()) if name != "performance"
     )
     says = f"{others} of {len(host.mask)}: the frequency may be low, or change with the load"
     return doubtful("governor", says, "sudo cpupower frequency-set -g performance")
 
 
-def turbo(host: Host) -> Finding:
+def turbo(host: Host) -> CheckResult:
     """Turbo is a frequency that is granted as long as heat and neighbours allow it."""
     for file, off in (("intel_pstate/no_turbo", "1"), ("cpufreq/boost", "0")):
-        if told := text(host.cpu / file):
-            if told == off:
+        if setting := text(host.cpu / file):
+            if setting == off:
                 return good("turbo", "off: the frequency does not depend on heat and neighbours")
             says = "on: the frequency depends on the temperature and on what the other cores do"
             return doubtful("turbo", says, f"echo {off} | sudo tee /sys/devices/system/cpu/{file}")
     return not_shown("turbo", "the frequency may depend on the temperature and on what the other cores do")
 
 
-def throttling(host: Host) -> Finding:
+def throttling(host: Host) -> CheckResult:
     """A processor that gets too hot runs slower."""
-    told = [text(host.cpu / f"cpu{cpu}/thermal_throttle/core_throttle_count") for cpu in sorted(host.mask)]
-    counts = [int(number) for number in told if number]
+    texts = [text(host.cpu / f"cpu{cpu}/thermal_throttle/core_throttle_count") for cpu in sorted(host.mask)]
+    counts = [int(number) for number in texts if number]
     if not counts:
         return not_shown("heat", "the processor may be slowed unseen")
     if most := max(counts):
@@ -46,7 +48,7 @@ def throttling(host: Host) -> Finding:
     return good("heat", "no core was slowed since boot")
 
 
-def smt(host: Host) -> Finding:
+def smt(host: Host) -> CheckResult:
     """Two threads of one core slow each other; farm leases whole cores, as far as the mask has them."""
     if outside := siblings_outside(host.mask, host.sysfs):
         says = f"the mask lacks threads of its cores ({cpu_list(outside)}): a program there slows measurements"
@@ -58,7 +60,7 @@ def smt(host: Host) -> Finding:
     return good("SMT", "on: farm leases cores with all their threads" if active == "1" else "off: a core is one CPU")
 
 
-def kinds(host: Host) -> Finding:
+def kinds(host: Host) -> CheckResult:
     """A latency over cores of two kinds depends on which of them an inference met."""
     if not host.cpu.exists():
         return not_shown("kinds of cores", "cores may differ in speed")
@@ -74,7 +76,7 @@ def kinds(host: Host) -> Finding:
     return good("kinds of cores", says)
 
 
-def isolated(host: Host) -> Finding | None:
+def isolated(host: Host) -> CheckResult | None:
     """The scheduler puts no other program on isolated CPUs, nor does it spread threads over them."""
     apart = parse_cpu_list(text(host.cpu / "isolated"))
     if not apart:
@@ -87,7 +89,7 @@ def isolated(host: Host) -> Finding | None:
     return good("isolated CPUs", says)
 
 
-def instructions(host: Host) -> Finding:
+def instructions(host: Host) -> CheckResult:
     """Without a dot product of 8-bit integers, int8 costs as much as FP32, and sums of 16 bits overflow."""
     level = facts.isa(text(host.proc / "cpuinfo"))
     if not level:

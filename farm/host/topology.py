@@ -42,12 +42,12 @@ def usable_cores(sysfs: Path = SYSFS, mask: frozenset[int] | None = None) -> tup
     """
     allowed = _online(sysfs, mask if mask is not None else frozenset(os.sched_getaffinity(0)))
     nodes, efficient = _node_of_cpus(sysfs), _efficient(sysfs, allowed)
-    found = set()
+    cores = set()
     for cpu in allowed:
         siblings = _siblings(sysfs, cpu) | {cpu}
         inside, outside = (tuple(sorted(part)) for part in (siblings & allowed, siblings - allowed))
-        found.add(Core(efficient=cpu in efficient, node=nodes.get(cpu, 0), cpus=inside, outside=outside))
-    return tuple(sorted(found))
+        cores.add(Core(efficient=cpu in efficient, node=nodes.get(cpu, 0), cpus=inside, outside=outside))
+    return tuple(sorted(cores))
 
 
 def measurable(cores: tuple[Core, ...]) -> tuple[Core, ...]:
@@ -63,8 +63,8 @@ def siblings_outside(cpus: Collection[int], sysfs: Path = SYSFS) -> tuple[int, .
 
     Whatever runs there slows what runs here: the two share a physical core.
     """
-    found = {sibling for cpu in cpus for sibling in _siblings(sysfs, cpu)}
-    return tuple(sorted(found.difference(cpus)))
+    siblings = {sibling for cpu in cpus for sibling in _siblings(sysfs, cpu)}
+    return tuple(sorted(siblings.difference(cpus)))
 
 
 def leasable_count(cores: tuple[Core, ...], quota: float | None) -> int:
@@ -97,11 +97,11 @@ def cpu_list(cpus: Collection[int]) -> str:
 
 def parse_cpu_list(text: str) -> frozenset[int]:
     """The kernel's list format: ``"0-2,8"`` is {0, 1, 2, 8}."""
-    found: set[int] = set()
+    cpus: set[int] = set()
     for part in filter(None, text.strip().split(",")):
         first, _, last = part.partition("-")
-        found.update(range(int(first), int(last or first) + 1))
-    return frozenset(found)
+        cpus.update(range(int(first), int(last or first) + 1))
+    return frozenset(cpus)
 
 
 def _cpu_folder(sysfs: Path, cpu: int) -> Path:
@@ -109,7 +109,7 @@ def _cpu_folder(sysfs: Path, cpu: int) -> Path:
 
 
 def _siblings(sysfs: Path, cpu: int) -> frozenset[int]:
-    return parse_cpu_list(_text(_cpu_folder(sysfs, cpu) / "topology/thread_siblings_list")) or frozenset({cpu})
+    return parse_cpu_list(text(_cpu_folder(sysfs, cpu) / "topology/thread_siblings_list")) or frozenset({cpu})
 
 
 def _online(sysfs: Path, cpus: frozenset[int]) -> frozenset[int]:
@@ -118,11 +118,11 @@ def _online(sysfs: Path, cpus: frozenset[int]) -> frozenset[int]:
 
 
 def _node_of_cpus(sysfs: Path) -> dict[int, int]:
-    found = {}
+    nodes = {}
     for folder in sorted((sysfs / "devices/system/node").glob("node[0-9]*")):
-        for cpu in parse_cpu_list((folder / "cpulist").read_text()):
-            found[cpu] = int(folder.name.removeprefix("node"))
-    return found
+        for cpu in parse_cpu_list(text(folder / "cpulist")):
+            nodes[cpu] = int(folder.name.removeprefix("node"))
+    return nodes
 
 
 def _efficient(sysfs: Path, cpus: frozenset[int]) -> frozenset[int]:
@@ -134,9 +134,9 @@ def _efficient(sysfs: Path, cpus: frozenset[int]) -> frozenset[int]:
     """
     lists = {kind: sysfs / "devices" / kind / "cpus" for kind in ("cpu_core", "cpu_atom", "cpu_lowpower")}
     if any(path.exists() for path in lists.values()):
-        return cpus & (parse_cpu_list(_text(lists["cpu_atom"])) | parse_cpu_list(_text(lists["cpu_lowpower"])))
-    told = {cpu: _text(_cpu_folder(sysfs, cpu) / "cpu_capacity") for cpu in cpus}
-    capacities = {cpu: int(text) for cpu, text in told.items() if text}
+        return cpus & (parse_cpu_list(text(lists["cpu_atom"])) | parse_cpu_list(text(lists["cpu_lowpower"])))
+    texts = {cpu: text(_cpu_folder(sysfs, cpu) / "cpu_capacity") for cpu in cpus}
+    capacities = {cpu: int(capacity) for cpu, capacity in texts.items() if capacity}
     most = max(capacities.values(), default=0)
     return frozenset(cpu for cpu, capacity in capacities.items() if most * 1024 > capacity * 1078)
 
@@ -148,8 +148,8 @@ def _own_cgroups(sysfs: Path, cgroup_of_self: Path) -> list[Path]:
     the host's and leads nowhere; the mount's root, the last of the parents, is then the container's own group.
     """
     root = sysfs / "fs" / "cgroup"
-    found: list[Path] = []
-    for line in _text(cgroup_of_self).splitlines():
+    folders: list[Path] = []
+    for line in text(cgroup_of_self).splitlines():
         _, controllers, path = line.split(":", 2)
         if not controllers:
             mounts = [root, root / "unified"]  # the latter where v1 has the controllers (a hybrid mount)
@@ -158,26 +158,26 @@ def _own_cgroups(sysfs: Path, cgroup_of_self: Path) -> list[Path]:
         else:
             continue
         relative = Path(path.lstrip("/"))
-        found += [mount / part for mount in mounts for part in (relative, *relative.parents)]
-    return found
+        folders += [mount / part for mount in mounts for part in (relative, *relative.parents)]
+    return folders
 
 
 def _quota_of(folder: Path) -> float | None:
-    if text := _text(folder / "cpu.max"):
-        quota, period = text.split()
+    if limit := text(folder / "cpu.max"):
+        quota, period = limit.split()
         return None if quota == "max" else int(quota) / int(period)
-    quota_us = int(_text(folder / "cpu.cfs_quota_us") or -1)  # -1: unlimited
-    return None if quota_us < 0 else quota_us / int(_text(folder / "cpu.cfs_period_us"))
+    quota_us = int(text(folder / "cpu.cfs_quota_us") or -1)  # -1: unlimited
+    return None if quota_us < 0 else quota_us / int(text(folder / "cpu.cfs_period_us"))
 
 
 def _throttled_usec_of(folder: Path) -> int:
-    told = dict(line.split(" ", 1) for line in _text(folder / "cpu.stat").splitlines())
-    return int(told.get("throttled_usec", 0)) + int(told.get("throttled_time", 0)) // 1000
+    entries = dict(line.split(" ", 1) for line in text(folder / "cpu.stat").splitlines())
+    return int(entries.get("throttled_usec", 0)) + int(entries.get("throttled_time", 0)) // 1000
 
 
-def _text(path: Path) -> str:
-    """A file's text; none of a file that is not there (a host need not have it, a cgroup may be gone)."""
+def text(path: Path) -> str:
+    """A file's text; none of one that is not there, or not for us to read (a cgroup may be gone meanwhile)."""
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8").strip()
     except OSError:
         return ""

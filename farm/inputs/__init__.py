@@ -6,9 +6,9 @@ Knows paths, hashes and URLs, not what a file means.
 from farm.inputs.content import HashMemo, hash_in_name
 from farm.inputs.fetch import DownloadProgress, fetch
 from farm.inputs.locate import locate
-from farm.inputs.places import Input, Places, cache_folder, default_places
+from farm.inputs.search import Input, SearchPath, cache_folder, default_search
 
 __all__ = [
-    "DownloadProgress", "HashMemo", "Input", "Places",
-    "cache_folder", "default_places", "fetch", "hash_in_name", "locate",
+    "DownloadProgress", "HashMemo", "Input", "SearchPath",
+    "cache_folder", "default_search", "fetch", "hash_in_name", "locate",
 ]  # fmt: skip

@@ -18,8 +18,8 @@ SETTLED_S = 2.0  # a file younger than this may still change within its mtime's 
 
 def hash_in_name(name: str) -> str:
     """``4118986f`` of ``resnet20-4118986f.pt``; empty where a name ends in no hash, or in a date."""
-    found = HASH_IN_NAME.search(name)
-    return found[1] if found and not DATE.fullmatch(found[1]) else ""
+    match = HASH_IN_NAME.search(name)
+    return match[1] if match and not DATE.fullmatch(match[1]) else ""
 
 
 class HashMemo:
@@ -29,13 +29,13 @@ class HashMemo:
         """file: where hashes are remembered between runs; None remembers them for this process only."""
         self.file = file
         self.changed = False
-        self.known: dict[str, list[Any]] = {}
+        self.entries: dict[str, list[Any]] = {}
         if file is not None and file.exists():
             try:
-                known = json.loads(file.read_text(encoding="utf-8"))
+                entries = json.loads(file.read_text(encoding="utf-8"))
             except ValueError:
-                known = None
-            self.known = known if isinstance(known, dict) else {}  # a torn memo only costs time
+                entries = None
+            self.entries = entries if isinstance(entries, dict) else {}  # a torn memo only costs time
 
     def content(self, path: Path, suffixes: tuple[str, ...] = (), *, beside: Iterable[Path] = ()) -> str:
         """The hash of a file, or of a folder's files with their relative names, in hex.
@@ -45,8 +45,8 @@ class HashMemo:
         """
         if path.is_file():
             others = "".join(f"{other.name}\0{self._file(other)}\n" for other in beside)
-            own = self._file(path)
-            return hashlib.sha256(f"{own}\n{others}".encode()).hexdigest() if others else own
+            whole = self._file(path)
+            return hashlib.sha256(f"{whole}\n{others}".encode()).hexdigest() if others else whole
         digest = hashlib.sha256()
         for inner in sorted(_files_below(path)):
             name = inner.relative_to(path)
@@ -59,17 +59,17 @@ class HashMemo:
         """Write the memo, if it learnt something; a read-only cache is no fault."""
         if self.file is None or not self.changed or not _writable(self.file.parent):
             return
-        write_whole(self.file, json.dumps(self.known).encode(), durable=False)
+        write_whole(self.file, json.dumps(self.entries).encode(), durable=False)
 
     def _file(self, path: Path) -> str:
         status = path.stat()
         stamp = [status.st_size, status.st_mtime_ns, status.st_ino]
-        known = self.known.get(str(path))
-        if known is not None and known[:3] == stamp:
-            return str(known[3])
+        entry = self.entries.get(str(path))
+        if entry is not None and entry[:3] == stamp:
+            return str(entry[3])
         digest = sha256(path)
         if time.time() - status.st_mtime > SETTLED_S:
-            self.known[str(path)] = [*stamp, digest]
+            self.entries[str(path)] = [*stamp, digest]
             self.changed = True
         return digest
 

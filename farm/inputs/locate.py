@@ -11,43 +11,43 @@ from urllib.parse import urlsplit
 
 from farm.errors import DataError
 from farm.inputs.content import HashMemo, hash_in_name
-from farm.inputs.places import Input, Places
+from farm.inputs.search import Input, SearchPath
 from farm.spec import InputSpec, resolve
 
 WEIGHTS = "weights"  # the role, and the folder in which files lie that were fetched by hand
 
 
 def locate(
-    wanted: InputSpec, parameters: Mapping[str, Any], names: Mapping[str, str], places: Places, memo: HashMemo
+    wanted: InputSpec, parameters: Mapping[str, Any], names: Mapping[str, str], search: SearchPath, memo: HashMemo
 ) -> Input | None:
     """Find one wanted input; None if it is optional and not asked for.
 
     names: what ``{dataset}`` and ``{name}`` stand for in the patterns.
     """
-    asked = parameters.get(wanted.parameter) if wanted.parameter else None
+    given = parameters.get(wanted.parameter) if wanted.parameter else None
     if wanted.code:
-        return _code(wanted, str(asked), places, memo)
-    if asked is None and wanted.optional:
+        return _code(wanted, str(given), search, memo)
+    if given is None and wanted.optional:
         return None
-    asked = wanted.shipped.get(str(asked), asked)
-    known = str(parameters.get("sha256") or "")
-    if asked is not None and str(asked).startswith(("https://", "http://")):
-        return _remote(wanted, str(asked), known or hash_in_name(_name_of(str(asked))), places, memo)
-    url, start = _source(wanted, names)
+    given = wanted.shipped.get(str(given), given)
+    digest = str(parameters.get("sha256") or "")
+    if given is not None and str(given).startswith(("https://", "http://")):
+        return _remote(wanted, str(given), digest or hash_in_name(_name_of(str(given))), search, memo)
+    url, start = _origin(wanted, names)
     among = tuple(_filled(pattern, names) for pattern in wanted.patterns)
-    tried = tuple(_tried((str(asked),) if asked is not None else among, places, literal=asked is not None))
+    tried = tuple(_tried((str(given),) if given is not None else among, search, literal=given is not None))
     for path in tried:
         if path.exists():
-            return _found(wanted, path, known or (hash_in_name(path.name) if wanted.role == WEIGHTS else ""), memo)
-    if asked is None and url and start:
-        return _remote(wanted, url, known or start, places, memo)
-    looked = ", ".join(str(path) for path in tried) or "nowhere"
-    text = f"no {wanted.role} of {names.get('name', 'it')}: looked for {looked}; {wanted.hint}".rstrip("; ")
+            return _checked(wanted, path, digest or (hash_in_name(path.name) if wanted.role == WEIGHTS else ""), memo)
+    if given is None and url and start:
+        return _remote(wanted, url, digest or start, search, memo)
+    places = ", ".join(str(path) for path in tried) or "nowhere"
+    text = f"no {wanted.role} of {names.get('name', 'it')}: looked for {places}; {wanted.hint}".rstrip("; ")
     return Input(role=wanted.role, path=str(tried[0]) if tried else "", missing=text)
 
 
-def _source(wanted: InputSpec, names: Mapping[str, str]) -> tuple[str, str]:
-    """The official source and the start of its content's hash; both empty if there is none."""
+def _origin(wanted: InputSpec, names: Mapping[str, str]) -> tuple[str, str]:
+    """The official address and the start of its content's hash; both empty if there is none."""
     released = wanted.released.get(names.get("dataset", ""), "")
     return (released, hash_in_name(released)) if released else (wanted.url or "", wanted.sha256 or "")
 
@@ -64,7 +64,7 @@ def _filled(pattern: str, names: Mapping[str, str]) -> str:
     return pattern
 
 
-def _found(wanted: InputSpec, path: Path, known: str, memo: HashMemo) -> Input:
+def _checked(wanted: InputSpec, path: Path, digest: str, memo: HashMemo) -> Input:
     """The Input of a file that is there; `missing` if a file beside it is not, or if its hash is another."""
     try:
         beside: tuple[Path, ...] = resolve(wanted.beside)(path) if wanted.beside else ()
@@ -74,15 +74,16 @@ def _found(wanted: InputSpec, path: Path, known: str, memo: HashMemo) -> Input:
     if absent:
         text = f"{path} needs {', '.join(absent)}: put it there, or save the model in one file"
         return Input(role=wanted.role, path=str(path), missing=text)
-    own = memo.content(path)
-    if not own.startswith(known):
-        text = f"{path} is another file than its name or `sha256` says ({known}): its SHA-256 is {own}; fetch it again"
+    whole = memo.content(path)
+    if not whole.startswith(digest):
+        text = f"{path} is another file than its name or `sha256` says ({digest})"
+        text = f"{text}: its SHA-256 is {whole}; fetch it again"
         return Input(role=wanted.role, path=str(path), missing=text)
     content = memo.content(path, beside=beside)
     return Input(role=wanted.role, path=str(path), sha256=content, beside=tuple(map(str, beside)))
 
 
-def _remote(wanted: InputSpec, url: str, start: str, places: Places, memo: HashMemo) -> Input:
+def _remote(wanted: InputSpec, url: str, start: str, search: SearchPath, memo: HashMemo) -> Input:
     """A file at an address whose content is known, in full or by its first digits; or fetched by hand."""
     role, name = wanted.role, _name_of(url)
     if wanted.beside:
@@ -91,12 +92,12 @@ def _remote(wanted: InputSpec, url: str, start: str, places: Places, memo: HashM
     if not start or not name:
         text = f"{url} may change behind its address: give `sha256:` beside it, or a name that ends in its hash"
         return Input(role=role, url=url, missing=text if name else f"{url} names no file")
-    by_hand = [folder / WEIGHTS / name for folder in (places.grid, *places.data)] if role == WEIGHTS else []
+    by_hand = [folder / WEIGHTS / name for folder in (search.grid, *search.data)] if role == WEIGHTS else []
     for path in by_hand:
         if path.is_file():
-            return _found(wanted, path, start, memo)
+            return _checked(wanted, path, start, memo)
     folder = hashlib.sha256(url.encode()).hexdigest()[:12]
-    path = places.cache / "downloads" / folder / name
+    path = search.cache / "downloads" / folder / name
     content = memo.content(path) if path.exists() else start
     if not content.startswith(start):
         text = f"{path} is another file than {url} should give ({start}): its SHA-256 is {content}; remove it"
@@ -104,25 +105,25 @@ def _remote(wanted: InputSpec, url: str, start: str, places: Places, memo: HashM
     return Input(role=role, path=str(path), sha256=content, url=url)
 
 
-def _tried(patterns: tuple[str, ...], places: Places, *, literal: bool) -> Iterator[Path]:
+def _tried(patterns: tuple[str, ...], search: SearchPath, *, literal: bool) -> Iterator[Path]:
     for pattern in patterns:
         if pattern.startswith("~"):
             pattern = os.path.expanduser(pattern)  # noqa: PLW2901, PTH111 - leaves an unknown user's ~ as it is
         if Path(pattern).is_absolute():
             yield Path(pattern)
             continue
-        for folder in (places.grid, *places.data):
+        for folder in (search.grid, *search.data):
             yield from sorted(folder.glob(pattern)) if "*" in pattern and not literal else (folder / pattern,)
 
 
-def _code(wanted: InputSpec, function: str, places: Places, memo: HashMemo) -> Input:
+def _code(wanted: InputSpec, function: str, search: SearchPath, memo: HashMemo) -> Input:
     """The source of the top-level package that a ``package.module:function`` lies in. Imports nothing."""
     top = function.partition(":")[0].partition(".")[0]
     if not top or ":" not in function:
         return Input(role=wanted.role, missing=f"{function!r} must be written package.module:function")
-    spec = PathFinder.find_spec(top, [str(places.grid), str(Path.cwd()), *sys.path])
+    spec = PathFinder.find_spec(top, [str(search.grid), str(Path.cwd()), *sys.path])
     if spec is None or not (spec.origin or spec.submodule_search_locations):
-        text = f"no module {top!r} for {function!r}: looked in {places.grid}, {Path.cwd()} and the installed packages"
+        text = f"no module {top!r} for {function!r}: looked in {search.grid}, {Path.cwd()} and the installed packages"
         return Input(role=wanted.role, missing=text)
     if spec.submodule_search_locations:
         package = Path(next(iter(spec.submodule_search_locations)))

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from farm.host.cpu_time import TICK_S, cpu_ticks
+from farm.host.cpu_time import TICK_S, cpu_times
 from farm.host.topology import CGROUP_OF_SELF, SYSFS, siblings_outside, throttled_usec
 from farm.measuring.verdict import Signals
 
@@ -44,7 +44,7 @@ def read(
     cpus: Collection[int], proc: Path = PROC, sysfs: Path = SYSFS, cgroup_of_self: Path = CGROUP_OF_SELF
 ) -> Reading:
     """The counters of this process and of the leased CPUs now: some small files a CPU and a thread."""
-    ticks = cpu_ticks(proc)
+    ticks = cpu_times(proc)
     leased, beside = (
         {name: ticks[name] for cpu in each if (name := f"cpu{cpu}") in ticks}
         for each in (cpus, siblings_outside(cpus, sysfs))

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from farm.errors import DataError, InputError
+from farm.files import write_whole
 
-LAYOUTS = {"NCHW": (1, 2, 3), "NHWC": (3, 1, 2)}  # where channels, height and width stand in a shape
+AXES = {"NCHW": (1, 2, 3), "NHWC": (3, 1, 2)}  # where channels, height and width stand in a shape
 INPUTS = {"f32": "f32", "f16": "f16", "u8": "u8"}
 CHANNELS = 3
 FORMAT = 1  # of the remembered answers
@@ -41,10 +42,10 @@ def torchvision(cache_folder: Path, version: str) -> dict[str, Any]:
 
     ``DEFAULT`` stands for the one that torchvision itself prefers. Raises InputError if it cannot be imported.
     """
-    found: dict[str, Any] = _remembered(cache_folder / f"torchvision-{FORMAT}-{version}.json", "torchvision")
-    if not found:
+    classifiers: dict[str, Any] = _remembered(cache_folder / f"torchvision-{FORMAT}-{version}.json", "torchvision")
+    if not classifiers:
         raise InputError("torchvision's models cannot be listed; see: python -c 'import torchvision'")
-    return found
+    return classifiers
 
 
 def file(path: Path, cache_folder: Path, content: str, version: str) -> dict[str, Any]:
@@ -52,8 +53,8 @@ def file(path: Path, cache_folder: Path, content: str, version: str) -> dict[str
 
     content: the file's SHA-256, version: OpenVINO's, under which the answer is remembered.
     """
-    found: dict[str, Any] = _remembered(cache_folder / f"model-{FORMAT}-{version}-{content[:16]}.json", str(path))
-    return found
+    interface: dict[str, Any] = _remembered(cache_folder / f"model-{FORMAT}-{version}-{content[:16]}.json", str(path))
+    return interface
 
 
 @cache
@@ -61,18 +62,18 @@ def _remembered(memo: Path, question: str) -> Any:
     try:
         return json.loads(memo.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        answer = _asked(question)
+        answer = _answer_of(question)
     if not answer:
         return answer  # whatever failed may not fail the next time
     try:
         memo.parent.mkdir(parents=True, exist_ok=True)
-        memo.write_text(json.dumps(answer), encoding="utf-8")
+        write_whole(memo, json.dumps(answer).encode(), durable=False)
     except OSError:
         return answer  # a cache that cannot be written only costs time
     return answer
 
 
-def _asked(question: str) -> Any:
+def _answer_of(question: str) -> Any:
     """The answer of a process of its own; none where it fails, and then the export says why."""
     ended = subprocess.run([sys.executable, "-P", __file__, question], check=False, capture_output=True, text=True)
     return json.loads(ended.stdout.splitlines()[-1]) if ended.returncode == 0 else {}
@@ -82,7 +83,7 @@ def _external(path: Path) -> list[str]:
     """The files that an ONNX file's tensors lie in, found in its bytes: no tensor is parsed."""
     if path.stat().st_size == 0:
         return []
-    with path.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         ends = ((at.end(), _number(at[1])) for at in LOCATION.finditer(content))
         return sorted({content[end : end + length].decode(errors="replace") for end, length in ends})
 
@@ -102,20 +103,20 @@ def _inside(path: Path, name: str) -> Path:
 def _torchvision_now() -> dict[str, Any]:
     from torchvision import models  # noqa: PLC0415 - only in a process of its own
 
-    found: dict[str, Any] = {}
+    classifiers: dict[str, Any] = {}
     for name in models.list_models(module=models):
         weights = models.get_model_weights(name)
-        said = {each.name: _weights(each) for each in weights}
-        found[name] = {**said, "DEFAULT": _weights(weights.DEFAULT)}
-    return found
+        by_weights = {member.name: _weights(member) for member in weights}
+        classifiers[name] = {**by_weights, "DEFAULT": _weights(weights.DEFAULT)}
+    return classifiers
 
 
-def _weights(each: Any) -> dict[str, Any]:
-    how = each.transforms()
+def _weights(member: Any) -> dict[str, Any]:
+    how = member.transforms()
     (crop,) = how.crop_size
     (resize,) = how.resize_size
     return {
-        "url": each.url,
+        "url": member.url,
         "size": [crop, crop],
         "resize": resize,
         "interpolation": how.interpolation.value,
@@ -130,18 +131,18 @@ def _file_now(path: str) -> dict[str, Any]:
     model = ov.Core().read_model(path)
     value = model.input(0)
     shape = value.partial_shape
-    found: dict[str, Any] = {"input": INPUTS.get(value.element_type.to_string(), "f32")}
+    interface: dict[str, Any] = {"input": INPUTS.get(value.element_type.to_string(), "f32")}
     if shape.rank.is_dynamic or len(shape) != 4:  # noqa: PLR2004 - a batch of images
-        return found
-    for layout, (channels, height, width) in LAYOUTS.items():
+        return interface
+    for layout, (channels, height, width) in AXES.items():
         if shape[channels].is_static and shape[channels].get_length() == CHANNELS:
-            found["layout"] = layout
+            interface["layout"] = layout
             if shape[height].is_static and shape[width].is_static:
-                found["size"] = [shape[height].get_length(), shape[width].get_length()]
+                interface["size"] = [shape[height].get_length(), shape[width].get_length()]
             break
-    return found
+    return interface
 
 
 if __name__ == "__main__":
-    said = _torchvision_now() if sys.argv[1] == "torchvision" else _file_now(sys.argv[1])
-    sys.stdout.write(json.dumps(said) + "\n")
+    answer = _torchvision_now() if sys.argv[1] == "torchvision" else _file_now(sys.argv[1])
+    sys.stdout.write(json.dumps(answer) + "\n")

@@ -5,6 +5,8 @@ sections 3.3 and 4, tables 1 and 2, with the first convolution and the stage of 
 that a 32x32 image ends as 4x4. State-dict keys, order and shapes are those of the released CIFAR checkpoints.
 """
 
+from functools import partial
+
 from torch import Tensor, nn
 
 STEM, TAIL = 32, 1280
@@ -63,24 +65,15 @@ class MobileNetV2(nn.Module):
         return logits
 
 
-def mobilenetv2_x0_5(classes: int) -> nn.Module:
-    """MobileNetV2 of half the channels, randomly initialised, in eval mode; 0.70 M parameters."""
-    return MobileNetV2(0.5, classes).eval()
+def _mobilenetv2(multiplier: float, classes: int) -> nn.Module:
+    """A MobileNetV2, randomly initialised, in eval mode. multiplier: of every stage's channels."""
+    return MobileNetV2(multiplier, classes).eval()
 
 
-def mobilenetv2_x0_75(classes: int) -> nn.Module:
-    """MobileNetV2 of three quarters of the channels, randomly initialised, in eval mode; 1.37 M parameters."""
-    return MobileNetV2(0.75, classes).eval()
-
-
-def mobilenetv2_x1_0(classes: int) -> nn.Module:
-    """MobileNetV2, randomly initialised, in eval mode; 2.24 M parameters."""
-    return MobileNetV2(1.0, classes).eval()
-
-
-def mobilenetv2_x1_4(classes: int) -> nn.Module:
-    """MobileNetV2 of 1.4 times the channels, randomly initialised, in eval mode; 4.33 M parameters."""
-    return MobileNetV2(1.4, classes).eval()
+mobilenetv2_x0_5 = partial(_mobilenetv2, 0.5)  # 0.70 M parameters
+mobilenetv2_x0_75 = partial(_mobilenetv2, 0.75)  # 1.37 M parameters
+mobilenetv2_x1_0 = partial(_mobilenetv2, 1.0)  # 2.24 M parameters
+mobilenetv2_x1_4 = partial(_mobilenetv2, 1.4)  # 4.33 M parameters
 
 
 def _convolution(before: int, after: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:

@@ -48,8 +48,8 @@ def read(path: Path, interface: Interface, output: str | None) -> ov.Model:
     with named_operations(path):
         model = ov.Core().read_model(path)
     if len(model.inputs) != 1:
-        told = ", ".join(_name(value) for value in model.inputs)
-        raise DataError(f"{path}: the model must have one input, not {len(model.inputs)} ({told})")
+        names = ", ".join(_name(value) for value in model.inputs)
+        raise DataError(f"{path}: the model must have one input, not {len(model.inputs)} ({names})")
     _check_type(model, interface, path)
     chosen = _output(model, output, path)
     model = ov.Model([chosen], model.get_parameters(), model.get_friendly_name())
@@ -66,15 +66,15 @@ def named_operations(path: Path | None = None) -> Iterator[None]:
     try:
         yield
     except FAILURES as error:
-        found = next(filter(None, (pattern.findall(str(error)) for pattern in UNCONVERTED)), [])
+        operations = next(filter(None, (pattern.findall(str(error)) for pattern in UNCONVERTED)), [])
         where = f"{path}: " if path else ""
-        if found:
-            text = f"{where}OpenVINO cannot convert {', '.join(found)}: replace these operations in the model"
+        if operations:
+            text = f"{where}OpenVINO cannot convert {', '.join(operations)}: replace these operations in the model"
             raise DataError(text) from error
         if path is None:
             raise
-        said = " ".join(line.strip() for line in str(error).splitlines() if not line.startswith(("Exception", "Check")))
-        raise DataError(f"{path}: not a model that OpenVINO can read, or damaged ({said})") from error
+        lines = (line.strip() for line in str(error).splitlines() if not line.startswith(("Exception", "Check")))
+        raise DataError(f"{path}: not a model that OpenVINO can read, or damaged ({' '.join(lines)})") from error
 
 
 def _check_type(model: ov.Model, interface: Interface, path: Path) -> None:
@@ -90,18 +90,18 @@ def _output(model: ov.Model, wanted: str | None, path: Path) -> ov.Output:
         if len(model.outputs) > 1:
             raise DataError(f"{path}: the model has several outputs ({there}): say which with `output: NAME`")
         return model.output(0).get_node().input_value(0)
-    found = [value for value in model.outputs if wanted in value.names or wanted == _name(value)]
-    if not found:
+    matches = [value for value in model.outputs if wanted in value.names or wanted == _name(value)]
+    if not matches:
         raise DataError(f"{path}: no output {wanted!r}: the model has {there}")
-    return found[0].get_node().input_value(0)
+    return matches[0].get_node().input_value(0)
 
 
 def _reshape(model: ov.Model, interface: Interface, path: Path) -> None:
     """Free the batch and fix the size; a batch that the model itself fixes must be 1."""
-    own = model.input(0).partial_shape
-    if not own.compatible(ov.PartialShape(interface.shape(-1))):
+    shape = model.input(0).partial_shape
+    if not shape.compatible(ov.PartialShape(interface.shape(-1))):
         height, width = interface.size
-        text = f"takes {own}, not {interface.layout} images of {height}x{width} (height x width)"
+        text = f"takes {shape}, not {interface.layout} images of {height}x{width} (height x width)"
         raise DataError(f"{path}: the model {text}: set `size: [HEIGHT, WIDTH]` or `layout` of the model")
     for batch in (-1, 1):
         try:
@@ -110,7 +110,7 @@ def _reshape(model: ov.Model, interface: Interface, path: Path) -> None:
             continue  # the model has its batch built in
         if model.output(0).partial_shape[0].is_dynamic == (batch == -1):
             return
-    raise DataError(f"{path}: the model's batch is fixed ({own}) at another number than 1: save it with a free batch")
+    raise DataError(f"{path}: the model's batch is fixed ({shape}) at another number than 1: save it with a free batch")
 
 
 def _name(value: ov.Output) -> str:

@@ -6,6 +6,7 @@ Source: Ding et al. 2021, "RepVGG: Making VGG-style ConvNets Great Again" (arXiv
 """
 
 import copy
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -85,19 +86,14 @@ class RepVgg(nn.Module):
         return logits
 
 
-def repvgg_a0(classes: int) -> nn.Module:
-    """RepVGG-A0 as trained, randomly initialised, in eval mode; 7.8 M parameters."""
-    return RepVgg(0.75, 2.5, classes).eval()
+def _repvgg(multiplier: float, last: float, classes: int) -> nn.Module:
+    """A RepVGG as trained, randomly initialised, in eval mode. multiplier, last: of channels, as of `RepVgg`."""
+    return RepVgg(multiplier, last, classes).eval()
 
 
-def repvgg_a1(classes: int) -> nn.Module:
-    """RepVGG-A1 as trained, randomly initialised, in eval mode; 12.8 M parameters."""
-    return RepVgg(1.0, 2.5, classes).eval()
-
-
-def repvgg_a2(classes: int) -> nn.Module:
-    """RepVGG-A2 as trained, randomly initialised, in eval mode; 26.8 M parameters."""
-    return RepVgg(1.5, 2.75, classes).eval()
+repvgg_a0 = partial(_repvgg, 0.75, 2.5)  # 7.8 M parameters
+repvgg_a1 = partial(_repvgg, 1.0, 2.5)  # 12.8 M parameters
+repvgg_a2 = partial(_repvgg, 1.5, 2.75)  # 26.8 M parameters
 
 
 def reparameterized(network: nn.Module) -> nn.Module:

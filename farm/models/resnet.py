@@ -5,6 +5,8 @@ Where a stage changes size the shortcut is a 1x1 projection with batch normalisa
 State-dict keys, order and shapes are those of the released CIFAR checkpoints.
 """
 
+from functools import partial
+
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -51,24 +53,15 @@ class ResNet(nn.Module):
         return logits
 
 
-def resnet20(classes: int) -> nn.Module:
-    """ResNet-20, randomly initialised, in eval mode; 0.27 M parameters."""
-    return ResNet(blocks=3, classes=classes).eval()
+def _resnet(blocks: int, classes: int) -> nn.Module:
+    """A ResNet, randomly initialised, in eval mode. blocks: of each of its three stages."""
+    return ResNet(blocks, classes).eval()
 
 
-def resnet32(classes: int) -> nn.Module:
-    """ResNet-32, randomly initialised, in eval mode; 0.47 M parameters."""
-    return ResNet(blocks=5, classes=classes).eval()
-
-
-def resnet44(classes: int) -> nn.Module:
-    """ResNet-44, randomly initialised, in eval mode; 0.66 M parameters."""
-    return ResNet(blocks=7, classes=classes).eval()
-
-
-def resnet56(classes: int) -> nn.Module:
-    """ResNet-56, randomly initialised, in eval mode; 0.86 M parameters."""
-    return ResNet(blocks=9, classes=classes).eval()
+resnet20 = partial(_resnet, 3)  # 0.27 M parameters
+resnet32 = partial(_resnet, 5)  # 0.47 M parameters
+resnet44 = partial(_resnet, 7)  # 0.66 M parameters
+resnet56 = partial(_resnet, 9)  # 0.86 M parameters
 
 
 def _stage(blocks: int, before: int, after: int, stride: int) -> nn.Sequential:

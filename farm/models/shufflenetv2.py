@@ -6,6 +6,8 @@ after it, so that a 32x32 image ends as 4x4. State-dict keys, order and shapes a
 CIFAR checkpoints.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -65,24 +67,15 @@ class ShuffleNetV2(nn.Module):
         return logits
 
 
-def shufflenetv2_x0_5(classes: int) -> nn.Module:
-    """ShuffleNetV2 0.5x, randomly initialised, in eval mode; 0.35 M parameters."""
-    return ShuffleNetV2((48, 96, 192), 1024, classes).eval()
+def _shufflenetv2(widths: tuple[int, int, int], tail: int, classes: int) -> nn.Module:
+    """A ShuffleNetV2, randomly initialised, in eval mode. widths, tail: channels, as of the class."""
+    return ShuffleNetV2(widths, tail, classes).eval()
 
 
-def shufflenetv2_x1_0(classes: int) -> nn.Module:
-    """ShuffleNetV2 1x, randomly initialised, in eval mode; 1.26 M parameters."""
-    return ShuffleNetV2((116, 232, 464), 1024, classes).eval()
-
-
-def shufflenetv2_x1_5(classes: int) -> nn.Module:
-    """ShuffleNetV2 1.5x, randomly initialised, in eval mode; 2.49 M parameters."""
-    return ShuffleNetV2((176, 352, 704), 1024, classes).eval()
-
-
-def shufflenetv2_x2_0(classes: int) -> nn.Module:
-    """ShuffleNetV2 2x, randomly initialised, in eval mode; 5.37 M parameters."""
-    return ShuffleNetV2((244, 488, 976), 2048, classes).eval()
+shufflenetv2_x0_5 = partial(_shufflenetv2, (48, 96, 192), 1024)  # 0.35 M parameters
+shufflenetv2_x1_0 = partial(_shufflenetv2, (116, 232, 464), 1024)  # 1.26 M parameters
+shufflenetv2_x1_5 = partial(_shufflenetv2, (176, 352, 704), 1024)  # 2.49 M parameters
+shufflenetv2_x2_0 = partial(_shufflenetv2, (244, 488, 976), 2048)  # 5.37 M parameters
 
 
 def _stage(blocks: int, before: int, after: int) -> nn.Sequential:

@@ -5,6 +5,8 @@ batch normalisation after each convolution and a head of 512 features, as five p
 a 32x32 image. State-dict keys, order and shapes are those of the released CIFAR checkpoints.
 """
 
+from functools import partial
+
 from torch import Tensor, nn
 
 WIDTHS = (64, 128, 256, 512, 512)
@@ -33,24 +35,15 @@ class Vgg(nn.Module):
         return logits
 
 
-def vgg11_bn(classes: int) -> nn.Module:
-    """VGG-11 (configuration A), randomly initialised, in eval mode; 9.8 M parameters."""
-    return Vgg((1, 1, 2, 2, 2), classes).eval()
+def _vgg(depths: tuple[int, int, int, int, int], classes: int) -> nn.Module:
+    """A VGG network, randomly initialised, in eval mode. depths: convolutions of each stage."""
+    return Vgg(depths, classes).eval()
 
 
-def vgg13_bn(classes: int) -> nn.Module:
-    """VGG-13 (configuration B), randomly initialised, in eval mode; 9.9 M parameters."""
-    return Vgg((2, 2, 2, 2, 2), classes).eval()
-
-
-def vgg16_bn(classes: int) -> nn.Module:
-    """VGG-16 (configuration D), randomly initialised, in eval mode; 15 M parameters."""
-    return Vgg((2, 2, 3, 3, 3), classes).eval()
-
-
-def vgg19_bn(classes: int) -> nn.Module:
-    """VGG-19 (configuration E), randomly initialised, in eval mode; 20.6 M parameters."""
-    return Vgg((2, 2, 4, 4, 4), classes).eval()
+vgg11_bn = partial(_vgg, (1, 1, 2, 2, 2))  # 9.8 M parameters
+vgg13_bn = partial(_vgg, (2, 2, 2, 2, 2))  # 9.9 M parameters
+vgg16_bn = partial(_vgg, (2, 2, 3, 3, 3))  # 15 M parameters
+vgg19_bn = partial(_vgg, (2, 2, 4, 4, 4))  # 20.6 M parameters
 
 
 def _hidden() -> tuple[nn.Module, ...]:

@@ -1,15 +1,14 @@
 """Networks with their weights. Owns how a checkpoint is fitted; knows no images and no OpenVINO."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor, nn
 
-from farm.checkpoint import read_weights
+from farm.checkpoint import misfits, read_weights
 from farm.errors import DataError
 from farm.spec import resolve
 
-LISTED = 5
 COUNTER = "num_batches_tracked"  # of batch normalisation; only training reads it, and older checkpoints have none
 
 
@@ -50,26 +49,8 @@ def _classes(tensors: Mapping[str, Tensor], path: Path) -> int:
 def fit(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Load strictly, or raise DataError with what does not fit."""
     state = network.state_dict()
-    wrong = [
-        f"{key} is {tuple(tensors[key].shape)}, not {tuple(value.shape)}"
-        for key, value in state.items()
-        if key in tensors and tensors[key].shape != value.shape
-    ]
-    differences = {
-        "missing": [key for key in state if key not in tensors and not key.endswith(COUNTER)],
-        "unexpected": [key for key in tensors if key not in state],
-        "of another shape": wrong,
-    }
-    if any(differences.values()):
-        differing = "; ".join(f"{what}: {_some(keys)}" for what, keys in differences.items() if keys)
+    if wrong := misfits(state, tensors, optional=COUNTER):
         name = type(network).__name__
-        raise DataError(f"{path}: weights of another network than {name}: {differing}; give its own weights")
+        raise DataError(f"{path}: weights of another network than {name}: {wrong}; give its own weights")
     state.update(tensors)  # keeps the versions of its modules, without which some of torchvision's refuse
     network.load_state_dict(state, strict=True)
-
-
-def _some(keys: Iterable[str]) -> str:
-    """The first keys, and how many more there are."""
-    listed = list(keys)
-    more = len(listed) - LISTED
-    return ", ".join(listed[:LISTED]) + (f" and {more} more" if more > 0 else "")

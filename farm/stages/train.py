@@ -12,7 +12,7 @@ from farm.errors import DataError
 from farm.files import reserved, write_whole
 from farm.generators.distylegan import source
 from farm.generators.distylegan.checkpoint import CONFIG, WEIGHTS
-from farm.generators.distylegan.training import judge, keep
+from farm.generators.distylegan.training import judge, output
 from farm.generators.distylegan.training.recipe import Recipe
 from farm.generators.distylegan.training.run import train
 from farm.generators.distylegan.training.teacher import Teacher, read, sample
@@ -40,7 +40,7 @@ def run(job: Job) -> dict[str, Any]:
         facts |= {"judged_by": _judged(job, out, teacher, recipe.seed)}
         card = json.dumps({**facts, "recipe": recipe.model_dump()}, indent=1) + "\n"
         write_whole(out / CARD, card.encode())
-        for name in (WEIGHTS, CONFIG, keep.CURVES, CARD):
+        for name in (WEIGHTS, CONFIG, output.CURVES, CARD):
             if (out / name).exists():
                 (job.folder / name).write_bytes((out / name).read_bytes())
     return facts
@@ -56,7 +56,7 @@ def _trained(job: Job, recipe: Recipe, teacher: Teacher, out: Path) -> dict[str,
             raise
         half = recipe.batch // 2
         less = f"--param batch={half}" if half >= SMALLEST else "--param ndf=64"
-        other = ", and another --out, for this one holds a training of the other" if keep.there(out) else ""
+        other = ", and another --out, for this one holds a training of the other" if output.there(out) else ""
         raise DataError(f"the GPU's memory is too small for batch={recipe.batch}: give {less}{other}") from error
 
 

@@ -82,12 +82,12 @@ class Store:
         if self.local_fs:
             return {uri for uri in uris if os.path.exists(f"{self._folder(uri)}/{MANIFEST}")}  # noqa: PTH110
         wanted = set(uris)
-        found = set()
+        there = set()
         for kind in {uri.partition("/")[0] for uri in wanted}:
             for path in self.fs.find(f"{self.root}/{kind}") if self.fs.exists(f"{self.root}/{kind}") else ():
                 if path.endswith(f"/{MANIFEST}"):
-                    found.add(f"{kind}/{path.split('/')[-2]}")
-        return wanted & found
+                    there.add(f"{kind}/{path.split('/')[-2]}")
+        return wanted & there
 
     def manifest(self, uri: str) -> dict[str, Any] | None:
         """The artefact's manifest, or None if there is no whole artefact."""
@@ -96,17 +96,17 @@ class Store:
         except FileNotFoundError:
             return None
 
-    def commit(self, uri: str, folder: Path, said: Mapping[str, Any]) -> bool:
+    def commit(self, uri: str, folder: Path, facts: Mapping[str, Any]) -> bool:
         """Put a finished folder under its uri, manifest last. False if another writer was first.
 
-        said: the stage, its parameters, inputs, versions and facts, for the manifest. Raises OSError
-        if the store cannot take it (a full disk); then nothing of it is left.
+        facts: the stage, its parameters, inputs, versions and facts, for the manifest. Raises OSError
+        if the store cannot take it (a full disk); then, or if it is interrupted, nothing of it is left.
         """
         if self.has(uri):
             return False
         copy = uuid.uuid4().hex[:8]
         target = f"{self._folder(uri)}/{copy}"
-        files = {}
+        files, won = {}, False
         try:
             self.fs.makedirs(target, exist_ok=True)
             for path in sorted(folder.iterdir()):
@@ -114,13 +114,11 @@ class Store:
                 self.fs.put_file(str(path), f"{target}/{path.name}")
                 if self.local_fs:
                     sync(Path(target, path.name))
-            manifest = {"uri": uri, "copy": copy, "files": files, **said}
+            manifest = {"uri": uri, "copy": copy, "files": files, **facts}
             won = self._put_once(f"{self._folder(uri)}/{MANIFEST}", json.dumps(manifest, indent=1).encode())
-        except OSError:
-            self._remove(target)
-            raise
-        if not won:
-            self._remove(target)
+        finally:
+            if not won:
+                self._remove(target)
         return won
 
     def open(self, uri: str) -> Path:
@@ -128,16 +126,16 @@ class Store:
         manifest = self.manifest(uri)
         if manifest is None:
             raise InputError(f"{uri} is not in the store {self.url}")
-        source = f"{self._folder(uri)}/{manifest['copy']}"
+        copy = f"{self._folder(uri)}/{manifest['copy']}"
         if self.local_fs:
-            return Path(source)
+            return Path(copy)
         target = self.cache / hashlib.sha256(self.url.encode()).hexdigest()[:16] / uri / str(manifest["copy"])
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             with new_folder(target) as new:
                 new.mkdir(mode=0o700)
                 for name in manifest["files"]:
-                    self.fs.get_file(f"{source}/{name}", str(new / name))
+                    self.fs.get_file(f"{copy}/{name}", str(new / name))
         return target
 
     def discard(self, uri: str) -> None:
@@ -152,19 +150,19 @@ class Store:
         self.fs.makedirs(folder, exist_ok=True)
         number = len(self._attempt_files(uri)) + 1
         while True:
-            kept = f"{folder}/{number}.log" if log is not None else ""
-            written = asdict(outcome) | {"attempt": number, "log": kept}
+            log_url = f"{folder}/{number}.log" if log is not None else ""
+            written = asdict(outcome) | {"attempt": number, "log": log_url}
             if self._put_once(f"{folder}/{number}.json", json.dumps(written, indent=1, default=iso).encode()):
                 break
             number += 1
         if log is not None:
-            self.fs.put_file(str(log), kept)
-        return replace(outcome, attempt=number, log=kept)
+            self.fs.put_file(str(log), log_url)
+        return replace(outcome, attempt=number, log=log_url)
 
     def attempts(self, uri: str) -> tuple[Outcome, ...]:
         """Every attempt of a stage, oldest first."""
-        found = [outcome_from(json.loads(self.fs.cat_file(path))) for path in self._attempt_files(uri)]
-        return tuple(sorted(found, key=lambda each: each.attempt))
+        outcomes = [outcome_from(json.loads(self.fs.cat_file(path))) for path in self._attempt_files(uri)]
+        return tuple(sorted(outcomes, key=lambda outcome: outcome.attempt))
 
     def _attempt_files(self, uri: str) -> list[str]:
         folder = f"{self.root}/attempts/{uri.partition('/')[2]}"

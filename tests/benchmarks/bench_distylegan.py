@@ -25,7 +25,7 @@ from farm.generators.distylegan import checkpoint, source
 from farm.generators.equipment import Equipment, fast_bfloat16
 from farm.generators.generated import grey_levels, normal
 from farm.host.lease import host_cores
-from farm.inputs import HashMemo, cache_folder, default_places, locate
+from farm.inputs import HashMemo, cache_folder, default_search, locate
 
 NAME = "distylegan"
 SEED, CLASSES, STUDYS_BATCH = 0, 10, 32
@@ -75,7 +75,7 @@ def located() -> Path:
     """The shipped weights."""
     wanted = SOURCES["distylegan"].inputs[0]
     memo = HashMemo(cache_folder() / "hashes.json")
-    found = locate(wanted, {"weights": SHIPPED}, {"name": "distylegan"}, default_places(Path(NAME)), memo)
+    found = locate(wanted, {"weights": SHIPPED}, {"name": "distylegan"}, default_search(Path(NAME)), memo)
     if found is None or found.missing:
         raise SystemExit(f"no weights: {found.missing if found else ''}")
     return Path(found.path)

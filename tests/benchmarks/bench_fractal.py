@@ -28,7 +28,7 @@ from publishing import NO_GOAL, goal, options, parser, publish
 from farm.catalog.sources import SOURCES
 from farm.generators.aligned import one_thread
 from farm.generators.equipment import Equipment
-from farm.generators.fractal import chaos, counted, ifs, rendering, source
+from farm.generators.fractal import chaos, ifs, random_numbers, rendering, source
 from farm.generators.fractal.categories import SEARCH, Categories
 from farm.generators.fractal.ifs import Systems
 
@@ -202,7 +202,7 @@ def placed(values: list[float], side: int) -> list[int]:
 
 def first_candidates(category: int) -> list[tuple[list[Map], list[float]]]:
     """The random systems that farm tries for a category, in their order."""
-    tried = [counted.numbers(SEED, SEARCH, category, 1, ifs.NUMBERS, turn) for turn in range(64)]
+    tried = [random_numbers.numbers(SEED, SEARCH, category, 1, ifs.NUMBERS, turn) for turn in range(64)]
     systems = ifs.candidates(torch.cat(tried))
     return plain(systems, len(systems))
 

@@ -32,7 +32,7 @@ from farm.catalog.models import MODELS, PREPROCESSING
 from farm.catalog.sources import SOURCES
 from farm.data import digits
 from farm.host.topology import usable_cores
-from farm.inputs import default_places
+from farm.inputs import default_search
 from farm.models import zoo
 from farm.spec import resolve
 
@@ -164,7 +164,7 @@ def weights(dataset: str, model: str) -> Path:
 
 def found(pattern: str) -> Path:
     """The first file of this name in FARM_DATA or the package. Exits if there is none."""
-    for folder in default_places(Path()).data:
+    for folder in default_search(Path()).data:
         for path in sorted(folder.glob(pattern)):
             return path
     sys.exit(f"no {pattern}: set FARM_DATA to a folder that has it")

@@ -27,7 +27,7 @@ from farm.catalog import CATALOG
 from farm.grid import load
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import measurable
-from farm.inputs import default_places, fetch
+from farm.inputs import default_search, fetch
 from farm.measuring import signals
 from farm.measuring.pairing import CELL, PARTNER
 from farm.measuring.round import Round
@@ -75,7 +75,7 @@ class Study(NamedTuple):
 
 def study() -> Study:
     """What of the study FARM_DATA has."""
-    places = default_places(Path()).data
+    places = default_search(Path()).data
     lacking = [split for split in SPLITS if not any((place / split).exists() for place in places)]
     models = [name for name in STUDY if any(list(place.glob(f"weights/cifar10_{name}.*")) for place in places)]
     absent = [*lacking, *(f"weights of {name}" for name in STUDY if name not in models)]

@@ -11,7 +11,7 @@ from farm.campaign.listener import Listener
 from farm.campaign.resolve import Inputs, chosen, fetched, names_in, resolve
 from farm.errors import InputError
 from farm.grid import expand
-from farm.inputs import HashMemo, Input, Places
+from farm.inputs import HashMemo, Input, SearchPath
 from farm.plan import Plan
 from farm.spec import InputSpec
 from tests.conftest import stage
@@ -87,9 +87,9 @@ def inputs(tmp_path):
         names.append(name)
         yield lambda received, total: None
 
-    places = Places(grid=tmp_path, data=(), cache=tmp_path / "cache")
+    search = SearchPath(grid=tmp_path, data=(), cache=tmp_path / "cache")
     memo = HashMemo(tmp_path / "hashes.json")
-    return Inputs(places=places, memo=memo, listener=Listener(download=download)), names
+    return Inputs(search=search, memo=memo, listener=Listener(download=download)), names
 
 
 def located(inputs, url, sha256):

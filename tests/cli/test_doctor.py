@@ -126,7 +126,7 @@ def diagnosed(monkeypatch, capsys, tmp_path):
             return value
 
         there = set()
-        monkeypatch.setattr(checks, "findings", lambda _: tuple(found))
+        monkeypatch.setattr(checks, "run_checks", lambda _: tuple(found))
         monkeypatch.setattr(command, "execute", execute)
         monkeypatch.setattr(gather, "gather", lambda *_: [floor])
         monkeypatch.setattr(colocation, "colocated", lambda *_, **__: given(beside))

@@ -86,13 +86,18 @@ def test_a_file_that_is_no_shard_is_refused(tmp_path, make, says):
         imageset.read(tmp_path / "shard.parquet")
 
 
+def damage(path, group):
+    """Overwrite a part of a row group's images."""
+    content = bytearray(path.read_bytes())
+    start = pq.ParquetFile(path).metadata.row_group(group).column(1).dictionary_page_offset
+    content[start : start + 40] = b"\xff" * 40
+    path.write_bytes(bytes(content))
+
+
 def test_a_damaged_row_group_is_told_when_it_is_read(tmp_path):
     path = tmp_path / "shard.parquet"
     imageset.write(path, numbered([0] * 300), 0, 300)
-    content = bytearray(path.read_bytes())
-    start = pq.ParquetFile(path).metadata.row_group(1).column(1).dictionary_page_offset
-    content[start : start + 40] = b"\xff" * 40
-    path.write_bytes(bytes(content))
+    damage(path, 1)
     shard = imageset.read(path)
     assert len(shard.block(0, 256).images) == 256
     with pytest.raises(DataError, match="row group 1 cannot be read"):
@@ -162,13 +167,23 @@ def test_shards_that_are_joined_are_one_set_in_any_order_and_slicing(several, ra
         assert np.array_equal(block.labels, wanted.labels)
 
 
-def test_of_many_shards_one_keeps_images_in_memory(several):
+def test_of_many_shards_one_row_group_is_in_memory(several):
     _, joined = several
     for start in (600, 0, 300):
         joined.block(start, start + 50)
-        assert [shard.rows.last[1] is not None for shard in joined.shards].count(True) == 1
-    joined.block(200, 700)
-    assert [shard.rows.last[1] is not None for shard in joined.shards] == [False, False, True]
+        number, table = joined.rows.last
+        low, high = joined.rows.offsets[number : number + 2].tolist()
+        assert low < start + 50 <= high == low + table.num_rows
+
+
+def test_a_damaged_row_group_of_one_shard_of_several_is_told_with_its_file(tmp_path):
+    for name in ("one", "two"):
+        imageset.write(tmp_path / name, numbered([0] * 300), 0, 300)
+    damage(tmp_path / "two", 0)
+    joined = imageset.joined([tmp_path / "one", tmp_path / "two"])
+    assert len(joined.block(0, 300).images) == 300
+    with pytest.raises(DataError, match=r"two: row group 0 cannot be read"):
+        joined.block(290, 310)
 
 
 def test_images_outside_joined_shards_are_an_index_error(several):

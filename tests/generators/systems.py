@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from farm.generators.fractal import chaos, counted, ifs
+from farm.generators.fractal import chaos, ifs, random_numbers
 
 SIERPINSKI = [[0.5, 0, 0, 0.5, 0, 0], [0.5, 0, 0, 0.5, 0.5, 0], [0.5, 0, 0, 0.5, 0, 0.5]]
 TENT = [*SIERPINSKI[:2], [0.5, 0, 0, 0.5, 0.25, 0.5]]  # its tip is above the middle of its base
@@ -26,7 +26,7 @@ def joined(*systems):
 
 
 def random_systems(count, seed=0):
-    return ifs.candidates(counted.numbers(seed, 9, 0, count, ifs.NUMBERS))
+    return ifs.candidates(random_numbers.numbers(seed, 9, 0, count, ifs.NUMBERS))
 
 
 def picks(count, orbits, seed=0):

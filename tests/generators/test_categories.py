@@ -70,7 +70,7 @@ def test_what_is_found_is_not_searched_again(monkeypatch):
     again = of(known, [9, 3, 4, 9], [2, 0, 1, 2])
     assert not searched
     assert torch.equal(first[0].maps[[2, 0, 1, 2]], again[0].maps)
-    assert known.found.sum() == 3
+    assert known.searched.sum() == 3
 
 
 def test_a_fill_that_no_attractor_has_is_told(monkeypatch):

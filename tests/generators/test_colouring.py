@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from farm.generators.fractal import colouring, counted
+from farm.generators.fractal import colouring, random_numbers
 
 
 def test_a_hit_is_stamped_as_the_images_pattern():
@@ -21,7 +21,7 @@ def test_what_hit_the_border_is_never_seen():
     counts = torch.zeros((2, 3, 6, 7))
     counts[0, :, [0, -1]] = counts[0, :, :, [0, -1]] = 5
     counts[1] = counts[0] / 2
-    given = colouring.looks(counted.numbers(0, 9, 0, 3, colouring.NUMBERS), patches=True, blur=0)
+    given = colouring.looks(random_numbers.numbers(0, 9, 0, 3, colouring.NUMBERS), patches=True, blur=0)
     found = colouring.paint(counts.flatten(2), given, (4, 5))
     expected = (given.background[..., 0] + 0.5).to(torch.uint8)[:, None, None].expand(3, 4, 5, 3)
     assert np.array_equal(found, expected.numpy())

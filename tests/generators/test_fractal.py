@@ -14,7 +14,7 @@ import torch
 from farm.catalog.sources import SOURCES
 from farm.errors import DataError
 from farm.generators.equipment import PLAIN, Equipment
-from farm.generators.fractal import chaos, counted, ifs, rendering, source
+from farm.generators.fractal import chaos, ifs, random_numbers, rendering, source
 
 COUNT = 130
 PARAMETERS = SOURCES["fractal"].parameters(count=COUNT, seed=3, size=(16, 16), categories=60).model_dump()
@@ -162,9 +162,9 @@ def test_consecutive_images_have_all_variations(categories):
 @pytest.mark.parametrize("points", [300, 200_000])
 def test_hits_are_those_of_all_games(points):
     given = how(points=points, size=(9, 14))
-    random = counted.numbers(given.seed, rendering.LOOKS, 5, 2, rendering.POSE)
+    random = random_numbers.numbers(given.seed, rendering.LOOKS, 5, 2, rendering.POSE)
     systems, picks = rendering.on_canvas(given, random, 5, 7), rendering.picked(given, 5, 7)
-    hits, tints = rendering.counted(given, systems, picks).numpy()
+    hits, tints = rendering.hits(given, systems, picks).numpy()
     orbits, games, steps = given.game
     assert picks.shape == (games, 2, orbits)
     assert hits.sum(axis=1).tolist() == [orbits * games * steps] * 2
@@ -204,7 +204,7 @@ def test_images_are_turned_by_as_much_as_is_said():
     angles = {}
     for degrees in (0.0, 30.0):
         drawn = how(rotation=degrees, categories=1000)
-        random = counted.numbers(drawn.seed, rendering.LOOKS, 0, 1000, rendering.POSE)
+        random = random_numbers.numbers(drawn.seed, rendering.LOOKS, 0, 1000, rendering.POSE)
         a, b, c, d = rendering.poses(drawn, random)
         assert torch.allclose((a * d - b * c).abs(), torch.ones(1000, dtype=torch.float64))
         angles[degrees] = torch.rad2deg(torch.atan(c / a))

@@ -7,41 +7,41 @@ import numpy as np
 import pytest
 import torch
 
-from farm.generators.fractal import chaos, counted, ifs
+from farm.generators.fractal import chaos, ifs, random_numbers
 from tests.generators.systems import SIERPINSKI, TENT, points_of, pose, random_systems, system
 
 EVERY = torch.arange(-(2**15), 2**15).to(torch.int16)  # each random number there is
 
 
 def test_random_numbers_of_an_item_need_no_others():
-    whole = counted.numbers(5, 1, 100, 40, 37)
+    whole = random_numbers.numbers(5, 1, 100, 40, 37)
     assert (whole.shape, whole.dtype) == ((40, 37), torch.int16)
     for item in (100, 117, 139):
-        assert torch.equal(counted.numbers(5, 1, item, 1, 37)[0], whole[item - 100])
+        assert torch.equal(random_numbers.numbers(5, 1, item, 1, 37)[0], whole[item - 100])
 
 
 def test_random_numbers_differ_by_seed_purpose_turn_and_item():
     asked = [(1, 1, 1, 1), (2, 1, 1, 1), (1, 2, 1, 1), (1, 1, 2, 1), (1, 1, 1, 2)]
-    drawn = [counted.numbers(seed, purpose, item, 1, 16, turn) for seed, purpose, item, turn in asked]
+    drawn = [random_numbers.numbers(seed, purpose, item, 1, 16, turn) for seed, purpose, item, turn in asked]
     assert len({tuple(each[0].tolist()) for each in drawn}) == len(asked)
 
 
 def test_random_numbers_are_those_of_philox_low_bits_first():
     words = np.random.Philox(key=np.array([7, 2], np.uint64), counter=[3 * 5, 4, 0, 0]).random_raw(12)
     expected = [int(word) >> shift & 0xFFFF for word in words for shift in (0, 16, 32, 48)]
-    drawn = counted.numbers(7, 2, 5, 1, 37, turn=4)[0].to(torch.int64) & 0xFFFF
+    drawn = random_numbers.numbers(7, 2, 5, 1, 37, turn=4)[0].to(torch.int64) & 0xFFFF
     assert drawn.tolist() == expected[:37]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 6, 511, 65536])
 def test_numbers_below_a_limit_are_equally_frequent(limit):
-    found = torch.bincount(counted.below(EVERY, limit), minlength=limit)
+    found = torch.bincount(random_numbers.below(EVERY, limit), minlength=limit)
     assert len(found) == limit
     assert found.max() - found.min() <= 1
 
 
 def test_uniform_numbers_are_exact_and_below_one():
-    assert torch.equal(counted.uniform(EVERY).to(torch.float64), torch.arange(2**16) / 2.0**16)
+    assert torch.equal(random_numbers.uniform(EVERY).to(torch.float64), torch.arange(2**16) / 2.0**16)
 
 
 def test_random_systems_are_those_of_the_paper():

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from farm.host.check import Host, other_users, user_name
-from farm.host.checks import CHECKS, findings
+from farm.host.checks import CHECKS, run_checks
 from farm.host.topology import cpu_list, parse_cpu_list
 
 CPU = "sys/devices/system/cpu"
@@ -80,7 +80,7 @@ class Tree:
             processes=lambda: looks.pop(0),
             users=lambda: self.users,
         )
-        return {finding.what: finding for finding in findings(host)}
+        return {result.what: result for result in run_checks(host)}
 
     def states(self):
         return {finding.what: finding.state for finding in self.found().values()}
@@ -431,7 +431,7 @@ def test_without_the_schedulers_delays_others_are_seen_less_exactly(tuned):
 def test_a_host_that_shows_nothing_is_said_to_show_nothing(tmp_path):
     (tmp_path / "empty").mkdir()
     empty = tmp_path / "empty"
-    found = findings(Host(sysfs=empty, proc=empty, mask=frozenset({0}), sleep=lambda _: None, users=frozenset))
+    found = run_checks(Host(sysfs=empty, proc=empty, mask=frozenset({0}), sleep=lambda _: None, users=frozenset))
     assert [finding.what for finding in found] == [what for what in ORDER if what != "isolated CPUs"]
     for finding in found:
         if finding.what != "lock folder":
@@ -447,7 +447,7 @@ def test_whatever_files_are_missing_every_check_finds_something(tmp_path_factory
 
 
 def test_this_host_is_told_in_full():
-    found = findings(Host(sleep=lambda _: None))
+    found = run_checks(Host(sleep=lambda _: None))
     assert len(found) >= len(CHECKS) - 1
     assert all(finding.says and finding.state in {"good", "doubtful", "bad"} for finding in found)
 

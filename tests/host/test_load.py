@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from farm.host.cpu_time import Ticks, cpu_ticks
+from farm.host.cpu_time import CpuTime, cpu_times
 from farm.host.load import SAMPLE_S, Load, other_processes, sample
 
 STAT = "cpu  {0} 0 0 {1} 0 0 0 {2} 0 0\ncpu0 {0} 0 0 {1} 0 0 0 {2} 0 0\ncpu1 0 0 0 {3} 0 0 0 0 0 0\nintr 5 0\n"
@@ -28,17 +28,17 @@ def look(tmp_path, before, after, processes=(), cpus=frozenset({0, 1})):
 
 def test_busy_is_all_but_idle_and_waiting_for_disks(tmp_path):
     (tmp_path / "stat").write_text("cpu  1 2 4 100 1000 8 16 32 0 0\nbtime 5\n")
-    assert cpu_ticks(tmp_path) == {"cpu": Ticks(busy=31, idle=1100, steal=32)}
+    assert cpu_times(tmp_path) == {"cpu": CpuTime(busy=31, idle=1100, steal=32)}
 
 
 def test_an_old_kernels_line_without_steal_is_read(tmp_path):
     (tmp_path / "stat").write_text("cpu0 1 2 4 100\n")
-    assert cpu_ticks(tmp_path) == {"cpu0": Ticks(busy=7, idle=100, steal=0)}
+    assert cpu_times(tmp_path) == {"cpu0": CpuTime(busy=7, idle=100, steal=0)}
 
 
 def test_stolen_is_a_share_of_the_time_that_was_wanted():
-    assert Ticks(busy=98, idle=10_000, steal=2).stolen == 0.02
-    assert Ticks(busy=0, idle=0, steal=0).stolen == 0
+    assert CpuTime(busy=98, idle=10_000, steal=2).stolen == 0.02
+    assert CpuTime(busy=0, idle=0, steal=0).stolen == 0
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_the_busiest_programs_are_named_first_and_idle_ones_not_at_all(tmp_path)
 
 
 def test_a_host_that_shows_no_counters_tells_no_load(tmp_path):
-    assert cpu_ticks(tmp_path) == {}
+    assert cpu_times(tmp_path) == {}
     assert sample(tmp_path, frozenset({0}), lambda _: None, dict) is None
     (tmp_path / "stat").write_text("cpu  1 2 4 100\n")
     assert sample(tmp_path, frozenset({0}), lambda _: None, dict) is None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from farm.inputs import Places
+from farm.inputs import SearchPath
 
 LONG_AGO = time.time() - 3600
 
@@ -23,8 +23,8 @@ def old(path: Path, content: bytes) -> Path:
 
 
 @pytest.fixture
-def places(tmp_path):
-    found = Places(grid=tmp_path / "grid", data=(tmp_path / "data", tmp_path / "shipped"), cache=tmp_path / "cache")
+def search(tmp_path):
+    found = SearchPath(grid=tmp_path / "grid", data=(tmp_path / "data", tmp_path / "shipped"), cache=tmp_path / "cache")
     for folder in (found.grid, *found.data):
         folder.mkdir()
     return found

@@ -13,72 +13,72 @@ WEIGHTS = InputSpec(
 NAMES = {"dataset": "digits", "name": "resnet20"}
 
 
-def test_the_path_that_is_asked_for_is_looked_for_beside_the_grid_and_then_in_the_data(places):
-    for folder in (places.data[1], places.data[0], places.grid):
+def test_the_path_that_is_asked_for_is_looked_for_beside_the_grid_and_then_in_the_data(search):
+    for folder in (search.data[1], search.data[0], search.grid):
         path = old(folder / "mine.pt", str(folder).encode())
-        found = locate(WEIGHTS, {"weights": "mine.pt"}, NAMES, places, HashMemo(None))
+        found = locate(WEIGHTS, {"weights": "mine.pt"}, NAMES, search, HashMemo(None))
         assert found == Input(role="weights", path=str(path), sha256=sha256(str(folder).encode()))
 
 
-def test_an_absolute_path_is_taken_as_it_is(places, tmp_path):
+def test_an_absolute_path_is_taken_as_it_is(search, tmp_path):
     path = old(tmp_path / "elsewhere.pt", b"x")
-    assert locate(WEIGHTS, {"weights": str(path)}, NAMES, places, HashMemo(None)).path == str(path)
+    assert locate(WEIGHTS, {"weights": str(path)}, NAMES, search, HashMemo(None)).path == str(path)
 
 
-def test_a_home_folder_is_told_by_its_sign(places, tmp_path, monkeypatch):
+def test_a_home_folder_is_told_by_its_sign(search, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     path = old(tmp_path / "mine.pt", b"x")
-    assert locate(WEIGHTS, {"weights": "~/mine.pt"}, NAMES, places, HashMemo(None)).path == str(path)
-    missing = locate(WEIGHTS, {"weights": "~nobody-here/mine.pt"}, NAMES, places, HashMemo(None)).missing
-    assert f"{places.grid}/~nobody-here/mine.pt" in missing
+    assert locate(WEIGHTS, {"weights": "~/mine.pt"}, NAMES, search, HashMemo(None)).path == str(path)
+    missing = locate(WEIGHTS, {"weights": "~nobody-here/mine.pt"}, NAMES, search, HashMemo(None)).missing
+    assert f"{search.grid}/~nobody-here/mine.pt" in missing
 
 
-def test_without_a_path_patterns_are_tried_in_their_order(places):
-    last = old(places.grid / "old" / "b.pt", b"b")
-    assert locate(WEIGHTS, {}, NAMES, places, HashMemo(None)).path == str(last)
-    last = old(places.grid / "old" / "a.pt", b"a")
-    assert locate(WEIGHTS, {}, NAMES, places, HashMemo(None)).path == str(last)
-    first = old(places.data[1] / "weights" / "digits_resnet20.pt", b"w")
-    assert locate(WEIGHTS, {"weights": None}, NAMES, places, HashMemo(None)).path == str(first)
+def test_without_a_path_patterns_are_tried_in_their_order(search):
+    last = old(search.grid / "old" / "b.pt", b"b")
+    assert locate(WEIGHTS, {}, NAMES, search, HashMemo(None)).path == str(last)
+    last = old(search.grid / "old" / "a.pt", b"a")
+    assert locate(WEIGHTS, {}, NAMES, search, HashMemo(None)).path == str(last)
+    first = old(search.data[1] / "weights" / "digits_resnet20.pt", b"w")
+    assert locate(WEIGHTS, {"weights": None}, NAMES, search, HashMemo(None)).path == str(first)
 
 
-def test_a_missing_file_says_all_places_looked_at_and_how_to_supply_it(places):
-    found = locate(WEIGHTS, {}, NAMES, places, HashMemo(None))
-    looked = [str(folder / "weights" / "digits_resnet20.pt") for folder in (places.grid, *places.data)]
+def test_a_missing_file_says_all_places_looked_at_and_how_to_supply_it(search):
+    found = locate(WEIGHTS, {}, NAMES, search, HashMemo(None))
+    looked = [str(folder / "weights" / "digits_resnet20.pt") for folder in (search.grid, *search.data)]
     assert found.missing == f"no weights of resnet20: looked for {', '.join(looked)}; set FARM_DATA"
     assert (found.path, found.sha256) == (looked[0], "")
 
 
-def test_a_file_asked_for_that_is_missing_is_no_other_file(places):
-    old(places.grid / "weights" / "digits_resnet20.pt", b"w")
-    found = locate(WEIGHTS, {"weights": "mine.pt"}, NAMES, places, HashMemo(None))
+def test_a_file_asked_for_that_is_missing_is_no_other_file(search):
+    old(search.grid / "weights" / "digits_resnet20.pt", b"w")
+    found = locate(WEIGHTS, {"weights": "mine.pt"}, NAMES, search, HashMemo(None))
     assert "looked for" in found.missing
     assert "mine.pt" in found.missing
 
 
-def test_nowhere_to_look_is_said_too(places):
-    found = locate(InputSpec(role="images", patterns=("*.png",)), {}, {}, places, HashMemo(None))
+def test_nowhere_to_look_is_said_too(search):
+    found = locate(InputSpec(role="images", patterns=("*.png",)), {}, {}, search, HashMemo(None))
     assert found == Input(role="images", missing="no images of it: looked for nowhere")
 
 
-def test_an_optional_file_is_located_only_if_asked_for(places):
+def test_an_optional_file_is_located_only_if_asked_for(search):
     wanted = InputSpec(role="weights", parameter="weights", optional=True)
-    assert locate(wanted, {"weights": None}, NAMES, places, HashMemo(None)) is None
-    assert locate(wanted, {"weights": "w.pt"}, NAMES, places, HashMemo(None)).missing
+    assert locate(wanted, {"weights": None}, NAMES, search, HashMemo(None)) is None
+    assert locate(wanted, {"weights": "w.pt"}, NAMES, search, HashMemo(None)).missing
 
 
-def test_what_can_be_downloaded_is_not_missing_and_its_content_is_known_beforehand(places):
+def test_what_can_be_downloaded_is_not_missing_and_its_content_is_known_beforehand(search):
     wanted = InputSpec(role="images", patterns=("cifar/",), url="https://example.com/a/b.tar.gz", sha256="ab")
-    found = locate(wanted, {}, {}, places, HashMemo(None))
+    found = locate(wanted, {}, {}, search, HashMemo(None))
     folder = sha256(b"https://example.com/a/b.tar.gz")[:12]
-    target = str(places.cache / "downloads" / folder / "b.tar.gz")
+    target = str(search.cache / "downloads" / folder / "b.tar.gz")
     assert found == Input(role="images", path=target, sha256="ab", url="https://example.com/a/b.tar.gz")
 
 
-def test_a_local_file_goes_before_its_source(places):
-    path = old(places.data[0] / "cifar.tar.gz", b"x")
+def test_a_local_file_goes_before_its_source(search):
+    path = old(search.data[0] / "cifar.tar.gz", b"x")
     wanted = InputSpec(role="images", patterns=("cifar.tar.gz",), url="https://example.com/c.tar.gz", sha256="ab")
-    found = locate(wanted, {}, {}, places, HashMemo(None))
+    found = locate(wanted, {}, {}, search, HashMemo(None))
     assert (found.path, found.sha256, found.url) == (str(path), sha256(b"x"), "")
 
 
@@ -91,9 +91,9 @@ RELEASED = InputSpec(
 )
 
 
-def downloaded(places, url):
+def downloaded(search, url):
     """Where a file from an address is kept."""
-    return places.cache / "downloads" / sha256(url.encode())[:12] / url.rpartition("/")[2]
+    return search.cache / "downloads" / sha256(url.encode())[:12] / url.rpartition("/")[2]
 
 
 @pytest.mark.parametrize(
@@ -107,40 +107,40 @@ def downloaded(places, url):
     ],
 )
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_weights_at_an_address_are_known_by_their_hash(places, scheme, name, parameters, start):
+def test_weights_at_an_address_are_known_by_their_hash(search, scheme, name, parameters, start):
     url = f"{scheme}://example.com/nets/{name}"
-    found = locate(WEIGHTS, {"weights": url, **parameters}, NAMES, places, HashMemo(None))
-    assert found == Input(role="weights", path=str(downloaded(places, url)), sha256=start, url=url)
+    found = locate(WEIGHTS, {"weights": url, **parameters}, NAMES, search, HashMemo(None))
+    assert found == Input(role="weights", path=str(downloaded(search, url)), sha256=start, url=url)
 
 
 @pytest.mark.parametrize("name", ["net.pt", "net-20240131.pt", "net-cafe.pt"])
-def test_weights_at_an_address_without_a_hash_say_what_to_give(places, name):
+def test_weights_at_an_address_without_a_hash_say_what_to_give(search, name):
     url = f"https://example.com/nets/{name}"
-    found = locate(WEIGHTS, {"weights": url, "sha256": None}, NAMES, places, HashMemo(None))
+    found = locate(WEIGHTS, {"weights": url, "sha256": None}, NAMES, search, HashMemo(None))
     told = "may change behind its address: give `sha256:` beside it, or a name that ends in its hash"
     assert found.missing == f"{url} {told}"
 
 
-def test_what_was_downloaded_is_known_by_its_whole_content(places):
+def test_what_was_downloaded_is_known_by_its_whole_content(search):
     url = URL.format(start=sha256(b"w")[:8])
-    path = old(downloaded(places, url), b"w")
-    found = locate(WEIGHTS, {"weights": url}, NAMES, places, HashMemo(None))
+    path = old(downloaded(search, url), b"w")
+    found = locate(WEIGHTS, {"weights": url}, NAMES, search, HashMemo(None))
     assert found == Input(role="weights", path=str(path), sha256=sha256(b"w"), url=url)
     assert found.settled
 
 
-def test_a_download_that_is_another_file_is_named_and_not_used(places):
+def test_a_download_that_is_another_file_is_named_and_not_used(search):
     url = URL.format(start="0123abcd")
-    path = old(downloaded(places, url), b"w")
-    found = locate(WEIGHTS, {"weights": url}, NAMES, places, HashMemo(None))
+    path = old(downloaded(search, url), b"w")
+    found = locate(WEIGHTS, {"weights": url}, NAMES, search, HashMemo(None))
     assert found.missing == (
         f"{path} is another file than {url} should give (0123abcd): its SHA-256 is {sha256(b'w')}; remove it"
     )
 
 
-def test_a_file_of_several_parts_is_not_fetched_from_an_address(places):
+def test_a_file_of_several_parts_is_not_fetched_from_an_address(search):
     wanted = InputSpec(role="model", parameter="path", beside="tests.inputs.test_locate:parts")
-    found = locate(wanted, {"path": "https://example.com/net-0123abcd.onnx"}, NAMES, places, HashMemo(None))
+    found = locate(wanted, {"path": "https://example.com/net-0123abcd.onnx"}, NAMES, search, HashMemo(None))
     assert found.missing == (
         "https://example.com/net-0123abcd.onnx is an address: download the file, and give `path: FILE`"
     )
@@ -149,9 +149,9 @@ def test_a_file_of_several_parts_is_not_fetched_from_an_address(places):
 @pytest.mark.parametrize("weights", ["mine.pt", None])
 @pytest.mark.parametrize(("said", "fits"), [(None, True), (sha256(b"w"), True), (sha256(b"w")[:8], True),
                                             ("0123abcd", False)])  # fmt: skip
-def test_a_local_file_is_checked_against_the_hash_that_is_said(places, weights, said, fits):
-    path = old(places.grid / (weights or "weights/digits_resnet20.pt"), b"w")
-    found = locate(WEIGHTS, {"weights": weights, "sha256": said}, NAMES, places, HashMemo(None))
+def test_a_local_file_is_checked_against_the_hash_that_is_said(search, weights, said, fits):
+    path = old(search.grid / (weights or "weights/digits_resnet20.pt"), b"w")
+    found = locate(WEIGHTS, {"weights": weights, "sha256": said}, NAMES, search, HashMemo(None))
     told = f"{path} is another file than its name or `sha256` says (0123abcd): its SHA-256 is {sha256(b'w')}"
     assert found.missing == ("" if fits else f"{told}; fetch it again")
     assert found.sha256 == (sha256(b"w") if fits else "")
@@ -162,65 +162,65 @@ def test_a_local_file_is_checked_against_the_hash_that_is_said(places, weights, 
     ("name", "fits"),
     [("net-{start}.pt", True), ("net-0123abcd.pt", False), ("net-20240131.pt", True), ("net.pt", True)],
 )
-def test_the_hash_in_the_name_of_local_weights_is_checked_as_that_of_a_download(places, role, name, fits):
-    path = old(places.grid / name.format(start=sha256(b"w")[:8]), b"w")
+def test_the_hash_in_the_name_of_local_weights_is_checked_as_that_of_a_download(search, role, name, fits):
+    path = old(search.grid / name.format(start=sha256(b"w")[:8]), b"w")
     wanted = InputSpec(role=role, parameter="path")
-    found = locate(wanted, {"path": path.name}, NAMES, places, HashMemo(None))
+    found = locate(wanted, {"path": path.name}, NAMES, search, HashMemo(None))
     assert (found.missing == "") == (fits or role != "weights")
 
 
-def test_a_hash_that_is_said_goes_before_the_one_in_a_name(places):
-    old(places.grid / "net-0123abcd.pt", b"w")
+def test_a_hash_that_is_said_goes_before_the_one_in_a_name(search):
+    old(search.grid / "net-0123abcd.pt", b"w")
     said = {"weights": "net-0123abcd.pt", "sha256": sha256(b"w")}
-    assert locate(WEIGHTS, said, NAMES, places, HashMemo(None)).missing == ""
+    assert locate(WEIGHTS, said, NAMES, search, HashMemo(None)).missing == ""
 
 
-def test_the_question_after_an_address_is_no_part_of_the_files_name(places):
+def test_the_question_after_an_address_is_no_part_of_the_files_name(search):
     url = "https://example.com/nets/net-0123abcd.pt?download=true#here"
-    found = locate(WEIGHTS, {"weights": url}, NAMES, places, HashMemo(None))
+    found = locate(WEIGHTS, {"weights": url}, NAMES, search, HashMemo(None))
     assert (found.sha256, found.url) == ("0123abcd", url)
     assert found.path.endswith("/net-0123abcd.pt")
 
 
 @pytest.mark.parametrize("url", ["https://example.com", "https://example.com/", "https://example.com/.."])
-def test_an_address_that_names_no_file_is_told(places, url):
-    found = locate(WEIGHTS, {"weights": url, "sha256": "0123abcd"}, NAMES, places, HashMemo(None))
+def test_an_address_that_names_no_file_is_told(search, url):
+    found = locate(WEIGHTS, {"weights": url, "sha256": "0123abcd"}, NAMES, search, HashMemo(None))
     assert found.missing == f"{url} names no file"
 
 
 @pytest.mark.parametrize("content", [b"w", b"other"])
-def test_weights_at_an_address_may_be_fetched_by_hand(places, content):
+def test_weights_at_an_address_may_be_fetched_by_hand(search, content):
     url = URL.format(start=sha256(b"w")[:8])
-    path = old(places.data[0] / "weights" / url.rpartition("/")[2], content)
-    found = locate(WEIGHTS, {"weights": url}, NAMES, places, HashMemo(None))
+    path = old(search.data[0] / "weights" / url.rpartition("/")[2], content)
+    found = locate(WEIGHTS, {"weights": url}, NAMES, search, HashMemo(None))
     assert (found.path, found.url) == (str(path), "")
     assert (found.missing == "") == (content == b"w")
 
 
 @pytest.mark.parametrize("folder", ["grid", "data"])
-def test_released_weights_are_those_of_the_dataset_and_may_be_fetched_by_hand(places, folder, tmp_path):
+def test_released_weights_are_those_of_the_dataset_and_may_be_fetched_by_hand(search, folder, tmp_path):
     url = RELEASED.released["digits"]
-    found = locate(RELEASED, {"weights": None}, NAMES, places, HashMemo(None))
+    found = locate(RELEASED, {"weights": None}, NAMES, search, HashMemo(None))
     start = sha256(b"released")[:8]
-    assert found == Input(role="weights", path=str(downloaded(places, url)), sha256=start, url=url)
+    assert found == Input(role="weights", path=str(downloaded(search, url)), sha256=start, url=url)
     path = old(tmp_path / folder / "weights" / f"net-{start}.pt", b"released")
-    found = locate(RELEASED, {"weights": None}, NAMES, places, HashMemo(None))
+    found = locate(RELEASED, {"weights": None}, NAMES, search, HashMemo(None))
     assert found == Input(role="weights", path=str(path), sha256=sha256(b"released"))
     old(path, b"torn")
-    assert "fetch it again" in locate(RELEASED, {}, NAMES, places, HashMemo(None)).missing
-    path = old(places.data[1] / "weights" / "digits_resnet20.pt", b"own")
-    assert locate(RELEASED, {}, NAMES, places, HashMemo(None)).path == str(path)
+    assert "fetch it again" in locate(RELEASED, {}, NAMES, search, HashMemo(None)).missing
+    path = old(search.data[1] / "weights" / "digits_resnet20.pt", b"own")
+    assert locate(RELEASED, {}, NAMES, search, HashMemo(None)).path == str(path)
 
 
-def test_released_weights_are_checked_against_a_hash_that_is_said(places):
-    found = locate(RELEASED, {"weights": None, "sha256": "f" * 64}, NAMES, places, HashMemo(None))
+def test_released_weights_are_checked_against_a_hash_that_is_said(search):
+    found = locate(RELEASED, {"weights": None, "sha256": "f" * 64}, NAMES, search, HashMemo(None))
     assert (found.sha256, found.url) == ("f" * 64, RELEASED.released["digits"])
 
 
 @pytest.mark.parametrize("dataset", ["cifar10", "other"])
-def test_weights_that_were_not_released_for_a_dataset_or_without_a_hash_are_missing(places, dataset):
-    found = locate(RELEASED, {}, {**NAMES, "dataset": dataset}, places, HashMemo(None))
-    assert f"looked for {places.grid}/weights/{dataset}_resnet20.pt, " in found.missing
+def test_weights_that_were_not_released_for_a_dataset_or_without_a_hash_are_missing(search, dataset):
+    found = locate(RELEASED, {}, {**NAMES, "dataset": dataset}, search, HashMemo(None))
+    assert f"looked for {search.grid}/weights/{dataset}_resnet20.pt, " in found.missing
     assert found.url == ""
 
 
@@ -232,33 +232,33 @@ def parts(path):
 MODEL = InputSpec(role="model", parameter="path", beside="tests.inputs.test_locate:parts")
 
 
-def test_the_files_beside_a_file_are_part_of_its_content(places):
+def test_the_files_beside_a_file_are_part_of_its_content(search):
     for name in ("net.xml", "net.bin", "net.txt"):
-        old(places.grid / name, name.encode())
-    first = locate(MODEL, {"path": "net.xml"}, NAMES, places, HashMemo(None))
-    assert first.beside == (str(places.grid / "net.bin"), str(places.grid / "net.txt"))
+        old(search.grid / name, name.encode())
+    first = locate(MODEL, {"path": "net.xml"}, NAMES, search, HashMemo(None))
+    assert first.beside == (str(search.grid / "net.bin"), str(search.grid / "net.txt"))
     assert first.sha256 != sha256(b"net.xml")
-    old(places.grid / "net.txt", b"other")
-    assert locate(MODEL, {"path": "net.xml"}, NAMES, places, HashMemo(None)).sha256 != first.sha256
+    old(search.grid / "net.txt", b"other")
+    assert locate(MODEL, {"path": "net.xml"}, NAMES, search, HashMemo(None)).sha256 != first.sha256
 
 
-def test_sha256_of_a_file_of_several_parts_is_of_the_file_that_is_named(places):
+def test_sha256_of_a_file_of_several_parts_is_of_the_file_that_is_named(search):
     for name in ("net.xml", "net.bin", "net.txt"):
-        old(places.grid / name, name.encode())
+        old(search.grid / name, name.encode())
     asked = {"path": "net.xml", "sha256": sha256(b"net.xml")}
-    found = locate(MODEL, asked, NAMES, places, HashMemo(None))
+    found = locate(MODEL, asked, NAMES, search, HashMemo(None))
     assert not found.missing
     assert found.sha256 not in ("", asked["sha256"])
     asked["sha256"] = sha256(b"net.bin")
-    missing = locate(MODEL, asked, NAMES, places, HashMemo(None)).missing
+    missing = locate(MODEL, asked, NAMES, search, HashMemo(None)).missing
     assert "is another file than its name or `sha256` says" in missing
 
 
-def test_missing_files_beside_a_file_are_named(places):
-    path = old(places.grid / "net.xml", b"")
-    (places.grid / "net.bin").mkdir()
-    found = locate(MODEL, {"path": "net.xml"}, NAMES, places, HashMemo(None))
-    absent = f"{places.grid / 'net.bin'}, {places.grid / 'net.txt'}"
+def test_missing_files_beside_a_file_are_named(search):
+    path = old(search.grid / "net.xml", b"")
+    (search.grid / "net.bin").mkdir()
+    found = locate(MODEL, {"path": "net.xml"}, NAMES, search, HashMemo(None))
+    absent = f"{search.grid / 'net.bin'}, {search.grid / 'net.txt'}"
     assert found.missing == f"{path} needs {absent}: put it there, or save the model in one file"
 
 
@@ -266,61 +266,61 @@ def damaged(path):
     raise DataError(f"{path} is damaged")
 
 
-def test_a_file_that_does_not_tell_what_it_consists_of_is_missing_with_the_reason(places):
-    path = old(places.grid / "net.xml", b"")
+def test_a_file_that_does_not_tell_what_it_consists_of_is_missing_with_the_reason(search):
+    path = old(search.grid / "net.xml", b"")
     wanted = InputSpec(role="model", parameter="path", beside="tests.inputs.test_locate:damaged")
-    found = locate(wanted, {"path": "net.xml"}, NAMES, places, HashMemo(None))
+    found = locate(wanted, {"path": "net.xml"}, NAMES, search, HashMemo(None))
     assert found == Input(role="model", path=str(path), missing=f"{path} is damaged")
 
 
 CODE = InputSpec(role="factory", parameter="factory", code=True)
 
 
-def code_at(places, function):
-    return locate(CODE, {"factory": function}, {}, places, HashMemo(None))
+def code_at(search, function):
+    return locate(CODE, {"factory": function}, {}, search, HashMemo(None))
 
 
-def test_a_module_is_hashed_by_its_source(places):
-    old(places.grid / "farm_test_net.py", b"raise SystemExit('imported')")
-    first = code_at(places, "farm_test_net:tiny")
+def test_a_module_is_hashed_by_its_source(search):
+    old(search.grid / "farm_test_net.py", b"raise SystemExit('imported')")
+    first = code_at(search, "farm_test_net:tiny")
     content = sha256(b"raise SystemExit('imported')")
-    assert first == Input(role="factory", path=str(places.grid), sha256=content, code=True)
-    old(places.grid / "farm_test_net.py", b"def tiny(): ...")
-    assert code_at(places, "farm_test_net:tiny").sha256 != first.sha256
+    assert first == Input(role="factory", path=str(search.grid), sha256=content, code=True)
+    old(search.grid / "farm_test_net.py", b"def tiny(): ...")
+    assert code_at(search, "farm_test_net:tiny").sha256 != first.sha256
 
 
-def test_a_package_is_hashed_by_all_of_its_source_and_nothing_else(places):
-    package = places.grid / "farm_test_package"
+def test_a_package_is_hashed_by_all_of_its_source_and_nothing_else(search):
+    package = search.grid / "farm_test_package"
     old(package / "__init__.py", b"")
     old(package / "inner" / "net.py", b"one")
-    first = code_at(places, "farm_test_package.inner.net:tiny")
-    assert first.path == str(places.grid)
+    first = code_at(search, "farm_test_package.inner.net:tiny")
+    assert first.path == str(search.grid)
     old(package / "notes.txt", b"not source")
     old(package / "__pycache__" / "net.cpython-311.py", b"not source")
     old(package / ".hidden" / "x.py", b"not source")
-    assert code_at(places, "farm_test_package.inner.net:tiny") == first
+    assert code_at(search, "farm_test_package.inner.net:tiny") == first
     old(package / "inner" / "net.py", b"two")
-    assert code_at(places, "farm_test_package.inner.net:tiny").sha256 != first.sha256
+    assert code_at(search, "farm_test_package.inner.net:tiny").sha256 != first.sha256
 
 
-def test_installed_code_is_found_too(places):
-    assert code_at(places, "farm.models.resnet:resnet20").sha256
+def test_installed_code_is_found_too(search):
+    assert code_at(search, "farm.models.resnet:resnet20").sha256
 
 
 @pytest.mark.parametrize("function", ["", "tiny", ":tiny", ".net:tiny"])
-def test_a_name_of_another_form_says_how_it_is_written(places, function):
-    assert code_at(places, function).missing == f"{function!r} must be written package.module:function"
+def test_a_name_of_another_form_says_how_it_is_written(search, function):
+    assert code_at(search, function).missing == f"{function!r} must be written package.module:function"
 
 
-def test_code_that_is_nowhere_says_where_it_was_looked_for(places):
-    missing = code_at(places, "farm_test_nowhere:tiny").missing
+def test_code_that_is_nowhere_says_where_it_was_looked_for(search):
+    missing = code_at(search, "farm_test_nowhere:tiny").missing
     assert missing.startswith("no module 'farm_test_nowhere' for 'farm_test_nowhere:tiny': looked in ")
-    assert str(places.grid) in missing
+    assert str(search.grid) in missing
 
 
-def test_a_word_for_what_is_shipped_is_a_place_in_the_package_and_other_words_are_paths(places):
+def test_a_word_for_what_is_shipped_is_a_place_in_the_package_and_other_words_are_paths(search):
     named = InputSpec(role="weights", parameter="weights", shipped={"ours": "weights/ours.safetensors"})
-    shipped = old(places.data[-1] / "weights" / "ours.safetensors", b"x")
-    assert locate(named, {"weights": "ours"}, NAMES, places, HashMemo(None)).path == str(shipped)
-    path = old(places.grid / "theirs", b"y")
-    assert locate(named, {"weights": "theirs"}, NAMES, places, HashMemo(None)).path == str(path)
+    shipped = old(search.data[-1] / "weights" / "ours.safetensors", b"x")
+    assert locate(named, {"weights": "ours"}, NAMES, search, HashMemo(None)).path == str(shipped)
+    path = old(search.grid / "theirs", b"y")
+    assert locate(named, {"weights": "theirs"}, NAMES, search, HashMemo(None)).path == str(path)

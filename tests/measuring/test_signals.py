@@ -8,7 +8,7 @@ import time
 import psutil
 import pytest
 
-from farm.host.cpu_time import TICK_S, cpu_ticks
+from farm.host.cpu_time import TICK_S, cpu_times
 from farm.measuring import signals
 from farm.measuring.signals import Reading, between, read
 from farm.measuring.verdict import Signals, disturbances
@@ -239,11 +239,11 @@ def rest():
 
 def during(work, *cpus):
     """What went on while this process did something; how long it took; busy time of these CPUs that was not its own."""
-    busy = {cpu: cpu_ticks(signals.PROC)[f"cpu{cpu}"].busy for cpu in cpus}
+    busy = {cpu: cpu_times(signals.PROC)[f"cpu{cpu}"].busy for cpu in cpus}
     before = read(cpus)
     work()
     last = read(cpus)
-    busy_s = sum(cpu_ticks(signals.PROC)[f"cpu{cpu}"].busy - busy[cpu] for cpu in cpus) * TICK_S
+    busy_s = sum(cpu_times(signals.PROC)[f"cpu{cpu}"].busy - busy[cpu] for cpu in cpus) * TICK_S
     others_s = busy_s - (last.own_s - before.own_s)
     return between(before, last, len(cpus)), last.at_s - before.at_s, others_s
 
@@ -272,7 +272,7 @@ def test_a_hog_on_the_same_cpu_keeps_a_thread_waiting_for_as_long(pinned, hog):
 
 
 def test_leased_cpus_that_are_idle_are_not_taken_by_others(pinned):
-    cpus = [cpu for cpu in range(os.cpu_count()) if f"cpu{cpu}" in cpu_ticks(signals.PROC)]
+    cpus = [cpu for cpu in range(os.cpu_count()) if f"cpu{cpu}" in cpu_times(signals.PROC)]
     found, wall_s, others_s = during(rest, *cpus)
     sampled_s = 0.2 * wall_s * len(cpus)  # the kernel samples busy time, and misses what is shorter than a tick
     assert found.foreign_s <= max(0.0, others_s) + sampled_s

@@ -148,6 +148,12 @@ def test_a_tensor_of_another_shape_is_told_with_both_shapes(tmp_path):
     assert "missing" not in str(caught.value)
 
 
+def test_whole_numbers_in_place_of_weights_are_refused(tmp_path):
+    wrong = state() | {"conv1.weight": state()["conv1.weight"].to(torch.int8)}
+    with pytest.raises(DataError, match=r"another type: conv1.weight is torch.int8, not torch.float32; give"):
+        zoo.load(function=RESNET20, weights=write(tmp_path / "a.pt", wrong), factory=False)
+
+
 def test_a_checkpoint_without_counters_of_batches_fits(tmp_path):
     """Older than PyTorch 0.4.1, as torchvision's first ones are; only training reads them."""
     known = {key: torch.ones_like(value) for key, value in state().items() if not key.endswith("num_batches_tracked")}

@@ -10,7 +10,7 @@ from farm.data import imageset
 from farm.data.imageset import Block
 from farm.errors import DataError, InputError
 from farm.files import reserved
-from farm.generators.distylegan.training import keep
+from farm.generators.distylegan.training import output
 from farm.generators.distylegan.training.recipe import Recipe
 from farm.models.resnet import resnet20
 from farm.stages import train
@@ -87,7 +87,7 @@ def test_a_gpu_whose_memory_is_too_small_is_told_with_a_batch_to_try(
     monkeypatch.setattr(train, "train", full)
     (tmp_path / "out").mkdir()
     if begun:
-        keep.save(tmp_path / "out", {})
+        output.save(tmp_path / "out", {})
     with pytest.raises(DataError, match=says):
         bench.run(
             train.run,

@@ -276,6 +276,16 @@ def test_a_full_disk_leaves_nothing_of_a_commit(local, folder, limit, size):
     assert local.commit(URI, folder, SAID), "with room again, it can be committed"
 
 
+def test_an_interrupted_commit_leaves_nothing(local, folder, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(local.fs, "put_file", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        local.commit(URI, folder, SAID)
+    assert files_of(local) == set()
+
+
 def test_a_stage_folder_that_is_gone_commits_nothing(local):
     with pytest.raises(FileNotFoundError):
         local.commit(URI, Path("/nowhere/at/all"), SAID)

@@ -6,7 +6,7 @@ float16, its config in the metadata. Files are data, never code: what needs code
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from farm.checkpoint import read_metadata, read_weights
+from farm.checkpoint import misfits, read_metadata, read_weights
 from farm.errors import DataError
 from farm.files import write_whole
 from farm.generators.distylegan import files
@@ -23,7 +23,6 @@ from farm.generators.distylegan.network import CHANNELS, HALVINGS, Config, Gener
 
 WEIGHTS, CONFIG, PACKED = files.WEIGHTS, files.CONFIG, files.PACKED
 WIDEST = 1 << 16  # a greater number in a config is a mistake
-LISTED = 5
 
 
 def load(path: Path) -> Generator:
@@ -33,17 +32,17 @@ def load(path: Path) -> Generator:
     file is missing, damaged or something else, or if weights and config do not agree.
     """
     packed = path.suffix == PACKED
-    where, told = (path, "its metadata") if packed else (path / CONFIG, CONFIG)
-    config = checked(_unpacked(path) if packed else _read(where), where)
+    config_file = path if packed else path / CONFIG
+    config = checked(_unpacked(path) if packed else _read(config_file), config_file)
     weights = path if packed else path / WEIGHTS
     tensors = read_weights(weights)
     with torch.device("meta"):  # no memory yet: a wrong config may ask for any amount
         generator = Generator(config)
-    wrong = list(_disagreements(generator.state_dict(), tensors))
-    if wrong:
-        more = f" and {len(wrong) - LISTED} more" if len(wrong) > LISTED else ""
-        said = f"not the weights that {told} tells of: {', '.join(wrong[:LISTED])}{more}"
-        raise DataError(f"{weights}: {said}: give the checkpoint of one training")
+    if wrong := misfits(generator.state_dict(), tensors):
+        tells = "its metadata" if packed else CONFIG
+        raise DataError(
+            f"{weights}: not the weights that {tells} tells of: {wrong}: give the checkpoint of one training"
+        )
     generator.load_state_dict(tensors, assign=True)
     return generator.eval()
 
@@ -72,17 +71,17 @@ def note(path: Path) -> str:
 
 def checked(read: Any, where: Path) -> Config:
     """A config from JSON. Raises DataError for what is missing, no whole number, or cannot be."""
-    names = [each.name for each in fields(Config)]
-    found: dict[str, Any] = {name: read.get(name) for name in names} if isinstance(read, dict) else {}
-    wrong = [name for name in names if type(found.get(name)) is not int or not 1 <= found[name] <= WIDEST]
+    names = [field.name for field in fields(Config)]
+    numbers: dict[str, Any] = {name: read.get(name) for name in names} if isinstance(read, dict) else {}
+    wrong = [name for name in names if type(numbers.get(name)) is not int or not 1 <= numbers[name] <= WIDEST]
     if wrong:
-        told = ", ".join(f"{name} {found.get(name)!r}" for name in wrong)
-        raise DataError(f"{where}: {told}: each must be a whole number from 1 to {WIDEST}, as in the study's config")
-    if found["ngf"] % HALVINGS:
-        raise DataError(f"{where}: ngf {found['ngf']}: must be a multiple of {HALVINGS}, for it is halved three times")
-    if found["nc"] != CHANNELS:
-        raise DataError(f"{where}: nc {found['nc']}: farm's images have {CHANNELS} channels: train on RGB images")
-    return Config(**found)
+        faults = ", ".join(f"{name} {numbers.get(name)!r}" for name in wrong)
+        raise DataError(f"{where}: {faults}: each must be a whole number from 1 to {WIDEST}, as in the study's config")
+    if numbers["ngf"] % HALVINGS:
+        raise DataError(f"{where}: ngf {numbers['ngf']}: must be a multiple of {HALVINGS}: it is halved three times")
+    if numbers["nc"] != CHANNELS:
+        raise DataError(f"{where}: nc {numbers['nc']}: farm's images have {CHANNELS} channels: train on RGB images")
+    return Config(**numbers)
 
 
 def _unpacked(path: Path) -> Any:
@@ -98,15 +97,3 @@ def _read(path: Path) -> Any:
     except (OSError, ValueError, RecursionError) as error:
         text = f"cannot be read as JSON ({type(error).__name__}: {error})"
         raise DataError(f"{path}: {text}: {files.ADVICE}") from error
-
-
-def _disagreements(own: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Iterator[str]:
-    """What is missing, of another shape or kind, or not the generator's, tensor by tensor."""
-    for name, value in own.items():
-        if name not in tensors:
-            yield f"{name} is missing"
-        elif tensors[name].shape != value.shape:
-            yield f"{name} is {tuple(tensors[name].shape)}, not {tuple(value.shape)}"
-        elif tensors[name].is_floating_point() != value.is_floating_point():
-            yield f"{name} is {tensors[name].dtype}, not {value.dtype}"
-    yield from (f"{name} is not the generator's" for name in tensors if name not in own)

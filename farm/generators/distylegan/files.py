@@ -16,5 +16,5 @@ def check(_parameters: Arguments, files: Files) -> None:
         return
     lacking = [name for name in (WEIGHTS, CONFIG) if not (path / name).is_file()]
     if lacking:
-        said = f"no {' and no '.join(lacking)} in it" if path.is_dir() else "not a folder"
-        raise DataError(f"{path}: {said}: {ADVICE}")
+        fault = f"no {' and no '.join(lacking)} in it" if path.is_dir() else "not a folder"
+        raise DataError(f"{path}: {fault}: {ADVICE}")

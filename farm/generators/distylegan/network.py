@@ -105,10 +105,10 @@ class Doubling(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """maps: (n, inputs, h, w). Returns (n, outputs, 2 h, 2 w)."""
         height, width = maps.shape[2:]
-        found = self.quarters(maps)  # (n, 4 outputs, h + 1, w + 1): its place (i, j) sees (i - 1, j - 1) to (i, j)
-        parts = found.split(self.outputs, dim=1)
+        quarters = self.quarters(maps)  # (n, 4 outputs, h + 1, w + 1): its place (i, j) sees (i - 1, j - 1) to (i, j)
+        parts = quarters.split(self.outputs, dim=1)
         shape = (len(maps), self.outputs, 2 * height, 2 * width)
-        doubled = torch.empty(shape, dtype=found.dtype, device=found.device, memory_format=torch.channels_last)
+        doubled = torch.empty(shape, dtype=quarters.dtype, device=quarters.device, memory_format=torch.channels_last)
         for place, part in enumerate(parts):
             a, b = divmod(place, 2)
             doubled[:, :, a::2, b::2] = part[:, :, a : a + height, b : b + width]

@@ -38,8 +38,8 @@ class DiStyleGan:
     def images(self, z: Floats, classes: Labels, seed: int, start: int) -> Floats:  # noqa: ARG002 - z says all
         """float32 (n, 3, 32, 32) in [-1, 1], on the CPU. Raises DataError for a label that is no class."""
         if len(classes) and not 0 <= classes.min() <= classes.max() < self.classes:
-            told = f"labels from {classes.min()} to {classes.max()}, expected 0 to {self.classes - 1}"
-            raise DataError(f"{told}: DiStyleGAN draws no image without a class")
+            text = f"labels from {classes.min()} to {classes.max()}, expected 0 to {self.classes - 1}"
+            raise DataError(f"{text}: DiStyleGAN makes no image without a class")
         with torch.inference_mode():
             given = torch.from_numpy(z).to(self.device), torch.from_numpy(classes).to(self.device)
             images: Floats = self.folded(*given).contiguous().cpu().numpy()

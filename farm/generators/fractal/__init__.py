@@ -1,7 +1,7 @@
 """Fractals in colour: calibration images without any data, after FractalDB.
 
 Method: Kataoka et al. 2020, "Pre-training without Natural Images", and Nakashima et al. 2021 (arXiv 2103.13023):
-categories of random systems whose attractors fill enough of the canvas, each varied by 25 weight vectors; points drawn
+categories of random systems whose attractors fill enough of the canvas, each varied by 25 weight vectors; points
 as 3x3 patches; flips, rotation, a background colour, blur. Colours, which others take from a network, are farm's own:
 see `colouring`.
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from farm.errors import DataError
 from farm.generators.fractal import ifs
 from farm.generators.fractal.chaos import Frames, frame
-from farm.generators.fractal.counted import numbers
 from farm.generators.fractal.ifs import Systems
+from farm.generators.fractal.random_numbers import numbers
 
 Indices = NDArray[np.int64]
 
@@ -25,10 +25,10 @@ class Categories:
 
     A category has the first of its random systems that fills at least `fill` of the canvas. Memory grows with the
     categories that are used, by 0.6 KiB each, and not with images. Threads that ask at once do the work twice, with
-    the same outcome: what was found is marked so after it is written.
+    the same outcome: what is known is marked so after it is written.
 
     maps, bounds, many: of the systems, as in `ifs.Systems`. frames: float32 (count, VARIATIONS, 4), low and span of
-    each variation's attractor; span 0 where it fills too little. found, tested: which of these are known.
+    each variation's attractor; span 0 where it fills too little. searched, tested: which of these are known.
     """
 
     seed: int
@@ -39,7 +39,7 @@ class Categories:
     bounds: Tensor = field(init=False)
     many: Tensor = field(init=False)
     frames: Tensor = field(init=False)
-    found: NDArray[np.bool_] = field(init=False)
+    searched: NDArray[np.bool_] = field(init=False)
     tested: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -47,7 +47,7 @@ class Categories:
         self.bounds = torch.zeros((self.count, ifs.MAPS), device=self.device)
         self.many = torch.zeros(self.count, dtype=torch.int64, device=self.device)
         self.frames = torch.zeros((self.count, ifs.VARIATIONS, 4), device=self.device)
-        self.found = np.zeros(self.count, np.bool_)
+        self.searched = np.zeros(self.count, np.bool_)
         self.tested = np.zeros((self.count, ifs.VARIATIONS), np.bool_)
 
     def varied(self, categories: Indices, variations: Indices) -> tuple[Systems, Tensor, Tensor]:
@@ -56,7 +56,7 @@ class Categories:
         A variation that fills too little gives way to the category's own system. Raises DataError if a category has
         none that fills enough.
         """
-        missing = np.unique(categories[~self.found[categories]])
+        missing = np.unique(categories[~self.searched[categories]])
         for run in np.split(missing, np.flatnonzero(np.diff(missing) > 1) + 1):
             if len(run):
                 self._find(run)
@@ -76,7 +76,7 @@ class Categories:
             systems = ifs.candidates(random[missing - run[0]].to(self.device))
             frames = frame(systems)
             good = frames.fill >= self.fill
-            self._keep(missing[good.cpu().numpy()], systems.part(good), frames, good)
+            self._store(missing[good.cpu().numpy()], systems.part(good), frames, good)
             missing = missing[~good.cpu().numpy()]
             if not len(missing):
                 return
@@ -85,12 +85,12 @@ class Categories:
             "canvas: set `fill` lower"
         )
 
-    def _keep(self, categories: Indices, systems: Systems, frames: Frames, good: Tensor) -> None:
+    def _store(self, categories: Indices, systems: Systems, frames: Frames, good: Tensor) -> None:
         at = self._there(categories)
         self.maps[at], self.bounds[at], self.many[at] = systems.maps, systems.bounds, systems.many
         self.frames[at, 0] = torch.cat((frames.low[good], frames.span[good]), dim=1)
         self.tested[categories, 0] = True
-        self.found[categories] = True
+        self.searched[categories] = True
 
     def _test(self, categories: Indices, variations: Indices) -> None:
         """See which variations of systems that were found fill enough too."""

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from farm.generators.fractal.ifs import MAPS, Systems
 
-SETTLE = 8  # first steps, not drawn: from the origin onto the attractor
+SETTLE = 8  # first steps, not used: from the origin onto the attractor
 STRIDE = 4  # steps whose points are handed on at once
-MOST_STEPS = 128  # drawn; the orders of dealing would repeat after these, and the points with them
+MOST_STEPS = 128  # used; the orders of dealing would repeat after these, and the points with them
 FAR = 1e6  # an orbit that comes there flies apart
 NEAR = 1e-4  # an attractor that is smaller is a point to float32
 GRID = 32  # the fill is measured on GRID x GRID, whatever the canvas, so that its cost does not grow
@@ -56,8 +56,8 @@ def deal(systems: Systems, picks: Tensor) -> Moves:
     count, orbits = pair.shape
     at = (pair + MAPS * MAPS * torch.arange(count, device=pair.device)[:, None]).T.contiguous()
     taken = torch.empty((6, orbits, count), device=pair.device)
-    for each, found in zip(_pairs(systems.maps), taken, strict=True):
-        torch.index_select(each.flatten(), 0, at.view(-1), out=found.view(-1))
+    for plane, target in zip(_pairs(systems.maps), taken, strict=True):
+        torch.index_select(plane.flatten(), 0, at.view(-1), out=target.view(-1))
     number = torch.arange(MAPS, device=pair.device)
     weights = (number[:, None] * 2 + number + (1 << HIT)).repeat(count, 1).flatten().index_select(0, at.view(-1))
     return Moves(
@@ -74,9 +74,9 @@ def _pair_bounds(bounds: Tensor) -> Tensor:
     They are above 1 from the last pair on that is used, so that no rounding leads beyond it.
     """
     edges = torch.nn.functional.pad(bounds, (1, 0))[:, :-1]
-    found = edges[..., None] + (bounds - edges)[..., None] * bounds[:, None]
+    cumulated = edges[..., None] + (bounds - edges)[..., None] * bounds[:, None]
     beyond = (edges >= 1)[..., None] | ((bounds >= 1)[..., None] & (bounds >= 1)[:, None])
-    return torch.where(beyond, 2, found).flatten(1)
+    return torch.where(beyond, 2, cumulated).flatten(1)
 
 
 def _pairs(maps: Tensor) -> tuple[Tensor, ...]:

@@ -4,7 +4,7 @@ No network colours these images. As in Draves, Reckase 2008, "The Fractal Flame 
 has a tint that tells which maps led to it, so that the parts of an attractor, and the parts of its parts, differ; the
 mean tint of a pixel's points picks a colour of the image's own ramp between `COLOURS` random ones. The more points a
 pixel has, the more it covers the background, a random colour too: n points cover n / (n + mean / 8) of it, where
-Draves takes a logarithm. A point is drawn as the image's own pattern of 3x3 pixels (FractalDB's patches), and at last
+Draves takes a logarithm. A point becomes the image's own pattern of 3x3 pixels (FractalDB's patches), and at last
 the image is blurred by none, one or more passes of the kernel (1, 2, 1) / 4 in both directions; k passes are nearly a
 Gaussian of standard deviation sqrt(k / 2) pixels. Beyond its edges a canvas goes on with its background.
 
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from farm.data.imageset import Pixels
-from farm.generators.fractal.counted import below, uniform
+from farm.generators.fractal.random_numbers import below, uniform
 
 COLOURS = 4
 SHADES = 20  # between two of them
@@ -100,14 +100,14 @@ def stamped(canvases: Tensor, pattern: Tensor, wide: int) -> Tensor:
     """
     reach = wide + 1
     flat = torch.nn.functional.pad(canvases.flatten(), (reach, reach))
-    drawn = torch.zeros_like(canvases)
+    patches = torch.zeros_like(canvases)
     for bit in range(PATCH * PATCH):
         down, right = (offset - 1 for offset in divmod(bit, PATCH))
         first = reach - down * wide - right
         there = (pattern >> bit & 1).to(torch.float32)
         # a product with 0 or 1 is exact, and so the same fused or not
-        drawn.addcmul_(flat[first : first + drawn.numel()].view_as(drawn), there[:, None])
-    return drawn
+        patches.addcmul_(flat[first : first + patches.numel()].view_as(patches), there[:, None])
+    return patches
 
 
 def coloured(places: Tensor, cover: Tensor, given: Looks) -> Tensor:
@@ -120,10 +120,10 @@ def coloured(places: Tensor, cover: Tensor, given: Looks) -> Tensor:
     first = shades * torch.arange(len(places), dtype=torch.int32, device=places.device)
     at = places.mul_(shades - 1).add_(0.5).to(torch.int32).add_(first[:, None]).to(torch.int64).view(-1)
     ramps = (given.ramp - given.background).transpose(0, 1).reshape(3, -1)
-    layers, found = places.new_empty((len(places), 3, places.shape[1])), torch.empty_like(places)
+    layers, offset = places.new_empty((len(places), 3, places.shape[1])), torch.empty_like(places)
     for channel in range(3):
-        torch.index_select(ramps[channel], 0, at, out=found.view(-1))
-        torch.mul(found, cover, out=layers[:, channel])
+        torch.index_select(ramps[channel], 0, at, out=offset.view(-1))
+        torch.mul(offset, cover, out=layers[:, channel])
     return layers
 
 
@@ -141,10 +141,10 @@ def blurred(layers: Tensor, passes: Tensor, wide: int, inside: Tensor) -> None:
 
 def _summed(flat: Tensor, step: int) -> Tensor:
     """Twice each pixel and its neighbours on both sides."""
-    found = flat * 2
-    found[step:] += flat[:-step]
-    found[:-step] += flat[step:]
-    return found
+    summed = flat * 2
+    summed[step:] += flat[:-step]
+    summed[:-step] += flat[step:]
+    return summed
 
 
 def _faint(hits: Tensor) -> Tensor:

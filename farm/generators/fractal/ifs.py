@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from farm.generators.fractal.counted import LIMIT, below
+from farm.generators.fractal.random_numbers import LIMIT, below
 
 MAPS = 7
 FEWEST_MAPS = 2
@@ -53,7 +53,7 @@ def candidates(random: Tensor) -> Systems:
     for k in range(1, MAPS):  # a cumulated sum whose order is fixed
         summed.append(summed[-1] + weights[:, k])
     total = torch.where(summed[-1] > 0, summed[-1], 1)
-    return Systems(maps=maps, bounds=torch.stack([each / total for each in summed], dim=1), many=many)
+    return Systems(maps=maps, bounds=torch.stack([part / total for part in summed], dim=1), many=many)
 
 
 def varied(systems: Systems, variations: Tensor) -> Systems:
@@ -79,10 +79,10 @@ def moved(systems: Systems, low: Tensor, span: Tensor, pose: Matrix, size: tuple
     back = (wide * p / width, wide * r / height, high * q / width, high * s / height)
     middle = (low.to(torch.float64) + span.to(torch.float64) / 2).unbind(1)
     there, back = (_columns(matrix) for matrix in (there, back))
-    x, y = (each[:, None] for each in middle)
+    x, y = (coordinate[:, None] for coordinate in middle)
     a, b, c, d, e, f = systems.maps.to(torch.float64).unbind(-1)
-    kept = _applied((a, b, c, d), x, y)
-    shift = _applied(there, kept[0] + e - x, kept[1] + f - y)
+    image = _applied((a, b, c, d), x, y)
+    shift = _applied(there, image[0] + e - x, image[1] + f - y)
     matrix = _product(_product(there, (a, b, c, d)), back)
     centre = (1 + width / 2, 1 + height / 2)
     pulled = _applied(matrix, *centre)
@@ -101,7 +101,7 @@ def pose(tilt: Tensor, mirrored: Tensor, upended: Tensor) -> Matrix:
 
 
 def _columns(matrix: Matrix) -> Matrix:
-    a, b, c, d = (each[:, None] for each in matrix)
+    a, b, c, d = (entry[:, None] for entry in matrix)
     return a, b, c, d
 
 

@@ -11,11 +11,11 @@ from farm.data.imageset import Pixels
 from farm.generators.fractal import chaos, colouring, ifs
 from farm.generators.fractal.categories import Categories, Indices
 from farm.generators.fractal.chaos import HIT, Canvas
-from farm.generators.fractal.counted import numbers, uniform
 from farm.generators.fractal.ifs import Systems
+from farm.generators.fractal.random_numbers import numbers, uniform
 
 LOOKS, PICKS = 2, 3  # purposes of random numbers
-STEPS = 64  # drawn points of an orbit, if the orbits suffice
+STEPS = 64  # points of an orbit, if the orbits suffice
 ORBITS = (32, 4096)  # of an image, at least and at most
 POSE = 3  # numbers that a rotation and two flips take
 TAN_TERMS = 12
@@ -25,7 +25,7 @@ TAN_TERMS = 12
 class Rendering:
     """How the images of a set are made.
 
-    size: (height, width). points: drawn an image, rounded up to whole orbits. rotation: the greatest, in degrees.
+    size: (height, width). points: of an image, rounded up to whole orbits. rotation: the greatest, in degrees.
     patches: each point is a pattern of 3x3 pixels. blur: the most passes of it. background: its greatest brightness,
     in [0, 1]. together: images whose points are in memory at once. device: torch's name.
     """
@@ -43,7 +43,7 @@ class Rendering:
 
     @property
     def game(self) -> tuple[int, int, int]:
-        """How the points of an image are drawn: orbits, games with picks of their own, and steps in each."""
+        """How the points of an image are made: orbits, games with picks of their own, and steps in each."""
         least, most = ORBITS
         orbits = max(least, min(most, -(-self.points // STEPS)))
         steps = -(-self.points // orbits)
@@ -63,7 +63,7 @@ def render(rendering: Rendering, start: int, stop: int) -> Pixels:
     order = looks.passes.argsort(descending=True, stable=True)
     for at in range(0, stop - start, rendering.together):
         some = order[at : at + rendering.together]
-        counts = counted(rendering, systems.part(some), picks[:, some])
+        counts = hits(rendering, systems.part(some), picks[:, some])
         images[some.cpu().numpy()] = colouring.paint(counts, looks.part(some), rendering.size)
     return images
 
@@ -109,7 +109,7 @@ def picked(rendering: Rendering, start: int, stop: int) -> Tensor:
     return (uniform(torch.stack(random).to(rendering.device)) + strata) / torch.full_like(strata, orbits)
 
 
-def counted(rendering: Rendering, systems: Systems, picks: Tensor) -> Tensor:
+def hits(rendering: Rendering, systems: Systems, picks: Tensor) -> Tensor:
     """How often each pixel is hit, and the sums of the points' tints in [0, 1]: float32 (2, n, area)."""
     _, games, steps = rendering.game
     canvas = Canvas(rendering.size, (chaos.STRIDE, picks.shape[2], len(systems)), picks.device)

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-
-import torch
+from functools import partial
 
 from farm.data.imageset import Arguments, Files, Pixels
-from farm.errors import DataError
-from farm.generators.aligned import Aligned
-from farm.generators.equipment import PLAIN, Equipment, is_out_of_memory
+from farm.generators.aligned import Aligned, unless_too_many
+from farm.generators.equipment import PLAIN, Equipment
 from farm.generators.fractal.categories import Categories
 from farm.generators.fractal.rendering import Rendering, render
 
@@ -25,20 +23,20 @@ def source(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) ->
     on a GPU. Its category is i mod `categories`, which is no class: nobody is to recognise it. By default there are
     1,000 categories, so that each image of a set of up to so many has a system of its own: that is the greatest
     variety, and variety is what calibration wants. The images beyond take systems that are known, which is cheaper,
-    because finding a system takes longer than drawing an image.
-    points: drawn an image; None for `POINTS_A_PIXEL` times its pixels. fill: see `Categories`. Others: see `Rendering`.
+    because finding a system takes longer than rendering an image.
+    points: of an image; None for `POINTS_A_PIXEL` times its pixels. fill: see `Categories`. Others: see `Rendering`.
     Raises DataError, when a block is read, if a category has no system that fills enough or if a GPU is too small.
     """
     count, rendering = parameters["count"], rendering_of(parameters, equipment.device)
     most = max(rendering.together, min(BLOCK, 16 * rendering.together))
     step = -(-count // -(-count // most))  # blocks of one length, as no byte depends on it
-    patient = Patient(rendering=rendering, step=step, say=equipment.say)
+    in_parts = InParts(rendering=rendering, step=step, say=equipment.say)
     workers = equipment.workers if equipment.device == "cpu" else 1
-    return Aligned(count=count, size=rendering.size, step=step, compute=patient.block, workers=workers)
+    return Aligned(count=count, size=rendering.size, step=step, compute=in_parts.block, workers=workers)
 
 
 def rendering_of(parameters: Arguments, device: str) -> Rendering:
-    """How images with these parameters are drawn on a device."""
+    """How images with these parameters are computed on a device."""
     height, width = parameters["size"]
     given = {name: parameters[name] for name in ("seed", "rotation", "patches", "blur", "background")}
     categories = Categories(
@@ -52,8 +50,8 @@ def rendering_of(parameters: Arguments, device: str) -> Rendering:
 
 
 @dataclass(slots=True, kw_only=True)
-class Patient:
-    """Draws blocks of `step` images, with fewer of them in memory at once where a GPU's is too small."""
+class InParts:
+    """Blocks of `step` images, with fewer of them in memory at once where a GPU's is too small."""
 
     rendering: Rendering
     step: int
@@ -62,14 +60,9 @@ class Patient:
     def block(self, base: int) -> Pixels:
         """The images base, ..., base + step - 1. Raises DataError as `render`, or if one is too much for the GPU."""
         while True:
-            try:
-                return render(self.rendering, base, base + self.step)
-            except RuntimeError as error:
-                many = min(self.rendering.together, self.step)
-                if not is_out_of_memory(error):
-                    raise
-                if many == 1:
-                    raise DataError(TOO_SMALL) from error
-            torch.cuda.empty_cache()
+            many = min(self.rendering.together, self.step)
+            compute = partial(render, self.rendering, base, base + self.step)
+            pixels = unless_too_many(compute, many, "fractals", TOO_SMALL, self.say)
+            if pixels is not None:
+                return pixels
             self.rendering = replace(self.rendering, together=many // 2)
-            self.say(f"GPU memory is too small for {many} fractals at once: going on with {many // 2}")

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeGuard
 
 from farm.generators.stylegan2.pickled import Persistent
 from farm.generators.stylegan2.refused import Refused, shown
@@ -106,36 +106,36 @@ def config_of(modules: Modules) -> Config:
     )
 
 
-def _dict(name: str, value: Any) -> dict[str, Any]:
+def _dict(name: str, value: object) -> dict[str, object]:
     if type(value) is not dict:
         raise Refused(f"a generator without `{name}`")
     return value
 
 
-def _known(name: str, given: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
+def _known(name: str, given: object, defaults: Mapping[str, object]) -> dict[str, object]:
     """NVIDIA's arguments, the defaults filled in. Raises Refused for others, and for values of no use to farm."""
-    found = _dict(name, given)
-    foreign = [shown(key) for key in found if key not in defaults]
+    arguments = _dict(name, given)
+    foreign = [shown(key) for key in arguments if key not in defaults]
     if foreign:
         raise Refused(f"`{name}` has {', '.join(foreign[:LISTED])}, unknown to farm's network")
-    found = {**defaults, **found}
+    arguments = {**defaults, **arguments}
     for key, value in ONLY.items():
-        if key in found and (type(found[key]) is not str or found[key] != value):
-            raise Refused(f"`{key}` is {told(found[key])}: farm's network is written for {value!r} alone")
-    return found
+        if key in arguments and (type(arguments[key]) is not str or arguments[key] != value):
+            raise Refused(f"`{key}` is {shown_value(arguments[key])}: farm's network is written for {value!r} alone")
+    return arguments
 
 
-def _size(name: str, given: Any, own: Any) -> int:
+def _size(name: str, given: object, attribute: object) -> int:
     """One of the generator's sizes: an argument that it was made with, and an attribute of the same name."""
-    value = _whole(name, own if given is None else given, WIDEST, least=0 if name == "c_dim" else 1)
-    if own is not None and _whole(name, own, WIDEST, least=0) != value:
-        raise Refused(f"`{name}` is {value} in `_init_kwargs`, but {own} in the generator itself")
+    value = _whole(name, attribute if given is None else given, WIDEST, least=0 if name == "c_dim" else 1)
+    if attribute is not None and _whole(name, attribute, WIDEST, least=0) != value:
+        raise Refused(f"`{name}` is {value} in `_init_kwargs`, but {attribute} in the generator itself")
     return value
 
 
-def _whole(name: str, value: Any, most: int, least: int = 1) -> int:
+def _whole(name: str, value: object, most: int, least: int = 1) -> int:
     if type(value) is not int or not least <= value <= most:
-        raise Refused(f"`{name}` is {told(value)}: must be a whole number from {least} to {most}")
+        raise Refused(f"`{name}` is {shown_value(value)}: must be a whole number from {least} to {most}")
     return value
 
 
@@ -145,7 +145,7 @@ def _channels(resolution: int, base: int, most: int) -> tuple[int, ...]:
     channels = tuple(min(base // side, most) for side in sides)
     if min(channels) < 1:
         raise Refused(f"`channel_base` is {base}: leaves no channels at {sides[-1]}x{sides[-1]}")
-    if max(side**2 * each for side, each in zip(sides, channels, strict=True)) > ROOMIEST:
+    if max(side**2 * wide for side, wide in zip(sides, channels, strict=True)) > ROOMIEST:
         raise Refused(f"`channel_base` is {base}, `channel_max` {most}: maps larger than any of NVIDIA's networks")
     return channels
 
@@ -157,40 +157,48 @@ def _sides(resolution: int) -> list[int]:
     return powers[: powers.index(resolution) + 1]
 
 
-def _flag(name: str, value: Any) -> bool:
+def _flag(name: str, value: object) -> bool:
     if type(value) is not bool:
-        raise Refused(f"`{name}` is {told(value)}: must be true or false")
+        raise Refused(f"`{name}` is {shown_value(value)}: must be true or false")
     return value
 
 
-def _rate(value: Any, modules: Modules) -> float:
+def _rate(value: object, modules: Modules) -> float:
     """The learning rate's multiplier, which the first layer of the mapping has as the gain of its biases."""
     first = modules.get("mapping.fc0.")
-    own = first.state.get("bias_gain", value) if first else value
-    if type(value) not in (int, float) or type(own) not in (int, float) or not 0 < value < WIDEST:
-        raise Refused(f"`lr_multiplier` is {told(value)}: must be a positive number")
-    if value != own:
-        raise Refused(f"`lr_multiplier` is {told(value)} in `mapping_kwargs`, but {told(own)} in mapping.fc0")
+    gain = first.state.get("bias_gain", value) if first else value
+    if not _is_number(value) or not _is_number(gain) or not 0 < value < WIDEST:
+        raise Refused(f"`lr_multiplier` is {shown_value(value)}: must be a positive number")
+    if value != gain:
+        raise Refused(
+            f"`lr_multiplier` is {shown_value(value)} in `mapping_kwargs`, but {shown_value(gain)} in mapping.fc0"
+        )
     return float(value)
 
 
-def _clamp(given: Any, modules: Modules) -> float | None:
+def _clamp(given: object, modules: Modules) -> float | None:
     """Where the layers cut off what they give: each says so itself, for NVIDIA's default has changed."""
-    found = [given] if given is not None else []
-    found += [module.state.get("conv_clamp") for name, module in modules.items() if name.endswith(CLAMPED)]
-    for value in found:
-        if value is not None and (type(value) not in (int, float) or not 0 < value < math.inf):
-            raise Refused(f"`conv_clamp` is {told(value)}: must be a positive number or nothing")
-    if len(set(found)) > 1:
-        raise Refused(f"`conv_clamp` is {' or '.join(map(told, found[:LISTED]))} by layer and argument: must be one")
-    return None if not found or found[0] is None else float(found[0])
+    limits = [given] if given is not None else []
+    limits += [module.state.get("conv_clamp") for name, module in modules.items() if name.endswith(CLAMPED)]
+    for value in limits:
+        if value is not None and not (_is_number(value) and 0 < value < math.inf):
+            raise Refused(f"`conv_clamp` is {shown_value(value)}: must be a positive number or nothing")
+    if len(set(limits)) > 1:
+        listed = " or ".join(map(shown_value, limits[:LISTED]))
+        raise Refused(f"`conv_clamp` is {listed} by layer and argument: must be one")
+    return float(limits[0]) if limits and _is_number(limits[0]) else None
 
 
-def _or(value: Any, default: int) -> Any:
+def _is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a plain number: no bool, no number of numpy's."""
+    return type(value) in (int, float)
+
+
+def _or(value: object, default: int) -> object:
     return default if value is None else value
 
 
-def told(value: Any) -> str:
+def shown_value(value: object) -> str:
     """A file's value as a message may hold it: nothing that is large or nested."""
     if type(value) is str:
         return shown(value)

@@ -53,8 +53,8 @@ class Direct:
         into = x.new_empty(len(x), *shift.shape[1:])
         for part, style, factor, target in _parts(into[0].numel(), x, styles, scale, into):
             modulated = (part * style[:, None, None]).to(self.weight.dtype)
-            found = conv2d(modulated.permute(0, 3, 1, 2), self.weight, padding=1)
-            torch.addcmul(shift, found.permute(0, 2, 3, 1), factor[:, None, None], out=target)
+            convolved = conv2d(modulated.permute(0, 3, 1, 2), self.weight, padding=1)
+            torch.addcmul(shift, convolved.permute(0, 2, 3, 1), factor[:, None, None], out=target)
         return into
 
 
@@ -75,20 +75,20 @@ class Up:
         for part, style, factor, target in _parts(into[0].numel(), x, styles, scale, into):
             modulated = (part * style[:, None, None]).to(self.taps.dtype)
             spread = self._spread(modulated.permute(0, 3, 1, 2))
-            found = conv2d(spread, self.taps, padding=1, groups=len(self.taps))
-            torch.addcmul(shift, found.permute(0, 2, 3, 1), factor[:, None, None], out=target)
+            filtered = conv2d(spread, self.taps, padding=1, groups=len(self.taps))
+            torch.addcmul(shift, filtered.permute(0, 2, 3, 1), factor[:, None, None], out=target)
         return into
 
     def _spread(self, x: Tensor) -> Tensor:
         """The transposed convolution: (n, inputs, h, w) to (n, outputs, 2 h + 1, 2 w + 1)."""
         many, _, height, width = x.shape
         size = (many, len(self.taps), 2 * height + 1, 2 * width + 1)
-        found = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+        spread = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
         weights = iter(self.weights)
         for row, _, above in PHASES:
             for column, _, beside in PHASES:
-                found[:, :, row::2, column::2] = conv2d(x, next(weights), padding=(above, beside))
-        return found
+                spread[:, :, row::2, column::2] = conv2d(x, next(weights), padding=(above, beside))
+        return spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +115,8 @@ class Winograd:
         tiles = padded.unfold(1, REACH, TILE).unfold(2, REACH, TILE).permute(4, 5, 0, 1, 2, 3)
         transformed = INPUTS @ tiles.reshape(REACH**2, -1)
         products = torch.bmm(transformed.view(REACH**2, -1, inputs), self.weight)
-        found = (PRODUCTS @ products.view(REACH**2, -1)).view(TILE, TILE, many, height // TILE, width // TILE, -1)
-        parts = found.permute(2, 3, 0, 4, 1, 5)
+        tiles_out = (PRODUCTS @ products.view(REACH**2, -1)).view(TILE, TILE, many, height // TILE, width // TILE, -1)
+        parts = tiles_out.permute(2, 3, 0, 4, 1, 5)
         target, shifts = into.view(parts.shape), shift.view(1, *parts.shape[1:])
         torch.addcmul(shifts, parts, scale[:, None, None, None, None], out=target)
 
@@ -150,7 +150,7 @@ def _parts(
 ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
     """The same images of all four, as many at once as the caches hold. numbers: of one, between input and output."""
     most = len(x) if x.is_cuda else max(1, SPACE // numbers)
-    return zip(*(torch.split(each, most) for each in (x, styles, scale, into)), strict=True)
+    return zip(*(torch.split(tensor, most) for tensor in (x, styles, scale, into)), strict=True)
 
 
 def _twice(matrix: list[list[int]]) -> Tensor:

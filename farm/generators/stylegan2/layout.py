@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from farm.checkpoint import first_few
 from farm.errors import DataError
 from farm.generators.stylegan2.config import HELP, RGB, SMALLEST, Config, config_of
 from farm.generators.stylegan2.pickled import Array, Persistent, read
@@ -18,7 +19,6 @@ from farm.generators.stylegan2.refused import Refused, shown
 MOST = 2_000  # modules or parameters, or of them in one dict; a generator for 1024x1024 has about 200
 LONGEST = 100  # characters of a parameter's name
 TAPS = 4  # of the filter between resolutions, along a side
-LISTED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,24 +48,24 @@ def layout(path: Path) -> Layout:
 
 def shapes(config: Config) -> dict[str, tuple[int, ...]]:
     """The shapes of all parameters and buffers, by name."""
-    found: dict[str, tuple[int, ...]] = {"mapping.w_avg": (config.w_dim,)} if config.averaged else {}
+    shapes: dict[str, tuple[int, ...]] = {"mapping.w_avg": (config.w_dim,)} if config.averaged else {}
     if config.classes:
-        found |= _linear("mapping.embed", config.classes, config.embedded)
+        shapes |= _linear("mapping.embed", config.classes, config.embedded)
     widths = [config.z_dim + config.embedded, *[config.hidden] * (config.layers - 1), config.w_dim]
     for index in range(config.layers):
-        found |= _linear(f"mapping.fc{index}", widths[index], widths[index + 1])
+        shapes |= _linear(f"mapping.fc{index}", widths[index], widths[index + 1])
     before = config.channels[0]
-    found["synthesis.b4.const"] = (before, SMALLEST, SMALLEST)
+    shapes["synthesis.b4.const"] = (before, SMALLEST, SMALLEST)
     for side, channels in zip(config.sides, config.channels, strict=True):
         block = f"synthesis.b{side}"
-        found[f"{block}.resample_filter"] = (TAPS, TAPS)
+        shapes[f"{block}.resample_filter"] = (TAPS, TAPS)
         if side > SMALLEST:
-            found |= _layer(f"{block}.conv0", config, before, channels, side)
-        found |= _layer(f"{block}.conv1", config, channels, channels, side)
-        found |= {f"{block}.torgb.weight": (RGB, channels, 1, 1), f"{block}.torgb.bias": (RGB,)}
-        found |= _linear(f"{block}.torgb.affine", config.w_dim, channels)
+            shapes |= _layer(f"{block}.conv0", config, before, channels, side)
+        shapes |= _layer(f"{block}.conv1", config, channels, channels, side)
+        shapes |= {f"{block}.torgb.weight": (RGB, channels, 1, 1), f"{block}.torgb.bias": (RGB,)}
+        shapes |= _linear(f"{block}.torgb.affine", config.w_dim, channels)
         before = channels
-    return found
+    return shapes
 
 
 def _linear(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
@@ -74,29 +74,29 @@ def _linear(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
 
 def _layer(name: str, config: Config, inputs: int, outputs: int, side: int) -> dict[str, tuple[int, ...]]:
     noise = {f"{name}.noise_const": (side, side), f"{name}.noise_strength": ()} if config.noisy else {}
-    own = {f"{name}.weight": (outputs, inputs, 3, 3), f"{name}.bias": (outputs,)}
-    return own | noise | {f"{name}.resample_filter": (TAPS, TAPS)} | _linear(f"{name}.affine", config.w_dim, inputs)
+    filters: dict[str, tuple[int, ...]] = {f"{name}.resample_filter": (TAPS, TAPS)}
+    convolution = {f"{name}.weight": (outputs, inputs, 3, 3), f"{name}.bias": (outputs,)}
+    return convolution | noise | filters | _linear(f"{name}.affine", config.w_dim, inputs)
 
 
-def _check(own: Mapping[str, tuple[int, ...]], arrays: Mapping[str, Array], size: int) -> None:
-    wrong = list(_disagreements(own, arrays))
+def _check(expected: Mapping[str, tuple[int, ...]], arrays: Mapping[str, Array], size: int) -> None:
+    wrong = list(_disagreements(expected, arrays))
     if wrong:
-        more = f" and {len(wrong) - LISTED} more" if len(wrong) > LISTED else ""
-        raise Refused(f"not the weights that its `_init_kwargs` tell of: {', '.join(wrong[:LISTED])}{more}")
+        raise Refused(f"not the weights that its `_init_kwargs` tell of: {first_few(wrong)}")
     if sum(array.size for array in arrays.values()) > size:
         raise Refused("its weights are more numbers than the file has bytes")
 
 
-def _disagreements(own: Mapping[str, tuple[int, ...]], arrays: Mapping[str, Array]) -> Iterator[str]:
+def _disagreements(expected: Mapping[str, tuple[int, ...]], arrays: Mapping[str, Array]) -> Iterator[str]:
     """What is missing, of another shape or kind, or not the generator's, one by one."""
-    for name, shape in own.items():
+    for name, shape in expected.items():
         if name not in arrays:
             yield f"{name} is missing"
         elif arrays[name].shape != shape:
             yield f"{name} is {arrays[name].shape}, not {shape}"
         elif arrays[name].dtype.kind != "f":
             yield f"{name} is of {arrays[name].dtype}, not floating"
-    yield from (f"{shown(name)} is not the generator's" for name in arrays if name not in own)
+    yield from (f"{shown(name)} is not the generator's" for name in arrays if name not in expected)
 
 
 def _generator(snapshot: Any) -> Persistent:
@@ -108,42 +108,42 @@ def _generator(snapshot: Any) -> Persistent:
     if "G_ema" not in snapshot:
         has = ", ".join(f"`{name}`" for name in ("G", "D") if name in snapshot)
         raise Refused(f"a snapshot with {has} but no `G_ema`, the averaged generator that makes the images")
-    found = snapshot["G_ema"]
-    if type(found) is not Persistent:
-        raise Refused(f"its `G_ema` is a {type(found).__name__}, no network")
-    if found.class_name != "Generator":
-        raise Refused(f"its `G_ema` is a {shown(found.class_name)}, no StyleGAN2-ADA `Generator`")
-    synthesis = _part(found, "_modules").get("synthesis")
+    generator = snapshot["G_ema"]
+    if type(generator) is not Persistent:
+        raise Refused(f"its `G_ema` is a {type(generator).__name__}, no network")
+    if generator.class_name != "Generator":
+        raise Refused(f"its `G_ema` is a {shown(generator.class_name)}, no StyleGAN2-ADA `Generator`")
+    synthesis = _part(generator, "_modules").get("synthesis")
     if type(synthesis) is Persistent and "input" in _part(synthesis, "_modules"):
         raise Refused("a StyleGAN3 generator, which begins with Fourier features: farm computes StyleGAN2-ADA alone")
-    return found
+    return generator
 
 
 def _modules(generator: Persistent) -> dict[str, Persistent]:
     """The generator and all modules in it, by what their parameters' names begin with."""
-    found, waiting = {"": generator}, [("", generator)]
+    modules, waiting = {"": generator}, [("", generator)]
     while waiting:
         prefix, module = waiting.pop()
         for name, child in _part(module, "_modules").items():
             if type(child) is not Persistent:
                 raise Refused(f"{shown(prefix + name)} is a {type(child).__name__}, no module")
             inner = f"{prefix}{name}."
-            _check_bounds(inner, len(found))
-            found[inner] = child
+            _check_bounds(inner, len(modules))
+            modules[inner] = child
             waiting.append((inner, child))
-    return found
+    return modules
 
 
 def _arrays(modules: Mapping[str, Persistent]) -> dict[str, Array]:
-    found: dict[str, Array] = {}
+    arrays: dict[str, Array] = {}
     for prefix, module in modules.items():
         for part in ("_parameters", "_buffers"):
             for name, value in _part(module, part).items():
                 if type(value) is not np.ndarray:
                     raise Refused(f"{shown(prefix + name)} is a {type(value).__name__}, no tensor")
-                _check_bounds(prefix + name, len(found))
-                found[prefix + name] = value
-    return found
+                _check_bounds(prefix + name, len(arrays))
+                arrays[prefix + name] = value
+    return arrays
 
 
 def _part(module: Persistent, name: str) -> dict[str, Any]:

@@ -26,17 +26,17 @@ VALUES = frozenset(  # they push what stands beside them
     )
 )
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
-EMPTY: Mapping[str, Callable[[], Any]] = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_SET": set}
+EMPTY: Mapping[str, Callable[[], object]] = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_SET": set}
 TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
-Names = Mapping[tuple[str, str], Callable[..., Any]]
+Names = Mapping[tuple[str, str], Callable[..., object]]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Name:
     """A name of the table, on the stack. make: what it stands for."""
 
-    make: Callable[..., Any]
+    make: Callable[..., object]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,13 +48,13 @@ class Machine:
     """
 
     names: Names
-    load: Callable[[Any], Any]
-    settle: Callable[[Any, Any], None]
-    stack: list[Any] = field(default_factory=list)
-    below: list[list[Any]] = field(default_factory=list)  # the stacks under the marks
-    memo: dict[int, Any] = field(default_factory=dict)
+    load: Callable[[object], object]
+    settle: Callable[[object, object], None]
+    stack: list[object] = field(default_factory=list)
+    below: list[list[object]] = field(default_factory=list)  # the stacks under the marks
+    memo: dict[int, object] = field(default_factory=dict)
 
-    def step(self, opcode: str, argument: Any) -> None:
+    def step(self, opcode: str, argument: object) -> None:
         """Take one opcode. Raises Refused, or IndexError or KeyError where stack or memo have nothing."""
         if opcode in VALUES:
             self.stack.append(argument)
@@ -70,12 +70,12 @@ class Machine:
         else:
             raise Refused(f"the opcode {opcode}, which NVIDIA's pickles do without")
 
-    def over_mark(self) -> list[Any]:
+    def over_mark(self) -> list[object]:
         """Take what lies over the last mark off the stack."""
-        found, self.stack = self.stack, self.below.pop()
-        return found
+        items, self.stack = self.stack, self.below.pop()
+        return items
 
-    def call(self, _: Any) -> None:
+    def call(self, _: object) -> None:
         """Put what a name of the table makes in place of the name and its arguments."""
         arguments, name = self.stack.pop(), self.stack.pop()
         if type(name) is not Name or type(arguments) is not tuple:
@@ -84,7 +84,7 @@ class Machine:
             raise Refused(f"a call with {len(arguments)} arguments")
         self.stack.append(name.make(*arguments))
 
-    def find(self, module: Any, name: Any) -> None:
+    def find(self, module: object, name: object) -> None:
         """Put a name of the table on the stack."""
         if type(module) is not str or type(name) is not str:
             raise Refused("a name that is no text")
@@ -97,9 +97,9 @@ def run(
     file: IO[bytes],
     names: Names,
     budget: Budget,
-    load: Callable[[Any], Any],
-    settle: Callable[[Any, Any], None],
-) -> Any:
+    load: Callable[[object], object],
+    settle: Callable[[object, object], None],
+) -> object:
     """What the pickle that begins here builds; the file is left at its end.
 
     Raises Refused if it is damaged, is not made as NVIDIA's are, or asks for what is not in the table.
@@ -116,68 +116,68 @@ def run(
         raise Refused(f"damaged or truncated ({type(error).__name__}: {shown(str(error))})") from error
 
 
-def _size(argument: Any) -> int:
+def _size(argument: object) -> int:
     """Bytes of an argument, about."""
     if type(argument) is int:
         return argument.bit_length() // 8
-    return len(argument) if type(argument) in (str, bytes) else 0
+    return len(argument) if isinstance(argument, str | bytes) else 0
 
 
-def no_objects(_: Any) -> Any:
+def no_objects(_: object) -> object:
     """Refuse persistent ids."""
     raise Refused("an object that is kept elsewhere")
 
 
-def no_state(_target: Any, _state: Any) -> None:
+def no_state(_target: object, _state: object) -> None:
     """Refuse to give any object a state."""
     raise Refused("a state for an object that takes none")
 
 
-def _mark(machine: Machine, _: Any) -> None:
+def _mark(machine: Machine, _: object) -> None:
     machine.below.append(machine.stack)
     machine.stack = []
 
 
-def _tuple(machine: Machine, _: Any) -> None:
+def _tuple(machine: Machine, _: object) -> None:
     items = machine.over_mark()
     machine.stack.append(tuple(items))
 
 
-def _set_item(machine: Machine, _: Any) -> None:
+def _set_item(machine: Machine, _: object) -> None:
     value, key = machine.stack.pop(), machine.stack.pop()
     _put(machine.stack[-1], [key, value])
 
 
-def _put(target: Any, items: list[Any]) -> None:
+def _put(target: object, items: list[object]) -> None:
     keys, values = items[::2], items[1::2]
     if type(target) is not dict or not all(type(key) is str for key in keys):
         raise Refused("items of what is no dict, or keys that are no text")
     target.update(zip(keys, values, strict=True))
 
 
-def _append(target: Any, items: list[Any]) -> None:
+def _append(target: object, items: list[object]) -> None:
     if type(target) is not list:
         raise Refused("items of what is no list")
     target.extend(items)
 
 
-def _add(target: Any, items: list[Any]) -> None:
+def _add(target: object, items: list[object]) -> None:
     if type(target) is not set or not all(type(item) is str for item in items):
         raise Refused("items of what is no set, or that are no text")
     target.update(items)
 
 
-def _onto_marked(put: Callable[[Any, list[Any]], None]) -> Callable[[Machine, Any], None]:
+def _onto_marked(put: Callable[[object, list[object]], None]) -> Callable[[Machine, object], None]:
     """Put all that lies over the mark into the container under it."""
 
-    def step(machine: Machine, _: Any) -> None:
+    def step(machine: Machine, _: object) -> None:
         items = machine.over_mark()
         put(machine.stack[-1], items)
 
     return step
 
 
-def _append_one(machine: Machine, _: Any) -> None:
+def _append_one(machine: Machine, _: object) -> None:
     item = machine.stack.pop()
     _append(machine.stack[-1], [item])
 
@@ -186,7 +186,7 @@ def _get(machine: Machine, index: int) -> None:
     machine.stack.append(machine.memo[index])
 
 
-def _keep(machine: Machine, index: int | None) -> None:
+def _memoize(machine: Machine, index: int | None) -> None:
     machine.memo[len(machine.memo) if index is None else index] = machine.stack[-1]
 
 
@@ -195,27 +195,29 @@ def _global(machine: Machine, names: str) -> None:
     machine.find(module, name)
 
 
-def _stack_global(machine: Machine, _: Any) -> None:
+def _stack_global(machine: Machine, _: object) -> None:
     name, module = machine.stack.pop(), machine.stack.pop()
     machine.find(module, name)
 
 
-def _state(machine: Machine, _: Any) -> None:
+def _state(machine: Machine, _: object) -> None:
     state = machine.stack.pop()
     machine.settle(machine.stack[-1], state)
 
 
-def _load(machine: Machine, _: Any) -> None:
+def _load(machine: Machine, _: object) -> None:
     machine.stack.append(machine.load(machine.stack.pop()))
 
 
-def _nothing(_machine: Machine, _: Any) -> None:
+def _nothing(_machine: Machine, _: object) -> None:
     """Take an opcode that is about the file alone."""
 
 
-STEPS: Mapping[str, Callable[[Machine, Any], None]] = {
-    "PROTO": _nothing,
-    "FRAME": _nothing,
+STEPS: Mapping[str, Callable[[Machine, Any], None]] = {  # pickletools gives each opcode's argument in its own type
+    **dict.fromkeys(("PROTO", "FRAME"), _nothing),
+    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), _get),
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), _memoize),
+    **dict.fromkeys(("REDUCE", "NEWOBJ"), Machine.call),
     "MARK": _mark,
     "TUPLE": _tuple,
     "SETITEM": _set_item,
@@ -223,17 +225,8 @@ STEPS: Mapping[str, Callable[[Machine, Any], None]] = {
     "APPEND": _append_one,
     "APPENDS": _onto_marked(_append),
     "ADDITEMS": _onto_marked(_add),
-    "GET": _get,
-    "BINGET": _get,
-    "LONG_BINGET": _get,
-    "PUT": _keep,
-    "BINPUT": _keep,
-    "LONG_BINPUT": _keep,
-    "MEMOIZE": _keep,
     "GLOBAL": _global,
     "STACK_GLOBAL": _stack_global,
-    "REDUCE": Machine.call,
-    "NEWOBJ": Machine.call,
     "BUILD": _state,
     "BINPERSID": _load,
 }

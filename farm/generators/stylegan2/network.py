@@ -52,11 +52,11 @@ class Layer:
         styles = self.affine(w)
         scale = (styles.square() @ self.squares + TINY).rsqrt() * GAIN
         shift = self.constant if constant else self.bias
-        found = self.convolution(x, styles.to(x.dtype), scale.to(x.dtype), shift)
+        maps = self.convolution(x, styles.to(x.dtype), scale.to(x.dtype), shift)
         if noise is not None:
-            found += (noise * self.strength).to(x.dtype).unsqueeze(3)
-        leaky_relu_(found, SLOPE)
-        return found if self.clamp is None else found.clamp_(-self.clamp, self.clamp)
+            maps += (noise * self.strength).to(x.dtype).unsqueeze(3)
+        leaky_relu_(maps, SLOPE)
+        return maps if self.clamp is None else maps.clamp_(-self.clamp, self.clamp)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +70,9 @@ class ToRgb:
 
     def __call__(self, x: Tensor, w: Tensor) -> Tensor:
         """x: (n, H, W, channels). w: (n, w_dim). Returns float32 (n, H, W, 3)."""
-        own = self.affine(w).unsqueeze(2) * self.weight
-        found = torch.baddbmm(self.bias, x.flatten(1, 2).float(), own).view(*x.shape[:3], RGB)
-        return found if self.clamp is None else found.clamp_(-self.clamp, self.clamp)
+        modulated = self.affine(w).unsqueeze(2) * self.weight
+        colours = torch.baddbmm(self.bias, x.flatten(1, 2).float(), modulated).view(*x.shape[:3], RGB)
+        return colours if self.clamp is None else colours.clamp_(-self.clamp, self.clamp)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,7 @@ class Generator:
         return x
 
     def truncated(self, w: Tensor, psi: float) -> Tensor:
-        """Intermediate latents drawn towards their mean, where a generator has it. Source: 1912.04958, section 1."""
+        """Intermediate latents moved towards their mean, where a generator has it. Source: 1912.04958, section 1."""
         return w if self.averaged is None or psi == 1 else self.averaged.lerp(w, psi)
 
     def images(self, ws: Sequence[Tensor], noise: Sequence[Tensor] | None, *, constant: bool) -> Tensor:
@@ -122,8 +122,8 @@ class Generator:
             for layer in block.layers:
                 x = layer(x, ws[index], noise[index] if noise else None, constant=constant)
                 index += 1
-            own = block.rgb(x, ws[index]).permute(0, 3, 1, 2)
-            image = own + conv_transpose2d(image, block.taps, stride=2, padding=1, groups=RGB)
+            colours = block.rgb(x, ws[index]).permute(0, 3, 1, 2)
+            image = colours + conv_transpose2d(image, block.taps, stride=2, padding=1, groups=RGB)
         return image.contiguous()
 
 

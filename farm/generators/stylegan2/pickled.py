@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,7 @@ SCALARS = {"f2": "<f2", "f4": "<f4", "f8": "<f8", "i4": "<i4", "i8": "<i8", "i1"
 HELP = "give a `.pkl` of NVIDIA's stylegan2-ada-pytorch, whole and as it was saved"
 
 Array = NDArray[Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -58,7 +59,7 @@ class Persistent:
     """An object of one of NVIDIA's classes: the name of the class, and what was in its ``__dict__``."""
 
     class_name: str
-    state: dict[str, Any]
+    state: dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -83,7 +84,7 @@ class Declared:
     count: int
 
 
-def read(path: Path) -> Any:
+def read(path: Path) -> object:
     """What a pickle of NVIDIA's holds; tensors are read-only numpy arrays of the shape and type they were saved in.
 
     Raises DataError if the file cannot be read, is truncated or no pickle, or holds what such pickles do not.
@@ -125,69 +126,75 @@ def _names(budget: Budget) -> Names:
     }
 
 
-def _persistent(meta: Any) -> Persistent:
-    _check(type(meta) is dict, "an object without a description")
-    name, state = meta.get("class_name"), meta.get("state")
-    _check(type(name) is str and type(state) is dict, "an object without a class or a state")
-    return Persistent(class_name=name, state=state)
+def _persistent(meta: object) -> Persistent:
+    described = _as(dict, meta, "an object without a description")
+    nameless = "an object without a class or a state"
+    return Persistent(
+        class_name=_as(str, described.get("class_name"), nameless), state=_as(dict, described.get("state"), nameless)
+    )
 
 
-def _empty() -> dict[str, Any]:
+def _empty() -> dict[str, object]:
     """An OrderedDict or an EasyDict, whose items follow: dicts have an order too."""
     return {}
 
 
-def _set(budget: Budget, items: Any) -> set[str]:
-    _check(type(items) is list, "a set of no list")
-    budget.spend(STEP * len(items))  # a list can be had again and again, by a step
-    _check(all(type(item) is str for item in items), "a set of what is no text")
-    return set(items)
+def _set(budget: Budget, items: object) -> set[str]:
+    members = _as(list, items, "a set of no list")
+    budget.spend(STEP * len(members))  # a list can be had again and again, by a step
+    return {_as(str, member, "a set of what is no text") for member in members}
 
 
-def _kind(code: Any, *_: Any) -> Kind:
-    _check(type(code) is str and code in SCALARS, "a numpy type that NVIDIA's pickles have not")
-    return Kind(SCALARS[code])
+def _kind(code: object, *_: object) -> Kind:
+    foreign = "a numpy type that NVIDIA's pickles have not"
+    name = _as(str, code, foreign)
+    _check(name in SCALARS, foreign)
+    return Kind(SCALARS[name])
 
 
-def _settle(target: Any, state: Any) -> None:
+def _settle(target: object, state: object) -> None:
     """A numpy type's state is its byte order, and nothing else takes one."""
-    _check(type(target) is Kind and type(state) is tuple, "a state for an object that takes none")
-    _check(state[1:2] in (("<",), ("|",)), "numbers in big-endian order")
+    stateless = "a state for an object that takes none"
+    _as(Kind, target, stateless)
+    _check(_as(tuple, state, stateless)[1:2] in (("<",), ("|",)), "numbers in big-endian order")
 
 
-def _scalar(kind: Any, content: Any) -> Any:
+def _scalar(kind: object, content: object) -> object:
     """A number of Python's."""
-    _check(type(kind) is Kind and type(content) is bytes, "a number without a type")
-    return np.frombuffer(content, kind.code, count=1)[0].item()
+    typeless = "a number without a type"
+    code, numbers = _as(Kind, kind, typeless).code, _as(bytes, content, typeless)
+    return np.frombuffer(numbers, code, count=1)[0].item()
 
 
-def _parameter(data: Any, _requires_grad: Any, _hooks: Any) -> Array:
-    _check(type(data) is np.ndarray, "a parameter that is no tensor")
-    return data  # type: ignore[no-any-return]
+def _parameter(data: object, _requires_grad: object, _hooks: object) -> Array:
+    return _as(np.ndarray, data, "a parameter that is no tensor")
 
 
-def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Array:
+def _tensor(storage: object, offset: object, size: object, stride: object, *_: object) -> Array:
     """A view of a storage. Raises Refused unless it lies inside, and has no more elements than the storage."""
-    _check(type(storage) is Storage, "a tensor without numbers")
-    held = storage.numbers
-    _check(type(size) is type(stride) is tuple and len(size) == len(stride) <= AXES, "a tensor of no shape")
-    numbers = (offset, *size, *stride)
-    _check(all(type(number) is int and 0 <= number < MOST for number in numbers), "a tensor of an impossible shape")
-    _check(prod(size) <= held.size, "a tensor larger than its numbers")
-    width = held.itemsize
-    places = tuple(step * width for step in stride)
-    view: Array = np.ndarray(size, held.dtype, held, offset * width, places)  # checks that it lies inside
+    numbers = _as(Storage, storage, "a tensor without numbers").numbers
+    shape, steps = (_as(tuple, extent, "a tensor of no shape") for extent in (size, stride))
+    _check(len(shape) == len(steps) <= AXES, "a tensor of no shape")
+    impossible = "a tensor of an impossible shape"
+    first, *extents = (_as(int, number, impossible) for number in (offset, *shape, *steps))
+    _check(all(0 <= number < MOST for number in (first, *extents)), impossible)
+    _check(prod(shape) <= numbers.size, "a tensor larger than its numbers")
+    width = numbers.itemsize
+    strides = tuple(step * width for step in steps)
+    view: Array = np.ndarray(shape, numbers.dtype, numbers, first * width, strides)  # checks that it lies inside
     return view
 
 
-def _storage(budget: Budget, content: Any) -> Storage:
+def _storage(budget: Budget, pickled: object) -> Storage:
     """The numbers of a storage that torch pickled: five pickles, then how many numbers, then the numbers."""
-    _check(type(content) is bytes, "a storage that is no bytes")
+    content = _as(bytes, pickled, "a storage that is no bytes")
     file = io.BytesIO(content)
-    magic, version, system, declared, keys = (run(file, DECLARED, budget, _declared, no_state) for _ in range(5))
+    magic, version, system, header, keys = (run(file, DECLARED, budget, _declared, no_state) for _ in range(5))
     _check((magic, version) == (MAGIC, VERSION), "a storage that torch did not write")
-    _check(type(system) is dict and system.get("little_endian") is True, "numbers in big-endian order")
-    _check(type(declared) is Declared and type(keys) is list and len(keys) == 1, "a storage that is none")
+    order = "numbers in big-endian order"
+    _check(_as(dict, system, order).get("little_endian") is True, order)
+    declared = _as(Declared, header, "a storage that is none")
+    _check(len(_as(list, keys, "a storage that is none")) == 1, "a storage that is none")
     begin = file.tell() + COUNT.size
     width = np.dtype(declared.code).itemsize
     _check(len(content) >= begin, "a storage that ends too soon")
@@ -196,12 +203,21 @@ def _storage(budget: Budget, content: Any) -> Storage:
     return Storage(np.frombuffer(content, declared.code, offset=begin))
 
 
-def _declared(given: Any) -> Declared:
+def _declared(identity: object) -> Declared:
     """A storage by its persistent id: ("storage", type, key, where it was, count), and a view of it or None."""
-    _check(type(given) is tuple and len(given) <= AXES, "an object that is no storage")
-    what, kind, _, _, count, *_ = given
-    _check(what == "storage" and type(kind) is Name and type(count) is int, "an object that is no storage")
-    return Declared(kind.make(), count)
+    foreign = "an object that is no storage"
+    parts = _as(tuple, identity, foreign)
+    _check(len(parts) <= AXES, foreign)
+    what, kind, _, _, count, *_ = parts
+    _check(what == "storage", foreign)
+    return Declared(str(_as(Name, kind, foreign).make()), _as(int, count, foreign))
+
+
+def _as(kind: type[T], value: object, otherwise: str) -> T:
+    """A value of exactly this type. Raises Refused with what it is otherwise."""
+    if type(value) is not kind:
+        raise Refused(otherwise)
+    return value
 
 
 def _check(good: bool, otherwise: str) -> None:

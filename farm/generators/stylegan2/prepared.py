@@ -38,10 +38,10 @@ class Material:
         return value.to(self.device, dtype).contiguous()
 
 
-def prepared(found: Layout, *, device: str = "cpu", precision: str = "f32") -> Generator:
+def prepared(weights: Layout, *, device: str = "cpu", precision: str = "f32") -> Generator:
     """The generator of a file on its device. precision: of the convolutions, `f32` or `bf16`."""
-    config = found.config
-    material = Material(config=config, arrays=found.arrays, device=device, dtype=DTYPES[precision])
+    config = weights.config
+    material = Material(config=config, arrays=weights.arrays, device=device, dtype=DTYPES[precision])
     names = [f"mapping.fc{index}" for index in range(config.layers)]
     return Generator(
         config=config,
@@ -64,7 +64,7 @@ def _block(material: Material, side: int) -> Block:
     taps = material.exact(f"{name}.resample_filter") * 4  # zeros between the pixels take three quarters of the light
     convolutions = ("conv0", "conv1") if side > SMALLEST else ("conv1",)
     return Block(
-        layers=tuple(_layer(material, f"{name}.{each}", side, up=each == "conv0") for each in convolutions),
+        layers=tuple(_layer(material, f"{name}.{layer}", side, up=layer == "conv0") for layer in convolutions),
         rgb=_rgb(material, f"{name}.torgb"),
         taps=material.put(taps.expand(RGB, 1, -1, -1)),
     )

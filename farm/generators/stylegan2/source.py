@@ -11,6 +11,7 @@ from farm.data.imageset import Arguments, Files, Labels
 from farm.errors import DataError
 from farm.generators.equipment import PLAIN, Equipment
 from farm.generators.generated import Floats, Generated, Latents, generated
+from farm.generators.streams import stream
 from farm.generators.stylegan2.layout import layout
 from farm.generators.stylegan2.network import Generator
 from farm.generators.stylegan2.prepared import prepared
@@ -63,15 +64,15 @@ class StyleGan2:
 
         An unconditional network takes no notice of labels; to a conditional one, -1 is a class of zeros.
         """
-        known = self.classes or 0
-        if known and len(classes) and not -1 <= classes.min() <= classes.max() < known:
-            told = f"labels from {classes.min()} to {classes.max()}"
-            raise DataError(f"{told}: the generator has the classes 0 to {known - 1}, and -1 for none")
+        count = self.classes or 0
+        if count and len(classes) and not -1 <= classes.min() <= classes.max() < count:
+            text = f"the generator has the classes 0 to {count - 1}, and -1 for none"
+            raise DataError(f"labels from {classes.min()} to {classes.max()}: {text}")
         with torch.inference_mode():
             w = self.generator.latents(torch.from_numpy(z).to(self.device), torch.from_numpy(classes).to(self.device))
             images = self.generator.images(self._by_layer(w), self._noise(seed, start, len(z)), constant=self.constant)
-            found: Floats = images.cpu().numpy()
-        return found
+            pixels: Floats = images.cpu().numpy()
+        return pixels
 
     @property
     def constant(self) -> bool:
@@ -90,11 +91,8 @@ class StyleGan2:
             return None
         sides = [side for side in self.generator.config.sides for _ in range(2)][1:]  # at 4x4 there is one
         ends = [0, *np.cumsum(np.square(sides)).tolist()]
-        key = np.array([seed, NOISE], np.uint64)
-        streams = (
-            np.random.Generator(np.random.Philox(key=key, counter=[0, i, 0, 0])) for i in range(start, start + many)
-        )
-        numbers = torch.from_numpy(np.stack([stream.standard_normal(ends[-1], np.float32) for stream in streams]))
+        streams = (stream(seed, index, NOISE) for index in range(start, start + many))
+        numbers = torch.from_numpy(np.stack([numbers.standard_normal(ends[-1], np.float32) for numbers in streams]))
         parts = zip(sides, pairwise(ends), strict=True)
         return [numbers[:, begin:end].reshape(-1, side, side).to(self.device) for side, (begin, end) in parts]
 
@@ -105,12 +103,12 @@ def network(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) -
     Raises DataError if the file is none, or if truncation needs a mean that it has not.
     """
     path = files["weights"]
-    found = layout(path)
+    weights = layout(path)
     psi = float(parameters["truncation_psi"])
-    if psi != 1 and not found.config.averaged:
+    if psi != 1 and not weights.config.averaged:
         raise DataError(f"{path}: has no mean intermediate latent (w_avg): set `truncation_psi` to 1")
     return StyleGan2(
-        generator=prepared(found, device=equipment.device, precision=parameters["precision"]),
+        generator=prepared(weights, device=equipment.device, precision=parameters["precision"]),
         device=equipment.device,
         psi=psi,
         cutoff=parameters["truncation_cutoff"],
@@ -131,13 +129,13 @@ def source(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) ->
 
 
 def _nvidias(count: int, seed: int, length: int) -> Latents:
-    """The latents that NVIDIA's `generate.py` draws for the seeds seed, seed + 1, ...: of image i, seed + i."""
+    """The latents that NVIDIA's `generate.py` takes for the seeds seed, seed + 1, ...: of image i, seed + i."""
     if seed + count > SEEDS:
-        told = f"`latents: nvidia` takes the seeds `seed` to `seed` + `count` - 1, here {seed} to {seed + count - 1}"
-        raise DataError(f"{told}, and numpy's last one is {SEEDS - 1}: set a smaller `seed` or `count`")
+        text = f"`latents: nvidia` takes the seeds `seed` to `seed` + `count` - 1, here {seed} to {seed + count - 1}"
+        raise DataError(f"{text}, and numpy's last one is {SEEDS - 1}: set a smaller `seed` or `count`")
 
-    def draw(start: int, stop: int) -> Floats:
-        streams = (np.random.RandomState((seed + i) % SEEDS) for i in range(start, stop))
-        return np.concatenate([stream.randn(1, length) for stream in streams]).astype(np.float32)
+    def latents(start: int, stop: int) -> Floats:
+        states = (np.random.RandomState((seed + i) % SEEDS) for i in range(start, stop))
+        return np.concatenate([state.randn(1, length) for state in states]).astype(np.float32)
 
-    return draw
+    return latents

@@ -15,7 +15,7 @@ from PIL import Image
 
 from farm.errors import DataError, InputError
 from farm.generators.distylegan.checkpoint import load
-from farm.generators.distylegan.training import CHECKPOINT, keep, run
+from farm.generators.distylegan.training import CHECKPOINT, output, run
 from farm.generators.distylegan.training.recipe import Recipe
 from farm.generators.distylegan.training.run import train
 from farm.generators.distylegan.training.teacher import Teacher
@@ -143,8 +143,8 @@ def test_an_epoch_whose_last_step_is_saved_has_its_row(tmp_path, monkeypatch):
 def test_a_checkpoint_of_before_they_told_of_epochs_and_losses_goes_on(tmp_path):
     trained(tmp_path / "whole")
     trained(tmp_path / "parts", until_s=0)
-    state = keep.load(tmp_path / "parts")
-    keep.save(tmp_path / "parts", {name: value for name, value in state.items() if name not in ("epochs", "noted")})
+    state = output.load(tmp_path / "parts")
+    output.save(tmp_path / "parts", {name: value for name, value in state.items() if name not in ("epochs", "noted")})
     assert trained(tmp_path / "parts")["steps"] == 8
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
 
@@ -269,6 +269,6 @@ def test_a_training_that_is_killed_at_any_moment_goes_on(tmp_path):
             said = [child.stdout.readline() for _ in range(lines)]
             child.send_signal(signal.SIGKILL)
         assert all(said)
-        steps.append(keep.load(tmp_path)["step"])
+        steps.append(output.load(tmp_path)["step"])
     assert steps == sorted(set(steps))
     assert load(tmp_path).config.z_dim == 8

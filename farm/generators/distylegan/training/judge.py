@@ -76,12 +76,12 @@ def kernel(first: Doubles, second: Doubles, seed: int = 0) -> float:
     """
     random = np.random.default_rng(seed)
     size = min(SUBSET, len(first), len(second))
-    found = []
+    distances = []
     for _ in range(SUBSETS):
         one = first[random.choice(len(first), size, replace=False)]
         two = second[random.choice(len(second), size, replace=False)]
-        found.append(_apart(_cubic(one, one)) + _apart(_cubic(two, two)) - 2 * _cubic(one, two).mean())
-    return float(np.mean(found))
+        distances.append(_apart(_cubic(one, one)) + _apart(_cubic(two, two)) - 2 * _cubic(one, two).mean())
+    return float(np.mean(distances))
 
 
 def _apart(kernel: Doubles) -> float:
@@ -91,8 +91,8 @@ def _apart(kernel: Doubles) -> float:
 
 
 def _cubic(one: Doubles, two: Doubles) -> Doubles:
-    found: Doubles = one @ two.T / one.shape[1] + 1
-    return found * found * found  # numpy's power is far slower
+    products: Doubles = one @ two.T / one.shape[1] + 1
+    return products * products * products  # numpy's power is far slower
 
 
 def _batches(images: ImageSet) -> Iterator[tuple[Any, Any]]:

@@ -17,7 +17,7 @@ WARM = 3  # first steps, done without a graph: libraries choose their kernels me
 class Replay:
     """A function of one tensor of fixed shape, which changes networks in place; recorded at its fourth call.
 
-    random: the generator that it draws from; its state is set from outside between calls.
+    random: the generator of its random numbers; its state is set from outside between calls.
     """
 
     function: Callable[[Tensor], Tensor]
@@ -25,7 +25,7 @@ class Replay:
     calls: int = 0
     graph: Any = None
     given: Tensor = field(default_factory=lambda: torch.empty(0))
-    found: Tensor = field(default_factory=lambda: torch.empty(0))
+    value: Tensor = field(default_factory=lambda: torch.empty(0))
 
     def __call__(self, given: Tensor) -> Tensor:
         """The function's value; a copy, for the next call writes to the same place."""
@@ -36,20 +36,20 @@ class Replay:
             self._record(given)
         self.given.copy_(given)
         self.graph.replay()
-        return self.found.clone()
+        return self.value.clone()
 
     def _aside(self, given: Tensor) -> Tensor:
         """On a stream of its own, as CUDA wants it before a recording."""
         stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
-            found = self.function(given)
+            value = self.function(given)
         torch.cuda.current_stream().wait_stream(stream)
-        return found.clone()
+        return value.clone()
 
     def _record(self, given: Tensor) -> None:
         self.given = given.clone()
         self.graph = torch.cuda.CUDAGraph()
         self.graph.register_generator_state(self.random)
         with torch.cuda.graph(self.graph):
-            self.found = self.function(self.given)
+            self.value = self.function(self.given)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from farm.errors import DataError
-from farm.generators.distylegan.training import keep
+from farm.generators.distylegan.training import output
 from farm.generators.distylegan.training.recipe import Recipe
 from farm.generators.distylegan.training.teacher import Teacher
 from farm.generators.distylegan.training.trainer import Trainer, start
@@ -52,14 +52,14 @@ class Run:
 
     def _epoch(self, until_s: float | None) -> bool:
         """Train to the end of an epoch, saving and telling now and then; False if time is up."""
-        epoch, said, first = self.trainer.step // self.trainer.steps_an_epoch, self.clock(), self.trainer.step
+        epoch, said_at, first = self.trainer.step // self.trainer.steps_an_epoch, self.clock(), self.trainer.step
         for step in self.trainer.epoch():
             if step % self.trainer.steps_an_epoch == 0:
                 self._note(epoch)  # before anything is saved: what is saved here begins with the next epoch
             now = self._spend()
-            if now - said >= SAY_S:
-                self.say(self._told(epoch, (step - first) / max(1e-9, now - said)))
-                said, first = now, step
+            if now - said_at >= SAY_S:
+                self.say(self._progress(epoch, (step - first) / max(1e-9, now - said_at)))
+                said_at, first = now, step
             if until_s is not None and self.spent_s >= until_s:
                 return False
             if now - self.saved >= SAVE_S:
@@ -80,18 +80,18 @@ class Run:
         speed = images / max(1e-9, self.spent_s - done)
         row = {"epoch": epoch + 1, "step": self.trainer.step, **losses, "seconds": self.spent_s, "images_per_s": speed}
         self.rows.append(row)
-        keep.write_curves(self.folder, self.rows)
-        keep.write_samples(self.folder, epoch + 1, samples(self.trainer), SHOWN)
+        output.write_curves(self.folder, self.rows)
+        output.write_samples(self.folder, epoch + 1, samples(self.trainer), SHOWN)
 
     def save(self) -> None:
         """Write the checkpoint, and the generator as it stands."""
         epochs = self.trainer.recipe.epochs
         extra = {"identity": self.identity, "epochs": epochs, "rows": self.rows, "spent_s": self.spent_s}
-        keep.save(self.folder, {**self.trainer.state(), **extra})
-        keep.write_generator(self.folder, self.trainer.averaged, self.trainer.recipe.ndf)
+        output.save(self.folder, {**self.trainer.state(), **extra})
+        output.write_generator(self.folder, self.trainer.averaged, self.trainer.recipe.ndf)
         self.saved = self.clock()
 
-    def _told(self, epoch: int, steps_per_s: float) -> str:
+    def _progress(self, epoch: int, steps_per_s: float) -> str:
         trainer = self.trainer
         total = trainer.recipe.epochs * trainer.steps_an_epoch
         left_s = (total - trainer.step) / max(1e-9, steps_per_s)
@@ -117,7 +117,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     identity = repr((sorted(recipe.model_dump(exclude=MOVING).items()), content))
     run = Run(trainer=start(recipe, teacher, device), folder=folder, identity=identity, say=say)
-    state = keep.load(folder)
+    state = output.load(folder)
     if state is not None:
         _go_on(run, state)
     run.epochs(until_s)

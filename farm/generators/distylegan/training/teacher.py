@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from farm.data import folder, imageset, parquet, sampling, setfolder, shards
-from farm.data.imageset import BLOCK, Block, ImageSet, check_range
+from farm.data.imageset import BLOCK, Block, Computed, ImageSet
 from farm.errors import DataError
 from farm.generators import aligned, latents
 from farm.generators.distylegan.network import SIDE
@@ -53,32 +53,14 @@ def read(path: Path, made_of: Path | None = None) -> Teacher:
     return Teacher(images=torch.from_numpy(pixels), labels=torch.from_numpy(labels), classes=classes, z=z)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """The first images of a teacher as an `farm.data.imageset.ImageSet`."""
-
-    teacher: Teacher
-    count: int
-
-    @property
-    def classes(self) -> int:
-        """The number of classes."""
-        return self.teacher.classes
-
-    def __len__(self) -> int:
-        """How many images there are."""
-        return self.count
-
-    def block(self, start: int, stop: int) -> Block:
-        """The images start, ..., stop - 1."""
-        check_range(start, stop, self.count)
-        images = self.teacher.images[start:stop].cpu().permute(0, 2, 3, 1)
-        return Block(images.contiguous().numpy(), self.teacher.labels[start:stop].cpu().numpy())
-
-
-def as_set(teacher: Teacher, count: int) -> Shown:
+def as_set(teacher: Teacher, count: int) -> ImageSet:
     """The first `count` images."""
-    return Shown(teacher=teacher, count=count)
+
+    def read(start: int, stop: int) -> Block:
+        images = teacher.images[start:stop].cpu().permute(0, 2, 3, 1)
+        return Block(images.contiguous().numpy(), teacher.labels[start:stop].cpu().numpy())
+
+    return Computed(count=count, read=read, classes=teacher.classes)
 
 
 def sample(teacher: Teacher, most: int, seed: int) -> ImageSet:
@@ -116,15 +98,15 @@ def _in_memory(images: ImageSet, path: Path) -> tuple[NDArray[np.uint8], NDArray
 
 def _latents(path: Path, labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
     """The latents of a file, once they are seen to belong to images of these labels."""
-    found = latents.arrays(path)
-    z, told = found.get(latents.Z), found.get(latents.LABELS)
+    arrays = latents.arrays(path)
+    z, given = arrays.get(latents.Z), arrays.get(latents.LABELS)
     if z is None or z.ndim != latents.MATRIX or z.dtype.kind != "f" or not np.isfinite(z).all():
         raise DataError(f"{path}: no array `z` of floats (images, z_dim): give what `farm synth --latents` was given")
     if len(z) != len(labels):
         text = f"{len(z)} latents for {len(labels)} images"
         raise DataError(f"{path}: {text}: give the latents that these images were made of, in their order")
-    if not np.array_equal(labels, aligned.labels(0, len(z), classes) if told is None else told):
-        text = "without `labels` latent i is of class i mod C" if told is None else "its `labels` are others"
+    if not np.array_equal(labels, aligned.labels(0, len(z), classes) if given is None else given):
+        text = "without `labels` latent i is of class i mod C" if given is None else "its `labels` are others"
         order = "the images lie in another order, as in an image folder, which is read class after class"
         what = "make the teacher with --format shards, or give z and `labels` in the images' order"
         raise DataError(f"{path}: {text}, and {order}: {what}")

@@ -112,8 +112,8 @@ class Trainer:
     @torch.no_grad()
     def _average(self) -> None:
         """Move the averaged weights, and the statistics of its normalisations, a little towards the student's."""
-        kept = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
-        torch._foreach_lerp_(_floating(self.averaged), _floating(self.update.student), 1 - kept)
+        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
+        torch._foreach_lerp_(_floating(self.averaged), _floating(self.update.student), 1 - decay)
 
 
 def start(recipe: Recipe, teacher: Teacher, device: str) -> Trainer:

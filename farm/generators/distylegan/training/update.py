@@ -56,9 +56,9 @@ class Update:
         learnt = self._learnt(real, self._made(chosen, labels), labels, full=full)
         self._descend(self.optimisers[0], learnt)
         self.critic.requires_grad_(requires_grad=True)
-        found = losses | learnt
+        terms = losses | learnt
         none = torch.full((), float("nan"), device=self.device)
-        return torch.stack([found[name][1].detach() if name in found else none for name in LOSSES])
+        return torch.stack([terms[name][1].detach() if name in terms else none for name in LOSSES])
 
     def _judged(self, real: Tensor, made: Tensor, labels: Tensor) -> Terms:
         """The critic's loss."""

@@ -46,11 +46,11 @@ def load(folder: Path) -> dict[str, Any] | None:
     if not there(folder):
         return None
     try:
-        found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except BROKEN as error:
         text = f"not a training's checkpoint, or damaged ({type(error).__name__})"
         raise DataError(f"{path}: {text}: give another --out, or remove it to begin again") from error
-    return found
+    return state
 
 
 def write_curves(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -32,7 +32,7 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class SearchPath:
     """Where inputs are looked for: the grid's folder, then data folders, then the cache of downloads."""
 
     grid: Path
@@ -48,9 +48,9 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "farm"
 
 
-def default_places(grid_file: Path) -> Places:
+def default_search(grid_file: Path) -> SearchPath:
     """The grid's folder, ``$FARM_DATA``, the package's own weights, and the cache folder."""
     chosen = os.environ.get("FARM_DATA")
     shipped = (Path(__file__).parents[1] / part for part in ("models", "generators"))
     data = (*((Path(chosen).resolve(),) if chosen else ()), *shipped)
-    return Places(grid=grid_file.resolve().parent, data=data, cache=cache_folder())
+    return SearchPath(grid=grid_file.resolve().parent, data=data, cache=cache_folder())

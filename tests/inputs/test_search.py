@@ -2,7 +2,7 @@
 
 import pytest
 
-from farm.inputs import Input, cache_folder, default_places
+from farm.inputs import Input, cache_folder, default_search
 
 
 @pytest.mark.parametrize(
@@ -23,11 +23,11 @@ def test_the_cache_lies_where_the_environment_says(monkeypatch, environment, exp
 
 def test_data_lies_beside_the_grid_in_farm_data_and_in_the_package(monkeypatch, tmp_path):
     monkeypatch.delenv("FARM_DATA", raising=False)
-    shipped = default_places(tmp_path / "grid.yaml").data
+    shipped = default_search(tmp_path / "grid.yaml").data
     assert [folder.name for folder in shipped] == ["models", "generators"]
     assert all((folder / "weights").is_dir() for folder in shipped)
     monkeypatch.setenv("FARM_DATA", str(tmp_path / "data"))
-    found = default_places(tmp_path / "grid.yaml")
+    found = default_search(tmp_path / "grid.yaml")
     assert (found.grid, found.data) == (tmp_path, (tmp_path / "data", *shipped))
 
 

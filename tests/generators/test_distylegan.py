@@ -17,7 +17,7 @@ from farm.generators.distylegan import source
 from farm.generators.distylegan.network import Config, Doubling, Folded, Generator
 from farm.generators.equipment import Equipment
 from farm.generators.generated import normal
-from farm.inputs import HashMemo, Places, locate
+from farm.inputs import HashMemo, SearchPath, locate
 
 SHARED = Path(os.environ.get("FARM_SHARED", Path(__file__).parents[3] / "shared"))
 FIXTURE = SHARED / "fixtures" / "distylegan_small"
@@ -163,9 +163,9 @@ def test_a_packed_file_without_its_config_is_told(tmp_path):
 
 def test_the_shipped_weights_are_found_and_make_images_of_every_class(tmp_path):
     shipped = Path(checkpoints.__file__).parents[1]
-    places = Places(grid=tmp_path, data=(shipped,), cache=tmp_path)
+    search = SearchPath(grid=tmp_path, data=(shipped,), cache=tmp_path)
     wanted = SOURCES["distylegan"].inputs[0]
-    found = locate(wanted, {"weights": SHIPPED}, {"name": "distylegan"}, places, HashMemo(tmp_path / "memo"))
+    found = locate(wanted, {"weights": SHIPPED}, {"name": "distylegan"}, search, HashMemo(tmp_path / "memo"))
     assert not found.missing
     images = made(Path(found.path), count=20)
     assert images.classes == 10

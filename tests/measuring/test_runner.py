@@ -158,7 +158,7 @@ def test_fewer_images_than_inputs_go_round(prepared):
 @pytest.mark.parametrize("device", ["CPU", "AUTO:CPU", "AUTO", "HETERO:CPU", "MULTI:CPU"])
 @pytest.mark.parametrize("hint", ["latency", "throughput"])
 def test_what_was_asked_for_is_what_is_read_back(free, prepared, device, hint):
-    from farm.stages.measure import _asked
+    from farm.measuring.rounds import _asked
 
     told = {"name": device, "hint": hint}
     request = {"device": device, "hint": hint, **_asked(told, "openvino", 1, "f32")}

@@ -1,7 +1,7 @@
 """The 2022 study's claims beside farm's numbers: what was found again, what not, and what cannot be told from here.
 
 Their numbers: ``study_2022.csv``, from the tables of the study. Ours: a published run of ``jobs/study.yaml``. A verdict
-follows from an interval, never from a number alone: over draws of the calibration set where there are several (95 %),
+follows from an interval, never from a number alone: over seeds of the calibration set where there are several (95 %),
 else over test images (Tango, 95 %).
 """
 
@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import study_2022 as theirs
-from found import (
+from evidence import (
     NOT_REPRODUCED,
     NOT_TESTED,
     REPRODUCED,
     UNDECIDED,
-    Found,
+    Evidence,
     at_least,
     at_most,
     every,
-    found_in,
+    evidence_of,
     holds,
     in_words,
     of_whom,
@@ -27,6 +27,7 @@ from found import (
     standings,
 )  # fmt: skip
 
+from farm.grid.label import Label
 from farm.report.numbers import count, points
 from farm.results.reading import Run
 from farm.stats.shares import Estimate
@@ -51,8 +52,8 @@ class Claim:
 
 def claims(run: Run) -> tuple[Claim, ...]:
     """All of the study's claims, judged by a run of ``jobs/study.yaml``."""
-    found = found_in(run)
-    return tuple(claim(found) for claim in CLAIMS)
+    evidence = evidence_of(run)
+    return tuple(claim(evidence) for claim in CLAIMS)
 
 
 def table(run: Run) -> str:
@@ -62,26 +63,26 @@ def table(run: Run) -> str:
     return head + "".join(rows)
 
 
-def faster_than_ir(found: Found) -> Claim:
+def faster_than_ir(evidence: Evidence) -> Claim:
     """Int8 runs up to four times as fast as the FP32 IR."""
-    return _speed(found, "int8 is up to 4 times as fast as the FP32 IR", "speedup_ir", 3.5)
+    return _speed(evidence, "int8 is up to 4 times as fast as the FP32 IR", "speedup_ir", 3.5)
 
 
-def faster_than_pytorch(found: Found) -> Claim:
+def faster_than_pytorch(evidence: Evidence) -> Claim:
     """Int8 runs up to fourteen times as fast as PyTorch."""
-    return _speed(found, "int8 is up to 14 times as fast as PyTorch", "speedup_pytorch", 13.5)
+    return _speed(evidence, "int8 is up to 14 times as fast as PyTorch", "speedup_pytorch", 13.5)
 
 
-def cheap_fractals(found: Found) -> Claim:
+def cheap_fractals(evidence: Evidence) -> Claim:
     """Fractals cost three models little."""
-    ours = {model: drop for model in THREE if (drop := found.drops.get((model, "fractal", "default"))) is not None}
+    ours = {model: drop for model in THREE if (drop := evidence.drops.get((model, "fractal", "default"))) is not None}
     missing = [model for model in THREE if model not in ours]
     verdict = every(ours.values(), lambda drop: at_most(drop, CHEAP))
     if missing and verdict == REPRODUCED:
         verdict = UNDECIDED
     lacking = f"of those that were tested, yes; no weights of {', '.join(missing)} were at hand"
     reason = lacking if missing else "all three were tested"
-    whom = of_whom(found, [(model, "fractal", "default") for model in ours])
+    whom = of_whom(evidence, [(model, "fractal", "default") for model in ours])
     return Claim(
         text=f"fractals cost at most {100 * CHEAP:.1f} points with ResNet20, VGG16-BN and MobileNetV2",
         theirs=theirs.drops(THREE, "fractal"),
@@ -91,10 +92,10 @@ def cheap_fractals(found: Found) -> Claim:
     )
 
 
-def collapse(found: Found) -> Claim:
+def collapse(evidence: Evidence) -> Claim:
     """ShuffleNetV2 is of no use with fractals."""
-    ours = _one(found, "shufflenetv2_x2_0", "fractal")
-    whom = of_whom(found, [(model, "fractal", "default") for model in ours])
+    ours = _one(evidence, "shufflenetv2_x2_0", "fractal")
+    whom = of_whom(evidence, [(model, "fractal", "default") for model in ours])
     return Claim(
         text="ShuffleNetV2 x2.0 collapses with fractals",
         theirs=theirs.drops(("shufflenetv2_x2_0",), "fractal"),
@@ -104,11 +105,11 @@ def collapse(found: Found) -> Claim:
     )
 
 
-def default_breaks_repvgg(found: Found) -> Claim:
+def default_breaks_repvgg(evidence: Evidence) -> Claim:
     """RepVGG loses forty points by default quantization."""
     forms = ("repvgg_a2", "repvgg_a2{deploy=true}")
-    ours = {form: drop for form in forms if (drop := found.drops.get((form, real(found), "default"))) is not None}
-    whom = of_whom(found, [(form, real(found), "default") for form in ours])
+    ours = {form: drop for form in forms if (drop := evidence.drops.get((form, real(evidence), "default"))) is not None}
+    whom = of_whom(evidence, [(form, real(evidence), "default") for form in ours])
     return Claim(
         text="RepVGG-A2 loses about 40 points by default quantization, with real images too",
         theirs=theirs.drops(REPVGG, "cifar10"),
@@ -118,36 +119,36 @@ def default_breaks_repvgg(found: Found) -> Claim:
     )
 
 
-def aware_saves_repvgg(found: Found) -> Claim:
+def aware_saves_repvgg(evidence: Evidence) -> Claim:
     """Accuracy control wins back what default quantization lost."""
     text = "accuracy-aware quantization saves RepVGG-A2"
     before, after = theirs.drops(REPVGG, "cifar10"), theirs.drops(REPVGG, "cifar10", "accuracy-aware")
-    said = f"{before} by default, {after} with control"
-    breaks = default_breaks_repvgg(found).verdict
-    images = real(found)
+    numbers = f"{before} by default, {after} with control"
+    breaks = default_breaks_repvgg(evidence).verdict
+    images = real(evidence)
     aware = {
         model: drop
-        for (model, source, algorithm), drop in found.drops.items()
+        for (model, source, algorithm), drop in evidence.drops.items()
         if model.startswith("repvgg") and source == images and algorithm == "accuracy-aware"
     }
     verdict = every(aware.values(), lambda drop: at_most(drop, CHEAP))
     reason = f"saved: a drop of at most {points(CHEAP)} points with real images"
     if breaks != REPRODUCED:
         verdict, reason = NOT_TESTED, "there was nothing to save: default quantization did not break ours"
-    whom = of_whom(found, [(model, images, "accuracy-aware") for model in aware])
-    return Claim(text=text, theirs=said, ours=in_words(aware), verdict=verdict, reason=whom + reason)
+    whom = of_whom(evidence, [(model, images, "accuracy-aware") for model in aware])
+    return Claim(text=text, theirs=numbers, ours=in_words(aware), verdict=verdict, reason=whom + reason)
 
 
-def as_good_as_real(found: Found) -> Claim:
+def as_good_as_real(evidence: Evidence) -> Claim:
     """Synthetic images are as good as real ones."""
-    held, of = standings(found)
-    equal = [model for model, word in held if word == "equivalent"]
-    worse = sorted({model for model, word in held if word == "worse"})
-    margin = f"{points(found.run.claims.margin)} points"
-    ours = f"equivalent within {margin} in {len(equal)} of {len(held)} pairs of model and source" if held else "-"
-    unknown = _unknown(model for model, _ in held)
-    shown = len(equal) == len(held) and not unknown
-    verdict = NOT_TESTED if not held else REPRODUCED if shown else UNDECIDED
+    words, of = standings(evidence)
+    equal = [model for model, word in words if word == "equivalent"]
+    worse = sorted({model for model, word in words if word == "worse"})
+    margin = f"{points(evidence.analysis.run.claims.margin)} points"
+    ours = f"equivalent within {margin} in {len(equal)} of {len(words)} pairs of model and source" if words else "-"
+    unknown = _unknown(model for model, _ in words)
+    shown = len(equal) == len(words) and not unknown
+    verdict = NOT_TESTED if not words else REPRODUCED if shown else UNDECIDED
     reason = f"Stable Diffusion's images and farm's own GAN's, neither of which the study had; {of}"
     return Claim(
         text="synthetic images are as good as real ones",
@@ -158,7 +159,7 @@ def as_good_as_real(found: Found) -> Claim:
     )
 
 
-def beats_its_teacher(found: Found) -> Claim:  # noqa: ARG001 - nothing of farm's can say
+def beats_its_teacher(evidence: Evidence) -> Claim:  # noqa: ARG001 - nothing of farm's can say
     """The distilled GAN is sometimes better than what it was distilled from."""
     lines = "`{name: stylegan2-ada, weights: cifar10.pkl}` and `{name: distylegan, weights: FOLDER}`"
     return Claim(
@@ -170,7 +171,7 @@ def beats_its_teacher(found: Found) -> Claim:  # noqa: ARG001 - nothing of farm'
     )
 
 
-CLAIMS: Sequence[Callable[[Found], Claim]] = (
+CLAIMS: Sequence[Callable[[Evidence], Claim]] = (
     faster_than_ir,
     faster_than_pytorch,
     cheap_fractals,
@@ -182,20 +183,22 @@ CLAIMS: Sequence[Callable[[Found], Claim]] = (
 )
 
 
-def _one(found: Found, model: str, source: str) -> dict[str, Estimate]:
-    drop = found.drops.get((model, source, "default"))
+def _one(evidence: Evidence, model: str, source: str) -> dict[str, Estimate]:
+    drop = evidence.drops.get((model, source, "default"))
     return {} if drop is None else {model: drop}
 
 
-def _speed(found: Found, text: str, column: str, times: float) -> Claim:
-    said = theirs.speed(column.removeprefix("speedup_"))
-    measured = [record for record in found.run.records if record.calibration and holds(record, column, found)]
+def _speed(evidence: Evidence, text: str, column: str, times: float) -> Claim:
+    numbers = theirs.speed(column.removeprefix("speedup_"))
+    measured = [
+        record for record in evidence.analysis.run.records if record.calibration and holds(record, column, evidence)
+    ]
     if not measured:
         reason = "no measurement that holds is published with this run"
-        return Claim(text=text, theirs=said, ours="-", verdict=NOT_TESTED, reason=reason)
+        return Claim(text=text, theirs=numbers, ours="-", verdict=NOT_TESTED, reason=reason)
     best = max(measured, key=lambda record: float(getattr(record, column)))
     value, low, high = (float(getattr(best, column + end)) for end in ("", "_low", "_high"))
-    surest, most = (max(float(getattr(each, column + end)) for each in measured) for end in ("_low", "_high"))
+    surest, most = (max(float(getattr(record, column + end)) for record in measured) for end in ("_low", "_high"))
     unknown = _unknown(record.model for record in measured)
     slower = UNDECIDED if unknown else NOT_REPRODUCED
     verdict = REPRODUCED if surest >= times else UNDECIDED if most >= times else slower
@@ -203,7 +206,7 @@ def _speed(found: Found, text: str, column: str, times: float) -> Claim:
     reason = f"reached from {times:g} times on; on {best.cpu_model}, {count(int(best.threads or 0), 'thread')}"
     return Claim(
         text=text,
-        theirs=said,
+        theirs=numbers,
         ours=ours,
         verdict=verdict,
         reason="; ".join([reason, *(unknown if surest < times else [])]),
@@ -212,5 +215,5 @@ def _speed(found: Found, text: str, column: str, times: float) -> Claim:
 
 def _unknown(models: Iterable[str]) -> list[str]:
     """A sentence on the study's models that are not among these, in any form; none if all are."""
-    lacking = sorted(set(theirs.models()) - {model.partition("{")[0] for model in models})
+    lacking = sorted(set(theirs.models()) - {Label(model).name for model in models})
     return [f"nothing is known of {', '.join(lacking)}"] if lacking else []

@@ -15,12 +15,11 @@ from typing import Any
 import claims
 import columns
 import compared
-import draws
 import layers
 import pyarrow.parquet as pq
+import seeds
 
-from farm.analysis.accuracy import accuracies
-from farm.analysis.replicates import sources
+from farm.analysis.analysis import analyse
 from farm.record import FAILURE_CLASSES
 from farm.report.page.summary import answers
 from farm.results.folder import Folder
@@ -110,17 +109,14 @@ def _claims(name: str) -> str:
     return claims.table(read_run(Folder(str(REFERENCE / name))))
 
 
-def _draws(name: str) -> str:
-    return draws.table(read_run(Folder(str(REFERENCE / name))))
+def _seeds(name: str) -> str:
+    return seeds.table(read_run(Folder(str(REFERENCE / name))))
 
 
 def _answers(name: str) -> str:
     """The summary of a run's page."""
-    run = read_run(Folder(str(REFERENCE / name)))
-    said = answers(run, accuracies(run), sources(run))
-    lines = [
-        line for each in said for line in (f"- **{each.question}**", *(f"    - {text}" for text in each.sentences))
-    ]
+    given = answers(analyse(read_run(Folder(str(REFERENCE / name)))))
+    lines = [line for one in given for line in (f"- **{one.question}**", *(f"    - {text}" for text in one.sentences))]
     return "\n".join(lines) + "\n"
 
 
@@ -129,7 +125,7 @@ MAKERS = {
     "claims": _claims,
     "columns": columns.table,
     "files": columns.files,
-    "draws": _draws,
+    "seeds": _seeds,
     "help": _help,
     "table": _table,
     "compare": _compare,

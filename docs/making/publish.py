@@ -16,9 +16,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from farm.analysis.analysis import analyse
 from farm.errors import FarmError
+from farm.grid.label import Label
 from farm.report.figures import figures
-from farm.report.page import document, drawings, section
+from farm.report.page import document, pictures, section
 from farm.results import tables
 from farm.results.folder import Folder
 from farm.results.reading import claims_of, files_of, read_run, records_table
@@ -56,14 +58,14 @@ def _anywhere(row: dict[str, Any]) -> dict[str, Any]:
 
 def _own(samples: pa.Table, records: pa.Table) -> pa.Table:
     """The samples of the sets of farm's own making that some cell was calibrated with."""
-    sets = [name for name in pc.unique(records["calibration"]).to_pylist() if name and name.partition("{")[0] in OWN]
+    sets = [name for name in pc.unique(records["calibration"]).to_pylist() if name and Label(name).name in OWN]
     return samples.filter(pc.is_in(samples["calibration"], pa.array(sets, pa.string())))
 
 
 def page(folder: Folder) -> str:
     """The page of what was published."""
-    run = read_run(folder)
-    return document([section(run, drawings(figures(run)))], lively=False)
+    analysis = analyse(read_run(folder))
+    return document([section(analysis, pictures(figures(analysis)))], lively=False)
 
 
 def main() -> int:

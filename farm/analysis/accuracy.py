@@ -1,20 +1,20 @@
 """What may be said of each cell's accuracy: against its FP32 IR, and against real images. Knows predictions.
 
-Test images are one source of doubt, and the one that is judged here: whether *these two models* differ. The draw of a
+Test images are one source of doubt, and the one that is judged here: whether *these two models* differ. The seed of a
 calibration set is another, see `farm.analysis.replicates`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from farm.analysis.families import Family
 from farm.analysis.standing import EQUIVALENCE_ALPHA, Standing, holm, standing
 from farm.record import Record, is_fp32_ir
-from farm.results.reading import Predicted, Run
+from farm.results.reading import Run
 from farm.stats.shares import Disagreement, Estimate, mcnemar, tango, wilson
-
-Where = tuple[str, str, str]  # model, algorithm, device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +47,26 @@ class Accuracy:
     real: Against | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cell:
+    """A cell whose predictions are there. right: (n,), whether it was; label: (n,)."""
+
+    record: Record
+    right: NDArray[np.bool_]
+    label: NDArray[np.int64]
+
+
 def accuracies(run: Run) -> dict[str, Accuracy]:
     """By cell, of those whose predictions are there and whose metric is top-1."""
-    right = {cell: said.prediction == said.label for cell, said in run.predictions.items()}
-    records = [record for record in run.records if record.cell in right and is_top1(record)]
-    fp32 = {(record.model, record.device): record.cell for record in records if is_fp32_ir(record)}
-    real = dict(_beside_real(records, right, run))
-    return {record.cell: _accuracy(record, right, run.predictions, fp32, real.get(record.cell)) for record in records}
+    cells = [
+        _Cell(record=record, right=predicted.prediction == predicted.label, label=predicted.label)
+        for record in run.records
+        if is_top1(record) and (predicted := run.predictions.get(record.cell)) is not None
+    ]
+    fp32 = {(cell.record.model, cell.record.device): cell for cell in cells if is_fp32_ir(cell.record)}
+    alone = {cell.record.cell: _accuracy(cell, fp32.get((cell.record.model, cell.record.device))) for cell in cells}
+    beside_real = _beside_real(cells, run)
+    return {cell: replace(accuracy, real=beside_real.get(cell)) for cell, accuracy in alone.items()}
 
 
 def is_top1(record: Record) -> bool:
@@ -61,67 +74,51 @@ def is_top1(record: Record) -> bool:
     return record.top1 is not None and record.metric in (None, "top1")
 
 
-def reference_of(record: Record, records: Sequence[Record], source: str | None) -> Record | None:
-    """The cell that differs from this one by its calibration set only, which is real: of the same seed, or the first.
-
-    source: of the set of real images. None where there is no such cell, or this is one of them.
-    """
-    if source is None or record.calibration_source in (None, source):
-        return None
-    alike = [each for each in records if each.calibration_source == source and _of(each) == _of(record)]
-    same_seed = [each for each in alike if each.calibration_seed == record.calibration_seed]
-    return next(iter(same_seed or alike), None)
-
-
-def _accuracy(
-    record: Record,
-    right: Mapping[str, np.ndarray],
-    predictions: Mapping[str, Predicted],
-    fp32: Mapping[tuple[str, str], str],
-    real: Against | None,
-) -> Accuracy:
-    ours = right[record.cell]
-    top1 = wilson(int(ours.sum()), len(ours))
-    other = fp32.get((record.model, record.device))
-    if other is None or other == record.cell or len(right[other]) != len(ours):
-        return Accuracy(top1=top1, real=real)
-    counts = disagreement(right[other], ours)
-    worst, drop = worst_class(predictions[record.cell].label, right[other], ours)
-    beside = Against(other=other, loss=tango(counts), p=mcnemar(counts))
-    return Accuracy(top1=top1, fp32=beside, worst_class=worst, worst_class_drop=drop, real=real)
+def _accuracy(cell: _Cell, fp32: _Cell | None) -> Accuracy:
+    """What a cell says alone, and beside its FP32 IR where that is another cell on the same images."""
+    top1 = wilson(int(cell.right.sum()), len(cell.right))
+    if fp32 is None or fp32 is cell or len(fp32.right) != len(cell.right):
+        return Accuracy(top1=top1)
+    counts = disagreement(fp32.right, cell.right)
+    worst, drop = worst_class(cell.label, fp32.right, cell.right)
+    beside = Against(other=fp32.record.cell, loss=tango(counts), p=mcnemar(counts))
+    return Accuracy(top1=top1, fp32=beside, worst_class=worst, worst_class_drop=drop)
 
 
-def disagreement(first: np.ndarray, second: np.ndarray) -> Disagreement:
-    """How two variants differ on the same n images. first, second: bool (n,), whether each was right."""
+def disagreement(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Disagreement:
+    """How two variants differ on the same n images. first, second: (n,), whether each was right."""
     return Disagreement(first=int((first & ~second).sum()), second=int((second & ~first).sum()), n=len(first))
 
 
-def worst_class(label: np.ndarray, before: np.ndarray, after: np.ndarray) -> tuple[int, float]:
+def worst_class(label: NDArray[np.int64], before: NDArray[np.bool_], after: NDArray[np.bool_]) -> tuple[int, float]:
     """The class that lost most, and the share of its images lost. label: (n,); before, after: right or not, (n,)."""
-    classes, place, counts = np.unique(label, return_inverse=True, return_counts=True)
-    lost = np.bincount(place, weights=before.astype(np.int8) - after.astype(np.int8)) / counts
+    classes, at, counts = np.unique(label, return_inverse=True, return_counts=True)
+    lost = np.bincount(at, weights=before.astype(np.int8) - after.astype(np.int8)) / counts
     return int(classes[lost.argmax()]), float(lost.max())
 
 
-def _beside_real(records: Sequence[Record], right: Mapping[str, np.ndarray], run: Run) -> Iterator[tuple[str, Against]]:
-    """Every set of a model beside its real images; each model, algorithm and device is a family of tests."""
-    real: dict[Where, list[Record]] = {}
-    for record in records:
-        if record.calibration_source == run.claims.reference:
-            real.setdefault(_of(record), []).append(record)
-    families: dict[Where, list[tuple[Record, Record]]] = {}
-    for record in records:
-        other = reference_of(record, real.get(_of(record), ()), run.claims.reference)
-        if other is not None and len(right[other.cell]) == len(right[record.cell]):
-            families.setdefault(_of(record), []).append((record, other))
-    for pairs in families.values():
-        counts = [disagreement(right[other.cell], right[record.cell]) for record, other in pairs]
-        corrected = holm([mcnemar(each) for each in counts])
-        for (record, other), each, p in zip(pairs, counts, corrected, strict=True):
-            loss = tango(each, EQUIVALENCE_ALPHA)
+def _beside_real(cells: Sequence[_Cell], run: Run) -> Mapping[str, Against]:
+    """Every set of a model beside its real images; each family's tests are corrected together."""
+    families: dict[Family, list[_Cell]] = {}
+    for cell in cells:
+        families.setdefault(Family.of(cell.record), []).append(cell)
+    beside: dict[str, Against] = {}
+    for family in families.values():
+        real = [cell for cell in family if cell.record.calibration_source == run.claims.reference is not None]
+        matched = [
+            (cell, _real_of(cell, real)) for cell in family if cell.record.calibration_source and cell not in real
+        ]
+        pairs = [(cell, other) for cell, other in matched if other is not None and len(other.right) == len(cell.right)]
+        counts = [disagreement(other.right, cell.right) for cell, other in pairs]
+        corrected = holm([mcnemar(count) for count in counts])
+        for (cell, other), count, p in zip(pairs, counts, corrected, strict=True):
+            loss = tango(count, EQUIVALENCE_ALPHA)
             word = standing(loss, p, run.claims.margin)
-            yield record.cell, Against(other=other.cell, loss=loss, p=p, standing=word)
+            beside[cell.record.cell] = Against(other=other.record.cell, loss=loss, p=p, standing=word)
+    return beside
 
 
-def _of(record: Record) -> Where:
-    return (record.model, record.algorithm, record.device)
+def _real_of(cell: _Cell, real: Sequence[_Cell]) -> _Cell | None:
+    """The cell of the same family with real images: of the same seed, or the first."""
+    same_seed = [other for other in real if other.record.calibration_seed == cell.record.calibration_seed]
+    return next(iter(same_seed or real), None)

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from farm.analysis.accuracy import disagreement
+from farm.analysis.standing import Standing, standing
 from farm.record import Record, accuracy_of, is_fp32_ir
 from farm.results.reading import Predicted
 from farm.stats.ratios import Ratio, quotient
@@ -16,8 +17,11 @@ from farm.stats.replicates import difference, welch
 from farm.stats.shares import ALPHA, Count, Estimate, mcnemar, newcombe, pearson, tango
 
 Word = Literal["worse", "better", "alike", "undecided"]
+WORDS: dict[Standing, Word] = {
+    "equivalent": "alike", "worse": "worse", "better": "better", "undecided": "undecided",
+}  # fmt: skip
 SHARES = ("top1", "top5")  # metrics that say of each image: right, or not
-PLACE = ("host", "cpu_model", "threads")  # where these are the same, speeds are of one host
+HOST = ("host", "cpu_model", "threads")  # where these are the same, speeds are of one host
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,26 +94,21 @@ def accuracy_change(before: Record, after: Record, first: Predicted | None, seco
         if not np.array_equal(first.label, second.label):
             return replace(change, unjudged="other test images in B")
         return _paired(change, first, second)
-    known = _count(before), _count(after)
-    if known[0] is None or known[1] is None:
+    right_before, right_after = _count(before), _count(after)
+    if right_before is None or right_after is None:
         return replace(change, unjudged=f"{change.metric} has no interval without both runs' predictions")
-    return replace(change, drop=newcombe(known[0], known[1]), p=pearson(known[0], known[1]))
+    return replace(change, drop=newcombe(right_before, right_after), p=pearson(right_before, right_after))
 
 
-def judged(change: AccuracyChange, p: float, tolerance: Tolerance) -> AccuracyChange:
+def with_word(change: AccuracyChange, p: float, tolerance: Tolerance) -> AccuracyChange:
     """The change with the word for it. p: corrected for the number of cells. Not for one without interval.
 
     Where every image is right or wrong as before, there is no loss to be unsure of, however few the images are.
     """
-    drop, most = change.drop, tolerance.max_drop
-    if drop is None:
+    if change.drop is None:
         raise ValueError("a change without interval cannot be judged")
-    word: Word = "undecided"
-    if p < ALPHA and abs(drop.value) > most:
-        word = "worse" if drop.value > 0 else "better"
-    elif change.same or -most < drop.low <= drop.high < most:
-        word = "alike"
-    return replace(change, p=p, word=word)
+    word = "equivalent" if change.same else standing(change.drop, p, tolerance.max_drop, least=tolerance.max_drop)
+    return replace(change, p=p, word=WORDS[word])
 
 
 def speed_change(before: Record, after: Record, tolerance: Tolerance) -> SpeedChange:
@@ -117,14 +116,14 @@ def speed_change(before: Record, after: Record, tolerance: Tolerance) -> SpeedCh
     old, new = before.speedup_ir, after.speedup_ir
     if old is None or new is None:
         return SpeedChange(before=old, after=new, unjudged=_lacking("speed", (before, old), (after, new)))
-    elsewhere = [name for name in PLACE if getattr(before, name) != getattr(after, name)]
+    elsewhere = [name for name in HOST if getattr(before, name) != getattr(after, name)]
     refused = f"another {' and '.join(elsewhere)} in B" if elsewhere and not tolerance.across_hosts else None
     shown = refused is None and before.timed == after.timed
     ratio = quotient(
         Ratio(value=new, low=after.speedup_ir_low, high=after.speedup_ir_high),
         Ratio(value=old, low=before.speedup_ir_low, high=before.speedup_ir_high),
     )
-    unjudged = _doubt(before, after) or refused
+    unjudged = _why_not(before, after) or refused
     return SpeedChange(
         before=old,
         after=new,
@@ -144,20 +143,20 @@ def over(after: float | None, before: float | None) -> float | None:
 
 def _paired(change: AccuracyChange, first: Predicted, second: Predicted) -> AccuracyChange:
     """By images that both saw: Tango and McNemar where an image is right or not, else Student's t on differences."""
-    found = replace(change, paired=True, n_images=len(first.label))
-    scores = [np.asarray(said.score, np.float64) for said in (first, second)]
+    paired = replace(change, paired=True, n_images=len(first.label))
+    scores = [np.asarray(predicted.score, np.float64) for predicted in (first, second)]
     if change.metric == "top1":
-        rights = [said.prediction == said.label for said in (first, second)]
+        rights = [predicted.prediction == predicted.label for predicted in (first, second)]
     elif change.metric == "top5":
         rights = [score > 0 for score in scores]
     else:
         # Of differences beside a constant zero, Welch's test is Student's of one sample.
         differences, zero = (scores[0] - scores[1]).tolist(), (0.0, 0.0)
         if len(differences) < len(zero):
-            return replace(found, unjudged="one image says nothing of the spread")
-        return replace(found, drop=difference(differences, zero, ALPHA), p=welch(differences, zero))
+            return replace(paired, unjudged="one image says nothing of the spread")
+        return replace(paired, drop=difference(differences, zero, ALPHA), p=welch(differences, zero))
     counts = disagreement(*rights)
-    return replace(found, drop=tango(counts), p=mcnemar(counts), lost=counts.first, won=counts.second)
+    return replace(paired, drop=tango(counts), p=mcnemar(counts), lost=counts.first, won=counts.second)
 
 
 def _metric(record: Record) -> str | None:
@@ -171,17 +170,17 @@ def _count(record: Record) -> Count | None:
     return Count(right=round(score * n), n=n) if _metric(record) in SHARES and score is not None and n else None
 
 
-def _lacking(what: str, *found: tuple[Record, float | None]) -> str:
+def _lacking(what: str, *values: tuple[Record, float | None]) -> str:
     """Which run has none of it, and how the cell ended there if not well."""
     ended = {
         name: "" if record.outcome == "ok" else f" ({record.error_class or record.outcome})"
-        for name, (record, value) in zip("AB", found, strict=True)
+        for name, (record, value) in zip("AB", values, strict=True)
         if value is None
     }
     return f"no {what} in " + " and ".join(f"{name}{how}" for name, how in ended.items())
 
 
-def _doubt(before: Record, after: Record) -> str | None:
+def _why_not(before: Record, after: Record) -> str | None:
     """Why x IR says nothing of a change, apart from the hosts."""
     if after.runtime == "pytorch" or is_fp32_ir(after):
         return "a baseline, of which x IR says nothing"
@@ -190,8 +189,8 @@ def _doubt(before: Record, after: Record) -> str | None:
     doubtful = [f"{record.verdict} in {name}" for name, record in (("A", before), ("B", after)) if _noisy(record)]
     if doubtful:
         return " and ".join(doubtful)
-    known = all(each.speedup_ir_low is not None and each.speedup_ir_high is not None for each in (before, after))
-    return None if known else "x IR has no interval"
+    ends = [end for record in (before, after) for end in (record.speedup_ir_low, record.speedup_ir_high)]
+    return "x IR has no interval" if None in ends else None
 
 
 def _noisy(record: Record) -> bool:

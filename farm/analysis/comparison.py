@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from farm.analysis.changes import AccuracyChange, SpeedChange, Tolerance, accuracy_change, judged, over, speed_change
+from farm.analysis.changes import AccuracyChange, SpeedChange, Tolerance, accuracy_change, over, speed_change, with_word
 from farm.analysis.standing import holm
 from farm.errors import InputError
 from farm.record import Record
@@ -42,12 +42,12 @@ class CellChange:
     @property
     def regressions(self) -> tuple[Regression, ...]:
         """What got worse, the worst first."""
-        found: dict[Regression, bool] = {
+        worsened: dict[Regression, bool] = {
             "outcome": self.error is not None,
             "accuracy": self.accuracy.word == "worse",
             "speed": self.speed.word == "worse",
         }
-        return tuple(name for name, worse in found.items() if worse)
+        return tuple(name for name, worse in worsened.items() if worse)
 
     @property
     def badness(self) -> tuple[float, float, float]:
@@ -84,17 +84,17 @@ class Comparison:
     @property
     def regressions(self) -> tuple[CellChange, ...]:
         """The cells that got worse."""
-        return tuple(each for each in self.cells if each.regressions)
+        return tuple(change for change in self.cells if change.regressions)
 
     @property
     def accuracies(self) -> int:
         """How many cells were judged by accuracy."""
-        return sum(each.accuracy.word is not None for each in self.cells)
+        return sum(change.accuracy.word is not None for change in self.cells)
 
     @property
     def speeds(self) -> int:
         """How many cells were judged by speed."""
-        return sum(each.speed.word is not None for each in self.cells)
+        return sum(change.speed.word is not None for change in self.cells)
 
     @property
     def vain(self) -> bool:
@@ -105,39 +105,43 @@ class Comparison:
 def compare(first: Run, second: Run, tolerance: Tolerance) -> Comparison:
     """The second run beside the first. Raises InputError if no cell is in both."""
     before, after = ({record.cell: record for record in run.records} for run in (first, second))
-    pairs = [(before[cell], record) for cell, record in after.items() if cell in before]
-    if not pairs:
+    both = [(before[cell], record) for cell, record in after.items() if cell in before]
+    if not both:
         raise InputError(f"{first.folder.url} and {second.folder.url} have no cell in common: cells are joined by name")
-    changes = _judged([_change(old, new, first, second, tolerance) for old, new in pairs], tolerance)
-    regressions = sorted((each for each in changes if each.regressions), key=lambda each: each.badness, reverse=True)
+    changes = _with_words([_change(old, new, first, second, tolerance) for old, new in both], tolerance)
+    regressions = sorted(filter(_is_worse, changes), key=lambda change: change.badness, reverse=True)
     return Comparison(
         first=first.folder.url,
         second=second.folder.url,
         tolerance=tolerance,
-        cells=(*regressions, *(each for each in changes if not each.regressions)),
+        cells=(*regressions, *(change for change in changes if not change.regressions)),
         only_first=tuple(cell for cell in before if cell not in after),
         only_second=tuple(cell for cell in after if cell not in before),
-        differences=tuple(_differences(pairs)),
+        differences=tuple(_differences(both)),
     )
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
     """The comparison as JSON takes it, and of each cell what got worse."""
-    cells = [{**asdict(each), "regressions": each.regressions} for each in comparison.cells]
+    cells = [{**asdict(change), "regressions": change.regressions} for change in comparison.cells]
     return {**asdict(comparison), "cells": cells, "regressions": len(comparison.regressions)}
 
 
 def _change(before: Record, after: Record, first: Run, second: Run, tolerance: Tolerance) -> CellChange:
-    said = (first.predictions.get(before.cell), second.predictions.get(after.cell))
+    predicted = (first.predictions.get(before.cell), second.predictions.get(after.cell))
     return CellChange(
         cell=after.cell,
         before=before.outcome,
         after=after.outcome,
         error=_error(after) if before.outcome == "ok" else None,
-        accuracy=accuracy_change(before, after, *said),
+        accuracy=accuracy_change(before, after, *predicted),
         speed=speed_change(before, after, tolerance),
         size=over(after.size_mib, before.size_mib),
     )
+
+
+def _is_worse(change: CellChange) -> bool:
+    return bool(change.regressions)
 
 
 def _error(after: Record) -> str | None:
@@ -146,25 +150,26 @@ def _error(after: Record) -> str | None:
     return "was not run" if after.outcome == "pending" else None
 
 
-def _judged(changes: Sequence[CellChange], tolerance: Tolerance) -> list[CellChange]:
+def _with_words(changes: Sequence[CellChange], tolerance: Tolerance) -> list[CellChange]:
     """The changes with the word for each accuracy: all of them together are one family of tests.
 
     A cell of which no image differs could not have been found worse, so it is not counted (Tarone 1990, Biometrics 46):
     the one model that changed is not lost among hundreds that are as they were.
     """
-    tested = {each.cell: each.accuracy.p for each in changes if each.accuracy.p is not None and not each.accuracy.same}
+    scores = {change.cell: change.accuracy for change in changes if change.accuracy.p is not None}
+    tested = {cell: score.p for cell, score in scores.items() if score.p is not None and not score.same}
     corrected = dict(zip(tested, holm(list(tested.values())), strict=True))
     return [
-        replace(each, accuracy=judged(each.accuracy, corrected.get(each.cell, 1.0), tolerance))
-        if each.accuracy.p is not None
-        else each
-        for each in changes
+        replace(change, accuracy=with_word(change.accuracy, corrected.get(change.cell, 1.0), tolerance))
+        if change.cell in scores
+        else change
+        for change in changes
     ]
 
 
-def _differences(pairs: Sequence[tuple[Record, Record]]) -> Iterator[Difference]:
+def _differences(records: Sequence[tuple[Record, Record]]) -> Iterator[Difference]:
     """Versions and facts that are not the same for every cell, of those that both of its records know."""
-    facts = [(_facts(before), _facts(after)) for before, after in pairs]
+    facts = [(_facts(before), _facts(after)) for before, after in records]
     for name in dict.fromkeys(name for before, _ in facts for name in before):
         both = [(before[name], after[name]) for before, after in facts if name in before and name in after]
         if any(before != after for before, after in both):
@@ -173,5 +178,5 @@ def _differences(pairs: Sequence[tuple[Record, Record]]) -> Iterator[Difference]
 
 
 def _facts(record: Record) -> Mapping[str, str]:
-    said = {name: str(value) for name in FACTS if (value := getattr(record, name)) is not None}
-    return {**json.loads(record.versions or "{}"), **said}
+    facts = {name: str(value) for name in FACTS if (value := getattr(record, name)) is not None}
+    return {**json.loads(record.versions or "{}"), **facts}

@@ -1,40 +1,41 @@
-"""Calibration sources over several draws: the mean drop, its spread, and whether it is as good as real. Knows records.
+"""Calibration sources over several seeds: the mean drop, its spread, and whether it is as good as real. Knows records.
 
-With several seeds the unit is the draw, so a claim may be made of the *source*. It holds both doubts: of the draws,
-and of the test images that all of them share. With one seed there is no such claim to make: only of the two models,
-see `farm.analysis.accuracy`.
+With several seeds the unit is the set of one seed, so a claim may be made of the *source*. It holds both doubts: of the
+seeds, and of the test images that all of them share. With one seed there is no such claim to make: only of the two
+models, see `farm.analysis.accuracy`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from farm.analysis.accuracy import is_top1
+from farm.analysis.families import Family
 from farm.analysis.standing import EQUIVALENCE_ALPHA, Standing, holm, standing
 from farm.record import Record
 from farm.results.reading import Run
 from farm.stats.replicates import difference, mean, over_images, welch
 from farm.stats.shares import Estimate
 
-LEAST = 2  # draws that show a spread
+LEAST = 2  # seeds that show a spread
+
+Seeds = Mapping[str, Sequence[Record]]  # by source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One source with one model, algorithm and device, over its draws; shares of 1.
+    """One source within a family, over its seeds; shares of 1.
 
-    drop: the FP32 IR's top-1 minus the draws' mean, with its 95 % interval over draws, on these test images. spread:
-    their standard deviation. loss: the real set's mean top-1 minus this one's, with its 90 % interval over draws and
+    drop: the FP32 IR's top-1 minus the seeds' mean, with its 95 % interval over seeds, on these test images. spread:
+    their standard deviation. loss: the real set's mean top-1 minus this one's, with its 90 % interval over seeds and
     test images. p: of no loss, by Holm over the model's sources. loss, p and standing are None of the real set itself,
-    where that has fewer than two draws, and where predictions of single images are missing.
+    where that has fewer than two seeds, and where predictions of single images are missing.
     """
 
-    model: str
+    family: Family
     source: str
-    algorithm: str
-    device: str
     seeds: int
     drop: Estimate
     spread: float
@@ -43,64 +44,52 @@ class Source:
     standing: Standing | None = None
 
 
-Group = tuple[str, str, str]  # model, algorithm, device
-Draws = dict[str, list[Record]]  # by source
-
-
 def sources(run: Run) -> list[Source]:
-    """The sources of which there are two or more draws, in the records' order."""
-    families: dict[Group, Draws] = {}
+    """The sources of which there are two seeds or more, in the records' order."""
+    families: dict[Family, dict[str, list[Record]]] = {}
     for record in run.records:
         if record.calibration_source is not None and record.top1_drop is not None and is_top1(record):
-            family = families.setdefault((record.model, record.algorithm, record.device), {})
+            family = families.setdefault(Family.of(record), {})
             family.setdefault(record.calibration_source, []).append(record)
-    several = [(group, _several(draws)) for group, draws in families.items()]
-    return [each for group, draws in several for each in _family(group, draws, run)]
+    several = {
+        family: {name: records for name, records in seeds.items() if len(records) >= LEAST}
+        for family, seeds in families.items()
+    }
+    return [source for family, seeds in several.items() for source in _family(family, seeds, run)]
 
 
-def _several(draws: Draws) -> Draws:
-    return {name: records for name, records in draws.items() if len(records) >= LEAST}
-
-
-def _family(group: Group, draws: Draws, run: Run) -> Iterator[Source]:
-    model, algorithm, device = group
+def _family(family: Family, seeds: Seeds, run: Run) -> Iterator[Source]:
     images = max((record.n_images or 0 for record in run.records), default=0)
     step = 1 / images if images else 0.0  # drops are multiples of it
-    held = _held_against_real(draws, run, step)
-    for name, records in draws.items():
+    losses = _against_real(seeds, run, step)
+    for name, records in seeds.items():
         drops = _drops(records)
+        spread = float(np.std(drops, ddof=1))
         source = Source(
-            model=model,
-            source=name,
-            algorithm=algorithm,
-            device=device,
-            seeds=len(drops),
-            drop=mean(drops, resolution=step),
-            spread=float(np.std(drops, ddof=1)),
-        )
-        if name not in held:
-            yield source
-            continue
-        loss, p = held[name]
-        yield replace(source, loss=loss, p=p, standing=standing(loss, p, run.claims.margin))
+            family=family, source=name, seeds=len(drops), drop=mean(drops, resolution=step), spread=spread
+        )  # fmt: skip
+        if name in losses:
+            loss, p = losses[name]
+            source = replace(source, loss=loss, p=p, standing=standing(loss, p, run.claims.margin))
+        yield source
 
 
-def _held_against_real(draws: Draws, run: Run, step: float) -> dict[str, tuple[Estimate, float]]:
+def _against_real(seeds: Seeds, run: Run, step: float) -> dict[str, tuple[Estimate, float]]:
     """Each made source's loss against the real one, and its p by Holm over all of them."""
     reference = run.claims.reference
-    if reference is None or reference not in draws:
+    if reference is None or reference not in seeds:
         return {}
-    real, expected = _drops(draws[reference]), _right(draws[reference], run)
-    found: dict[str, tuple[Estimate, float]] = {}
-    for name, records in draws.items():
-        ours = _right(records, run)
-        if name == reference or expected is None or ours is None or len(ours) != len(expected):
+    real, expected = _drops(seeds[reference]), _right(seeds[reference], run)
+    losses: dict[str, tuple[Estimate, float]] = {}
+    for name, records in seeds.items():
+        right = _right(records, run)
+        if name == reference or expected is None or right is None or len(right) != len(expected):
             continue
-        drops, doubt = _drops(records), over_images(expected, ours)
+        drops, doubt = _drops(records), over_images(expected, right)
         loss = difference(drops, real, EQUIVALENCE_ALPHA, step, doubt)
-        found[name] = (loss, welch(drops, real, step, doubt))
-    corrected = holm([p for _, p in found.values()])
-    return {name: (loss, p) for (name, (loss, _)), p in zip(found.items(), corrected, strict=True)}
+        losses[name] = (loss, welch(drops, real, step, doubt))
+    corrected = holm([p for _, p in losses.values()])
+    return {name: (loss, p) for (name, (loss, _)), p in zip(losses.items(), corrected, strict=True)}
 
 
 def _drops(records: Sequence[Record]) -> list[float]:
@@ -108,10 +97,10 @@ def _drops(records: Sequence[Record]) -> list[float]:
 
 
 def _right(records: Sequence[Record], run: Run) -> NDArray[np.float64] | None:
-    """The share of the draws that were right on each test image, (n,); None if that is not known of all of them."""
-    said = [run.predictions.get(record.cell) for record in records]
-    known = [each for each in said if each is not None]
-    if len(known) < len(said) or len({len(each.label) for each in known}) != 1 or not len(known[0].label):
+    """The share of the seeds that were right on each test image, (n,); None if that is not known of all of them."""
+    predicted = [run.predictions[record.cell] for record in records if record.cell in run.predictions]
+    images = {len(one.label) for one in predicted}
+    if len(predicted) < len(records) or len(images) != 1 or 0 in images:
         return None
-    shares: NDArray[np.float64] = np.mean([each.prediction == each.label for each in known], axis=0, dtype=np.float64)
+    shares: NDArray[np.float64] = np.mean([one.prediction == one.label for one in predicted], axis=0, dtype=np.float64)
     return shares

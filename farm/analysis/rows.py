@@ -1,53 +1,69 @@
-"""Every column of a run's cells: those of the records, and what is judged of each. Knows no layout."""
+"""Every column of a run's cells: those of the records, and what is said beside them. Knows no layout."""
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from farm.analysis.accuracy import Accuracy, accuracies
-from farm.analysis.judgement import Judged, best_sets
-from farm.record import COLUMNS as RECORDED
-from farm.record import Record
-from farm.results.reading import Run
+from farm.analysis.accuracy import Accuracy
+from farm.record import COLUMNS, Record
 
-JUDGED = tuple(each.name for each in fields(Judged) if each.name != "best")  # a mark of the table, not a fact
-COLUMNS = (*RECORDED, *JUDGED)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """The columns that predictions add to a record; None where there are none. Shares of 1.
+
+    top1_low, top1_high: the 95 % interval of top-1. drop_low, drop_high, drop_p: of top1_drop, its 95 % interval and
+    McNemar's p. worst_class, worst_class_drop: the class that lost most against the FP32 IR, and how much. real_loss:
+    top-1 of the same cell calibrated with real images minus this one's, with its 90 % interval; real_p by Holm;
+    standing: the word for it. best: whether no other calibration set of its model, algorithm and device does better.
+    """
+
+    top1_low: float | None = None
+    top1_high: float | None = None
+    drop_low: float | None = None
+    drop_high: float | None = None
+    drop_p: float | None = None
+    worst_class: int | None = None
+    worst_class_drop: float | None = None
+    real_loss: float | None = None
+    real_loss_low: float | None = None
+    real_loss_high: float | None = None
+    real_p: float | None = None
+    standing: str | None = None
+    best: bool = False
+
+
+ASSESSED = tuple(each.name for each in fields(Assessment) if each.name != "best")  # a mark of the table, not a fact
+ROW_COLUMNS = (*COLUMNS, *ASSESSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A cell as tables take it: its record, and what is judged of it among all cells of its run."""
+    """A cell as tables take it: its record, and what is said of it among all cells of its run."""
 
     record: Record
-    judged: Judged
+    assessment: Assessment
+
+    def value(self, name: str) -> Any:
+        """What stands in one of `ROW_COLUMNS`."""
+        return getattr(self.assessment if name in ASSESSED else self.record, name)
 
     def values(self) -> dict[str, Any]:
-        """By name, in the order of `COLUMNS`."""
-        judged = asdict(self.judged)
-        return {**asdict(self.record), **{name: judged[name] for name in JUDGED}}
+        """By name, in the order of `ROW_COLUMNS`."""
+        assessed = asdict(self.assessment)
+        return {**asdict(self.record), **{name: assessed[name] for name in ASSESSED}}
 
 
-def rows(run: Run) -> list[Row]:
-    """A row a cell, in the grid's order. Judged on the whole run, so that a choice of rows changes no word of it."""
-    judged = judge(run)
-    return [Row(record=record, judged=judged[record.cell]) for record in run.records]
-
-
-def judge(run: Run) -> dict[str, Judged]:
-    """By cell, what may be said of it."""
-    found, best = accuracies(run), best_sets(run.records)
-    return {record.cell: Judged(**_said(found.get(record.cell)), best=record.cell in best) for record in run.records}
-
-
-def _said(accuracy: Accuracy | None) -> dict[str, Any]:
-    if accuracy is None:
-        return {}
-    said: dict[str, Any] = {"top1_low": accuracy.top1.low, "top1_high": accuracy.top1.high}
-    if accuracy.fp32 is not None:
+def assessment(accuracy: Accuracy | None, *, best: bool) -> Assessment:
+    """What is said of a cell, from what its predictions say."""
+    columns: dict[str, Any] = {}
+    if accuracy is not None:
+        columns |= {"top1_low": accuracy.top1.low, "top1_high": accuracy.top1.high}
+    if accuracy is not None and accuracy.fp32 is not None:
         loss = accuracy.fp32.loss
-        said |= {"drop_low": loss.low, "drop_high": loss.high, "drop_p": accuracy.fp32.p}
-        said |= {"worst_class": accuracy.worst_class, "worst_class_drop": accuracy.worst_class_drop}
-    if accuracy.real is not None:
+        columns |= {"drop_low": loss.low, "drop_high": loss.high, "drop_p": accuracy.fp32.p}
+        columns |= {"worst_class": accuracy.worst_class, "worst_class_drop": accuracy.worst_class_drop}
+    if accuracy is not None and accuracy.real is not None:
         loss = accuracy.real.loss
-        said |= {"real_loss": loss.value, "real_loss_low": loss.low, "real_loss_high": loss.high}
-        said |= {"real_p": accuracy.real.p, "standing": accuracy.real.standing}
-    return said
+        columns |= {"real_loss": loss.value, "real_loss_low": loss.low, "real_loss_high": loss.high}
+        columns |= {"real_p": accuracy.real.p, "standing": accuracy.real.standing}
+    return Assessment(**columns, best=best)

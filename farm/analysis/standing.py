@@ -2,6 +2,8 @@
 
 "As good as real data" is a claim of equivalence: that no difference was found does not show it. It holds at 5 % where
 the 90 % interval lies inside the margin (two one-sided tests, Schuirmann 1987, J. Pharmacokinet. Biopharm. 15).
+One rule serves claims against real images and the comparison of two runs; docs/claims.md says which interval either
+gives it, and why.
 """
 
 from collections.abc import Sequence
@@ -12,6 +14,7 @@ from farm.stats.shares import ALPHA, Estimate
 EQUIVALENCE_ALPHA = 0.10  # of the two-sided interval that must lie inside the margin
 
 Standing = Literal["equivalent", "worse", "better", "undecided"]
+STANDINGS: tuple[Standing, ...] = ("equivalent", "worse", "better", "undecided")
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
@@ -28,18 +31,14 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(corrected)
 
 
-def equivalent(loss: Estimate, margin: float) -> bool:
-    """Whether a loss is surely less than the margin, either way. loss: with its 90 % interval."""
-    return -margin < loss.low and loss.high < margin
-
-
-def standing(loss: Estimate, p: float, margin: float, alpha: float = ALPHA) -> Standing:
-    """The word for a loss against the reference. loss: with its 90 % interval. p: of no loss, corrected.
+def standing(loss: Estimate, p: float, margin: float, least: float = 0.0) -> Standing:
+    """The word for a loss. loss: with the interval that must lie inside the margin. p: of no loss, corrected.
 
     A loss that is surely there and surely within the margin is equivalent: the margin says what does not matter.
+    least: what a loss or gain that is surely there must be more than to be called worse or better.
     """
-    if equivalent(loss, margin):
+    if -margin < loss.low and loss.high < margin:
         return "equivalent"
-    if p < alpha:
+    if p < ALPHA and abs(loss.value) > least:
         return "worse" if loss.value > 0 else "better"
     return "undecided"

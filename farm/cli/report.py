@@ -42,8 +42,9 @@ def report(
     results: Results = DEFAULT_RESULTS,
 ) -> int:
     """Make one HTML page of a run: what may be claimed, the table, figures, failures, and how to do it again."""
-    from farm.report import figures as drawn  # noqa: PLC0415 - altair, scipy and vl-convert are for those who draw
-    from farm.report.page import document, drawings, section  # noqa: PLC0415
+    from farm.analysis.analysis import analyse  # noqa: PLC0415 - altair, scipy and vl-convert are for those who report
+    from farm.report import figures as charts  # noqa: PLC0415
+    from farm.report.page import document, pictures, section  # noqa: PLC0415
     from farm.results.reading import names_of, read_run  # noqa: PLC0415
 
     named: Sequence[str | None] = grids or (None,)
@@ -51,22 +52,24 @@ def report(
     target = out or _place(folders)
     runs = [read_run(folder) for folder in folders]
     names = names_of(runs)
-    found = [drawn.figures(run) for run in runs]
-    sections = [section(run, drawings(each), name) for run, each, name in zip(runs, found, names, strict=True)]
+    analyses = [analyse(run) for run in runs]
+    plotted = [charts.figures(analysis) for analysis in analyses]
+    parts = zip(analyses, plotted, names, strict=True)
+    sections = [section(analysis, pictures(of), name) for analysis, of, name in parts]
     size = _write(target, document(sections, lively=not still))
     stdout.print(f"{target} ({size / MIB:.1f} MiB): open it in a browser", highlight=False, soft_wrap=True)
     if figures is not None:
-        for name, each in zip(_file_names(names), found, strict=True):
+        for name, of in zip(_file_names(names), plotted, strict=True):
             folder = figures / name if len(runs) > 1 else figures
-            files = drawn.write(each, folder)
+            files = charts.write(of, folder)
             stdout.print(f"{folder}: {len(files)} files of figures", highlight=False, soft_wrap=True)
     return 0
 
 
 def _file_names(names: Sequence[str]) -> list[str]:
     """Grids' names or URLs as names of folders, each of its own, whatever stands in them."""
-    found = [re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run" for name in names]
-    return [f"{name}-{at}" if found.count(name) > 1 else name for at, name in enumerate(found, 1)]
+    plain = [re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run" for name in names]
+    return [f"{name}-{at}" if plain.count(name) > 1 else name for at, name in enumerate(plain, 1)]
 
 
 def _place(folders: Sequence[Folder]) -> Path:

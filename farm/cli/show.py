@@ -66,15 +66,15 @@ def show(
         if len(folders) > 1:
             raise InputError("--watch shows one grid: name one")
         return watched.watch(folders[0], view, every)
-    return showing.shown(folders, view, form, parquet)
+    return showing.print_runs(folders, view, form, parquet)
 
 
 def _one_of(outputs: dict[str, bool], *, watch: bool) -> str | None:
     """The output that is asked for, if any. Raises InputError for more than one."""
-    asked = [name for name, wanted in {**outputs, "--watch": watch}.items() if wanted]
-    if len(asked) > 1:
-        raise InputError(f"{' and '.join(asked)}: choose one")
-    return asked[0] if asked and not watch else None
+    chosen = [name for name, wanted in {**outputs, "--watch": watch}.items() if wanted]
+    if len(chosen) > 1:
+        raise InputError(f"{' and '.join(chosen)}: choose one")
+    return chosen[0] if chosen and not watch else None
 
 
 def _save_sheet(folders: list[Folder], path: Path) -> None:

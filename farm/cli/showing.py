@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from rich.console import RenderableType
 from rich.measure import Measurement
 
-from farm.analysis.replicates import sources
-from farm.analysis.rows import COLUMNS, Row, rows
+from farm.analysis.analysis import Analysis, analyse
+from farm.analysis.rows import ROW_COLUMNS, Row
 from farm.cli.options import stdout
 from farm.columns import iso
 from farm.errors import InputError
@@ -22,7 +22,7 @@ from farm.grid.settings import Claims
 from farm.report import formats, selection
 from farm.report.layouts import LAYOUTS, fills, lacking, laid_out
 from farm.report.remarks import remarks
-from farm.report.replicates import draw_lines
+from farm.report.seeds import seed_lines
 from farm.report.table import main_table
 from farm.report.texttable import TextTable
 from farm.results.folder import Folder
@@ -43,6 +43,9 @@ class View:
     layout: str
 
 
+ALL = View(where=(), sort=None, layout=CELLS)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
     """A run under the name that it is shown by, with the rows that a view asks for, in their order.
@@ -51,7 +54,7 @@ class Chosen:
     """
 
     name: str
-    run: Run
+    analysis: Analysis
     rows: Sequence[Row]
     none: str = ""
 
@@ -65,38 +68,36 @@ def view(where: Sequence[str], sort: str | None, layout: str, form: str | None) 
     return View(where=selection.wanted(where), sort=selection.sortable(sort), layout=layout)
 
 
-def shown(folders: Sequence[Folder], asked: View, form: str | None, parquet: Path | None) -> int:
+def print_runs(folders: Sequence[Folder], of: View, form: str | None, parquet: Path | None) -> int:
     """Print each run's table, or all of them joined in the form that is asked for."""
-    found = _chosen([read_run(folder) for folder in folders], asked)
+    runs = _chosen([read_run(folder) for folder in folders], of)
     if form is None:
-        for index, each in enumerate(found):
-            if len(found) > 1:
-                stdout.print("\n" * (index > 0) + each.name, style="bold", highlight=False, soft_wrap=True)
-            draw(parts(each, asked))
+        for index, one in enumerate(runs):
+            if len(runs) > 1:
+                stdout.print("\n" * (index > 0) + one.name, style="bold", highlight=False, soft_wrap=True)
+            print_parts(parts(one, of))
     elif form == "--md":
-        stdout.out("\n".join(_markdown(each, asked, several=len(found) > 1) for each in found), highlight=False, end="")
-    elif asked.layout != CELLS:
-        stdout.out(_joined_layouts(found, asked), highlight=False, end="")
+        stdout.out("\n".join(_markdown(one, of, several=len(runs) > 1) for one in runs), highlight=False, end="")
+    elif of.layout != CELLS:
+        stdout.out(_joined_layouts(runs, of), highlight=False, end="")
     else:
-        _give(_joined(found, asked), [each.run.claims for each in found], form, parquet)
+        _give(_joined(runs, of), [one.analysis.run.claims for one in runs], form, parquet)
     return 0
 
 
 def summary(run: Run, cells: Collection[str]) -> tuple[RenderableType, list[str]]:
     """The table of some of a run's cells, judged among all of them, and the lines below it."""
-    chosen = [row for row in rows(run) if row.record.cell in cells]
-    asked = View(where=(), sort=None, layout=CELLS)
-    return parts(choice(run.name, run, chosen, asked), asked)
+    analysis = analyse(run)
+    rows = [row for row in analysis.rows if row.record.cell in cells]
+    return parts(Chosen(name=run.name, analysis=analysis, rows=rows, none="" if rows else _none(rows, ALL)), ALL)
 
 
-def parts(each: Chosen, asked: View) -> tuple[RenderableType, list[str]]:
+def parts(chosen: Chosen, of: View) -> tuple[RenderableType, list[str]]:
     """A run's table, and the lines below it; a sentence where it would have no row."""
-    if each.none:
-        return each.none, []
-    return _table(each, asked).drawn(), _lines(each)
+    return (chosen.none, []) if chosen.none else (_table(chosen, of), _lines(chosen))
 
 
-def draw(what: tuple[RenderableType, list[str]]) -> None:
+def print_parts(what: tuple[RenderableType, list[str]]) -> None:
     """Print a table and its lines."""
     table, lines = what
     with _wide_enough(table):
@@ -118,64 +119,64 @@ def _wide_enough(table: RenderableType) -> Iterator[None]:
         stdout.width = before
 
 
-def choice(name: str, run: Run, every: Sequence[Row], asked: View) -> Chosen:
+def choice(name: str, analysis: Analysis, of: View) -> Chosen:
     """Those of a run's rows that are asked for."""
-    found = selection.ordered(selection.meant(every, asked.where), asked.sort)
-    return Chosen(name=name, run=run, rows=found, none=_none(found, asked))
+    rows = selection.ordered(selection.chosen(analysis.rows, of.where), of.sort)
+    return Chosen(name=name, analysis=analysis, rows=rows, none=_none(rows, of))
 
 
-def _none(found: Sequence[Row], asked: View) -> str:
-    if not found:
-        return selection.none_meant(asked.where)
-    return "" if fills(found, asked.layout) else lacking(asked.layout)
+def _none(rows: Sequence[Row], of: View) -> str:
+    if not rows:
+        return selection.none_chosen(of.where)
+    return "" if fills(rows, of.layout) else lacking(of.layout)
 
 
-def check_layout(found: Sequence[Chosen], asked: View) -> None:
+def check_layout(chosen: Sequence[Chosen], of: View) -> None:
     """Raise InputError where there are rows, but in no run one for the layout that is asked for."""
-    every = [row for each in found for row in each.rows]
-    if every and not fills(every, asked.layout):
-        raise InputError(f"--layout {asked.layout}: {lacking(asked.layout)} to show; try --layout cells")
+    every = [row for one in chosen for row in one.rows]
+    if every and not fills(every, of.layout):
+        raise InputError(f"--layout {of.layout}: {lacking(of.layout)} to show; try --layout cells")
 
 
-def _chosen(runs: Sequence[Run], asked: View) -> list[Chosen]:
+def _chosen(runs: Sequence[Run], of: View) -> list[Chosen]:
     """The rows of each run. A name in a condition must be one that a cell of any run has, as must a layout's cells."""
-    every = [rows(run) for run in runs]
-    selection.check([row for each in every for row in each], asked.where, asked.sort)
-    found = [choice(name, run, each, asked) for name, run, each in zip(names_of(runs), runs, every, strict=True)]
-    check_layout(found, asked)
-    return found
+    analyses = [analyse(run) for run in runs]
+    selection.check([row for analysis in analyses for row in analysis.rows], of.where, of.sort)
+    chosen = [choice(name, analysis, of) for name, analysis in zip(names_of(runs), analyses, strict=True)]
+    check_layout(chosen, of)
+    return chosen
 
 
-def _table(each: Chosen, asked: View) -> TextTable:
+def _table(chosen: Chosen, of: View) -> TextTable:
     """The rows in the layout that is asked for."""
-    if asked.layout == CELLS:
-        return main_table(each.rows)
-    worse = {
-        (said.model, said.source, said.algorithm, said.device) for said in sources(each.run) if said.standing == "worse"
-    }
-    return laid_out(each.rows, asked.layout, worse)
+    if of.layout == CELLS:
+        return main_table(chosen.rows)
+    return laid_out(chosen.rows, of.layout, chosen.analysis.against_real)
 
 
-def _lines(each: Chosen) -> list[str]:
+def _lines(chosen: Chosen) -> list[str]:
     """What stands below the table."""
-    records = [row.record for row in each.rows]
-    return [*draw_lines(sources(each.run), records, each.run), *remarks(records, each.run.records, each.run.command)]
+    records = [row.record for row in chosen.rows]
+    return [
+        *seed_lines(chosen.analysis, records),
+        *remarks(records, chosen.analysis.run.records, chosen.analysis.run.command),
+    ]
 
 
-def _markdown(each: Chosen, asked: View, *, several: bool) -> str:
+def _markdown(chosen: Chosen, of: View, *, several: bool) -> str:
     """What the terminal shows of a run, for GitHub. several: whether it needs its name."""
-    heading = f"### {formats.escaped(each.name)}\n\n" if several else ""
-    if each.none:
-        return f"{heading}{formats.escaped(each.none)}\n"
-    table = _table(each, asked)
-    below = formats.as_bullets([*table.legend, *_lines(each)])
+    heading = f"### {formats.escaped(chosen.name)}\n\n" if several else ""
+    if chosen.none:
+        return f"{heading}{formats.escaped(chosen.none)}\n"
+    table = _table(chosen, of)
+    below = formats.as_bullets([*table.legend, *_lines(chosen)])
     return heading + table.markdown() + (f"\n{below}" if below else "")
 
 
-def _joined(found: Sequence[Chosen], asked: View) -> list[dict[str, Any]]:
+def _joined(chosen: Sequence[Chosen], of: View) -> list[dict[str, Any]]:
     """The values of all rows, each under the name of its run, in one order."""
-    names = {id(row): each.name for each in found for row in each.rows}
-    order = selection.ordered([row for each in found for row in each.rows], asked.sort)
+    names = {id(row): one.name for one in chosen for row in one.rows}
+    order = selection.ordered([row for one in chosen for row in one.rows], of.sort)
     return [{**row.values(), "grid": names[id(row)]} for row in order]
 
 
@@ -185,20 +186,20 @@ def _give(values: list[dict[str, Any]], claims: Sequence[Claims], form: str, par
         _write(parquet, formats.as_arrow(values, claims[0] if len(set(map(repr, claims))) == 1 else None))
         stdout.print(f"{len(values)} rows: {parquet}", highlight=False, soft_wrap=True)
     elif form == "--csv":
-        stdout.out(formats.as_csv(COLUMNS, [list(row.values()) for row in values]), highlight=False, end="")
+        stdout.out(formats.as_csv(ROW_COLUMNS, [list(row.values()) for row in values]), highlight=False, end="")
     else:
         stdout.print_json(json.dumps(values, default=iso))
 
 
-def _joined_layouts(found: Sequence[Chosen], asked: View) -> str:
+def _joined_layouts(chosen: Sequence[Chosen], of: View) -> str:
     """Several runs' layouts as one CSV: each heading of any, and a column of names where several are asked for."""
-    tables = {each.name: _table(each, asked) for each in found if not each.none}
-    headings = list(dict.fromkeys(name for table in tables.values() for name in table.headings()))
-    several = ["grid"] if len(found) > 1 else []
+    tables = {one.name: _table(one, of) for one in chosen if not one.none}
+    headings = list(dict.fromkeys(name for table in tables.values() for name in table.names()))
+    several = ["grid"] if len(chosen) > 1 else []
     lines = [
         [*(name for _ in several), *(values.get(heading) for heading in headings)]
         for name, table in tables.items()
-        for values in ({h: e.value for h, e in zip(table.headings(), row, strict=True)} for row in table.rows)
+        for values in ({h: e.value for h, e in zip(table.names(), row, strict=True)} for row in table.rows)
     ]
     return formats.as_csv([*several, *headings], lines) if lines else ""
 

@@ -9,10 +9,10 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from farm.analysis.rows import rows
+from farm.analysis.analysis import analyse
 from farm.campaign.watch import Standing, Watch
 from farm.cli.options import stdout
-from farm.cli.showing import View, check_layout, choice, draw, parts, shown
+from farm.cli.showing import View, check_layout, choice, parts, print_parts, print_runs
 from farm.errors import FarmError
 from farm.grid.cell import AXES
 from farm.plan.state import State
@@ -32,9 +32,9 @@ def watch(folder: Folder, asked: View, every_s: float) -> int:
     if now is None:
         text = f"there is no {folder.path(EVENTS)}, so no run can be watched: this is what was gathered"
         stdout.print(text, highlight=False, soft_wrap=True)
-        return shown([folder], asked, None, None)
+        return print_runs([folder], asked, None, None)
     axes = tuple(condition for condition in asked.where if condition.column in AXES)
-    selection.check(rows(now.run), axes)  # a name that no cell has will not come; other texts may
+    selection.check(analyse(now.run).rows, axes)  # a name that no cell has will not come; other texts may
     try:
         with _live() as show:
             drawn = _drawn(now, asked)
@@ -75,7 +75,7 @@ def _progress(now: Standing) -> str:
 
 
 def _drawn(now: Standing, asked: View) -> Drawn:
-    chosen = choice(now.run.name, now.run, rows(now.run), asked)
+    chosen = choice(now.run.name, analyse(now.run), asked)
     check_layout([chosen], asked)
     return parts(chosen, asked)
 
@@ -103,7 +103,7 @@ class _Printer:
 
     def show(self, drawn: Drawn, status: str) -> None:
         with stdout.capture() as captured:
-            draw(drawn)
+            print_parts(drawn)
         if captured.get() != self.before:
             self.before = captured.get()
             stdout.print(status, highlight=False, soft_wrap=True)

@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 
 from farm.errors import InputError
 from farm.grid.cell import AXES, NO_CALIBRATION
+from farm.grid.label import Label
 from farm.record import Record
 from farm.suggest import did_you_mean
 
@@ -23,7 +24,7 @@ def means(name: str, label: str | None) -> bool:
     (True, False, True)
     """
     label = label or NO_CALIBRATION
-    return name in (label, label.partition("{")[0])
+    return name in (label, Label(label).name)
 
 
 def names(labels: Iterable[str]) -> list[str]:
@@ -32,7 +33,7 @@ def names(labels: Iterable[str]) -> list[str]:
     >>> names(["fractal{seed=1}", "noise"])
     ['fractal', 'fractal{seed=1}', 'noise']
     """
-    return sorted({name for label in labels for name in (label, label.partition("{")[0])})
+    return sorted({name for label in labels for name in (label, Label(label).name)})
 
 
 def only(texts: Sequence[str], cells: Mapping[str, Labels]) -> list[str]:
@@ -46,12 +47,12 @@ def only(texts: Sequence[str], cells: Mapping[str, Labels]) -> list[str]:
         if text not in cells:
             axis, name = _axis_and_name(text, cells)
             axes.setdefault(axis, set()).add(name)
-    found = [
+    chosen = [
         cell for cell, labels in cells.items() if cell in texts or ((axes or not texts) and _has_all(labels, axes))
     ]
-    if not found:
+    if not chosen:
         raise InputError("--only: no cell is meant by all of them together")
-    return found
+    return chosen
 
 
 def options(wanted: Collection[str], cells: Mapping[str, Labels]) -> list[str] | None:
@@ -59,25 +60,25 @@ def options(wanted: Collection[str], cells: Mapping[str, Labels]) -> list[str] |
 
     wanted: at least one of the cells. None where no names on axes tell them from the others. Cells as for `only`.
 
-    >>> cells = {model + draw: (model, f"noise{{seed={draw}}}", "default", "CPU") for model in "ab" for draw in "12"}
+    >>> cells = {model + seed: (model, f"noise{{seed={seed}}}", "default", "CPU") for model in "ab" for seed in "12"}
     >>> options(["a1", "b1"], cells), options(["a1", "a2"], cells), options([*cells], cells)
     (['calibration=noise{seed=1}'], ['model=a'], [])
     >>> options(["a1", "b2"], cells) is None
     True
     """
-    found = {axis: _shortest({cells[cell][at] for cell in wanted}, cells, at) for at, axis in enumerate(AXES)}
-    if not _exactly(wanted, found, cells):
+    axes = {axis: _shortest({cells[cell][at] for cell in wanted}, cells, at) for at, axis in enumerate(AXES)}
+    if not _exactly(wanted, axes, cells):
         return None
-    for axis in sorted(found, key=lambda axis: len(found[axis]), reverse=True):
-        fewer = {each: said for each, said in found.items() if each != axis}
-        found = fewer if _exactly(wanted, fewer, cells) else found
-    return [f"{axis}={name}" for axis, said in found.items() for name in said]
+    for axis in sorted(axes, key=lambda axis: len(axes[axis]), reverse=True):
+        fewer = {other: labels for other, labels in axes.items() if other != axis}
+        axes = fewer if _exactly(wanted, fewer, cells) else axes
+    return [f"{axis}={label}" for axis, labels in axes.items() for label in labels]
 
 
 def _shortest(labels: AbstractSet[str], cells: Mapping[str, Labels], at: int) -> list[str]:
     """Names that mean these labels: bare ones, where they mean no other label of this axis."""
-    bare = {label.partition("{")[0] for label in labels}
-    meant = {each[at] for each in cells.values() if each[at].partition("{")[0] in bare}
+    bare = {Label(label).name for label in labels}
+    meant = {named[at] for named in cells.values() if Label(named[at]).name in bare}
     return sorted(bare if meant == labels else labels)
 
 
@@ -100,4 +101,4 @@ def _axis_and_name(text: str, cells: Mapping[str, Labels]) -> tuple[str, str]:
 
 def _has_all(labels: Labels, axes: Mapping[str, Collection[str]]) -> bool:
     """Whether a cell has one of the names on each axis that is named."""
-    return all(any(means(name, labels[AXES.index(axis)]) for name in said) for axis, said in axes.items())
+    return all(any(means(name, labels[AXES.index(axis)]) for name in wanted) for axis, wanted in axes.items())

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-COLUMNS = 16
+ABREAST = 16
 ROWS = 2
 TILE = 48
 MARGIN = 8
@@ -19,17 +19,17 @@ def contact_sheet(samples: Sequence[dict[str, Any]], most: int = ROWS) -> Image.
 
     samples: rows of ``samples.parquet``: calibration, index, label, png (bytes), sets one after another.
     """
-    sets = [(name, list(rows)[: COLUMNS * most]) for name, rows in groupby(samples, key=lambda row: row["calibration"])]
+    sets = [(name, list(rows)[: ABREAST * most]) for name, rows in groupby(samples, key=lambda row: row["calibration"])]
     block = HEADING + most * TILE + MARGIN
-    sheet = Image.new("RGB", (2 * MARGIN + COLUMNS * TILE, MARGIN + block * len(sets)), "white")
-    draw = ImageDraw.Draw(sheet)
+    sheet = Image.new("RGB", (2 * MARGIN + ABREAST * TILE, MARGIN + block * len(sets)), "white")
+    pen = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=14)
     for position, (name, rows) in enumerate(sets):
         top = MARGIN + position * block
-        draw.text((MARGIN, top), str(name), fill="black", font=font)
+        pen.text((MARGIN, top), str(name), fill="black", font=font)
         for index, row in enumerate(rows):
-            place = (MARGIN + index % COLUMNS * TILE, top + HEADING + index // COLUMNS * TILE)
-            sheet.paste(_tile(row["png"]), place)
+            corner = (MARGIN + index % ABREAST * TILE, top + HEADING + index // ABREAST * TILE)
+            sheet.paste(_tile(row["png"]), corner)
     return sheet
 
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from farm.analysis.judgement import Judged
-from farm.analysis.rows import JUDGED
+from farm.analysis.rows import ASSESSED, Assessment
 from farm.columns import iso, schema_of
 from farm.grid.settings import Claims
 from farm.results import tables
@@ -47,11 +46,11 @@ def escaped(text: str) -> str:
 
 
 def as_arrow(rows: Sequence[Mapping[str, Any]], claims: Claims | None) -> pa.Table:
-    """The columns of ``records.parquet`` and the judged ones, which a reader of records leaves out.
+    """The columns of ``records.parquet`` and those of `Assessment`, which a reader of records leaves out.
 
     claims: what all rows are held against, where that is one and the same.
     """
-    names = {each.name: each for each in schema_of(Judged) if each.name in JUDGED}
+    names = {field.name: field for field in schema_of(Assessment) if field.name in ASSESSED}
     recorded = tables.SCHEMAS[tables.RECORDS]
     schema = pa.schema([*recorded, *names.values()], metadata=recorded.metadata)
     if claims is not None:

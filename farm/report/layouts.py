@@ -1,17 +1,19 @@
 """The study's Tables 1 and 2: a row a model, accuracy and FPS of its variants side by side. Knows rows, not runs.
 
-Draws of one calibration set share a column: the mean over them stands there, of FPS only where they hold and are of
+Seeds of one calibration set share a column: the mean over them stands there, of FPS only where they hold and are of
 one host.
 """
 
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 
+from farm.analysis.against_real import AgainstReal
+from farm.analysis.families import Family
 from farm.analysis.rows import Row
+from farm.grid.label import Label
 from farm.record import Record, accuracy_of, source_of
 from farm.report.numbers import written
 from farm.report.table import BEST, WORSE
-from farm.report.texttable import Column, Entry, TextTable
+from farm.report.texttable import Entry, Heading, TextTable
 from farm.report.words import VARIANTS, metric_of, metric_word
 
 ALGORITHMS = {"table1": "default", "table2": "accuracy-aware"}
@@ -19,36 +21,37 @@ LAYOUTS = ("cells", *ALGORITHMS)
 NOISY = "~"
 LEGEND = {
     BEST: "best calibration set of the row, by the number alone",
-    WORSE: "significantly worse than with real images (p < 0.05 by Holm): the source, or every draw of it",
-    NOISY: "noisy, or the mean over draws of which one is: its interval is too wide, or too few pairs were undisturbed",
+    WORSE: "significantly worse than with real images (p < 0.05 by Holm): the source, or every seed of it",
+    NOISY: "noisy, or the mean over seeds of which one is: its interval is too wide, or too few pairs were undisturbed",
 }
-DRAWS = "a calibration set with several seeds: the mean over its draws"
-HOSTS = "no FPS where draws of a calibration set were measured on different hosts, of which a mean says nothing"
+SEEDS = "a calibration set with several seeds: the mean over them"
+HOSTS = "no FPS where seeds of a calibration set were measured on different hosts, of which a mean says nothing"
 NAMES = ("model", "algorithm", "device")
-Line = tuple[str, str, str]  # those three
-Worse = AbstractSet[tuple[str, str, str, str]]  # model, source, algorithm, device
+Cells = Mapping[str, Sequence[Row]]  # of one line: by what its columns are of
+Worse = set[tuple[Family, str]]  # and the source
 
 
-def laid_out(rows: Sequence[Row], layout: str, worse: Worse = frozenset()) -> TextTable:
+def laid_out(rows: Sequence[Row], layout: str, against_real: Sequence[AgainstReal] = ()) -> TextTable:
     """A run's rows as ``table1`` (algorithm default, with FPS) or ``table2`` (accuracy-aware, accuracies only).
 
-    worse: sources that are significantly worse than real images over their draws. Without a cell of that algorithm
-    the table has no row, see `fills`.
+    against_real: the sets of the run beside real images. Without a cell of that algorithm the table has no row, see
+    `fills`.
     """
     lines = _lines(rows, ALGORITHMS[layout])
     keys = _keys(lines)
-    every = [row.record for cells in lines.values() for drawn in cells.values() for row in drawn]
+    every = [row.record for cells in lines.values() for members in cells.values() for row in members]
     speeds = layout == "table1" and any(record.fps is not None for record in every)
     quantities = (metric_word(metric_of(every)), *(("FPS",) if speeds else ()))
-    named = [index for index in range(len(NAMES)) if index == 0 or len({line[index] for line in lines}) > 1]
-    names = [[Entry(text=line[index], value=line[index]) for index in named] for line in lines]
+    named = [name for name in NAMES if name == NAMES[0] or len({getattr(line, name) for line in lines}) > 1]
+    names = [[Entry(text=getattr(line, name), value=getattr(line, name)) for name in named] for line in lines]
+    worse = _worse(against_real)
     accuracies = [_accuracies(line, cells, keys, worse) for line, cells in lines.items()]
     fps = [[_fps(cells.get(key, ())) for key in keys] if speeds else [] for cells in lines.values()]
-    headings = [VARIANTS.get(key, key) for key in keys]
+    variants = [VARIANTS.get(key, key) for key in keys]
     return TextTable(
-        columns=(
-            *(Column(heading=NAMES[index], kind="name") for index in named),
-            *(Column(heading=heading, group=quantity) for quantity in quantities for heading in headings),
+        headings=(
+            *(Heading(text=name, kind="name") for name in named),
+            *(Heading(text=variant, group=quantity) for quantity in quantities for variant in variants),
         ),
         rows=tuple((*first, *second, *third) for first, second, third in zip(names, accuracies, fps, strict=True)),
         legend=tuple(_legend([*accuracies, *fps], lines, speeds=speeds)),
@@ -67,58 +70,51 @@ def lacking(layout: str) -> str:
 
 
 def _is_of(record: Record, algorithm: str) -> bool:
-    return record.calibration is not None and record.algorithm.partition("{")[0] == algorithm
+    return record.calibration is not None and Label(record.algorithm).name == algorithm
 
 
-def _keys(lines: Mapping[Line, Mapping[str, Sequence[Row]]]) -> list[str]:
+def _keys(lines: Mapping[Family, Cells]) -> list[str]:
     """What the columns of each quantity are of: baselines first, then each calibration set as it comes."""
     keys = dict.fromkeys(key for cells in lines.values() for key in cells)
     return [*(key for key in VARIANTS if key in keys), *(key for key in keys if key not in VARIANTS)]
 
 
-def _lines(rows: Sequence[Row], algorithm: str) -> dict[Line, dict[str, list[Row]]]:
-    """By model, algorithm and device: the cells of each column, baselines with every algorithm of their model."""
-    lines: dict[Line, dict[str, list[Row]]] = {}
+def _lines(rows: Sequence[Row], algorithm: str) -> dict[Family, dict[str, list[Row]]]:
+    """A line a family: the cells of each column, baselines with every algorithm of their model."""
+    lines: dict[Family, dict[str, list[Row]]] = {
+        Family.of(row.record): {} for row in rows if _is_of(row.record, algorithm)
+    }
     for row in rows:
         record = row.record
-        if _is_of(record, algorithm):
-            lines.setdefault((record.model, record.algorithm, record.device), {})
-    for row in rows:
-        record = row.record
-        for (model, which, device), cells in lines.items():
-            own = record.algorithm in (VARIANTS if record.calibration is None else (which,))
-            if own and (record.model, record.device) == (model, device):
-                cells.setdefault(_column(row), []).append(row)
+        for line, cells in lines.items():
+            fits = record.algorithm in (VARIANTS if record.calibration is None else (line.algorithm,))
+            if fits and (record.model, record.device) == (line.model, line.device):
+                cells.setdefault(source_of(record) or record.algorithm, []).append(row)
     return lines
 
 
-def _column(row: Row) -> str:
-    """A baseline's algorithm, else the calibration set without its seed; of older records, all of it."""
-    record = row.record
-    return source_of(record) or record.algorithm
+def _worse(against_real: Sequence[AgainstReal]) -> Worse:
+    """The sources that are significantly worse than real images: over their seeds, or every seed of them."""
+    words: dict[tuple[Family, str], set[str]] = {}
+    for beside in against_real:
+        words.setdefault((beside.family, beside.source), set()).add(beside.standing)
+    return {source for source, standings in words.items() if standings == {"worse"}}
 
 
-def _accuracies(line: Line, cells: Mapping[str, Sequence[Row]], keys: Sequence[str], worse: Worse) -> list[Entry]:
+def _accuracies(line: Family, cells: Cells, keys: Sequence[str], worse: Worse) -> list[Entry]:
     means = {key: _mean([accuracy_of(row.record) for row in cells.get(key, ())]) for key in keys}
     sets = [mean for key, mean in means.items() if key not in VARIANTS and mean is not None]
     best = max(sets) if sets and max(sets) > min(sets) else None
-    model, algorithm, device = line
-    found = []
+    entries = []
     for key, mean in means.items():
-        drawn = cells.get(key, ())
-        bad = (model, key, algorithm, device) in worse or _are_worse(drawn)
-        marks = (BEST if key not in VARIANTS and mean is not None and mean == best else "") + (WORSE if bad else "")
-        found.append(Entry(text=written(mean, "{:.4f}"), marks=marks, value=mean))
-    return found
-
-
-def _are_worse(rows: Sequence[Row]) -> bool:
-    """Whether every draw is: all that can be said where there is but one draw of real images."""
-    return bool(rows) and all(row.judged.standing == "worse" for row in rows)
+        is_best = key not in VARIANTS and mean is not None and mean == best
+        marks = (BEST if is_best else "") + (WORSE if cells.get(key) and (line, key) in worse else "")
+        entries.append(Entry(text=written(mean, "{:.4f}"), marks=marks, value=mean))
+    return entries
 
 
 def _fps(rows: Sequence[Row]) -> Entry:
-    """The mean over draws of one host, those that are invalid left out."""
+    """The mean over seeds of one host, those that are invalid left out."""
     there = _holding(rows)
     mean = None if _apart(rows) else _mean([record.fps for record in there])
     noisy = mean is not None and any(record.verdict == "noisy" for record in there)
@@ -139,11 +135,9 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(there) / len(there) if there else None
 
 
-def _legend(
-    entries: Sequence[Sequence[Entry]], lines: Mapping[Line, Mapping[str, Sequence[Row]]], *, speeds: bool
-) -> list[str]:
+def _legend(entries: Sequence[Sequence[Entry]], lines: Mapping[Family, Cells], *, speeds: bool) -> list[str]:
     marks = {mark for row in entries for entry in row for mark in entry.marks}
-    said = [f"{mark} {text}" for mark, text in LEGEND.items() if mark in marks]
-    every = [drawn for cells in lines.values() for drawn in cells.values()]
+    texts = [f"{mark} {text}" for mark, text in LEGEND.items() if mark in marks]
+    every = [members for cells in lines.values() for members in cells.values()]
     apart = [HOSTS] if speeds and any(map(_apart, every)) else []
-    return [*said, *apart, *([DRAWS] if any(len(drawn) > 1 for drawn in every) else [])]
+    return [*texts, *apart, *([SEEDS] if any(len(members) > 1 for members in every) else [])]

@@ -1,35 +1,36 @@
 """Which rows of a table, in which order: ``--where`` and ``--sort``. Pure.
 
-A heading means what the table shows under it, so that all that is read there can be typed again; a column means its
-values, exactly.
+A heading means its value, exactly or as it is rounded under it, so that all that is read there can be typed again; a
+column means its values, exactly.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
-from farm.analysis.judgement import Judged
-from farm.analysis.rows import COLUMNS, Row
-from farm.analysis.standing import Standing
+from farm.analysis.rows import ROW_COLUMNS, Assessment, Row
+from farm.analysis.standing import STANDINGS
 from farm.errors import InputError
 from farm.grid.cell import AXES
 from farm.grid.selection import means, names
 from farm.record import FAILURE_CLASSES, Record
-from farm.report.headings import HEADINGS, MISSED, heading
-from farm.report.numbers import GIVE_OR_TAKE, NOTHING
+from farm.report.columns import HEADED, MISSED, column
+from farm.report.numbers import NOTHING
 from farm.report.table import VERDICTS
 from farm.report.words import algorithm_of
 from farm.suggest import did_you_mean
 
-NAMES = tuple(dict.fromkeys((*COLUMNS, *HEADINGS)))
+NAMES = tuple(dict.fromkeys((*ROW_COLUMNS, *HEADED)))
 WORDS: dict[str, tuple[str, ...]] = {  # columns of which all values are known before any is read
     "outcome": ("ok", "failed", "pending", *FAILURE_CLASSES, MISSED),
     "error_class": (*FAILURE_CLASSES, NOTHING),
     "runtime": ("openvino", "pytorch"),
     "verdict": (*VERDICTS, NOTHING),
-    "standing": (*get_args(Standing), NOTHING),
+    "standing": (*STANDINGS, NOTHING),
 }
-TYPES = {**get_type_hints(Record), **get_type_hints(Judged)}
+TYPES = {**get_type_hints(Record), **get_type_hints(Assessment)}
+PARTS = re.compile("[:±]")  # between numbers that are typed together: ``3: +0.0300``, ``2.35 ±.02``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,8 @@ class Condition:
     @property
     def column(self) -> str:
         """That the heading shows, or that is named itself."""
-        return _column(self.named)
+        headed = column(self.named)
+        return headed.name if headed else self.named
 
     def __str__(self) -> str:
         return f"{self.named}={self.text}"
@@ -53,7 +55,7 @@ Wanted = tuple[Condition, ...]  # those on one column widen each other, those on
 
 def wanted(conditions: Sequence[str]) -> Wanted:
     """``model=resnet20`` in its parts. Raises InputError for what can be no such condition."""
-    found = []
+    parsed = []
     for text in conditions:
         named, equals, value = text.partition("=")
         if not equals or not value:
@@ -61,8 +63,8 @@ def wanted(conditions: Sequence[str]) -> Wanted:
         _check_name(f"--where {text}", named)
         condition = Condition(named=named, text=value)
         _check(condition)
-        found.append(condition)
-    return tuple(found)
+        parsed.append(condition)
+    return tuple(parsed)
 
 
 def check(rows: Sequence[Row], conditions: Wanted, sort: str | None = None) -> None:
@@ -77,40 +79,42 @@ def check(rows: Sequence[Row], conditions: Wanted, sort: str | None = None) -> N
         null = condition.text == NOTHING and type(None) in _types(condition.column)
         if not null and not any(_is(condition, row) for row in rows):
             labels = {shown(_value(row, condition.named)) for row in rows}
-            known = names(labels) if condition.column in AXES else sorted(labels)
-            raise InputError(f"--where {condition} means no cell{did_you_mean(condition.text, known)}")
+            there = names(labels) if condition.column in AXES else sorted(labels)
+            raise InputError(f"--where {condition} means no cell{did_you_mean(condition.text, there)}")
     if sort is not None:
         _check_metric(f"--sort {sort}", sort.removeprefix("-"), rows)
 
 
-def meant(rows: Sequence[Row], conditions: Wanted) -> list[Row]:
+def chosen(rows: Sequence[Row], conditions: Wanted) -> list[Row]:
     """The rows that have, in each column named, one of its values; maybe none."""
     columns = _by_column(conditions)
-    return [row for row in rows if all(any(_is(each, row) for each in some) for some in columns)]
+    return [row for row in rows if all(any(_is(one, row) for one in some) for some in columns)]
 
 
-def none_meant(conditions: Wanted) -> str:
+def none_chosen(conditions: Wanted) -> str:
     """The sentence where no row is meant."""
-    said = [" or ".join(map(str, some)) for some in _by_column(conditions)]
-    return f"no cell has {' and '.join(said)}" if said else "no cell"
+    texts = [" or ".join(map(str, some)) for some in _by_column(conditions)]
+    return f"no cell has {' and '.join(texts)}" if texts else "no cell"
 
 
-def sortable(column: str | None) -> str | None:
+def sortable(named: str | None) -> str | None:
     """The column or heading that is named, with its sign. Raises InputError if there is none such."""
-    if column is not None:
-        _check_name(f"--sort {column}", column.removeprefix("-"))
-    return column
+    if named is not None:
+        _check_name(f"--sort {named}", named.removeprefix("-"))
+    return named
 
 
-def ordered(rows: Sequence[Row], column: str | None) -> list[Row]:
+def ordered(rows: Sequence[Row], named: str | None) -> list[Row]:
     """By a column, from the least; ``-COLUMN``: from the greatest. Nulls stand last, equals in the grid's order."""
-    if column is None:
+    if named is None:
         return list(rows)
-    name = column.removeprefix("-")
-    valued = [(_value(row, name), row) for row in rows]
-    there = [pair for pair in valued if pair[0] is not None]
-    there.sort(key=lambda pair: pair[0], reverse=column.startswith("-"))
-    return [row for _, row in there] + [row for value, row in valued if value is None]
+    values = [(_value(row, named.removeprefix("-")), row) for row in rows]
+    there = sorted((one for one in values if one[0] is not None), key=_first, reverse=named.startswith("-"))
+    return [row for _, row in there] + [row for value, row in values if value is None]
+
+
+def _first(valued: tuple[Any, Row]) -> Any:
+    return valued[0]
 
 
 def shown(value: object) -> str:
@@ -122,21 +126,15 @@ def shown(value: object) -> str:
 
 def _by_column(conditions: Wanted) -> list[list[Condition]]:
     """Those on one column together, columns as they were first named."""
-    found: dict[str, list[Condition]] = {}
-    for each in conditions:
-        found.setdefault(each.column, []).append(each)
-    return list(found.values())
-
-
-def _column(named: str) -> str:
-    """The column that a heading shows, or the one that is named itself."""
-    found = heading(named)
-    return found.column if found else named
+    columns: dict[str, list[Condition]] = {}
+    for condition in conditions:
+        columns.setdefault(condition.column, []).append(condition)
+    return list(columns.values())
 
 
 def _check_name(option: str, named: str) -> None:
     """Raise InputError if there is neither such a column nor such a heading."""
-    if named not in COLUMNS and heading(named) is None:
+    if named not in ROW_COLUMNS and column(named) is None:
         raise InputError(f"{option}: no such column{did_you_mean(named, NAMES)}")
 
 
@@ -149,55 +147,43 @@ def _check_metric(option: str, named: str, rows: Sequence[Row]) -> None:
 
 def _check(condition: Condition) -> None:
     """Raise InputError for a value that the column can never have."""
-    column, text = condition.column, condition.text
-    words = WORDS.get(column, ("true", "false", NOTHING) if _types(column) & {bool} else None)
+    types, text = _types(condition.column), condition.text
+    words = WORDS.get(condition.column, ("true", "false", NOTHING) if bool in types else None)
     if words is not None and text not in words:
         raise InputError(f"--where {condition} means no cell{did_you_mean(text, words)}")
-    if _types(column) & {int, float} and text != NOTHING and _number(text) is None:
+    if types & {int, float} and text != NOTHING and not _numbers(text):
         raise InputError(f"--where {condition}: {text!r} is no number")
 
 
-def _types(column: str) -> set[Any]:
-    hint = TYPES[column]
+def _types(name: str) -> set[Any]:
+    hint = TYPES[name]
     return set(get_args(hint) or (hint,))
 
 
-def _is_open(column: str) -> bool:
+def _is_open(name: str) -> bool:
     """Whether only the rows tell which values there are."""
-    return str in _types(column) and column not in WORDS
+    return str in _types(name) and name not in WORDS
 
 
 def _value(row: Row, named: str) -> Any:
     """A row's value under a heading or in a column."""
-    found = heading(named)
-    return found.value(row) if found else row.values()[named]
+    headed = column(named)
+    return headed.value(row) if headed else row.value(named)
 
 
 def _is(condition: Condition, row: Row) -> bool:
-    """Whether a row is so. A label's name means it with any parameters; a number is itself in any notation.
-
-    Under a heading, what the table shows is meant too: a number as it is rounded there, and how a cell failed.
-    """
-    column, text = condition.column, condition.text
-    value, found = _value(row, condition.named), heading(condition.named)
-    if column in AXES and (value is None or isinstance(value, str)):
-        return means(algorithm_of(text) if column == "algorithm" else text, value)
-    if text == shown(value) or (found is not None and text == found.text(row)):
-        return True
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return False
-    typed = _plain_number(text)
-    return typed is not None and (typed == value or (found is not None and typed == _number(found.text(row))))
+    """Whether a row is so. A label's name means it with any parameters; a number is itself in any notation."""
+    name, text, headed = condition.column, condition.text, column(condition.named)
+    value = _value(row, condition.named)
+    if name in AXES and (value is None or isinstance(value, str)):
+        return means(algorithm_of(text) if name == "algorithm" else text, value)
+    typed = headed.typed(row) if headed else (shown(value), (value,))
+    return text in typed or _numbers(text) in typed
 
 
-def _number(text: str) -> float | None:
-    """The number in what tables show: ``2.35 ±.02``, ``3: +0.0300``."""
-    return _plain_number(text.partition(GIVE_OR_TAKE)[0].rpartition(": ")[2])
-
-
-def _plain_number(text: str) -> float | None:
-    """``1,159.4``, or in any other notation."""
+def _numbers(text: str) -> tuple[float, ...]:
+    """What is typed of one place, ``1,159.4`` or in any other notation; nothing, if it is no number."""
     try:
-        return float(text.replace(",", ""))
+        return tuple(float(part.replace(",", "")) for part in PARTS.split(text))
     except ValueError:
-        return None
+        return ()

@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from farm.analysis.judgement import Judged
-from farm.analysis.rows import Row
+from farm.analysis.rows import Assessment, Row
 from farm.record import Record
-from farm.report.headings import HEADINGS, MISSED, metric
-from farm.report.texttable import Column, Entry, TextTable
-from farm.report.words import metric_of, metric_word
+from farm.report.columns import MISSED, Column, columns
+from farm.report.texttable import Entry, Heading, Kind, TextTable
 
+ORDER = (
+    "model", "algorithm", "calibration", "device", "score", "score_drop", "worst_class_drop", "size_mib", "fps",
+    "speedup_ir", "speedup_pytorch", "latency_p50_ms", "verdict", "outcome",
+)  # fmt: skip
 OUTCOMES = {"ok": "green", "failed": "bold red"}  # styles; others are yellow
 VERDICTS = {"valid": "green", "noisy": "yellow", "invalid": "bold red"}
 BEST, WORSE = "*", "!"
@@ -24,51 +26,42 @@ def main_table(rows: Sequence[Row]) -> TextTable:
 
     The legend says what the marks mean, if there are any.
     """
-    score = metric_word(metric_of([row.record for row in rows]))
-    columns = tuple(_columns(rows, score))
+    shown = columns(rows, ORDER)
+    headings = tuple(Heading(text=column.heading, kind=_kind(column)) for column in shown)
     groups = [list(group) for _, group in groupby(rows, key=lambda row: (row.record.model, row.record.device))]
-    entries = [_entries(row, columns, score, first=row is group[0]) for group in groups for row in group]
-    return TextTable(columns=columns, rows=tuple(entries), legend=tuple(_legend(rows)))
+    entries = [_entries(row, shown, first=row is group[0]) for group in groups for row in group]
+    return TextTable(headings=headings, rows=tuple(entries), legend=tuple(_legend(rows)))
 
 
-def _columns(rows: Sequence[Row], score: str) -> Iterator[Column]:
-    """Those of which there is something to show. score: the metric's heading."""
-    devices = len({row.record.device for row in rows}) > 1
-    classes = any(row.judged.worst_class_drop is not None for row in rows)
-    speeds = any(row.record.fps is not None for row in rows)
-    for name in ("model", "variant", "calibration", *(("device",) if devices else ())):
-        yield Column(heading=name, kind="name")
-    for name in (score, "drop", *(("worst class",) if classes else ()), "MiB"):
-        yield Column(heading=name)
-    for name in ("FPS", "x IR", "x PyTorch", "p50 ms") if speeds else ():
-        yield Column(heading=name)
-    for name in (*(("verdict",) if speeds else ()), "outcome"):
-        yield Column(heading=name, kind="word")
+def _kind(column: Column) -> Kind:
+    if column.pattern:
+        return "number"
+    return "word" if column.name in ("verdict", "outcome") else "name"
 
 
-def _entries(row: Row, columns: Sequence[Column], score: str, *, first: bool) -> tuple[Entry, ...]:
-    """What stands under the columns. first: of its model and device, whose model is named once."""
-    shown = {**HEADINGS, score: HEADINGS.get(score) or metric(score)}
-    texts = {column.heading: shown[column.heading].text(row) for column in columns}
-    said = texts if first else {**texts, "model": ""}
-    marks = {score: _best(row.judged), "drop": _worse(row.judged)}
+def _entries(row: Row, shown: Sequence[Column], *, first: bool) -> tuple[Entry, ...]:
+    """What stands under the headings. first: of its model and device, whose model is named once."""
+    texts = {column.name: column.text(row) if first or column.name != "model" else "" for column in shown}
+    marks = {"score": _best(row.assessment), "score_drop": _worse(row.assessment)}
     styles = {"verdict": VERDICTS.get(row.record.verdict or "", ""), "outcome": _style(row.record, texts["outcome"])}
-    return tuple(Entry(text=text, marks=marks.get(name, ""), style=styles.get(name, "")) for name, text in said.items())
+    return tuple(
+        Entry(text=text, marks=marks.get(name, ""), style=styles.get(name, "")) for name, text in texts.items()
+    )
 
 
 def _style(record: Record, outcome: str) -> str:
     return "yellow" if outcome == MISSED else OUTCOMES.get(record.outcome, "yellow")
 
 
-def _legend(rows: Sequence[Row]) -> list[str]:
+def _legend(rows: Sequence[Row]) -> Iterator[str]:
     """A line for each mark that occurs."""
-    marks = {mark for row in rows for mark in (_best(row.judged), _worse(row.judged))}
-    return [f"{mark} {text}" for mark, text in MARKS.items() if mark in marks]
+    marks = {mark for row in rows for mark in (_best(row.assessment), _worse(row.assessment))}
+    return (f"{mark} {text}" for mark, text in MARKS.items() if mark in marks)
 
 
-def _best(judged: Judged) -> str:
-    return BEST if judged.best else ""
+def _best(assessment: Assessment) -> str:
+    return BEST if assessment.best else ""
 
 
-def _worse(judged: Judged) -> str:
-    return WORSE if judged.standing == "worse" else ""
+def _worse(assessment: Assessment) -> str:
+    return WORSE if assessment.standing == "worse" else ""

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from farm.analysis.accuracy import accuracies, reference_of, worst_class
+from farm.analysis.accuracy import accuracies, worst_class
 from tests.runs import LABELS, N, record, run
 
 IR, REAL, FRACTAL, NOISE = record(), record("real"), record("fractal"), record("noise")
@@ -55,16 +55,18 @@ def test_without_real_images_nothing_is_claimed():
     assert accuracies(run({IR: FP32_WRONG, FRACTAL: lost(6)}))[FRACTAL.cell].real is None
 
 
-def test_a_draw_stands_beside_the_same_draw_of_real_images():
-    records = [record("real", seed=0), record("real", seed=1), record("noise", seed=1), record("noise", seed=2)]
-    assert reference_of(records[2], records, "real") == records[1]
-    assert reference_of(records[3], records, "real") == records[0]
-    assert reference_of(records[0], records, "real") is None
+def test_a_seed_stands_beside_the_same_seed_of_real_images_or_the_first():
+    cells = [record(name, seed=seed) for name, seed in (("real", 0), ("real", 1), ("noise", 1), ("noise", 2))]
+    found = accuracies(run(dict.fromkeys(cells, FP32_WRONG)))
+    beside = [found[cell.cell].real for cell in cells]
+    assert beside[:2] == [None, None]
+    assert [one.other for one in beside[2:]] == [cells[1].cell, cells[0].cell]
 
 
-def test_cells_of_another_model_algorithm_or_device_are_no_reference():
-    for other in ({"model": "vgg"}, {"algorithm": "accuracy-aware"}, {"device": "GPU"}):
-        assert reference_of(FRACTAL, [record("real", **other)], "real") is None
+@pytest.mark.parametrize("other", [{"model": "vgg"}, {"algorithm": "accuracy-aware"}, {"device": "GPU"}])
+def test_cells_of_another_model_algorithm_or_device_are_no_reference(other):
+    found = accuracies(run({FRACTAL: lost(1), record("real", **other): FP32_WRONG}))
+    assert found[FRACTAL.cell].real is None
 
 
 def test_an_average_hides_the_class_that_loses_most():

@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from farm.analysis.rows import COLUMNS, JUDGED, judge, rows
+from farm.analysis.analysis import analyse
+from farm.analysis.rows import ASSESSED, ROW_COLUMNS
 from farm.grid.settings import Claims
-from farm.record import COLUMNS as RECORDED
+from farm.record import COLUMNS
 from farm.report import comparison
 from farm.report.formats import as_arrow, as_bullets, as_csv, as_markdown, escaped
 from farm.results import tables
@@ -21,12 +22,21 @@ IR, REAL, NOISE = record(), record("real"), record("noise")
 RUN = run({IR: range(100), REAL: range(105), NOISE: range(160)})
 
 
-def test_the_judged_columns_follow_the_records():
+def rows(of):
+    return analyse(of).rows
+
+
+def best(of):
+    """The cells that are marked as best of their family."""
+    return [row.record.cell for row in rows(of) if row.assessment.best]
+
+
+def test_what_is_said_of_a_cell_follows_its_record():
     names = "top1_low top1_high drop_low drop_high drop_p worst_class worst_class_drop"
     real = "real_loss real_loss_low real_loss_high real_p standing"
-    assert [*JUDGED] == [*names.split(), *real.split()]
-    assert (*RECORDED, *JUDGED) == COLUMNS
-    assert all(tuple(row.values()) == COLUMNS for row in rows(RUN))
+    assert [*ASSESSED] == [*names.split(), *real.split()]
+    assert (*COLUMNS, *ASSESSED) == ROW_COLUMNS
+    assert all(tuple(row.values()) == ROW_COLUMNS for row in rows(RUN))
 
 
 def test_a_cell_says_how_sure_its_accuracy_is():
@@ -43,16 +53,15 @@ def test_a_cell_says_how_sure_its_accuracy_is():
 
 
 def test_the_best_set_is_one_of_those_that_differ():
-    assert [judge(RUN)[cell.cell].best for cell in (IR, REAL, NOISE)] == [False, True, False]
-    alike = run({IR: (), REAL: [1], NOISE: [2]})
-    assert not any(said.best for said in judge(alike).values())
+    assert best(RUN) == [REAL.cell]
+    assert best(run({IR: (), REAL: [1], NOISE: [2]})) == []
 
 
-def test_without_predictions_the_judged_columns_are_null():
+def test_without_predictions_only_the_record_speaks():
     without = type(RUN)(name="n", folder=RUN.folder, records=RUN.records, claims=RUN.claims, predictions={})
     values = [row.values() for row in rows(without)]
-    assert {row[name] for row in values for name in JUDGED} == {None}
-    assert [judge(without)[cell.cell].best for cell in (REAL, NOISE)] == [True, False]
+    assert {row[name] for row in values for name in ASSESSED} == {None}
+    assert best(without) == [REAL.cell]
 
 
 def test_csv_gives_every_text_back_and_nothing_for_null():
@@ -84,7 +93,7 @@ def test_parquet_holds_every_column_and_reads_as_records(tmp_path):
     claims = Claims(reference="real", margin=0.01)
     pq.write_table(as_arrow([row.values() for row in rows(RUN)], claims), tmp_path / "all.parquet")
     table = pq.read_table(tmp_path / "all.parquet")
-    assert tuple(table.column_names) == COLUMNS
+    assert tuple(table.column_names) == ROW_COLUMNS
     assert table["standing"].to_pylist() == [None, None, "worse"]
     assert tables.records_from(table) == list(RUN.records)
     assert claims_of(table) == claims
@@ -106,7 +115,7 @@ def test_a_study_of_150_cells_is_judged_within_a_second():
         predictions={name: Predicted(label=label, prediction=guess, score=score) for name, guess in said.items()},
     )
     started = time.process_time()
-    found = rows(study)
-    assert len(found) == 150
-    assert sum(row.judged.standing is not None for row in found) == 5 * 28
+    judged = rows(study)
+    assert len(judged) == 150
+    assert sum(row.assessment.standing is not None for row in judged) == 5 * 28
     assert time.process_time() - started < 1.0

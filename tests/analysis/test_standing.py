@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.analysis.standing import equivalent, holm, standing
+from farm.analysis.standing import holm, standing
 from farm.stats.shares import Estimate
 
 P_VALUES = st.lists(st.floats(0, 1), max_size=8)
@@ -38,7 +38,7 @@ def test_a_correction_never_makes_surer_and_keeps_the_order(p_values):
     [(-0.004, 0.004, True), (-0.005, 0.004, False), (-0.004, 0.005, False), (0.001, 0.02, False)],
 )
 def test_equivalence_needs_the_whole_interval_inside_the_margin(low, high, held):
-    assert equivalent(Estimate(value=0.0, low=low, high=high), 0.005) is held
+    assert (standing(Estimate(value=0.0, low=low, high=high), 1.0, 0.005) == "equivalent") is held
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,8 @@ def test_equivalence_needs_the_whole_interval_inside_the_margin(low, high, held)
 def test_the_word_for_a_loss(loss, p, word):
     low, high = loss
     assert standing(Estimate(value=(low + high) / 2, low=low, high=high), p, 0.005) == word
+
+
+@pytest.mark.parametrize(("value", "word"), [(0.004, "undecided"), (0.006, "worse"), (-0.006, "better")])
+def test_a_loss_that_is_surely_there_can_be_asked_to_matter_too(value, word):
+    assert standing(Estimate(value=value, low=value - 0.003, high=value + 0.003), 0.001, 0.005, least=0.005) == word

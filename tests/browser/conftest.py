@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from farm.analysis.analysis import analyse
 from farm.report.figures import figures
-from farm.report.page import document, drawings, section
+from farm.report.page import document, pictures, section
 from farm.results.folder import Folder
 from tests.report.page.scenes import HOSTILE, MARKUP, study, whole
 
@@ -31,12 +32,13 @@ def chromium():
 def pages(tmp_path_factory) -> SimpleNamespace:
     """Where the pages lie: of a study, of one whose names are markup, and of a run with something for every figure."""
     folder = tmp_path_factory.mktemp("pages")
-    runs = {"study": study(draws=2), "hostile": study(models=(HOSTILE, "plain"), sets=("cifar10", MARKUP))}
+    runs = {"study": study(seeds=2), "hostile": study(models=(HOSTILE, "plain"), sets=("cifar10", MARKUP))}
     runs["whole"] = whole(Folder(str(folder / "whole")))
     found: dict[str, Path] = {}
     for name, run in runs.items():
         found[name] = folder / f"{name}.html"
-        found[name].write_text(document([section(run, drawings(figures(run)))]), encoding="utf-8")
+        analysis = analyse(run)
+        found[name].write_text(document([section(analysis, pictures(figures(analysis)))]), encoding="utf-8")
     return SimpleNamespace(**found)
 
 

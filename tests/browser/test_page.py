@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from farm.analysis.analysis import analyse
 from farm.report.figures import figures
-from farm.report.page import document, drawings, section
+from farm.report.page import document, pictures, section
 from farm.results.folder import Folder
 from farm.results.reading import read_run
 from tests.browser.conftest import DESKTOP, PHONE
@@ -173,9 +174,9 @@ def test_without_scripting_all_is_there_and_figures_are_pictures(visit, pages):
 
 
 def test_a_page_of_pictures_sorts_its_table_and_shows_its_figures(visit, tmp_path):
-    run = study()
+    analysis = analyse(study())
     path = tmp_path / "still.html"
-    path.write_text(document([section(run, drawings(figures(run)))], lively=False), encoding="utf-8")
+    path.write_text(document([section(analysis, pictures(figures(analysis)))], lively=False), encoding="utf-8")
     page = visit(path)
     page.tab.locator("table.cells thead th", has_text="Drop").get_by_role("button").click()
     found = numbers(page.column("Drop"))

@@ -83,7 +83,7 @@ def test_what_stands_below_the_table_is_a_list_in_markdown(place):
     folder = written(place.folder / "made", *drops)
     shown, markdown = place.farm("show", folder).splitlines(), place.farm("show", folder, "--md").splitlines()
     texts = {
-        "over several draws, each with its 95 % interval:": "resnet20 noise default: mean drop",
+        "over several seeds, each with its 95 % interval:": "resnet20 noise default: mean drop",
         "compare rows by x IR": "resnet20/CPU: 100.0 to 200.0 FPS",
     }
     for above, below in texts.items():

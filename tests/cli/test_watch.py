@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from farm.analysis.rows import rows
+from farm.analysis.analysis import analyse
 from farm.campaign.watch import Standing
 from farm.cli import showing, watch
 from farm.plan.state import State
@@ -36,7 +36,7 @@ def looks(monkeypatch):
 
         monkeypatch.setattr(watch, "Watch", Watched)
         monkeypatch.setattr(watch, "store_beside", lambda _: None)
-        monkeypatch.setattr(watch, "rows", lambda found: judged.append(found.name) or rows(found))
+        monkeypatch.setattr(watch, "analyse", lambda found: judged.append(found.name) or analyse(found))
         view = showing.view([], None, "cells", None)
         assert watch.watch(Folder("memory://small"), view, 0.0) == 0
         return judged

@@ -4,17 +4,24 @@ from dataclasses import replace
 
 import pytest
 
-from farm.analysis.rows import COLUMNS, rows
+from farm.analysis.analysis import analyse
+from farm.analysis.rows import ROW_COLUMNS
 from farm.errors import InputError
-from farm.report.headings import HEADINGS
-from farm.report.selection import TYPES, WORDS, check, meant, none_meant, ordered, sortable, wanted
+from farm.report.columns import HEADED
+from farm.report.selection import TYPES, WORDS, check, chosen, none_chosen, ordered, sortable, wanted
 from farm.report.table import main_table
 from tests.runs import record, run
+
+
+def rows_of(of):
+    """The rows of a run."""
+    return analyse(of).rows
+
 
 IR = record()
 FRACTALS = [record("fractal", seed=seed, fps=fps) for seed, fps in ((0, 30.0), (1, None), (2, 10.0))]
 OTHER = record("noise", model="vgg16_bn", reached=False, n_images=1000, verdict="noisy", fps=20.0)
-ROWS = rows(run({IR: (), **dict.fromkeys(FRACTALS, ()), OTHER: [1, 2]}))
+ROWS = rows_of(run({IR: (), **dict.fromkeys(FRACTALS, ()), OTHER: [1, 2]}))
 
 
 def cells(found):
@@ -25,11 +32,11 @@ def at(*positions):
     return [ROWS[position].record.cell for position in positions]
 
 
-def chosen(conditions):
+def checked(conditions):
     """The rows, after every check that `farm show` makes."""
     asked = wanted(conditions)
     check(ROWS, asked)
-    return meant(ROWS, asked)
+    return chosen(ROWS, asked)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +65,7 @@ def chosen(conditions):
     ],
 )
 def test_conditions_on_one_column_widen_and_on_others_narrow(conditions, positions):
-    assert cells(chosen(conditions)) == at(*positions)
+    assert cells(checked(conditions)) == at(*positions)
 
 
 @pytest.mark.parametrize(
@@ -78,12 +85,12 @@ def test_conditions_on_one_column_widen_and_on_others_narrow(conditions, positio
     ],
 )
 def test_what_no_cell_has_but_one_could_have_is_no_error(conditions, sentence):
-    assert chosen(conditions) == []
-    assert none_meant(wanted(conditions)) == sentence
+    assert checked(conditions) == []
+    assert none_chosen(wanted(conditions)) == sentence
 
 
 def test_a_run_without_cells_has_none():
-    assert none_meant(wanted([])) == "no cell"
+    assert none_chosen(wanted([])) == "no cell"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +114,7 @@ def test_a_run_without_cells_has_none():
 )
 def test_a_condition_that_can_mean_nothing_says_what_there_is(conditions, text):
     with pytest.raises(InputError, match=text.replace("{", r"\{")):
-        chosen(conditions)
+        checked(conditions)
 
 
 def test_words_are_those_of_text_columns():
@@ -116,15 +123,15 @@ def test_words_are_those_of_text_columns():
 
 def test_every_heading_of_the_table_is_a_column_to_filter_and_to_sort_by():
     full = record("noise", size_mib=1.0, fps=1.0, verdict="valid")
-    both = rows(run({IR: (), full: [1], record("noise", device="GPU"): ()}))
-    headings = main_table(both).headings()
+    both = rows_of(run({IR: (), full: [1], record("noise", device="GPU"): ()}))
+    headings = main_table(both).names()
     assert headings == [
         "model", "variant", "calibration", "device", "top-1", "drop", "worst class", "MiB", "FPS", "x IR", "x PyTorch",
         "p50 ms", "verdict", "outcome",
     ]  # fmt: skip
     assert all(sortable(f"-{heading}") for heading in headings)
-    assert {*HEADINGS} - {*headings} == {"top-5"}
-    assert {heading.column for heading in HEADINGS.values()} <= {*COLUMNS}
+    assert {*HEADED} - {*headings} == {"top-5"}
+    assert {column.name for column in HEADED.values()} <= {*ROW_COLUMNS}
 
 
 SPEEDS = {"fps": 1159.44, "speedup_ir": 2.3451, "speedup_ir_low": 2.32, "speedup_ir_high": 2.37, "verdict": "valid"}
@@ -135,21 +142,21 @@ SHOWN = {
     "pending": record("noise", seed=3, outcome="pending"),
     "missed": record("noise", seed=4, reached=False, speedup_pytorch=7.5, fps=2.0),
 }
-EVERY = rows(run({IR: (), **dict(zip(SHOWN.values(), (range(15), (), (), (), range(3)), strict=True))}))
+EVERY = rows_of(run({IR: (), **dict(zip(SHOWN.values(), (range(15), (), (), (), range(3)), strict=True))}))
 TABLE = main_table(EVERY)
 
 
-@pytest.mark.parametrize("heading", TABLE.headings())
+@pytest.mark.parametrize("heading", TABLE.names())
 def test_all_that_stands_under_a_heading_can_be_typed_again(heading):
-    position = TABLE.headings().index(heading)
+    position = TABLE.names().index(heading)
     texts = [entries[position].text for entries in TABLE.rows]
     for text in filter(None, texts):  # a model is named once
         asked = wanted([f"{heading}={text}"])
         check(EVERY, asked)
-        found = cells(meant(EVERY, asked))
+        found = cells(chosen(EVERY, asked))
         same = [row.record.cell for row, other in zip(EVERY, texts, strict=True) if other == text]
         assert {*same} <= {*found}
-        assert found == same or TABLE.columns[position].kind != "number", "words mean more: `ok` a missed target too"
+        assert found == same or TABLE.headings[position].kind != "number", "words mean more: `ok` a missed target too"
 
 
 @pytest.mark.parametrize(
@@ -176,7 +183,7 @@ def test_all_that_stands_under_a_heading_can_be_typed_again(heading):
 def test_a_heading_means_numbers_as_they_are_shown_and_a_column_as_they_are(condition, count):
     asked = wanted([condition])
     check(EVERY, asked)
-    assert len(meant(EVERY, asked)) == count
+    assert len(chosen(EVERY, asked)) == count
 
 
 OWN = [
@@ -186,11 +193,11 @@ OWN = [
 
 
 def test_a_metric_of_the_users_own_is_a_heading_and_a_column():
-    assert main_table(OWN).headings()[3] == "m:f"
+    assert main_table(OWN).names()[3] == "m:f"
     asked = wanted(["m:f=-1.2346"])
     check(OWN, asked, sortable("-m:f"))
-    assert meant(OWN, asked) == [OWN[1]]
-    assert meant(OWN, wanted(["top-1=-", "top-5=-"])) == OWN, "those are other metrics"
+    assert chosen(OWN, asked) == [OWN[1]]
+    assert chosen(OWN, wanted(["top-1=-", "top-5=-"])) == OWN, "those are other metrics"
     assert ordered(OWN, sortable("-m:f")) == [OWN[2], OWN[0], OWN[1]]
     for asked, sort in ((wanted(["m:g=1"]), None), ((), "-m:g")):
         with pytest.raises(InputError, match="no such column, did you mean 'm:f'"):
@@ -219,7 +226,7 @@ def test_nulls_stand_last_and_equals_in_the_grids_order(column, positions):
 def test_a_drop_is_that_of_the_metric_or_of_top_1_in_older_records():
     metric = record("noise", metric="m:f", score=1.0, score_drop=0.5, top1=None)
     older = [record("noise", seed=seed, score=None, metric=None) for seed in (1, 2)]
-    found = rows(run({IR: (), metric: (), older[0]: range(2), older[1]: range(1)}))
+    found = rows_of(run({IR: (), metric: (), older[0]: range(2), older[1]: range(1)}))
     drops = [0.0, 0.5, 0.9, 0.1]
     found = [
         replace(row, record=replace(row.record, top1_drop=drop, score_drop=drop if index == 1 else None))

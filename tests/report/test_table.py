@@ -6,12 +6,12 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from farm.analysis.judgement import Judged, best_sets
-from farm.analysis.replicates import sources
-from farm.analysis.rows import Row, judge
+from farm.analysis.analysis import analyse
+from farm.analysis.ranking import best_sets
+from farm.analysis.rows import Assessment, Row
 from farm.record import Record
 from farm.report.formats import as_bullets
-from farm.report.replicates import HEADING, draw_lines
+from farm.report.seeds import HEADING, seed_lines
 from farm.report.table import BEST, MARKS, WORSE, main_table
 from farm.report.words import variant
 from tests import runs
@@ -32,12 +32,11 @@ CRASHED = replace(
 )  # fmt: skip
 
 
-def rows(records, judged=None):
+def rows(records, judged=None, width=200):
     """The table as a reader sees it: a list of cells a row, the header first."""
     text, best = StringIO(), best_sets(records)
-    judged = judged or {record.cell: Judged(best=record.cell in best) for record in records}
-    table = main_table([Row(record=record, judged=judged[record.cell]) for record in records])
-    Console(file=text, width=200).print(table.drawn())
+    alone = [Row(record=record, assessment=Assessment(best=record.cell in best)) for record in records]
+    Console(file=text, width=width).print(main_table(judged or alone))
     return [line.split() for line in text.getvalue().splitlines() if line.strip()]
 
 
@@ -153,7 +152,7 @@ RUN_IR, REAL, NOISE = runs.record(), runs.record("real"), runs.record("noise")
 
 def test_the_best_set_and_those_that_are_worse_than_real_are_marked_and_the_marks_explained():
     run = runs.run({RUN_IR: range(100), REAL: range(105), NOISE: range(160)})
-    header, ir, real, noise, *legend = rows(run.records, judge(run))
+    header, ir, real, noise, *legend = rows(run.records, analyse(run).rows)
     assert " ".join(header) == "model variant calibration top-1 drop worst class MiB outcome"
     assert " ".join(ir) == "resnet20 FP32 IR - 0.9000 - - - ok"
     assert " ".join(real) == "int8 default real * 0.8950 +0.0050 0: +0.0100 - ok"
@@ -172,18 +171,18 @@ def test_without_predictions_only_the_best_set_is_marked():
 
 def test_where_no_class_lost_anything_none_is_named():
     run = runs.run({RUN_IR: range(100), REAL: range(100)})
-    assert rows(run.records, judge(run))[2][-4:] == ["+0.0000", "+0.0000", "-", "ok"]
+    assert rows(run.records, analyse(run).rows)[2][-4:] == ["+0.0000", "+0.0000", "-", "ok"]
 
 
-def test_several_draws_have_a_line_a_source():
+def test_several_seeds_have_a_line_a_source():
     cells = [runs.record(name, seed=seed) for name in ("real", "noise") for seed in (0, 1, 2)]
     wrong = dict(zip(cells, (range(n) for n in (100, 101, 102, 160, 161, 162)), strict=True))
     run = runs.run({RUN_IR: range(100), **wrong})
-    [entry] = draw_lines(sources(run), run.records, run)
+    [entry] = seed_lines(analyse(run), run.records)
     heading, real, noise = entry.split("\n    ")
     assert heading == HEADING
-    assert real.startswith("resnet20 real default: mean drop +0.0010 (-0.0016 to +0.0036), spread 0.0010 over 3 draws")
-    assert noise.endswith("spread 0.0010 over 3 draws; worse than real")
-    assert draw_lines(sources(run), [RUN_IR], run) == [], "its rows are not shown"
+    assert real.startswith("resnet20 real default: mean drop +0.0010 (-0.0016 to +0.0036), spread 0.0010 over 3 seeds")
+    assert noise.endswith("spread 0.0010 over 3 seeds; worse than real")
+    assert seed_lines(analyse(run), [RUN_IR]) == [], "its rows are not shown"
     bullets = as_bullets([entry, "another"]).splitlines()
     assert [bullet.partition("-")[0] for bullet in bullets] == ["", "  ", "  ", ""]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from farm.analysis.analysis import Analysis
 from farm.report.figures.convergence import convergence
 from farm.report.figures.drops import drops
 from farm.report.figures.figure import Figure, Material, Plot, material
@@ -13,37 +14,36 @@ from farm.report.figures.rendering import SUFFIXES, png, svg, vega, write
 from farm.report.figures.samples import samples
 from farm.report.figures.sizes import sizes
 from farm.report.figures.speedup import speedup
-from farm.results.reading import Run
 
 __all__ = ["FIGURES", "SUFFIXES", "Figure", "FigureSpec", "figures", "png", "svg", "vega", "write"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FigureSpec:
-    """A figure's title, and what draws it: None where the run has nothing to draw."""
+    """A figure's title, and what plots it: None where the run has nothing for it."""
 
     title: str
-    draw: Callable[[Material], Plot | None]
+    plot: Callable[[Material], Plot | None]
 
 
 FIGURES: dict[str, FigureSpec] = {
-    "losses": FigureSpec(title="Top-1 lost against calibration with real images", draw=losses),
-    "drops": FigureSpec(title="Top-1 lost by quantization, by model and calibration set", draw=drops),
-    "sizes": FigureSpec(title="Top-1 by how many images calibrate", draw=sizes),
-    "speedup": FigureSpec(title="Speed-up over PyTorch and over the FP32 IR", draw=speedup),
-    "pareto": FigureSpec(title="Accuracy against speed", draw=pareto),
-    "latency": FigureSpec(title="Distribution of latencies", draw=latency),
-    "convergence": FigureSpec(title="How each measurement converged", draw=convergence),
-    "samples": FigureSpec(title="What the calibration sets look like", draw=samples),
+    "losses": FigureSpec(title="Top-1 lost against calibration with real images", plot=losses),
+    "drops": FigureSpec(title="Top-1 lost by quantization, by model and calibration set", plot=drops),
+    "sizes": FigureSpec(title="Top-1 by how many images calibrate", plot=sizes),
+    "speedup": FigureSpec(title="Speed-up over PyTorch and over the FP32 IR", plot=speedup),
+    "pareto": FigureSpec(title="Accuracy against speed", plot=pareto),
+    "latency": FigureSpec(title="Distribution of latencies", plot=latency),
+    "convergence": FigureSpec(title="How each measurement converged", plot=convergence),
+    "samples": FigureSpec(title="What the calibration sets look like", plot=samples),
 }
 
 
-def figures(run: Run) -> tuple[Figure, ...]:
+def figures(analysis: Analysis) -> tuple[Figure, ...]:
     """The figures that this run has data for, in the order in which a reader wants them."""
-    found = material(run)
-    drawn = ((name, spec.title, spec.draw(found)) for name, spec in FIGURES.items())
+    shared = material(analysis)
+    plots = ((name, spec.title, spec.plot(shared)) for name, spec in FIGURES.items())
     return tuple(
-        Figure(name=name, title=title, caption=drawing.caption, alt=drawing.alt, chart=drawing.chart)
-        for name, title, drawing in drawn
-        if drawing is not None
+        Figure(name=name, title=title, caption=plot.caption, alt=plot.alt, chart=plot.chart)
+        for name, title, plot in plots
+        if plot is not None
     )

@@ -10,30 +10,30 @@ from farm.measuring.round import Round
 from farm.record import Record
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import GAP, Names, names_of, plain
-from farm.report.figures.points import told
+from farm.report.figures.points import word
 from farm.report.figures.style import BLUE, GREY, PALE, data, field
 from farm.report.numbers import count
 from farm.stats.ratios import Ratio, paired_ratio
 
-MOST = 24  # measurements drawn: more than this nobody reads
+MOST = 24  # measurements shown: more than this nobody reads
 LEAST = 2  # pairs that have an interval
-WIDTH, HEIGHT, COLUMNS = 190, 110, 3
+WIDTH, HEIGHT, ABREAST = 190, 110, 3
 SURE = 0.3  # an interval that reaches further than this to one side is not drawn, for it would hide the others
 
 
 def convergence(material: Material) -> Plot | None:
     """A panel a measurement; of many, those that ended widest."""
-    records = {record.cell: record for record in material.run.records}
-    played = {cell: _pairs(rounds) for cell, rounds in material.rounds.items() if cell in records}
-    ends = {cell: paired_ratio(pairs) for cell, pairs in played.items() if len(pairs) >= LEAST}
+    records = {record.cell: record for record in material.analysis.run.records}
+    speeds_of = {cell: _speeds(rounds) for cell, rounds in material.rounds.items() if cell in records}
+    ends = {cell: paired_ratio(pairs) for cell, pairs in speeds_of.items() if len(pairs) >= LEAST}
     widest = sorted(ends, key=lambda cell: -_within(ends[cell]))[:MOST]
     if not widest:
         return None
     chosen = [record for cell, record in records.items() if cell in widest]
-    names = names_of(material.run.records)
+    names = names_of(material.analysis.run.records)
     panels = _panels(chosen, names)
     target = material.effort.target if material.effort else None
-    found = [row for record in chosen for row in _rows(panels[record.cell], record, played[record.cell], target)]
+    found = [row for record in chosen for row in _rows(panels[record.cell], record, speeds_of[record.cell], target)]
     return Plot(
         caption=_caption(len(widest), len(ends), target),
         alt=_alt([ends[cell] for cell in widest], len(ends)),
@@ -41,7 +41,7 @@ def convergence(material: Material) -> Plot | None:
     )
 
 
-def _pairs(rounds: Sequence[Round]) -> list[tuple[float, float]]:
+def _speeds(rounds: Sequence[Round]) -> list[tuple[float, float]]:
     return speeds([one for one in rounds if not one.disturbed])
 
 
@@ -51,13 +51,12 @@ def _within(ratio: Ratio | None) -> float:
 
 def _panels(records: Sequence[Record], names: Names) -> dict[str, str]:
     """What stands above each cell's panel: the model, and below it the set, with a verdict that is not valid."""
-    found: dict[str, str] = {}
+    panels: dict[str, str] = {}
     for record in records:
-        doubt = "" if record.verdict == "valid" else f", {told(record.verdict)}"
-        found[record.cell] = GAP.join(
-            (names.measured(record), names.series(record.calibration, record.algorithm) + doubt)
-        )
-    return found
+        verdict = "" if record.verdict == "valid" else f", {word(record.verdict)}"
+        series = names.series(record.calibration, record.algorithm)
+        panels[record.cell] = GAP.join((names.measured(record), series + verdict))
+    return panels
 
 
 def _rows(
@@ -83,7 +82,7 @@ def _rows(
                 "high": high,
                 **band,
             }
-            rows.append(row | {"one": pairs[seen - 1][0] / pairs[seen - 1][1], "verdict": told(record.verdict)})
+            rows.append(row | {"one": pairs[seen - 1][0] / pairs[seen - 1][1], "verdict": word(record.verdict)})
     return rows
 
 
@@ -96,7 +95,7 @@ def _chart(found: Sequence[dict[str, Any]], panels: Sequence[str]) -> alt.FacetC
     band = (
         base.transform_filter("isValid(datum.low)").mark_area(color=BLUE, opacity=0.25).encode(y=_y("low"), y2="high:Q")
     )
-    each = base.mark_point(shape="circle", size=14, color=GREY, opacity=1).encode(y=_y("one"))
+    dots = base.mark_point(shape="circle", size=14, color=GREY, opacity=1).encode(y=_y("one"))
     line = base.mark_line(color=BLUE, strokeWidth=2).encode(y=_y("ratio"))
     panel = alt.Facet(
         "panel:N",
@@ -106,9 +105,9 @@ def _chart(found: Sequence[dict[str, Any]], panels: Sequence[str]) -> alt.FacetC
             labelAnchor="start", labelLimit=WIDTH + 56, labelFontSize=11, labelExpr=f"split(datum.label, '{GAP}')"
         ),
     )
-    layers = [*([target] if "lower" in found[0] else []), band, each, line]
+    layers = [*([target] if "lower" in found[0] else []), band, dots, line]
     layered = alt.layer(*layers, data=data(found)).properties(width=WIDTH, height=HEIGHT)
-    faceted = layered.facet(facet=panel, columns=COLUMNS, bounds="flush", spacing={"row": 94, "column": 62})
+    faceted = layered.facet(facet=panel, columns=ABREAST, bounds="flush", spacing={"row": 94, "column": 62})
     return cast("alt.FacetChart", faceted.resolve_scale(y="independent").resolve_axis(x="independent"))
 
 

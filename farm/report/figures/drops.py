@@ -1,16 +1,15 @@
 """Which model breaks with which set: the drop of top-1 by model and calibration source."""
 
 from collections.abc import Sequence
-from statistics import fmean
 from typing import Any
 
 import altair as alt
 
-from farm.record import Record, source_of
+from farm.analysis.drops import Drop, mean_drops
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, distinct, names_of
 from farm.report.figures.style import ORANGE, PALE, SKY, WIDTH, field, wide
-from farm.report.numbers import count, hundredths
+from farm.report.numbers import count, hundredths, span
 
 STEP = 34  # pixels a row
 COLUMN = 46  # pixels a column, at least, for its numbers to fit
@@ -22,38 +21,24 @@ LEAST = 1.0  # points at which colour is full, at least: noise shall not look li
 
 
 def drops(material: Material) -> Plot | None:
-    """A square a model and source: the mean drop of top-1 over its draws, in percentage points."""
-    records = [record for record in material.run.records if record.calibration is not None]
-    if all(record.top1_drop is None for record in records):
+    """A square a model and source: the mean drop of top-1 over its seeds, in percentage points."""
+    records, names = material.analysis.run.records, names_of(material.analysis.run.records)
+    found = [_row(drop, names) for drop in mean_drops(records, material.analysis.sources)]
+    if all(row["drop"] is None for row in found):
         return None
-    found = _rows(records, names_of(material.run.records), material)
     return Plot(caption=_caption(found), alt=_alt(found), chart=_chart(found))
 
 
-def _rows(records: Sequence[Record], names: Names, material: Material) -> list[dict[str, Any]]:
-    squares: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        where = (names.group(record.model, record.device), names.series(source_of(record), record.algorithm))
-        squares.setdefault(where, []).append(record)
-    drawn = {
-        (names.group(each.model, each.device), names.series(each.source, each.algorithm)): each.drop
-        for each in material.sources
-    }
-    rows = []
-    for (group, name), cells in squares.items():
-        values = [100 * cell.top1_drop for cell in cells if cell.top1_drop is not None]
-        interval = drawn.get((group, name))
-        low, high = (100 * interval.low, 100 * interval.high) if interval else (None, None)
-        rows.append({"group": group, "set": name, "draws": len(values), **_said(values, low, high, cells)})
-    return rows
-
-
-def _said(values: Sequence[float], low: float | None, high: float | None, cells: Sequence[Record]) -> dict[str, Any]:
-    failed = sum(cell.outcome == "failed" for cell in cells)
-    if not values:
-        return {"drop": None, "text": "failed" if failed else "not run", "interval": "", "failed": failed}
-    interval = "one draw: none" if low is None or high is None else f"{hundredths(low)} to {hundredths(high)}"
-    return {"drop": fmean(values), "text": hundredths(fmean(values)), "interval": interval, "failed": failed}
+def _row(drop: Drop, names: Names) -> dict[str, Any]:
+    square = {
+        "group": names.group(drop.family.model, drop.family.device),
+        "set": names.series(drop.source, drop.family.algorithm), "seeds": drop.seeds, "failed": drop.failed,
+    }  # fmt: skip
+    if drop.mean is None:
+        return {**square, "drop": None, "text": "failed" if drop.failed else "not run", "interval": ""}
+    low, high = (100 * drop.interval.low, 100 * drop.interval.high) if drop.interval else (None, None)
+    interval = "one seed: none" if low is None or high is None else f"{hundredths(low)} to {hundredths(high)}"
+    return {**square, "drop": 100 * drop.mean, "text": hundredths(100 * drop.mean), "interval": interval}
 
 
 def _chart(found: Sequence[dict[str, Any]]) -> alt.LayerChart:
@@ -93,16 +78,15 @@ def _axis(angle: int = 0, **more: Any) -> alt.Axis:
 def _tooltip() -> list[alt.Tooltip]:
     return [
         field("group", "model"), field("set", "calibration"), field("text", "mean drop, points"),
-        field("interval", "95 % interval over draws"), field("draws", "draws", "Q"), field("failed", "failed", "Q"),
+        field("interval", "95 % interval over seeds"), field("seeds", "seeds", "Q"), field("failed", "failed", "Q"),
     ]  # fmt: skip
 
 
 def _caption(found: Sequence[dict[str, Any]]) -> str:
-    draws = [row["draws"] for row in found if row["draws"]]
-    several = max(draws) > 1
-    span = f"{min(draws)}" if min(draws) == max(draws) else f"{min(draws)} to {max(draws)}"
-    mean = f"the mean of {span} draws of the set" if several else "of one draw of the set"
-    end = " `farm show` and the page's table over several draws have the means' 95 % intervals." if several else ""
+    seeds = [row["seeds"] for row in found if row["seeds"]]
+    several = max(seeds) > 1
+    mean = f"the mean over {span(seeds)} seeds of the set" if several else "of one seed of the set"
+    end = " `farm show` and the page's table over several seeds have the means' 95 % intervals." if several else ""
     return (
         f"The FP32 IR's top-1 minus the quantized model's, in percentage points: {mean}. Orange is a loss, blue a "
         f"gain; colour is linear up to {STEEP:g} points and logarithmic beyond.{end}"

@@ -1,4 +1,4 @@
-"""What a figure is, and what figures are drawn from. Knows results, not how anything is drawn."""
+"""What a figure is, and what figures are made of. Knows results, not how charts are made."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,12 +6,11 @@ from typing import Any
 
 from altair import TopLevelMixin
 
-from farm.analysis.accuracy import Accuracy, accuracies
-from farm.analysis.replicates import Source, sources
+from farm.analysis.analysis import Analysis
 from farm.measuring.round import Round
 from farm.plan import Effort
 from farm.results.folder import PLAN
-from farm.results.reading import Run, rounds, samples
+from farm.results.reading import rounds, samples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +30,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
-    """What one module draws of a run: a `Figure` but for its name and title, which `farm.report.figures` gives it."""
+    """What one module makes of a run: a `Figure` but for its name and title, which `farm.report.figures` gives it."""
 
     caption: str
     alt: str
@@ -40,28 +39,25 @@ class Plot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """A run and what is computed or read of it once, for all figures.
+    """A run's analysis and what else is read of it, once for all figures.
 
-    accuracies: by cell. sources: over several draws. rounds: of each measured cell.
+    rounds: of each measured cell.
     samples: rows of ``samples.parquet``. effort: how measurements were asked to be, from plan.json: pairs (least,
     most), target (share of 1, of the interval to one side); None where the plan was not published.
     """
 
-    run: Run
-    accuracies: Mapping[str, Accuracy]
-    sources: Sequence[Source]
+    analysis: Analysis
     rounds: Mapping[str, Sequence[Round]]
     samples: Sequence[Mapping[str, Any]]
     effort: Effort | None
 
 
-def material(run: Run) -> Material:
-    """Everything that figures of a run are drawn from."""
+def material(analysis: Analysis) -> Material:
+    """Everything that figures of a run are made of."""
+    folder = analysis.run.folder
     return Material(
-        run=run,
-        accuracies=accuracies(run),
-        sources=sources(run),
-        rounds=rounds(run.folder),
-        samples=samples(run.folder),
-        effort=run.folder.read_plan().effort if run.folder.has(PLAN) else None,
+        analysis=analysis,
+        rounds=rounds(folder),
+        samples=samples(folder),
+        effort=folder.read_plan().effort if folder.has(PLAN) else None,
     )

@@ -25,19 +25,19 @@ FEWEST = 10  # latencies beyond a quantile that is drawn, as in `farm.stats.rati
 
 def latency(material: Material) -> Plot | None:
     """A line a cell: the share of inferences that took no longer, from its raw rounds, in ms."""
-    names = names_of(material.run.records)
-    each = min(MOST_PER_CELL, max(12, MOST_POINTS // max(1, len(material.rounds))))
-    found = list(_rows(material, names, each))
+    names = names_of(material.analysis.run.records)
+    points = min(MOST_PER_CELL, max(12, MOST_POINTS // max(1, len(material.rounds))))
+    found = list(_rows(material, names, points))
     if not found:
         return None
-    return Plot(caption=_caption(each), alt=_alt(found), chart=_chart(found))
+    return Plot(caption=_caption(points), alt=_alt(found), chart=_chart(found))
 
 
-def counted(rounds: Sequence[Round], least: int) -> list[Round]:
-    """A cell's own rounds that its record counts: of undisturbed pairs, or all where too few are."""
-    own = [one for one in rounds if one.variant == CELL]
-    quiet = [one for one in own if not one.disturbed]
-    return quiet if len(quiet) >= least else own
+def valid_rounds(rounds: Sequence[Round], least: int) -> list[Round]:
+    """The cell's rounds that its record rests on: of undisturbed pairs, or all where too few are."""
+    timed = [one for one in rounds if one.variant == CELL]
+    quiet = [one for one in timed if not one.disturbed]
+    return quiet if len(quiet) >= least else timed
 
 
 def ecdf(latencies: np.ndarray, points: int) -> tuple[list[float], list[float]]:
@@ -52,10 +52,10 @@ def ecdf(latencies: np.ndarray, points: int) -> tuple[list[float], list[float]]:
 
 def _rows(material: Material, names: Names, points: int) -> Iterator[dict[str, Any]]:
     least = material.effort.pairs[0] if material.effort else 1
-    for record in material.run.records:
-        own = counted(material.rounds.get(record.cell, ()), least)
-        raw = [one.latencies_ns.astype(np.float64) for one in own]
-        if record.verdict != "invalid" and any(len(each) for each in raw):
+    for record in material.analysis.run.records:
+        rounds = valid_rounds(material.rounds.get(record.cell, ()), least)
+        raw = [one.latencies_ns.astype(np.float64) for one in rounds]
+        if record.verdict != "invalid" and any(map(len, raw)):
             ms, share = ecdf(np.concatenate(raw), points)
             series = names.series(source_of(record), record.algorithm)
             line = {"group": names.measured(record), "series": series, "cell": plain(record.cell)}
@@ -67,11 +67,11 @@ def _chart(found: Sequence[dict[str, Any]]) -> alt.LayerChart | alt.FacetChart:
     x = alt.X("ms:Q", title="latency, ms", scale=alt.Scale(type="log", nice=False), axis=_axis())
     y = alt.Y("share:Q", title="share of inferences", axis=alt.Axis(format="%"))
     width = 2 if len(found) <= CROWDED else 1.2
-    said = legend(series, symbolSize=400, symbolStrokeWidth=2)
+    signs = legend(series, symbolSize=400, symbolStrokeWidth=2)
     line = alt.Chart().transform_flatten(["ms", "share"]).mark_line(strokeWidth=width).encode(
         x=x, y=y, detail="cell:N", tooltip=_tooltip(),
-        color=alt.Color("series:N", scale=colours(series), title=None, legend=said),
-        strokeDash=alt.StrokeDash("series:N", scale=dashes(series), title=None, legend=said),
+        color=alt.Color("series:N", scale=colours(series), title=None, legend=signs),
+        strokeDash=alt.StrokeDash("series:N", scale=dashes(series), title=None, legend=signs),
     )  # fmt: skip
     return side_by_side([line], found, distinct(row["group"] for row in found), HEIGHT)
 

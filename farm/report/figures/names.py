@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from farm.grid.label import Label
 from farm.record import Record
 from farm.report.words import VARIANTS
 
@@ -40,30 +41,30 @@ class Names:
         """The calibration source, with its algorithm where that must be said; or which baseline."""
         if source is None:
             return VARIANTS.get(algorithm, short(algorithm))
-        said = self.algorithms.get(algorithm, "")
-        return short(f"{source}, {said}" if said else source)
+        named = self.algorithms.get(algorithm, "")
+        return short(f"{source}, {named}" if named else source)
 
 
 def names_of(records: Sequence[Record]) -> Names:
     """What must be said in figures of these records."""
     return Names(
-        algorithms=_said(distinct(record.algorithm for record in records if record.calibration is not None)),
+        algorithms=_brief(distinct(record.algorithm for record in records if record.calibration is not None)),
         devices=len({record.device for record in records}) > 1,
         hosts=len({record.host for record in records if record.fps is not None}) > 1,
     )
 
 
-def _said(algorithms: Sequence[str]) -> dict[str, str]:
+def _brief(algorithms: Sequence[str]) -> dict[str, str]:
     """What must be said of each algorithm: its parameters only where its name is not enough.
 
-    >>> _said(["default", "accuracy-aware{max_drop=0.02}"])
+    >>> _brief(["default", "accuracy-aware{max_drop=0.02}"])
     {'default': '', 'accuracy-aware{max_drop=0.02}': 'accuracy-aware'}
     """
     if len(algorithms) == 1:
         return {}
-    names = [each.partition("{")[0] for each in algorithms]
-    brief = {each: name if names.count(name) == 1 else each for each, name in zip(algorithms, names, strict=True)}
-    return brief | {each: "" for each in algorithms if each == DEFAULT}
+    names = [Label(label).name for label in algorithms]
+    brief = {label: name if names.count(name) == 1 else label for label, name in zip(algorithms, names, strict=True)}
+    return {label: "" if label == DEFAULT else name for label, name in brief.items()}
 
 
 def plain(text: str) -> str:
@@ -84,6 +85,6 @@ def short(text: str) -> str:
     return f"{text[:17]}…{tag}…{text[-17:]}"
 
 
-def distinct(found: Iterable[str]) -> list[str]:
+def distinct(names: Iterable[str]) -> list[str]:
     """Each name once, in the order of its first sight."""
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(names))

@@ -6,6 +6,7 @@ from typing import Any
 
 import altair as alt
 
+from farm.analysis.ranking import front
 from farm.record import Record, source_of
 from farm.report.figures import points
 from farm.report.figures.figure import Material, Plot
@@ -20,23 +21,24 @@ WIDE = 4.0  # a spread of speeds above this is drawn on a logarithmic axis
 
 def pareto(material: Material) -> Plot | None:
     """A point a cell, and the front of each device on each host."""
-    records = [record for record in material.run.records if record.fps and record.top1 is not None]
-    records = [record for record in records if record.verdict != "invalid"]
+    every = material.analysis.run.records
+    records = [record for record in every if record.fps and record.top1 is not None and record.verdict != "invalid"]
     if not records:
         return None
-    found = _rows(records, names_of(material.run.records), material)
+    found = _rows(records, names_of(every), material)
     return Plot(caption=_caption(found, records), alt=_alt(found), chart=_chart(found, _place(records)))
 
 
 def _rows(records: Sequence[Record], names: Names, material: Material) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for record in records:
-        known = material.accuracies.get(record.cell)
+        accuracy = material.analysis.accuracies.get(record.cell)
+        low, high = (100 * accuracy.top1.low, 100 * accuracy.top1.high) if accuracy else (None, None)
         series = names.series(source_of(record), record.algorithm)
         rows.append({
             "group": names.place(record), "model": short(record.model), "series": series, "cell": plain(record.cell),
-            "fps": record.fps, "top1": 100 * (record.top1 or 0), "verdict": points.told(record.verdict),
-            "low": 100 * known.top1.low if known else None, "high": 100 * known.top1.high if known else None,
+            "fps": record.fps, "top1": 100 * (record.top1 or 0), "verdict": points.word(record.verdict),
+            "low": low, "high": high,
         })  # fmt: skip
     for group in distinct(row["group"] for row in rows):
         inside = [row for row in rows if row["group"] == group]
@@ -68,17 +70,6 @@ def _placed(values: Sequence[float]) -> Callable[[float], float]:
     """Where a value lies between the least, 0, and the greatest, 1."""
     least, span = min(values), (max(values) - min(values)) or 1.0
     return lambda value: (value - least) / span
-
-
-def front(both: Sequence[tuple[float, float]]) -> set[int]:
-    """Which are beaten by none: no other is as good in both and better in one. both: (n, 2), more is better.
-
-    >>> sorted(front([(1, 9), (2, 8), (2, 7), (3, 1)]))
-    [0, 1, 3]
-    """
-    return {
-        index for index, (x, y) in enumerate(both) if not any(a >= x and b >= y and (a > x or b > y) for a, b in both)
-    }
 
 
 def _chart(found: Sequence[dict[str, Any]], place: str) -> alt.LayerChart | alt.FacetChart:
@@ -138,6 +129,8 @@ def _caption(found: Sequence[dict[str, Any]], records: Sequence[Record]) -> str:
 
 def _alt(found: Sequence[dict[str, Any]]) -> str:
     best = sorted((row for row in found if row["front"]), key=lambda row: -row["fps"])
-    said = [f"{row['model']}, {row['series']} ({row['fps']:,.0f} images a second, {row['top1']:.2f} %)" for row in best]
+    named = [
+        f"{row['model']}, {row['series']} ({row['fps']:,.0f} images a second, {row['top1']:.2f} %)" for row in best
+    ]
     fronts = "fronts" if len({row["group"] for row in found}) > 1 else "front"
-    return f"Of {count(len(found), 'cell')}, {len(best)} on the Pareto {fronts} of accuracy and speed: {listed(said)}."
+    return f"Of {count(len(found), 'cell')}, {len(best)} on the Pareto {fronts} of accuracy and speed: {listed(named)}."

@@ -26,14 +26,14 @@ def measured(base: alt.Chart, name: alt.Scale, shape: alt.Scale, title: str | No
     The data has a `verdict`.
     """
     size = SIZE if count < CROWDED else SMALL
-    said = legend(shape.to_dict()["domain"])
-    look = alt.Shape(f"{by}:N", scale=shape, title=title, legend=said)
+    signs = legend(shape.to_dict()["domain"])
+    look = alt.Shape(f"{by}:N", scale=shape, title=title, legend=signs)
     filled = alt.condition("datum.verdict === 'valid'", alt.value(1), alt.value(0))
     below = base.mark_point(size=size, fill="white", stroke="white", opacity=1, aria=False).encode(shape=look)
     above = base.mark_point(size=size, strokeWidth=1.6, opacity=1).encode(
         shape=look,
-        fill=alt.Fill(f"{by}:N", scale=name, title=title, legend=said),
-        stroke=alt.Stroke(f"{by}:N", scale=name, title=title, legend=said),
+        fill=alt.Fill(f"{by}:N", scale=name, title=title, legend=signs),
+        stroke=alt.Stroke(f"{by}:N", scale=name, title=title, legend=signs),
         fillOpacity=filled,
     )
     return below, above
@@ -42,16 +42,16 @@ def measured(base: alt.Chart, name: alt.Scale, shape: alt.Scale, title: str | No
 def heading(verdicts: Iterable[str]) -> str | None:
     """What a legend's heading says of hollow marks, where there are any."""
     there = {*verdicts}
-    words = [word for word in HOLLOW if word in there]
+    words = [verdict for verdict in HOLLOW if verdict in there]
     return f"hollow: {' or '.join(words)}" if words else None
 
 
 def caption(verdicts: Iterable[str]) -> str:
     """What a caption says of hollow marks, after a space, where there are any."""
     there = {*verdicts}
-    return "".join(f" {said}" for word, said in HOLLOW.items() if word in there)
+    return "".join(f" {sentence}" for verdict, sentence in HOLLOW.items() if verdict in there)
 
 
-def told(verdict: str | None) -> str:
-    """The verdict as it is drawn."""
+def word(verdict: str | None) -> str:
+    """The verdict as a figure says it."""
     return verdict or UNJUDGED

@@ -23,7 +23,7 @@ NAMED = 6  # of them, in the sentence for readers who cannot see them
 
 
 def samples(material: Material) -> Plot | None:
-    """A row a set, of one draw each; as many images as fit into the figure's bytes."""
+    """A row a set, of one seed each; as many images as fit into the figure's bytes."""
     sets = _sets(material)
     if not sets:
         return None
@@ -34,8 +34,8 @@ def samples(material: Material) -> Plot | None:
 
 
 def _sets(material: Material) -> dict[str, list[Mapping[str, Any]]]:
-    """Rows by set, of each source its first draw."""
-    source = {record.calibration: record.calibration_source for record in material.run.records}
+    """Rows by set, of each source its first seed."""
+    source = {record.calibration: record.calibration_source for record in material.analysis.run.records}
     first: dict[str, str] = {}
     sets: dict[str, list[Mapping[str, Any]]] = {}
     for row in material.samples:
@@ -87,7 +87,7 @@ def _chart(found: Sequence[dict[str, Any]], names: Sequence[str]) -> alt.Chart:
 
 def _caption(sets: int) -> str:
     more = f" The first {MOST_SETS} of {sets} sets." if sets > MOST_SETS else ""
-    return f"The first images of each calibration set, a row a set; of several draws, the first draw.{more}"
+    return f"The first images of each calibration set, a row a set; of several seeds, the first.{more}"
 
 
 def _alt(found: Sequence[dict[str, Any]], names: Sequence[str]) -> str:

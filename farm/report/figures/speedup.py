@@ -21,11 +21,10 @@ WIDE = 4.0  # a spread of speed-ups above this is drawn on a logarithmic axis
 
 def speedup(material: Material) -> Plot | None:
     """A row a set, with a mark and its 99 % interval for each of the two speed-ups of each of its cells."""
-    records = material.run.records
+    analysis, records = material.analysis, material.analysis.run.records
     shown = [record for record in records if record.runtime != "pytorch" and record.verdict != "invalid"]
     names = names_of(records)
-    baselines = {_where(record): record.verdict for record in records if record.runtime == "pytorch"}
-    found = [row for record in shown for row in _rows(record, names, baselines.get(_where(record)))]
+    found = [row for record in shown for row in _rows(record, names, analysis.over_pytorch[record.cell])]
     if not found:
         return None
     found = rows.grouped(found)
@@ -33,22 +32,24 @@ def speedup(material: Material) -> Plot | None:
     return Plot(caption=_caption(found, left_out, records), alt=_alt(found), chart=_chart(found))
 
 
-def _where(record: Record) -> tuple[str | None, ...]:
-    return (record.model, record.device, record.host)
-
-
-def _rows(record: Record, names: Names, baseline: str | None) -> Iterator[dict[str, Any]]:
-    """The speed-ups of one cell. baseline: the verdict on its PyTorch baseline, on which one of them rests too."""
+def _rows(record: Record, names: Names, over_pytorch: str | None) -> Iterator[dict[str, Any]]:
+    """The speed-ups of one cell. over_pytorch: the verdict on one of them, which rests on the baseline too."""
     group, name = names.measured(record), names.series(source_of(record), record.algorithm)
-    both = points.told(record.verdict if record.verdict != "valid" else baseline)
-    known = (
-        (OVER_IR, record.speedup_ir, record.speedup_ir_low, record.speedup_ir_high, points.told(record.verdict)),
-        (OVER_PYTORCH, record.speedup_pytorch, record.speedup_pytorch_low, record.speedup_pytorch_high, both),
+    speedups = (
+        (OVER_IR, record.speedup_ir, record.speedup_ir_low, record.speedup_ir_high, record.verdict),
+        (OVER_PYTORCH, record.speedup_pytorch, record.speedup_pytorch_low, record.speedup_pytorch_high, over_pytorch),
     )
-    for over, value, low, high, verdict in known:
+    for over, value, low, high, verdict in speedups:
         if value is not None and not (over == OVER_IR and is_fp32_ir(record)):
             row = {"group": group, "name": name, "key": rows.key((group, name, "")), "cell": plain(record.cell)}
-            yield {**row, "over": over, "value": value, "low": low, "high": high, "verdict": verdict} | _more(record)
+            yield {
+                **row,
+                "over": over,
+                "value": value,
+                "low": low,
+                "high": high,
+                "verdict": points.word(verdict),
+            } | _more(record)
 
 
 def _more(record: Record) -> dict[str, Any]:
@@ -90,12 +91,12 @@ def _tooltip() -> list[alt.Tooltip]:
 def _caption(found: Sequence[dict[str, Any]], left_out: int, records: Sequence[Record]) -> str:
     hosts = sorted({f"{record.host} ({record.cpu_model})" for record in records if record.fps is not None})
     several = len({row["cell"] for row in found}) > len({row["key"] for row in found})
-    draws = " Several marks of one kind in a row are the draws of its set." if several else ""
+    seeds = " Several marks of one kind in a row are the seeds of its set." if several else ""
     out = f" {count(left_out, 'invalid measurement')} left out." if left_out else ""
     hollow = points.caption(row["verdict"] for row in found)
     return (
         "How many times as fast as the FP32 IR, which ran in turn with it on the same cores, and as PyTorch, by way of "
-        f"that IR. Lines are 99 % intervals of the paired ratios; at 1 (dashed) nothing is gained.{draws}{hollow}{out} "
+        f"that IR. Lines are 99 % intervals of the paired ratios; at 1 (dashed) nothing is gained.{seeds}{hollow}{out} "
         f"Measured on {plain('; '.join(hosts))}."
     )
 

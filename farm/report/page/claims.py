@@ -1,24 +1,24 @@
 """Sentences on accuracy: which set is as good as real images, and which model breaks. Never stronger than the claims.
 
-Two kinds of claim are kept apart. Over several draws it is of the *source* (`farm.analysis.replicates`); with one draw
+Two kinds of claim are told apart. Over several seeds it is of the *source* (`farm.analysis.replicates`); with one seed
 only of *these two models* (`farm.analysis.accuracy`).
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from farm.analysis.accuracy import Accuracy, Where
-from farm.analysis.replicates import Source
+from farm.analysis.accuracy import Accuracy
+from farm.analysis.against_real import AgainstReal
+from farm.analysis.analysis import Analysis
+from farm.analysis.families import Family
 from farm.analysis.standing import Standing
 from farm.record import Record, source_of
 from farm.report.numbers import count, listed, margin_text, points, span, with_interval
-from farm.results.reading import Run
 from farm.stats.shares import Estimate
 
 BROKEN = 0.05  # of top-1: who surely loses more is said to break
-
 OTHERS: tuple[Standing, ...] = ("better", "worse", "undecided")
 
 UNNAMED = (
@@ -26,89 +26,70 @@ UNNAMED = (
     "(settings.claims.reference names one, or a calibration set of the data set's own name)."
 )
 OBSERVED = "These are observations: {why}, so no interval is given and nothing is claimed."
+OF_SOURCES = (
+    "Over several seeds this is said of the sources: the interval holds the doubt of the seeds and of the test images."
+)
+OF_MODELS = (
+    "Where one seed of a set is held against one of real images, this is said of the two int8 models, "
+    "never of the two sources: another seed may do otherwise."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """One set held against real images, with one model. draws: of the set; None for the claim on two models."""
+class Loss:
+    """An int8 cell beside its FP32 IR, with the 95 % interval of what it lost."""
 
-    group: tuple[str, str, str]  # the set, algorithm, device
-    model: str
-    loss: Estimate
-    standing: Standing
-    draws: int | None
+    record: Record
+    accuracy: Accuracy
+    lost: Estimate
 
 
-def as_good_as_real(run: Run, found: Mapping[str, Accuracy], draws: Sequence[Source]) -> list[str]:
+def as_good_as_real(analysis: Analysis) -> list[str]:
     """Which calibration sets are as good as real images: a sentence for each set, and what it is said of."""
-    real = run.claims.reference
-    if real is None:
+    run, beside = analysis.run, sorted(analysis.against_real, key=_set)
+    if run.claims.reference is None:
         return [UNNAMED]
-    held = [*_of_sources(draws), *_of_models(run.records, found, draws)]
-    if not held:
+    if not beside:
         lacking = "" if run.predictions else ": predictions of single images are not beside these records"
-        return [f"No set could be held against {real}, the real images{lacking}."]
-    held.sort(key=lambda each: (each.draws is None, each.group))
-    groups = groupby(held, key=lambda each: (each.draws is None, each.group))
-    several = len({each.group[1:] for each in held}) > 1
-    sentences = [_standing(list(group), real, run.claims.margin, several=several) for _, group in groups]
-    if any(each.draws is not None for each in held):
-        sentences.append(
-            "Over several draws this is said of the sources: the interval holds the doubt of the draws and of the "
-            "test images."
-        )
-    if any(each.draws is None for each in held):
-        sentences.append(
-            "Where one draw of a set is held against one of real images, this is said of the two int8 models, "
-            "never of the two sources: another draw may do otherwise."
-        )
-    return sentences
+        return [f"No set could be held against {run.claims.reference}, the real images{lacking}."]
+    several = len({(one.family.algorithm, one.family.device) for one in beside}) > 1
+    return [
+        *(_standing(list(group), analysis, several=several) for _, group in groupby(beside, key=_set)),
+        *([OF_SOURCES] if any(one.seeds is not None for one in beside) else []),
+        *([OF_MODELS] if any(one.seeds is None for one in beside) else []),
+    ]
 
 
-def _of_sources(draws: Sequence[Source]) -> Iterator[Held]:
-    for each in draws:
-        if each.loss is not None and each.standing is not None:
-            group = (each.source, each.algorithm, each.device)
-            yield Held(group=group, model=each.model, loss=each.loss, standing=each.standing, draws=each.seeds)
+def _set(beside: AgainstReal) -> tuple[bool, str, str, str]:
+    """What a sentence is of: one set over all its models; sources first."""
+    return (beside.seeds is None, beside.name, beside.family.algorithm, beside.family.device)
 
 
-def _of_models(records: Sequence[Record], found: Mapping[str, Accuracy], draws: Sequence[Source]) -> Iterator[Held]:
-    """The cells that no claim over several draws speaks for."""
-    spoken = {(each.model, each.source, each.algorithm, each.device) for each in draws if each.standing is not None}
-    for record in records:
-        real = found[record.cell].real if record.cell in found else None
-        key = (record.model, record.calibration_source, record.algorithm, record.device)
-        if real is not None and real.standing is not None and key not in spoken:
-            group = (str(record.calibration), record.algorithm, record.device)
-            yield Held(group=group, model=record.model, loss=real.loss, standing=real.standing, draws=None)
-
-
-def _standing(held: Sequence[Held], real: str, margin: float, *, several: bool) -> str:
+def _standing(beside: Sequence[AgainstReal], analysis: Analysis, *, several: bool) -> str:
     """One set over all its models: for how many it is equivalent, and what of the others."""
-    name, algorithm, device = held[0].group
-    where = f" under {algorithm} on {device}" if several else ""
-    equal = sum(each.standing == "equivalent" for each in held)
-    within, models = margin_text(margin), count(len(held), "model")
-    if held[0].draws is None:
-        verb = "is" if equal == 1 else "are"
-        who = f"{equal or 'none'} of {models} {verb}"
-        if len(held) == 1:
-            who = f"{held[0].model} is{'' if equal else ' not'}"
-        text = f"Calibrated with {name}{where}, {who} shown to be equivalent to "
-        text += f"{'itself' if len(held) == 1 else 'the same'} calibrated with {real}, within {within}"
+    first, real = beside[0], analysis.run.claims.reference
+    where = f" under {first.family.algorithm} on {first.family.device}" if several else ""
+    equal = sum(one.standing == "equivalent" for one in beside)
+    within, models = margin_text(analysis.run.claims.margin), count(len(beside), "model")
+    if first.seeds is None:
+        who = f"{equal or 'none'} of {models} {'is' if equal == 1 else 'are'}"
+        if len(beside) == 1:
+            who = f"{first.family.model} is{'' if equal else ' not'}"
+        text = f"Calibrated with {first.name}{where}, {who} shown to be equivalent to "
+        text += f"{'itself' if len(beside) == 1 else 'the same'} calibrated with {real}, within {within}"
     else:
         shown = f"equivalent to {real} within {within}"
-        said = f"is {shown} for {equal} of {models}" if equal else f"is not shown to be {shown} for any of {models}"
-        text = f"{name}{where} {said}, over {span([each.draws or 0 for each in held])} draws"
-    return "; ".join([text, *_others(held)]) + "."
+        verb = f"is {shown} for {equal} of {models}" if equal else f"is not shown to be {shown} for any of {models}"
+        text = f"{first.name}{where} {verb}, over {span([one.seeds or 0 for one in beside])} seeds"
+    return "; ".join([text, *_others(beside)]) + "."
 
 
-def _others(held: Sequence[Held]) -> Iterator[str]:
+def _others(beside: Sequence[AgainstReal]) -> Iterator[str]:
     """For each other standing, the models that lost or gained most."""
     for word in OTHERS:
-        those = sorted((each for each in held if each.standing == word), key=lambda each: -abs(each.loss.value))
+        those = sorted((one for one in beside if one.standing == word), key=lambda one: -abs(one.loss.value))
         if those:
-            yield f"{word} for {listed([f'{each.model}, {_loss(each.loss)}' for each in those], most=3)}"
+            yield f"{word} for {listed([f'{one.family.model}, {_loss(one.loss)}' for one in those], most=3)}"
 
 
 def _loss(loss: Estimate) -> str:
@@ -118,32 +99,36 @@ def _loss(loss: Estimate) -> str:
     return f"{with_interval(gain)} gained"
 
 
-def what_it_costs(run: Run, found: Mapping[str, Accuracy]) -> list[str]:
+def what_it_costs(analysis: Analysis) -> list[str]:
     """What int8 loses against its FP32 IR, which model breaks, and what a mean hides."""
+    run, accuracies = analysis.run, analysis.accuracies
     int8 = [record for record in run.records if record.calibration is not None]
-    judged = [(record, accuracy) for record in int8 if (accuracy := found.get(record.cell)) and accuracy.fp32]
-    if not judged:
-        return _observed(int8, _unjudged(int8, run, found))
-    losses = [(record, accuracy.fp32.loss) for record, accuracy in judged if accuracy.fp32]
-    return [*_broken(losses), _shares(losses, run.claims.margin), _most_lost(losses), *_hidden(judged)]
+    losses = [
+        Loss(record=record, accuracy=accuracy, lost=accuracy.fp32.loss)
+        for record in int8
+        if (accuracy := accuracies.get(record.cell)) is not None and accuracy.fp32 is not None
+    ]
+    if not losses:
+        return _observed(int8, _why_not(int8, analysis))
+    return [*_broken(losses), _shares(losses, run.claims.margin), _most_lost(losses), *_hidden(losses)]
 
 
-def _unjudged(int8: Sequence[Record], run: Run, found: Mapping[str, Accuracy]) -> str:
+def _why_not(int8: Sequence[Record], analysis: Analysis) -> str:
     """Why no int8 cell could be held against its FP32 IR."""
-    if not run.predictions:
+    if not analysis.run.predictions:
         return "predictions of single images are not beside these records"
-    if any(record.cell in found for record in int8):
+    if any(record.cell in analysis.accuracies for record in int8):
         return "no FP32 IR of the same model and device was judged on the same images"
     return "the metric is not top-1, or predictions of these cells are not beside the records"
 
 
 def _observed(int8: Sequence[Record], why: str) -> list[str]:
     """What was seen, where nothing may be claimed."""
-    seen = [(drop, record) for record in int8 if (drop := _drop(record)) is not None]
-    if not seen:
+    drops = {record.cell: drop for record in int8 if (drop := _drop(record)) is not None}
+    if not drops:
         return ["No int8 cell has an accuracy to compare with its FP32 IR."]
-    drop, record = max(seen, key=lambda each: each[0])
-    least = min(drop for drop, _ in seen)
+    least, drop = min(drops.values()), max(drops.values())
+    record = next(record for record in int8 if drops.get(record.cell) == drop)
     top1 = record.top1_drop is not None
     what = "points of top-1" if top1 else f"of {record.metric or 'the score'}"
     low, high = (points(least), points(drop)) if top1 else (f"{least:.4f}", f"{drop:.4f}")
@@ -163,9 +148,9 @@ def _named(record: Record) -> str:
     return f"{record.model} calibrated with {record.calibration} ({record.algorithm})"
 
 
-def _shares(losses: Sequence[tuple[Record, Estimate]], margin: float) -> str:
-    less = sum(loss.high < margin for _, loss in losses)
-    more = sum(loss.low > margin for _, loss in losses)
+def _shares(losses: Sequence[Loss], margin: float) -> str:
+    less = sum(loss.lost.high < margin for loss in losses)
+    more = sum(loss.lost.low > margin for loss in losses)
     rest = len(losses) - less - more
     parts = [
         f"{less or 'none'} surely {'lose' if less > 1 else 'loses'} less than {margin_text(margin)} of top-1",
@@ -176,54 +161,54 @@ def _shares(losses: Sequence[tuple[Record, Estimate]], margin: float) -> str:
     return f"Of {cells}, each held against its FP32 IR, {listed([part for part in parts if part])}."
 
 
-def _broken(losses: Sequence[tuple[Record, Estimate]]) -> Iterator[str]:
+def _broken(losses: Sequence[Loss]) -> Iterator[str]:
     """Each model that surely loses a lot; or that none does, as far as that is known."""
     limit = margin_text(BROKEN)
-    broken = [(record, loss) for record, loss in losses if loss.low > BROKEN]
-    several = len({record.device for record, _ in losses}) > 1
-    drawn = Counter(_set(record) for record, _ in losses)
-    for (model, algorithm, device), group in groupby(sorted(broken, key=_where), key=_where):
+    broken = sorted((loss for loss in losses if loss.lost.low > BROKEN), key=_family)
+    several = len({loss.record.device for loss in losses}) > 1
+    seeds = Counter(_source(loss) for loss in losses)
+    for family, group in groupby(broken, key=_family):
         those = list(group)
-        values = [loss.value for _, loss in those]
+        values = [loss.lost.value for loss in those]
         lost = points(values[0]) if len(values) == 1 else f"{points(min(values))} to {points(max(values))}"
-        under = f"{algorithm} on {device}" if several else algorithm
-        sets = Counter(_set(record) for record, _ in those)
-        named = listed([_in_draws(key[-1], number, drawn[key]) for key, number in sets.items()])
-        yield f"{model} breaks under {under} when calibrated with {named}: {lost} points lost."
-    if not broken and all(loss.high < BROKEN for _, loss in losses):
+        under = f"{family.algorithm} on {family.device}" if several else family.algorithm
+        sets = Counter(_source(loss) for loss in those)
+        named = listed([_in_seeds(key[-1], number, seeds[key]) for key, number in sets.items()])
+        yield f"{family.model} breaks under {under} when calibrated with {named}: {lost} points lost."
+    if not broken and all(loss.lost.high < BROKEN for loss in losses):
         yield f"No model breaks: each cell that was judged surely loses less than {limit}."
     elif not broken:
         yield f"No model is shown to break (to lose more than {limit}), but not every cell is shown to lose less."
 
 
-def _where(each: tuple[Record, Estimate]) -> Where:
-    return (each[0].model, each[0].algorithm, each[0].device)
+def _family(loss: Loss) -> Family:
+    return Family.of(loss.record)
 
 
-def _set(record: Record) -> tuple[str, str, str, str]:
-    """What draws of one source, with one model, algorithm and device, share; the source last."""
-    return (record.model, record.algorithm, record.device, str(source_of(record)))
+def _source(loss: Loss) -> tuple[Family, str]:
+    """What seeds of one source, within one family, share."""
+    return (_family(loss), str(source_of(loss.record)))
 
 
-def _in_draws(source: str, broken: int, drawn: int) -> str:
-    """The source alone where all its draws broke; else in how many of them."""
-    return source if broken == drawn else f"{source} (in {broken} of {drawn} draws)"
+def _in_seeds(source: str, broken: int, seeds: int) -> str:
+    """The source alone where all its seeds broke; else in how many of them."""
+    return source if broken == seeds else f"{source} (in {broken} of {seeds} seeds)"
 
 
-def _most_lost(losses: Sequence[tuple[Record, Estimate]]) -> str:
-    record, loss = max(losses, key=lambda each: each[1].value)
-    if loss.value <= 0:
+def _most_lost(losses: Sequence[Loss]) -> str:
+    most = max(losses, key=lambda loss: loss.lost.value)
+    if most.lost.value <= 0:
         return "No cell was seen to lose any accuracy."
-    return f"Most was lost by {_named(record)}: {with_interval(loss)}."
+    return f"Most was lost by {_named(most.record)}: {with_interval(most.lost)}."
 
 
-def _hidden(judged: Sequence[tuple[Record, Accuracy]]) -> Iterator[str]:
+def _hidden(losses: Sequence[Loss]) -> Iterator[str]:
     """The class that lost most of all, where that is more than its cell's mean tells."""
-    known = [(accuracy.worst_class_drop or 0.0, record, accuracy) for record, accuracy in judged if accuracy.fp32]
-    drop, record, accuracy = max(known, key=lambda each: each[0])
-    mean = accuracy.fp32.loss.value if accuracy.fp32 else 0.0
+    most = max(losses, key=lambda loss: loss.accuracy.worst_class_drop or 0.0)
+    drop, mean = most.accuracy.worst_class_drop or 0.0, most.lost.value
     if drop > mean:
         yield (
-            f"A mean hides classes: {_named(record)} lost {points(drop)} points on class {accuracy.worst_class} "
-            f"and {points(mean)} over all (seen in these images, the worst of all classes, without an interval)."
+            f"A mean hides classes: {_named(most.record)} lost {points(drop)} points on class "
+            f"{most.accuracy.worst_class} and {points(mean)} over all (seen in these images, the worst of all classes, "
+            "without an interval)."
         )

@@ -15,9 +15,9 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from farm import __version__
-from farm.report.page import draws
-from farm.report.page.drawing import Drawing
+from farm.report.page import seeds
 from farm.report.page.facts import HOST_COLUMNS
+from farm.report.page.picture import Picture
 from farm.report.page.section import Section
 
 GLOBALS = "window.vegaEmbed = vegaEmbed;"  # what the page's own script calls
@@ -28,11 +28,11 @@ def document(sections: Sequence[Section], *, lively: bool = True) -> str:
 
     lively: figures with tooltips and a filter, which takes Vega's code into the page; else they are pictures.
     """
-    vega = lively and any(section.drawings for section in sections)
+    vega = lively and any(section.pictures for section in sections)
     script = _inline(f"{vl_convert.javascript_bundle(GLOBALS)}\n" if vega else "") + _inline(_own("page.js"))
     style = _own("page.css")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["picture"] = picture
+    environment.filters["address"] = address
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # of a tooltip, the order of fields is shown
     template = environment.from_string(_own("page.html.j2"))
     return template.render(
@@ -44,7 +44,7 @@ def document(sections: Sequence[Section], *, lively: bool = True) -> str:
         style=Markup(style),  # noqa: S704 - farm's own
         version=__version__,
         host_columns=HOST_COLUMNS,
-        draws=draws,
+        seeds=seeds,
     )
 
 
@@ -56,9 +56,9 @@ def policy(script: str, style: str) -> str:
     )
 
 
-def picture(drawing: Drawing) -> str:
-    """A drawing as the address of an image, in which no script runs whatever its names are."""
-    return f"data:image/svg+xml;base64,{base64.b64encode(drawing.svg.encode()).decode()}"
+def address(picture: Picture) -> str:
+    """A picture as the address of an image, in which no script runs whatever its names are."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(picture.svg.encode()).decode()}"
 
 
 def _title(sections: Sequence[Section]) -> str:

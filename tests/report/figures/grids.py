@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from farm.analysis.analysis import analyse
 from farm.measuring.round import table_of
 from farm.report.figures import Figure, figures
 from farm.results import tables
@@ -82,4 +83,4 @@ def full(folder: Folder, models: Any, sets: Any, seeds: int = 1, *, pairs: int =
 
 def drawn(found: Run) -> dict[str, Figure]:
     """The figures of a run by name."""
-    return {each.name: each for each in figures(found)}
+    return {figure.name: figure for figure in figures(analyse(found))}

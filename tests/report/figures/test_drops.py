@@ -8,13 +8,13 @@ from tests.report.figures.grids import drawn, wrong
 from tests.runs import record, run
 
 
-def test_a_square_holds_the_mean_drop_of_its_draws_in_points():
+def test_a_square_holds_the_mean_drop_of_its_seeds_in_points():
     cells = {record(): wrong(100), record("noise"): wrong(110), record("noise", seed=1): wrong(130)}
     figure = drawn(run(cells))["drops"]
     assert len(marks(figure, "rect")) == 1
     assert "2.00" in texts(figure)  # the mean of 1.00 and 3.00
-    assert "the mean of 2 draws of the set" in figure.caption
-    assert "95 % interval over draws: \N{MINUS SIGN}10.71 to 14.71" in marks(figure, "rect")[0].said  # t(1) x 1
+    assert "the mean over 2 seeds of the set" in figure.caption
+    assert "95 % interval over seeds: \N{MINUS SIGN}10.71 to 14.71" in marks(figure, "rect")[0].said  # t(1) x 1
 
 
 def test_a_gain_is_written_with_a_minus_sign_and_in_another_colour():

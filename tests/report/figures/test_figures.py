@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from farm.analysis.analysis import analyse
 from farm.report import figures as package
 from farm.report.figures import FIGURES, figures, vega
 from farm.report.figures.rendering import still
@@ -20,7 +21,7 @@ ALL = tuple(name for name in FIGURES if name != "sizes")
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory):
     folder = Folder(str(tmp_path_factory.mktemp("full")))
-    return figures(full(folder, ["resnet20", "vgg16_bn"], SETS, 2))
+    return figures(analyse(full(folder, ["resnet20", "vgg16_bn"], SETS, 2)))
 
 
 def test_a_whole_run_has_every_figure_in_the_order_of_the_table(everything):
@@ -76,23 +77,23 @@ def test_a_large_run_stays_under_a_megabyte(tmp_path):
     models = ["resnet20", "vgg16_bn", "mobilenetv2_x1_4", "shufflenetv2_x2_0", "repvgg_a2"]
     found = full(Folder(str(tmp_path)), models, {f"set-{index}": 100 + index for index in range(6)}, 5)
     assert len(found.records) == 160
-    assert sum(len(json.dumps(vega(figure))) for figure in figures(found)) < 1_000_000
+    assert sum(len(json.dumps(vega(figure))) for figure in figures(analyse(found))) < 1_000_000
 
 
 def test_a_run_without_speeds_predictions_or_samples_shows_its_drops_only():
     found = replace(run({record(): wrong(100), record("noise"): wrong(150)}), predictions={})
-    assert [each.name for each in figures(found)] == ["drops"]
+    assert [each.name for each in figures(analyse(found))] == ["drops"]
 
 
 def test_a_run_in_which_all_failed_has_no_figure():
     failed = replace(record("noise"), outcome="failed", top1=None)
     found = replace(run({record(): wrong(0)}), records=(failed,), predictions={})
-    assert figures(found) == ()
+    assert figures(analyse(found)) == ()
 
 
 def test_a_run_of_one_cell_is_drawn():
     found = measured(run({record("noise"): wrong(10)}), "resnet20/noise/default/CPU", [2.0, 2.1])
-    assert [each.name for each in figures(found)] == ["speedup", "pareto"]
+    assert [each.name for each in figures(analyse(found))] == ["speedup", "pareto"]
     assert "noise" in texts(drawn(found)["speedup"])
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from farm.report.figures.latency import counted, ecdf
+from farm.report.figures.latency import ecdf, valid_rounds
 from farm.results.folder import Folder
 from tests.measuring.rows import one_round
 from tests.report.figures.drawn import marks, texts
@@ -25,12 +25,12 @@ def test_quantiles_are_those_of_the_raw_latencies_in_ms():
 
 def test_only_undisturbed_rounds_of_the_cell_itself_count():
     rows = [one_round("cell", 100), one_round("ir", 50), one_round("cell", 10, disturbed=["foreign"])]
-    assert counted(rows, 1) == [rows[0]]
+    assert valid_rounds(rows, 1) == [rows[0]]
 
 
 def test_where_too_few_are_undisturbed_all_of_its_rounds_count():
     rows = [one_round("cell", 100), one_round("ir", 50), one_round("cell", 10, disturbed=["foreign"])]
-    assert counted(rows, 2) == [rows[0], rows[2]]
+    assert valid_rounds(rows, 2) == [rows[0], rows[2]]
 
 
 def test_each_measured_cell_is_a_line_by_colour_and_dash(tmp_path):

@@ -60,11 +60,11 @@ def test_where_losses_are_small_the_axis_is_of_one_scale():
     assert "logarithmic" in FIGURE.caption
 
 
-def test_with_one_draw_the_caption_speaks_of_these_two_models_only():
+def test_with_one_seed_the_caption_speaks_of_these_two_models_only():
     assert "these two models only" in FIGURE.caption
 
 
-def test_with_several_draws_it_speaks_of_the_source_and_each_has_one_row():
+def test_with_several_seeds_it_speaks_of_the_source_and_each_has_one_row():
     cells = {record(): wrong(100)}
     for name, count in {"real": 101, "fractal": 102, "noise": 200}.items():
         cells |= {record(name, seed=seed): wrong(count + seed) for seed in range(3)}

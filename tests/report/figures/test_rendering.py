@@ -6,6 +6,7 @@ import json
 import pytest
 from PIL import Image
 
+from farm.analysis.analysis import analyse
 from farm.errors import InputError
 from farm.report.figures import figures, png, svg, write
 from tests.report.figures.drawn import tree
@@ -15,7 +16,7 @@ from tests.runs import record, run
 
 @pytest.fixture(scope="module")
 def two():
-    return figures(run({record(): wrong(100), record("real"): wrong(101), record("noise"): wrong(150)}))
+    return figures(analyse(run({record(): wrong(100), record("real"): wrong(101), record("noise"): wrong(150)})))
 
 
 def test_each_figure_is_written_in_each_form(two, tmp_path):

@@ -33,7 +33,7 @@ def test_each_set_has_a_row_of_its_first_images(tmp_path):
     assert images(shown)[0] == f"data:image/png;base64,{base64.b64encode(first).decode()}"
 
 
-def test_of_several_draws_the_first_is_shown(tmp_path):
+def test_of_several_seeds_the_first_is_shown(tmp_path):
     shown = figure(Folder(str(tmp_path)), [record("real"), record("real", seed=1), record("noise")])
     assert len(images(shown)) == 2 * 14
     assert "real{seed=1}" not in texts(shown)

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from farm.report.figures.sizes import without
 from tests.report.figures.drawn import marks, texts
 from tests.report.figures.grids import drawn, wrong
 from tests.runs import record, run
@@ -13,20 +12,6 @@ from tests.runs import record, run
 def sized(source, size, count, **more):
     cell = record(source, algorithm=f"default{{subset_size={size}}}", subset_size=size, **more)
     return {cell: wrong(count)}
-
-
-@pytest.mark.parametrize(
-    ("label", "rest"),
-    [
-        ("fractal{count=300}", "fractal"),
-        ("fractal{count=300,maps=2}", "fractal{maps=2}"),
-        ("fractal{maps=2,count=300}", "fractal{maps=2}"),
-        ("fractal{discount=3}", "fractal{discount=3}"),
-        ("fractal", "fractal"),
-    ],
-)
-def test_a_label_loses_one_parameter_and_nothing_else(label, rest):
-    assert without(label, "count") == rest
 
 
 def test_a_line_joins_the_sizes_of_one_source_however_the_size_was_asked_for():
@@ -43,16 +28,16 @@ def test_a_line_joins_the_sizes_of_one_source_however_the_size_was_asked_for():
     assert {"10", "50", "90", "300", "images that calibrated"} <= set(texts(figure))
 
 
-def test_several_draws_are_their_mean_with_its_interval_over_draws():
+def test_several_seeds_are_their_mean_with_its_interval_over_seeds():
     cells = {record(): wrong(100), **sized("real", 10, 148), **sized("real", 10, 152, seed=1), **sized("real", 99, 105)}
     figure = drawn(run(cells))["sizes"]
     small = next(mark for mark in marks(figure, "symbol") if mark.number("images") == 10)
     assert small.number("top-1, %") == 85
-    assert "interval over: draws" in small.said
+    assert "interval over: seeds" in small.said
     assert small.number("95 % interval from") == pytest.approx(85 - 12.706 * 0.2, abs=0.01)  # t(1) times the error
 
 
-def test_draws_that_happen_to_be_equal_are_known_no_better_than_to_an_image():
+def test_seeds_that_happen_to_be_equal_are_known_no_better_than_to_an_image():
     cells = {record(): wrong(100), **sized("real", 10, 150), **sized("real", 10, 150, seed=1), **sized("real", 99, 105)}
     small = next(mark for mark in marks(drawn(run(cells))["sizes"], "symbol") if mark.number("images") == 10)
     assert small.number("95 % interval from") < 85 - 0.2

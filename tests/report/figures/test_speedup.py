@@ -64,7 +64,7 @@ def test_every_speed_up_over_a_noisy_pytorch_baseline_is_hollow():
     assert all("over: over PyTorch" in mark.said for mark in hollow)
 
 
-def test_an_invalid_measurement_is_left_out_and_counted():
+def test_an_invalid_measurement_is_left_out_and_valid_rounds():
     figure = drawn(measurement(verdict="invalid"))["speedup"]
     assert not [mark for mark in marks(figure, "symbol") if NOISE.cell in mark.said]
     assert "1 invalid measurement left out." in figure.caption

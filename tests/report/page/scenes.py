@@ -1,4 +1,4 @@
-"""Runs and drawings for the page's tests: a small study, hostile names, a stand-in for figures."""
+"""Runs and pictures for the page's tests: a small study, hostile names, a stand-in for figures."""
 
 import json
 from dataclasses import replace
@@ -12,7 +12,7 @@ import vl_convert
 from farm.grid.settings import Claims
 from farm.plan import Plan
 from farm.record import Record
-from farm.report.page import Drawing
+from farm.report.page import Picture
 from farm.results import tables
 from farm.results.folder import Folder
 from farm.results.reading import Predicted, Run
@@ -41,13 +41,13 @@ def predicted(share_wrong: float, seed: int) -> Predicted:
     return Predicted(label=LABELS, prediction=prediction, score=(prediction == LABELS).astype(np.float32))
 
 
-def study(models=("resnet20", "vgg16_bn", "repvgg_a2"), sets=("cifar10", "fractal", "noise"), draws=1) -> Run:
+def study(models=("resnet20", "vgg16_bn", "repvgg_a2"), sets=("cifar10", "fractal", "noise"), seeds=1) -> Run:
     """A run of these models and sets, with speeds of the first draw, one failed cell and one noisy one."""
     records, predictions = [], {}
     for at, model in enumerate(models):
         made = [*_baselines(model, at)]
         for rank, source in enumerate(sets):
-            made += [_int8(model, source, seed, at, rank) for seed in range(draws)]
+            made += [_int8(model, source, seed, at, rank) for seed in range(seeds)]
         for record, wrong in made:
             said = predicted(wrong, len(predictions))
             predictions[record.cell] = said
@@ -67,11 +67,11 @@ def study(models=("resnet20", "vgg16_bn", "repvgg_a2"), sets=("cifar10", "fracta
     )
 
 
-def whole(folder: Folder, models=("resnet20", "vgg16_bn"), sets=("real", "fractal"), draws=2) -> Run:
-    """A run that has something for every figure: rounds, samples, draws, and a set of two sizes."""
+def whole(folder: Folder, models=("resnet20", "vgg16_bn"), sets=("real", "fractal"), seeds=2) -> Run:
+    """A run that has something for every figure: rounds, samples, seeds, and a set of two sizes."""
     folder.write_plan(Plan(command="farm run jobs/whole.yaml"))
     wrong = {name: 103 + 5 * rank for rank, name in enumerate(sets)}
-    found = full(folder, models, wrong | {FEW: 180}, draws)
+    found = full(folder, models, wrong | {FEW: 180}, seeds)
     sized = dict.fromkeys(sets, 300) | {FEW: 50, None: None}
     records = [replace(each, subset_size=sized[each.calibration_source], **MEASURED) for each in found.records]
     return replace(found, records=tuple(records))
@@ -131,7 +131,7 @@ def kept(run: Run, path: Path) -> Path:
     return path
 
 
-def drawing(run: Run, name: str = "drops") -> Drawing:
+def picture(run: Run, name: str = "drops") -> Picture:
     """A stand-in for a figure: drops by model and set, with tooltips."""
     rows = [
         {"model": each.model, "calibration": each.calibration, "drop": 100 * each.top1_drop}
@@ -150,7 +150,7 @@ def drawing(run: Run, name: str = "drops") -> Drawing:
         )
     )
     spec = json.loads(chart.to_json())
-    return Drawing(
+    return Picture(
         name=name, title="Accuracy lost", caption="Each mark is a cell.", alt=f"Drops of {len(rows)} cells.",
         spec=spec, svg=vl_convert.vegalite_to_svg({**spec, "width": 700}),
     )  # fmt: skip

@@ -6,10 +6,16 @@ from importlib.resources import files
 
 import pytest
 
-from farm.analysis.accuracy import accuracies
+from farm.analysis.analysis import analyse
+from farm.analysis.rows import Assessment, Row
 from farm.report.page.cells import FILTERS, table
 from tests.report.page.scenes import failed, study
 from tests.runs import record
+
+
+def rows_of(*records):
+    """These cells, with nothing but their records."""
+    return [Row(record=record, assessment=Assessment()) for record in records]
 
 
 def titles(found):
@@ -18,7 +24,7 @@ def titles(found):
 
 def test_every_cell_is_a_row_with_everything_that_is_known():
     run = study()
-    found = table(run.records, accuracies(run))
+    found = table(analyse(run).rows)
     assert titles(found) == [
         "Model", "Variant", "Calibration", "Top-1 %", "Drop points", "Worst class points", "Against real", "Size MiB",
         "FPS", "Speed-up over IR", "Speed-up over PyTorch", "Verdict", "Median ms", "Outcome",
@@ -28,38 +34,38 @@ def test_every_cell_is_a_row_with_everything_that_is_known():
 
 
 def test_columns_without_anything_to_show_are_left_out():
-    found = table([record(), record("noise", top1_drop=0.01)], {})
+    found = table(rows_of(record(), record("noise", top1_drop=0.01)))
     assert titles(found) == ["Model", "Variant", "Calibration", "Top-1 %", "Drop points"]
     assert not found.measured
 
 
 def test_what_is_not_there_is_a_dash_and_sorts_last():
-    found = table([failed("resnet20")], {})
+    found = table(rows_of(failed("resnet20")))
     drop = found.rows[0].shown[titles(found).index("Drop points")]
     assert (drop.text, drop.sort, drop.note) == ("\N{EN DASH}", None, "")
 
 
 def test_a_number_sorts_by_its_value_and_shows_its_interval():
     run = study()
-    found = table(run.records, accuracies(run))
+    found = table(analyse(run).rows)
     drop = found.rows[4].shown[titles(found).index("Drop points")]
     assert drop.sort == pytest.approx(run.records[4].top1_drop)
     assert drop.text == f"{100 * run.records[4].top1_drop:.2f}"
     assert " to " in drop.note
 
 
-def test_draws_of_one_source_are_one_choice_of_the_filter():
-    found = table(study(draws=3).records, {})
+def test_seeds_of_one_source_are_one_choice_of_the_filter():
+    found = table(analyse(study(seeds=3)).rows)
     assert found.choices["calibration"] == ("none", "cifar10", "fractal", "noise", "broken")
     assert found.choices["verdict"] == ("valid", "not measured", "noisy")
 
 
 def test_a_filter_with_one_choice_is_none():
-    assert "model" not in table(study(models=("resnet20",)).records, {}).choices
+    assert "model" not in table(analyse(study(models=("resnet20",))).rows).choices
 
 
 def test_several_devices_are_a_column_and_a_filter():
-    found = table([record(), record(device="GPU")], {})
+    found = table(rows_of(record(), record(device="GPU")))
     assert "Device" in titles(found)
     assert found.choices == {"device": ("CPU", "GPU")}
 
@@ -71,12 +77,12 @@ def test_the_page_filters_by_what_its_script_knows():
 
 def test_a_metric_of_ones_own_is_not_called_top_1():
     own = replace(record("noise"), metric="mine:iou", top1=None, score=0.71, score_drop=0.02)
-    found = table([own], {})
+    found = table(rows_of(own))
     assert titles(found)[3:] == ["mine:iou", "Drop"]
     assert [each.text for each in found.rows[0].shown[3:]] == ["0.7100", "0.0200"]
 
 
 def test_the_outcome_is_shown_where_not_all_is_well():
     missed = replace(record("noise", algorithm="accuracy-aware"), reached=False)
-    assert table([missed], {}).rows[0].shown[-1].text == "target missed"
-    assert table([failed("resnet20")], {}).rows[0].shown[-1].text == "error"
+    assert table(rows_of(missed)).rows[0].shown[-1].text == "ok, target missed"
+    assert table(rows_of(failed("resnet20"))).rows[0].shown[-1].text == "error"

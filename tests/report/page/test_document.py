@@ -10,11 +10,12 @@ from itertools import pairwise
 
 import pytest
 
+from farm.analysis.analysis import analyse
 from farm.report.figures import FIGURES, figures
-from farm.report.page import document, drawings, section
+from farm.report.page import document, pictures, section
 from farm.report.page.document import policy
 from farm.results.folder import Folder
-from tests.report.page.scenes import HOSTILE, MARKUP, drawing, study, whole
+from tests.report.page.scenes import HOSTILE, MARKUP, picture, study, whole
 
 LIMIT = 5_000_000  # bytes
 
@@ -46,12 +47,12 @@ class Elements(HTMLParser):
 
 
 def page_of(*runs):
-    return document([section(run, [drawing(run)]) for run in runs])
+    return document([section(analyse(run), [picture(run)]) for run in runs])
 
 
 @pytest.fixture(scope="module")
 def plain():
-    return page_of(study(draws=2))
+    return page_of(study(seeds=2))
 
 
 @pytest.fixture(scope="module")
@@ -123,18 +124,18 @@ def test_it_reads_in_order_without_eyes(plain):
     assert found.found[0] == ("html", {"lang": "en"})
 
 
-def test_several_draws_have_a_table_with_mean_spread_and_interval(plain):
-    assert "Over several draws" in plain
+def test_several_seeds_have_a_table_with_mean_spread_and_interval(plain):
+    assert "Over several seeds" in plain
     found = Elements(plain)
     heads = [text for _, text in found.all("th")]
     assert "Spread" in heads
     assert "Lost against real" in heads
-    assert "Over several draws" not in page_of(study())
+    assert "Over several seeds" not in page_of(study())
 
 
 def test_a_run_of_no_cells_is_a_page_too():
     empty = replace(study(), records=(), predictions={})
-    assert "Speed was not measured" in document([section(empty, [])])
+    assert "Speed was not measured" in document([section(analyse(empty), [])])
 
 
 def test_several_runs_are_a_section_each():
@@ -145,15 +146,15 @@ def test_several_runs_are_a_section_each():
 
 
 def test_a_page_without_figures_has_no_vega():
-    bare = document([section(study(), [])])
+    bare = document([section(analyse(study()), [])])
     assert len(bare) < 200_000
     assert "vega" not in Elements(bare).all("script")[-1][1][:1000]
     assert 'class="figures"' not in bare
 
 
 def test_a_page_of_pictures_has_no_vega_and_all_that_is_said(plain):
-    run = study(draws=2)
-    still, lively = Elements(document([section(run, [drawing(run)])], lively=False)), Elements(plain)
+    run = study(seeds=2)
+    still, lively = Elements(document([section(analyse(run), [picture(run)])], lively=False)), Elements(plain)
     assert "vega" not in still.all("script")[-1][1][:1000]
     assert "spec" not in [said.get("class") for said, _ in still.all("script")]
     for tag in ("td", "li", "figcaption", "h4", "img"):
@@ -164,9 +165,10 @@ def test_a_page_of_pictures_has_no_vega_and_all_that_is_said(plain):
 def test_the_page_of_a_large_run_with_all_its_figures_stays_small(tmp_path):
     run = whole(Folder(str(tmp_path)), [f"model{index}" for index in range(12)], ("real", "a", "b", "fractal"), 5)
     assert len(run.records) > 300
-    made = drawings(figures(run))
+    analysis = analyse(run)
+    made = pictures(figures(analysis))
     assert [each.name for each in made] == list(FIGURES)
-    assert len(document([section(run, made)]).encode()) < LIMIT
+    assert len(document([section(analysis, made)]).encode()) < LIMIT
 
 
 def test_the_same_run_gives_the_same_page():

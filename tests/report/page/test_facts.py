@@ -44,7 +44,7 @@ def test_a_published_run_without_its_plan_says_so():
 
 
 def test_the_hosts_are_those_where_speed_was_measured_each_once():
-    found = facts(study(draws=2))
+    found = facts(study(seeds=2))
     assert found.hosts == (
         ("bench-1", "Some CPU @ 2.50GHz", "avx512_vnni", "4", "CPU{threads=4}", "4", "1", "f32"),
     )  # fmt: skip

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from farm.analysis.accuracy import accuracies
-from farm.analysis.replicates import sources
+from farm.analysis.analysis import analyse
 from farm.grid.settings import Claims
 from farm.report.page.summary import answers
 from tests.report.page.scenes import study
@@ -15,7 +14,7 @@ REAL, COST, GAIN, SURE = range(4)
 
 
 def said(found, question):
-    return " ".join(answers(found, accuracies(found), sources(found))[question].sentences)
+    return " ".join(answers(analyse(found))[question].sentences)
 
 
 def held(wrong_real, wrong_other, **changes):
@@ -28,12 +27,12 @@ def held(wrong_real, wrong_other, **changes):
     return run(wrong, **changes)
 
 
-def test_one_draw_makes_a_claim_on_two_models_and_never_on_sources():
+def test_one_seed_makes_a_claim_on_two_models_and_never_on_sources():
     text = said(held(101, 101, margin=0.01), REAL)
     assert "Calibrated with fractal, 2 of 2 models are shown to be equivalent" in text
     assert "calibrated with real, within 1 point" in text
     assert "said of the two int8 models, never of the two sources" in text
-    assert "draws" not in text
+    assert "seeds" not in text
 
 
 def test_a_set_that_is_not_shown_to_be_equivalent_is_not_called_so():
@@ -54,11 +53,11 @@ def test_a_set_that_is_better_gained():
     assert "gained" in text
 
 
-def test_several_draws_make_a_claim_on_the_source_over_so_many_draws():
-    text = said(study(draws=4), REAL)
-    assert "fractal is equivalent to cifar10 within 1 point for 3 of 3 models, over 4 draws" in text
-    assert "noise is not shown to be equivalent to cifar10 within 1 point for any of 3 models, over 4 draws" in text
-    assert "this is said of the sources: the interval holds the doubt of the draws and of the test images" in text
+def test_several_seeds_make_a_claim_on_the_source_over_so_many_draws():
+    text = said(study(seeds=4), REAL)
+    assert "fractal is equivalent to cifar10 within 1 point for 3 of 3 models, over 4 seeds" in text
+    assert "noise is not shown to be equivalent to cifar10 within 1 point for any of 3 models, over 4 seeds" in text
+    assert "this is said of the sources: the interval holds the doubt of the seeds and of the test images" in text
     assert "never of the two sources" not in text
 
 
@@ -111,14 +110,14 @@ def test_why_nothing_is_claimed_is_what_is_lacking(changes, why):
 
 
 def drawn(*wrong, **changes):
-    """A model with so many draws of fractals, each with its number of images that it gets wrong."""
+    """A model with so many seeds of fractals, each with its number of images that it gets wrong."""
     cells = {record(**changes): range(100), record("real", **changes): range(100)}
     return cells | {record("fractal", seed=seed, **changes): range(each) for seed, each in enumerate(wrong)}
 
 
-def test_a_source_of_which_one_draw_breaks_is_not_said_to_break():
+def test_a_source_of_which_one_seed_breaks_is_not_said_to_break():
     text = said(run(drawn(101, 102, 400, 103, 104)), COST)
-    assert "resnet20 breaks under default when calibrated with fractal (in 1 of 5 draws): 30.00 points lost." in text
+    assert "resnet20 breaks under default when calibrated with fractal (in 1 of 5 seeds): 30.00 points lost." in text
     text = said(run(drawn(400, 410)), COST)
     assert "resnet20 breaks under default when calibrated with fractal: 30.00 to 31.00 points lost." in text
 
@@ -130,7 +129,7 @@ def test_where_there_are_several_devices_the_one_where_a_model_breaks_is_named()
 
 
 def test_a_model_that_surely_loses_much_breaks():
-    text = said(study(draws=2), COST)
+    text = said(study(seeds=2), COST)
     assert "repvgg_a2 breaks under default when calibrated with noise: 31" in text
     assert "resnet20 breaks" not in text
 
@@ -197,10 +196,10 @@ def test_speeds_of_several_hosts_are_told_apart():
     assert "On CPU{threads=4} of bench-2, int8 runs 2.50 to 2.70 times" in text
 
 
-def test_how_sure_names_images_draws_verdicts_and_what_is_missing():
-    text = said(study(draws=3), SURE)
+def test_how_sure_names_images_seeds_verdicts_and_what_is_missing():
+    text = said(study(seeds=3), SURE)
     assert "2,000 test images" in text
-    assert "3 calibration sources, 3 draws of each" in text
+    assert "3 calibration sources, 3 seeds of each" in text
     assert "Of 15 measurements of speed, 14 are valid and 1 is noisy" in text
     assert "Not to be relied on: the speed of resnet20/noise/default/CPU{threads=4}" in text
     assert "1.00 times as fast (0.99 to 1.01)" in text
@@ -224,4 +223,4 @@ def test_that_all_ran_is_said_of_the_records_not_of_the_grid():
 @pytest.mark.parametrize("records", [(), (record(outcome="pending", top1=None, score=None),)])
 def test_a_run_with_nothing_in_it_still_has_its_four_answers(records):
     found = replace(study(), records=records, predictions={}, claims=Claims(reference="real"))
-    assert all(answer.sentences for answer in answers(found, {}, []))
+    assert all(answer.sentences for answer in answers(analyse(found)))

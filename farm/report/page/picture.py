@@ -15,7 +15,7 @@ STILL_WIDTH = 960  # pixels of a picture that is as wide as its page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawing:
+class Picture:
     """A `Figure` as the page takes it.
 
     spec: Vega-Lite, with its data inside. svg: the same as a picture, for print and for browsers without scripts.
@@ -35,16 +35,16 @@ class Drawing:
         return PHOTOGRAPHS in self.svg
 
 
-def drawings(found: Sequence[figures.Figure]) -> tuple[Drawing, ...]:
-    """A run's figures (`farm.report.figures`), drawn."""
-    return tuple(_drawing(figure) for figure in found)
+def pictures(of: Sequence[figures.Figure]) -> tuple[Picture, ...]:
+    """A run's figures (`farm.report.figures`) as pictures."""
+    return tuple(map(_picture, of))
 
 
-def _drawing(figure: figures.Figure) -> Drawing:
+def _picture(figure: figures.Figure) -> Picture:
     spec = figures.vega(figure)
     still = {**spec, "width": STILL_WIDTH} if spec.get("width") == "container" else spec
     svg = str(vl_convert.vegalite_to_svg(still, allowed_base_urls=[]))
-    return Drawing(
+    return Picture(
         name=figure.name, title=figure.title, caption=figure.caption, alt=figure.alt, spec=spec, svg=svg
     )  # fmt: skip
 
@@ -52,9 +52,8 @@ def _drawing(figure: figures.Figure) -> Drawing:
 def models_of(records: Sequence[Record]) -> dict[str, str]:
     """By what a figure's rows call a model, group or cell: the model's name in the table."""
     names = names_of(records)
-    found: dict[str, str] = {}
+    models: dict[str, str] = {}
     for record in records:
         groups = (names.group(record.model, record.device), names.measured(record))
-        said = (short(record.model), *groups, plain(record.cell))
-        found |= dict.fromkeys(said, record.model)
-    return found
+        models |= dict.fromkeys((short(record.model), *groups, plain(record.cell)), record.model)
+    return models

@@ -2,7 +2,7 @@
 
 from farm.cli.report import report
 from farm.report import figures
-from farm.report.page.drawing import models_of
+from farm.report.page.picture import models_of
 from tests.report.page.scenes import kept, study
 from tests.runs import record
 
@@ -14,12 +14,12 @@ def test_rows_are_known_by_model_group_and_cell_and_nothing_else():
     )
 
 
-def test_figures_are_drawn_once_for_the_page_and_for_the_files(tmp_path, monkeypatch):
-    drawn = []
+def test_figures_are_made_once_for_the_page_and_for_the_files(tmp_path, monkeypatch):
+    plotted = []
     material = figures.material
-    monkeypatch.setattr(figures, "material", lambda run: drawn.append(run.name) or material(run))
+    monkeypatch.setattr(figures, "material", lambda analysis: plotted.append(analysis.run.name) or material(analysis))
     here = kept(study(models=("resnet20",)), tmp_path / "results" / "small")
-    report([str(here)], out=tmp_path / "page.html", figures=tmp_path / "drawn")
-    assert len(drawn) == 1
-    assert (tmp_path / "drawn" / "drops.svg").exists()
+    report([str(here)], out=tmp_path / "page.html", figures=tmp_path / "charts")
+    assert len(plotted) == 1
+    assert (tmp_path / "charts" / "drops.svg").exists()
     assert 'id="run1-drops"' in (tmp_path / "page.html").read_text(encoding="utf-8")

@@ -1,0 +1,61 @@
+"""How many calibration images are enough: top-1 by the number that calibrated, within one source. Knows records."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from farm.analysis.accuracy import Accuracy
+from farm.analysis.analysis import Analysis
+from farm.analysis.families import Family
+from farm.grid.label import Label
+from farm.record import Record, source_of
+from farm.stats.replicates import mean
+from farm.stats.shares import Estimate
+
+Line = tuple[Family, str]  # and source, neither telling a number of images
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sized:
+    """One source calibrated with so many images, over its seeds; shares of 1. basis: what the interval is over."""
+
+    family: Family
+    source: str
+    size: int
+    seeds: int
+    top1: float
+    interval: Estimate | None = None
+    basis: Literal["seeds", "images"] | None = None
+
+
+def by_size(analysis: Analysis) -> list[Sized]:
+    """Line by line from few images to many; lines of one size only are left out."""
+    lines: dict[Line, dict[int, list[Record]]] = {}
+    for record in map(unsized, analysis.run.records):
+        source = source_of(record)
+        if source is not None and record.subset_size is not None and record.top1 is not None:
+            line = (Family.of(record), Label(source).without("count"))
+            lines.setdefault(line, {}).setdefault(record.subset_size, []).append(record)
+    several = {line: sizes for line, sizes in lines.items() if len(sizes) > 1}
+    return [
+        _sized(line, size, records, analysis.accuracies)
+        for line, sizes in several.items()
+        for size, records in sorted(sizes.items())
+    ]
+
+
+def unsized(record: Record) -> Record:
+    """The record whose algorithm does not tell how many images it takes."""
+    return replace(record, algorithm=Label(record.algorithm).without("subset_size"))
+
+
+def _sized(line: Line, size: int, records: Sequence[Record], accuracies: Mapping[str, Accuracy]) -> Sized:
+    family, source = line
+    values = [record.top1 for record in records if record.top1 is not None]
+    point = Sized(family=family, source=source, size=size, seeds=len(records), top1=values[0])
+    if len(values) > 1:
+        step = 1 / records[0].n_images if records[0].n_images else 0.0  # shares are multiples of it
+        over_seeds = mean(values, resolution=step)
+        return replace(point, top1=over_seeds.value, interval=over_seeds, basis="seeds")
+    accuracy = accuracies.get(records[0].cell)
+    return point if accuracy is None else replace(point, interval=accuracy.top1, basis="images")

@@ -1,0 +1,82 @@
+"""Sentences on how sure all this is: images, seeds, verdicts, the host's own noise, cells that are missing."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import get_args
+
+from farm.analysis.accuracy import Accuracy
+from farm.analysis.analysis import Analysis
+from farm.record import Record, Verdict, is_fp32_ir, source_of
+from farm.report.numbers import count, listed, points, span, times
+
+WORDS = get_args(Verdict)
+
+
+def how_sure(analysis: Analysis) -> list[str]:
+    """What the numbers rest on, and what is not there."""
+    records = analysis.run.records
+    return [
+        *_images(records, analysis.accuracies),
+        *_seeds(records),
+        *_verdicts(records),
+        *_against_itself(records),
+        *_missing(records),
+    ]
+
+
+def _images(records: Sequence[Record], accuracies: Mapping[str, Accuracy]) -> Iterator[str]:
+    images = [record.n_images for record in records if record.n_images]
+    if not images:
+        return
+    text = f"Accuracy is that of {span(images)} test images"
+    shares = [accuracy.top1 for accuracy in accuracies.values()]
+    halves = [max(share.high - share.value, share.value - share.low) for share in shares]
+    if halves:
+        text += f"; a single model's top-1 is known within {points(max(halves))} points or better (95 %)"
+    yield f"{text}."
+
+
+def _seeds(records: Sequence[Record]) -> Iterator[str]:
+    seeds: dict[str, set[int | None]] = {}
+    for record in records:
+        if record.calibration is not None and record.outcome == "ok":
+            seeds.setdefault(source_of(record) or record.calibration, set()).add(record.calibration_seed)
+    if not seeds:
+        return
+    numbers = span([len(numbers) for numbers in seeds.values()])
+    sets = count(len(seeds), "calibration source")
+    yield f"{sets}, {numbers} {'seed' if numbers == '1' else 'seeds'} of {'it' if len(seeds) == 1 else 'each'}."
+
+
+def _verdicts(records: Sequence[Record]) -> Iterator[str]:
+    verdicts = Counter(record.verdict for record in records if record.verdict is not None)
+    if verdicts:
+        there = [(verdicts[word], word) for word in WORDS if verdicts[word]]
+        parts = [f"{number} {'is' if number == 1 else 'are'} {word}" for number, word in there]
+        yield f"Of {count(sum(verdicts.values()), 'measurement')} of speed, {listed(parts)}."
+    noisy = [record.cell for record in records if record.verdict not in (None, "valid")]
+    if noisy:
+        yield f"Not to be relied on: the speed of {listed(noisy)}."
+
+
+def _against_itself(records: Sequence[Record]) -> Iterator[str]:
+    """The A/A ratios: the host's own noise."""
+    itself = [record for record in records if is_fp32_ir(record) and record.speedup_ir]
+    if not itself:
+        return
+    farthest = max(itself, key=lambda record: abs((record.speedup_ir or 1) - 1))
+    low, high = farthest.speedup_ir_low, farthest.speedup_ir_high
+    between = f" ({times(low)} to {times(high)})" if low and high else ""
+    most = ", in the worst case," if len(itself) > 1 else ""
+    speed = f"An FP32 IR measured against itself ran{most} {times(farthest.speedup_ir or 1)} times as fast"
+    yield f"{speed}{between}: the host's own noise."
+
+
+def _missing(records: Sequence[Record]) -> Iterator[str]:
+    outcomes = Counter(record.outcome for record in records)
+    rest = [f"{outcomes[word]} {word}" for word in ("failed", "pending") if outcomes[word]]
+    if rest:
+        yield f"Of {count(len(records), 'cell')}, {listed(rest)}: nothing is said of them."
+    else:
+        # published records may leave out cells that failed
+        yield f"All {count(len(records), 'cell')} in these records ran."

@@ -1,15 +1,14 @@
 """All that may be said of one run, worked out once: for terminal, page, figures, CSV and docs. Knows no layout."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from farm.analysis.accuracy import Accuracy, accuracies
 from farm.analysis.against_real import AgainstReal, against_real
-from farm.analysis.families import Place
 from farm.analysis.ranking import best_sets
 from farm.analysis.replicates import Source, sources
 from farm.analysis.rows import Row, assessment
-from farm.record import Record
+from farm.analysis.speeds import over_pytorch
 from farm.results.reading import Run
 
 
@@ -41,14 +40,5 @@ def analyse(run: Run) -> Analysis:
         accuracies=by_cell,
         sources=over_seeds,
         against_real=tuple(against_real(run.records, by_cell, over_seeds)),
-        over_pytorch=_over_pytorch(run.records),
+        over_pytorch=over_pytorch(run.records),
     )
-
-
-def _over_pytorch(records: Sequence[Record]) -> dict[str, str | None]:
-    """A ratio to PyTorch holds only where both measurements do: the cell's own verdict, or if valid its baseline's."""
-    baselines = {Place.of(record): record.verdict for record in records if record.runtime == "pytorch"}
-    return {
-        record.cell: baselines.get(Place.of(record)) if record.verdict == "valid" else record.verdict
-        for record in records
-    }

@@ -32,7 +32,7 @@ class Assessment:
     best: bool = False
 
 
-ASSESSED = tuple(each.name for each in fields(Assessment) if each.name != "best")  # a mark of the table, not a fact
+ASSESSED = tuple(field.name for field in fields(Assessment) if field.name != "best")  # a mark of the table, not a fact
 ROW_COLUMNS = (*COLUMNS, *ASSESSED)
 
 

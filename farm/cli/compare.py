@@ -60,23 +60,23 @@ def compare(
 
     tolerance = Tolerance(max_drop=max_drop, max_slowdown=max_slowdown, across_hosts=across_hosts)
     one, other = _chosen(one, other, only) if only else (one, other)
-    found = compared(one, other, tolerance)
+    changes = compared(one, other, tolerance)
     if as_json:
-        stdout.print_json(json.dumps(values(found)))
+        stdout.print_json(json.dumps(values(changes)))
     elif as_md:
-        stdout.print(comparison.markdown(found), highlight=False, soft_wrap=True)
+        stdout.print(comparison.markdown(changes), highlight=False, soft_wrap=True)
     else:
-        stdout.print(comparison.table(found))
-        for line in comparison.lines(found):
+        stdout.print(comparison.table(changes))
+        for line in comparison.lines(changes):
             stdout.print(line, highlight=False, soft_wrap=True)
-    if found.vain:
+    if changes.vain:
         raise InputError("nothing could be judged: see why above")
-    return WORSE if found.regressions else 0
+    return WORSE if changes.regressions else 0
 
 
 def _chosen(first: Run, second: Run, texts: Sequence[str]) -> tuple[Run, Run]:
     """The runs with the cells that ``--only`` means. Raises InputError for one that means no cell of either."""
     every = {record.cell: labels_of(record) for record in (*first.records, *second.records)}
-    meant = {*only_of(texts, every)}
-    one, other = (tuple(each for each in run.records if each.cell in meant) for run in (first, second))
+    wanted = {*only_of(texts, every)}
+    one, other = (tuple(record for record in run.records if record.cell in wanted) for run in (first, second))
     return replace(first, records=one), replace(second, records=other)

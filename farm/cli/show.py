@@ -1,4 +1,4 @@
-"""`farm show`: tables of what was found. It reads results, and runs nothing."""
+"""`farm show`: tables of results. It reads results, and runs nothing."""
 
 from pathlib import Path
 from typing import Annotated

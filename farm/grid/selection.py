@@ -78,8 +78,8 @@ def options(wanted: Collection[str], cells: Mapping[str, Labels]) -> list[str] |
 def _shortest(labels: AbstractSet[str], cells: Mapping[str, Labels], at: int) -> list[str]:
     """Names that mean these labels: bare ones, where they mean no other label of this axis."""
     bare = {Label(label).name for label in labels}
-    meant = {named[at] for named in cells.values() if Label(named[at]).name in bare}
-    return sorted(bare if meant == labels else labels)
+    covered = {named[at] for named in cells.values() if Label(named[at]).name in bare}
+    return sorted(bare if covered == labels else labels)
 
 
 def _exactly(wanted: Collection[str], axes: Mapping[str, Collection[str]], cells: Mapping[str, Labels]) -> bool:

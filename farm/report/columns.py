@@ -189,7 +189,7 @@ def column(named: str) -> Column | None:
 def columns(rows: Sequence[Row], order: Sequence[str]) -> list[Column]:
     """Those of an order of names that have something to show; ``score`` and ``score_drop`` are of the rows' metric."""
     metric = metric_of([row.record for row in rows])
-    by_name = {each.name: each for each in (score(metric), drop(metric), *FIXED)}
+    by_name = {one.name: one for one in (score(metric), drop(metric), *FIXED)}
     return [by_name[name] for name in order if _is_needed(name, rows)]
 
 

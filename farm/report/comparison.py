@@ -20,14 +20,14 @@ LEGEND = "top-1, or the grid's metric: B's, and what it lost against A; x IR, FP
 
 def table(comparison: Comparison) -> Table:
     """One row a cell, as `Comparison` orders them."""
-    found = Table(box=None, header_style="bold", pad_edge=False)
+    shown = Table(box=None, header_style="bold", pad_edge=False)
     headings = _headings(comparison)
-    found.add_column(headings[0], overflow="fold")
+    shown.add_column(headings[0], overflow="fold")
     for name in headings[1:]:
-        found.add_column(name, justify="left" if name in WORDS else "right", no_wrap=True)
-    for each in comparison.cells:
-        found.add_row(*(Text(text, style=STYLES.get(text, "")) for text in _row(each)))
-    return found
+        shown.add_column(name, justify="left" if name in WORDS else "right", no_wrap=True)
+    for change in comparison.cells:
+        shown.add_row(*(Text(text, style=STYLES.get(text, "")) for text in _row(change)))
+    return shown
 
 
 def markdown(comparison: Comparison) -> str:
@@ -38,7 +38,7 @@ def markdown(comparison: Comparison) -> str:
     parts = (
         f"### {escaped(conclusion(comparison))}\n",
         as_bullets(regressions(comparison)),
-        as_markdown(headings, [_row(each) for each in comparison.cells], numbers),
+        as_markdown(headings, [_row(change) for change in comparison.cells], numbers),
         f"{LEGEND}.\n",
         as_bullets((*runs, *notes(comparison))),
     )
@@ -55,23 +55,23 @@ def conclusion(comparison: Comparison) -> str:
     """One sentence: is it worse?"""
     worse, cells = len(comparison.regressions), len(comparison.cells)
     judged = f"judged: {comparison.accuracies} by accuracy, {comparison.speeds} by speed"
-    found = f"{count(worse, 'cell')} of {cells} got worse" if worse else f"no regression in {count(cells, 'cell')}"
+    worsened = f"{count(worse, 'cell')} of {cells} got worse" if worse else f"no regression in {count(cells, 'cell')}"
     lacking = f"; B lacks {count(len(comparison.only_first), 'cell')} of A" if comparison.only_first else ""
-    return f"{found}; {judged}{lacking}"
+    return f"{worsened}; {judged}{lacking}"
 
 
 def regressions(comparison: Comparison) -> list[str]:
     """A sentence for each thing that got worse, the worst first."""
     most = comparison.tolerance
-    found = []
-    for each in comparison.regressions:
-        if each.error is not None:
-            found.append(f"{each.cell}, fine in A, {each.error} in B")
-        if "accuracy" in each.regressions:
-            found.append(f"{each.cell} {_lost(each.accuracy)}, more than {most.max_drop:g}")
-        if "speed" in each.regressions:
-            found.append(f"{each.cell} {_slower(each.speed)}, more than {most.max_slowdown:.1%}")
-    return found
+    sentences = []
+    for change in comparison.regressions:
+        if change.error is not None:
+            sentences.append(f"{change.cell}, fine in A, {change.error} in B")
+        if "accuracy" in change.regressions:
+            sentences.append(f"{change.cell} {_lost(change.accuracy)}, more than {most.max_drop:g}")
+        if "speed" in change.regressions:
+            sentences.append(f"{change.cell} {_slower(change.speed)}, more than {most.max_slowdown:.1%}")
+    return sentences
 
 
 def notes(comparison: Comparison) -> list[str]:
@@ -83,33 +83,33 @@ def notes(comparison: Comparison) -> list[str]:
         *_mended(comparison.cells),
         *_undecided(comparison),
         *_unpaired(comparison.cells),
-        *_unjudged("accuracy", ((each.cell, each.accuracy.unjudged) for each in comparison.cells)),
-        *_unjudged("speed", ((each.cell, each.speed.unjudged) for each in comparison.cells)),
+        *_unjudged("accuracy", ((change.cell, change.accuracy.unjudged) for change in comparison.cells)),
+        *_unjudged("speed", ((change.cell, change.speed.unjudged) for change in comparison.cells)),
         *_only("A", comparison.only_first),
         *_only("B", comparison.only_second),
-        *(f"{each.name}: A {', '.join(each.before)}; B {', '.join(each.after)}" for each in comparison.differences),
+        *(f"{other.name}: A {', '.join(other.before)}; B {', '.join(other.after)}" for other in comparison.differences),
     ]
 
 
 def _headings(comparison: Comparison) -> list[str]:
-    metrics = {each.accuracy.metric for each in comparison.cells} - {None, "top1"}
+    metrics = {change.accuracy.metric for change in comparison.cells} - {None, "top1"}
     score = "score" if metrics else "top-1"
     return ["cell", score, "drop", "accuracy", "x IR", "speed", "FPS", "p50", "MiB"]
 
 
-def _row(each: CellChange) -> list[str]:
-    ended = each.after if each.after != "ok" else None
-    drop, ratio = each.accuracy.drop, each.speed.ratio
+def _row(change: CellChange) -> list[str]:
+    ended = change.after if change.after != "ok" else None
+    drop, ratio = change.accuracy.drop, change.speed.ratio
     return [
-        each.cell,
-        written(each.accuracy.after, "{:.4f}"),
-        _with(drop, "{:+.4f}", "{:.4f}") if drop else written(_plain_drop(each.accuracy), "{:+.4f}"),
-        each.accuracy.word or ended or NOTHING,
+        change.cell,
+        written(change.accuracy.after, "{:.4f}"),
+        _with(drop, "{:+.4f}", "{:.4f}") if drop else written(_plain_drop(change.accuracy), "{:+.4f}"),
+        change.accuracy.word or ended or NOTHING,
         _with(ratio, "{:.2f}", "{:.2f}") if ratio else NOTHING,
-        each.speed.word or ended or NOTHING,
-        written(each.speed.fps, "{:.2f}"),
-        written(each.speed.latency_p50, "{:.2f}"),
-        written(each.size, "{:.2f}"),
+        change.speed.word or ended or NOTHING,
+        written(change.speed.fps, "{:.2f}"),
+        written(change.speed.latency_p50, "{:.2f}"),
+        written(change.size, "{:.2f}"),
     ]
 
 
@@ -139,7 +139,7 @@ def _slower(change: SpeedChange) -> str:
 
 
 def _hosts(comparison: Comparison) -> Iterator[str]:
-    apart = [each.cell for each in comparison.cells if each.speed.same_host is False]
+    apart = [change.cell for change in comparison.cells if change.speed.same_host is False]
     if apart and comparison.tolerance.across_hosts:
         yield f"warning: FPS, p50 and x IR compare different hosts: {listed(apart, NAMED)}"
     elif apart:
@@ -147,15 +147,15 @@ def _hosts(comparison: Comparison) -> Iterator[str]:
 
 
 def _mended(cells: Sequence[CellChange]) -> Iterator[str]:
-    mended = [each.cell for each in cells if (each.before, each.after) == ("failed", "ok")]
+    mended = [change.cell for change in cells if (change.before, change.after) == ("failed", "ok")]
     if mended:
         yield f"failed in A, fine in B: {listed(mended, NAMED)}"
 
 
 def _undecided(comparison: Comparison) -> Iterator[str]:
     most = comparison.tolerance
-    accuracy = [each.cell for each in comparison.cells if each.accuracy.word == "undecided"]
-    speed = [each.cell for each in comparison.cells if each.speed.word == "undecided"]
+    accuracy = [change.cell for change in comparison.cells if change.accuracy.word == "undecided"]
+    speed = [change.cell for change in comparison.cells if change.speed.word == "undecided"]
     text = "is neither shown nor ruled out"
     if accuracy:
         yield f"undecided: a change of accuracy of more than {most.max_drop:g} {text}: {listed(accuracy, NAMED)}"
@@ -164,7 +164,7 @@ def _undecided(comparison: Comparison) -> Iterator[str]:
 
 
 def _unpaired(cells: Sequence[CellChange]) -> Iterator[str]:
-    apart = [each.cell for each in cells if each.accuracy.drop is not None and not each.accuracy.paired]
+    apart = [change.cell for change in cells if change.accuracy.drop is not None and not change.accuracy.paired]
     if apart:
         why = "there are not both runs' predictions of the same test images"
         yield f"compared as independent shares, where small drops do not show, as {why}: {listed(apart, NAMED)}"
@@ -184,6 +184,6 @@ def _only(name: str, cells: Sequence[str]) -> Iterator[str]:
         yield f"only in {name}: {listed(cells, NAMED)}"
 
 
-def _with(found: Estimate | Ratio, pattern: str, within: str) -> str:
+def _with(estimate: Estimate | Ratio, pattern: str, within: str) -> str:
     """``+0.0150 ±.0118``."""
-    return give_or_take(found.value, found.low, found.high, pattern, within)
+    return give_or_take(estimate.value, estimate.low, estimate.high, pattern, within)

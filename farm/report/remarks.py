@@ -3,25 +3,23 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from farm.analysis.speeds import differs_from_itself, unlike_speeds
 from farm.grid.selection import labels_of, options
-from farm.record import Record, is_fp32_ir, source_of
+from farm.record import Record, source_of
 from farm.report.numbers import MOST_NAMES, listed
 from farm.report.verdicts import kind, sentence
-from farm.stats.ratios import Ratio, differs
-
-UNLIKE = 1.05  # speeds of one FP32 IR beside different cells: above this ratio, their rows are not comparable
 
 
 def remarks(records: Sequence[Record], every: Sequence[Record] = (), command: str = "") -> list[str]:
-    """All that is to be said of these cells, what failed last. every, command: as for `doubts`."""
-    return [*notes(records), *controlled(records), *doubts(records, every, command), *failures(records)]
+    """All that is to be said of these cells, what failed last. every, command: as for `reservations`."""
+    return [*notes(records), *controlled(records), *reservations(records, every, command), *failures(records)]
 
 
 def notes(records: Sequence[Record]) -> list[str]:
     """One line for each source of calibration sets of which a reader must know something."""
     noted = [record for record in records if record.calibration_note]
-    said = {source_of(record): record.calibration_note for record in noted}
-    return [f"{source}: {note}" for source, note in said.items()]
+    by_source = {source_of(record): record.calibration_note for record in noted}
+    return [f"{source}: {note}" for source, note in by_source.items()]
 
 
 def controlled(records: Sequence[Record]) -> list[str]:
@@ -41,7 +39,7 @@ def _controlled(record: Record) -> str:
 
 
 def failures(records: Sequence[Record]) -> list[str]:
-    """One line a cause: the class, what it hit, what was said, and where the log is."""
+    """One line a cause: the class, what it hit, its message, and where the log is."""
     failed = [record for record in records if record.outcome == "failed"]
     lines = []
     by_cause = sorted(failed, key=lambda record: (record.error_class or "", record.error_message or ""))
@@ -53,17 +51,17 @@ def failures(records: Sequence[Record]) -> list[str]:
     return lines
 
 
-def doubts(records: Sequence[Record], every: Sequence[Record] = (), command: str = "") -> list[str]:
+def reservations(records: Sequence[Record], every: Sequence[Record] = (), command: str = "") -> list[str]:
     """One line for each reason for which measurements do not hold, and for each for which rows are not comparable.
 
-    every: all cells of their run, where they are known: then many cells are told to be measured again by what they
+    every: all cells of their run, where they are known: then many cells are to be measured again by what they
     have in common. command: that ran the grid; empty if unknown.
     """
     doubtful = [record for record in records if record.verdict not in (None, "valid")]
     unlike = [
         f"{record.cell}: the FP32 IR differs from itself, x {record.speedup_ir:.3f}: this host's speeds do not hold"
         for record in records
-        if is_fp32_ir(record) and _differs(record)
+        if differs_from_itself(record)
     ]
     return [*_by_reason(doubtful, every, command), *unlike, *_baselines(doubtful), *_speeds(records)]
 
@@ -86,9 +84,9 @@ def _only(cells: Sequence[Record], every: Sequence[Record]) -> list[str]:
     if len(names) <= MOST_NAMES or not {*names} <= {*labels}:
         return names
     for wanted in (names, noisy if {*names} <= {*noisy} else names):
-        found = options(wanted, labels)
-        if found is not None and len(found) < len(names):
-            return found
+        shorter = options(wanted, labels)
+        if shorter is not None and len(shorter) < len(names):
+            return shorter
     return names
 
 
@@ -97,39 +95,22 @@ def _baselines(doubtful: Sequence[Record]) -> Iterator[str]:
     places: dict[str | None, list[str]] = {}
     for record in doubtful:
         if record.runtime == "pytorch":
-            places.setdefault(record.verdict, []).append(_place(record))
-    for verdict, found in places.items():
-        said = "its PyTorch baseline is {0}, and so is every x PyTorch over it"
-        if len(found) > 1:
-            said = "their PyTorch baselines are {0}, and so is every x PyTorch over them"
-        yield f"{listed(found, len(found))}: {said.format(verdict)}"
+            places.setdefault(record.verdict, []).append(f"{record.model}/{record.device}")
+    for verdict, names in places.items():
+        text = f"its PyTorch baseline is {verdict}, and so is every x PyTorch over it"
+        if len(names) > 1:
+            text = f"their PyTorch baselines are {verdict}, and so is every x PyTorch over them"
+        yield f"{listed(names, len(names))}: {text}"
 
 
 def _speeds(records: Sequence[Record]) -> Iterator[str]:
     """The models whose FP32 IR ran at other speeds beside other cells of the same host."""
-    speeds: dict[tuple[str | None, str], list[float]] = {}
-    for record in records:
-        if record.fps_ir is not None:
-            speeds.setdefault((record.host, _place(record)), []).append(record.fps_ir)
-    several = len({host for host, _ in speeds}) > 1
-    apart = {
-        f"{place} on {host}" if several else place: found
-        for (host, place), found in speeds.items()
-        if max(found) > UNLIKE * min(found)
-    }
-    if apart:
-        said = [f"{place}: {min(found):,.1f} to {max(found):,.1f} FPS" for place, found in apart.items()]
+    unlike = unlike_speeds(records)
+    several = len({record.host for record in records if record.fps_ir is not None}) > 1
+    lines = [
+        f"{place.model}/{place.device}{f' on {place.host}' if several else ''}: {least:,.1f} to {most:,.1f} FPS"
+        for place, (least, most) in unlike.items()
+    ]
+    if lines:
         advice = "compare rows by x IR, which was measured side by side, not by FPS"
-        yield "\n    ".join([f"{advice}: beside different cells the FP32 IR ran at other speeds:", *said])
-
-
-def _place(record: Record) -> str:
-    """Who is compared in speed: a model on a device."""
-    return f"{record.model}/{record.device}"
-
-
-def _differs(record: Record) -> bool:
-    """Whether its ratio to the FP32 IR is surely not 1."""
-    if record.speedup_ir is None:
-        return False
-    return differs(Ratio(value=record.speedup_ir, low=record.speedup_ir_low, high=record.speedup_ir_high))
+        yield "\n    ".join([f"{advice}: beside different cells the FP32 IR ran at other speeds:", *lines])

@@ -7,7 +7,7 @@ column means its values, exactly.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from farm.analysis.rows import ROW_COLUMNS, Assessment, Row
 from farm.analysis.standing import STANDINGS
@@ -17,7 +17,6 @@ from farm.grid.selection import means, names
 from farm.record import FAILURE_CLASSES, Record
 from farm.report.columns import HEADED, MISSED, column
 from farm.report.numbers import NOTHING
-from farm.report.table import VERDICTS
 from farm.report.words import algorithm_of
 from farm.suggest import did_you_mean
 
@@ -26,7 +25,6 @@ WORDS: dict[str, tuple[str, ...]] = {  # columns of which all values are known b
     "outcome": ("ok", "failed", "pending", *FAILURE_CLASSES, MISSED),
     "error_class": (*FAILURE_CLASSES, NOTHING),
     "runtime": ("openvino", "pytorch"),
-    "verdict": (*VERDICTS, NOTHING),
     "standing": (*STANDINGS, NOTHING),
 }
 TYPES = {**get_type_hints(Record), **get_type_hints(Assessment)}
@@ -147,9 +145,8 @@ def _check_metric(option: str, named: str, rows: Sequence[Row]) -> None:
 
 def _check(condition: Condition) -> None:
     """Raise InputError for a value that the column can never have."""
-    types, text = _types(condition.column), condition.text
-    words = WORDS.get(condition.column, ("true", "false", NOTHING) if bool in types else None)
-    if words is not None and text not in words:
+    types, text, words = _types(condition.column), condition.text, _words(condition.column)
+    if words and text not in words:
         raise InputError(f"--where {condition} means no cell{did_you_mean(text, words)}")
     if types & {int, float} and text != NOTHING and not _numbers(text):
         raise InputError(f"--where {condition}: {text!r} is no number")
@@ -160,9 +157,16 @@ def _types(name: str) -> set[Any]:
     return set(get_args(hint) or (hint,))
 
 
+def _words(name: str) -> tuple[str, ...]:
+    """All that a column can hold; none where only the rows tell that."""
+    choices = [word for hint in _types(name) if get_origin(hint) is Literal for word in get_args(hint)]
+    choices += ["true", "false"] if bool in _types(name) else []
+    return WORDS.get(name, (*choices, NOTHING) if choices else ())
+
+
 def _is_open(name: str) -> bool:
     """Whether only the rows tell which values there are."""
-    return str in _types(name) and name not in WORDS
+    return str in _types(name) and not _words(name)
 
 
 def _value(row: Row, named: str) -> Any:

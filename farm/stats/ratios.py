@@ -76,10 +76,10 @@ def looks(least: int, most: int) -> tuple[int, ...]:
     >>> looks(8, 32)
     (8, 16, 32)
     """
-    found = [least]
-    while found[-1] < most:
-        found.append(min(2 * found[-1], most))
-    return tuple(found)
+    numbers = [least]
+    while numbers[-1] < most:
+        numbers.append(min(2 * numbers[-1], most))
+    return tuple(numbers)
 
 
 def alpha_after(pairs: int, planned: Sequence[int], alpha: float = ALPHA) -> float:

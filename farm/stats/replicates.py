@@ -1,6 +1,6 @@
-"""Several draws of a calibration set: the draw is the unit, and its spread the doubt. Pure.
+"""Several seeds of a calibration set: each is a unit, and their spread the doubt. Pure.
 
-Draws of one set are taken as normal, two sets' as of unlike spread (Welch 1947, Biometrika 34). All draws are judged
+Seeds of one set are taken as normal, two sets' as of unlike spread (Welch 1947, Biometrika 34). All seeds are judged
 on the same test images, so their spread says nothing of what other images would give: that doubt is added.
 """
 
@@ -24,11 +24,11 @@ class Doubt:
 
 
 def over_images(first: NDArray[np.float64], second: NDArray[np.float64]) -> Doubt:
-    """The doubt that n test images leave of the difference of two means over draws.
+    """The doubt that n test images leave of the difference of two means over seeds.
 
-    first, second: (n,), the share of each set's draws that were right on an image, 0 to 1. The images are pairs; one
+    first, second: (n,), the share of each set's seeds that were right on an image, 0 to 1. The images are pairs; one
     more that speaks for either side keeps few or equal ones from looking sure (Agresti and Min 2005, Statistics in
-    Medicine 24, whose interval of one draw each this is). Raises ValueError for no images.
+    Medicine 24, whose interval of one seed each this is). Raises ValueError for no images.
     """
     lost = first - second
     n = len(lost)
@@ -39,9 +39,9 @@ def over_images(first: NDArray[np.float64], second: NDArray[np.float64]) -> Doub
 
 
 def mean(values: Sequence[float], alpha: float = ALPHA, resolution: float = 0.0) -> Estimate:
-    """The mean of two or more draws with its t-interval. Raises ValueError for fewer, which have no spread.
+    """The mean of two or more values with its t-interval. Raises ValueError for fewer, which have no spread.
 
-    resolution: what the values are multiples of. Draws that happen to be equal are known no better than to that.
+    resolution: what the values are multiples of. Values that happen to be equal are known no better than to that.
     """
     half = _t(len(values) - 1, alpha) * math.sqrt(_square_error(values, resolution))
     middle = float(np.mean(values))
@@ -91,7 +91,7 @@ def _welch(
 def _square_error(values: Sequence[float], resolution: float) -> float:
     """Of the mean; rounding to multiples of the resolution adds a twelfth of its square to each value's variance."""
     if len(values) < 2:  # noqa: PLR2004
-        raise ValueError("one draw says nothing of the spread")
+        raise ValueError("one value says nothing of the spread")
     return (float(np.var(values, ddof=1)) + resolution**2 / 12) / len(values)
 
 

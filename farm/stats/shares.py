@@ -62,19 +62,19 @@ def wilson(right: int, n: int, alpha: float = ALPHA) -> Estimate:
     return Estimate(value=share, low=max(0.0, middle - half), high=min(1.0, middle + half))
 
 
-def mcnemar(found: Disagreement) -> float:
+def mcnemar(counts: Disagreement) -> float:
     """The p-value, two-sided and exact, of both being right equally often.
 
     >>> mcnemar(Disagreement(first=0, second=5, n=100))
     0.0625
     """
-    either, less = found.first + found.second, min(found.first, found.second)
+    either, less = counts.first + counts.second, min(counts.first, counts.second)
     return min(1.0, 2 * float(bdtr(less, either, 0.5))) if either else 1.0
 
 
-def tango(found: Disagreement, alpha: float = ALPHA) -> Estimate:
+def tango(counts: Disagreement, alpha: float = ALPHA) -> Estimate:
     """The difference of the two shares, first minus second, with Tango's score interval."""
-    score, value, z = partial(_score, found), found.difference, _z(alpha)
+    score, value, z = partial(_score, counts), counts.difference, _z(alpha)
     low = _crossing(score, z, -1.0, value) if score(-1.0) > z else -1.0
     high = _crossing(score, -z, value, 1.0) if score(1.0) < -z else 1.0
     return Estimate(value=value, low=low, high=high)
@@ -112,21 +112,21 @@ def _crossing(falling: Callable[[float], float], level: float, low: float, high:
     return low + width * bisect_left(range(STEPS), -level, key=lambda step: -falling(low + width * step))
 
 
-def _score(found: Disagreement, difference: float) -> float:
+def _score(counts: Disagreement, difference: float) -> float:
     """Tango's statistic: how many standard deviations the counts lie above what this difference would give."""
-    surplus = found.first - found.second - found.n * difference
-    only_second = _most_likely(found, difference)
-    variance = found.n * (2 * only_second + difference * (1 - difference))
+    surplus = counts.first - counts.second - counts.n * difference
+    only_second = _most_likely(counts, difference)
+    variance = counts.n * (2 * only_second + difference * (1 - difference))
     if variance <= 0:
         return math.copysign(math.inf, surplus) if surplus else 0.0
     return surplus / math.sqrt(variance)
 
 
-def _most_likely(found: Disagreement, difference: float) -> float:
+def _most_likely(counts: Disagreement, difference: float) -> float:
     """The most likely share of images on which the second alone is right, the difference being given."""
-    a = 2 * found.n
-    b = (2 * found.n - found.first + found.second) * difference - found.first - found.second
-    c = -found.second * difference * (1 - difference)
+    a = 2 * counts.n
+    b = (2 * counts.n - counts.first + counts.second) * difference - counts.first - counts.second
+    c = -counts.second * difference * (1 - difference)
     return (math.sqrt(max(0.0, b * b - 4 * a * c)) - b) / (2 * a)
 
 

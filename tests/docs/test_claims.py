@@ -88,9 +88,9 @@ def test_a_speed_over_a_noisy_pytorch_does_not_hold():
         assert verdict(PYTORCH, run({record("cifar10", **ours): (), pytorch: ()})) == word
 
 
-def test_with_one_draw_it_is_said_of_whom():
+def test_with_one_seed_it_is_said_of_whom():
     one = run({record(): (), record("fractal"): range(2)}, reference="cifar10")
-    assert "one draw of each set" in claims.claims(one)[CHEAP].reason
+    assert "one seed of each set" in claims.claims(one)[CHEAP].reason
 
 
 @pytest.mark.parametrize(

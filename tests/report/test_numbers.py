@@ -4,13 +4,13 @@ import doctest
 
 import pytest
 
-from farm.grid import selection
-from farm.report import numbers, remarks, words
+from farm.grid import label, selection
+from farm.report import numbers, verdicts, words
 from farm.report.numbers import count, give_or_take, listed, margin_text, points, span, times, with_interval, written
 from farm.stats.shares import Estimate
 
 
-@pytest.mark.parametrize("module", [selection, numbers, remarks, words], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [label, selection, numbers, verdicts, words], ids=lambda module: module.__name__)
 def test_the_examples_in_the_docstrings_hold(module):
     failed, tried = doctest.testmod(module)
     assert (failed, tried > 0) == (0, True)

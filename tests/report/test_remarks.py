@@ -8,7 +8,7 @@ import pytest
 
 from farm.grid.selection import labels_of, only
 from farm.record import Record
-from farm.report.remarks import controlled, doubts, failures, notes, remarks
+from farm.report.remarks import controlled, failures, notes, remarks, reservations
 
 EMPTY = Record(
     grid="g", cell="resnet20/noise/default/CPU", model="resnet20", calibration="noise", algorithm="default",
@@ -95,7 +95,7 @@ INVALID = replace(FULL, cell="[red]", verdict="invalid", verdict_cause="property
 
 
 def test_a_measurement_that_does_not_hold_has_a_line_with_what_to_do():
-    assert doubts([FULL, NOISY, EMPTY, INVALID, CRASHED, replace(FULL, verdict=None)], command="farm run g") == [
+    assert reservations([FULL, NOISY, EMPTY, INVALID, CRASHED, replace(FULL, verdict=None)], command="farm run g") == [
         (
             "noisy: noisy\n    known within 10.0%, not the 5.0% asked for, after 16 pairs; "
             "raise settings.measure.pairs, or measure on fewer threads or a quieter host, "
@@ -118,7 +118,7 @@ def judged(name, **changes):
 
 def told(*cells):
     """What is said of noisy cells: who they are, and why."""
-    return [tuple(line.split("\n    ")) for line in doubts(cells, command=GRID)]
+    return [tuple(line.split("\n    ")) for line in reservations(cells, command=GRID)]
 
 
 def test_cells_that_are_noisy_for_one_reason_are_one_entry_with_the_range_and_one_command():
@@ -167,7 +167,7 @@ VALID = {"verdict": "valid", "verdict_cause": None, "within": 0.01}
 )
 def test_many_cells_are_told_to_be_measured_again_by_what_they_have_in_common(noisy, others, options):
     every = [*noisy, *others]
-    [line] = doubts(noisy, every, GRID)
+    [line] = reservations(noisy, every, GRID)
     assert line.startswith(f"noisy: {', '.join(cell.cell for cell in noisy[:4])} and {len(noisy) - 4} more\n")
     assert len(line) < 500
     words = shlex.split(line.partition(", then: ")[2])
@@ -178,7 +178,7 @@ def test_many_cells_are_told_to_be_measured_again_by_what_they_have_in_common(no
 def test_all_noisy_cells_are_measured_again_where_those_of_one_reason_have_nothing_in_common():
     cells = many()
     mixed = [replace(cell, disturbed_pairs=1) if index % 7 == 0 else cell for index, cell in enumerate(cells)]
-    lines = doubts(mixed, [*mixed, *many(["other"], **VALID)], GRID)
+    lines = reservations(mixed, [*mixed, *many(["other"], **VALID)], GRID)
     assert len(lines) == 2
     assert all(f"{GRID} --only model=m0 --only model=m1 " in line for line in lines)
     assert all("--only model=other" not in line for line in lines)
@@ -191,7 +191,7 @@ def test_invalid_cells_are_not_measured_again_with_the_noisy_ones():
         replace(cell, verdict="invalid", mismatches=STREAMS) if index % 7 == 0 else cell
         for index, cell in enumerate(cells)
     ]
-    entry = next(line for line in doubts(wrong, wrong, GRID) if line.startswith("invalid: "))
+    entry = next(line for line in reservations(wrong, wrong, GRID) if line.startswith("invalid: "))
     assert entry.count(" --only ") == sum(cell.verdict == "invalid" for cell in wrong)
 
 
@@ -200,7 +200,7 @@ def test_many_cells_that_have_nothing_in_common_are_named():
     noisy = [cell for index, cell in enumerate(cells) if index % 7 == 0]
     every = [cell if cell in noisy else replace(cell, **VALID) for cell in cells]
     for known in (every, []):
-        [line] = doubts(noisy, known, GRID)
+        [line] = reservations(noisy, known, GRID)
         words = shlex.split(line.partition(", then: ")[2])
         assert [word for word in words if "/" in word and word in {cell.cell for cell in cells}] == [
             cell.cell for cell in noisy
@@ -242,7 +242,7 @@ def test_faults_of_what_ran_are_one_entry_only_where_they_are_the_same():
     ],
 )
 def test_rows_whose_fp32_ir_ran_at_other_speeds_are_not_comparable(speeds, lines):
-    found = doubts([replace(FULL, fps_ir=fps) for fps in speeds])
+    found = reservations([replace(FULL, fps_ir=fps) for fps in speeds])
     assert len(found) == lines
     for line in found:
         assert line.startswith("compare rows by x IR")
@@ -252,39 +252,41 @@ def test_rows_whose_fp32_ir_ran_at_other_speeds_are_not_comparable(speeds, lines
 def test_other_hosts_may_well_run_at_other_speeds():
     alpha = [replace(FULL, host="alpha", fps_ir=fps) for fps in (1000.0, 1010.0)]
     beta = [replace(FULL, host="beta", fps_ir=fps) for fps in (100.0, 200.0)]
-    assert doubts(alpha + beta[:1]) == []
-    [line] = doubts(alpha + beta)
+    assert reservations(alpha + beta[:1]) == []
+    [line] = reservations(alpha + beta)
     assert line.splitlines()[1:] == [f"    {FULL.model}/{FULL.device} on beta: 100.0 to 200.0 FPS"]
 
 
 def test_other_models_and_devices_may_well_run_at_other_speeds():
     vgg = replace(FULL, model="vgg16_bn", fps_ir=5000.0)
     one = replace(FULL, device="CPU{threads=1}", fps_ir=300.0)
-    assert doubts([replace(FULL, fps_ir=1000.0), replace(FULL, fps_ir=1010.0), vgg, one]) == []
-    [line] = doubts([replace(FULL, fps_ir=1.0), replace(FULL, fps_ir=1e4), vgg, replace(vgg, fps_ir=1.0)])
+    assert reservations([replace(FULL, fps_ir=1000.0), replace(FULL, fps_ir=1010.0), vgg, one]) == []
+    [line] = reservations([replace(FULL, fps_ir=1.0), replace(FULL, fps_ir=1e4), vgg, replace(vgg, fps_ir=1.0)])
     assert line.splitlines()[1:] == ["    resnet20/CPU: 1.0 to 10,000.0 FPS", "    vgg16_bn/CPU: 1.0 to 5,000.0 FPS"]
 
 
 def test_included_cells_which_stand_last_are_compared_with_the_others_of_their_model():
     vgg = replace(FULL, model="vgg16_bn", fps_ir=5000.0)
-    [line] = doubts([replace(FULL, fps_ir=100.0), vgg, replace(FULL, fps_ir=200.0)])
+    [line] = reservations([replace(FULL, fps_ir=100.0), vgg, replace(FULL, fps_ir=200.0)])
     assert line.endswith(":\n    resnet20/CPU: 100.0 to 200.0 FPS")
 
 
 def test_an_ir_that_differs_from_itself_is_told():
     ir = replace(IR, precision="f32", speedup_ir=1.05, speedup_ir_low=1.04, speedup_ir_high=1.06)
-    assert doubts([ir]) == [f"{IR.cell}: the FP32 IR differs from itself, x 1.050: this host's speeds do not hold"]
-    assert doubts([replace(ir, precision="bf16")]) == [], "that is no comparison with itself"
+    assert reservations([ir]) == [
+        f"{IR.cell}: the FP32 IR differs from itself, x 1.050: this host's speeds do not hold"
+    ]
+    assert reservations([replace(ir, precision="bf16")]) == [], "that is no comparison with itself"
 
 
 def test_a_noisy_pytorch_baseline_is_told_to_make_all_over_it_noisy():
-    *_, last = doubts([replace(PYTORCH, verdict="noisy"), FULL])
+    *_, last = reservations([replace(PYTORCH, verdict="noisy"), FULL])
     assert last == "resnet20/CPU: its PyTorch baseline is noisy, and so is every x PyTorch over it"
 
 
 def test_several_such_baselines_are_one_line_a_verdict():
     noisy = [replace(PYTORCH, cell=name, model=name, verdict="noisy") for name in "ab"]
-    *_, first, last = doubts([*noisy, replace(noisy[0], model="c", verdict="invalid")])
+    *_, first, last = reservations([*noisy, replace(noisy[0], model="c", verdict="invalid")])
     assert first == "a/CPU and b/CPU: their PyTorch baselines are noisy, and so is every x PyTorch over them"
     assert last == "c/CPU: its PyTorch baseline is invalid, and so is every x PyTorch over it"
 

@@ -18,7 +18,7 @@ from farm.stats.ratios import Ratio, paired_ratio
 MOST = 24  # measurements shown: more than this nobody reads
 LEAST = 2  # pairs that have an interval
 WIDTH, HEIGHT, ABREAST = 190, 110, 3
-SURE = 0.3  # an interval that reaches further than this to one side is not drawn, for it would hide the others
+SURE = 0.3  # an interval that reaches further than this to one side is not shown, for it would hide the others
 
 
 def convergence(material: Material) -> Plot | None:
@@ -33,11 +33,11 @@ def convergence(material: Material) -> Plot | None:
     names = names_of(material.analysis.run.records)
     panels = _panels(chosen, names)
     target = material.effort.target if material.effort else None
-    found = [row for record in chosen for row in _rows(panels[record.cell], record, speeds_of[record.cell], target)]
+    entries = [row for record in chosen for row in _rows(panels[record.cell], record, speeds_of[record.cell], target)]
     return Plot(
         caption=_caption(len(widest), len(ends), target),
         alt=_alt([ends[cell] for cell in widest], len(ends)),
-        chart=_chart(found, list(panels.values())),
+        chart=_chart(entries, list(panels.values())),
     )
 
 
@@ -86,9 +86,9 @@ def _rows(
     return rows
 
 
-def _chart(found: Sequence[dict[str, Any]], panels: Sequence[str]) -> alt.FacetChart:
+def _chart(entries: Sequence[dict[str, Any]], panels: Sequence[str]) -> alt.FacetChart:
     base = alt.Chart().encode(
-        x=alt.X("pair:Q", title="pairs", axis=alt.Axis(tickMinStep=1, tickCount=5), scale=_from_one(found)),
+        x=alt.X("pair:Q", title="pairs", axis=alt.Axis(tickMinStep=1, tickCount=5), scale=_from_one(entries)),
         tooltip=_tooltip(),
     )
     target = base.mark_area(color=PALE, opacity=1).encode(y=_y("lower"), y2="upper:Q")
@@ -105,8 +105,8 @@ def _chart(found: Sequence[dict[str, Any]], panels: Sequence[str]) -> alt.FacetC
             labelAnchor="start", labelLimit=WIDTH + 56, labelFontSize=11, labelExpr=f"split(datum.label, '{GAP}')"
         ),
     )
-    layers = [*([target] if "lower" in found[0] else []), band, dots, line]
-    layered = alt.layer(*layers, data=data(found)).properties(width=WIDTH, height=HEIGHT)
+    layers = [*([target] if "lower" in entries[0] else []), band, dots, line]
+    layered = alt.layer(*layers, data=data(entries)).properties(width=WIDTH, height=HEIGHT)
     faceted = layered.facet(facet=panel, columns=ABREAST, bounds="flush", spacing={"row": 94, "column": 62})
     return cast("alt.FacetChart", faceted.resolve_scale(y="independent").resolve_axis(x="independent"))
 
@@ -120,8 +120,8 @@ def _y(name: str) -> alt.Y:
     )
 
 
-def _from_one(found: Sequence[dict[str, Any]]) -> alt.Scale:
-    return alt.Scale(domain=[1, max(row["pair"] for row in found)], nice=False)
+def _from_one(entries: Sequence[dict[str, Any]]) -> alt.Scale:
+    return alt.Scale(domain=[1, max(row["pair"] for row in entries)], nice=False)
 
 
 def _tooltip() -> list[alt.Tooltip]:
@@ -138,7 +138,7 @@ def _caption(shown: int, there: int, target: float | None) -> str:
     band = f" The grey band is the target, {target:.1%} to each side of the last value." if target is not None else ""
     return (
         f"{which}The ratio to the FP32 IR after so many undisturbed pairs of rounds (line), with the 99 % t-interval "
-        "of those pairs (area, from where it is narrow enough to be drawn), and each pair's own ratio (dots)."
+        "of those pairs (area, from where it is narrow enough to be shown), and each pair's own ratio (dots)."
         f"{band} The record's interval is somewhat wider where a measurement could have "
         "been stopped at several looks, for each look spends a part of the error."
     )

@@ -23,10 +23,10 @@ LEAST = 1.0  # points at which colour is full, at least: noise shall not look li
 def drops(material: Material) -> Plot | None:
     """A square a model and source: the mean drop of top-1 over its seeds, in percentage points."""
     records, names = material.analysis.run.records, names_of(material.analysis.run.records)
-    found = [_row(drop, names) for drop in mean_drops(records, material.analysis.sources)]
-    if all(row["drop"] is None for row in found):
+    entries = [_row(drop, names) for drop in mean_drops(records, material.analysis.sources)]
+    if all(row["drop"] is None for row in entries):
         return None
-    return Plot(caption=_caption(found), alt=_alt(found), chart=_chart(found))
+    return Plot(caption=_caption(entries), alt=_alt(entries), chart=_chart(entries))
 
 
 def _row(drop: Drop, names: Names) -> dict[str, Any]:
@@ -41,11 +41,11 @@ def _row(drop: Drop, names: Names) -> dict[str, Any]:
     return {**square, "drop": 100 * drop.mean, "text": hundredths(100 * drop.mean), "interval": interval}
 
 
-def _chart(found: Sequence[dict[str, Any]]) -> alt.LayerChart:
-    most = max(LEAST, *(abs(row["drop"]) for row in found if row["drop"] is not None))
-    sets = distinct(row["set"] for row in found)
+def _chart(entries: Sequence[dict[str, Any]]) -> alt.LayerChart:
+    most = max(LEAST, *(abs(row["drop"]) for row in entries if row["drop"] is not None))
+    sets = distinct(row["set"] for row in entries)
     x = alt.X("set:N", sort=sets, title=None, axis=_above(sets))
-    y = alt.Y("group:N", sort=distinct(row["group"] for row in found), title=None, axis=_axis())
+    y = alt.Y("group:N", sort=distinct(row["group"] for row in entries), title=None, axis=_axis())
     scale = alt.Scale(
         type="symlog", constant=STEEP, domain=[-most, 0, most], range=[SKY, "white", ORANGE], interpolate="rgb"
     )
@@ -53,7 +53,7 @@ def _chart(found: Sequence[dict[str, Any]]) -> alt.LayerChart:
     squares = base.mark_rect(stroke=EDGE).encode(color=alt.Color("drop:Q", scale=scale, legend=None))
     missing = base.transform_filter("!isValid(datum.drop)").mark_rect(color=PALE, stroke=EDGE)
     texts = base.mark_text(fontSize=12).encode(text="text:N")
-    chart = wide([squares, missing, texts], found, alt.Step(STEP))
+    chart = wide([squares, missing, texts], entries, alt.Step(STEP))
     return chart if len(sets) <= FIT else chart.properties(width=alt.Step(COLUMN))
 
 
@@ -82,8 +82,8 @@ def _tooltip() -> list[alt.Tooltip]:
     ]  # fmt: skip
 
 
-def _caption(found: Sequence[dict[str, Any]]) -> str:
-    seeds = [row["seeds"] for row in found if row["seeds"]]
+def _caption(entries: Sequence[dict[str, Any]]) -> str:
+    seeds = [row["seeds"] for row in entries if row["seeds"]]
     several = max(seeds) > 1
     mean = f"the mean over {span(seeds)} seeds of the set" if several else "of one seed of the set"
     end = " `farm show` and the page's table over several seeds have the means' 95 % intervals." if several else ""
@@ -93,12 +93,13 @@ def _caption(found: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def _alt(found: Sequence[dict[str, Any]]) -> str:
-    known = [row for row in found if row["drop"] is not None]
-    worst, best = (choose(known, key=lambda row: row["drop"]) for choose in (max, min))
-    missing = len(found) - len(known)
+def _alt(entries: Sequence[dict[str, Any]]) -> str:
+    numbered = [row for row in entries if row["drop"] is not None]
+    worst, best = (choose(numbered, key=lambda row: row["drop"]) for choose in (max, min))
+    missing = len(entries) - len(numbered)
     rest = f" ({missing} more without a number)" if missing else ""
     return (
-        f"Drops of top-1 of {count(len(known), 'pair')} of model and set{rest}: from {hundredths(best['drop'])} points "
-        f"({best['group']} with {best['set']}) to {hundredths(worst['drop'])} ({worst['group']} with {worst['set']})."
+        f"Drops of top-1 of {count(len(numbered), 'square')} of model and set{rest}: from {hundredths(best['drop'])} "
+        f"points ({best['group']} with {best['set']}) to {hundredths(worst['drop'])} "
+        f"({worst['group']} with {worst['set']})."
     )

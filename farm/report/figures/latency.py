@@ -20,17 +20,17 @@ NS_PER_MS = 1e6
 MOST_POINTS = 6000  # of all cells together, which bounds what the page must carry
 MOST_PER_CELL = 100
 TAIL = (0.995, 0.999)
-FEWEST = 10  # latencies beyond a quantile that is drawn, as in `farm.stats.ratios.percentile`
+FEWEST = 10  # latencies beyond a quantile that is shown, as in `farm.stats.ratios.percentile`
 
 
 def latency(material: Material) -> Plot | None:
     """A line a cell: the share of inferences that took no longer, from its raw rounds, in ms."""
     names = names_of(material.analysis.run.records)
     points = min(MOST_PER_CELL, max(12, MOST_POINTS // max(1, len(material.rounds))))
-    found = list(_rows(material, names, points))
-    if not found:
+    entries = list(_rows(material, names, points))
+    if not entries:
         return None
-    return Plot(caption=_caption(points), alt=_alt(found), chart=_chart(found))
+    return Plot(caption=_caption(points), alt=_alt(entries), chart=_chart(entries))
 
 
 def valid_rounds(rounds: Sequence[Round], least: int) -> list[Round]:
@@ -62,18 +62,18 @@ def _rows(material: Material, names: Names, points: int) -> Iterator[dict[str, A
             yield {**line, "ms": ms, "share": share}
 
 
-def _chart(found: Sequence[dict[str, Any]]) -> alt.LayerChart | alt.FacetChart:
-    series = distinct(row["series"] for row in found)
+def _chart(entries: Sequence[dict[str, Any]]) -> alt.LayerChart | alt.FacetChart:
+    series = distinct(row["series"] for row in entries)
     x = alt.X("ms:Q", title="latency, ms", scale=alt.Scale(type="log", nice=False), axis=_axis())
     y = alt.Y("share:Q", title="share of inferences", axis=alt.Axis(format="%"))
-    width = 2 if len(found) <= CROWDED else 1.2
+    width = 2 if len(entries) <= CROWDED else 1.2
     signs = legend(series, symbolSize=400, symbolStrokeWidth=2)
     line = alt.Chart().transform_flatten(["ms", "share"]).mark_line(strokeWidth=width).encode(
         x=x, y=y, detail="cell:N", tooltip=_tooltip(),
         color=alt.Color("series:N", scale=colours(series), title=None, legend=signs),
         strokeDash=alt.StrokeDash("series:N", scale=dashes(series), title=None, legend=signs),
     )  # fmt: skip
-    return side_by_side([line], found, distinct(row["group"] for row in found), HEIGHT)
+    return side_by_side([line], entries, distinct(row["group"] for row in entries), HEIGHT)
 
 
 def _axis() -> alt.Axis:
@@ -96,10 +96,10 @@ def _caption(points: int) -> str:
     )
 
 
-def _alt(found: Sequence[dict[str, Any]]) -> str:
-    middles = {row["cell"]: float(np.interp(0.5, row["share"], row["ms"])) for row in found}
+def _alt(entries: Sequence[dict[str, Any]]) -> str:
+    middles = {row["cell"]: float(np.interp(0.5, row["share"], row["ms"])) for row in entries}
     fastest, slowest = (choose(middles, key=lambda cell: middles[cell]) for choose in (min, max))
     return (
-        f"Latency distributions of {count(len(found), 'cell')}; medians from {middles[fastest]:.3g} ms ({fastest}) to "
-        f"{middles[slowest]:.3g} ms ({slowest})."
+        f"Latency distributions of {count(len(entries), 'cell')}; medians from {middles[fastest]:.3g} ms ({fastest}) "
+        f"to {middles[slowest]:.3g} ms ({slowest})."
     )

@@ -23,12 +23,12 @@ def losses(material: Material) -> Plot | None:
     """A row a set: its loss of top-1 against real images with the 90 % interval, in percentage points."""
     analysis = material.analysis
     names = names_of(analysis.run.records)
-    found = rows.grouped([_row(beside, names) for beside in analysis.against_real])
-    if not found:
+    entries = rows.grouped([_row(beside, names) for beside in analysis.against_real])
+    if not entries:
         return None
     margin = 100 * analysis.run.claims.margin
-    domain = rows.keys((row["group"], row["set"], row["note"]) for row in found)
-    return Plot(caption=_caption(material, found), alt=_alt(found, margin), chart=_chart(found, domain, margin))
+    domain = rows.keys((row["group"], row["set"], row["note"]) for row in entries)
+    return Plot(caption=_caption(material, entries), alt=_alt(entries, margin), chart=_chart(entries, domain, margin))
 
 
 def _row(beside: AgainstReal, names: Names) -> dict[str, Any]:
@@ -46,14 +46,14 @@ def _row(beside: AgainstReal, names: Names) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _chart(found: Sequence[dict[str, Any]], domain: list[str], margin: float) -> alt.LayerChart:
+def _chart(entries: Sequence[dict[str, Any]], domain: list[str], margin: float) -> alt.LayerChart:
     base = alt.Chart().encode(y=rows.bare(domain), tooltip=_tooltip())
     bounds = data([{"from": -margin, "to": margin}])
     band = alt.Chart(bounds).mark_rect(color=PALE, opacity=0.8).encode(x=alt.X("from:Q"), x2="to:Q")
     edges = alt.Chart(data([{"at": -margin}, {"at": margin}]))
     edge = edges.mark_rule(color=GREY, strokeDash=[4, 3]).encode(x="at:Q")
     zero = alt.Chart(data([{"at": 0}])).mark_rule(color=GREY).encode(x="at:Q")
-    x = alt.X("low:Q", title="top-1 lost against real images, percentage points", **_x(found, margin))
+    x = alt.X("low:Q", title="top-1 lost against real images, percentage points", **_x(entries, margin))
     colour = alt.Color("standing:N", scale=alt.Scale(domain=list(STANDINGS), range=list(COLOURS)), title=None)
     shape = alt.Shape("standing:N", scale=alt.Scale(domain=list(STANDINGS), range=list(SHAPES)), title=None)
     interval = base.mark_rule(strokeWidth=2).encode(y=rows.axis(domain), x=x, x2="high:Q", color=colour)
@@ -61,23 +61,23 @@ def _chart(found: Sequence[dict[str, Any]], domain: list[str], margin: float) ->
         x="value:Q", color=colour, shape=shape
     )
     notes = alt.Chart().mark_point(opacity=0, tooltip=None).encode(y=rows.notes(domain), x="value:Q")
-    layered = wide([band, edge, zero, interval, point, notes], found, alt.Step(rows.STEP))
+    layered = wide([band, edge, zero, interval, point, notes], entries, alt.Step(rows.STEP))
     return cast("alt.LayerChart", layered.resolve_axis(y="independent"))
 
 
-def _x(found: Sequence[dict[str, Any]], margin: float) -> dict[str, Any]:
+def _x(entries: Sequence[dict[str, Any]], margin: float) -> dict[str, Any]:
     """The axis: of one scale where losses are small, else logarithmic beyond the margin."""
-    low, high = min(row["low"] for row in found), max(row["high"] for row in found)
+    low, high = min(row["low"] for row in entries), max(row["high"] for row in entries)
     sign = alt.Axis(format="~g")
-    if _linear(found, margin):
+    if _linear(entries, margin):
         return {"axis": sign, "scale": alt.Scale(domain=_widened(low, high, margin), nice=False)}
     ticks = [sign * tick for tick in TICKS for sign in ((1,) if tick == 0 else (-1, 1)) if _shown(tick, margin)]
     scale = alt.Scale(type="symlog", constant=2 * margin, domain=_widened(low, high, margin), nice=False)
     return {"axis": alt.Axis(values=ticks, format="~g"), "scale": scale}
 
 
-def _linear(found: Sequence[dict[str, Any]], margin: float) -> bool:
-    return all(max(abs(row["low"]), abs(row["high"])) <= max(LINEAR, 6 * margin) for row in found)
+def _linear(entries: Sequence[dict[str, Any]], margin: float) -> bool:
+    return all(max(abs(row["low"]), abs(row["high"])) <= max(LINEAR, 6 * margin) for row in entries)
 
 
 def _shown(tick: float, margin: float) -> bool:
@@ -95,16 +95,15 @@ def _tooltip() -> list[alt.Tooltip]:
     ]  # fmt: skip
 
 
-def _caption(material: Material, found: Sequence[dict[str, Any]]) -> str:
+def _caption(material: Material, entries: Sequence[dict[str, Any]]) -> str:
     margin = f"{100 * material.analysis.run.claims.margin:g}"
     real = plain(material.analysis.run.claims.reference or "real images")
-    kinds = {row["of"] for row in found}
+    kinds = {row["of"] for row in entries}
     seeds = "over the seeds of the set and the test images, so that it speaks of the source"
     pairs = "over test images that both models saw, so that it speaks of these two models only, not of their sources"
     unit = {"source": seeds, "cell": pairs}
-    axis = (
-        "" if _linear(found, 100 * material.analysis.run.claims.margin) else " The axis is logarithmic away from zero."
-    )
+    linear = _linear(entries, 100 * material.analysis.run.claims.margin)
+    axis = "" if linear else " The axis is logarithmic away from zero."
     text = " or, where there is one seed, ".join(unit[kind] for kind in ("source", "cell") if kind in kinds)
     return (
         f"How much top-1 each set loses against the same model calibrated with {real}; right is worse. "
@@ -115,10 +114,10 @@ def _caption(material: Material, found: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def _alt(found: Sequence[dict[str, Any]], margin: float) -> str:
-    counts = [f"{sum(row['standing'] == word for row in found)} {word}" for word in STANDINGS]
-    worst = max(found, key=lambda row: row["value"])
+def _alt(entries: Sequence[dict[str, Any]], margin: float) -> str:
+    counts = [f"{sum(row['standing'] == word for row in entries)} {word}" for word in STANDINGS]
+    worst = max(entries, key=lambda row: row["value"])
     return (
-        f"Of {count(len(found), 'set')} held against real images within {margin:g} points, {', '.join(counts)}; the "
+        f"Of {count(len(entries), 'set')} held against real images within {margin:g} points, {', '.join(counts)}; the "
         f"most is lost by {worst['set']} with {worst['group']}, {hundredths(worst['value'])} points."
     )

@@ -16,7 +16,7 @@ from farm.report.numbers import count, listed
 
 HEIGHT = 380
 ACROSS, LINES = 40, 18  # letters and lines of text that a panel has room for
-WIDE = 4.0  # a spread of speeds above this is drawn on a logarithmic axis
+WIDE = 4.0  # a spread of speeds above this takes a logarithmic axis
 
 
 def pareto(material: Material) -> Plot | None:
@@ -25,8 +25,8 @@ def pareto(material: Material) -> Plot | None:
     records = [record for record in every if record.fps and record.top1 is not None and record.verdict != "invalid"]
     if not records:
         return None
-    found = _rows(records, names_of(every), material)
-    return Plot(caption=_caption(found, records), alt=_alt(found), chart=_chart(found, _place(records)))
+    entries = _rows(records, names_of(every), material)
+    return Plot(caption=_caption(entries, records), alt=_alt(entries), chart=_chart(entries, _place(records)))
 
 
 def _rows(records: Sequence[Record], names: Names, material: Material) -> list[dict[str, Any]]:
@@ -72,14 +72,14 @@ def _placed(values: Sequence[float]) -> Callable[[float], float]:
     return lambda value: (value - least) / span
 
 
-def _chart(found: Sequence[dict[str, Any]], place: str) -> alt.LayerChart | alt.FacetChart:
-    groups, models = (distinct(row[name] for row in found) for name in ("group", "model"))
+def _chart(entries: Sequence[dict[str, Any]], place: str) -> alt.LayerChart | alt.FacetChart:
+    groups, models = (distinct(row[name] for row in entries) for name in ("group", "model"))
     by = "model" if len(models) > 1 else "series"
-    title = points.heading(row["verdict"] for row in found)
-    x = alt.X("fps:Q", title=f"images a second{place}", scale=_scale(found), axis=alt.Axis(tickCount=6))
+    title = points.heading(row["verdict"] for row in entries)
+    x = alt.X("fps:Q", title=f"images a second{place}", scale=_scale(entries), axis=alt.Axis(tickCount=6))
     y = alt.Y("top1:Q", title="top-1, %", scale=alt.Scale(zero=False))
     base = alt.Chart().encode(x=x, tooltip=_tooltip())
-    named = distinct(row[by] for row in found)
+    named = distinct(row[by] for row in entries)
     colour, shape = colours(named), shapes(named)
     lines = base.mark_rule(strokeWidth=1.5).encode(
         y=alt.Y("low:Q", title="top-1, %"), y2="high:Q", stroke=alt.Stroke(f"{by}:N", scale=colour, title=title)
@@ -89,8 +89,8 @@ def _chart(found: Sequence[dict[str, Any]], place: str) -> alt.LayerChart | alt.
         .mark_line(interpolate="step-before", color=GREY, strokeDash=[5, 3])
         .encode(y=y)
     )
-    marks = points.measured(base.encode(y=y), colour, shape, title, by, len(found))
-    return side_by_side([step, lines, *marks, *_labels(base.encode(y=y))], found, groups, HEIGHT)
+    marks = points.measured(base.encode(y=y), colour, shape, title, by, len(entries))
+    return side_by_side([step, lines, *marks, *_labels(base.encode(y=y))], entries, groups, HEIGHT)
 
 
 def _labels(base: alt.Chart) -> list[alt.Chart]:
@@ -100,8 +100,8 @@ def _labels(base: alt.Chart) -> list[alt.Chart]:
     return [named.mark_text(stroke="white", strokeWidth=4, **look), named.mark_text(color="black", **look)]
 
 
-def _scale(found: Sequence[dict[str, Any]]) -> alt.Scale:
-    speeds = [row["fps"] for row in found]
+def _scale(entries: Sequence[dict[str, Any]]) -> alt.Scale:
+    speeds = [row["fps"] for row in entries]
     if max(speeds) > WIDE * min(speeds):
         return alt.Scale(type="log", domain=[min(speeds) / 1.15, max(speeds) * 1.25], nice=False)
     room = max(speeds) - min(speeds) or max(speeds)
@@ -116,10 +116,10 @@ def _tooltip() -> list[alt.Tooltip]:
     ]  # fmt: skip
 
 
-def _caption(found: Sequence[dict[str, Any]], records: Sequence[Record]) -> str:
+def _caption(entries: Sequence[dict[str, Any]], records: Sequence[Record]) -> str:
     hosts = distinct(f"{record.host} ({record.cpu_model}, {record.cores} cores)" for record in records)
-    lines = "Vertical lines are Wilson's 95 % intervals over test images. " if found[0]["low"] is not None else ""
-    hollow = points.caption(row["verdict"] for row in found)
+    lines = "Vertical lines are Wilson's 95 % intervals over test images. " if entries[0]["low"] is not None else ""
+    hollow = points.caption(row["verdict"] for row in entries)
     return (
         "Each mark is a cell; up and right is better. The dashed line is the Pareto front: no cell beats those on it "
         f"in both speed and accuracy; their sets are named where there is room. {lines}Speeds of one host only may be "
@@ -127,10 +127,12 @@ def _caption(found: Sequence[dict[str, Any]], records: Sequence[Record]) -> str:
     )
 
 
-def _alt(found: Sequence[dict[str, Any]]) -> str:
-    best = sorted((row for row in found if row["front"]), key=lambda row: -row["fps"])
+def _alt(entries: Sequence[dict[str, Any]]) -> str:
+    best = sorted((row for row in entries if row["front"]), key=lambda row: -row["fps"])
     named = [
         f"{row['model']}, {row['series']} ({row['fps']:,.0f} images a second, {row['top1']:.2f} %)" for row in best
     ]
-    fronts = "fronts" if len({row["group"] for row in found}) > 1 else "front"
-    return f"Of {count(len(found), 'cell')}, {len(best)} on the Pareto {fronts} of accuracy and speed: {listed(named)}."
+    fronts = "fronts" if len({row["group"] for row in entries}) > 1 else "front"
+    return (
+        f"Of {count(len(entries), 'cell')}, {len(best)} on the Pareto {fronts} of accuracy and speed: {listed(named)}."
+    )

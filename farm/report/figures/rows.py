@@ -18,10 +18,10 @@ _NAME = f"{_HEADING} ? datum.label : split(datum.label, '{GAP}')[1]"
 _NOTE = f"{_HEADING} ? '' : split(datum.label, '{GAP}')[2]"
 
 
-def grouped(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def grouped(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows of one `group` one after another, groups in the order of their first sight."""
-    order = distinct(row["group"] for row in found)
-    return sorted(found, key=lambda row: order.index(row["group"]))
+    order = distinct(row["group"] for row in entries)
+    return sorted(entries, key=lambda row: order.index(row["group"]))
 
 
 def key(row: Listed) -> str:
@@ -34,7 +34,7 @@ def keys(rows: Iterable[Listed]) -> list[str]:
     groups: dict[str, dict[str, None]] = {}
     for row in rows:
         groups.setdefault(row[0], {})[key(row)] = None
-    return [each for group, inside in groups.items() for each in (group, *inside)]
+    return [name for group, inside in groups.items() for name in (group, *inside)]
 
 
 def axis(domain: list[str], *, grid: bool = True) -> alt.Y:

@@ -29,8 +29,8 @@ def samples(material: Material) -> Plot | None:
         return None
     names = list(sets)[:MOST_SETS]
     stored = {name: [_stored(row) for row in sets[name][:ACROSS]] for name in names}
-    found = _rows(stored, _across(stored))
-    return Plot(caption=_caption(len(sets)), alt=_alt(found, names), chart=_chart(found, names))
+    entries = _rows(stored, _across(stored))
+    return Plot(caption=_caption(len(sets)), alt=_alt(entries, names), chart=_chart(entries, names))
 
 
 def _sets(material: Material) -> dict[str, list[Mapping[str, Any]]]:
@@ -60,7 +60,7 @@ def _stored(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _across(stored: Mapping[str, Sequence[Mapping[str, Any]]]) -> int:
     """How many images of each set fit, all sets the same."""
-    sizes = [[len(each["url"]) for each in rows] for rows in stored.values()]
+    sizes = [[len(row["url"]) for row in rows] for rows in stored.values()]
     fits = [most for most in range(FEWEST, ACROSS + 1) if sum(sum(row[:most]) for row in sizes) <= MOST_BYTES]
     return max(fits, default=FEWEST)
 
@@ -73,12 +73,12 @@ def _rows(stored: Mapping[str, Sequence[Mapping[str, Any]]], across: int) -> lis
     ]
 
 
-def _chart(found: Sequence[dict[str, Any]], names: Sequence[str]) -> alt.Chart:
+def _chart(entries: Sequence[dict[str, Any]], names: Sequence[str]) -> alt.Chart:
     x = alt.X("place:O", title=None, axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
     look = alt.Axis(ticks=False, domain=False, labelPadding=8, labelLimit=220)
     y = alt.Y("set:N", title=None, sort=list(names), axis=look)
     tooltip = [field("set", "set"), field("index", "image", "Q"), field("label", "class", "Q")]
-    images = alt.Chart(data(found)).mark_image(width=TILE - 4, height=TILE - 4, smooth=False)
+    images = alt.Chart(data(entries)).mark_image(width=TILE - 4, height=TILE - 4, smooth=False)
     chart = images.encode(x=x, y=y, url="url:N", tooltip=tooltip).properties(
         width=alt.Step(TILE), height=alt.Step(TILE), view=alt.ViewConfig(stroke=None)
     )
@@ -90,5 +90,7 @@ def _caption(sets: int) -> str:
     return f"The first images of each calibration set, a row a set; of several seeds, the first.{more}"
 
 
-def _alt(found: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
-    return f"The first {count(len(found), 'image')} of {count(len(names), 'calibration set')}: {listed(names, NAMED)}."
+def _alt(entries: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
+    return (
+        f"The first {count(len(entries), 'image')} of {count(len(names), 'calibration set')}: {listed(names, NAMED)}."
+    )

@@ -20,11 +20,11 @@ def sizes(material: Material) -> Plot | None:
     """A line a source and model, of those that were calibrated with two numbers of images or more."""
     records = material.analysis.run.records
     names = names_of(list(map(unsized, records)))
-    found = [_row(point, names) for point in by_size(material.analysis)]
-    if not found:
+    entries = [_row(point, names) for point in by_size(material.analysis)]
+    if not entries:
         return None
-    fp32 = _fp32(records, names, {row["group"] for row in found})
-    return Plot(caption=_caption(found), alt=_alt(found), chart=_chart(found, fp32))
+    fp32 = _fp32(records, names, {row["group"] for row in entries})
+    return Plot(caption=_caption(entries), alt=_alt(entries), chart=_chart(entries, fp32))
 
 
 def _row(point: Sized, names: Names) -> dict[str, Any]:
@@ -45,9 +45,9 @@ def _fp32(records: Sequence[Record], names: Names, groups: set[str]) -> list[dic
     return [row for row in rows if row["group"] in groups]
 
 
-def _chart(found: Sequence[dict[str, Any]], fp32: Sequence[dict[str, Any]]) -> alt.LayerChart | alt.FacetChart:
-    series = distinct(row["series"] for row in found)
-    ticks = sorted({row["size"] for row in found})
+def _chart(entries: Sequence[dict[str, Any]], fp32: Sequence[dict[str, Any]]) -> alt.LayerChart | alt.FacetChart:
+    series = distinct(row["series"] for row in entries)
+    ticks = sorted({row["size"] for row in entries})
     x = alt.X(
         "size:Q", title="images that calibrated", scale=alt.Scale(type="log", nice=False, padding=14), axis=_axis(ticks)
     )
@@ -69,8 +69,8 @@ def _chart(found: Sequence[dict[str, Any]], fp32: Sequence[dict[str, Any]]) -> a
         .mark_rule(color=GREY, strokeDash=[2, 2])
         .encode(y=_y("fp32"))
     )
-    groups = distinct(row["group"] for row in found)
-    return side_by_side([rule, interval, line, point], [*found, *fp32], groups, HEIGHT)
+    groups = distinct(row["group"] for row in entries)
+    return side_by_side([rule, interval, line, point], [*entries, *fp32], groups, HEIGHT)
 
 
 def _y(name: str) -> alt.Y:
@@ -89,8 +89,8 @@ def _tooltip() -> list[alt.Tooltip]:
     ]  # fmt: skip
 
 
-def _caption(found: Sequence[dict[str, Any]]) -> str:
-    bases = distinct(row["basis"] for row in found if row["low"] is not None)
+def _caption(entries: Sequence[dict[str, Any]]) -> str:
+    bases = distinct(row["basis"] for row in entries if row["low"] is not None)
     lines = f" Vertical lines are 95 % intervals over {' or '.join(bases)}." if bases else ""
     return (
         "Top-1 of the quantized model by the number of images that calibrated it (logarithmic axis); where there are "
@@ -98,11 +98,11 @@ def _caption(found: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def _alt(found: Sequence[dict[str, Any]]) -> str:
-    least, most = (choose(row["size"] for row in found) for choose in (min, max))
-    small, large = ([row["top1"] for row in found if row["size"] == size] for size in (least, most))
-    lines = len({(row["group"], row["series"]) for row in found})
+def _alt(entries: Sequence[dict[str, Any]]) -> str:
+    least, most = (choose(row["size"] for row in entries) for choose in (min, max))
+    small, large = ([row["top1"] for row in entries if row["size"] == size] for size in (least, most))
+    lines = len({(row["group"], row["series"]) for row in entries})
     return (
-        f"Top-1 of {count(lines, 'pair')} of model and source: {min(small):.2f} to {max(small):.2f} % with "
+        f"Top-1 of {count(lines, 'line')} of model and source: {min(small):.2f} to {max(small):.2f} % with "
         f"{count(least, 'image')}, {min(large):.2f} to {max(large):.2f} % with {count(most, 'image')}."
     )

@@ -28,7 +28,7 @@ PANEL = 280  # of one of several, two beside each other
 
 THEME: dict[str, Any] = {
     "background": "white",
-    "font": "Arial, Helvetica, Liberation Sans, sans-serif",  # a family alone may be measured as another than is drawn
+    "font": "Arial, Helvetica, Liberation Sans, sans-serif",  # a family alone may be measured as another than is shown
     "padding": 12,
     "view": {"stroke": "#c8c8c8"},
     "axis": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "titlePadding": 8,
@@ -69,13 +69,13 @@ def legend(domain: Sequence[str], **more: Any) -> alt.Legend:
 
 def data(rows: Sequence[dict[str, Any]]) -> alt.Data:
     """Rows as a chart's own data, with numbers of five digits: more cannot be seen, and costs the page."""
-    kept = [{name: _rounded(value) for name, value in row.items()} for row in rows]
-    return alt.Data(values=kept)  # type: ignore[no-untyped-call]
+    short = [{name: _rounded(value) for name, value in row.items()} for row in rows]
+    return alt.Data(values=short)  # type: ignore[no-untyped-call]
 
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, list):
-        return [_rounded(each) for each in value]
+        return [_rounded(one) for one in value]
     return float(f"{value:.5g}") if isinstance(value, float) else value
 
 

@@ -43,6 +43,7 @@ class Facts:
     when: str
 
 
+HOST_FACTS = ("host", "cpu_model", "isa", "cores", "device", "threads", "streams", "precision")
 HOST_COLUMNS = ("Host", "Processor", "Instructions", "Cores", "Device", "Threads", "Streams", "Precision")
 
 
@@ -65,11 +66,9 @@ def facts(run: Run) -> Facts:
 
 def _hosts(records: Sequence[Record]) -> tuple[tuple[str, ...], ...]:
     """Each host, device and way of running once, in the records' order: where speed was measured, if it was."""
-    known = [each for each in records if each.host is not None and each.runtime != "pytorch"]
-    rows = [
-        (each.host, each.cpu_model, each.isa, each.cores, each.device, each.threads, each.streams, each.precision)
-        for each in [each for each in known if each.fps is not None] or known
-    ]
+    ran = [record for record in records if record.host is not None and record.runtime != "pytorch"]
+    measured = [record for record in ran if record.fps is not None]
+    rows = [tuple(getattr(record, name) for name in HOST_FACTS) for record in measured or ran]
     return tuple(tuple("\N{EN DASH}" if one is None else str(one) for one in row) for row in dict.fromkeys(rows))
 
 
@@ -82,11 +81,11 @@ def _where(hosts: Sequence[Sequence[str]]) -> str:
 
 def versions(records: Sequence[Record]) -> dict[str, str]:
     """The versions of each library, by name; all of them where cells were made by several."""
-    found: dict[str, dict[str, None]] = {}
+    by_name: dict[str, dict[str, None]] = {}
     for record in records:
         for name, version in json.loads(record.versions or "{}").items():
-            found.setdefault(str(name), {})[str(version)] = None
-    return {name: " and ".join(found[name]) for name in sorted(found)}
+            by_name.setdefault(str(name), {})[str(version)] = None
+    return {name: " and ".join(by_name[name]) for name in sorted(by_name)}
 
 
 def _when(records: Sequence[Record]) -> str:
@@ -110,7 +109,7 @@ def _measured(run: Run, plan: Plan | None) -> Iterator[str]:
         yield (
             f"Equivalent to real images ({run.claims.reference}) means that the 90 % interval of the loss lies within "
             f"{margin_text(run.claims.margin)} either way; worse or better that p < 0.05 (McNemar's test image by "
-            "image; over several draws Welch's, with the doubt of the test images added), corrected by Holm for all "
+            "image; over several seeds Welch's, with the doubt of the test images added), corrected by Holm for all "
             "sets of a model; undecided is all else."
         )
     timed = [record for record in run.records if record.verdict is not None]
@@ -170,7 +169,7 @@ def _failure(cells: Sequence[Record], command: str) -> Failure:
 
 def _again(run: Run, command: str) -> Iterator[str]:
     exact = [f"{name}=={version}" for name, version in versions(run.records).items() if name in INSTALLED]
-    if exact and not any(" and " in each for each in exact):
+    if exact and not any(" and " in one for one in exact):
         yield f"pip install {' '.join(exact)}"
     yield command or f"farm run GRID.yaml    # the grid named {shlex.quote(run.name)}; its plan is not with its results"
     yield f"farm report {shlex.quote(run.name)}"

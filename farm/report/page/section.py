@@ -10,7 +10,7 @@ from farm.report.page.facts import Facts, facts
 from farm.report.page.picture import Picture, models_of
 from farm.report.page.seeds import over_seeds
 from farm.report.page.summary import Answer, answers
-from farm.report.remarks import controlled, doubts
+from farm.report.remarks import controlled, reservations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,5 +42,5 @@ def section(analysis: Analysis, pictures: Sequence[Picture], name: str | None = 
         pictures=tuple(pictures),
         models=models_of(run.records),
         facts=facts(run),
-        remarks=(*controlled(run.records), *doubts(run.records, run.records, run.command)),
+        remarks=(*controlled(run.records), *reservations(run.records, run.records, run.command)),
     )

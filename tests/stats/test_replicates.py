@@ -1,4 +1,4 @@
-"""Means and differences over draws: scipy's numbers."""
+"""Means and differences over seeds: scipy's numbers."""
 
 import numpy as np
 import pytest
@@ -61,12 +61,12 @@ def test_no_images_leave_no_doubt_to_speak_of():
 def test_few_test_images_leave_equal_draws_unsure():
     right = np.repeat([1.0, 0.0], [90, 10])
     doubt = over_images(right, right)
-    draws = [0.1] * 5
-    sure, found = difference(draws, draws, 0.1, 0.01), difference(draws, draws, 0.1, 0.01, doubt)
+    seeds = [0.1] * 5
+    sure, found = difference(seeds, seeds, 0.1, 0.01), difference(seeds, seeds, 0.1, 0.01, doubt)
     assert sure.high < 0.005
     assert found.high > 0.015
-    assert welch(draws, [0.11] * 5, 0.01) < 0.01
-    assert welch(draws, [0.11] * 5, 0.01, doubt) > 0.05
+    assert welch(seeds, [0.11] * 5, 0.01) < 0.01
+    assert welch(seeds, [0.11] * 5, 0.01, doubt) > 0.05
 
 
 def test_the_doubt_of_images_alone_has_their_degrees_of_freedom():
@@ -90,6 +90,6 @@ def test_draws_that_happen_to_be_equal_are_known_to_their_resolution_only():
 @pytest.mark.parametrize(
     "function", [mean, lambda drops: welch(drops, [0.0, 1.0]), lambda drops: difference([0.0, 1.0], drops)]
 )
-def test_one_draw_says_nothing(function):
-    with pytest.raises(ValueError, match="one draw says nothing of the spread"):
+def test_one_value_says_nothing(function):
+    with pytest.raises(ValueError, match="one value says nothing of the spread"):
         function([0.1])

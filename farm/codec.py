@@ -1,6 +1,7 @@
-"""Dataclasses read back from the JSON that `dataclasses.asdict` gave. Knows no type of farm's own."""
+"""Dataclasses as JSON, and read back from it. Knows no type of farm's own."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from types import NoneType
@@ -9,35 +10,63 @@ from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 T = TypeVar("T")
 
 
+def members(value: Any) -> dict[str, Any]:
+    """A dataclass's fields but for those that are None, as ``default`` of a JSON encoder. Raises TypeError of others.
+
+    What is None is left out, so that a field which a later farm adds changes no key.
+    """
+    if not is_dataclass(value):
+        raise TypeError(f"a {type(value).__name__} has no place in JSON")
+    named = ((field.name, getattr(value, field.name)) for field in fields(value))
+    return {name: member for name, member in named if member is not None}
+
+
+def encode(value: Any, indent: int | None = None) -> str:
+    """JSON of a value that may hold dataclasses."""
+    return json.dumps(value, indent=indent, default=members)
+
+
 def decode(kind: type[T], value: Any) -> T:
     """A value of this type from its JSON form.
 
     kind: a dataclass whose fields are dataclasses, tuples, mappings by name, optional ones, or JSON's own types. What
     is left out has its default; what a later farm wrote besides is left out. Raises ValueError where something lacks.
     """
-    return cast("T", _decoded(kind, value))
+    return cast("T", _decoder(cast("Any", kind))(value))
 
 
-def _decoded(kind: Any, value: Any) -> Any:
-    inner = [argument for argument in get_args(kind) if argument is not NoneType]
-    if value is None or kind is Any:
-        return value
-    if is_dataclass(kind):
-        try:
-            given = {name: _decoded(hint, value[name]) for name, hint in _hints(cast("type", kind)) if name in value}
-            return cast("type", kind)(**given)
-        except TypeError as error:
-            raise ValueError(f"{getattr(kind, '__name__', kind)}: {error}") from error
-    if get_origin(kind) is tuple:
-        kinds = inner[:1] * len(value) if inner[-1] is ... else inner
-        return tuple(_decoded(*item) for item in zip(kinds, value, strict=True))
-    if get_origin(kind) is Mapping:
-        return {name: _decoded(inner[-1], item) for name, item in value.items()}
-    return _decoded(inner[0], value) if NoneType in get_args(kind) else value
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 @cache
-def _hints(kind: Any) -> tuple[tuple[str, Any], ...]:
-    """A dataclass's fields, each with its type."""
+def _decoder(kind: Any) -> Callable[[Any], Any]:
+    """What makes a value of this type; built once a type, for plans of many thousand stages."""
+    if is_dataclass(kind):
+        return _dataclass(cast("type", kind))
+    inner = [_decoder(argument) for argument in get_args(kind) if argument not in (NoneType, ...)]
+    if all(each is _as_it_is for each in inner) and get_origin(kind) is not tuple:
+        return _as_it_is
+    if get_origin(kind) is Mapping:
+        return lambda value: {name: inner[-1](item) for name, item in value.items()}
+    if get_origin(kind) is tuple:
+        many = ... in get_args(kind)
+        return lambda value: tuple(
+            make(item) for make, item in zip(inner * len(value) if many else inner, value, strict=True)
+        )
+    if NoneType in get_args(kind):
+        return lambda value: None if value is None else inner[0](value)
+    return _as_it_is  # one of several classes, which the caller has already made
+
+
+def _dataclass(kind: type) -> Callable[[Any], Any]:
     hints = get_type_hints(kind)
-    return tuple((field.name, hints[field.name]) for field in fields(kind))
+    makers = {field.name: _decoder(hints[field.name]) for field in fields(kind)}
+
+    def make(value: Mapping[str, Any]) -> Any:
+        try:
+            return kind(**{name: makers[name](member) for name, member in value.items() if name in makers})
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"{kind.__name__}: {error}") from error
+
+    return make

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 from farm.engine import Engine, Gpus, Said, Work
 from farm.grid import Settings
-from farm.plan import Plan, Stage
+from farm.plan import Effort, Plan, Stage
+from farm.plan.parameters import device_of
 from farm.record import RETRIES, Outcome
 from farm.results.events import Event, What
 from farm.spec import StageSpec
@@ -56,19 +57,18 @@ class Limits:
     def work(self, stage: Stage, store: Store, *, memory_factor: float = 1.0, gpus: float = 0.0) -> Work:
         """A stage with its limits, ready for an engine. gpus: the share of a GPU that it will be lent."""
         spec = self.stages[stage.kind]
-        device = stage.parameters.get("device")
-        placed = device if isinstance(device, Mapping) else {}
-        cores = placed.get("threads") if spec.exclusive else self.settings.cores.get(stage.kind, 1)
+        device = device_of(stage.parameters)
+        threads = device.threads if device else None
         return Work(
             stage=stage,
             function=spec.function,
             store=store,
             session=self.session,
-            cores=cores,
+            cores=threads if spec.exclusive else self.settings.cores.get(stage.kind, 1),
             exclusive=spec.exclusive,
             per_node=self.settings.measure.per_node if spec.exclusive else 1,
-            effort=self.settings.measure.effort() if spec.exclusive else {},
-            node=placed.get("node") or stage.parameters.get("node"),
+            effort=Effort(**self.settings.measure.effort()) if spec.exclusive else None,
+            node=device.node if device else None,
             timeout_s=self.settings.timeout_s.get(stage.kind, spec.timeout_s),
             memory_gib=self.settings.memory_gib.get(stage.kind, spec.memory_gib) * memory_factor,
             gpus=gpus,

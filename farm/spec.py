@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from farm.axes import Preprocessing
 from farm.errors import InputError
 
 MODEL_FILES = (".onnx", ".tflite", ".xml")  # what `models` takes as a path
@@ -130,25 +131,6 @@ class StageSpec:
     timeout_s: float = 1800.0
     memory_gib: float = 4.0
     typical_s: float = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preprocessing:
-    """How uint8 RGB images become a model's input: ``(x * scale - mean) / std``.
-
-    size: (height, width) in pixels. mean, std: per channel, in the range after scaling. layout: ``NCHW`` or
-    ``NHWC``. input: ``f32``, ``f16``, or ``u8`` for raw pixels, which are not normalised. resize: the shorter
-    side before a crop of the centre; None takes images as they are. interpolation: of that resizing.
-    """
-
-    size: tuple[int, int]
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    scale: float = 1 / 255
-    layout: str = "NCHW"
-    input: str = "f32"
-    resize: int | None = None
-    interpolation: str = "bilinear"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from xdist.scheduler import LoadFileScheduling
 
+from farm.axes import Device, Images, Preprocessing
 from farm.catalog import CATALOG
 from farm.engine import new_session
 from farm.engine.process import session_folder
@@ -21,6 +22,7 @@ from farm.engine.spawn.client import lifeline
 from farm.grid import Grid, expand, load
 from farm.inputs import Input
 from farm.plan import Plan, Stage, build
+from farm.plan.parameters import Evaluate
 from farm.spec import InputSpec
 
 pytest_plugins = ["tests.stages.bench"]  # a stage's process without its engine, for all that stages are made of
@@ -195,13 +197,18 @@ def server():
         thread.join()
 
 
-def stage(kind: str, key: str, *needs: Stage, missing: str = "", device: Mapping[str, Any] | None = None) -> Stage:
+def evaluation(device: Device) -> Evaluate:
+    images, preprocessing = Images(name="digits"), Preprocessing(size=(32, 32))
+    return Evaluate(device=device, metric="top1", dataset=images, preprocessing=preprocessing)
+
+
+def stage(kind: str, key: str, *needs: Stage, missing: str = "", device: Device | None = None) -> Stage:
     """A stage by hand, for what comes after planning."""
     return Stage(
         kind=kind,
         key=key,
         label=f"label of {key}",
-        parameters={"device": device} if device else {},
+        parameters=evaluation(device or Device()),
         inputs={f"input{index}": need.uri for index, need in enumerate(needs)},
         files={"weights": Input(role="weights", missing=missing)} if missing else {},
         libraries={},

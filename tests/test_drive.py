@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from farm.axes import Device
 from farm.catalog import CATALOG
 from farm.drive import QUIET_TICK_S, TICK_S, WINDOW, Limits, drive
 from farm.engine import Gpus, Said
@@ -15,6 +16,7 @@ from farm.grid import Settings
 from farm.plan import Plan
 from farm.record import RETRIES, Outcome
 from farm.store import Store
+from farm.store.manifest import Manifest
 from tests.conftest import stage
 
 NEVER_RETRIED = ("error", "crash", "timeout")
@@ -393,7 +395,7 @@ def test_each_thing_seen_of_a_stage_is_noted_once_and_in_order():
 def test_a_stages_limits_are_the_grids_over_the_tables():
     settings = Settings(timeout_s={"export": 7.0}, memory_gib={"export": 2.0}, cores={"export": 3, "measure": 9})
     engine = ScriptedEngine({"e": ["oom", None]})
-    device = {"threads": 5, "node": "xeon"}
+    device = Device(threads=5, node="xeon")
     run(engine, stage("export", "e"), stage("quantize", "q"), stage("measure", "m", device=device), settings=settings)
     works = {work.stage.key: work for work in engine.submitted}
     assert (works["e"].timeout_s, works["e"].memory_gib, works["e"].cores) == (7.0, 4.0, 3)  # twice 2 after the oom
@@ -546,7 +548,7 @@ def test_a_stale_artefact_is_discarded_when_its_turn_has_come_and_not_before(tmp
     first, second = stage("export", "first"), stage("export", "second")
     (tmp_path / "files").mkdir()
     for each in (first, second):
-        store.commit(each.uri, tmp_path / "files", {})
+        store.commit(each.uri, tmp_path / "files", Manifest())
     there = []
     engine = ScriptedEngine()
     drive(

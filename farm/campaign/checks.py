@@ -10,6 +10,7 @@ from typing import Any
 from farm.catalog import CATALOG
 from farm.errors import FarmError
 from farm.plan import Plan, Stage
+from farm.plan.parameters import Evaluate, Measure, Synthesize
 from farm.spec import LoadedSpec, resolve
 
 OPENED = ("folder", "parquet", "shards")  # images that lie in files, and run nobody's code
@@ -37,22 +38,21 @@ class _Opening:
 
     def images(self) -> str:
         """What openings of the same images share, whatever their count and the model that they fit."""
-        drawn = sorted((key, value) for key, value in self.parameters.items() if key != "fit")
-        return repr((self.function, drawn, sorted(self.files.items()), self.count == 0))
+        options = sorted((name, value) for name, value in self.parameters.items() if name != "fit")
+        return repr((self.function, options, sorted(self.files.items()), self.count == 0))
 
 
 def _opening(stage: Stage) -> _Opening | None:
     """The images that a stage opens, where they are the user's own; None of any other stage."""
-    parameters = dict(stage.parameters)
+    wanted = stage.parameters
     table: Mapping[str, LoadedSpec]
-    if stage.kind == "synthesize":
-        name, table, count = parameters.pop("source"), CATALOG.sources, parameters.pop("stop")
-        del parameters["start"]
-    elif "dataset" in parameters:
-        parameters = dict(parameters["dataset"])
-        name, table, count = parameters.pop("name"), CATALOG.datasets, parameters.pop("count") or 0
+    if isinstance(wanted, Synthesize):
+        images, table, count = wanted.images, CATALOG.sources, wanted.stop
+    elif isinstance(wanted, (Evaluate, Measure)):
+        images, table, count = wanted.dataset, CATALOG.datasets, wanted.dataset.options["count"] or 0
     else:
         return None
+    name = images.name
     function = table[name].function if name in OPENED else LOOKED_AT.get(name)
     if function is None:
         return None
@@ -60,7 +60,7 @@ def _opening(stage: Stage) -> _Opening | None:
     files = {each.role: Path(each.path) for each in found}
     if any(each.missing for each in found) or not all(path.exists() for path in files.values()):
         return None
-    return _Opening(function=function, parameters=parameters, files=files, count=count)
+    return _Opening(function=function, parameters=images.arguments(), files=files, count=count)
 
 
 def _unusable(openings: Mapping[str, _Opening]) -> dict[str, str]:

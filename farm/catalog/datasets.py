@@ -2,7 +2,7 @@
 
 Each function takes ``(parameters, files)`` - the checked parameters as a dict and the located files as role -> Path -
 and returns a `farm.data.imageset.ImageSet`. It may be given one parameter more, which no user writes: `fit`, see
-`farm.data.fit.fit_of`.
+`farm.axes.Fit`.
 """
 
 from pydantic import Field

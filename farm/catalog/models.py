@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from farm.spec import MODEL_FILES, Hash, InputSpec, ModelSpec, Parameters, Preprocessing
+from farm.axes import Preprocessing
+from farm.spec import MODEL_FILES, Hash, InputSpec, ModelSpec, Parameters
 
 Channels = Annotated[tuple[float, float, float], Field(description="one value a channel, R G B")]
 

@@ -23,7 +23,7 @@ from farm.grid import Grid, load
 from farm.grid.settings import Measure
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import measurable
-from farm.plan import Effort, Plan
+from farm.plan import Effort, Plan, parameters
 from farm.record import Record
 from farm.report.verdicts import mismatch
 from farm.results.location import Location
@@ -186,9 +186,9 @@ def _company(lab: Lab, per_node: int) -> Answer:
         played = colocated(
             held.cores,
             per_node,
-            parameters=stage.parameters,
-            effort=asdict(lab.plan.effort or Effort()),
-            inputs={role: lab.store.open(uri) for role, uri in stage.inputs.items()},
+            parameters=stage.parameters_as(parameters.Measure),
+            effort=lab.plan.effort or Effort(),
+            ir=lab.store.open(stage.inputs["ir"]),
             folder=scratch,
             say=lambda text: stderr.print(f"    {per_node} at once: {text}", style="dim"),
         )

@@ -2,14 +2,16 @@
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from farm.cli.options import DEFAULT_RESULTS, Results, stdout
 from farm.columns import iso
 from farm.errors import InputError
+from farm.plan.parameters import Evaluate, Quantize, StageParameters
 from farm.results.location import Location, cell_of
 from farm.results.reading import records_table
 
@@ -63,8 +65,8 @@ def get(
     folder, store = Location.of(results).grid(grid), Location.of(results).store
     stages = cell_of(folder, cell)
     handed = stages.get("quantize", stages["export"])
-    uri, how = handed.uri, stages["evaluate"].parameters
-    if how["runtime"] == "pytorch":
+    uri, how = handed.uri, stages["evaluate"].parameters_as(Evaluate)
+    if how.model is not None:
         raise InputError(f"{cell} is the PyTorch model itself, which farm does not hand over")
     if not store.has(uri):
         raise InputError(f"{cell} has no model yet: run the grid, or ask: farm why '{cell}'")
@@ -76,13 +78,21 @@ def get(
     directory.mkdir(parents=True, exist_ok=True)
     for path in store.open(uri).iterdir():
         shutil.copy(path, directory)
-    _write(directory / "preprocessing.json", how["preprocessing"])
-    _write(directory / "quantization.json", handed.parameters)
+    _write(directory / "preprocessing.json", asdict(how.preprocessing))
+    _write(directory / "quantization.json", _quantization(handed.parameters))
     _write(directory / "record.json", record)
     (directory / "infer.py").write_text(INFER, encoding="utf-8")
     names = ", ".join(sorted(path.name for path in directory.iterdir()))
     stdout.print(f"{directory}: {names}", highlight=False, soft_wrap=True)
     return 0
+
+
+def _quantization(parameters: StageParameters) -> dict[str, Any]:
+    """What made the IR: the algorithm by its name and its own parameters, or those of the export."""
+    words = asdict(parameters)
+    if isinstance(parameters, Quantize):
+        words |= {"algorithm": parameters.algorithm.name, "parameters": dict(parameters.algorithm.options)}
+    return words
 
 
 def _write(path: Path, value: object) -> None:

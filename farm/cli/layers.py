@@ -15,6 +15,7 @@ from farm.cli.options import DEFAULT_RESULTS, Json, Results, stdout
 from farm.errors import InputError
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.plan import Stage
+from farm.plan.parameters import Evaluate
 from farm.results.location import Location, cell_of
 
 LEGEND = "SQNR: 0 dB is an error as great as the signal, above 100 dB none. range: greatest output / median channel's."
@@ -73,14 +74,13 @@ def _batches(evaluate: Stage, count: int) -> Iterator[Any]:
     """The first test images, prepared, one at a time: a model's batch may be fixed at 1."""
     from farm.data import imageset  # noqa: PLC0415
     from farm.data.datasets import open_dataset  # noqa: PLC0415
-    from farm.spec import Preprocessing  # noqa: PLC0415
 
     files = {role: Path(found.path) for role, found in evaluate.files.items()}
     gone = [str(path) for path in files.values() if not path.exists()]
     if gone:
         raise InputError(f"the test images are not on this host: {', '.join(gone)}")
     sys.path[:0] = [found.path for found in evaluate.files.values() if found.code]
-    dataset = open_dataset(evaluate.parameters["dataset"], files)
-    preprocessing = Preprocessing(**evaluate.parameters["preprocessing"])
+    wanted = evaluate.parameters_as(Evaluate)
+    dataset = open_dataset(wanted.dataset, files)
     for index in range(min(count, len(dataset))):
-        yield imageset.prepare(dataset.block(index, index + 1).images, preprocessing)
+        yield imageset.prepare(dataset.block(index, index + 1).images, wanted.preprocessing)

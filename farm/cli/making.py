@@ -22,7 +22,7 @@ from farm.data.formats import FORMATS
 from farm.data.imageset import ImageSet, Wrote, size_of
 from farm.errors import DataError, InputError
 from farm.files import replaced
-from farm.plan.choices import plain
+from farm.plan.choices import options
 
 RAW_FILE = ".npz"
 SHOWN = 64  # images of a preview
@@ -109,7 +109,7 @@ def _reason(error: OSError) -> str:
 def _made(order: Order, contents: Mapping[str, str]) -> dict[str, Any]:
     """What makes the set this one and no other, as a stage's key has it."""
     choice = order.choice
-    parameters = {key: value for key, value in plain(choice).items() if key != "count"}
+    parameters = {key: value for key, value in options(choice).items() if key != "count"}
     return {
         "source": choice.name,
         "version": CATALOG.stages["synthesize"].version,

@@ -104,5 +104,5 @@ def _counts(plan: Plan, store: Store, states: Mapping[str, str]) -> dict[str, di
 def _typical_s(kind: str, store: Store, uris: Collection[str]) -> float:
     """The median wall time of the kind's stages among these, which are there; the table's guess if there is none."""
     manifests = (store.manifest(uri) for uri in sorted(uris) if uri.startswith(f"{kind}/"))
-    walls = [float(manifest["wall_s"]) for manifest in islice(filter(None, manifests), TIMED_STAGES)]
+    walls = [float(manifest.wall_s) for manifest in islice(filter(None, manifests), TIMED_STAGES)]
     return median(walls) if walls else CATALOG.stages[kind].typical_s

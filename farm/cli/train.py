@@ -4,7 +4,7 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -26,6 +26,8 @@ from farm.host.gpus import gpu_count
 from farm.host.lease import host_cores
 from farm.inputs import Input
 from farm.plan import Plan, Stage
+from farm.plan.facts import Trained
+from farm.plan.parameters import Train
 from farm.plan.stage import key_of
 from farm.record import Outcome
 from farm.results.location import Location
@@ -101,7 +103,7 @@ def train(
     stage = _stage(recipe, out.resolve(), hours, _located(images, latents, judge or [], listener))
     store = Location.of(results).store
     store.check_writable()
-    plan = Plan(grid=KIND, dataset="", stages={stage.uri: stage}, cells=())
+    plan = Plan(grid=KIND, stages={stage.uri: stage})
     settings = Settings(cores=_cores(threads, address))
     wanted = {stage.uri}
     before = _saved(out)
@@ -111,7 +113,9 @@ def train(
     )[stage.uri]  # fmt: skip
     if not outcome.ok:
         return _failed(out, outcome, anew=_saved(out) != before)
-    _tell(out, (store.manifest(stage.uri) or {})["facts"])
+    manifest = store.manifest(stage.uri)
+    if manifest is not None:
+        _tell(out, manifest.facts_as(Trained))
     return 0
 
 
@@ -134,12 +138,8 @@ def _recipe(param: list[str]) -> Recipe:
 
 def _stage(recipe: Recipe, out: Path, hours: float | None, files: Mapping[str, Input]) -> Stage:
     content = "+".join(files[role].sha256 for role in ("images", "latents") if role in files)
-    parameters: dict[str, Any] = {
-        "recipe": recipe.model_dump(),
-        "out": str(out),
-        "content": content,
-        "until_s": hours * 3600 if hours is not None else None,
-    }
+    until_s = hours * 3600 if hours is not None else None
+    parameters = Train(recipe=recipe.model_dump(), out=str(out), content=content, until_s=until_s)
     libraries = {name: version_of(name) for name in LIBRARIES}
     contents = {role: found.sha256 for role, found in files.items()}
     key = key_of(KIND, TRAINING[KIND].version, parameters, {}, contents, libraries)
@@ -194,14 +194,14 @@ def _failed(out: Path, outcome: Outcome, *, anew: bool) -> int:
     return 1
 
 
-def _tell(out: Path, facts: Mapping[str, Any]) -> None:
-    how = "distilled" if facts["distilled"] else "trained adversarially, not distilled"
-    ended = "" if facts["finished"] else "; not finished: the same command with more --hours goes on"
-    steps = f"{facts['epochs']} epochs, {facts['steps']:,} steps, {facts['hours']:.2f} h on {facts['device']}"
-    stdout.print(f"{out}: {how} on {facts['images']:,} images; {steps}{ended}", highlight=False, soft_wrap=True)
-    for name, said in facts["judged_by"].items():
-        text = f"agrees with the class on {said['agreement']:.1%} (teacher {said['agreement_real']:.1%})"
-        own = f"FID {said['fid']:.3f}, KID {said['kid']:.4f} of its own features"
+def _tell(out: Path, facts: Trained) -> None:
+    how = "distilled" if facts.distilled else "trained adversarially, not distilled"
+    ended = "" if facts.finished else "; not finished: the same command with more --hours goes on"
+    steps = f"{facts.epochs} epochs, {facts.steps:,} steps, {facts.hours:.2f} h on {facts.device}"
+    stdout.print(f"{out}: {how} on {facts.images:,} images; {steps}{ended}", highlight=False, soft_wrap=True)
+    for name, judged in facts.judged_by.items():
+        text = f"agrees with the class on {judged.agreement:.1%} (teacher {judged.agreement_real:.1%})"
+        own = f"FID {judged.fid:.3f}, KID {judged.kid:.4f} of its own features"
         stdout.print(f"{name}: {text}; {own}, not Inception's", highlight=False, soft_wrap=True)
     found = entry(STUDENT, weights=str(out))
     stdout.print(f"to calibrate with it: {found}", highlight=False, soft_wrap=True)

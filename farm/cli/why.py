@@ -15,7 +15,7 @@ from farm.catalog import CATALOG
 from farm.cli.options import DEFAULT_RESULTS, Json, Results, stdout
 from farm.errors import InputError
 from farm.grid import load
-from farm.plan import Plan, Stage, from_json, to_json
+from farm.plan import Plan, Stage, dumps, loads
 from farm.plan.state import State, state_of
 from farm.report.verdicts import sentence
 from farm.results import tables
@@ -87,7 +87,7 @@ def _plan_now(before: Plan, cell: str) -> Plan:
     if not grid_file.is_file():
         return before
     planned = resolve(load(grid_file, CATALOG))
-    now = from_json(json.loads(json.dumps(to_json(planned))))  # as a file would give it back
+    now = loads(dumps(planned))  # as a file would give it back
     return now if now.cell(cell) else before
 
 

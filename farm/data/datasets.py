@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from farm.axes import Images
 from farm.catalog.datasets import DATASETS
-from farm.data import imageset
+from farm.data.imageset import ImageSet
 from farm.spec import resolve
 
 
-def open_dataset(parameters: Mapping[str, Any], files: Mapping[str, Path]) -> imageset.ImageSet:
-    """The labelled test images that a plan's ``parameters["dataset"]`` names, their files among `files`."""
-    rest = dict(parameters)
-    images: imageset.ImageSet = resolve(DATASETS[rest.pop("name")].function)(rest, files)
+def open_dataset(dataset: Images, files: Mapping[str, Path]) -> ImageSet:
+    """The labelled test images of a dataset, its files among `files`."""
+    images: ImageSet = resolve(DATASETS[dataset.name].function)(dataset.arguments(), files)
     return images

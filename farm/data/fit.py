@@ -4,12 +4,9 @@ Byte for byte what ``torchvision.transforms.functional`` makes of a PIL image wi
 then `center_crop`: the two steps of torchvision's ``ImageClassification``. torchvision itself costs 2 s.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 from PIL import Image
 
+from farm.axes import Fit
 from farm.errors import DataError
 
 INTERPOLATIONS = {
@@ -18,25 +15,6 @@ INTERPOLATIONS = {
     "bicubic": Image.Resampling.BICUBIC,
 }
 LARGEST = 1 << 27  # pixels of a resized picture, 0.5 GiB; a thread of 1 x 10,000 pixels would grow beyond
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fit:
-    """How pictures of any size become `size`.
-
-    resize: the shorter side before the crop, in pixels. size: (height, width) of the crop of the centre.
-    interpolation: a key of `INTERPOLATIONS`.
-    """
-
-    resize: int
-    size: tuple[int, int]
-    interpolation: str
-
-
-def fit_of(parameters: Mapping[str, Any]) -> Fit | None:
-    """The parameter `fit` of a dataset or source, ``{"resize", "size", "interpolation"}``; None without one."""
-    how = parameters.get("fit")
-    return None if how is None else Fit(**{**how, "size": tuple(how["size"])})
 
 
 def fit(picture: Image.Image, how: Fit, where: str) -> Image.Image:

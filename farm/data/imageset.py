@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from farm.axes import Preprocessing
 from farm.data.rows import Rows, chained, open_rows
 from farm.errors import DataError
-from farm.spec import Preprocessing
 
 Labels = NDArray[np.int64]
 Pixels = NDArray[np.uint8]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from farm.axes import Preprocessing
 from farm.data import imageset
-from farm.spec import Preprocessing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from farm.data.fit import Fit, fit, fit_of
+from farm.axes import Fit
+from farm.data.fit import fit
 from farm.data.imageset import UNLABELLED, Arguments, Block, Computed, ImageSet, Labels, Pixels
 from farm.data.sampling import first, sample
 from farm.errors import DataError
@@ -41,7 +42,7 @@ def uniform(pictures: Pictures, parameters: Arguments) -> ImageSet:
 
     Raises DataError if the first cannot be used.
     """
-    how = fit_of(parameters)
+    how: Fit | None = parameters.get("fit")
     (example,) = pictures.read(0, 1)
     size = (example.image.height, example.image.width) if how is None else how.size
     return Computed(count=pictures.count, read=partial(_block, pictures, size, how), classes=pictures.classes)

@@ -5,11 +5,11 @@ drive -> engine.submit(work) -> process.run(work) -> forkserver -> child -> stag
 
 import os
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
-from farm.plan import Stage
+from farm.plan import Effort, Stage
 from farm.record import Outcome
 from farm.store import Store
 
@@ -19,7 +19,7 @@ class Work:
     """A stage to run, with its limits. node: only hosts so labelled.
 
     cores: None leases all of the host's. exclusive: has its node to itself, or shares it with other such work
-    only: per_node pieces at once, each on its part of the cores. effort: made to be sure of a speed; no key has it.
+    only: per_node pieces at once, each on its part of the cores. effort: of a measurement; no key has it.
     gpus: the share of a GPU that it needs.
     """
 
@@ -30,7 +30,7 @@ class Work:
     cores: int | None = 1
     exclusive: bool = False
     per_node: int = 1
-    effort: Mapping[str, Any] = field(default_factory=dict)
+    effort: Effort | None = None
     node: str | None = None
     timeout_s: float = 1800.0
     memory_gib: float = 4.0

@@ -7,15 +7,15 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from farm.engine import Work
 from farm.errors import EngineError
 from farm.host.facts import host_facts
 from farm.host.lease import host_cores
 from farm.host.topology import measurable
+from farm.plan.parameters import device_of
 from farm.store import Store
 
 ALWAYS_THERE = ("CPU", "AUTO", "HETERO", "MULTI", "BATCH")
@@ -116,7 +116,6 @@ def _has_room(work: Work, cores: int, node: Node) -> bool:
 
 def _devices(work: Work) -> tuple[str, ...]:
     """The parts of ``MULTI:GPU(2),CPU`` and of ``AUTO:-NPU``; nothing for a stage that runs on no device."""
-    device: Any = work.stage.parameters.get("device")
-    name = device["name"] if isinstance(device, Mapping) else device
-    parts = name.replace(":", ",").split(",") if name else ()
+    device = device_of(work.stage.parameters)
+    parts = device.name.replace(":", ",").split(",") if device else ()
     return tuple(part.partition("(")[0] for part in parts if part and not part.startswith("-"))

@@ -3,7 +3,6 @@
 Runs where the work is: in a Ray worker, or in this process for the inline engine. Knows no Ray.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -20,8 +19,9 @@ from typing import Any
 
 from farm.columns import iso
 from farm.engine import Said, Work
-from farm.engine.spawn.child import LOG, RESULT, SAID
+from farm.engine.spawn.child import LOG, SAID
 from farm.engine.spawn.client import Ending, hold, release, run_child
+from farm.engine.spawn.messages import Answer, Raised, Request, read_answer, write_request
 from farm.errors import DataError, EngineError, FarmError
 from farm.host.facts import host_facts, oom_kills
 from farm.host.gpus import VISIBLE
@@ -30,6 +30,7 @@ from farm.host.topology import Core, measurable
 from farm.inputs import HashMemo, cache_folder, fetch
 from farm.plan import Stage
 from farm.record import FailureClass, Outcome
+from farm.store.manifest import Host, Manifest
 
 __all__ = ["release", "run", "session_folder"]
 
@@ -80,39 +81,39 @@ def _attempt(work: Work, base: Outcome, scratch: Path) -> Generator[Said, None, 
     if work.store.has(stage.uri):  # another driver was first, or a worker died after its last step but one
         return base
     inputs = {role: str(work.store.open(uri)) for role, uri in stage.inputs.items()}
-    files = {role: str(fetch(found)) for role, found in stage.files.items() if not found.code}
+    files = {role: str(fetch(file)) for role, file in stage.files.items() if not file.code}
     _check_unchanged(stage)
-    asked = time.monotonic()
+    queued = time.monotonic()
     with lease(*_cores(work), lock_folder()) as held:
-        base = replace(base, waited_s=round(time.monotonic() - asked, 4))
-        request = _request(work, inputs, files, held)
-        (scratch / "request.json").write_text(json.dumps(request), encoding="utf-8")
+        base = replace(base, waited_s=round(time.monotonic() - queued, 4))
+        request = write_request(scratch, _request(work, inputs, files, held))
         kills = oom_kills()
         begun = time.monotonic()
-        ending = yield from _heard(work, scratch)
+        ending = yield from _heard(work, request)
         wall_s = time.monotonic() - begun
-    outcome = _judge(work, base, ending, scratch, killed_for_memory=oom_kills() > kills)
-    if outcome.ok:
-        facts = json.loads((scratch / RESULT).read_text(encoding="utf-8"))["facts"]
-        work.store.commit(stage.uri, scratch / "artefact", _manifest(work, outcome, facts, round(wall_s, 4)))
+    answer = read_answer(scratch) if ending.code == 0 else None
+    outcome = _judge(work, base, ending, answer, scratch, killed_for_memory=oom_kills() > kills)
+    if outcome.ok and answer is not None:
+        manifest = _manifest(work, outcome, answer.facts or {}, round(wall_s, 4))
+        work.store.commit(stage.uri, scratch / "artefact", manifest)
     return outcome
 
 
-def _request(work: Work, inputs: Mapping[str, str], files: Mapping[str, str], held: Lease) -> dict[str, Any]:
-    """What the child is told, as JSON. inputs, files: paths by role."""
-    return {
-        "function": work.function,
-        "parameters": dict(work.stage.parameters),
-        "effort": dict(work.effort),
-        "inputs": inputs,
-        "files": files,
-        "cpus": held.cpus,
-        "cores": len(held.cores),
-        "memory_gib": work.memory_gib,
-        "gpus": work.gpus,
-        "visible": os.environ.get(VISIBLE) if work.gpus else "",  # Ray's choice for this task; none are hidden
-        "python_path": list(dict.fromkeys(found.path for found in work.stage.files.values() if found.code)),
-    }
+def _request(work: Work, inputs: Mapping[str, str], files: Mapping[str, str], held: Lease) -> Request:
+    return Request(
+        function=work.function,
+        kind=work.stage.kind,
+        parameters=work.stage.parameters,
+        effort=work.effort,
+        inputs=inputs,
+        files=files,
+        cpus=held.cpus,
+        cores=len(held.cores),
+        memory_gib=work.memory_gib,
+        gpus=work.gpus,
+        visible=os.environ.get(VISIBLE) if work.gpus else "",  # Ray's choice for this task; none are hidden
+        python_path=tuple(dict.fromkeys(file.path for file in work.stage.files.values() if file.code)),
+    )
 
 
 def _cores(work: Work) -> tuple[tuple[Core, ...], int | None]:
@@ -121,37 +122,36 @@ def _cores(work: Work) -> tuple[tuple[Core, ...], int | None]:
     return cores, max(1, len(cores) // work.per_node) if work.cores is None and work.per_node > 1 else work.cores
 
 
-def _heard(work: Work, scratch: Path) -> Generator[Said, None, Ending]:
+def _heard(work: Work, request: Path) -> Generator[Said, None, Ending]:
     """Run the child, passing on what it says."""
-    request = scratch / "request.json"
-    for said in run_child(session_folder(work.session), request, scratch / SAID, work.timeout_s):
-        if isinstance(said, Ending):
-            return said
-        yield Said(uri=work.stage.uri, text=said)
+    for word in run_child(session_folder(work.session), request, request.parent / SAID, work.timeout_s):
+        if isinstance(word, Ending):
+            return word
+        yield Said(uri=work.stage.uri, text=word)
     raise EngineError("the child has gone without a word")  # never: the last word is always its ending
 
 
 def _check_unchanged(stage: Stage) -> None:
     """What runs must be what the key says. A user's code is the exception: a run takes it as it is."""
     memo = HashMemo(cache_folder() / "hashes.json")
-    for found in stage.files.values():
-        if found.code or found.url:
+    for file in stage.files.values():
+        if file.code or file.url:
             continue
-        if memo.content(Path(found.path), beside=map(Path, found.beside)) != found.sha256:
-            raise DataError(f"{found.path} has changed since the run was planned; run it again")
+        if memo.content(Path(file.path), beside=map(Path, file.beside)) != file.sha256:
+            raise DataError(f"{file.path} has changed since the run was planned; run it again")
 
 
-def _judge(work: Work, base: Outcome, ending: Ending, scratch: Path, *, killed_for_memory: bool) -> Outcome:
+def _judge(
+    work: Work, base: Outcome, ending: Ending, answer: Answer | None, scratch: Path, *, killed_for_memory: bool
+) -> Outcome:
     """How the child ended, in the words of `record.FAILURE_CLASSES`."""
     peak = round(ending.peak_rss_kib / 1024, 1) if ending.peak_rss_kib else None
     base = replace(base, peak_rss_mib=peak)
     if ending.timed_out:
         text = f"ran longer than {work.timeout_s:g} s; raise settings.timeout_s.{work.stage.kind}"
         return replace(base, error_class="timeout", error_type="Timeout", error_message=text, traceback=_tail(scratch))
-    result = scratch / RESULT
-    if ending.code == 0 and result.exists():
-        said = json.loads(result.read_text(encoding="utf-8"))
-        return replace(base, **_raised(work, said["error"], scratch)) if "error" in said else base
+    if answer is not None:
+        return replace(base, **_raised(work, answer.error, scratch)) if answer.error else base
     if ending.code < 0:
         number = -ending.code
         name = signal.Signals(number).name
@@ -172,17 +172,17 @@ def _judge(work: Work, base: Outcome, ending: Ending, scratch: Path, *, killed_f
     )
 
 
-def _raised(work: Work, error: dict[str, str], scratch: Path) -> dict[str, Any]:
-    said = error["message"] + (_tail(scratch) if error["type"] == "RuntimeError" else "")  # a round's own words
-    memory = error["type"] == "MemoryError" or any(words in said for words in OUT_OF_MEMORY)
-    message = error["message"]
+def _raised(work: Work, error: Raised, scratch: Path) -> dict[str, Any]:
+    text = error.message + (_tail(scratch) if error.type == "RuntimeError" else "")  # a round's own words
+    memory = error.type == "MemoryError" or any(words in text for words in OUT_OF_MEMORY)
+    message = error.message
     if memory:
         message = f"needed more than {work.memory_gib:g} GiB ({message}); see settings.memory_gib.{work.stage.kind}"
     return {
         "error_class": "oom" if memory else "error",
-        "error_type": error["type"],
+        "error_type": error.type,
         "error_message": message,
-        "traceback": _tail(scratch) or error["traceback"],
+        "traceback": _tail(scratch) or error.traceback,
     }
 
 
@@ -195,22 +195,22 @@ def _failure(cause: FailureClass, error: BaseException) -> dict[str, Any]:
     }
 
 
-def _manifest(work: Work, outcome: Outcome, facts: dict[str, Any], wall_s: float) -> dict[str, Any]:
+def _manifest(work: Work, outcome: Outcome, facts: Mapping[str, Any], wall_s: float) -> Manifest:
     stage = work.stage
-    return {
-        "label": stage.label,
-        "parameters": dict(stage.parameters),
-        "inputs": dict(stage.inputs),
-        "contents": {role: found.sha256 for role, found in stage.files.items()},
-        "libraries": dict(stage.libraries),
-        "facts": facts,
-        "host": host_facts(),
-        "versions": {"farm": metadata.version("farm"), "python": sys.version.split()[0], **stage.libraries},
-        "wall_s": wall_s,
-        "peak_rss_mib": outcome.peak_rss_mib,
-        "started_at": outcome.started_at and iso(outcome.started_at),
-        "finished_at": iso(_now()),
-    }
+    return Manifest(
+        label=stage.label,
+        parameters=stage.parameters,
+        inputs=stage.inputs,
+        contents={role: file.sha256 for role, file in stage.files.items()},
+        libraries=stage.libraries,
+        facts=facts,
+        host=Host(**host_facts()),
+        versions={"farm": metadata.version("farm"), "python": sys.version.split()[0], **stage.libraries},
+        wall_s=wall_s,
+        peak_rss_mib=outcome.peak_rss_mib,
+        started_at=iso(outcome.started_at) if outcome.started_at else "",
+        finished_at=iso(_now()),
+    )
 
 
 def _written_down(work: Work, outcome: Outcome, scratch: Path | None) -> Outcome:

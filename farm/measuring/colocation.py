@@ -4,70 +4,69 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from farm.host.topology import Core
+from farm.measuring.messages import RoundRequest
 from farm.measuring.pairing import CELL, PARTNER, Played, conduct
 from farm.measuring.round import Round
-from farm.measuring.rounds import request_of, rotating_images, run_round
-from farm.stages.job import Job
+from farm.measuring.rounds import Measurement, rotating_images, run_round
+from farm.plan import Effort
+from farm.plan.parameters import Measure
 
-Slot = tuple[dict[str, Any], Path]  # what each round of one of the measurements is asked, and a folder of its own
+Slot = tuple[RoundRequest, Path]  # what each round of one of the measurements is asked, and a folder of its own
 
 
 def colocated(
     cores: Sequence[Core],
     per_node: int,
     *,
-    parameters: Mapping[str, Any],
-    effort: Mapping[str, Any],
-    inputs: Mapping[str, Path],
+    parameters: Measure,
+    effort: Effort,
+    ir: Path,
     folder: Path,
     say: Callable[[str], None],
 ) -> Played:
     """Rounds of the FP32 IR on one part of the cores, in pairs: in company on all other parts, and alone.
 
     The ratio of such a pair is what is left of the speed in company. cores: leased; per_node equal parts are
-    made of them. parameters, inputs: of a measure stage. effort: as in `farm.grid.settings.Measure`. folder: empty.
+    made of them. parameters: of a measure stage. ir: the folder of the FP32 IR. folder: empty.
     Raises RuntimeError if a round fails.
 
-    The company plays round after round until the round beside it has answered, as a neighbour in a campaign
+    The company runs round after round until the round beside it has answered, as a neighbour in a campaign
     would: so it is starting an interpreter and compiling for a part of the time, and timing its own loop for
-    the rest. It has a head start, drawn anew for each pair, of up to the time of a timed loop: when the round
+    the rest. It has a head start, by lot for each pair, of up to the time of a timed loop: when the round
     beside it begins to time, the company's first timed loop runs already.
     """
-    jobs = list(_jobs(cores, per_node, parameters, inputs, folder))
     images = folder / "inputs.npy"
-    np.save(images, rotating_images(jobs[0]))
-    first, *company = [(request_of(job, PARTNER, images), job.folder) for job in jobs]
-    rng = random.Random()  # noqa: S311 - draws orders and head starts, guards nothing
+    np.save(images, rotating_images(parameters, {}))
+    first, *company = _slots(cores, per_node, parameters, ir, images)
+    rng = random.Random()  # noqa: S311 - orders and head starts, which guard nothing
     with ThreadPoolExecutor(per_node) as pool:
 
         def play(variant: str) -> Round:
             if variant != CELL:
                 return pool.submit(_round, first).result()
-            return _in_company(pool, first, company, rng.uniform(0, parameters["measure"]["min_seconds"]))
+            return _in_company(pool, first, company, rng.uniform(0, parameters.rounds.min_seconds))
 
         return conduct(play, effort, rng=rng, clock=time.monotonic, say=say)
 
 
-def _jobs(
-    cores: Sequence[Core], per_node: int, parameters: Mapping[str, Any], inputs: Mapping[str, Path], folder: Path
-) -> Iterator[Job]:
+def _slots(cores: Sequence[Core], per_node: int, parameters: Measure, ir: Path, images: Path) -> Iterator[Slot]:
     """A measurement on each part of the cores; those left over stay idle."""
-    each = len(cores) // per_node
-    asked = {**parameters, "device": {**parameters["device"], "threads": each}}
+    size = len(cores) // per_node
+    wanted = replace(parameters, device=replace(parameters.device, threads=size))
     for index in range(per_node):
-        part = cores[index * each : (index + 1) * each]
-        cpus = tuple(sorted(cpu for core in part for cpu in core.cpus))
-        scratch = folder / str(index)
+        cpus = tuple(sorted(cpu for core in cores[index * size : (index + 1) * size] for cpu in core.cpus))
+        scratch = images.parent / str(index)
         scratch.mkdir()
-        yield Job(parameters=asked, inputs=inputs, files={}, folder=scratch, cpus=cpus, cores=each)
+        part = Measurement(parameters=wanted, ir=ir, variant=ir, files={}, images=images, cpus=cpus, cores=size)
+        yield part.request(PARTNER), scratch
 
 
 def _in_company(pool: ThreadPoolExecutor, first: Slot, company: Sequence[Slot], lead_s: float) -> Round:
@@ -76,12 +75,12 @@ def _in_company(pool: ThreadPoolExecutor, first: Slot, company: Sequence[Slot], 
     neighbours = [pool.submit(_rounds, slot, over) for slot in company]
     try:
         time.sleep(lead_s)
-        own = pool.submit(_round, first).result()
+        row = pool.submit(_round, first).result()
     finally:
         over.set()
     for neighbour in neighbours:
         neighbour.result()  # raises what the neighbour did: without company the round means nothing
-    return own
+    return row
 
 
 def _rounds(slot: Slot, over: threading.Event) -> None:
@@ -93,5 +92,5 @@ def _rounds(slot: Slot, over: threading.Event) -> None:
 def _round(slot: Slot) -> Round:
     """One round on its own cores: a mask is a thread's own, and what the thread starts inherits it."""
     request, scratch = slot
-    os.sched_setaffinity(0, request["cpus"])
+    os.sched_setaffinity(0, request.cpus)
     return run_round(request, scratch)

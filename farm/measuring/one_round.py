@@ -17,8 +17,10 @@ from statistics import median
 
 import numpy as np
 
+from farm.codec import decode, encode
 from farm.measuring import signals
-from farm.measuring.runner import NS_PER_MS, Request, Runner, runner_of
+from farm.measuring.messages import RoundAnswer, RoundRequest
+from farm.measuring.runner import NS_PER_MS, Runner, runner_of
 
 STEADY = 0.03  # two windows of warm-up whose mean times differ by no more
 WINDOWS = 3  # of warm-up at least
@@ -28,31 +30,31 @@ LEAST_IN_WINDOW = 5
 
 def main() -> None:
     """Compile, warm up, time, answer."""
-    request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    sys.path[:0] = request["python_path"]
-    runner = runner_of(request, np.load(request["inputs"]))
-    warmup_inferences, steady = warm_up(runner, request["warmup_seconds"])
-    before = signals.read(request["cpus"])
-    latencies, wall_ns, told_ms = (_in_flight if runner.taken else _one_by_one)(runner, request)
-    after = signals.read(request["cpus"])
+    request = decode(RoundRequest, json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    sys.path[:0] = request.python_path
+    runner = runner_of(request, np.load(request.images))
+    warmup_inferences, steady = warm_up(runner, request.warmup_seconds)
+    before = signals.read(request.cpus)
+    latencies, wall_ns, runtime_ms = (_in_flight if runner.taken else _one_by_one)(runner, request)
+    after = signals.read(request.cpus)
     properties = runner.properties
-    said = {
-        "runtime": request["runtime"],
-        "batch": request["batch"],
-        "inferences": len(latencies),
-        "wall_ns": wall_ns,
-        "synchronous": runner.taken is None,
-        "request_p50_ns": told_ms and told_ms * NS_PER_MS,
-        "warmup_inferences": warmup_inferences,
-        "steady": steady,
-        "threads": int(properties.get("INFERENCE_NUM_THREADS", 0)),
-        "streams": int(properties.get("NUM_STREAMS", 0)),
-        "precision": properties.get("INFERENCE_PRECISION_HINT", ""),
-        "properties": json.dumps(properties, sort_keys=True),
-        "stray_cpus": stray_cpus(request["cpus"]),
-        **asdict(signals.between(before, after, len(request["cpus"]))),
-    }
-    np.savez(sys.argv[2], said=json.dumps(said), latencies_ns=np.asarray(latencies, dtype=np.int64))
+    answer = RoundAnswer(
+        runtime=request.runtime,
+        batch=request.device.batch,
+        inferences=len(latencies),
+        wall_ns=wall_ns,
+        synchronous=runner.taken is None,
+        request_p50_ns=runtime_ms and runtime_ms * NS_PER_MS,
+        warmup_inferences=warmup_inferences,
+        steady=steady,
+        threads=int(properties.get("INFERENCE_NUM_THREADS", 0)),
+        streams=int(properties.get("NUM_STREAMS", 0)),
+        precision=properties.get("INFERENCE_PRECISION_HINT", ""),
+        properties=json.dumps(properties, sort_keys=True),
+        stray_cpus=tuple(stray_cpus(request.cpus)),
+        **asdict(signals.between(before, after, len(request.cpus))),
+    )
+    np.savez(sys.argv[2], answer=encode(answer), latencies_ns=np.asarray(latencies, dtype=np.int64))
 
 
 def stray_cpus(leased: Collection[int]) -> list[int]:
@@ -91,32 +93,32 @@ def window(runner: Runner, seconds: float) -> tuple[int, int]:
     return count, clock() - begun
 
 
-def _one_by_one(runner: Runner, request: Request) -> tuple[list[int], int, float | None]:
+def _one_by_one(runner: Runner, request: RoundRequest) -> tuple[list[int], int, float | None]:
     """Synchronous inferences one after another: the latency of each and the wall time of all, in ns.
 
-    Last, the median in ms of what the runtime itself says: without the call from Python.
+    Last, the median in ms of what the runtime itself tells: without the call from Python.
     """
     clock, step = time.perf_counter_ns, runner.step
     latencies: list[int] = []
-    told: list[float | None] = []
-    least, begun = request["min_inferences"], clock()
-    end, before = begun + int(request["min_seconds"] * 1e9), begun
+    runtime_ms: list[float | None] = []
+    least, begun = request.min_inferences, clock()
+    end, before = begun + int(request.min_seconds * 1e9), begun
     while before < end or len(latencies) < least:
-        told.append(step(len(latencies)))
+        runtime_ms.append(step(len(latencies)))
         now = clock()
         latencies.append(now - before)
         before = now
-    known = [each for each in told if each is not None]
-    return latencies, before - begun, median(known) if known else None
+    given = [latency for latency in runtime_ms if latency is not None]
+    return latencies, before - begun, median(given) if given else None
 
 
-def _in_flight(runner: Runner, request: Request) -> tuple[list[int], int, float | None]:
+def _in_flight(runner: Runner, request: RoundRequest) -> tuple[list[int], int, float | None]:
     """Asynchronous inferences: the latency of each, from its start to its end, and the wall time of all, in ns."""
     assert runner.taken is not None  # noqa: S101 - such a runner was chosen
     clock, step = time.perf_counter_ns, runner.step
     runner.taken()
-    least, begun, started = request["min_inferences"], clock(), 0
-    end = begun + int(request["min_seconds"] * 1e9)
+    least, begun, started = request.min_inferences, clock(), 0
+    end = begun + int(request.min_seconds * 1e9)
     while clock() < end or started < least:
         step(started)
         started += 1

@@ -4,13 +4,13 @@ Rounds of a cell (A) and of its FP32 IR (B) come in pairs, two pairs a block, AB
 that grows slower or faster favours neither. A pair that the host disturbed is played again.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Any
 
 from farm.measuring.round import Round
 from farm.measuring.verdict import disturbances
+from farm.plan import Effort
 from farm.record import Ended, Signal
 from farm.stats.ratios import Pair, Ratio, alpha_after, looks, paired_ratio
 
@@ -37,7 +37,7 @@ class Played:
 
 def conduct(
     play: Play,
-    settings: Mapping[str, Any],
+    effort: Effort,
     *,
     rng: Random,
     clock: Callable[[], float],
@@ -45,16 +45,15 @@ def conduct(
 ) -> Played:
     """Play pairs until the interval is narrow enough at a look, or there may be no more.
 
-    settings: `pairs` (least, most), `target`, `max_redone`, `budget_s` as in `farm.grid.settings.Measure`.
     clock: seconds. say: is told after every pair how far it is.
     """
-    planned = looks(*settings["pairs"])
+    planned = looks(*effort.pairs)
     played, begun, orders = Played(), clock(), _orders(rng)
     order = next(orders)
     while played.ended is None:
         disturbed = _pair(played, play, order)
         say(_progress(played, planned))
-        played.ended = _ending(played, planned, settings, clock() - begun)
+        played.ended = _ending(played, planned, effort, clock() - begun)
         order = order if disturbed else next(orders)
     return played
 
@@ -82,17 +81,17 @@ def _disturbances(one: Round) -> tuple[Signal, ...]:
     return disturbances(one.signals, one.wall_s, len(one.cpus), synchronous=one.synchronous)
 
 
-def _ending(played: Played, planned: tuple[int, ...], settings: Mapping[str, Any], spent_s: float) -> Ended | None:
+def _ending(played: Played, planned: tuple[int, ...], effort: Effort, spent_s: float) -> Ended | None:
     pairs = played.pairs()
     if len(pairs) in planned:
         ratio = interval(pairs, planned)
-        if ratio is not None and ratio.within is not None and ratio.within <= settings["target"]:
+        if ratio is not None and ratio.within is not None and ratio.within <= effort.target:
             return "target"
     if len(pairs) == planned[-1]:
         return "pairs"
-    if played.disturbed() > settings["max_redone"]:
+    if played.disturbed() > effort.max_redone:
         return "disturbed"
-    return "budget" if spent_s > settings["budget_s"] else None
+    return "budget" if spent_s > effort.budget_s else None
 
 
 def interval(pairs: list[Pair], planned: tuple[int, ...]) -> Ratio | None:

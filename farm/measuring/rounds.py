@@ -6,85 +6,99 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from farm.axes import Device
+from farm.codec import decode, encode
 from farm.data import imageset
 from farm.data.datasets import open_dataset
 from farm.host.devices import configured
 from farm.measuring import one_round
+from farm.measuring.messages import RoundAnswer, RoundRequest
 from farm.measuring.pairing import CELL
-from farm.measuring.round import Round, round_of
+from farm.measuring.round import Round
 from farm.measuring.runner import REQUESTS
 from farm.models.ir import IR
-from farm.spec import Preprocessing
-from farm.stages.job import Job
-
-ROUNDS = "rounds.parquet"
-
+from farm.plan.parameters import Measure
 
 FP32 = "f32"
-
-
 MEMORY_FORMATS = ("contiguous_format", "channels_last")
-
-
 TRIAL_S = 0.3  # of a round in each of PyTorch's memory formats, to choose one
 
 
-def rotating_images(job: Job) -> np.ndarray[Any, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """What all rounds of a measurement have in common: what is measured, and where.
+
+    ir, variant: folders of the FP32 IR and of what is paired with it, unless the parameters name a model that PyTorch
+    runs. files: of the dataset and the model, by role. images: the file of `rotating_images`. cpus: the
+    leased ones, of so many cores. code: folders that a user's modules are imported from.
+    """
+
+    parameters: Measure
+    ir: Path
+    variant: Path
+    files: Mapping[str, Path]
+    images: Path
+    cpus: tuple[int, ...]
+    cores: int
+    code: tuple[Path, ...] = ()
+
+    def request(self, variant: str) -> RoundRequest:
+        """What a round of the cell or of its partner, the FP32 IR, is asked."""
+        wanted, own = self.parameters, variant == CELL
+        device = replace(wanted.device, threads=wanted.device.threads or self.cores)
+        if not own:
+            device = replace(device, precision=FP32)
+        model = wanted.model if own else None
+        asked = _asked(device, in_pytorch=model is not None)
+        return RoundRequest(
+            ir=str((self.variant if own else self.ir) / IR),
+            images=str(self.images),
+            device=device,
+            preprocessing=wanted.preprocessing,
+            cpus=self.cpus,
+            min_seconds=wanted.rounds.min_seconds,
+            min_inferences=wanted.rounds.min_inferences,
+            warmup_seconds=wanted.rounds.warmup_seconds,
+            preprocess=wanted.rounds.preprocess,
+            model=model,
+            files={role: str(path) for role, path in self.files.items()},
+            python_path=tuple(map(str, self.code)),
+            config={} if model else configured(device.name, {"PERFORMANCE_HINT": device.hint.upper(), **asked}),
+            asked=asked | _run_on(device) if model is None else asked,
+        )
+
+
+def rotating_images(wanted: Measure, files: Mapping[str, Path]) -> np.ndarray[Any, Any]:
     """As many test images as a round rotates through: prepared, or raw where preparing them is timed too."""
-    dataset = open_dataset(job.parameters["dataset"], job.files)
-    count = REQUESTS * job.parameters["device"]["batch"]
-    block = dataset.block(0, min(count, len(dataset)))
-    if job.parameters["measure"]["preprocess"]:
-        return block.images
-    return imageset.prepare(block.images, Preprocessing(**job.parameters["preprocessing"]))
+    dataset = open_dataset(wanted.dataset, files)
+    block = dataset.block(0, min(REQUESTS * wanted.device.batch, len(dataset)))
+    return block.images if wanted.rounds.preprocess else imageset.prepare(block.images, wanted.preprocessing)
 
 
-def request_of(job: Job, variant: str, inputs: Path) -> dict[str, Any]:
-    """What a round of a variant is asked, as `farm.measuring.one_round` reads it. inputs: the file of the images."""
-    device, settings = job.parameters["device"], job.parameters["measure"]
-    runtime = job.parameters["runtime"] if variant == CELL else "openvino"
-    folder = job.inputs.get("model", job.inputs["ir"]) if variant == CELL else job.inputs["ir"]
-    threads = device["threads"] or job.cores
-    return {
-        "runtime": runtime,
-        "model": str(folder / IR),
-        "network": job.parameters.get("model"),
-        "files": {role: str(path) for role, path in job.files.items()},
-        "python_path": [str(path) for path in job.code],
-        "inputs": str(inputs),
-        "device": device["name"],
-        **_asked(device, runtime, threads, device["precision"] if variant == CELL else FP32),
-        "cpus": list(job.cpus),
-        "threads": threads,
-        "hint": device["hint"],
-        "batch": device["batch"],
-        "preprocessing": job.parameters["preprocessing"],
-        **{key: settings[key] for key in ("min_seconds", "min_inferences", "warmup_seconds", "preprocess")},
-    }
+def _asked(device: Device, *, in_pytorch: bool) -> dict[str, Any]:
+    """What is asked for, by the names of OpenVINO's properties."""
+    threads = {"INFERENCE_NUM_THREADS": device.threads}
+    if in_pytorch:
+        return threads
+    streams = {"NUM_STREAMS": 1} if device.hint == "latency" else {}
+    return {**threads, "INFERENCE_PRECISION_HINT": device.precision, "ENABLE_CPU_PINNING": True, **streams}
 
 
-def _asked(device: Mapping[str, Any], runtime: str, threads: int, precision: str) -> dict[str, Any]:
-    """asked: what is read back and judged, by name. config: for `compile_model`, in the form the device takes."""
-    asked: dict[str, Any] = {"INFERENCE_NUM_THREADS": threads}
-    if runtime == "pytorch":
-        return {"asked": asked, "config": {}}
-    asked |= {"INFERENCE_PRECISION_HINT": precision, "ENABLE_CPU_PINNING": True}
-    if device["hint"] == "latency":
-        asked["NUM_STREAMS"] = 1
-    config = configured(device["name"], {"PERFORMANCE_HINT": device["hint"].upper(), **asked})
-    named = device["name"] == "CPU" or "." in device["name"]  # GPU alone is read back as GPU.0, AUTO as its choice
-    return {"asked": asked | ({"EXECUTION_DEVICES": device["name"]} if named else {}), "config": config}
+def _run_on(device: Device) -> dict[str, str]:
+    """The device that must be read back: GPU alone is read back as GPU.0, AUTO as its choice."""
+    return {"EXECUTION_DEVICES": device.name} if device.name == "CPU" or "." in device.name else {}
 
 
-def faster_format(request: Mapping[str, Any], scratch: Path) -> str:
+def faster_format(request: RoundRequest, scratch: Path) -> str:
     """PyTorch's memory format in which the network runs faster: a short round of each."""
     trials = {
-        name: run_round({**request, "memory_format": name, "min_seconds": TRIAL_S, "min_inferences": 1}, scratch)
+        name: run_round(replace(request, memory_format=name, min_seconds=TRIAL_S, min_inferences=1), scratch)
         for name in MEMORY_FORMATS
     }
     return max(trials, key=lambda name: trials[name].fps)
@@ -113,20 +127,21 @@ class RoundCrashed(RuntimeError):  # noqa: N818 - it says what happened
         return f"a round of {self.runtime} was ended by signal {self.number} ({signal.Signals(self.number).name})"
 
 
-def run_round(request: Mapping[str, Any], scratch: Path) -> Round:
+def run_round(request: RoundRequest, scratch: Path) -> Round:
     """Run one round in a fresh interpreter. Raises RuntimeError if it fails, RoundCrashed if a signal ends it."""
-    asked, answer = scratch / "round.json", scratch / "round.npz"
-    asked.write_text(json.dumps(request), encoding="utf-8")
-    command = [sys.executable, "-P", "-m", one_round.__name__, str(asked), str(answer)]
+    question, answer = scratch / "round.json", scratch / "round.npz"
+    question.write_text(encode(request), encoding="utf-8")
+    command = [sys.executable, "-P", "-m", one_round.__name__, str(question), str(answer)]
     ended = subprocess.run(
         command, check=False, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=round_environment()
     )
     sys.stderr.write(ended.stderr)
     if ended.returncode < 0:
-        raise RoundCrashed(request["runtime"], -ended.returncode)
+        raise RoundCrashed(request.runtime, -ended.returncode)
     if ended.returncode != 0:
-        said = (ended.stderr.strip().splitlines() or ["no word"])[-1]
-        raise RuntimeError(f"a round of {request['runtime']} failed with exit code {ended.returncode}: {said}")
-    with np.load(answer) as measured:
-        facts = {"asked": json.dumps(request["asked"], sort_keys=True), "cpus": request["cpus"]}
-        return round_of(json.loads(str(measured["said"])) | facts, measured["latencies_ns"])
+        last = (ended.stderr.strip().splitlines() or ["no word"])[-1]
+        raise RuntimeError(f"a round of {request.runtime} failed with exit code {ended.returncode}: {last}")
+    with np.load(answer) as arrays:
+        measured = decode(RoundAnswer, json.loads(str(arrays["answer"])))
+        asked = json.dumps(request.asked, sort_keys=True)
+        return Round(**asdict(measured), asked=asked, cpus=request.cpus, latencies_ns=arrays["latencies_ns"])

@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from farm.axes import Model
+from farm.measuring.messages import RoundRequest
+
 READ_BACK = (
     "NUM_STREAMS",
     "INFERENCE_NUM_THREADS",
@@ -23,7 +26,6 @@ REQUESTS = 16  # with an input of its own each: many more would push one another
 IMAGES = 4  # axes of a batch of images
 NS_PER_MS = 1e6
 
-Request = Mapping[str, Any]
 Images = NDArray[Any]
 Inputs = Callable[[int], Images]  # the i-th input, rotating
 
@@ -47,28 +49,26 @@ class Runner:
     taken: Callable[[], list[int]] | None = None
 
 
-def runner_of(request: Request, images: Images) -> Runner:
+def runner_of(request: RoundRequest, images: Images) -> Runner:
     """The runner that a request asks for. images: prepared ones, or uint8 pixels where each round prepares them."""
-    if request["runtime"] == "pytorch":
-        return _pytorch(request, images)
-    return (_synchronous if request["hint"] == "latency" else _asynchronous)(request, images)
+    if request.model is not None:
+        return _pytorch(request, request.model, images)
+    return (_synchronous if request.device.hint == "latency" else _asynchronous)(request, images)
 
 
-def _inputs(images: Images, request: Request) -> Inputs:
+def _inputs(images: Images, request: RoundRequest) -> Inputs:
     """Batches that cycle through the images: kept ready, or with `preprocess` prepared anew at each call."""
-    batch, own = request["batch"], len(images)
-    picks = [np.arange(i * batch, (i + 1) * batch) % own for i in range(REQUESTS)]
-    if not request["preprocess"]:
+    batch = request.device.batch
+    picks = [np.arange(i * batch, (i + 1) * batch) % len(images) for i in range(REQUESTS)]
+    if not request.preprocess:
         ready = [np.ascontiguousarray(images[pick]) for pick in picks]
         return lambda index: ready[index % REQUESTS]
     from farm.data.imageset import prepare
-    from farm.spec import Preprocessing
 
-    how = Preprocessing(**request["preprocessing"])
-    return lambda index: prepare(images[picks[index % REQUESTS]], how)
+    return lambda index: prepare(images[picks[index % REQUESTS]], request.preprocessing)
 
 
-def _synchronous(request: Request, images: Images) -> Runner:
+def _synchronous(request: RoundRequest, images: Images) -> Runner:
     """Requests that each have an input set beforehand, run in turn: nothing is copied while the clock runs.
 
     Tensors own their memory: one that shares an array's does not keep the array alive.
@@ -90,10 +90,10 @@ def _synchronous(request: Request, images: Images) -> Runner:
         queries[index % REQUESTS].set_input_tensor(ov.Tensor(inputs(index)))
         return ready(index)
 
-    return Runner(step=prepared if request["preprocess"] else ready, properties=properties)
+    return Runner(step=prepared if request.preprocess else ready, properties=properties)
 
 
-def _asynchronous(request: Request, images: Images) -> Runner:
+def _asynchronous(request: RoundRequest, images: Images) -> Runner:
     """As many requests in flight as the device asks for, each with an input set beforehand."""
     import openvino as ov
 
@@ -112,37 +112,37 @@ def _asynchronous(request: Request, images: Images) -> Runner:
         queue.start_async({0: ov.Tensor(inputs(index))})
 
     def taken() -> list[int]:
-        found = latencies.copy()
+        so_far = latencies.copy()
         latencies.clear()
-        return found
+        return so_far
 
-    step = prepared if request["preprocess"] else ready
+    step = prepared if request.preprocess else ready
     return Runner(step=step, properties=properties, finish=queue.wait_all, taken=taken)
 
 
-def _compiled(request: Request, first: Images) -> tuple[Any, dict[str, str]]:
+def _compiled(request: RoundRequest, first: Images) -> tuple[Any, dict[str, str]]:
     """The model compiled for inputs like the first one, and its properties, read back."""
     import openvino as ov
 
     core = ov.Core()
-    model = core.read_model(request["model"])
+    model = core.read_model(request.ir)
     _reshape(model, ov.PartialShape(first.shape))
-    compiled = core.compile_model(model, request["device"], request["config"])
+    compiled = core.compile_model(model, request.device.name, request.config)
     supported = set(compiled.get_property("SUPPORTED_PROPERTIES"))
-    found = {name: compiled.get_property(name) for name in READ_BACK if name in supported}
+    properties = {name: compiled.get_property(name) for name in READ_BACK if name in supported}
     if "DEVICE_PROPERTIES" in supported:  # of AUTO and the like: what the device that runs the model says
-        device = found["EXECUTION_DEVICES"][0].strip("()")  # AUTO brackets one that only helps out at first
+        device = properties["EXECUTION_DEVICES"][0].strip("()")  # AUTO brackets one that only helps out at first
         inner = compiled.get_property("DEVICE_PROPERTIES")[device]
-        found = {**{name: inner[name] for name in READ_BACK if name in inner}, **found}
-    return compiled, {name: _text(value) for name, value in found.items()}
+        properties = {**{name: inner[name] for name in READ_BACK if name in inner}, **properties}
+    return compiled, {name: _text(value) for name, value in properties.items()}
 
 
 def _reshape(model: Any, shape: Any) -> None:
-    own = model.input(0).partial_shape
-    if not own[0].compatible(shape[0]):
-        sys.exit(f"the model has a fixed batch of {own[0]}, the device's `batch` is {shape[0]}")
-    if not own.compatible(shape):
-        sys.exit(f"the model takes {own}, the images are {shape}")
+    taken = model.input(0).partial_shape
+    if not taken[0].compatible(shape[0]):
+        sys.exit(f"the model has a fixed batch of {taken[0]}, the device's `batch` is {shape[0]}")
+    if not taken.compatible(shape):
+        sys.exit(f"the model takes {taken}, the images are {shape}")
     model.reshape(shape)
 
 
@@ -152,20 +152,20 @@ def _text(value: Any) -> str:
     return value.to_string() if hasattr(value, "to_string") else str(value)
 
 
-def _pytorch(request: Request, images: Images) -> Runner:
+def _pytorch(request: RoundRequest, model: Model, images: Images) -> Runner:
     """The network in inference mode, in the memory format that is asked for; which one is read back."""
     import torch
 
     from farm.models.network import build
 
-    torch.set_num_threads(request["threads"])
-    form = getattr(torch, request["memory_format"])
-    network = build(request["network"], {role: Path(path) for role, path in request["files"].items()})
-    network.to(memory_format=form)
+    torch.set_num_threads(request.device.threads or 1)
+    memory_format = getattr(torch, request.memory_format)
+    network = build(model, {role: Path(path) for role, path in request.files.items()})
+    network.to(memory_format=memory_format)
     inputs = _inputs(images, request)
 
     def tensor(index: int) -> torch.Tensor:
-        return torch.from_numpy(inputs(index)).contiguous(memory_format=form)
+        return torch.from_numpy(inputs(index)).contiguous(memory_format=memory_format)
 
     tensors = [tensor(index) for index in range(REQUESTS)]
 
@@ -178,5 +178,5 @@ def _pytorch(request: Request, images: Images) -> Runner:
             network(tensor(index))
 
     threads = {"INFERENCE_NUM_THREADS": str(torch.get_num_threads()), "NUM_STREAMS": "1"}
-    properties = {**threads, "INFERENCE_PRECISION_HINT": "f32", "MEMORY_FORMAT": request["memory_format"]}
-    return Runner(step=prepared if request["preprocess"] else ready, properties=properties)
+    properties = {**threads, "INFERENCE_PRECISION_HINT": "f32", "MEMORY_FORMAT": request.memory_format}
+    return Runner(step=prepared if request.preprocess else ready, properties=properties)

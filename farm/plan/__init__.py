@@ -9,7 +9,7 @@ export resnet20 ─────┴─ quantize ─┬─ evaluate
 """
 
 from farm.plan.build import build
-from farm.plan.document import from_json, to_json
+from farm.plan.document import dumps, loads
 from farm.plan.stage import Effort, Plan, PlannedCell, Stage, base, dependents, key_of
 
-__all__ = ["Effort", "Plan", "PlannedCell", "Stage", "base", "build", "dependents", "from_json", "key_of", "to_json"]
+__all__ = ["Effort", "Plan", "PlannedCell", "Stage", "base", "build", "dependents", "dumps", "key_of", "loads"]

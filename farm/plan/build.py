@@ -1,22 +1,24 @@
 """Cells -> stages, each built once. Pure: files are located, and models described, by the caller."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from farm import axes
+from farm.axes import Fit
 from farm.catalog.algorithms import AccuracyAware
-from farm.catalog.datasets import DatasetFrom
+from farm.catalog.sources import Real, Sharded, Synthetic
 from farm.grid import Algorithm, Calibration, Cell, Choice, Device, Grid, Model
 from farm.grid.cell import matches
 from farm.grid.settings import Claims
 from farm.inputs import Input
-from farm.plan.choices import Describe, Locate, Subjects, plain
+from farm.plan.choices import Choices, Describe, Locate, images
 from farm.plan.held_out import on_train, train_images
+from farm.plan.parameters import Evaluate, Export, Measure, Quantize, Rounds, StageParameters, Synthesize
 from farm.plan.stage import Effort, Plan, PlannedCell, Stage, digest, key_with_inputs, numbered
 from farm.spec import Catalog
 
 VersionOf = Callable[[str], str]
-Fit = tuple[tuple[str, Any], ...] | None
 
 RUNTIME_LIBRARIES = {"openvino": ("openvino",), "pytorch": ("torch",)}
 FP32 = "f32"
@@ -39,8 +41,8 @@ def build(
     describe: what a model from elsewhere, by its name, parameters and file, says of its preprocessing, and
     the `url` of its weights. Raises InputError where a model's words in the grid contradict its file.
     """
-    subjects = Subjects(grid=grid, catalog=catalog, locate=locate, describe=describe)
-    builder = _Builder(grid=grid, catalog=catalog, subjects=subjects, version_of=version_of)
+    choices = Choices(grid=grid, catalog=catalog, locate=locate, describe=describe)
+    builder = _Builder(grid=grid, catalog=catalog, choices=choices, version_of=version_of)
     planned = tuple(_planned(cell, builder.cell(cell)) for cell in cells)
     return Plan(
         grid=grid.name,
@@ -80,7 +82,7 @@ class _Recipe:
     """A stage but for its inputs: the same for all cells of, say, one model and device. digest: for the key."""
 
     kind: str
-    parameters: Mapping[str, Any]
+    parameters: StageParameters
     files: Mapping[str, Input]
     libraries: Mapping[str, str]
     digest: str
@@ -92,7 +94,7 @@ class _Builder:
 
     grid: Grid
     catalog: Catalog
-    subjects: Subjects
+    choices: Choices
     version_of: VersionOf
     stages: dict[str, Stage] = field(default_factory=dict)
     memo: dict[tuple[Any, ...], Any] = field(default_factory=dict)
@@ -110,7 +112,7 @@ class _Builder:
             roles |= {role: uri for role, uri in self.stages[variant].inputs.items() if role != "model"}
             roles["quantize"] = variant
             roles["evaluate"] = self.once(self.evaluate, cell.model, cell.device, cell, variant, precision)
-        if not any(matches(cell, meant) for meant in self.grid.accuracy_only):
+        if not any(matches(cell, pattern) for pattern in self.grid.accuracy_only):
             roles["measure"] = self.once(self.measure, cell.model, cell.device, cell, variant, export)
         return roles
 
@@ -119,63 +121,57 @@ class _Builder:
 
         A `Cell` only gives the stage its label, so it counts for nothing: the first cell's label stays.
         """
-        meant = tuple(a.label if isinstance(a, Choice) else None if isinstance(a, Cell) else a for a in arguments)
-        known = self.memo.get((make.__name__, *meant))
-        if known is None:
-            known = self.memo[make.__name__, *meant] = make(*arguments)
-        return known
+        labels = tuple(a.label if isinstance(a, Choice) else None if isinstance(a, Cell) else a for a in arguments)
+        key = (make.__name__, *labels)
+        if key not in self.memo:
+            self.memo[key] = make(*arguments)
+        return self.memo[key]
 
     def calibration(self, source: Calibration, model: Model) -> tuple[str, ...]:
         """The shards of the set that a source gives for a model: at its size, or made to fit it."""
-        fit = self.subjects.fit(model)
-        size = tuple(self.subjects.preprocessing(model)["size"])
-        found: tuple[str, ...] = self.once(self.synthesize, source, size, tuple(fit.items()) if fit else None)
-        return found
+        size = self.choices.preprocessing(model).size
+        shards: tuple[str, ...] = self.once(self.synthesize, source, size, self.choices.fit(model))
+        return shards
 
-    def synthesize(self, source: Calibration, size: tuple[int, int], fit: Fit) -> tuple[str, ...]:
+    def synthesize(self, source: Calibration, size: tuple[int, int], fit: Fit | None) -> tuple[str, ...]:
         """A stage a shard. None knows the set's size, on which no image depends: so larger sets share the shards."""
-        parameters = plain(source)
-        count = parameters.pop("count")
-        if "size" in parameters:
-            parameters["size"] = parameters["size"] or size
-        elif fit and "skip" in parameters:
-            parameters["fit"] = dict(fit)
-        name = "factory" if "factory" in parameters else source.name
-        files, step = self.subjects.files("calibrations", source), self.grid.settings.shard_images
-        found = []
+        changes = {"size": source.parameters.size or size} if isinstance(source.parameters, Synthetic) else {}
+        chosen = images(source, fit if isinstance(source.parameters, (Real, Sharded)) else None, **changes)
+        count, step = source.parameters.count, self.grid.settings.shard_images
+        of_any_count = replace(chosen, options={k: value for k, value in chosen.options.items() if k != "count"})
+        files = self.choices.files("calibrations", source)
+        uris = []
         for start in range(0, count, step):
             stop = min(start + step, count)
-            said = {"source": name, **parameters, "start": start, "stop": stop}
-            recipe = self.recipe("synthesize", said, files, source.spec.libraries)
+            shard = Synthesize(images=of_any_count, start=start, stop=stop)
             label = source.label if count <= step else f"{source.label} images {start} to {stop - 1}"
-            found.append(self.add(recipe, label, {}, equipped=source.spec.equipped))
-        return tuple(found)
+            recipe = self.recipe("synthesize", shard, files, source.spec.libraries)
+            uris.append(self.add(recipe, label, {}, equipped=source.spec.equipped))
+        return tuple(uris)
 
     def export(self, model: Model) -> str:
-        how = self.subjects.preprocessing(model)
-        parameters = {"model": self.subjects.identity(model), **{key: how[key] for key in ("size", "layout", "input")}}
-        recipe = self.recipe("export", parameters, self.subjects.model_files(model), model.spec.libraries)
-        return self.add(recipe, model.label, {})
+        how = self.choices.preprocessing(model)
+        parameters = Export(model=self.choices.model(model), size=how.size, layout=how.layout, input=how.input)
+        recipe = self.recipe("export", parameters, self.choices.model_files(model), model.spec.libraries)
+        return self.add(recipe, str(model.label), {})
 
     def quantize(self, model: Model, source: Calibration, algorithm: Algorithm, export: str) -> str:
         """It depends on all shards, whatever part of them the algorithm takes: that is the algorithm's own affair."""
         calibration = numbered("calibration", self.calibration(source, model))
-        wanted = train_images(algorithm, source, self.subjects) if on_train(algorithm) else None
-        validation = numbered("validation", self.calibration(wanted, model) if wanted else ())
+        held_out = train_images(algorithm, source, self.choices) if on_train(algorithm) else None
+        validation = numbered("validation", self.calibration(held_out, model) if held_out else ())
         recipe = self.once(self.quantizing, model, algorithm, on_train(algorithm) and not validation)
         label = f"{model.label} {source.label} {algorithm.label}"
         return self.add(recipe, label, {"model": export, **calibration, **validation})
 
     def quantizing(self, model: Model, algorithm: Algorithm, unvalidated: bool) -> _Recipe:
-        parameters = {
-            "algorithm": algorithm.name,
-            "parameters": dict(algorithm.parameters),
-            "preprocessing": self.subjects.preprocessing(model),
-        }
-        files: dict[str, Input] = {}
-        if isinstance(algorithm.parameters, AccuracyAware):
-            parameters["metric"] = self.grid.metric
-            files = self.subjects.metric_files()
+        judges = isinstance(algorithm.parameters, AccuracyAware)
+        parameters = Quantize(
+            algorithm=axes.Algorithm(name=algorithm.name, options=dict(algorithm.parameters)),
+            preprocessing=self.choices.preprocessing(model),
+            metric=self.grid.metric if judges else None,
+        )
+        files = self.choices.metric_files() if judges else {}
         if unvalidated:
             text = f"`validate_on: train` needs a dataset with a train split; {self.grid.dataset.label} has none"
             files = {**files, "validation": Input(role="validation", missing=text)}
@@ -190,61 +186,53 @@ class _Builder:
         return self.add(recipe, f"{name} {how} {precision}", {"model": variant} if variant else {})
 
     def evaluating(self, model: Model, runtime: str, device: str, precision: str, node: str | None) -> _Recipe:
-        by_pytorch = runtime == "pytorch"  # on the CPU in FP32, whatever the cell's device
-        parameters = {
-            "runtime": runtime,
-            "device": "CPU" if by_pytorch else device,
-            "precision": FP32 if by_pytorch else precision,
-            "metric": self.grid.metric,
-            **self.judged_on(model),
-            **({"model": self.subjects.identity(model)} if by_pytorch else {}),
-            **({"node": node} if node else {}),
-        }
-        files = self.dataset_files() | self.subjects.metric_files()
-        files |= self.subjects.model_files(model) if by_pytorch else {}
+        """PyTorch evaluates on the CPU in FP32, whatever the cell's device."""
+        by_pytorch = runtime == "pytorch"
+        parameters = Evaluate(
+            device=axes.Device(node=node) if by_pytorch else axes.Device(name=device, precision=precision, node=node),
+            metric=self.grid.metric,
+            dataset=images(self.grid.dataset, self.choices.fit(model)),
+            preprocessing=self.choices.preprocessing(model),
+            model=self.choices.model(model) if by_pytorch else None,
+        )
+        files = self.dataset_files() | self.choices.metric_files()
+        files |= self.choices.model_files(model) if by_pytorch else {}
         libraries = (*running(model, runtime), *self.grid.dataset.spec.libraries)
         return self.recipe("evaluate", parameters, files, libraries)
 
     def measure(self, model: Model, device: Device, cell: Cell, variant: str | None, export: str) -> str:
         recipe = self.once(self.measuring, model, device, "pytorch" if variant is None else "openvino")
-        own = {} if variant in (None, export) else {"model": variant}
-        return self.add(recipe, cell.name, {"ir": export, **own})
+        quantized = {} if variant in (None, export) else {"model": variant}
+        return self.add(recipe, cell.name, {"ir": export, **quantized})
 
     def measuring(self, model: Model, device: Device, runtime: str) -> _Recipe:
         by_pytorch = runtime == "pytorch"
-        parameters = {
-            "runtime": runtime,
-            "device": {"name": device.name, **dict(device.parameters)},
-            "measure": self.grid.settings.measure.how(),
-            **self.judged_on(model),
-            **({"model": self.subjects.identity(model)} if by_pytorch else {}),
-        }
-        files = self.dataset_files() | (self.subjects.model_files(model) if by_pytorch else {})
+        parameters = Measure(
+            device=axes.Device(name=device.name, **dict(device.parameters)),
+            rounds=Rounds(**self.grid.settings.measure.how()),
+            dataset=images(self.grid.dataset, self.choices.fit(model)),
+            preprocessing=self.choices.preprocessing(model),
+            model=self.choices.model(model) if by_pytorch else None,
+        )
+        files = self.dataset_files() | (self.choices.model_files(model) if by_pytorch else {})
         libraries = (*RUNTIME_LIBRARIES["openvino"], *running(model, runtime))
         return self.recipe("measure", parameters, files, libraries)
 
-    def judged_on(self, model: Model) -> dict[str, Any]:
-        """The test images, and how they become the model's input."""
-        dataset, fit = self.grid.dataset, self.subjects.fit(model)
-        name = "factory" if isinstance(dataset.parameters, DatasetFrom) else dataset.name
-        images = {"name": name, **plain(dataset), **({"fit": fit} if fit else {})}
-        return {"dataset": images, "preprocessing": self.subjects.preprocessing(model)}
-
     def dataset_files(self) -> dict[str, Input]:
-        return self.subjects.files("dataset", self.grid.dataset)
+        return self.choices.files("dataset", self.grid.dataset)
 
     def recipe(
         self,
         kind: str,
-        parameters: Mapping[str, Any],
+        parameters: StageParameters,
         files: Mapping[str, Input] | None = None,
         libraries: tuple[str, ...] = (),
     ) -> _Recipe:
         spec, files = self.catalog.stages[kind], files or {}
         versions = {name: self.version_of(name) for name in sorted({*spec.libraries, *libraries})}
-        contents = {role: found.sha256 or f"missing: {found.path}" for role, found in files.items()}
-        found = digest([kind, spec.version, parameters, contents, versions])
-        return _Recipe(kind=kind, parameters=parameters, files=files, libraries=versions, digest=found)
+        contents = {role: file.sha256 or f"missing: {file.path}" for role, file in files.items()}
+        own = digest([kind, spec.version, parameters, contents, versions])
+        return _Recipe(kind=kind, parameters=parameters, files=files, libraries=versions, digest=own)
 
     def add(self, recipe: _Recipe, label: str, inputs: Mapping[str, str], *, equipped: bool = False) -> str:
         stage = Stage(

@@ -1,4 +1,4 @@
-"""What a grid's choices mean to a plan: their files, and of a model its identity and preprocessing. Pure.
+"""What a grid's choices mean to a plan: their files, and of a model what builds it and its preprocessing. Pure.
 
 Files are located, and models from elsewhere described, by the caller.
 """
@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from farm import axes
+from farm.axes import Fit, Preprocessing
 from farm.catalog.datasets import DatasetFrom
 from farm.catalog.models import Factory, File
+from farm.catalog.sources import RealFrom
 from farm.errors import InputError
-from farm.grid import Choice, Grid, Model
+from farm.grid import Calibration, Choice, Dataset, Grid, Model
 from farm.grid.choice import Loaded
 from farm.inputs import Input
-from farm.spec import Catalog, InputSpec, Preprocessing
+from farm.spec import Catalog, InputSpec
 
 Locate = Callable[[InputSpec, Mapping[str, Any], Mapping[str, str]], Input | None]
 Describe = Callable[[str, Mapping[str, Any], Input | None], Mapping[str, Any]]
@@ -24,15 +27,21 @@ RAW_PIXELS = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "scale": 1.0}
 UNKNOWN = Preprocessing(size=(32, 32))  # of a dataset that is in no table: pixels in [0, 1]
 
 
-def plain(choice: Loaded) -> dict[str, Any]:
+def options(choice: Loaded) -> dict[str, Any]:
     """A choice's parameters without those that only say where a file lies: its content is in the key."""
     located = {spec.parameter for spec in choice.spec.inputs if not spec.code} | {"sha256"}
-    return {key: value for key, value in choice.parameters if key not in located}
+    return {name: value for name, value in choice.parameters if name not in located}
+
+
+def images(choice: Dataset | Calibration, fit: Fit | None, **changes: Any) -> axes.Images:
+    """A dataset or a source with its options, some of them changed."""
+    name = "factory" if isinstance(choice.parameters, (DatasetFrom, RealFrom)) else choice.name
+    return axes.Images(name=name, options=options(choice) | changes, fit=fit)
 
 
 @dataclass(slots=True, kw_only=True)
-class Subjects:
-    """Everything asked once for each choice: a label stands for one choice."""
+class Choices:
+    """A grid's choices, each looked up once: a label stands for one choice."""
 
     grid: Grid
     catalog: Catalog
@@ -42,8 +51,8 @@ class Subjects:
 
     def files(self, axis: str, choice: Loaded) -> dict[str, Input]:
         """Located files by role, of a calibration set or a dataset."""
-        found: dict[str, Input] = self._once(axis, choice, lambda: self._located(choice, dict(choice.parameters)))
-        return found
+        files: dict[str, Input] = self._once(axis, choice, lambda: self._located(choice, dict(choice.parameters)))
+        return files
 
     @property
     def dataset(self) -> str:
@@ -54,61 +63,63 @@ class Subjects:
         """Located files by role; torchvision's weights by the address that their name stands for."""
         url = self._described(model).get("url")
         parameters = dict(model.parameters) | ({"weights": url} if url else {})
-        found: dict[str, Input] = self._once("model files", model, lambda: self._located(model, parameters))
-        return found
+        files: dict[str, Input] = self._once("model files", model, lambda: self._located(model, parameters))
+        return files
 
     def metric_files(self) -> dict[str, Input]:
         """The user's own metric; nothing for a built-in one."""
         if ":" not in self.grid.metric:
             return {}
-        found = self.locate(InputSpec(role="metric", parameter="metric", code=True), {"metric": self.grid.metric}, {})
-        return {"metric": found} if found else {}
+        code = self.locate(InputSpec(role="metric", parameter="metric", code=True), {"metric": self.grid.metric}, {})
+        return {"metric": code} if code else {}
 
-    def identity(self, model: Model) -> dict[str, Any]:
-        """What builds the network: a name of the zoo or of torchvision, a user's factory, or a file's format."""
-        said = {key: value for key, value in plain(model).items() if key not in PREPROCESSING}
-        if isinstance(model.parameters, File):
-            return {"format": model.parameters.path.rpartition(".")[2].lower(), **said}
-        return said if isinstance(model.parameters, Factory) else {"name": model.name, **said}
+    def model(self, choice: Model) -> axes.Model:
+        """What builds the network."""
+        rest = {name: value for name, value in options(choice).items() if name not in PREPROCESSING}
+        if isinstance(choice.parameters, File):
+            return axes.Model(format=choice.parameters.path.rpartition(".")[2].lower(), options=rest)
+        if isinstance(choice.parameters, Factory):
+            return axes.Model(factory=rest.pop("factory"), options=rest)
+        return axes.Model(name=choice.name, options=rest)
 
-    def preprocessing(self, model: Model) -> dict[str, Any]:
+    def preprocessing(self, model: Model) -> Preprocessing:
         """The user's own words first, then what the model says, then what its dataset is known by."""
-        found: dict[str, Any] = self._once("preprocessing", model, lambda: self._prepared(model))
-        return found
+        preprocessing: Preprocessing = self._once("preprocessing", model, lambda: self._prepared(model))
+        return preprocessing
 
-    def fit(self, model: Model) -> dict[str, Any] | None:
+    def fit(self, model: Model) -> Fit | None:
         """How real images of any size are made to fit the model; None if they must have its size."""
         how = self.preprocessing(model)
-        return {key: how[key] for key in ("resize", "size", "interpolation")} if how["resize"] else None
+        return Fit(resize=how.resize, size=how.size, interpolation=how.interpolation) if how.resize else None
 
-    def _prepared(self, model: Model) -> dict[str, Any]:
-        said = {key: value for key, value in model.parameters if key in PREPROCESSING and value is not None}
+    def _prepared(self, model: Model) -> Preprocessing:
+        given = {name: value for name, value in model.parameters if name in PREPROCESSING and value is not None}
         words = self._described(model).items()
         described = {k: tuple(v) if isinstance(v, list) else v for k, v in words if k in PREPROCESSING}
-        known = asdict(self.catalog.preprocessing.get(self.dataset, UNKNOWN))
+        usual = asdict(self.catalog.preprocessing.get(self.dataset, UNKNOWN))
         if described.get("input") == "u8":
-            contradicted = [key for key in NORMALISATION if key in said]
+            contradicted = [name for name in NORMALISATION if name in given]
             if contradicted:
                 text = f"takes raw uint8 pixels, so its preprocessing is inside: leave out {', '.join(contradicted)}"
                 raise InputError(f"model {model.label}: {text}")
-            known |= RAW_PIXELS
-        if "size" in said and "resize" not in said:
+            usual |= RAW_PIXELS
+        if "size" in given and "resize" not in given:
             described.pop("resize", None)
-        return {**known, **described, **said}
+        return Preprocessing(**{**usual, **described, **given})
 
     def _described(self, model: Model) -> Mapping[str, Any]:
         def ask() -> Mapping[str, Any]:
             parameters = dict(model.parameters)
-            found = self._located(model, parameters).get("model") if isinstance(model.parameters, File) else None
-            return self.describe(model.name, parameters, found)
+            file = self._located(model, parameters).get("model") if isinstance(model.parameters, File) else None
+            return self.describe(model.name, parameters, file)
 
-        said: Mapping[str, Any] = self._once("described", model, ask)
-        return said
+        description: Mapping[str, Any] = self._once("described", model, ask)
+        return description
 
     def _located(self, choice: Loaded, parameters: Mapping[str, Any]) -> dict[str, Input]:
         names = {"name": choice.name, "dataset": self.dataset}
-        found = (self.locate(spec, parameters, names) for spec in choice.spec.inputs)
-        return {each.role: each for each in found if each is not None}
+        inputs = (self.locate(spec, parameters, names) for spec in choice.spec.inputs)
+        return {file.role: file for file in inputs if file is not None}
 
     def _once(self, what: str, choice: Choice, make: Callable[[], Any]) -> Any:
         key = (what, choice.label)

@@ -3,7 +3,7 @@
 from farm.catalog.algorithms import AccuracyAware
 from farm.catalog.sources import Real
 from farm.grid import Algorithm, Calibration, Label
-from farm.plan.choices import Subjects
+from farm.plan.choices import Choices
 
 TRAIN = "train"
 COUNT = 1000  # images, where the algorithm does not say how many
@@ -14,18 +14,18 @@ def on_train(algorithm: Algorithm) -> bool:
     return isinstance(algorithm.parameters, AccuracyAware) and algorithm.parameters.validate_on == TRAIN
 
 
-def train_images(algorithm: Algorithm, calibration: Calibration, subjects: Subjects) -> Calibration | None:
+def train_images(algorithm: Algorithm, calibration: Calibration, choices: Choices) -> Calibration | None:
     """Images of the dataset's train split that are not the calibration's; None if it has no such split.
 
     A calibration set sampled from the same split, by its name or by a file of the same content, is the start of
     one sample that this set goes on with.
     """
-    name = subjects.dataset
-    train = subjects.catalog.sources.get(name)
+    name = choices.dataset
+    train = choices.catalog.sources.get(name)
     if train is None or any(field.is_required() for field in train.parameters.model_fields.values()):
         return None
     whole = Calibration(name=name, label=Label(name), spec=train, parameters=Real())
-    start = _start(calibration, whole, subjects)
+    start = _start(calibration, whole, choices)
     asked = algorithm.parameters.validate_count if isinstance(algorithm.parameters, AccuracyAware) else None
     count, skip = asked or COUNT, start.skip + start.count if start else 0
     parameters = Real(count=count, skip=skip, seed=start.seed if start else Real().seed)
@@ -33,10 +33,10 @@ def train_images(algorithm: Algorithm, calibration: Calibration, subjects: Subje
     return Calibration(name=name, label=Label(label), spec=train, parameters=parameters)
 
 
-def _start(calibration: Calibration, whole: Calibration, subjects: Subjects) -> Real | None:
+def _start(calibration: Calibration, whole: Calibration, choices: Choices) -> Real | None:
     """What the calibration takes of the same images; None if it takes others."""
     if not isinstance(calibration.parameters, Real):
         return None
-    ours, theirs = (subjects.files("calibrations", choice).get("images") for choice in (calibration, whole))
+    ours, theirs = (choices.files("calibrations", choice).get("images") for choice in (calibration, whole))
     one_file = bool(ours and theirs and ours.sha256 and ours.sha256 == theirs.sha256)
     return calibration.parameters if one_file or calibration.spec is whole.spec else None

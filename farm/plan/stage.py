@@ -6,13 +6,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from farm.codec import members
 from farm.grid.cell import NO_CALIBRATION
 from farm.grid.settings import Claims
 from farm.inputs import Input
+from farm.plan.parameters import StageParameters
 
 T = TypeVar("T")
 
-CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=members)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +28,7 @@ class Stage:
     kind: str
     key: str
     label: str
-    parameters: Mapping[str, Any]
+    parameters: StageParameters
     inputs: Mapping[str, str]
     files: Mapping[str, Input]
     libraries: Mapping[str, str]
@@ -37,10 +39,16 @@ class Stage:
         """``kind/key``: the name of its artefact in the store."""
         return f"{self.kind}/{self.key}"
 
+    def parameters_as(self, kind: type[T]) -> T:
+        """Its parameters, where their class is known by its kind."""
+        if not isinstance(self.parameters, kind):
+            raise TypeError(f"a stage {self.kind} has no parameters of {kind.__name__}")
+        return self.parameters
+
     @property
     def missing(self) -> str:
         """What local input it lacks, in words; empty if none."""
-        return "; ".join(found.missing for found in self.files.values() if found.missing)
+        return "; ".join(file.missing for file in self.files.values() if file.missing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +134,7 @@ def base(role: str) -> str:
 def key_of(
     kind: str,
     version: int,
-    parameters: Mapping[str, Any],
+    parameters: StageParameters,
     inputs: Mapping[str, str],
     contents: Mapping[str, str],
     libraries: Mapping[str, str],
@@ -141,14 +149,14 @@ def key_with_inputs(recipe: str, inputs: Mapping[str, str]) -> str:
 
 
 def digest(value: Any) -> str:
-    """SHA-256 (hex) of a JSON value in its one canonical form."""
+    """SHA-256 (hex) of a value in its one canonical JSON form, without what is None of dataclasses."""
     return hashlib.sha256(CANONICAL.encode(value).encode()).hexdigest()
 
 
 def dependents(plan: Plan, uris: set[str]) -> set[str]:
     """The given stages and all that need them, directly or not."""
-    found = set(uris)
+    dependent = set(uris)
     for uri, stage in plan.stages.items():  # inputs come before what needs them
-        if found.intersection(stage.inputs.values()):
-            found.add(uri)
-    return found
+        if dependent.intersection(stage.inputs.values()):
+            dependent.add(uri)
+    return dependent

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import nncf
 import openvino as ov
@@ -24,7 +23,8 @@ from nncf.quantization.algorithms.accuracy_control.openvino_backend import OVAcc
 from nncf.quantization.algorithms.accuracy_control.ranker import GroupToRank, Ranker
 from openvino._offline_transformations import compress_quantize_weights_transformation
 
-from farm.quantization.default import Quantization, nncf_arguments, subset_size
+from farm.plan import facts
+from farm.quantization.default import Quantization, nncf_arguments
 from farm.quantization.validation import MODEL, Scores, Validation, compiled_in_f32, validation
 
 HISTORY = "history.parquet"
@@ -61,7 +61,7 @@ class Step:
     seconds: float
 
 
-def accuracy_aware(task: Quantization) -> tuple[ov.Model, dict[str, Any]]:
+def accuracy_aware(task: Quantization) -> tuple[ov.Model, facts.Control]:
     """Quantize, then revert groups of layers until the drop is at most `max_drop` or a budget is spent.
 
     Returns the model of the smallest drop that was met; of equal ones, that with the fewest layers reverted.
@@ -69,36 +69,35 @@ def accuracy_aware(task: Quantization) -> tuple[ov.Model, dict[str, Any]]:
     being compiled or inferred when it ends is waited for. Leaves ``history.parquet``: a row a `Step`. Raises
     DataError where labels and model do not go together, or the metric fails.
     """
-    judged = validation(task)
-    own = "its own answers as labels" if judged.labels_from == MODEL else "given labels"
-    task.say(f"FP32 model: score {judged.fp32.mean():.4g} on {len(judged)} images, {own}")
-    arguments = nncf_arguments(task.parameters)
+    images = validation(task)
+    labels = "its own answers as labels" if images.labels_from == MODEL else "given labels"
+    task.say(f"FP32 model: score {images.fp32.mean():.4g} on {len(images)} images, {labels}")
+    arguments = nncf_arguments(task.options)
     arguments["advanced_parameters"].backend_params["compress_weights"] = False  # reverting looks for FP32 weights
     quantized = nncf.quantize(task.model, nncf.Dataset(task.calibration), **arguments)
-    control = Control(task, judged, quantized)
+    control = Control(task, images, quantized)
     stopped_by = _revert(task, quantized, control)
     best, model = control.best
     task.say(f"stopped by {stopped_by}: the best is iteration {best.iteration}, {control.word} {best.drop:.3g}")
     compress_quantize_weights_transformation(model)
     rows = [asdict(step) | {"n_reverted": len(step.reverted), "best": step is best} for step in control.steps]
     pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), task.folder / HISTORY, compression="zstd")
-    return model, {
-        "subset_size": subset_size(task),
-        "stopped_by": stopped_by,
-        "reached": best.drop <= task.parameters["max_drop"],
-        "control_drop": best.drop,
-        "control_images": len(control.validation),
-        "iterations": len(control.steps) - 1,
-        "control_labels": control.validation.labels_from,
-        "validate_on": task.parameters["validate_on"],
-        "reverted_layers": len(best.reverted),
-    }
+    return model, facts.Control(
+        stopped_by=stopped_by,
+        reached=best.drop <= task.options["max_drop"],
+        control_drop=best.drop,
+        control_images=len(control.validation),
+        iterations=len(control.steps) - 1,
+        control_labels=control.validation.labels_from,
+        validate_on=task.options["validate_on"],
+        reverted_layers=len(best.reverted),
+    )
 
 
 def _revert(task: Quantization, quantized: ov.Model, control: "Control") -> str:
     """Run NNCF's loop; what ended it. Its own end is that no group is left."""
     restorer = QuantizationAccuracyRestorer(
-        ranking_subset_size=task.parameters["ranking_subset_size"] or len(control.validation),
+        ranking_subset_size=task.options["ranking_subset_size"] or len(control.validation),
         max_num_iterations=sys.maxsize,
         max_drop=-math.inf,  # `control` says when it is enough
         num_ranking_workers=1,
@@ -118,21 +117,21 @@ class Control(Evaluator):
     each iteration. The data set that it hands on is None: the images are the control's own.
     """
 
-    def __init__(self, task: Quantization, judged: Validation, quantized: ov.Model) -> None:
+    def __init__(self, task: Quantization, images: Validation, quantized: ov.Model) -> None:
         """The time budget begins. quantized: the start, with uncompressed weights."""
         super().__init__(validation_fn=None)
-        self.begun = self.said = time.monotonic()
+        self.begun = self.told_at = time.monotonic()
         self.task = task
-        self.max_drop: float = task.parameters["max_drop"]
-        self.max_iterations: int | None = task.parameters["max_iterations"]
-        self.budget_s: float = task.parameters["budget_s"]
+        self.max_drop: float = task.options["max_drop"]
+        self.max_iterations: int | None = task.options["max_iterations"]
+        self.budget_s: float = task.options["budget_s"]
         self.groups = _groups(quantized)
         self.layers = len(self._reverted(frozenset()))
         self.ranked = 0
         self.steps: list[Step] = []
         self.best: tuple[Step, ov.Model]
-        self.validation = judged
-        self.word = "disagreement" if judged.labels_from == MODEL else "drop"
+        self.validation = images
+        self.word = "disagreement" if images.labels_from == MODEL else "drop"
 
     def begin(self, quantized: ov.Model) -> tuple[MetricResults, MetricResults]:
         """Judge the quantized start; the FP32 model's results and its own. Raises Stop if all is done."""
@@ -148,7 +147,7 @@ class Control(Evaluator):
         """Compile the start with one more group reverted, whose rank is to be found."""
         self._check_budget()
         self.ranked += 1
-        if time.monotonic() - self.said >= SAY_EVERY_S:
+        if time.monotonic() - self.told_at >= SAY_EVERY_S:
             self._say(f"ranking: group {self.ranked} of {self._left(_quantizers(model)) + 1}")
         return self._compiled(model)
 
@@ -188,7 +187,7 @@ class Control(Evaluator):
         self.steps.append(step)
         if step.iteration == 0 or _order(step) < _order(self.best[0]):
             self.best = step, model
-        self._say(self._told(step))
+        self._say(self._progress(step))
         if step.drop <= self.max_drop:
             raise Stop(TARGET)
         if not self._left(present):
@@ -196,7 +195,7 @@ class Control(Evaluator):
         if self.max_iterations is not None and step.iteration >= self.max_iterations:
             raise Stop(ITERATIONS)
 
-    def _told(self, step: Step) -> str:
+    def _progress(self, step: Step) -> str:
         drop = f"{self.word} {step.drop:.3g} (target {self.max_drop:g})"
         if step.iteration == 0:
             return f"quantized model: {drop}"
@@ -220,15 +219,15 @@ class Control(Evaluator):
             raise Stop(BUDGET)
 
     def _say(self, text: str) -> None:
-        self.said = time.monotonic()
-        self.task.say(f"{text}, {self.said - self.begun:.0f} s of {self.budget_s:g} s")
+        self.told_at = time.monotonic()
+        self.task.say(f"{text}, {self.told_at - self.begun:.0f} s of {self.budget_s:g} s")
 
 
 def _groups(quantized: ov.Model) -> list[GroupToRank]:
     """The groups that NNCF's loop will revert, as it finds them itself."""
     ranker = Ranker(1, None, OVAccuracyControlAlgoBackend(), None)
-    found: list[GroupToRank] = ranker.find_groups_of_quantizers_to_rank(build_graph(quantized))
-    return found
+    groups: list[GroupToRank] = ranker.find_groups_of_quantizers_to_rank(build_graph(quantized))
+    return groups
 
 
 def _order(step: Step) -> tuple[float, int]:

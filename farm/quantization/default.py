@@ -21,50 +21,49 @@ SHOWN_NAMES = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantization:
-    """What an algorithm is given; it returns the quantized model and its facts, `subset_size` among them.
+    """What an algorithm is given; it returns the quantized model, and what it tells of accuracy control, if it has any.
 
     model: the FP32 IR; it stays as it is. calibration: what ranges are estimated on. validation: what
-    accuracy is measured on. score: a score for each image. folder: files left in it join the artefact.
-    cores: how many threads do work. say: tells the user how far it is, in a line.
+    accuracy is measured on. options: the algorithm's own. score: a score for each image. folder: files
+    left in it join the artefact. cores: how many threads do work. say: tells the user how far it is, in a line.
     """
 
     model: ov.Model
     calibration: PreparedImages
     validation: PreparedImages
-    parameters: Mapping[str, Any]
+    options: Mapping[str, Any]
     score: Scorer
     folder: Path
     cores: int
     say: Callable[[str], None]
 
 
-def default(task: Quantization) -> tuple[ov.Model, dict[str, Any]]:
+def default(task: Quantization) -> tuple[ov.Model, None]:
     """`nncf.quantize` with its parameters by their NNCF names."""
-    quantized = nncf.quantize(task.model, nncf.Dataset(task.calibration), **nncf_arguments(task.parameters))
-    return quantized, {"subset_size": subset_size(task)}
+    return nncf.quantize(task.model, nncf.Dataset(task.calibration), **nncf_arguments(task.options)), None
 
 
 def subset_size(task: Quantization) -> int:
     """How many calibration images NNCF uses."""
-    return min(int(task.parameters["subset_size"]), len(task.calibration))
+    return min(int(task.options["subset_size"]), len(task.calibration))
 
 
-def nncf_arguments(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def nncf_arguments(options: Mapping[str, Any]) -> dict[str, Any]:
     """What `farm.catalog.algorithms.Default` says, as keyword arguments of `nncf.quantize`."""
-    preset, model_type = parameters["preset"], parameters["model_type"]
-    patterns, overflow_fix = list(parameters["ignored_scope"]), parameters["overflow_fix"]
+    preset, model_type = options["preset"], options["model_type"]
+    patterns, overflow_fix = list(options["ignored_scope"]), options["overflow_fix"]
     advanced = nncf.AdvancedQuantizationParameters(
         overflow_fix=nncf.OverflowFix(overflow_fix) if overflow_fix else None,
-        disable_bias_correction=parameters["disable_bias_correction"],
-        activations_range_estimator_params=_range_estimator(parameters["activations_range_estimator"]),
-        weights_range_estimator_params=_range_estimator(parameters["weights_range_estimator"]),
-        smooth_quant_alphas=_smooth_quant(parameters),
+        disable_bias_correction=options["disable_bias_correction"],
+        activations_range_estimator_params=_range_estimator(options["activations_range_estimator"]),
+        weights_range_estimator_params=_range_estimator(options["weights_range_estimator"]),
+        smooth_quant_alphas=_smooth_quant(options),
     )
     return {
         "preset": nncf.QuantizationPreset(preset) if preset else None,
-        "target_device": nncf.TargetDevice(parameters["target_device"]),
-        "subset_size": parameters["subset_size"],
-        "fast_bias_correction": parameters["fast_bias_correction"],
+        "target_device": nncf.TargetDevice(options["target_device"]),
+        "subset_size": options["subset_size"],
+        "fast_bias_correction": options["fast_bias_correction"],
         "model_type": nncf.ModelType(model_type) if model_type else None,
         "ignored_scope": nncf.IgnoredScope(patterns=patterns) if patterns else None,
         "advanced_parameters": advanced,
@@ -75,8 +74,8 @@ def _range_estimator(name: str | None) -> RangeEstimatorParameters:
     return getattr(RangeEstimatorParametersSet, name.upper()) if name else RangeEstimatorParameters()
 
 
-def _smooth_quant(parameters: Mapping[str, Any]) -> nncf.AdvancedSmoothQuantParameters:
-    alphas = {"matmul": parameters["smooth_quant_alpha"], "convolution": parameters["smooth_quant_convolution_alpha"]}
+def _smooth_quant(options: Mapping[str, Any]) -> nncf.AdvancedSmoothQuantParameters:
+    alphas = {"matmul": options["smooth_quant_alpha"], "convolution": options["smooth_quant_convolution_alpha"]}
     return nncf.AdvancedSmoothQuantParameters(**{op: alpha for op, alpha in alphas.items() if alpha is not None})
 
 
@@ -86,7 +85,8 @@ def check_ignored_scope(model: ov.Model, patterns: Sequence[str], ir: Path) -> N
     lost = [pattern for pattern in patterns if not any(re.match(pattern, name) for name in names)]
     if not lost:
         return
-    near = [name for each in lost for name in difflib.get_close_matches(re.sub(r"[^\w/.:]|\.\*", "", each), names, 2)]
+    plain = [re.sub(r"[^\w/.:]|\.\*", "", pattern) for pattern in lost]
+    near = [name for word in plain for name in difflib.get_close_matches(word, names, 2)]
     weighted = [op for op in model.get_ordered_ops() if op.get_type_name() in WEIGHTED]
     shown = [op.get_friendly_name() for op in weighted[:SHOWN_NAMES]]
     more = f" and {len(weighted) - SHOWN_NAMES} more" if len(weighted) > SHOWN_NAMES else ""

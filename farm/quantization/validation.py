@@ -1,5 +1,6 @@
 """How right a model is about the validation images, while it is being quantized. Knows OpenVINO, not NNCF."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -53,13 +54,12 @@ class Validation:
 
 def validation(task: Quantization) -> Validation:
     """Judge the FP32 model. Raises DataError where labels and model do not go together, or the metric fails."""
-    asked = task.parameters["validate_count"]
-    count = min(asked, len(task.validation)) if asked else len(task.validation)
+    count = min(task.options["validate_count"] or sys.maxsize, len(task.validation))
     batch = BATCH if task.model.input(0).partial_shape[0].is_dynamic else 1
     compiled = compiled_in_f32(task.model, task.cores)
     chunks = _chunks(range(count), batch)
     given = task.validation.labels(count)
-    labels_from = _labels_from(given, asked=task.parameters["labels"])
+    labels_from = _labels_from(given, asked=task.options["labels"])
     scores, labels = [], []
     for chunk in chunks:
         logits = _logits(compiled, task.validation, chunk)

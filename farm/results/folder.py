@@ -1,6 +1,5 @@
 """One grid's results folder, ``results/<grid>/``, on a local path or any fsspec URL. Files are replaced whole."""
 
-import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from farm.errors import DataError, InputError
 from farm.files import write_whole
-from farm.plan import Plan, from_json, to_json
+from farm.plan import Plan, dumps, loads
 
 PLAN = "plan.json"
 
@@ -47,12 +46,12 @@ class Folder:
 
     def write_plan(self, plan: Plan) -> None:
         """Write plan.json, the first file of every run."""
-        self._replace(PLAN, json.dumps(to_json(plan), indent=1).encode())
+        self._replace(PLAN, dumps(plan).encode())
 
     def read_plan(self) -> Plan:
         """Read plan.json. Raises InputError if there is none, which means nothing was run here."""
         try:
-            return from_json(json.loads(self.fs.cat_file(f"{self.root}/{PLAN}")))
+            return loads(self.fs.cat_file(f"{self.root}/{PLAN}"))
         except FileNotFoundError as error:
             raise InputError(f"{self.url} has no {PLAN}: run a grid first (farm run jobs/quickstart.yaml)") from error
         except ValueError as error:

@@ -1,7 +1,5 @@
 """The export stage: a model as FP32 OpenVINO IR with one input and one output. Preprocessing stays outside."""
 
-from typing import Any
-
 import numpy as np
 import openvino as ov
 import torch
@@ -11,32 +9,37 @@ from farm.models import modelfile
 from farm.models.ir import IR, size_mib
 from farm.models.layer_names import name_after_modules
 from farm.models.network import build
+from farm.plan.facts import Exported
+from farm.plan.parameters import Export
 from farm.stages.job import Job
 
 PROBE_TOLERANCE = 1e-3  # of the largest logit: float32 sums in another order
 MATRIX = 2  # dimensions of a batch of logits
 
 
-def run(job: Job) -> dict[str, Any]:
+def run(job: Job[Export]) -> Exported:
     """Write ``model.xml`` and ``model.bin``, uncompressed; the batch is dynamic wherever the model allows it."""
-    model, facts = _from_file(job) if "format" in job.parameters["model"] else _from_torch(job)
+    model, difference = (_from_file(job), None) if job.parameters.model.format else _from_torch(job)
     ov.save_model(model, job.folder / IR, compress_to_fp16=False)
-    batch = model.input(0).partial_shape[0]
-    return {"size_mib": size_mib(job.folder), "dynamic_batch": batch.is_dynamic, **facts}
+    return Exported(
+        size_mib=size_mib(job.folder),
+        dynamic_batch=model.input(0).partial_shape[0].is_dynamic,
+        classes=int(model.output(0).partial_shape[1].get_length()),
+        probe_difference=difference,
+    )
 
 
-def _from_file(job: Job) -> tuple[ov.Model, dict[str, Any]]:
+def _from_file(job: Job[Export]) -> ov.Model:
     """An ONNX, TFLite or IR file, checked against what the grid says of it."""
-    said = job.parameters
-    interface = modelfile.Interface(**{key: said[key] for key in ("size", "layout", "input")})
-    model = modelfile.read(job.files["model"], interface, said["model"]["output"])
-    return model, {"classes": int(model.output(0).partial_shape[1].get_length())}
+    wanted = job.parameters
+    interface = modelfile.Interface(size=wanted.size, layout=wanted.layout, input=wanted.input)
+    return modelfile.read(job.files["model"], interface, wanted.model.options["output"])
 
 
-def _from_torch(job: Job) -> tuple[ov.Model, dict[str, Any]]:
-    """A PyTorch model, converted and checked against PyTorch on a random batch."""
-    height, width = job.parameters["size"]
-    network = build(job.parameters["model"], job.files)
+def _from_torch(job: Job[Export]) -> tuple[ov.Model, float]:
+    """A PyTorch model, converted, and how far it is from PyTorch on a random batch."""
+    height, width = job.parameters.size
+    network = build(job.parameters.model, job.files)
     probe = torch.from_numpy(np.random.default_rng(0).standard_normal((2, 3, height, width), dtype=np.float32))
     with torch.inference_mode():
         expected = network(probe)
@@ -47,13 +50,13 @@ def _from_torch(job: Job) -> tuple[ov.Model, dict[str, Any]]:
         converted = ov.convert_model(network, example_input=probe, input=[ov.PartialShape([-1, 3, height, width])])
     difference = _difference(converted, probe.numpy(), expected.numpy())
     name_after_modules(converted, network)
-    return converted, {"classes": int(expected.shape[1]), "probe_difference": difference}
+    return converted, difference
 
 
 def _difference(converted: ov.Model, probe: np.ndarray, expected: np.ndarray) -> float:
     config = {"INFERENCE_PRECISION_HINT": "f32"}
-    found = ov.Core().compile_model(converted, "CPU", config)(probe)[0]
-    difference = float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-30))
+    logits = ov.Core().compile_model(converted, "CPU", config)(probe)[0]
+    difference = float(np.abs(logits - expected).max() / max(np.abs(expected).max(), 1e-30))
     if not difference <= PROBE_TOLERANCE:
         raise DataError(f"the converted model differs from PyTorch by {difference:.2g} of its largest logit")
     return difference

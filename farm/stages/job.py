@@ -1,9 +1,13 @@
 """What a stage function is given. Knows no engine and no store."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
+
+from farm.plan import Effort
+
+P = TypeVar("P")
 
 
 def _nobody(_text: str) -> None:
@@ -11,23 +15,23 @@ def _nobody(_text: str) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Generic[P]):
     """One stage in its fresh process.
 
-    parameters: as in the plan. effort: made to be sure of a speed, as in `farm.grid.settings.Measure`. inputs: role ->
-    folder of another stage's artefact. files: role -> local file. folder: empty; what is left in it becomes the
-    artefact. cpus: the leased CPUs, this process's mask. cores: how many physical cores they are, which is how
-    many threads do work. device: torch's name of what the stage may compute on: ``cuda`` where it was lent a GPU.
-    code: folders that a user's modules are imported from. say: tells the user how far the stage is, in a line.
+    parameters: as in the plan. effort: of a measurement, made to be sure of a speed. inputs: role -> folder of another
+    stage's artefact. files: role -> local file. folder: empty; what is left in it becomes the artefact. cpus: the
+    leased CPUs, this process's mask. cores: how many physical cores they are, which is how many threads do work.
+    device: torch's name of what the stage may compute on: ``cuda`` where it was lent a GPU. code: folders that a
+    user's modules are imported from. say: tells the user how far the stage is, in a line.
     """
 
-    parameters: Mapping[str, Any]
+    parameters: P
     inputs: Mapping[str, Path]
     files: Mapping[str, Path]
     folder: Path
     cpus: tuple[int, ...]
     cores: int
     device: str = "cpu"
-    effort: Mapping[str, Any] = field(default_factory=dict)
+    effort: Effort | None = None
     code: tuple[Path, ...] = ()
     say: Callable[[str], None] = _nobody

@@ -8,49 +8,59 @@ verdict is passed when they are read.
 import random
 import signal
 import time
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
+from farm.measuring.messages import ROUNDS, RoundRequest
 from farm.measuring.pairing import CELL, PARTNER, conduct
 from farm.measuring.round import Round, table_of
-from farm.measuring.rounds import (
-    ROUNDS,
-    RoundCrashed,
-    faster_format,
-    request_of,
-    rotating_images,
-    run_round,
-)
+from farm.measuring.rounds import Measurement, RoundCrashed, faster_format, rotating_images, run_round
+from farm.plan import Effort
+from farm.plan.facts import Measured
+from farm.plan.parameters import Measure
 from farm.stages.job import Job
 
 
-def run(job: Job) -> dict[str, Any]:
+def run(job: Job[Measure]) -> Measured:
     """Write ``rounds.parquet``: a row a round, in the order they ran."""
-    scratch = job.folder.parent
-    inputs = scratch / "inputs.npy"
-    np.save(inputs, rotating_images(job))
-    requests = {variant: request_of(job, variant, inputs) for variant in (CELL, PARTNER)}
-    if requests[CELL]["runtime"] == "pytorch":
-        requests[CELL]["memory_format"] = faster_format(requests[CELL], scratch)
-    played = conduct(
-        lambda variant: _play(requests[variant], scratch),
-        job.effort,
-        rng=random.Random(),  # noqa: S311 - orders rounds, guards nothing
+    scratch, effort = job.folder.parent, job.effort or Effort()
+    measurement = Measurement(
+        parameters=job.parameters,
+        ir=job.inputs["ir"],
+        variant=job.inputs.get("model", job.inputs["ir"]),
+        files=job.files,
+        images=scratch / "inputs.npy",
+        cpus=job.cpus,
+        cores=job.cores,
+        code=job.code,
+    )
+    np.save(measurement.images, rotating_images(job.parameters, job.files))
+    requests = {variant: measurement.request(variant) for variant in (CELL, PARTNER)}
+    if requests[CELL].model is not None:
+        requests[CELL] = replace(requests[CELL], memory_format=faster_format(requests[CELL], scratch))
+    conducted = conduct(
+        lambda variant: _round(requests[variant], scratch),
+        effort,
+        rng=random.Random(),  # noqa: S311 - the order of rounds, which guards nothing
         clock=time.monotonic,
         say=job.say,
     )
-    pq.write_table(table_of(played.rounds), job.folder / ROUNDS, compression="zstd")
-    own = next(one for one in played.rounds if one.variant == CELL)
-    facts = {"threads": own.threads, "streams": own.streams, "precision": own.precision}
-    counts = {"pairs": len(played.pairs()), "disturbed": played.disturbed()}
-    return {**counts, "ended": played.ended, "effort": dict(job.effort), **facts}
+    pq.write_table(table_of(conducted.rounds), job.folder / ROUNDS, compression="zstd")
+    first = next(one for one in conducted.rounds if one.variant == CELL)
+    return Measured(
+        pairs=len(conducted.pairs()),
+        disturbed=conducted.disturbed(),
+        ended=conducted.ended,
+        threads=first.threads,
+        streams=first.streams,
+        precision=first.precision,
+    )
 
 
-def _play(request: Mapping[str, Any], scratch: Path) -> Round:
+def _round(request: RoundRequest, scratch: Path) -> Round:
     """One round.
 
     If a signal ends it, this process ends the same way: then the stage's attempt says `crash` and which signal.

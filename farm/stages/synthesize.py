@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from farm.catalog.sources import SOURCES
 from farm.data import imageset
 from farm.data.imageset import Arguments, Files, ImageSet
 from farm.generators.equipment import Equipment
+from farm.plan.facts import Synthesized
+from farm.plan.parameters import Synthesize
 from farm.spec import resolve
 from farm.stages.job import Job
 
@@ -15,24 +16,23 @@ SHARD = "images.parquet"
 SAY_EVERY_S = 3.0
 
 
-def run(job: Job) -> dict[str, Any]:
+def run(job: Job[Synthesize]) -> Synthesized:
     """Write ``images.parquet``: index, image (uint8, H x W x 3), label (-1: none), of start, ..., stop - 1."""
-    parameters = dict(job.parameters)
-    name, start, stop = (parameters.pop(key) for key in ("source", "start", "stop"))
+    source, start, stop = job.parameters.images, job.parameters.start, job.parameters.stop
     equipment = Equipment(device=job.device, workers=job.cores, say=job.say)
-    images = opened(name, {**parameters, "count": stop}, job.files, equipment)
+    images = opened(source.name, source.arguments(count=stop), job.files, equipment)
     size, begun = imageset.size_of(images), time.monotonic()
     together = imageset.at_once(size, job.cores)
     wrote = _telling(job.say, start, stop)
     imageset.write(job.folder / SHARD, images, start, stop, together=together, wrote=wrote)
-    return {
-        "n_images": stop - start,
-        "size": list(size),
-        "classes": images.classes,
-        "images_per_s": round((stop - start) / max(time.monotonic() - begun, 1e-9), 2),
-        "device": job.device if SOURCES[name].equipped else "cpu",
-        "note": getattr(images, "note", "") or None,
-    }
+    return Synthesized(
+        n_images=stop - start,
+        size=size,
+        classes=images.classes,
+        images_per_s=round((stop - start) / max(time.monotonic() - begun, 1e-9), 2),
+        device=job.device if SOURCES[source.name].equipped else "cpu",
+        note=getattr(images, "note", "") or None,
+    )
 
 
 def opened(name: str, parameters: Arguments, files: Files, equipment: Equipment) -> ImageSet:
@@ -45,14 +45,14 @@ def opened(name: str, parameters: Arguments, files: Files, equipment: Equipment)
 
 def _telling(say: Callable[[str], None], start: int, stop: int) -> imageset.Wrote:
     """Tells every few seconds how far a shard is, while it is not whole."""
-    begun = said = time.monotonic()
+    begun = last = time.monotonic()
 
     def wrote(index: int) -> None:
-        nonlocal said
+        nonlocal last
         now = time.monotonic()
-        if now - said < SAY_EVERY_S or index >= stop:
+        if now - last < SAY_EVERY_S or index >= stop:
             return
-        said = now
+        last = now
         rate = (index - start) / (now - begun)
         say(f"{index - start:,} of {stop - start:,} images, {rate:,.0f} images/s")
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import torch
 
+from farm.axes import Model
 from farm.catalog.models import PREPROCESSING
+from farm.codec import encode, members
 from farm.data.imageset import ImageSet
 from farm.errors import DataError
 from farm.files import reserved, write_whole
@@ -18,6 +20,8 @@ from farm.generators.distylegan.training.run import train
 from farm.generators.distylegan.training.teacher import Teacher, read, sample
 from farm.generators.equipment import Equipment, is_out_of_memory
 from farm.models.network import build
+from farm.plan.facts import Judged, Trained
+from farm.plan.parameters import Train
 from farm.stages.job import Job
 
 CARD, JUDGE = "card.json", "judge:"
@@ -25,20 +29,20 @@ JUDGED = 10_000  # images of each side
 SMALLEST = 2  # batch
 
 
-def run(job: Job) -> dict[str, Any]:
+def run(job: Job[Train]) -> Trained:
     """Train in ``parameters["out"]``, or go on there, and leave the generator as the artefact.
 
     Files: `images`, `latents` if the teacher gives them, and ``judge:MODEL``, weights of classifiers of CIFAR-10.
     """
     torch.set_num_threads(job.cores)
-    recipe, out = Recipe.model_validate_json(json.dumps(job.parameters["recipe"])), Path(job.parameters["out"])
+    recipe, out = Recipe.model_validate_json(json.dumps(job.parameters.recipe)), Path(job.parameters.out)
     with reserved(out):
         teacher = read(job.files["images"], job.files.get("latents"))
         if teacher.z is None:
             job.say("no latents: the student learns from the discriminator alone, it is not distilled")
-        facts = _trained(job, recipe, teacher, out)
-        facts |= {"judged_by": _judged(job, out, teacher, recipe.seed)}
-        card = json.dumps({**facts, "recipe": recipe.model_dump()}, indent=1) + "\n"
+        done = _trained(job, recipe, teacher, out)
+        facts = Trained(**done, judged_by=_judged(job, out, teacher, recipe.seed))
+        card = encode({**members(facts), "recipe": recipe.model_dump()}, indent=1) + "\n"
         write_whole(out / CARD, card.encode())
         for name in (WEIGHTS, CONFIG, output.CURVES, CARD):
             if (out / name).exists():
@@ -46,9 +50,9 @@ def run(job: Job) -> dict[str, Any]:
     return facts
 
 
-def _trained(job: Job, recipe: Recipe, teacher: Teacher, out: Path) -> dict[str, Any]:
+def _trained(job: Job[Train], recipe: Recipe, teacher: Teacher, out: Path) -> dict[str, Any]:
     """The facts of the training. Raises DataError, with a batch to try, if a GPU's memory is too small for it."""
-    content, until_s = job.parameters["content"], job.parameters["until_s"]
+    content, until_s = job.parameters.content, job.parameters.until_s
     try:
         return train(recipe, teacher, content, out, device=job.device, say=job.say, until_s=until_s)
     except RuntimeError as error:
@@ -60,7 +64,7 @@ def _trained(job: Job, recipe: Recipe, teacher: Teacher, out: Path) -> dict[str,
         raise DataError(f"the GPU's memory is too small for batch={recipe.batch}: give {less}{other}") from error
 
 
-def _judged(job: Job, out: Path, teacher: Teacher, seed: int) -> dict[str, dict[str, float]]:
+def _judged(job: Job[Train], out: Path, teacher: Teacher, seed: int) -> dict[str, Judged]:
     """What each classifier says of the student's images, beside the teacher's."""
     names = sorted(role.removeprefix(JUDGE) for role in job.files if role.startswith(JUDGE))
     if not names:
@@ -71,10 +75,10 @@ def _judged(job: Job, out: Path, teacher: Teacher, seed: int) -> dict[str, dict[
         {"weights": out},
         Equipment(device=job.device, workers=job.cores, say=job.say),
     )
-    said = {}
+    judged = {}
     for name in names:
         job.say(f"judged by {name} on {len(real):,} images of each side")
-        classifier = build({"name": name}, {"weights": job.files[JUDGE + name]})
+        classifier = build(Model(name=name), {"weights": job.files[JUDGE + name]})
         ours, theirs = (judge.look(classifier, images, PREPROCESSING["cifar10"], job.device) for images in (made, real))
-        said[name] = judge.compare(ours, theirs)
-    return said
+        judged[name] = Judged(**judge.compare(ours, theirs))
+    return judged

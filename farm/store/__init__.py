@@ -13,11 +13,10 @@ import json
 import os
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -26,6 +25,7 @@ from farm.columns import iso
 from farm.errors import InputError
 from farm.files import new_folder, sha256, sync, write_whole
 from farm.record import Outcome, outcome_from
+from farm.store.manifest import File, Manifest, dumps, loads
 
 MANIFEST = "manifest.json"
 
@@ -89,18 +89,18 @@ class Store:
                     there.add(f"{kind}/{path.split('/')[-2]}")
         return wanted & there
 
-    def manifest(self, uri: str) -> dict[str, Any] | None:
+    def manifest(self, uri: str) -> Manifest | None:
         """The artefact's manifest, or None if there is no whole artefact."""
         try:
-            return dict(json.loads(self.fs.cat_file(f"{self._folder(uri)}/{MANIFEST}")))
+            return loads(self.fs.cat_file(f"{self._folder(uri)}/{MANIFEST}"))
         except FileNotFoundError:
             return None
 
-    def commit(self, uri: str, folder: Path, facts: Mapping[str, Any]) -> bool:
+    def commit(self, uri: str, folder: Path, manifest: Manifest) -> bool:
         """Put a finished folder under its uri, manifest last. False if another writer was first.
 
-        facts: the stage, its parameters, inputs, versions and facts, for the manifest. Raises OSError
-        if the store cannot take it (a full disk); then, or if it is interrupted, nothing of it is left.
+        manifest: but for what the store fills in. Raises OSError if the store cannot take it (a full disk); then, or
+        if it is interrupted, nothing of it is left.
         """
         if self.has(uri):
             return False
@@ -110,12 +110,12 @@ class Store:
         try:
             self.fs.makedirs(target, exist_ok=True)
             for path in sorted(folder.iterdir()):
-                files[path.name] = {"sha256": sha256(path), "bytes": path.stat().st_size}
+                files[path.name] = File(sha256=sha256(path), bytes=path.stat().st_size)
                 self.fs.put_file(str(path), f"{target}/{path.name}")
                 if self.local_fs:
                     sync(Path(target, path.name))
-            manifest = {"uri": uri, "copy": copy, "files": files, **facts}
-            won = self._put_once(f"{self._folder(uri)}/{MANIFEST}", json.dumps(manifest, indent=1).encode())
+            whole = replace(manifest, uri=uri, copy=copy, files=files)
+            won = self._put_once(f"{self._folder(uri)}/{MANIFEST}", dumps(whole))
         finally:
             if not won:
                 self._remove(target)
@@ -126,15 +126,15 @@ class Store:
         manifest = self.manifest(uri)
         if manifest is None:
             raise InputError(f"{uri} is not in the store {self.url}")
-        copy = f"{self._folder(uri)}/{manifest['copy']}"
+        copy = f"{self._folder(uri)}/{manifest.copy}"
         if self.local_fs:
             return Path(copy)
-        target = self.cache / hashlib.sha256(self.url.encode()).hexdigest()[:16] / uri / str(manifest["copy"])
+        target = self.cache / hashlib.sha256(self.url.encode()).hexdigest()[:16] / uri / manifest.copy
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             with new_folder(target) as new:
                 new.mkdir(mode=0o700)
-                for name in manifest["files"]:
+                for name in manifest.files:
                     self.fs.get_file(f"{copy}/{name}", str(new / name))
         return target
 

@@ -1,48 +1,86 @@
-"""Classification: one image in, a score a class out. What is kept of a prediction, and whether model and data agree."""
+"""Classification: one image in, a score a class out.
+
+Owns what is kept of a prediction, what is told of all of them, how two models are compared, and the check that a model
+and a dataset go together. Knows no runtime.
+"""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from farm.errors import DataError
-from farm.tasks.metric import BUILT_IN, Scorer, check_finite
+from farm.plan.facts import Evaluated
+from farm.tasks.metric import BUILT_IN, Labels, Logits, check_finite, scorer
+
+PREDICTIONS = "predictions.parquet"
+SCHEMA = pa.schema([  # gap: of the greatest logit to the second
+    ("index", pa.int32()),
+    ("label", pa.int32()),
+    ("prediction", pa.int32()),
+    ("score", pa.float32()),
+    ("gap", pa.float32()),
+])  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judge:
-    """Turns logits into rows. classes: of the dataset, where they are known."""
+class Classification:
+    """Turns logits into rows. metric: as in a grid. classes: of the dataset, where they are known."""
 
     metric: str
-    score: Scorer
     classes: int | None
 
-    def table(self, logits: NDArray[np.float32], labels: NDArray[np.int64], start: int) -> pa.Table:
+    def rows(self, logits: Logits, labels: Labels, start: int) -> pa.Table:
         """One batch's rows. Raises DataError where the model and the dataset do not go together."""
-        said = logits.shape[1]
+        outputs = logits.shape[1]
         if self.metric in BUILT_IN:
-            self.check_classes(said, labels)
+            self.check_classes(outputs, labels)
         if not np.isfinite(logits).all():
             where = f"images {start} to {start + len(logits) - 1}"
             raise DataError(f"the model gives NaN or infinite logits in {where}")
-        scores = self.score(logits, labels)
+        scores = scorer(self.metric)(logits, labels)
         check_finite(scores, range(start, start + len(labels)))
         top = np.sort(logits, axis=1)[:, -2:]
-        return pa.table(
-            {
-                "index": np.arange(start, start + len(labels), dtype=np.int32),
-                "label": labels.astype(np.int32),
-                "prediction": logits.argmax(axis=1).astype(np.int32),
-                "score": scores,
-                "gap": (top[:, -1] - top[:, 0]).astype(np.float32) if said > 1 else np.zeros(len(labels), np.float32),
-            }
+        gap = top[:, -1] - top[:, 0] if outputs > 1 else np.zeros(len(labels))
+        columns = (np.arange(start, start + len(labels)), labels, logits.argmax(axis=1), scores, gap)
+        kinds = (column.type.to_pandas_dtype() for column in SCHEMA)
+        return pa.table([column.astype(kind) for column, kind in zip(columns, kinds, strict=True)], schema=SCHEMA)
+
+    def facts(self, table: pa.Table) -> Evaluated:
+        """What is told of all rows together."""
+        right = pc.equal(table["prediction"], table["label"]).cast(pa.float64())
+        return Evaluated(
+            n_images=len(table),
+            metric=self.metric,
+            score=_mean(table["score"]),
+            classes=self.classes,
+            top1=_mean(right) if self.metric in BUILT_IN else None,
         )
 
-    def check_classes(self, said: int, labels: NDArray[np.int64]) -> None:
+    def check_classes(self, outputs: int, labels: Labels) -> None:
         """A metric of the user's own may mean something else by an output."""
         if labels.min() < 0:
             raise DataError(f"a test image's label is {labels.min()}: number the classes from 0 up")
-        if (self.classes is not None and self.classes != said) or labels.max() >= said:
+        if (self.classes is not None and self.classes != outputs) or labels.max() >= outputs:
             there = self.classes if self.classes is not None else int(labels.max()) + 1
-            raise DataError(f"the model tells {said} classes apart, the dataset has {there}: use weights trained on it")
+            text = f"the model tells {outputs} classes apart, the dataset has {there}: use weights trained on it"
+            raise DataError(text)
+
+
+def predictions(artefact: Path) -> NDArray[np.int32]:
+    """The class that a model predicts of each test image, (n,). artefact: the folder of an evaluation."""
+    table = pq.read_table(artefact / PREDICTIONS, columns=["prediction"])
+    return np.asarray(table["prediction"].to_numpy())
+
+
+def agreement(ours: NDArray[np.int32], theirs: NDArray[np.int32]) -> float:
+    """The share of test images of which two models predict the same."""
+    return float(np.mean(ours == theirs))
+
+
+def _mean(column: pa.ChunkedArray) -> float:
+    return float(column.to_numpy().mean(dtype=np.float64))

@@ -153,10 +153,9 @@ def opened_by_a_grid(place, entry, monkeypatch):
     plan = resolve(load(place.grid(calibrations=[entry]), CATALOG))
     [stage] = [stage for stage in plan.stages.values() if stage.kind == "synthesize"]
     assert not stage.missing
-    parameters = {key: value for key, value in stage.parameters.items() if key not in ("source", "start", "stop")}
+    source, count = stage.parameters.images, stage.parameters.stop
     files = {role: Path(found.path) for role, found in stage.files.items()}
-    count = stage.parameters["stop"]
-    images = synthesize.opened(stage.parameters["source"], parameters | {"count": count}, files, Equipment())
+    images = synthesize.opened(source.name, source.arguments(count=count), files, Equipment())
     return images.block(0, count).images
 
 
@@ -220,7 +219,7 @@ def test_the_last_line_counts_what_can_be_drawn_class_by_class(place, monkeypatc
 def models_of(place, name):
     """The int8 model that was calibrated with a set of two shards."""
     plan = json.loads((place.folder / "results/quick/plan.json").read_text())
-    [stages] = [cell["stages"] for cell in plan["cells"] if (cell["calibration"] or "").startswith(f"{name}{{")]
+    [stages] = [cell["stages"] for cell in plan["cells"] if cell.get("calibration", "").startswith(f"{name}{{")]
     assert "calibration.1" in stages
     key = stages["quantize"].partition("/")[2]
     [model] = (place.folder / "results/store/quantize" / key[:2] / key).glob("*/model.bin")

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms import InterpolationMode, functional
 
+from farm.axes import Fit
 from farm.data import fit
 from farm.errors import DataError
 from tests.data.files import pixels
 
 SIDES = st.integers(1, 90)
-HOW = {"resize": 12, "size": [8, 10], "interpolation": "bilinear"}
 
 
 def torchvisions(picture, resize, size, interpolation):
@@ -21,7 +21,7 @@ def torchvisions(picture, resize, size, interpolation):
 
 
 def fitted(picture, resize, size, interpolation):
-    how = fit.Fit(resize=resize, size=tuple(size), interpolation=interpolation)
+    how = Fit(resize=resize, size=tuple(size), interpolation=interpolation)
     return np.asarray(fit.fit(picture, how, "here"))
 
 
@@ -60,15 +60,6 @@ def test_what_lies_outside_the_picture_is_black():
     assert image[0, :, 0].tolist() == [0, 255, 255, 255, 255, 0, 0]
 
 
-def test_the_parameter_is_read_from_what_json_makes_of_it():
-    assert fit.fit_of({"fit": HOW}) == fit.Fit(resize=12, size=(8, 10), interpolation="bilinear")
-
-
-@pytest.mark.parametrize("parameters", [{}, {"fit": None}])
-def test_without_the_parameter_nothing_is_fitted(parameters):
-    assert fit.fit_of(parameters) is None
-
-
 def test_a_thread_that_would_fill_the_memory_is_refused():
     with pytest.raises(DataError, match=r"a.png: the image is too narrow: 1x9000 .* would become 256x2304000 before"):
-        fit.fit(Image.new("RGB", (9000, 1)), fit.Fit(resize=256, size=(224, 224), interpolation="nearest"), "a.png")
+        fit.fit(Image.new("RGB", (9000, 1)), Fit(resize=256, size=(224, 224), interpolation="nearest"), "a.png")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from farm.axes import Preprocessing
 from farm.data import imageset
 from farm.errors import DataError
-from farm.spec import Preprocessing
 from tests.data.numbered import chosen, numbered
 
 

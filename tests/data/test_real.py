@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms import InterpolationMode, functional
 
+from farm.axes import Fit
 from farm.data import cifar10, digits, folder, parquet, real
 from farm.errors import DataError
 from tests.data.files import encode, pixels, write_parquet
 
-FIT = {"resize": 12, "size": [8, 10], "interpolation": "bicubic"}
+FIT = Fit(resize=12, size=(8, 10), interpolation="bicubic")
 SIZES = [(6, 5), (20, 31), (40, 9), (12, 12), (3, 70), (13, 14)]
 IMAGES = [pixels(1, size, seed)[0] for seed, size in enumerate(SIZES)]
 

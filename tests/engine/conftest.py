@@ -3,14 +3,23 @@ from pathlib import Path
 
 import pytest
 
+from farm.axes import Device, Images, Preprocessing
 from farm.engine import Work, new_session
 from farm.engine.inline import InlineEngine
 from farm.inputs import Input
 from farm.plan import Stage
+from farm.plan.parameters import Evaluate
 from farm.record import Outcome
 from farm.store import Store
 
 ROOT = Path(__file__).parents[2]
+
+
+def bag(**options):
+    """Parameters for a behaviour, which finds its own in `options`."""
+    images = Images(name="noise", options={"word": "hello", **options})
+    preprocessing = Preprocessing(size=(1, 1))
+    return Evaluate(device=Device(), metric="top1", dataset=images, preprocessing=preprocessing)
 
 
 class Maker:
@@ -20,13 +29,13 @@ class Maker:
         self.store = Store(str(folder / "store"))
         self.session = new_session()
 
-    def work(self, behaviour, *, kind="synthesize", inputs=None, stage=None, **limits):
+    def work(self, behaviour, *, kind="evaluate", inputs=None, stage=None, **limits):
         key = uuid.uuid4().hex * 2
         found = Stage(
             kind=kind,
             key=key,
             label=f"{behaviour} {key[:6]}",
-            parameters={"word": "hello"} | (stage or {}),
+            parameters=stage if isinstance(stage, Evaluate) else bag(**stage or {}),
             inputs=inputs or {},
             files={"factory": Input(role="factory", path=str(ROOT), sha256="0" * 64, code=True)},
             libraries={},

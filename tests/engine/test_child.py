@@ -43,27 +43,27 @@ def raised(call, *arguments, code):
 def test_the_line_of_a_users_own_code_is_named(tmp_path):
     users = module_at(tmp_path / "inner" / "nets.py", USERS)
     said = raised(users.build, code=[tmp_path])
-    assert (said["type"], said["message"]) == ("ValueError", "no such luck (in nets.py:5, build)")
-    assert "nets.py" in said["traceback"]
+    assert (said.type, said.message) == ("ValueError", "no such luck (in nets.py:5, build)")
+    assert "nets.py" in said.traceback
 
 
 def test_of_code_that_a_user_calls_the_users_own_line_is_named(tmp_path):
     users = module_at(tmp_path / "nets.py", USERS)
     library = module_at(tmp_path / ".venv" / "lib" / "site-packages" / "library.py", LIBRARYS)
     said = raised(users.build, library.build, code=[tmp_path])
-    assert said["message"] == "'layers' (in nets.py:4, build)"
+    assert said.message == "'layers' (in nets.py:4, build)"
 
 
 @pytest.mark.parametrize("place", ["elsewhere", "code/site-packages"])
 def test_code_that_is_not_the_users_is_not_named(tmp_path, place):
     library = module_at(tmp_path / place / "library.py", LIBRARYS)
-    assert raised(library.build, code=[tmp_path / "code"])["message"] == "'layers'"
+    assert raised(library.build, code=[tmp_path / "code"]).message == "'layers'"
 
 
 def test_farms_own_code_is_not_named_even_where_a_user_works_in_its_folder():
     said = raised(resolve, "farm.nowhere:f", code=[FARM])
-    assert said["message"] == "cannot import 'farm.nowhere:f': No module named 'farm.nowhere'"
-    assert "spec.py" in said["traceback"]
+    assert said.message == "cannot import 'farm.nowhere:f': No module named 'farm.nowhere'"
+    assert "spec.py" in said.traceback
 
 
 def test_an_exception_without_words_is_told_by_its_form(tmp_path):

@@ -9,11 +9,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from farm.axes import Device
 from farm.engine import Said
 from farm.errors import EngineError
 from farm.host.lease import host_cores
 from farm.host.topology import measurable
-from tests.engine.conftest import heard_of, outcome_of, outcomes_of
+from tests.engine.conftest import bag, heard_of, outcome_of, outcomes_of
 
 
 def test_a_fine_stage_leaves_its_artefact_and_its_attempt(engine, maker):
@@ -22,9 +23,9 @@ def test_a_fine_stage_leaves_its_artefact_and_its_attempt(engine, maker):
     assert outcome.ok, outcome
     assert (maker.store.open(work.stage.uri) / "said.txt").read_text() == "hello"
     manifest = maker.store.manifest(work.stage.uri)
-    assert manifest["facts"]["word"] == "hello"
-    assert manifest["host"]["cores"] >= 1
-    assert set(manifest["files"]) == {"said.txt"}
+    assert manifest.facts["word"] == "hello"
+    assert manifest.host.cores >= 1
+    assert set(manifest.files) == {"said.txt"}
     assert maker.store.attempts(work.stage.uri) == (outcome,)
     assert "a line for the log" in Path(outcome.log).read_text()
     assert outcome.wall_s > 0
@@ -44,7 +45,7 @@ def test_every_stage_has_a_fresh_process(engine, maker):
     for work in works:
         engine.submit(work)
     outcomes_of(engine, 3)
-    pids = {maker.store.manifest(work.stage.uri)["facts"]["pid"] for work in works}
+    pids = {maker.store.manifest(work.stage.uri).facts["pid"] for work in works}
     assert len(pids) == 3
     assert os.getpid() not in pids
 
@@ -52,7 +53,7 @@ def test_every_stage_has_a_fresh_process(engine, maker):
 def test_the_lease_is_the_mask_and_the_thread_count_of_the_process(engine, maker):
     work = maker.work("surroundings")
     assert outcome_of(engine, work).ok
-    facts = maker.store.manifest(work.stage.uri)["facts"]
+    facts = maker.store.manifest(work.stage.uri).facts
     assert facts["mask"] == facts["cpus"]
     assert set(facts["mask"]) <= os.sched_getaffinity(0)
     assert facts["torch_threads"] == len(facts["cpus"])
@@ -160,7 +161,7 @@ def test_a_store_that_cannot_take_the_artefact_fails_the_stage_alone(engine, mak
 
 def test_more_threads_than_the_host_lends_are_refused_before_anything_runs(engine, maker):
     lent = len(host_cores())
-    work = maker.work("fine", kind="measure", exclusive=True, cores=lent + 1)
+    work = maker.work("fine", exclusive=True, cores=lent + 1)
     with pytest.raises(EngineError, match=f"{lent + 1} threads asked for, the largest node lends {lent}"):
         engine.preflight([work])
 
@@ -168,13 +169,13 @@ def test_more_threads_than_the_host_lends_are_refused_before_anything_runs(engin
 @pytest.mark.ray
 def test_more_measurements_at_once_than_the_host_has_cores_for_are_refused(ray_engine, maker):
     lent = len(measurable(host_cores()))
-    work = maker.work("fine", kind="measure", exclusive=True, cores=None, per_node=lent + 1)
+    work = maker.work("fine", exclusive=True, cores=None, per_node=lent + 1)
     with pytest.raises(EngineError, match=f"1 threads asked for by each of {lent + 1}, the largest"):
         ray_engine.preflight([work])
 
 
 def test_one_stage_after_another_is_no_place_for_measurements_at_once(inline_engine, maker):
-    work = maker.work("fine", kind="measure", exclusive=True, cores=None, per_node=2)
+    work = maker.work("fine", exclusive=True, cores=None, per_node=2)
     with pytest.raises(EngineError, match="--engine inline runs one measurement at a time: for per_node, take"):
         inline_engine.preflight([work])
 
@@ -182,19 +183,22 @@ def test_one_stage_after_another_is_no_place_for_measurements_at_once(inline_eng
 @pytest.mark.ray
 def test_measurements_that_share_a_node_have_each_its_part_of_the_cores(ray_engine, maker):
     engine, lent = ray_engine, len(measurable(host_cores()))
-    works = [maker.work("surroundings", kind="measure", exclusive=True, cores=None, per_node=lent) for _ in range(lent)]
+    works = [maker.work("surroundings", exclusive=True, cores=None, per_node=lent) for _ in range(lent)]
     engine.preflight(works)
     for work in works:
         engine.submit(work)
     assert all(outcome.ok for outcome in outcomes_of(engine, lent))
     for work in works:
-        facts = maker.store.manifest(work.stage.uri)["facts"]
+        facts = maker.store.manifest(work.stage.uri).facts
         assert facts["mask"] == facts["cpus"]
         assert facts["torch_threads"] == 1
 
 
 def test_devices_and_labels_that_no_host_has_are_refused_all_at_once(engine, maker):
-    works = [maker.work("fine", stage={"device": {"name": "AUTO:NPU,CPU"}}), maker.work("fine", node="no-such-label")]
+    works = [
+        maker.work("fine", stage=replace(bag(), device=Device(name="AUTO:NPU,CPU"))),
+        maker.work("fine", node="no-such-label"),
+    ]
     with pytest.raises(EngineError) as caught:
         engine.preflight(works)
     assert "no device 'NPU' on any node; OpenVINO sees CPU" in str(caught.value)
@@ -204,11 +208,11 @@ def test_devices_and_labels_that_no_host_has_are_refused_all_at_once(engine, mak
 @pytest.mark.ray
 def test_light_stages_and_measurements_never_overlap(ray_engine, maker):
     light = [maker.work("timed", stage={"seconds": 0.3}) for _ in range(6)]
-    alone = [maker.work("timed", kind="measure", stage={"seconds": 0.3}, exclusive=True, cores=None) for _ in range(2)]
+    alone = [maker.work("timed", stage={"seconds": 0.3}, exclusive=True, cores=None) for _ in range(2)]
     for work in (*light[:3], alone[0], *light[3:], alone[1]):
         ray_engine.submit(work)
     assert all(outcome.ok for outcome in outcomes_of(ray_engine, 8))
-    spans = {work.stage.uri: maker.store.manifest(work.stage.uri)["facts"] for work in (*light, *alone)}
+    spans = {work.stage.uri: maker.store.manifest(work.stage.uri).facts for work in (*light, *alone)}
     for measurement in alone:
         own = spans.pop(measurement.stage.uri)
         for other in spans.values():
@@ -239,14 +243,11 @@ def test_measurements_that_share_a_node_run_beside_each_other_and_never_more_of_
     lent = len(measurable(host_cores()))
     if lent < 2:
         pytest.skip("one core: nothing can share it")
-    works = [
-        maker.work("timed", kind="measure", stage={"seconds": 3.0}, exclusive=True, cores=1, per_node=2)
-        for _ in range(4)
-    ]
+    works = [maker.work("timed", stage={"seconds": 3.0}, exclusive=True, cores=1, per_node=2) for _ in range(4)]
     for work in works:
         ray_engine.submit(work)
     assert all(outcome.ok for outcome in outcomes_of(ray_engine, 4))
-    spans = [maker.store.manifest(work.stage.uri)["facts"] for work in works]
+    spans = [maker.store.manifest(work.stage.uri).facts for work in works]
     beside = [sum(a["from"] <= b["from"] < a["to"] for a in spans) for b in spans]
     assert max(beside) == 2
 
@@ -256,7 +257,7 @@ def test_a_measurement_waits_until_it_has_the_node(ray_engine, maker):
     light = maker.work("timed", stage={"seconds": 1.5})
     ray_engine.submit(light)
     until_started(ray_engine, 1)
-    ray_engine.submit(maker.work("timed", kind="measure", stage={"seconds": 1.5}, exclusive=True, cores=None))
+    ray_engine.submit(maker.work("timed", stage={"seconds": 1.5}, exclusive=True, cores=None))
     assert ray_engine.waiting() == 1
     (first,) = outcomes_of(ray_engine, 1)
     assert first.uri == light.stage.uri

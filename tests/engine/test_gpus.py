@@ -57,7 +57,7 @@ def test_a_stage_sees_the_gpu_that_it_was_lent_and_none_otherwise(inline_engine,
     assert outcome.ok, outcome
     assert outcome.gpus == gpus
     on_gpu = CUDA and gpus > 0
-    assert maker.store.manifest(work.stage.uri)["facts"] == {
+    assert maker.store.manifest(work.stage.uri).facts == {
         "visible": visible if gpus else "", "device": "cuda" if on_gpu else "cpu", "limited": not on_gpu, "sum": 3.0
     }  # fmt: skip
 
@@ -151,14 +151,14 @@ from tests.engine.conftest import Maker, outcomes_of
 
 maker, engine = Maker(Path(sys.argv[2])), RayEngine(sys.argv[1])
 computed = [maker.work("timed", stage={"seconds": 1.0}, gpus=0.5) for _ in range(6)]
-measured = [maker.work("timed", kind="measure", stage={"seconds": 1.0}, exclusive=True) for _ in range(2)]
+measured = [maker.work("timed", stage={"seconds": 1.0}, exclusive=True) for _ in range(2)]
 works = [*computed[:2], measured[0], *computed[2:], measured[1]]
 engine.preflight(works)
 for work in works:
     engine.submit(work)
 for outcome in outcomes_of(engine, len(works)):
     assert outcome.ok, outcome
-facts = [[maker.store.manifest(work.stage.uri)["facts"] for work in some] for some in (computed, measured)]
+facts = [[maker.store.manifest(work.stage.uri).facts for work in some] for some in (computed, measured)]
 spans = [[(each["from"], each["to"]) for each in some] for some in facts]
 gpus = engine.gpus(0.5, asked=False)
 print(json.dumps({"spans": spans, "slots": gpus.slots, "apart": gpus.apart}))

@@ -1,11 +1,16 @@
 """Which devices a piece of work asks for, and whether any node has the cores that it needs."""
 
+from dataclasses import replace
+
 import pytest
 
+from farm.axes import Device, Model
 from farm.engine import preflight
 from farm.engine.preflight import Node, _devices, check, survey
 from farm.errors import EngineError
 from farm.host.topology import Core
+from farm.plan.parameters import Export
+from tests.engine.conftest import bag
 
 
 @pytest.mark.parametrize(
@@ -18,13 +23,16 @@ from farm.host.topology import Core
         ("MULTI:GPU(2),CPU(4)", ("MULTI", "GPU", "CPU")),
         ("AUTO:-NPU", ("AUTO",)),
         ("AUTO:-NPU,GPU", ("AUTO", "GPU")),
-        (None, ()),
     ],
 )
-@pytest.mark.parametrize("form", ["measure", "evaluate"])
-def test_a_device_is_asked_for_by_its_parts_without_weights_and_what_is_left_out(maker, device, parts, form):
-    said = {"name": device} if form == "measure" and device else device
-    assert _devices(maker.work("fine", stage={"device": said})) == parts
+def test_a_device_is_asked_for_by_its_parts_without_weights_and_what_is_left_out(maker, device, parts):
+    assert _devices(maker.work("fine", stage=replace(bag(), device=Device(name=device)))) == parts
+
+
+def test_a_stage_that_runs_no_model_asks_for_no_device(maker):
+    work = maker.work("fine")
+    export = Export(model=Model(name="resnet20"), size=(32, 32), layout="NCHW", input="f32")
+    assert _devices(replace(work, stage=replace(work.stage, parameters=export))) == ()
 
 
 HYBRID = Node(name="hybrid", cores=8, measured=(4,))

@@ -10,6 +10,7 @@ from farm.errors import DataError
 from farm.host.topology import Core
 from farm.inputs import HashMemo, Input
 from farm.plan import Stage
+from tests.engine.conftest import bag
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def model(tmp_path, monkeypatch):
 
 
 def needing(**files):
-    return Stage(kind="export", key="0", label="net", parameters={}, inputs={}, files=files, libraries={})
+    return Stage(kind="export", key="0", label="net", parameters=bag(), inputs={}, files=files, libraries={})
 
 
 def test_a_file_that_is_as_it_was_planned_may_be_used(model):

@@ -1,35 +1,39 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from farm.axes import Device, Preprocessing
+from farm.codec import decode, encode
 from farm.data.imageset import prepare
 from farm.measuring import one_round
+from farm.measuring.messages import RoundAnswer, RoundRequest
 from farm.measuring.runner import REQUESTS
-from farm.spec import Preprocessing
 from tests.models.files import Classifier, write_ir
 
 CONFIG = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
-HOW = {"size": (32, 32), "mean": (0.25, 0.5, 0.75), "std": (0.5, 1.0, 2.0)}
-REQUEST = {
-    "runtime": "openvino",
-    "device": "CPU",
-    "config": CONFIG,
-    "cpus": [0],
-    "threads": 1,
-    "hint": "latency",
-    "batch": 1,
-    "preprocess": False,
-    "preprocessing": HOW,
-    "min_seconds": 0.0,
-    "min_inferences": 3,
-    "warmup_seconds": 0.0,
-    "network": None,
-    "files": {},
-    "python_path": [],
-}
+HOW = Preprocessing(size=(32, 32), mean=(0.25, 0.5, 0.75), std=(0.5, 1.0, 2.0))
+REQUEST = RoundRequest(
+    ir="",
+    images="",
+    device=Device(threads=1),
+    preprocessing=HOW,
+    cpus=(0,),
+    min_seconds=0.0,
+    min_inferences=3,
+    warmup_seconds=0.0,
+    config=CONFIG,
+)
+
+
+def request_with(**changes):
+    """The request with some of it, or of its device, changed."""
+    of_device = {name: value for name, value in changes.items() if name in Device.__dataclass_fields__}
+    rest = {name: value for name, value in changes.items() if name not in of_device}
+    return replace(REQUEST, device=replace(REQUEST.device, **of_device), **rest)
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +56,7 @@ def pixels():
 
 @pytest.fixture(scope="session")
 def prepared(pixels):
-    return prepare(pixels, Preprocessing(**HOW))
+    return prepare(pixels, HOW)
 
 
 def round_of(folder, **changes):
@@ -60,14 +64,14 @@ def round_of(folder, **changes):
     inputs = folder / "inputs.npy"
     if not inputs.exists():
         np.save(inputs, np.zeros((4, 3, 32, 32), np.float32))
-    asked, answer = folder / "round.json", folder / "round.npz"
-    asked.write_text(json.dumps(REQUEST | {"inputs": str(inputs)} | changes))
-    command = [sys.executable, "-P", "-m", one_round.__name__, str(asked), str(answer)]
+    question, answer = folder / "round.json", folder / "round.npz"
+    question.write_text(encode(request_with(**{"images": str(inputs)} | changes)))
+    command = [sys.executable, "-P", "-m", one_round.__name__, str(question), str(answer)]
     ended = subprocess.run(command, check=False, capture_output=True, text=True)
     return ended.returncode, ended.stderr, answer
 
 
 def answer_of(path):
-    """What a round said, and its latencies."""
+    """What a round answered, and its latencies."""
     with np.load(path) as found:
-        return json.loads(str(found["said"])), found["latencies_ns"]
+        return decode(RoundAnswer, json.loads(str(found["answer"]))), found["latencies_ns"]

@@ -1,4 +1,4 @@
-"""Rounds by hand, as a player gives them and as they are kept, and the settings of a measurement."""
+"""Rounds by hand, as a player gives them and as they are kept, and the effort of a measurement."""
 
 import json
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from farm.grid import Settings
 from farm.measuring.round import Round, round_of
+from farm.plan import Effort
 
 QUIET = {
     "steal_s": 0.0, "foreign_s": 0.0, "delayed_s": 0.0, "siblings_s": 0.0, "throttled_s": 0.0, "overheated": 0,
@@ -17,9 +17,9 @@ ASKED = {"INFERENCE_NUM_THREADS": 2, "INFERENCE_PRECISION_HINT": "f32", "NUM_STR
 FOUND = {name: str(value) for name, value in ASKED.items()}
 
 
-def settings(**changes: Any) -> dict[str, Any]:
-    """The grid's `measure` as it stands in a plan, with some of it changed."""
-    return Settings(measure={"pairs": (8, 32), **changes}).measure.model_dump()
+def effort(**changes: Any) -> Effort:
+    """The effort that a grid asks for by default, with some of it changed."""
+    return Effort(**changes)
 
 
 def heard(fps: float, *, seconds: float = 1.0, **changes: Any) -> Round:

@@ -10,21 +10,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from farm.grid.settings import Measure
 from farm.host.topology import Core
 from farm.measuring import colocation
 from farm.measuring.rounds import RoundCrashed
+from farm.plan import Effort
+from tests.measuring.conftest import request_with
 from tests.measuring.rows import heard
-from tests.stages.bench import DIGITS_PREPROCESSING
+from tests.stages.test_measure import measurement
 
-MEASURE = Measure(pairs=2, min_seconds=0.5)
-PARAMETERS = {
-    "runtime": "openvino",
-    "device": {"name": "CPU", "threads": 3, "hint": "latency", "precision": "f32", "batch": 1, "node": None},
-    "measure": MEASURE.how(),
-    "dataset": {"name": "digits", "count": None},
-    "preprocessing": DIGITS_PREPROCESSING,
-}
+PARAMETERS = measurement(threads=3, min_seconds=0.5)
 CORES = tuple(Core(node=0, cpus=(number, number + 8)) for number in range(5))
 PATIENCE_S = 30
 
@@ -59,7 +53,7 @@ class House:
 
     def play(self, request, scratch):
         slot = int(scratch.name)
-        assert self.masks[threading.get_ident()] == tuple(request["cpus"]), "the mask is the round's own"
+        assert self.masks[threading.get_ident()] == request.cpus, "the mask is the round's own"
         with self.changed:
             self.playing[slot] += 1
             assert self.playing[slot] == 1, "one round at a time on a part of the cores"
@@ -94,7 +88,7 @@ class House:
 def house(monkeypatch):
     found = House(neighbours=1)
     monkeypatch.setattr(colocation, "run_round", found.play)
-    monkeypatch.setattr(colocation, "rotating_images", lambda _: np.zeros((1, 3, 32, 32), np.float32))
+    monkeypatch.setattr(colocation, "rotating_images", lambda *_: np.zeros((1, 3, 32, 32), np.float32))
     monkeypatch.setattr(colocation, "os", SimpleNamespace(sched_setaffinity=found.set_mask))
     monkeypatch.setattr(colocation, "time", SimpleNamespace(sleep=found.begin, monotonic=time.monotonic))
     return found
@@ -105,8 +99,8 @@ def played(tmp_path, per_node, said=None):
         CORES,
         per_node,
         parameters=PARAMETERS,
-        effort=MEASURE.effort(),
-        inputs={"ir": tmp_path / "ir"},
+        effort=Effort(pairs=(2, 2)),
+        ir=tmp_path / "ir",
         folder=tmp_path,
         say=(said if said is not None else []).append,
     )
@@ -133,8 +127,8 @@ def test_the_company_plays_round_after_round_until_the_round_beside_it_has_answe
 def test_each_plays_on_an_equal_part_of_the_cores_with_a_thread_a_core(house, tmp_path, per_node, cpus):
     house.neighbours = per_node - 1
     rounds = played(tmp_path, per_node)
-    assert [tuple(house.requests[slot]["cpus"]) for slot in range(per_node)] == cpus
-    assert {request["threads"] for request in house.requests.values()} == {len(CORES) // per_node}
+    assert [house.requests[slot].cpus for slot in range(per_node)] == cpus
+    assert {request.device.threads for request in house.requests.values()} == {len(CORES) // per_node}
     assert {one.cpus for one in rounds.rounds} == {cpus[0]}, "only the first one's rounds are kept"
     assert threading.get_ident() not in house.masks, "this thread's own mask stays"
 
@@ -150,7 +144,7 @@ def test_the_mask_of_a_round_is_its_threads_own(monkeypatch):
     seen = []
     monkeypatch.setattr(colocation, "run_round", lambda *_: seen.append(os.sched_getaffinity(0)) or {})
     one = {min(before)}
-    thread = threading.Thread(target=colocation._round, args=(({"cpus": sorted(one)}, None),))
+    thread = threading.Thread(target=colocation._round, args=((request_with(cpus=tuple(one)), None),))
     thread.start()
     thread.join()
     assert seen == [one]

@@ -4,22 +4,24 @@ import json
 import os
 import threading
 import timeit
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from farm.axes import Model
 from farm.data.imageset import prepare
 from farm.measuring import one_round
+from farm.measuring.messages import RoundAnswer
 from farm.measuring.one_round import LEAST_IN_WINDOW, MOST_WINDOWS, STEADY, WINDOWS, stray_cpus, warm_up, window
 from farm.measuring.round import SCHEMA
 from farm.measuring.runner import Runner
-from farm.spec import Preprocessing
-from tests.measuring.conftest import CONFIG, HOW, answer_of, round_of
+from tests.measuring.conftest import CONFIG, HOW, answer_of, request_with, round_of
 
 ROOT = Path(__file__).parents[2]
-PLAYED = set(SCHEMA.names) - {"pair", "position", "variant", "asked", "cpus", "disturbed", "latencies_ns"}
+ANSWERED = set(SCHEMA.names) - {"pair", "position", "variant", "asked", "cpus", "disturbed", "latencies_ns"}
 
 
 class Clock:
@@ -97,7 +99,7 @@ def test_who_never_becomes_steady_is_told_so_and_not_waited_for_longer_than_ten_
     assert slower.now - begun <= 10 * 0.3e9 + MOST_WINDOWS * last
 
 
-TIMED = {"min_seconds": 0.0105, "min_inferences": 3}
+TIMED = request_with(min_seconds=0.0105, min_inferences=3)
 
 
 def test_synchronous_latencies_leave_no_gap(clock):
@@ -110,7 +112,7 @@ def test_synchronous_latencies_leave_no_gap(clock):
 
 @pytest.mark.parametrize("inferences", [1, 50])
 def test_it_lasts_a_least_time_and_a_least_number_of_inferences(clock, inferences):
-    latencies, _, _ = one_round._one_by_one(clock().runner(), TIMED | {"min_inferences": inferences})
+    latencies, _, _ = one_round._one_by_one(clock().runner(), replace(TIMED, min_inferences=inferences))
     assert len(latencies) == max(11, inferences)
 
 
@@ -147,7 +149,7 @@ def test_in_flight_the_clock_runs_until_the_last_has_ended_and_warm_up_is_forgot
 
 def test_in_flight_there_are_so_many_inferences_at_least(monkeypatch):
     host = Flying(monkeypatch)
-    assert len(one_round._in_flight(host.runner(taken=host.taken), TIMED | {"min_inferences": 40})[0]) == 40
+    assert len(one_round._in_flight(host.runner(taken=host.taken), replace(TIMED, min_inferences=40))[0]) == 40
 
 
 @pytest.fixture
@@ -178,31 +180,31 @@ def test_a_thread_that_has_just_ended_strays_nowhere(monkeypatch):
 
 
 def test_the_script_alone_answers_with_every_latency(tmp_path, free):
-    code, said, answer = round_of(tmp_path, model=str(free))
+    code, said, answer = round_of(tmp_path, ir=str(free))
     assert (code, said) == (0, "")
     told, latencies = answer_of(answer)
-    assert len(latencies) == told["inferences"] == 3
-    assert told["wall_ns"] == sum(latencies)
-    assert set(told) == PLAYED
-    assert (told["runtime"], told["batch"], told["synchronous"]) == ("openvino", 1, True)
-    assert 0 < told["request_p50_ns"] <= max(latencies)
-    assert told["warmup_inferences"] >= WINDOWS * LEAST_IN_WINDOW
-    assert (told["threads"], told["streams"], told["precision"]) == (1, 1, "f32")
+    assert len(latencies) == told.inferences == 3
+    assert told.wall_ns == sum(latencies)
+    assert set(RoundAnswer.__dataclass_fields__) == ANSWERED
+    assert (told.runtime, told.batch, told.synchronous) == ("openvino", 1, True)
+    assert 0 < told.request_p50_ns <= max(latencies)
+    assert told.warmup_inferences >= WINDOWS * LEAST_IN_WINDOW
+    assert (told.threads, told.streams, told.precision) == (1, 1, "f32")
 
 
 def test_the_script_tells_which_cpus_it_could_stray_to(tmp_path, free):
     mask = sorted(os.sched_getaffinity(0))
     for leased in (mask, mask[:1]):
-        told, _ = answer_of(round_of(tmp_path, model=str(free), cpus=leased)[2])
-        assert told["stray_cpus"] == mask[len(leased) :]
+        told, _ = answer_of(round_of(tmp_path, ir=str(free), cpus=leased)[2])
+        assert told.stray_cpus == tuple(mask[len(leased) :])
 
 
 def test_the_script_in_flight_answers_with_every_latency(tmp_path, free):
     throughput = CONFIG | {"PERFORMANCE_HINT": "THROUGHPUT"}
-    code, _, answer = round_of(tmp_path, model=str(free), hint="throughput", config=throughput, min_inferences=40)
+    code, _, answer = round_of(tmp_path, ir=str(free), hint="throughput", config=throughput, min_inferences=40)
     told, latencies = answer_of(answer)
     assert code == 0
-    assert (told["synchronous"], told["inferences"], len(latencies)) == (False, 40, 40)
+    assert (told.synchronous, told.inferences, len(latencies)) == (False, 40, 40)
     assert (latencies > 0).all()
 
 
@@ -212,46 +214,44 @@ def test_the_script_times_preparing_only_where_it_is_asked_for(tmp_path, free):
     for preprocess, shape in ((False, (64, 3, 32, 32)), (True, (64, 32, 32, 3))):
         np.save(tmp_path / "inputs.npy", np.zeros(shape, np.uint8 if preprocess else np.float32))
         code, said, answer = round_of(
-            tmp_path, model=str(free), batch=64, preprocess=preprocess, min_inferences=100, warmup_seconds=0.1
+            tmp_path, ir=str(free), batch=64, preprocess=preprocess, min_inferences=100, warmup_seconds=0.1
         )
         assert (code, said) == (0, "")
         _, latencies = answer_of(answer)
         shortest[preprocess] = latencies.min()
-    how, images = Preprocessing(**HOW), np.zeros((64, 32, 32, 3), np.uint8)
+    how, images = HOW, np.zeros((64, 32, 32, 3), np.uint8)
     alone = min(timeit.repeat(lambda: prepare(images, how), number=1, repeat=100)) * 1e9
     assert shortest[True] - shortest[False] > alone / 2
 
 
 @pytest.mark.parametrize("form", ["contiguous_format", "channels_last"])
 def test_the_script_runs_pytorch_in_the_memory_format_asked_for(tmp_path, form):
-    network = {"factory": "tests.stages.networks:ten"}
-    code, said, answer = round_of(
-        tmp_path, runtime="pytorch", network=network, memory_format=form, python_path=[str(ROOT)]
-    )
+    model = Model(factory="tests.stages.networks:ten")
+    code, said, answer = round_of(tmp_path, model=model, memory_format=form, python_path=(str(ROOT),))
     assert (code, said) == (0, "")
     told, _ = answer_of(answer)
-    assert json.loads(told["properties"])["MEMORY_FORMAT"] == form
-    assert (told["runtime"], told["threads"], told["precision"]) == ("pytorch", 1, "f32")
-    assert told["request_p50_ns"] is None
+    assert json.loads(told.properties)["MEMORY_FORMAT"] == form
+    assert (told.runtime, told.threads, told.precision) == ("pytorch", 1, "f32")
+    assert told.request_p50_ns is None
 
 
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"model": "nowhere.xml"}, "Could not open the file"),
-        ({"device": "XPU"}, 'Device with "XPU" name is not registered'),
+        ({"ir": "nowhere.xml"}, "Could not open the file"),
+        ({"name": "XPU"}, 'Device with "XPU" name is not registered'),
         ({"config": {"NO_SUCH_PROPERTY": 1}}, "NO_SUCH_PROPERTY"),
         ({"config": {"INFERENCE_PRECISION_HINT": "f13"}}, "f13"),
-        ({"inputs": "nowhere.npy"}, "FileNotFoundError"),
+        ({"images": "nowhere.npy"}, "FileNotFoundError"),
         (
-            {"runtime": "pytorch", "network": {"factory": "nowhere:f"}, "memory_format": "channels_last"},
+            {"model": Model(factory="nowhere:f"), "memory_format": "channels_last"},
             "cannot import 'nowhere:f'",
         ),
     ],
     ids=str,
 )
 def test_the_script_refuses_nothing_silently(tmp_path, free, changes, says):
-    code, said, answer = round_of(tmp_path, **{"model": str(free)} | changes)
+    code, said, answer = round_of(tmp_path, **{"ir": str(free)} | changes)
     assert code == 1
     assert says in said
     assert not answer.exists()
@@ -260,12 +260,12 @@ def test_the_script_refuses_nothing_silently(tmp_path, free, changes, says):
 @pytest.mark.parametrize("model", ["free", "fixed"])
 def test_images_of_another_size_than_the_model_s_are_refused(tmp_path, request, model):
     np.save(tmp_path / "inputs.npy", np.zeros((4, 3, 48, 48), np.float32))
-    code, said, answer = round_of(tmp_path, model=str(request.getfixturevalue(model)))
+    code, said, answer = round_of(tmp_path, ir=str(request.getfixturevalue(model)))
     assert code == 1
     assert said.endswith("3,32,32], the images are [1,3,48,48]\n")
     assert not answer.exists()
 
 
 def test_a_batch_that_the_model_does_not_take_is_refused(tmp_path, fixed):
-    code, said, _ = round_of(tmp_path, model=str(fixed), batch=2)
+    code, said, _ = round_of(tmp_path, ir=str(fixed), batch=2)
     assert (code, said) == (1, "the model has a fixed batch of 1, the device's `batch` is 2\n")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from farm.measuring.pairing import CELL, PARTNER, Played, conduct, interval, speeds
 from farm.stats.ratios import alpha_after, differs, looks, paired_ratio
-from tests.measuring.rows import heard, one_round, settings
+from tests.measuring.rows import effort, heard, one_round
 
 ROUND_S = 1.0
 BUSY = {"foreign_s": 0.5}
@@ -42,7 +42,7 @@ class Host:
 
     def conduct(self, *, seed=0, say=lambda _: None, **changes):
         changes = {"budget_s": 10_000.0} | changes
-        return conduct(self.play, settings(**changes), rng=Random(seed), clock=self.clock, say=say)
+        return conduct(self.play, effort(**changes), rng=Random(seed), clock=self.clock, say=say)
 
 
 def noisy(spread, ratio=1.0, seed=0):
@@ -156,7 +156,7 @@ def test_what_disturbed_both_rounds_is_said_once_and_what_disturbed_either_is_al
     def play(variant):
         return replace(host.play(variant), **signals.pop(0) if signals else {})
 
-    rounds = conduct(play, settings(pairs=(2, 2)), rng=Random(0), clock=host.clock).rounds
+    rounds = conduct(play, effort(pairs=(2, 2)), rng=Random(0), clock=host.clock).rounds
     assert [one.disturbed for one in rounds[:4:2]] == [("foreign",), ("foreign", "steal", "overheated")]
 
 
@@ -167,7 +167,7 @@ def test_a_wait_disturbs_only_rounds_of_one_inference_at_a_time():
     for synchronous, disturbed in ((True, 1), (False, 0)):
         played = conduct(
             lambda variant, way=synchronous: play(variant, synchronous=way),
-            settings(pairs=(2, 2), max_redone=0), rng=Random(0), clock=lambda: 0.0,
+            effort(pairs=(2, 2), max_redone=0), rng=Random(0), clock=lambda: 0.0,
         )  # fmt: skip
         assert played.disturbed() == disturbed
 

@@ -8,20 +8,23 @@ import openvino as ov
 import pytest
 import torch
 
+from farm.axes import Model
 from farm.data import imageset
 from farm.measuring import runner
+from farm.measuring.rounds import Measurement
 from farm.measuring.runner import REQUESTS, runner_of
 from farm.measuring.verdict import mismatches
 from tests.measuring import networks
-from tests.measuring.conftest import CONFIG, REQUEST
+from tests.measuring.conftest import CONFIG, request_with
+from tests.stages.test_measure import measurement
 
-PYTORCH = {"runtime": "pytorch", "network": {"factory": "tests.measuring.networks:recorder"}}
+PYTORCH = {"model": Model(factory="tests.measuring.networks:recorder")}
 THROUGHPUT = {"hint": "throughput", "config": CONFIG | {"PERFORMANCE_HINT": "THROUGHPUT"}}
 
 
 def made(images, free, **changes):
     """The runner of a request; garbage of its making is collected, as it might be at any time."""
-    found = runner_of(REQUEST | {"model": str(free)} | changes, images)
+    found = runner_of(request_with(**{"ir": str(free)} | changes), images)
     gc.collect()
     return found
 
@@ -149,23 +152,23 @@ def test_preparing_is_timed_with_each_inference_only_where_it_is_asked_for(
 
 
 def test_fewer_images_than_inputs_go_round(prepared):
-    inputs = runner._inputs(prepared[:3], REQUEST | {"batch": 2})
+    inputs = runner._inputs(prepared[:3], request_with(batch=2))
     picked = [[int(np.flatnonzero((prepared[:3] == image).all(axis=(1, 2, 3)))[0]) for image in inputs(index)]
               for index in range(4)]  # fmt: skip
     assert picked == [[0, 1], [2, 0], [1, 2], [0, 1]]
 
 
-@pytest.mark.parametrize("device", ["CPU", "AUTO:CPU", "AUTO", "HETERO:CPU", "MULTI:CPU"])
+@pytest.mark.parametrize("name", ["CPU", "AUTO:CPU", "AUTO", "HETERO:CPU", "MULTI:CPU"])
 @pytest.mark.parametrize("hint", ["latency", "throughput"])
-def test_what_was_asked_for_is_what_is_read_back(free, prepared, device, hint):
-    from farm.measuring.rounds import _asked
-
-    told = {"name": device, "hint": hint}
-    request = {"device": device, "hint": hint, **_asked(told, "openvino", 1, "f32")}
-    found = made(prepared, free, **request)
-    assert set(request["asked"]) <= set(found.properties), "nothing of it goes unjudged"
-    assert mismatches(request["asked"], found.properties, []) == ()
-    assert found.properties["EXECUTION_DEVICES"] == "CPU"
+def test_what_was_asked_for_is_what_is_read_back(free, prepared, name, hint):
+    request = Measurement(
+        parameters=measurement(name=name, hint=hint), ir=free.parent, variant=free.parent, files={},
+        images=free, cpus=(0,), cores=1,
+    ).request("cell")  # fmt: skip
+    runner = runner_of(request, prepared)
+    assert set(request.asked) <= set(runner.properties), "nothing of it goes unjudged"
+    assert mismatches(request.asked, runner.properties, []) == ()
+    assert runner.properties["EXECUTION_DEVICES"] == "CPU"
 
 
 def test_what_a_device_made_of_it_is_read_back_and_not_what_was_asked(free, prepared):
@@ -203,6 +206,6 @@ def accelerator(monkeypatch):
 
 def test_what_a_device_does_not_tell_is_no_mismatch(free, prepared, accelerator):
     asked = {"INFERENCE_NUM_THREADS": 4, "INFERENCE_PRECISION_HINT": "f32", "ENABLE_CPU_PINNING": True}
-    found = made(prepared, free, device="GPU.0")
+    found = made(prepared, free, name="GPU.0")
     assert mismatches(asked, json.loads(json.dumps(dict(found.properties))), []) == ()
     assert found.properties["EXECUTION_DEVICES"] == "GPU.0"

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from farm.axes import Images, Preprocessing
 from farm.catalog import CATALOG
 from farm.grid import expand, load
 from farm.plan import build, dependents, key_of
+from farm.plan.parameters import Synthesize
 from farm.plan.stage import in_order, numbered
-from farm.spec import Preprocessing
 from tests.conftest import OFFLINE, Located, plan_of, version_one
 
 
@@ -34,8 +35,9 @@ def test_this_key_never_changes():
 def test_this_stages_key_never_changes(files):
     plan = plan_of(files.grid(calibrations=[{"name": "noise", "seed": 1}]))
     [synthesis] = stages_of(plan, "synthesize")
-    assert synthesis.parameters == {"source": "noise", "start": 0, "stop": 1000, "seed": 1, "size": (32, 32)}
-    assert synthesis.key == "f1504d2c4076d32d23a1ef11cb7822498fe303fbf2eb39361f212676ed7087ed"
+    images = Images(name="noise", options={"seed": 1, "size": (32, 32)})
+    assert synthesis.parameters == Synthesize(images=images, start=0, stop=1000)
+    assert synthesis.key == "21c8e1fcd57ae51099c7604f09cd02faeffe757f1fa7fdde4d1d33fcd249e2d8"
     assert synthesis.uri == f"synthesize/{synthesis.key}"
 
 
@@ -254,9 +256,9 @@ def test_an_image_source_that_draws_at_the_models_size_depends_on_it(files):
         models = [{"factory": f"nets:net{index}", "size": list(size)} for index, size in enumerate(sizes)]
         return stages_of(plan_of(files.grid(models=models, calibrations=[{"name": "noise", **source}])), "synthesize")
 
-    assert [stage.parameters["size"] for stage in synthesis((8, 8), (16, 16))] == [(8, 8), (16, 16)]
-    assert [stage.parameters["size"] for stage in synthesis((8, 8), (8, 8))] == [(8, 8)]
-    assert [stage.parameters["size"] for stage in synthesis((8, 8), (16, 16), size=[4, 4])] == [(4, 4)]
+    assert [stage.parameters.images.options["size"] for stage in synthesis((8, 8), (16, 16))] == [(8, 8), (16, 16)]
+    assert [stage.parameters.images.options["size"] for stage in synthesis((8, 8), (8, 8))] == [(8, 8)]
+    assert [stage.parameters.images.options["size"] for stage in synthesis((8, 8), (16, 16), size=[4, 4])] == [(4, 4)]
 
 
 def test_two_cells_share_one_fp32_export_and_one_reference(files):
@@ -345,7 +347,7 @@ def sharded(files, *counts, step=512, **source):
     """The plan of a cell a count, and the ranges of its sets' shards."""
     calibrations = [{"name": "noise", "count": count, **source} for count in counts]
     plan = plan_of(files.grid(calibrations=calibrations, settings={"shard_images": step}, baselines=[]))
-    return plan, [(stage.parameters["start"], stage.parameters["stop"]) for stage in stages_of(plan, "synthesize")]
+    return plan, [(stage.parameters.start, stage.parameters.stop) for stage in stages_of(plan, "synthesize")]
 
 
 @pytest.mark.parametrize(
@@ -360,7 +362,7 @@ def sharded(files, *counts, step=512, **source):
 def test_a_large_set_is_a_stage_a_shard(files, count, ranges):
     plan, found = sharded(files, count)
     assert found == ranges
-    assert all("count" not in stage.parameters for stage in stages_of(plan, "synthesize"))
+    assert all("count" not in stage.parameters.images.options for stage in stages_of(plan, "synthesize"))
 
 
 @given(count=st.integers(1, 10_000), step=st.integers(1, 20))

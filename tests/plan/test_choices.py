@@ -1,10 +1,12 @@
 """What a plan makes of a grid's choices: files, identity, preprocessing, sets to validate on, what is left out."""
 
-import json
+from dataclasses import asdict, replace
 
 import pytest
 
+from farm.axes import Fit, Images, Model
 from farm.errors import InputError
+from farm.plan.parameters import Evaluate, Measure, Quantize, Synthesize
 from tests.conftest import Located, plan_of
 
 DIGITS = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5), "scale": 1 / 255}
@@ -26,12 +28,11 @@ def stages_of(plan, role):
 def prepared(plan):
     """The one preprocessing that every stage of a plan is given."""
     [found] = {
-        json.dumps(stage.parameters["preprocessing"])
+        stage.parameters.preprocessing
         for stage in plan.stages.values()
-        if "preprocessing" in stage.parameters
+        if isinstance(stage.parameters, (Quantize, Evaluate, Measure))
     }
-    said = json.loads(found)
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in said.items()}
+    return asdict(found)
 
 
 def describing(**said):
@@ -113,30 +114,29 @@ def test_only_a_model_in_a_file_is_described_by_it_and_each_model_once(files):
 @pytest.mark.parametrize(
     ("model", "identity", "roles"),
     [
-        ("resnet20", {"name": "resnet20"}, {"weights"}),
-        ({"name": "resnet20", "weights": "w.pt", "sha256": "0123abcd"}, {"name": "resnet20"}, {"weights"}),
-        ("repvgg_a0", {"name": "repvgg_a0", "deploy": False}, {"weights"}),
-        ("torchvision/resnet50", {"name": "torchvision/resnet50"}, {"weights"}),
-        ({"name": "mine", "factory": "nets:tiny"}, {"factory": "nets:tiny"}, {"factory"}),
-        ({"factory": "nets:tiny", "weights": "w.pt", "mean": [0.0, 0.0, 0.0]}, {"factory": "nets:tiny"},
+        ("resnet20", Model(name="resnet20"), {"weights"}),
+        ({"name": "resnet20", "weights": "w.pt", "sha256": "0123abcd"}, Model(name="resnet20"), {"weights"}),
+        ("repvgg_a0", Model(name="repvgg_a0", options={"deploy": False}), {"weights"}),
+        ("torchvision/resnet50", Model(name="torchvision/resnet50"), {"weights"}),
+        ({"name": "mine", "factory": "nets:tiny"}, Model(factory="nets:tiny"), {"factory"}),
+        ({"factory": "nets:tiny", "weights": "w.pt", "mean": [0.0, 0.0, 0.0]}, Model(factory="nets:tiny"),
          {"factory", "weights"}),
-        ("a.b/net.onnx", {"format": "onnx", "output": None}, {"model"}),
+        ("a.b/net.onnx", Model(format="onnx", options={"output": None}), {"model"}),
         ({"name": "mine", "path": "net.xml", "output": "logits", "layout": "NHWC", "sha256": "0123abcd"},
-         {"format": "xml", "output": "logits"}, {"model"}),
+         Model(format="xml", options={"output": "logits"}), {"model"}),
     ],
 )  # fmt: skip
 def test_a_model_is_what_builds_it_and_neither_its_name_nor_where_it_lies(files, model, identity, roles):
     export = one(plan_of(files.grid(models=[model])), "export")
-    assert export.parameters["model"] == identity
+    assert export.parameters.model == identity
     assert set(export.files) == roles
 
 
 def test_pytorch_is_given_the_model_itself_and_openvino_its_ir(files):
     plan = plan_of(files.grid(models=["repvgg_a0"]))
-    by_runtime = {stage.parameters["runtime"]: stage for stage in stages_of(plan, "evaluate")}
-    assert by_runtime["pytorch"].parameters["model"] == {"name": "repvgg_a0", "deploy": False}
+    by_runtime = {"pytorch" if stage.parameters.model else "openvino": stage for stage in stages_of(plan, "evaluate")}
+    assert by_runtime["pytorch"].parameters.model == Model(name="repvgg_a0", options={"deploy": False})
     assert set(by_runtime["pytorch"].files) == {"weights"}
-    assert "model" not in by_runtime["openvino"].parameters
     assert by_runtime["openvino"].files == {}
 
 
@@ -203,7 +203,7 @@ def test_the_source_of_a_metric_of_the_users_own_is_a_file_of_what_scores(files)
     with_metric = {stage.kind for stage in plan.stages.values() if "metric" in stage.files}
     assert with_metric == {"evaluate", "quantize"}
     assert ["metric" in stage.files for stage in stages_of(plan, "quantize")] == [False, True]
-    assert ["metric" in stage.parameters for stage in stages_of(plan, "quantize")] == [False, True]
+    assert [stage.parameters.metric is not None for stage in stages_of(plan, "quantize")] == [False, True]
     edited = plan_of(grid, Located(contents={"metric": "second"}))
     assert changed(plan, edited) == {"quantize", "fp32", "evaluate", "measure"}
 
@@ -213,14 +213,14 @@ def test_a_built_in_metric_has_no_source(files):
 
 
 FITTED = {"factory": "nets:tiny", "size": [36, 30], "resize": 40}
-FIT = {"resize": 40, "size": (36, 30), "interpolation": "bilinear"}
+FIT = Fit(resize=40, size=(36, 30), interpolation="bilinear")
 
 
 @pytest.mark.parametrize("dataset", ["digits", {"name": "folder", "path": "test"}, {"factory": "p:test"}])
 def test_a_model_that_resizes_has_test_images_fitted_to_it(files, dataset):
     plan = plan_of(files.grid(dataset=dataset, models=[FITTED, {"name": "plain", **FITTED, "resize": None}]))
     for role in ("fp32", "evaluate", "measure"):
-        fits = {planned.model: plan.stages[planned.stages[role]].parameters["dataset"].get("fit")
+        fits = {planned.model: plan.stages[planned.stages[role]].parameters.dataset.fit
                 for planned in plan.cells}  # fmt: skip
         assert fits == {"tiny": FIT, "plain": None}
 
@@ -237,16 +237,16 @@ def test_a_model_that_resizes_has_test_images_fitted_to_it(files, dataset):
     ],
 )
 def test_real_images_are_fitted_to_a_model_and_computed_ones_are_drawn_at_its_size(files, source, size, fit):
-    found = one(plan_of(files.grid(models=[FITTED], calibrations=[source])), "synthesize").parameters
-    assert (found.get("size"), found.get("fit")) == (size, fit)
+    found = one(plan_of(files.grid(models=[FITTED], calibrations=[source])), "synthesize").parameters.images
+    assert (found.options.get("size"), found.fit) == (size, fit)
 
 
 def test_models_of_one_fit_share_their_real_images(files):
     models = [FITTED, {**FITTED, "name": "same"}, {**FITTED, "name": "other", "interpolation": "bicubic"}]
     plan = plan_of(files.grid(models=models, calibrations=["digits"]))
-    assert [stage.parameters["fit"] for stage in stages_of(plan, "calibration")] == [
+    assert [stage.parameters.images.fit for stage in stages_of(plan, "calibration")] == [
         FIT,
-        {**FIT, "interpolation": "bicubic"},
+        replace(FIT, interpolation="bicubic"),
     ]
 
 
@@ -256,12 +256,11 @@ def test_the_images_of_a_users_own_code_are_named_factory_whatever_they_are_call
     plan = plan_of(grid)
     assert plan.dataset == "digits"
     synthesis = one(plan, "synthesize")
-    assert synthesis.parameters == {
-        "source": "factory", "factory": "p:train", "start": 0, "stop": 9, "seed": 0, "skip": 0
-    }  # fmt: skip
+    images = Images(name="factory", options={"factory": "p:train", "seed": 0, "skip": 0})
+    assert synthesis.parameters == Synthesize(images=images, start=0, stop=9)
     assert set(synthesis.files) == {"images"}
     for stage in (*stages_of(plan, "evaluate"), *stages_of(plan, "measure")):
-        assert stage.parameters["dataset"] == {"name": "factory", "factory": "p:test", "count": None}
+        assert stage.parameters.dataset == Images(name="factory", options={"factory": "p:test", "count": None})
         assert stage.files["images"].path == "/data/digits.images"
 
 
@@ -283,16 +282,16 @@ OWN = {"factory": "p:test", "name": "digits"}
 @pytest.mark.parametrize(
     ("dataset", "source", "said", "found"),
     [
-        ("digits", "digits", {}, {"source": "digits", "start": 0, "stop": 1000, "seed": 0, "skip": 1000}),
+        ("digits", "digits", {}, ("digits", 1000, 0, 1000)),
         ("digits", {"name": "digits", "count": 300, "seed": 5, "skip": 10}, {"validate_count": 200},
-         {"source": "digits", "start": 0, "stop": 200, "seed": 5, "skip": 310}),
-        ("digits", "noise", {}, {"source": "digits", "start": 0, "stop": 1000, "seed": 0, "skip": 0}),
+         ("digits", 200, 5, 310)),
+        ("digits", "noise", {}, ("digits", 1000, 0, 0)),
         ("digits", {"name": "fractal", "seed": 7}, {"validate_count": 50},
-         {"source": "digits", "start": 0, "stop": 50, "seed": 0, "skip": 0}),
+         ("digits", 50, 0, 0)),
         ("digits", {"name": "folder", "path": "photos"}, {},
-         {"source": "digits", "start": 0, "stop": 1000, "seed": 0, "skip": 0}),
+         ("digits", 1000, 0, 0)),
         ("cifar10", {"name": "cifar10", "count": 300}, {},
-         {"source": "cifar10", "start": 0, "stop": 1000, "seed": 0, "skip": 300}),
+         ("cifar10", 1000, 0, 300)),
     ],
 )  # fmt: skip
 def test_accuracy_is_validated_on_train_images_that_no_calibration_used(files, dataset, source, said, found):
@@ -301,7 +300,9 @@ def test_accuracy_is_validated_on_train_images_that_no_calibration_used(files, d
     quantize = one(plan, "quantize")
     assert quantize.missing == ""
     assert set(quantize.inputs) == {"model", "calibration", "validation"}
-    assert plan.stages[quantize.inputs["validation"]].parameters == found
+    name, stop, seed, skip = found
+    images = Images(name=name, options={"seed": seed, "skip": skip})
+    assert plan.stages[quantize.inputs["validation"]].parameters == Synthesize(images=images, start=0, stop=stop)
     assert quantize.inputs["calibration"] != quantize.inputs["validation"]
     assert plan.cells[-1].stages["validation"] == quantize.inputs["validation"], "the cell runs it"
 
@@ -310,7 +311,9 @@ def test_each_drawing_of_the_train_split_is_validated_on_what_itself_leaves(file
     sources = [{"name": "digits", "count": 300, "seed": [1, 2]}, "noise"]
     plan = plan_of(files.grid(calibrations=sources, algorithms=[{"name": AWARE, "validate_on": "train"}]))
     validations = [plan.stages[stage.inputs["validation"]] for stage in stages_of(plan, "quantize")]
-    assert [(each.parameters["seed"], each.parameters["skip"]) for each in validations] == [(1, 300), (2, 300), (0, 0)]
+    assert [
+        (each.parameters.images.options["seed"], each.parameters.images.options["skip"]) for each in validations
+    ] == [(1, 300), (2, 300), (0, 0)]
     assert len({each.label for each in validations}) == 3
 
 
@@ -323,9 +326,9 @@ def test_a_file_of_the_train_split_by_another_name_is_still_the_train_split(file
         return Located(contents={"images": content if "path" in parameters else "train"})(wanted, parameters, names)
 
     plan = plan_of(files.grid(dataset="cifar10", calibrations=[source], algorithms=[algorithm]), locate)
-    validated = plan.stages[one(plan, "quantize").inputs["validation"]].parameters
-    assert validated["source"] == "cifar10"
-    assert (validated["skip"], validated["seed"]) == found
+    validated = plan.stages[one(plan, "quantize").inputs["validation"]].parameters.images
+    assert validated.name == "cifar10"
+    assert (validated.options["skip"], validated.options["seed"]) == found
 
 
 def test_cells_that_are_validated_on_the_same_images_share_them(files):
@@ -338,7 +341,7 @@ def test_cells_that_are_validated_on_the_same_images_share_them(files):
 def test_images_to_validate_on_are_fitted_to_the_model_too(files):
     algorithm = {"name": AWARE, "validate_on": "train"}
     plan = plan_of(files.grid(models=[FITTED], algorithms=[algorithm]))
-    assert plan.stages[one(plan, "quantize").inputs["validation"]].parameters["fit"] == FIT
+    assert plan.stages[one(plan, "quantize").inputs["validation"]].parameters.images.fit == FIT
 
 
 @pytest.mark.parametrize("dataset", [FOLDER, {**OWN, "name": "mine"}, OWN])

@@ -18,6 +18,7 @@ from nncf.quantization.algorithms.accuracy_control.algorithm import Quantization
 from nncf.quantization.algorithms.accuracy_control.evaluator import Evaluator, MetricResults
 from nncf.quantization.algorithms.accuracy_control.ranker import Ranker
 
+from farm.axes import Preprocessing
 from farm.catalog.algorithms import AccuracyAware
 from farm.data import imageset
 from farm.data.digits import split
@@ -26,7 +27,6 @@ from farm.data.prepared import PreparedImages
 from farm.errors import DataError
 from farm.quantization import accuracy_aware
 from farm.quantization.default import Quantization, layer_counts
-from farm.spec import Preprocessing
 from farm.stages import quantize, synthesize
 from farm.tasks.metric import scorer, top1
 from tests.stages.bench import PLAIN

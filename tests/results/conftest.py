@@ -16,6 +16,7 @@ from farm.measuring.round import table_of
 from farm.record import Outcome
 from farm.results.folder import Folder
 from farm.store import Store
+from farm.store.manifest import Host, Manifest
 from tests.conftest import plan_of
 from tests.measuring import rows
 
@@ -65,10 +66,10 @@ class Bench:
         said = {name: value for name, value in (given | (facts or {})).items() if value is not None}
         for write in files or ():
             write(folder)
-        manifest = {
-            "label": "x", "facts": said, "host": HOST | (host or {}), "wall_s": wall_s,
-            "versions": {"farm": "0.1", kind: "1"}, "peak_rss_mib": peak_rss_mib,
-        }  # fmt: skip
+        manifest = Manifest(
+            label="x", facts=said, host=Host(**HOST | (host or {})), wall_s=wall_s,
+            versions={"farm": "0.1", kind: "1"}, peak_rss_mib=peak_rss_mib,
+        )  # fmt: skip
         assert self.store.commit(uri, folder, manifest)
         self.tried(cell, role)
         return uri

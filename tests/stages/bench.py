@@ -3,18 +3,20 @@ from pathlib import Path
 
 import pytest
 
+from farm.axes import Algorithm, Device, Images, Model, Preprocessing
+from farm.catalog.algorithms import Default
 from farm.catalog.models import PREPROCESSING
-from farm.grid.settings import EFFORT
 from farm.measuring import pairing
+from farm.plan.parameters import Evaluate, Export, Quantize, Synthesize
 from farm.stages.job import Job
 
 DIGITS = Path(__file__).parents[2] / "farm/models/weights/digits_resnet20.safetensors"
-PLAIN = {"size": (32, 32), "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "scale": 1 / 255}
-DIGITS_PREPROCESSING = {name: getattr(PREPROCESSING["digits"], name) for name in PLAIN}
+PLAIN = Preprocessing(size=(32, 32))
+DIGITS_PREPROCESSING = PREPROCESSING["digits"]
 
 
 def factory(name):
-    return {"factory": f"tests.stages.networks:{name}"}
+    return Model(factory=f"tests.stages.networks:{name}")
 
 
 class Bench:
@@ -25,14 +27,13 @@ class Bench:
         self.count = 0
 
     def run(self, function, parameters, inputs=None, files=None, **more):
-        """What the stage said, and its artefact's folder."""
+        """What the stage tells, and its artefact's folder."""
         self.count += 1
         folder = self.folder / str(self.count) / "artefact"
         folder.mkdir(parents=True)
         cpus = tuple(sorted(os.sched_getaffinity(0)))
         job = Job(
             parameters=parameters,
-            effort={name: value for name, value in parameters.get("measure", {}).items() if name in EFFORT},
             inputs=inputs or {},
             files=files or {},
             folder=folder,
@@ -63,7 +64,7 @@ def exported(session_bench):
     """The digits ResNet20 as FP32 IR."""
     from farm.stages import export
 
-    return session_bench.run(export.run, exportation({"name": "resnet20"}), files={"weights": DIGITS})
+    return session_bench.run(export.run, exportation(Model(name="resnet20")), files={"weights": DIGITS})
 
 
 @pytest.fixture(scope="session")
@@ -71,19 +72,25 @@ def quantized(session_bench, exported):
     """The digits ResNet20 quantized with 100 real digits."""
     from farm.stages import quantize, synthesize
 
-    _, shard = session_bench.run(synthesize.run, {"source": "digits", "start": 0, "stop": 100, "seed": 0})
-    return session_bench.run(quantize.run, quantize_parameters(), {"model": exported[1], "calibration": shard})
+    _, shard = session_bench.run(synthesize.run, synthesis("digits", 0, 100))
+    return session_bench.run(quantize.run, quantization(), {"model": exported[1], "calibration": shard})
+
+
+def synthesis(source, start, stop, *, seed=0, **options):
+    return Synthesize(images=Images(name=source, options={"seed": seed, **options}), start=start, stop=stop)
 
 
 def exportation(model, **how):
-    return {"model": model, "size": (32, 32), "layout": "NCHW", "input": "f32"} | how
+    return Export(**{"model": model, "size": (32, 32), "layout": "NCHW", "input": "f32"} | how)
 
 
-def quantize_parameters(**changes):
-    from farm.catalog.algorithms import Default
+def quantization(preprocessing=DIGITS_PREPROCESSING, **changes):
+    algorithm = Algorithm(name="default", options=Default(**changes).model_dump())
+    return Quantize(algorithm=algorithm, preprocessing=preprocessing)
 
-    return {
-        "algorithm": "default",
-        "parameters": Default(**changes).model_dump(),
-        "preprocessing": DIGITS_PREPROCESSING,
-    }
+
+def evaluation(preprocessing=DIGITS_PREPROCESSING, count=None, *, device="CPU", metric="top1", model=None):
+    dataset = Images(name="digits", options={"count": count})
+    return Evaluate(
+        device=Device(name=device), dataset=dataset, preprocessing=preprocessing, metric=metric, model=model
+    )

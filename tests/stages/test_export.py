@@ -5,8 +5,10 @@ import openvino as ov
 import pytest
 import torch
 
+from farm.axes import Model
 from farm.errors import DataError
 from farm.models import torchvision
+from farm.plan.facts import Exported
 from farm.stages import export
 from tests.models.files import Classifier, write_ir, write_pixels_ir, write_tflite
 from tests.stages.bench import exportation, factory
@@ -30,13 +32,13 @@ def test_a_model_file_is_exported_as_it_is(bench, tmp_path, kind):
     write, how, dynamic = FILES[kind]
     name = kind.split()[0].strip(",")
     path = write(tmp_path / f"model.{name}")
-    parameters = exportation({"format": name, "output": None}, **how)
+    parameters = exportation(Model(format=name, options={"output": None}), **how)
     facts, folder = bench.run(export.run, parameters, files={"model": path})
-    assert facts == {"size_mib": export.size_mib(folder), "dynamic_batch": dynamic, "classes": 10}
+    assert facts == Exported(size_mib=export.size_mib(folder), dynamic_batch=dynamic, classes=10)
     core = ov.Core()
     ours, theirs = core.read_model(folder / "model.xml"), core.read_model(path)
     assert len(ours.inputs) == len(ours.outputs) == 1
-    size = parameters["size"]
+    size = parameters.size
     shape = [1, *size, 3] if how.get("layout") == "NHWC" else [1, 3, *size]
     drawn = np.random.default_rng(0).integers(0, 256, shape)
     given = drawn.astype(np.uint8) if how.get("input") == "u8" else (drawn / 64 - 2).astype(np.float32)
@@ -48,15 +50,15 @@ def test_a_model_file_is_exported_as_it_is(bench, tmp_path, kind):
 
 def test_one_of_several_outputs_is_exported(bench, tmp_path):
     path = Classifier(outputs=("a", "b")).write(tmp_path / "model.onnx")
-    parameters = exportation({"format": "onnx", "output": "b"})
+    parameters = exportation(Model(format="onnx", options={"output": "b"}))
     facts, folder = bench.run(export.run, parameters, files={"model": path})
-    assert facts["classes"] == 10
+    assert facts.classes == 10
     assert ov.Core().read_model(folder / "model.xml").output(0).names == {"b"}
 
 
 def test_a_model_file_that_is_not_what_the_grid_says_is_refused(bench, tmp_path):
     path = Classifier().write(tmp_path / "model.onnx")
-    parameters = exportation({"format": "onnx", "output": None}, layout="NHWC")
+    parameters = exportation(Model(format="onnx", options={"output": None}), layout="NHWC")
     with pytest.raises(DataError, match="not NHWC images of 32x32"):
         bench.run(export.run, parameters, files={"model": path})
 
@@ -84,9 +86,9 @@ def test_a_network_of_torchvision_s_is_exported_with_its_checkpoint(bench, tmp_p
     torch.manual_seed(0)
     weights = torchvision.torchvision.models.get_model("squeezenet1_1", weights=None, num_classes=7).state_dict()
     torch.save(weights, tmp_path / "weights.pt")
-    parameters = exportation({"name": "torchvision/squeezenet1_1"}, size=(48, 64))
+    parameters = exportation(Model(name="torchvision/squeezenet1_1"), size=(48, 64))
     facts, folder = bench.run(export.run, parameters, files={"weights": tmp_path / "weights.pt"})
-    assert facts["classes"] == 7
+    assert facts.classes == 7
     model = ov.Core().read_model(folder / "model.xml")
     assert model.input(0).partial_shape.to_string() == "[?,3,48,64]"
     assert "features.3.squeeze" in {op.get_friendly_name() for op in model.get_ops()}

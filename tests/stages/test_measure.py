@@ -9,40 +9,46 @@ from dataclasses import replace
 import pyarrow.parquet as pq
 import pytest
 
-from farm.grid import Settings
+from farm.axes import Device, Images, Model
 from farm.measuring import pairing, rounds
+from farm.measuring.messages import ROUNDS as ROUNDS_FILE
 from farm.measuring.round import SCHEMA
 from farm.measuring.runner import REQUESTS
 from farm.measuring.verdict import mismatches
+from farm.plan import Effort
+from farm.plan.facts import Measured
+from farm.plan.parameters import Measure, Rounds
 from farm.stages import measure
-from farm.stages.job import Job
 from tests.stages.bench import DIGITS, DIGITS_PREPROCESSING
 
-SETTINGS = {"pairs": (2, 2), "min_seconds": 0.05, "min_inferences": 30, "warmup_seconds": 0.02, "budget_s": 60.0}
-DEVICE = {"name": "CPU", "threads": 1, "hint": "latency", "precision": "f32", "batch": 1, "node": None}
+ROUNDS = Rounds(min_seconds=0.05, min_inferences=30, warmup_seconds=0.02, preprocess=False, per_node=1)
+QUICK = Effort(pairs=(2, 2), budget_s=60.0)
 
 
 def measurement(**changes):
-    """The parameters of a quick measurement: the device or its settings changed as told."""
-    device = {key: value for key, value in changes.items() if key in DEVICE}
-    settings = {key: value for key, value in changes.items() if key not in DEVICE}
-    return {
-        "runtime": "openvino",
-        "device": DEVICE | device,
-        "measure": Settings(measure=SETTINGS | settings).measure.model_dump(),
-        "dataset": {"name": "digits", "count": None},
-        "preprocessing": DIGITS_PREPROCESSING,
-    }
+    """The parameters of a quick measurement: the device or its rounds changed as told."""
+    of_device = {name: value for name, value in changes.items() if name in Device.__dataclass_fields__}
+    of_rounds = {name: value for name, value in changes.items() if name not in of_device}
+    return Measure(
+        device=replace(Device(threads=1), **of_device),
+        rounds=replace(ROUNDS, **of_rounds),
+        dataset=Images(name="digits", options={"count": None}),
+        preprocessing=DIGITS_PREPROCESSING,
+    )
 
 
 def in_pytorch(**changes):
-    return measurement(**changes) | {"runtime": "pytorch", "model": {"name": "resnet20"}}
+    return replace(measurement(**changes), model=Model(name="resnet20"))
 
 
-def measured(bench, parameters, inputs, files=None):
-    """What the stage said, and its rows."""
-    facts, folder = bench.run(measure.run, parameters, inputs, files)
-    table = pq.read_table(folder / rounds.ROUNDS)
+def effort(**changes):
+    return replace(QUICK, **changes)
+
+
+def measured(bench, parameters, inputs, files=None, **changes):
+    """What the stage tells, and its rows; the effort changed as told."""
+    facts, folder = bench.run(measure.run, parameters, inputs, files, effort=effort(**changes))
+    table = pq.read_table(folder / ROUNDS_FILE)
     assert table.schema.equals(SCHEMA)
     return facts, table.to_pylist()
 
@@ -58,10 +64,7 @@ def int8(exported, quantized):
 )
 def test_a_measurement_keeps_every_latency_of_paired_rounds(bench, int8, device):
     facts, rows = measured(bench, measurement(**device), int8)
-    effort = {"pairs": (2, 2), "target": 0.02, "budget_s": 60.0, "max_redone": 8}
-    assert facts == {
-        "pairs": 2, "disturbed": 0, "ended": "pairs", "effort": effort, "threads": 1, "streams": 1, "precision": "f32",
-    }  # fmt: skip
+    assert facts == Measured(pairs=2, disturbed=0, ended="pairs", threads=1, streams=1, precision="f32")
     assert [row["pair"] for row in rows] == [0, 0, 1, 1]
     assert [row["variant"] for row in rows] in (["cell", "ir", "ir", "cell"], ["ir", "cell", "cell", "ir"])
     for row in rows:
@@ -99,7 +102,7 @@ def test_every_row_tells_what_was_asked_what_was_read_back_and_what_went_on(benc
 
 @pytest.mark.usefixtures("undisturbed")
 def test_the_fp32_partner_is_always_measured_in_fp32(bench, int8):
-    _, rows = measured(bench, measurement(precision="bf16", pairs=(1, 1)), int8)
+    _, rows = measured(bench, measurement(precision="bf16"), int8, pairs=(1, 1))
     asked = {row["variant"]: json.loads(row["asked"])["INFERENCE_PRECISION_HINT"] for row in rows}
     assert asked == {"cell": "bf16", "ir": "f32"}
 
@@ -114,7 +117,7 @@ def test_the_fp32_ir_is_paired_with_itself(bench, exported):
 
 @pytest.mark.usefixtures("undisturbed")
 def test_the_pytorch_baseline_is_paired_with_the_fp32_ir(bench, exported):
-    _, rows = measured(bench, in_pytorch(pairs=(1, 1)), {"ir": exported[1]}, {"weights": DIGITS})
+    _, rows = measured(bench, in_pytorch(), {"ir": exported[1]}, {"weights": DIGITS}, pairs=(1, 1))
     by_variant = {row["variant"]: row for row in rows}
     assert {name: row["runtime"] for name, row in by_variant.items()} == {"cell": "pytorch", "ir": "openvino"}
     own = by_variant["cell"]
@@ -134,12 +137,12 @@ def test_pytorch_runs_in_the_memory_format_that_was_faster(bench, exported, monk
     def favouring(request, scratch):
         """A trial, which is short, is as fast as the test wants it."""
         found = really(request, scratch)
-        trial = request["min_seconds"] == rounds.TRIAL_S
-        faked = {"inferences": 100 + (request["memory_format"] == faster), "wall_ns": 1}
+        trial = request.min_seconds == rounds.TRIAL_S
+        faked = {"inferences": 100 + (request.memory_format == faster), "wall_ns": 1}
         return replace(found, **faked) if trial else found
 
     monkeypatch.setattr(rounds, "run_round", favouring)
-    _, rows = measured(bench, in_pytorch(pairs=(1, 1)), {"ir": exported[1]}, {"weights": DIGITS})
+    _, rows = measured(bench, in_pytorch(), {"ir": exported[1]}, {"weights": DIGITS}, pairs=(1, 1))
     assert [json.loads(row["properties"]).get("MEMORY_FORMAT") for row in rows if row["variant"] == "cell"] == [faster]
 
 
@@ -148,33 +151,29 @@ def test_pytorch_runs_in_the_memory_format_that_was_faster(bench, exported, monk
 @pytest.mark.parametrize("parameters", [measurement, in_pytorch], ids=["openvino", "pytorch"])
 def test_batches_that_do_not_fit_a_page_are_measured_too(bench, exported, parameters, preprocess):
     """Of so many images that the allocator gives the memory of a batch back at once when it is let go."""
-    changed = parameters(pairs=(1, 1), preprocess=preprocess, batch=64, min_inferences=3)
-    _, rows = measured(bench, changed, {"ir": exported[1]}, {"weights": DIGITS})
+    changed = parameters(preprocess=preprocess, batch=64, min_inferences=3)
+    _, rows = measured(bench, changed, {"ir": exported[1]}, {"weights": DIGITS}, pairs=(1, 1))
     assert [row["batch"] for row in rows] == [64, 64]
     assert all(sum(row["latencies_ns"]) == row["wall_ns"] for row in rows)
 
 
-def a_job(tmp_path, **changes):
-    cpus = tuple(sorted(os.sched_getaffinity(0)))
-    return Job(
-        parameters=measurement(**changes), inputs={"ir": tmp_path}, files={}, folder=tmp_path, cpus=cpus, cores=7
-    )
-
-
-def test_as_many_test_images_are_loaded_as_rounds_rotate_through(tmp_path):
-    assert rounds.rotating_images(a_job(tmp_path)).shape == (REQUESTS, 3, 32, 32)
-    assert rounds.rotating_images(a_job(tmp_path, batch=2)).shape == (2 * REQUESTS, 3, 32, 32)
-    raw = rounds.rotating_images(a_job(tmp_path, preprocess=True))
+def test_as_many_test_images_are_loaded_as_rounds_rotate_through():
+    assert rounds.rotating_images(measurement(), {}).shape == (REQUESTS, 3, 32, 32)
+    assert rounds.rotating_images(measurement(batch=2), {}).shape == (2 * REQUESTS, 3, 32, 32)
+    raw = rounds.rotating_images(measurement(preprocess=True), {})
     assert (raw.shape, raw.dtype) == ((REQUESTS, 32, 32, 3), "uint8")
-    assert len(rounds.rotating_images(a_job(tmp_path, batch=100))) == 599, "all that there are"
+    assert len(rounds.rotating_images(measurement(batch=100), {})) == 599, "all that there are"
 
 
 @pytest.mark.parametrize(("threads", "asked"), [(3, 3), (None, 7)])
 def test_threads_are_the_devices_or_as_many_as_cores_are_leased(tmp_path, threads, asked):
-    request = rounds.request_of(a_job(tmp_path, threads=threads), "cell", tmp_path / "inputs.npy")
-    assert request["asked"]["INFERENCE_NUM_THREADS"] == request["config"]["INFERENCE_NUM_THREADS"] == asked
-    assert request["config"]["PERFORMANCE_HINT"] == "LATENCY"
-    assert request["cpus"] == sorted(os.sched_getaffinity(0))
+    request = rounds.Measurement(
+        parameters=measurement(threads=threads), ir=tmp_path, variant=tmp_path / "int8", files={},
+        images=tmp_path / "inputs.npy", cpus=(0, 1), cores=7,
+    ).request("cell")  # fmt: skip
+    assert request.asked["INFERENCE_NUM_THREADS"] == request.config["INFERENCE_NUM_THREADS"] == asked
+    assert request.config["PERFORMANCE_HINT"] == "LATENCY"
+    assert (request.cpus, request.ir) == ((0, 1), str(tmp_path / "int8" / "model.xml"))
 
 
 def test_a_round_has_a_users_own_environment_but_for_the_fork_servers_threads(monkeypatch):
@@ -188,21 +187,21 @@ def test_a_round_has_a_users_own_environment_but_for_the_fork_servers_threads(mo
 
 @pytest.mark.usefixtures("undisturbed")
 def test_no_further_pair_starts_when_the_budget_is_spent(bench, exported):
-    facts, rows = measured(bench, measurement(pairs=(50, 50), budget_s=0.01), {"ir": exported[1]})
-    assert (facts["pairs"], facts["ended"], len(rows)) == (1, "budget", 2)
+    facts, rows = measured(bench, measurement(), {"ir": exported[1]}, pairs=(50, 50), budget_s=0.01)
+    assert (facts.pairs, facts.ended, len(rows)) == (1, "budget", 2)
 
 
 @pytest.mark.usefixtures("undisturbed")
 def test_no_further_pair_starts_when_the_ratio_is_known_well_enough(bench, exported):
-    facts, _ = measured(bench, measurement(pairs=(4, 32), target=100.0), {"ir": exported[1]})
-    assert (facts["pairs"], facts["ended"]) == (4, "target")
+    facts, _ = measured(bench, measurement(), {"ir": exported[1]}, pairs=(4, 32), target=100.0)
+    assert (facts.pairs, facts.ended) == (4, "target")
 
 
 def test_a_disturbed_pair_is_kept_counted_and_played_again(bench, exported, monkeypatch):
     said = iter([(), ("foreign",), (), ()])
     monkeypatch.setattr(pairing, "disturbances", lambda *_, **__: next(said, ()))
     facts, rows = measured(bench, measurement(), {"ir": exported[1]})
-    assert (facts["pairs"], facts["disturbed"], facts["ended"]) == (2, 1, "pairs")
+    assert (facts.pairs, facts.disturbed, facts.ended) == (2, 1, "pairs")
     assert [row["disturbed"] for row in rows] == [["foreign"]] * 2 + [[]] * 4
     assert [row["variant"] for row in rows[:2]] == [row["variant"] for row in rows[2:4]]
 
@@ -230,10 +229,10 @@ def hogged():
 @pytest.mark.usefixtures("hogged")
 @pytest.mark.parametrize("hint", ["latency", "throughput"])
 def test_a_program_that_runs_on_the_leased_core_all_the_time_ends_the_measurement(bench, int8, hint):
-    facts, rows = measured(bench, measurement(hint=hint, min_seconds=0.3, pairs=(8, 32), max_redone=2), int8)
-    assert facts["ended"] == "disturbed"
-    assert facts["disturbed"] == 3
-    assert facts["pairs"] == 0, "not one of its pairs had the core to itself"
+    facts, rows = measured(bench, measurement(hint=hint, min_seconds=0.3), int8, pairs=(8, 32), max_redone=2)
+    assert facts.ended == "disturbed"
+    assert facts.disturbed == 3
+    assert facts.pairs == 0, "not one of its pairs had the core to itself"
     for row in rows:
         assert {"foreign", "delayed"} & {*row["disturbed"]}
         assert row["foreign_s"] > 0.2 * row["wall_ns"] / 1e9

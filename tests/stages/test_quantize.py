@@ -8,14 +8,14 @@ import torch
 from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 from pydantic import ValidationError
 
+from farm.axes import Preprocessing
 from farm.catalog.algorithms import AccuracyAware, Default
 from farm.data import imageset
 from farm.data.prepared import PreparedImages
 from farm.errors import DataError
 from farm.quantization.default import check_ignored_scope, layer_counts, nncf_arguments
-from farm.spec import Preprocessing
 from farm.stages import quantize, synthesize
-from tests.stages.bench import DIGITS_PREPROCESSING, quantize_parameters
+from tests.stages.bench import DIGITS_PREPROCESSING, quantization, synthesis
 
 TRANSFORMER = {"model_type": "transformer"}
 
@@ -40,11 +40,8 @@ def network():
 
 @pytest.fixture(scope="module")
 def images(session_bench):
-    _, shard = session_bench.run(
-        synthesize.run, {"source": "digits", "start": 0, "stop": 12, "seed": 0, "size": (32, 32)}
-    )
-    preprocessing = Preprocessing(**DIGITS_PREPROCESSING)
-    return PreparedImages(images=imageset.read(shard / "images.parquet"), preprocessing=preprocessing)
+    _, shard = session_bench.run(synthesize.run, synthesis("digits", 0, 12, size=(32, 32)))
+    return PreparedImages(images=imageset.read(shard / "images.parquet"), preprocessing=DIGITS_PREPROCESSING)
 
 
 @pytest.fixture(scope="module")
@@ -189,9 +186,9 @@ def test_accuracy_control_has_the_study_s_defaults():
 
 
 def test_an_ignored_scope_that_matches_no_layer_lists_names(bench, exported):
-    _, shard = bench.run(synthesize.run, {"source": "noise", "start": 0, "stop": 2, "seed": 0, "size": (32, 32)})
+    _, shard = bench.run(synthesize.run, synthesis("noise", 0, 2, size=(32, 32)))
     ir = exported[1] / "model.xml"
-    parameters = quantize_parameters(ignored_scope=("fc", "layer7.0.conv1"))
+    parameters = quantization(ignored_scope=("fc", "layer7.0.conv1"))
     with pytest.raises(DataError) as caught:
         bench.run(quantize.run, parameters, {"model": exported[1], "calibration": shard})
     text = str(caught.value)

@@ -1,26 +1,29 @@
 """The stage functions on real input: digits, ResNet20, OpenVINO and NNCF."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import openvino as ov
 import pyarrow.parquet as pq
 import pytest
 
+from farm.axes import Algorithm, Model
 from farm.catalog.algorithms import AccuracyAware
 from farm.data import imageset
 from farm.errors import DataError
+from farm.plan.facts import Synthesized
 from farm.plan.stage import numbered
 from farm.stages import evaluate, export, quantize, synthesize
-from tests.stages.bench import DIGITS, DIGITS_PREPROCESSING, PLAIN, exportation, factory, quantize_parameters
-
-
-def evaluation(runtime, preprocessing=DIGITS_PREPROCESSING, count=None, **more):
-    dataset = {"name": "digits", "count": count}
-    return {
-        "runtime": runtime, "device": "CPU", "precision": "f32", "dataset": dataset, "preprocessing": preprocessing,
-        "metric": "top1",
-    } | more  # fmt: skip
+from tests.stages.bench import (
+    DIGITS,
+    PLAIN,
+    evaluation,
+    exportation,
+    factory,
+    quantization,
+    synthesis,
+)
 
 
 def test_export_leaves_an_fp32_ir_with_a_dynamic_batch(exported):
@@ -29,9 +32,9 @@ def test_export_leaves_an_fp32_ir_with_a_dynamic_batch(exported):
     assert model.input().partial_shape.to_string() == "[?,3,32,32]"
     constants = [op for op in model.get_ops() if op.get_type_name() == "Constant" and op.get_element_type().is_real()]
     assert {op.get_element_type() for op in constants} == {ov.Type.f32}
-    assert facts["classes"] == 10
-    assert 1.0 < facts["size_mib"] < 1.3
-    assert facts["probe_difference"] < export.PROBE_TOLERANCE
+    assert facts.classes == 10
+    assert 1.0 < facts.size_mib < 1.3
+    assert facts.probe_difference < export.PROBE_TOLERANCE
 
 
 def test_export_refuses_a_model_that_gives_no_logits(bench):
@@ -40,10 +43,10 @@ def test_export_refuses_a_model_that_gives_no_logits(bench):
 
 
 def test_fp32_ir_says_the_same_as_pytorch_of_every_image(bench, exported):
-    _, theirs = bench.run(evaluate.run, evaluation("pytorch", model={"name": "resnet20"}), files={"weights": DIGITS})
-    facts, ours = bench.run(evaluate.run, evaluation("openvino"), {"model": exported[1]})
-    assert facts["n_images"] == 599
-    assert facts["top1"] > 0.98
+    _, theirs = bench.run(evaluate.run, evaluation(model=Model(name="resnet20")), files={"weights": DIGITS})
+    facts, ours = bench.run(evaluate.run, evaluation(), {"model": exported[1]})
+    assert facts.n_images == 599
+    assert facts.top1 > 0.98
     assert_same_but_for_ties(ours, theirs)
 
 
@@ -55,58 +58,57 @@ def assert_same_but_for_ties(ours, theirs):
 
 def test_int8_keeps_the_accuracy_and_counts_its_layers(bench, quantized):
     facts, folder = quantized
-    assert facts["int8_layers"] == facts["weighted_layers"] == 22
-    assert facts["subset_size"] == 100
-    assert facts["size_mib"] < 0.5
-    said, _ = bench.run(evaluate.run, evaluation("openvino"), {"model": folder})
-    assert said["top1"] > 0.98
+    assert facts.int8_layers == facts.weighted_layers == 22
+    assert facts.subset_size == 100
+    assert facts.size_mib < 0.5
+    said, _ = bench.run(evaluate.run, evaluation(), {"model": folder})
+    assert said.top1 > 0.98
 
 
 def test_an_ignored_scope_keeps_layers_in_fp32(bench, exported):
-    _, shard = bench.run(synthesize.run, {"source": "noise", "start": 0, "stop": 8, "seed": 0, "size": (32, 32)})
-    parameters = quantize_parameters(ignored_scope=(".*fc.*",), preset="mixed", subset_size=4)
+    _, shard = bench.run(synthesize.run, synthesis("noise", 0, 8, size=(32, 32)))
+    parameters = quantization(ignored_scope=(".*fc.*",), preset="mixed", subset_size=4)
     facts, _ = bench.run(quantize.run, parameters, {"model": exported[1], "calibration": shard})
-    assert (facts["int8_layers"], facts["weighted_layers"]) == (21, 22)
-    assert facts["subset_size"] == 4
+    assert (facts.int8_layers, facts.weighted_layers) == (21, 22)
+    assert facts.subset_size == 4
 
 
 def test_calibration_images_of_another_size_say_both_sizes(bench, exported):
-    _, shard = bench.run(synthesize.run, {"source": "noise", "start": 0, "stop": 8, "seed": 0, "size": (48, 40)})
+    _, shard = bench.run(synthesize.run, synthesis("noise", 0, 8, size=(48, 40)))
     with pytest.raises(DataError, match=r"48.*40.*32|32.*48.*40"):
-        bench.run(quantize.run, quantize_parameters(), {"model": exported[1], "calibration": shard})
+        bench.run(quantize.run, quantization(), {"model": exported[1], "calibration": shard})
 
 
 @pytest.mark.parametrize(("network", "text"), [("seven", "tells 7 classes apart, the dataset has 10"), ("nan", "NaN")])
 def test_a_model_that_does_not_go_with_the_dataset_is_refused(bench, network, text):
     with pytest.raises(DataError, match=text):
-        bench.run(evaluate.run, evaluation("pytorch", PLAIN, model=factory(network)))
+        bench.run(evaluate.run, evaluation(PLAIN, model=factory(network)))
 
 
 def test_evaluate_writes_a_row_an_image_in_order(bench):
-    facts, folder = bench.run(evaluate.run, evaluation("pytorch", PLAIN, count=250, model=factory("ten")))
+    facts, folder = bench.run(evaluate.run, evaluation(PLAIN, count=250, model=factory("ten")))
     table = pq.read_table(folder / "predictions.parquet")
     assert table.column_names == ["index", "label", "prediction", "score", "gap"]
     assert table["index"].to_pylist() == list(range(250))
     right = table["prediction"].to_numpy() == table["label"].to_numpy()
-    assert facts["top1"] == pytest.approx(right.mean())
+    assert facts.top1 == pytest.approx(right.mean())
     assert (table["gap"].to_numpy() >= 0).all()
 
 
-NOISE = {"source": "noise", "seed": 3, "size": (8, 8)}
+NOISE = {"seed": 3, "size": (8, 8)}
 
 
 def test_synthesize_writes_a_range_of_a_set_and_says_what_it_is(bench):
-    facts, folder = bench.run(synthesize.run, {**NOISE, "start": 256, "stop": 300})
-    rate = facts.pop("images_per_s")
-    assert facts == {"n_images": 44, "size": [8, 8], "classes": None, "device": "cpu", "note": None}
-    assert rate > 0
+    facts, folder = bench.run(synthesize.run, synthesis("noise", 256, 300, **NOISE))
+    assert facts.images_per_s > 0
+    assert replace(facts, images_per_s=None) == Synthesized(n_images=44, size=(8, 8), device="cpu")
     assert pq.read_table(folder / "images.parquet")["index"].to_pylist() == list(range(256, 300))
 
 
 def test_shards_of_a_set_are_the_set(bench):
-    _, one = bench.run(synthesize.run, {**NOISE, "start": 0, "stop": 600})
+    _, one = bench.run(synthesize.run, synthesis("noise", 0, 600, **NOISE))
     parts = [
-        bench.run(synthesize.run, {**NOISE, "start": start, "stop": stop})[1] for start, stop in ((0, 256), (256, 600))
+        bench.run(synthesize.run, synthesis("noise", start, stop, **NOISE))[1] for start, stop in ((0, 256), (256, 600))
     ]
     whole, joined = (imageset.joined([each / "images.parquet" for each in folders]) for folders in ([one], parts))
     assert np.array_equal(joined.block(0, 600).images, whole.block(0, 600).images)
@@ -115,7 +117,7 @@ def test_shards_of_a_set_are_the_set(bench):
 def test_synthesize_says_every_few_seconds_how_far_it_is(bench, monkeypatch):
     monkeypatch.setattr(synthesize, "SAY_EVERY_S", 0.0)
     said = []
-    bench.run(synthesize.run, {**NOISE, "start": 512, "stop": 1124}, cores=1, say=said.append)
+    bench.run(synthesize.run, synthesis("noise", 512, 1124, **NOISE), cores=1, say=said.append)
     assert [re.sub(r"[\d,]+ images/s", "N images/s", text) for text in said] == [
         "256 of 612 images, N images/s",
         "512 of 612 images, N images/s",
@@ -124,16 +126,13 @@ def test_synthesize_says_every_few_seconds_how_far_it_is(bench, monkeypatch):
 
 def test_a_quantization_reads_its_shards_in_their_order(bench, exported):
     """Of images in another order NNCF would take others: the first ones."""
-    digits = {"source": "digits", "seed": 0}
-    _, whole = bench.run(synthesize.run, {**digits, "start": 0, "stop": 600})
-    parts = [
-        bench.run(synthesize.run, {**digits, "start": start, "stop": start + 50})[1] for start in range(0, 600, 50)
-    ]
+    _, whole = bench.run(synthesize.run, synthesis("digits", 0, 600))
+    parts = [bench.run(synthesize.run, synthesis("digits", start, start + 50))[1] for start in range(0, 600, 50)]
     shards = numbered("calibration", parts)
     assert len(shards) == 12, "so that the tenth comes after the second"
     shuffled = dict(sorted(shards.items(), reverse=True))
     found = [
-        bench.run(quantize.run, quantize_parameters(subset_size=120), {"model": exported[1], **inputs})[1]
+        bench.run(quantize.run, quantization(subset_size=120), {"model": exported[1], **inputs})[1]
         for inputs in ({"calibration": whole}, shuffled)
     ]
     assert (found[0] / "model.bin").read_bytes() == (found[1] / "model.bin").read_bytes()
@@ -143,9 +142,10 @@ def test_images_without_labels_from_several_shards_are_judged_by_the_model_and_t
     bench, exported
 ):
     parameters = AccuracyAware(max_drop=0.5, subset_size=20, max_iterations=0).model_dump()
-    task = quantize_parameters() | {"algorithm": "accuracy-aware", "parameters": parameters, "metric": "top1"}
+    algorithm = Algorithm(name="accuracy-aware", options=parameters)
+    task = replace(quantization(), algorithm=algorithm, metric="top1")
     for source, labels in (("noise", "model"), ("digits", "given")):
-        said = {"source": source, "seed": 0, **({"size": (32, 32)} if source == "noise" else {})}
-        parts = [bench.run(synthesize.run, {**said, "start": start, "stop": start + 20})[1] for start in (0, 20)]
+        size = {"size": (32, 32)} if source == "noise" else {}
+        parts = [bench.run(synthesize.run, synthesis(source, start, start + 20, **size))[1] for start in (0, 20)]
         facts, _ = bench.run(quantize.run, task, {"model": exported[1], **numbered("calibration", parts)})
-        assert (facts["control_labels"], facts["control_images"]) == (labels, 40)
+        assert (facts.control.control_labels, facts.control.control_images) == (labels, 40)

@@ -1,6 +1,7 @@
 """The train stage: who may write, who judges, what is said of too small a GPU."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from farm.files import reserved
 from farm.generators.distylegan.training import output
 from farm.generators.distylegan.training.recipe import Recipe
 from farm.models.resnet import resnet20
+from farm.plan.parameters import Train
 from farm.stages import train
 
 RECIPE = Recipe(epochs=1, batch=16, ngf=16, ndf=8, z_dim=8, project_dim=8, precision="f32")
@@ -39,7 +41,7 @@ def images(tmp_path):
 
 
 def parameters(out, recipe=RECIPE):
-    return {"recipe": recipe.model_dump(), "out": str(out), "content": "abc", "until_s": None}
+    return Train(recipe=recipe.model_dump(), out=str(out), content="abc")
 
 
 def test_the_judge_sees_every_class_of_the_teachers(bench, images, tmp_path):
@@ -49,14 +51,14 @@ def test_the_judge_sees_every_class_of_the_teachers(bench, images, tmp_path):
     files = {"images": images, "judge:resnet20": tmp_path / "weights.pt"}
     facts, artefact = bench.run(train.run, parameters(tmp_path / "out"), files=files, say=said.append)
     assert "judged by resnet20 on 40 images of each side" in said
-    judged = facts["judged_by"]["resnet20"]
-    assert judged["agreement_real"] in {i / 40 for i in range(41)}
-    assert np.isfinite(judged["fid"])
+    judged = facts.judged_by["resnet20"]
+    assert judged.agreement_real in {i / 40 for i in range(41)}
+    assert np.isfinite(judged.fid)
     assert {path.name for path in artefact.iterdir()} == {
         "generator.pt", "config.json", "curves.parquet", "card.json"
     }  # fmt: skip
     card = json.loads((tmp_path / "out" / "card.json").read_text())
-    assert (card["judged_by"], card["recipe"]["ngf"]) == (facts["judged_by"], 16)
+    assert (card["judged_by"], card["recipe"]["ngf"]) == ({"resnet20": asdict(judged)}, 16)
 
 
 def test_two_trainings_do_not_write_into_one_folder(bench, images, tmp_path):
@@ -65,7 +67,7 @@ def test_two_trainings_do_not_write_into_one_folder(bench, images, tmp_path):
         pytest.raises(InputError, match=r"another process writes to .*out: wait for it, or choose another --out"),
     ):
         bench.run(train.run, parameters(tmp_path / "out"), files={"images": images})
-    assert bench.run(train.run, parameters(tmp_path / "out"), files={"images": images})[0]["finished"]
+    assert bench.run(train.run, parameters(tmp_path / "out"), files={"images": images})[0].finished
 
 
 @pytest.mark.parametrize(

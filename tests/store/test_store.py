@@ -6,6 +6,7 @@ import resource
 import signal
 import uuid
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import fsspec
@@ -14,11 +15,12 @@ import pytest
 from farm.errors import InputError
 from farm.record import Outcome
 from farm.store import MANIFEST, Store
+from farm.store.manifest import File, Manifest
 
 URI = "export/" + "ab" * 32
 OTHER = "quantize/" + "cd" * 32
 NET_SHA256 = "9d6a064fb2248075588a97f3e7233521dadb5a5eabd1560a849c01b9f4b5c732"  # of "<net/>"
-SAID = {"label": "resnet20", "facts": {"classes": 10}}
+SAID = Manifest(label="resnet20", facts={"classes": 10})
 
 
 @pytest.fixture
@@ -82,22 +84,23 @@ class TestContract:
             path.name: path.read_bytes() for path in folder.iterdir()
         }
         manifest = store.manifest(URI)
-        assert {key: manifest[key] for key in ("uri", "label", "facts")} == {"uri": URI, **SAID}
-        assert manifest["files"]["model.xml"] == {"sha256": NET_SHA256, "bytes": 6}
-        assert set(manifest["files"]) == {"model.xml", "model.bin"}
+        assert replace(manifest, uri="", copy="", files={}) == SAID
+        assert manifest.uri == URI
+        assert manifest.files["model.xml"] == File(sha256=NET_SHA256, bytes=6)
+        assert set(manifest.files) == {"model.xml", "model.bin"}
 
     def test_the_first_manifest_wins_and_nothing_of_the_second_stays(self, store, folder):
         assert store.commit(URI, folder, SAID)
         before = files_of(store)
         (folder / "model.xml").write_text("<other/>")
-        assert not store.commit(URI, folder, {"label": "late"})
+        assert not store.commit(URI, folder, Manifest(label="late"))
         assert files_of(store) == before
         assert (store.open(URI) / "model.xml").read_text() == "<net/>"
 
     def test_who_was_overtaken_while_writing_loses_and_removes_its_copy(self, store, folder):
         store.commit(URI, folder, SAID)
         before = files_of(store)
-        assert not Overtaken(store.url).commit(URI, folder, {"label": "late"})
+        assert not Overtaken(store.url).commit(URI, folder, Manifest(label="late"))
         assert files_of(store) == before
 
     def test_present_tells_those_that_are_there(self, store, folder):
@@ -162,7 +165,7 @@ class TestContract:
 
 def test_an_artefact_lies_under_its_kind_and_the_first_two_digits_of_its_key(local, folder):
     local.commit(URI, folder, SAID)
-    copy = local.manifest(URI)["copy"]
+    copy = local.manifest(URI).copy
     key = URI.partition("/")[2]
     assert files_of(local) == {
         f"export/ab/{key}/{name}" for name in (MANIFEST, f"{copy}/model.xml", f"{copy}/model.bin")
@@ -180,7 +183,7 @@ def test_a_remote_artefact_is_copied_to_the_cache_once(tmp_path, folder):
     store.commit(URI, folder, SAID)
     first = store.open(URI)
     assert first.is_relative_to(store.cache)
-    store.fs.rm(f"{store.root}/export/ab/{URI.partition('/')[2]}/{store.manifest(URI)['copy']}", recursive=True)
+    store.fs.rm(f"{store.root}/export/ab/{URI.partition('/')[2]}/{store.manifest(URI).copy}", recursive=True)
     again = Store(store.url, cache=store.cache).open(URI)  # the source is gone: only the cache can answer
     assert again == first
     assert (again / "model.xml").read_text() == "<net/>"
@@ -240,11 +243,11 @@ def test_attempts_added_at_once_are_numbered_without_gaps_or_doubles(local, pool
 
 def test_of_many_that_commit_at_once_one_wins_and_only_its_copy_stays(local, folder):
     with ThreadPoolExecutor(8) as workers:
-        tasks = [workers.submit(local.commit, URI, folder, {"label": str(number)}) for number in range(8)]
+        tasks = [workers.submit(local.commit, URI, folder, Manifest(label=str(number))) for number in range(8)]
         won = [task.result() for task in tasks]
     assert won.count(True) == 1
-    assert local.manifest(URI)["label"] == str(won.index(True))
-    assert {name.split("/")[3] for name in files_of(local)} == {MANIFEST, local.manifest(URI)["copy"]}
+    assert local.manifest(URI).label == str(won.index(True))
+    assert {name.split("/")[3] for name in files_of(local)} == {MANIFEST, local.manifest(URI).copy}
 
 
 def commit_on_a_full_disk(store, folder, limit, answer):

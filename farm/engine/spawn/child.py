@@ -1,24 +1,23 @@
-"""The inside of a stage's fresh process: mask, limits, log, the stage function, its outcome as JSON.
+"""The inside of a stage's fresh process: mask, limits, log, the stage function, its answer.
 
-Knows the request and the result file, not who reads it.
+Knows the messages, not who sends and reads them.
 """
 
-import json
 import os
 import resource
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from farm.files import write_whole
+from farm.engine.spawn.messages import Raised, Request, read_request, write_answer
 from farm.host.gpus import VISIBLE
 from farm.spec import resolve
 from farm.stages.job import Job
 
-RESULT = "result.json"
 LOG = "log.txt"
 SAID = "said"
 FARM = Path(__file__).parents[2]
@@ -26,56 +25,58 @@ LINE = 1000  # bytes of a line of progress
 
 
 def main(request_path: Path) -> int:
-    """Run the stage of a request. Exit code 0 if a result was written, fine or failed."""
-    request = json.loads(request_path.read_text(encoding="utf-8"))
+    """Run the stage of a request. Exit code 0 if an answer was written, fine or failed."""
+    request = read_request(request_path)
     scratch = request_path.parent
     _redirect(scratch / LOG)
     device = _device(request)
     _limit(request, device)
+    facts, error = None, None
     try:
-        result: dict[str, Any] = {"facts": _run(request, scratch, device)}
-    except Exception as error:  # the one blind except around a stage  # noqa: BLE001
+        facts = _run(request, scratch, device)
+    except Exception as raised:  # the one blind except around a stage  # noqa: BLE001
         traceback.print_exc()  # for the log
-        result = {"error": _described(error, request["python_path"])}
+        error = _described(raised, request.python_path)
     sys.stdout.flush()
     sys.stderr.flush()
-    write_whole(scratch / RESULT, json.dumps(result).encode(), durable=False)
+    write_answer(scratch, facts, error)
     return 0
 
 
-def _device(request: dict[str, Any]) -> str:
+def _device(request: Request) -> str:
     """Torch's name of what the stage computes on; CUDA reads the environment when it is first used, here."""
-    if not request["gpus"]:
+    if not request.gpus:
         return "cpu"
-    if request["visible"] is None:
+    if request.visible is None:
         os.environ.pop(VISIBLE, None)
     else:
-        os.environ[VISIBLE] = request["visible"]
+        os.environ[VISIBLE] = request.visible
     import torch  # noqa: PLC0415 - preloaded by the fork server
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _run(request: dict[str, Any], scratch: Path, device: str) -> dict[str, Any]:
+def _run(request: Request, scratch: Path, device: str) -> Any:
+    """What the stage function returns."""
     import torch  # noqa: PLC0415 - preloaded by the fork server
 
-    torch.set_num_threads(request["cores"])
-    for folder in request["python_path"]:
+    torch.set_num_threads(request.cores)
+    for folder in request.python_path:
         sys.path.insert(0, folder)
     job = Job(
-        parameters=request["parameters"],
-        effort=request["effort"],
-        inputs={role: Path(path) for role, path in request["inputs"].items()},
-        files={role: Path(path) for role, path in request["files"].items()},
+        parameters=request.parameters,
+        effort=request.effort,
+        inputs={role: Path(path) for role, path in request.inputs.items()},
+        files={role: Path(path) for role, path in request.files.items()},
         folder=scratch / "artefact",
-        cpus=tuple(request["cpus"]),
-        cores=request["cores"],
+        cpus=request.cpus,
+        cores=request.cores,
         device=device,
-        code=tuple(Path(folder) for folder in request["python_path"]),
+        code=tuple(map(Path, request.python_path)),
         say=partial(_say, scratch / SAID),
     )
     job.folder.mkdir()
-    return dict(resolve(request["function"])(job))
+    return resolve(request.function)(job)
 
 
 def _redirect(log: Path) -> None:
@@ -87,9 +88,9 @@ def _redirect(log: Path) -> None:
     sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w", 1), os.fdopen(2, "w", 1)
 
 
-def _limit(request: dict[str, Any], device: str) -> None:
-    os.sched_setaffinity(0, request["cpus"])
-    limit = int(request["memory_gib"] * 2**30)
+def _limit(request: Request, device: str) -> None:
+    os.sched_setaffinity(0, request.cpus)
+    limit = int(request.memory_gib * 2**30)
     if device == "cpu":  # CUDA maps memory of this host and of the GPU by its own measure: only Ray counts it
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -107,18 +108,15 @@ def _say(pipe: Path, text: str) -> None:
             os.close(handle)
 
 
-def _described(error: Exception, code: list[str]) -> dict[str, str]:
+def _described(error: Exception, code: Sequence[str]) -> Raised:
     """What was raised; where, if in a user's own code."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _own(frame.filename, code)]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_a_users(frame.filename, code)]
     where = f" (in {Path(frames[-1].filename).name}:{frames[-1].lineno}, {frames[-1].name})" if frames else ""
-    return {
-        "type": type(error).__name__,
-        "message": (str(error) or repr(error)) + where,
-        "traceback": traceback.format_exc(),
-    }
+    message = (str(error) or repr(error)) + where
+    return Raised(type=type(error).__name__, message=message, traceback="".join(traceback.format_exception(error)))
 
 
-def _own(file: str, code: list[str]) -> bool:
+def _is_a_users(file: str, code: Sequence[str]) -> bool:
     """Whether a file is a user's: below a folder of theirs, and neither installed there nor farm's."""
     path = Path(file)
     theirs = any(path.is_relative_to(folder) for folder in code)

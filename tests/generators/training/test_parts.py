@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from farm.axes import Preprocessing
 from farm.generators.aligned import Aligned
 from farm.generators.distylegan.training import judge, losses
 from farm.generators.distylegan.training.augment import augment
 from farm.generators.distylegan.training.discriminator import FEATURE_WEIGHTS, Discriminator
-from farm.spec import Preprocessing
 
 
 def maps(*numbers):

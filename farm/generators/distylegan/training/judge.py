@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from farm.axes import Preprocessing
 from farm.data.imageset import ImageSet, prepare
-from farm.spec import Preprocessing
 
 TOGETHER = 500
 SUBSETS, SUBSET = 50, 1000  # of KID, as its authors take them

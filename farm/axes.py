@@ -1,0 +1,91 @@
+"""What stages are about: one small type each for a model, images, an algorithm, a device, and a model's preprocessing.
+
+Imports nothing, so that the fresh interpreter of a round may have them. `options` are an entry's own parameters, which
+differ from one entry of the catalog to the next; who runs an entry knows them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preprocessing:
+    """How uint8 RGB images become a model's input: ``(x * scale - mean) / std``.
+
+    size: (height, width) in pixels. mean, std: per channel, in the range after scaling. layout: ``NCHW`` or
+    ``NHWC``. input: ``f32``, ``f16``, or ``u8`` for raw pixels, which are not normalised. resize: the shorter
+    side before a crop of the centre; None takes images as they are. interpolation: of that resizing.
+    """
+
+    size: tuple[int, int]
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    scale: float = 1 / 255
+    layout: str = "NCHW"
+    input: str = "f32"
+    resize: int | None = None
+    interpolation: str = "bilinear"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """How pictures of any size become `size`.
+
+    resize: the shorter side before the crop, in pixels. size: (height, width) of the crop of the centre.
+    interpolation: a key of `farm.data.fit.INTERPOLATIONS`.
+    """
+
+    resize: int
+    size: tuple[int, int]
+    interpolation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """What builds a network: its name in the zoo or in torchvision, a user's `factory`, or the `format` of a file."""
+
+    name: str | None = None
+    factory: str | None = None
+    format: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Images:
+    """A dataset or a source of calibration images, by its name in the catalog; ``factory``: a user's own.
+
+    fit: how real images of any size are made to fit the model; None where they must have its size.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    fit: Fit | None = None
+
+    def arguments(self, **more: Any) -> dict[str, Any]:
+        """What the function of the catalog takes: the options, and `fit` where there is one."""
+        return {**self.options, **({"fit": self.fit} if self.fit else {}), **more}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Algorithm:
+    """A quantization algorithm by its name in the catalog."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """What runs a model, and how; as in `farm.catalog.devices`.
+
+    name: OpenVINO's, such as ``CPU``, ``GPU.1`` or ``AUTO:GPU,CPU``. threads: None for all of the lease. node: the
+    label of the only hosts that may.
+    """
+
+    name: str = "CPU"
+    precision: str = "f32"
+    threads: int | None = None
+    hint: str = "latency"
+    batch: int = 1
+    node: str | None = None

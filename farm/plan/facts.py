@@ -1,0 +1,110 @@
+"""What each kind of stage tells of what it made: returned by its function, kept in the manifest, read when gathering.
+
+What an older farm did not tell is None.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from farm.codec import decode
+from farm.record import Ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synthesized:
+    """Of a shard. size: (height, width). device: torch's name. note: what a reader must know of the set."""
+
+    n_images: int
+    size: tuple[int, int] | None = None
+    classes: int | None = None
+    images_per_s: float | None = None
+    device: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """Of an FP32 IR. probe_difference: to PyTorch, as a share of the largest logit; None where there is no PyTorch."""
+
+    size_mib: float
+    classes: int | None = None
+    dynamic_batch: bool | None = None
+    probe_difference: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """Of accuracy control, as in `farm.record.Record`."""
+
+    stopped_by: str
+    reached: bool
+    control_drop: float | None = None
+    control_images: int | None = None
+    control_labels: str | None = None
+    validate_on: str | None = None
+    iterations: int | None = None
+    reverted_layers: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantized:
+    """Of an int8 IR. int8_layers: of weighted_layers. control: where the algorithm looks at accuracy."""
+
+    int8_layers: int
+    size_mib: float
+    weighted_layers: int | None = None
+    subset_size: int | None = None
+    control: Control | None = None
+
+
+def quantized(facts: Mapping[str, Any]) -> Quantized:
+    """The facts of a quantization from their JSON form; an older farm told of its control beside the rest."""
+    return decode(Quantized, {"control": facts if "stopped_by" in facts else None, **facts})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """Of a model on a dataset. score: the metric's mean. top1: None where the metric is a user's own."""
+
+    n_images: int
+    metric: str | None = None
+    score: float | None = None
+    classes: int | None = None
+    top1: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Of a measurement. pairs, disturbed: undisturbed and disturbed ones. ended: by what; the rest as it was run."""
+
+    pairs: int | None = None
+    disturbed: int | None = None
+    ended: Ended | None = None
+    threads: int | None = None
+    streams: int | None = None
+    precision: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What a classifier says of a student's images, beside the teacher's."""
+
+    agreement: float
+    agreement_real: float
+    fid: float
+    kid: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """Of a generator. finished: all epochs. hours: in all. judged_by: by classifier."""
+
+    distilled: bool
+    finished: bool
+    epochs: int
+    steps: int
+    hours: float
+    device: str
+    images: int
+    judged_by: Mapping[str, Judged]

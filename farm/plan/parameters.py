@@ -1,0 +1,107 @@
+"""The parameters of each kind of stage, which make its key and come to its process. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from farm.axes import Algorithm, Device, Images, Model, Preprocessing
+from farm.codec import decode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synthesize:
+    """Images start, ..., stop - 1 of a set. Its options tell no count, on which no image depends."""
+
+    images: Images
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """A model to the FP32 IR. size, layout, input: as in `Preprocessing`."""
+
+    model: Model
+    size: tuple[int, int]
+    layout: str
+    input: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantize:
+    """An FP32 IR to an int8 one. metric: where the algorithm looks at accuracy."""
+
+    algorithm: Algorithm
+    preprocessing: Preprocessing
+    metric: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluate:
+    """What a model says of each image of a dataset.
+
+    device: of which only name, precision and node matter. model: run by PyTorch; None: an IR, run by OpenVINO.
+    """
+
+    device: Device
+    metric: str
+    dataset: Images
+    preprocessing: Preprocessing
+    model: Model | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounds:
+    """How rounds are run, as in `farm.grid.cell.Measure`."""
+
+    min_seconds: float
+    min_inferences: int
+    warmup_seconds: float
+    preprocess: bool
+    per_node: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """How fast a model is beside its FP32 IR. model: as of `Evaluate`."""
+
+    device: Device
+    rounds: Rounds
+    dataset: Images
+    preprocessing: Preprocessing
+    model: Model | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Train:
+    """A generator from a teacher's images. recipe: the numbers of its own class.
+
+    out: the folder of checkpoints. content: digests of the teacher's files. until_s: of training in all.
+    """
+
+    recipe: Mapping[str, Any]
+    out: str
+    content: str
+    until_s: float | None = None
+
+
+StageParameters = Synthesize | Export | Quantize | Evaluate | Measure | Train
+
+KINDS: Mapping[str, type[StageParameters]] = {
+    "synthesize": Synthesize,
+    "export": Export,
+    "quantize": Quantize,
+    "evaluate": Evaluate,
+    "measure": Measure,
+    "train": Train,
+}
+
+
+def parameters_from(kind: str, members: Mapping[str, Any]) -> StageParameters:
+    """A stage's parameters from their JSON form. Raises ValueError where something lacks."""
+    return decode(KINDS[kind], members)
+
+
+def device_of(parameters: StageParameters) -> Device | None:
+    """The device that a stage runs a model on; None where it runs on none of OpenVINO's."""
+    return parameters.device if isinstance(parameters, (Evaluate, Measure)) else None

@@ -228,4 +228,6 @@ def _tail(scratch: Path) -> str:
 
 
 def _now() -> datetime:
-    return datetime.now(UTC)
+    """To the millisecond, as it is written down."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)

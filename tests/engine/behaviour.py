@@ -15,9 +15,9 @@ from farm.errors import DataError
 
 
 def fine(job):
-    (job.folder / "said.txt").write_text(str(job.parameters.dataset.options["word"]))
+    (job.folder / "said.txt").write_text(str(job.parameters.images.options["word"]))
     sys.stdout.write("a line for the log\n")
-    return {"word": job.parameters.dataset.options["word"], "pid": os.getpid()}
+    return {"word": job.parameters.images.options["word"], "pid": os.getpid()}
 
 
 def reads_its_input(job):
@@ -56,7 +56,7 @@ def segfaults(job):
 
 
 def hangs(job):
-    Path(job.parameters.dataset.options["pid_file"]).write_text(str(os.getpid()))
+    Path(job.parameters.images.options["pid_file"]).write_text(str(os.getpid()))
     subprocess.Popen(["sleep", "86400"])
     while True:
         time.sleep(60)
@@ -78,7 +78,7 @@ def exits(job):
 
 def talks(job):
     """Say lines, as many and of what form the parameters tell."""
-    for line in job.parameters.dataset.options["lines"]:
+    for line in job.parameters.images.options["lines"]:
         job.say(line)
     (job.folder / "empty").touch()
     return {}
@@ -86,7 +86,7 @@ def talks(job):
 
 def chatters(job):
     """Say more lines at once than anybody listens to."""
-    for number in range(job.parameters.dataset.options["count"]):
+    for number in range(job.parameters.images.options["count"]):
         job.say(f"line {number}")
     (job.folder / "empty").touch()
     return {}
@@ -105,6 +105,6 @@ def talks_and_raises(job):
 def timed(job):
     """Hold on for a while and say from when to when, on the host's monotonic clock."""
     begun = time.monotonic()
-    time.sleep(job.parameters.dataset.options["seconds"])
+    time.sleep(job.parameters.images.options["seconds"])
     (job.folder / "empty").touch()
     return {"from": begun, "to": time.monotonic()}

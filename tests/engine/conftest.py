@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from farm.axes import Device, Images, Preprocessing
+from farm.axes import Images
 from farm.engine import Work, new_session
 from farm.engine.inline import InlineEngine
 from farm.inputs import Input
 from farm.plan import Stage
-from farm.plan.parameters import Evaluate
+from farm.plan.parameters import Evaluate, Synthesize
 from farm.record import Outcome
 from farm.store import Store
 
@@ -17,9 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 def bag(**options):
     """Parameters for a behaviour, which finds its own in `options`."""
-    images = Images(name="noise", options={"word": "hello", **options})
-    preprocessing = Preprocessing(size=(1, 1))
-    return Evaluate(device=Device(), metric="top1", dataset=images, preprocessing=preprocessing)
+    return Synthesize(images=Images(name="noise", options={"word": "hello", **options}), start=0, stop=1)
 
 
 class Maker:
@@ -29,7 +27,7 @@ class Maker:
         self.store = Store(str(folder / "store"))
         self.session = new_session()
 
-    def work(self, behaviour, *, kind="evaluate", inputs=None, stage=None, **limits):
+    def work(self, behaviour, *, kind="synthesize", inputs=None, stage=None, **limits):
         key = uuid.uuid4().hex * 2
         found = Stage(
             kind=kind,

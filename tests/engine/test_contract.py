@@ -14,7 +14,8 @@ from farm.engine import Said
 from farm.errors import EngineError
 from farm.host.lease import host_cores
 from farm.host.topology import measurable
-from tests.engine.conftest import bag, heard_of, outcome_of, outcomes_of
+from tests.conftest import evaluation
+from tests.engine.conftest import heard_of, outcome_of, outcomes_of
 
 
 def test_a_fine_stage_leaves_its_artefact_and_its_attempt(engine, maker):
@@ -196,7 +197,7 @@ def test_measurements_that_share_a_node_have_each_its_part_of_the_cores(ray_engi
 
 def test_devices_and_labels_that_no_host_has_are_refused_all_at_once(engine, maker):
     works = [
-        maker.work("fine", stage=replace(bag(), device=Device(name="AUTO:NPU,CPU"))),
+        maker.work("fine", stage=evaluation(Device(name="AUTO:NPU,CPU"))),
         maker.work("fine", node="no-such-label"),
     ]
     with pytest.raises(EngineError) as caught:

@@ -10,7 +10,7 @@ from farm.engine.preflight import Node, _devices, check, survey
 from farm.errors import EngineError
 from farm.host.topology import Core
 from farm.plan.parameters import Export
-from tests.engine.conftest import bag
+from tests.conftest import evaluation
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from tests.engine.conftest import bag
     ],
 )
 def test_a_device_is_asked_for_by_its_parts_without_weights_and_what_is_left_out(maker, device, parts):
-    assert _devices(maker.work("fine", stage=replace(bag(), device=Device(name=device)))) == parts
+    assert _devices(maker.work("fine", stage=evaluation(Device(name=device)))) == parts
 
 
 def test_a_stage_that_runs_no_model_asks_for_no_device(maker):

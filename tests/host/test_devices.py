@@ -75,11 +75,8 @@ def test_a_device_that_is_not_there_is_told_by_openvino():
     ("device", "hint"), [("AUTO:CPU", "latency"), ("AUTO", "throughput"), ("HETERO:CPU", "latency")]
 )
 def test_a_round_on_a_compound_device_reads_properties_back(bench, free, device, hint):
-    parameters = measurement(name=device, hint=hint, pairs=(1, 1))
-    parameters["dataset"]["count"] = 64
-    facts, rows = measured(bench, parameters, {"ir": free.parent})
-    assert facts["threads"] == 1
-    assert facts["precision"] == "f32"
+    facts, rows = measured(bench, measurement(name=device, hint=hint), {"ir": free.parent}, pairs=(1, 1))
+    assert (facts.threads, facts.precision) == (1, "f32")
     for row in rows:
         assert (row["threads"], row["precision"], row["streams"]) == (1, "f32", 1)
         properties = json.loads(row["properties"])
@@ -89,11 +86,9 @@ def test_a_round_on_a_compound_device_reads_properties_back(bench, free, device,
 
 @pytest.mark.usefixtures("undisturbed")
 def test_a_fixed_batch_is_measured_one_by_one_only(bench, fixed, capfd):
-    parameters = measurement(pairs=(1, 1))
-    facts, _ = measured(bench, parameters, {"ir": fixed.parent})
-    assert facts["threads"] == 1
-    parameters["device"]["batch"] = 2
+    facts, _ = measured(bench, measurement(), {"ir": fixed.parent}, pairs=(1, 1))
+    assert facts.threads == 1
     sentence = "the model has a fixed batch of 1, the device's `batch` is 2"
     with pytest.raises(RuntimeError, match=f"a round of openvino failed with exit code 1: {sentence}$"):
-        bench.run(measure.run, parameters, {"ir": fixed.parent})
+        bench.run(measure.run, measurement(batch=2), {"ir": fixed.parent})
     assert sentence in capfd.readouterr().err, "in the log, too"

@@ -62,7 +62,7 @@ class House:
                 self.beside[slot] += 1
             self.changed.notify_all()
         try:
-            return replace(self.first() if slot == 0 else self.neighbour(), cpus=tuple(request["cpus"]))
+            return replace(self.first() if slot == 0 else self.neighbour(), cpus=request.cpus)
         finally:
             with self.changed:
                 self.playing[slot] -= 1

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest.mock import patch
 
 import pyarrow.parquet as pq
 import pytest
@@ -89,8 +90,9 @@ class Place:
 
     def answer(self, *arguments, **environment) -> tuple[int, str, str]:
         """The same, whatever its exit code: that, and what it prints to either stream."""
-        with inside(self.folder, environment) as (out, err):
-            code = cli.answer([*map(str, arguments)])
+        typed = ["farm", *map(str, arguments)]
+        with inside(self.folder, environment) as (out, err), patch.object(sys, "argv", typed):
+            code = cli.answer(typed[1:])
         return code, out.getvalue(), err.getvalue()
 
     def start(self, *arguments, **environment) -> subprocess.Popen:

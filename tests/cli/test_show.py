@@ -179,12 +179,22 @@ def test_what_cannot_be_shown_is_one_clear_error(ran, arguments, text):
 
 @pytest.fixture
 def halfway(ran):
-    """A run whose int8 cell is not evaluated yet, and what ends that."""
+    """A run under way, whose int8 cell is not evaluated yet, and what ends that: an artefact, and the driver's note."""
     plan = json.loads((ran.folder / "results" / "quick" / "plan.json").read_text())
     [uri] = [cell["stages"]["evaluate"] for cell in plan["cells"] if cell["name"] == INT8]
     [manifest] = ran.folder.glob(f"results/store/evaluate/*/{uri.partition('/')[2]}/manifest.json")
     manifest.rename(manifest.with_name("waiting"))
-    return ran, lambda: manifest.with_name("waiting").rename(manifest)
+    events = ran.folder / "results" / "quick" / "events.jsonl"
+    lines = events.read_text().splitlines(keepends=True)
+    about = [line for line in lines if json.loads(line).get("uri") == uri]
+    events.write_text("".join(line for line in lines[:-1] if line not in about))  # the last one: the run is over
+
+    def end():
+        manifest.with_name("waiting").rename(manifest)
+        with events.open("a") as file:
+            file.write("".join([*about, lines[-1]]))
+
+    return ran, end
 
 
 @contextmanager

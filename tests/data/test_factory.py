@@ -10,6 +10,7 @@ from PIL import Image
 from torch.utils.data import Dataset, Subset, TensorDataset
 from torchvision.datasets import FakeData
 
+from farm.axes import Fit
 from farm.catalog.datasets import DATASETS
 from farm.catalog.sources import SOURCES
 from farm.data import factory
@@ -84,9 +85,7 @@ def test_a_function_in_a_file_is_found(tmp_path, monkeypatch):
 
 def test_a_dataset_of_torchvisions_is_one():
     named = {"factory": "torchvision.datasets:FakeData"}
-    assert (
-        whole(named, count=2, fit={"resize": 8, "size": (8, 8), "interpolation": "bilinear"}).block(0, 2).images.any()
-    )
+    assert whole(named, count=2, fit=Fit(resize=8, size=(8, 8), interpolation="bilinear")).block(0, 2).images.any()
 
 
 def test_subsets_of_datasets_are_datasets(given):
@@ -96,7 +95,7 @@ def test_subsets_of_datasets_are_datasets(given):
 
 def test_pictures_of_any_size_are_fitted(given):
     items = [(image, 0) for size in [(4, 9), (20, 3)] for image in pixels(1, size)]
-    named = given(Data(items)) | {"fit": {"resize": 6, "size": [5, 5], "interpolation": "nearest"}}
+    named = given(Data(items)) | {"fit": Fit(resize=6, size=(5, 5), interpolation="nearest")}
     assert whole(named).block(0, 2).images.shape == (2, 5, 5, 3)
 
 

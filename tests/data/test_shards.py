@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from farm.axes import Fit
 from farm.data import imageset, setfolder, shards
 from farm.errors import DataError
 from tests.data.numbered import numbered
@@ -44,7 +45,7 @@ def test_a_part_of_them_is_as_many_as_asked_for_after_what_is_skipped(folder):
 
 
 def test_they_can_be_made_to_fit_a_model(folder):
-    images = source(folder, 4, 1, fit={"resize": 32, "size": (32, 32), "interpolation": "bilinear"})
+    images = source(folder, 4, 1, fit=Fit(resize=32, size=(32, 32), interpolation="bilinear"))
     block = images.block(0, 4)
     assert block.images.shape == (4, 32, 32, 3)
     assert block.images[:, 0, 0, 0].tolist() == [1, 2, 3, 4]

@@ -39,7 +39,7 @@ def test_why_says_hit_or_which_input_changed(ran):
     said = json.loads(ran.farm("why", INT8, "--json"))
     states = {row["role"]: (row["state"], row["because"]) for row in said}
     assert states["measure"][0] == "stale"
-    assert states["measure"][1].startswith("changed: parameters.measure")
+    assert states["measure"][1].startswith("changed: parameters.rounds.min_seconds")
     assert states["quantize"][0] == "done"
     assert {row["doubt"] for row in said} == {""}, "the measurement that was made is not this one"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from farm.analysis.rows import COLUMNS
+from farm.analysis.rows import ROW_COLUMNS
 from farm.results import tables
 from farm.results.folder import Folder
 from tests.runs import record
@@ -45,11 +45,11 @@ def test_a_published_folder_without_plan_and_predictions_is_shown_from_its_url_t
 def test_every_form_for_programs_holds_every_column_of_the_rows_that_are_chosen(ran):
     rows = list(csv.DictReader(io.StringIO(ran.farm("show", "--csv", "--sort", "-cell"))))
     assert [row["cell"] for row in rows] == [INT8, IR]
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == ROW_COLUMNS
     assert rows[1]["calibration"] == ""
     only = ("--where", "calibration=noise")
     [row] = json.loads(ran.farm("show", "quick", "--json", *only))
-    assert (row["cell"], tuple(row)) == (INT8, COLUMNS)
+    assert (row["cell"], tuple(row)) == (INT8, ROW_COLUMNS)
     assert row["top1_low"] < row["top1"] < row["top1_high"]
     assert "1 rows: some.parquet" in ran.farm("show", "--parquet", "some.parquet", *only)
     times = {name: datetime.fromisoformat(row[name]) for name in ("started_at", "finished_at")}
@@ -113,7 +113,7 @@ def test_what_no_cell_has_is_a_sentence_and_no_error(ran):
     assert ran.farm("show", *asked) == ran.farm("show", "--layout", "table1", *asked) == "no cell has outcome=failed\n"
     assert ran.farm("show", *asked, "--md") == "no cell has outcome=failed\n"
     assert json.loads(ran.farm("show", *asked, "--json")) == []
-    assert ran.farm("show", *asked, "--csv") == f"{','.join(COLUMNS)}\n"
+    assert ran.farm("show", *asked, "--csv") == f"{','.join(ROW_COLUMNS)}\n"
     assert ran.farm("show", *asked, "--csv", "--layout", "table1") == ""
 
 

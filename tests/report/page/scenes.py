@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import altair as alt
@@ -106,8 +107,8 @@ def _record(model: str, source: str | None, algorithm: str, seed: int | None = N
             "grid": "small study", "cell": f"{model}/{label or '-'}/{algorithm}/CPU{{threads=4}}", "model": model,
             "calibration": label, "calibration_source": source, "calibration_seed": seed, "algorithm": algorithm,
             "device": "CPU{threads=4}", "runtime": "openvino", "outcome": "ok", "metric": "top1",
-            "versions": VERSIONS, "started_at": "2026-11-25T08:00:00.000+00:00",
-            "finished_at": "2026-11-25T09:30:00.000+00:00", **HOST,
+            "versions": VERSIONS, "started_at": datetime(2026, 11, 25, 8, tzinfo=UTC),
+            "finished_at": datetime(2026, 11, 25, 9, 30, tzinfo=UTC), **HOST,
         }
         | said
     )  # fmt: skip

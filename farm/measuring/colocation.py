@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from farm.host.topology import Core
-from farm.measuring.messages import RoundRequest
 from farm.measuring.pairing import CELL, PARTNER, Played, conduct
+from farm.measuring.request import RoundRequest
 from farm.measuring.round import Round
 from farm.measuring.rounds import Measurement, rotating_images, run_round
 from farm.plan import Effort

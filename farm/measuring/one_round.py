@@ -17,9 +17,9 @@ from statistics import median
 
 import numpy as np
 
-from farm.codec import decode, encode
+from farm.codec import decode
 from farm.measuring import signals
-from farm.measuring.messages import RoundAnswer, RoundRequest
+from farm.measuring.request import RoundRequest
 from farm.measuring.runner import NS_PER_MS, Runner, runner_of
 
 STEADY = 0.03  # two windows of warm-up whose mean times differ by no more
@@ -38,23 +38,23 @@ def main() -> None:
     latencies, wall_ns, runtime_ms = (_in_flight if runner.taken else _one_by_one)(runner, request)
     after = signals.read(request.cpus)
     properties = runner.properties
-    answer = RoundAnswer(
-        runtime=request.runtime,
-        batch=request.device.batch,
-        inferences=len(latencies),
-        wall_ns=wall_ns,
-        synchronous=runner.taken is None,
-        request_p50_ns=runtime_ms and runtime_ms * NS_PER_MS,
-        warmup_inferences=warmup_inferences,
-        steady=steady,
-        threads=int(properties.get("INFERENCE_NUM_THREADS", 0)),
-        streams=int(properties.get("NUM_STREAMS", 0)),
-        precision=properties.get("INFERENCE_PRECISION_HINT", ""),
-        properties=json.dumps(properties, sort_keys=True),
-        stray_cpus=tuple(stray_cpus(request.cpus)),
+    answer = {
+        "runtime": request.runtime,
+        "batch": request.device.batch,
+        "inferences": len(latencies),
+        "wall_ns": wall_ns,
+        "synchronous": runner.taken is None,
+        "request_p50_ns": runtime_ms and runtime_ms * NS_PER_MS,
+        "warmup_inferences": warmup_inferences,
+        "steady": steady,
+        "threads": int(properties.get("INFERENCE_NUM_THREADS", 0)),
+        "streams": int(properties.get("NUM_STREAMS", 0)),
+        "precision": properties.get("INFERENCE_PRECISION_HINT", ""),
+        "properties": json.dumps(properties, sort_keys=True),
+        "stray_cpus": stray_cpus(request.cpus),
         **asdict(signals.between(before, after, len(request.cpus))),
-    )
-    np.savez(sys.argv[2], answer=encode(answer), latencies_ns=np.asarray(latencies, dtype=np.int64))
+    }
+    np.savez(sys.argv[2], answer=json.dumps(answer), latencies_ns=np.asarray(latencies, dtype=np.int64))
 
 
 def stray_cpus(leased: Collection[int]) -> list[int]:

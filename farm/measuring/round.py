@@ -12,6 +12,8 @@ from farm.columns import Column, schema_of
 from farm.measuring.verdict import Signals
 from farm.record import Signal
 
+ROUNDS = "rounds.parquet"  # the file of a measurement: a row a round
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Round:

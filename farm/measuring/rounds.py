@@ -6,21 +6,21 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from farm.axes import Device
-from farm.codec import decode, encode
+from farm.codec import encode
 from farm.data import imageset
 from farm.data.datasets import open_dataset
 from farm.host.devices import configured
 from farm.measuring import one_round
-from farm.measuring.messages import RoundAnswer, RoundRequest
 from farm.measuring.pairing import CELL
-from farm.measuring.round import Round
+from farm.measuring.request import RoundRequest
+from farm.measuring.round import Round, round_of
 from farm.measuring.runner import REQUESTS
 from farm.models.ir import IR
 from farm.plan.parameters import Measure
@@ -142,6 +142,5 @@ def run_round(request: RoundRequest, scratch: Path) -> Round:
         last = (ended.stderr.strip().splitlines() or ["no word"])[-1]
         raise RuntimeError(f"a round of {request.runtime} failed with exit code {ended.returncode}: {last}")
     with np.load(answer) as arrays:
-        measured = decode(RoundAnswer, json.loads(str(arrays["answer"])))
-        asked = json.dumps(request.asked, sort_keys=True)
-        return Round(**asdict(measured), asked=asked, cpus=request.cpus, latencies_ns=arrays["latencies_ns"])
+        asked = {"asked": json.dumps(request.asked, sort_keys=True), "cpus": request.cpus}
+        return round_of(json.loads(str(arrays["answer"])) | asked, arrays["latencies_ns"])

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farm.axes import Model
-from farm.measuring.messages import RoundRequest
+from farm.measuring.request import RoundRequest
 
 READ_BACK = (
     "NUM_STREAMS",

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from farm.measuring.messages import ROUNDS
-from farm.measuring.round import rounds_of
+from farm.measuring.round import ROUNDS, rounds_of
 from farm.plan import Effort, Plan, PlannedCell, base
 from farm.plan.facts import Evaluated, Exported, Measured, Synthesized, quantized
 from farm.plan.parameters import Measure

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from farm.measuring.messages import ROUNDS, RoundRequest
 from farm.measuring.pairing import CELL, PARTNER, conduct
-from farm.measuring.round import Round, table_of
+from farm.measuring.request import RoundRequest
+from farm.measuring.round import ROUNDS, Round, table_of
 from farm.measuring.rounds import Measurement, RoundCrashed, faster_format, rotating_images, run_round
 from farm.plan import Effort
 from farm.plan.facts import Measured

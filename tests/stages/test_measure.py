@@ -11,7 +11,7 @@ import pytest
 
 from farm.axes import Device, Images, Model
 from farm.measuring import pairing, rounds
-from farm.measuring.messages import ROUNDS as ROUNDS_FILE
+from farm.measuring.round import ROUNDS as ROUNDS_FILE
 from farm.measuring.round import SCHEMA
 from farm.measuring.runner import REQUESTS
 from farm.measuring.verdict import mismatches

@@ -1,12 +1,10 @@
-"""What a round is asked and what it answers. Imported by its fresh interpreter: imports next to nothing."""
+"""What a round is asked. Read in its fresh interpreter, so it imports next to nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from farm.axes import Device, Model, Preprocessing
-
-ROUNDS = "rounds.parquet"  # the file of a measurement: a row a round
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,33 +37,3 @@ class RoundRequest:
     def runtime(self) -> str:
         """``pytorch`` or ``openvino``."""
         return "openvino" if self.model is None else "pytorch"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoundAnswer:
-    """What a round measured, but for its latencies; the last seven are `farm.measuring.verdict.Signals`.
-
-    request_p50_ns: the median that the runtime itself tells. steady: whether its warm-up ended with two windows alike.
-    properties: read back, as JSON. stray_cpus: outside the lease, where its threads might have run.
-    """
-
-    runtime: str
-    batch: int
-    inferences: int
-    wall_ns: int
-    synchronous: bool
-    request_p50_ns: float | None = None
-    warmup_inferences: int
-    steady: bool
-    threads: int
-    streams: int
-    precision: str
-    properties: str
-    stray_cpus: tuple[int, ...]
-    steal_s: float
-    foreign_s: float
-    delayed_s: float
-    siblings_s: float
-    throttled_s: float
-    overheated: int
-    mhz: float | None = None

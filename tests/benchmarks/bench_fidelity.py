@@ -26,6 +26,7 @@ from subjects import GRID, app_round, jobs, leased_core, requests_of, say, study
 
 from farm.measuring.pairing import CELL, PARTNER, Played, conduct, interval, speeds
 from farm.measuring.round import Round
+from farm.plan import Effort
 from farm.stages import measure
 from farm.stages.job import Job
 from farm.stats.ratios import Pair, looks
@@ -96,9 +97,9 @@ def grid(dataset: str, models: Sequence[str]) -> dict[str, Any]:
 def play(what: str, job: Job, cpus: tuple[int, ...], folder: Path, pairs: tuple[int, int]) -> Played:
     """The pairs of one IR, conducted as the measure stage conducts a cell and its FP32 IR."""
     request = requests_of(job, cpus, folder)[CELL]
-    effort = {"pairs": pairs, "target": TARGET, "max_redone": MOST_REDONE, "budget_s": BUDGET_S}
+    effort = Effort(pairs=pairs, target=TARGET, max_redone=MOST_REDONE, budget_s=BUDGET_S)
     played = conduct(
-        lambda side: measure._play(request, folder) if side == FARM else app_round(request, SECONDS),
+        lambda side: measure._round(request, folder) if side == FARM else app_round(request, SECONDS),
         effort,
         rng=Random(what),
         clock=time.monotonic,

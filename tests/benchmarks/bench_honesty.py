@@ -33,7 +33,7 @@ from subjects import bare_round, company, digits, leased_core, say, speed_of
 from farm.cli import interrupt
 from farm.grid.settings import Measure
 from farm.measuring.pairing import CELL, conduct, interval
-from farm.measuring.round import Round, rounds_of
+from farm.measuring.round import ROUNDS, Round, rounds_of
 from farm.measuring.verdict import Signals
 from farm.stages import measure
 from farm.stages.job import Job
@@ -167,7 +167,7 @@ def measured(job: Job, what: str) -> Measured:
         artefact = Path(scratch, "artefact")
         artefact.mkdir()
         facts = measure.run(replace(job, folder=artefact))
-        record = speed_of(job, rounds_of(pq.read_table(artefact / measure.ROUNDS)), facts["ended"])
+        record = speed_of(job, rounds_of(pq.read_table(artefact / ROUNDS)), facts.ended)
     ratio = Ratio(value=record.speedup_ir, low=record.speedup_ir_low, high=record.speedup_ir_high)
     found = Measured(ratio=ratio, verdict=record.verdict, disturbed=record.disturbed_pairs, fps=record.fps)
     figures = f"{found.fps:.0f} FPS, x {ratio.value:.3f}, {found.verdict}, {found.disturbed} pairs done again"
@@ -188,7 +188,7 @@ def real(quiet: Sequence[Measured], usual_fps: float) -> dict[str, Any]:
 
 def beside(hog: Hog, count: int, job: Job) -> list[Measured]:
     """Measurements while the hog is on the same core."""
-    job = replace(job, effort={**job.effort, **hog.effort})
+    job = replace(job, effort=replace(job.effort, **hog.effort))
     with company("busy", job.cpus[0], hog.busy_s, hog.busy_s, hog.idle_s, hog.idle_s):
         return [measured(job, f"beside a hog {hog.what}, {number + 1} of {count}") for number in range(count)]
 

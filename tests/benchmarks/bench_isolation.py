@@ -27,11 +27,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow.parquet as pq
 import yaml
 from publishing import NO_GOAL, goal, options, parser, publish
-from subjects import GRID, company, digits, pinned, running, say
+from subjects import GRID, company, digits, pinned, requests_of, running, say
 
 from farm.cli import interrupt
 from farm.host.lease import host_cores, lease, lock_folder
@@ -203,9 +202,7 @@ def avoided(folder: Path, pairs: int) -> Iterator[dict[str, Any]]:
 def beside(what: str, cores: Sequence[Core], job: Job) -> dict[str, Any]:
     """Pairs of rounds with company on these cores, and without."""
     say(what)
-    inputs = job.folder / "inputs.npy"
-    np.save(inputs, measure.rotating_images(job))
-    request = measure.request_of(job, PARTNER, inputs)
+    request = requests_of(job, job.cpus, job.folder)[PARTNER]
     with ExitStack() as there:
         model = job.inputs["ir"] / IR
         all_of_them = [there.enter_context(company("infer", core.cpus[0], model)) for core in cores]
@@ -214,9 +211,9 @@ def beside(what: str, cores: Sequence[Core], job: Job) -> dict[str, Any]:
 
         def play(variant: str) -> Round:
             with working(all_of_them if variant == CELL else []):
-                return measure._play(request, job.folder)
+                return measure._round(request, job.folder)
 
-        enough = {**job.effort, "max_redone": job.effort["pairs"][1] - 1}
+        enough = replace(job.effort, max_redone=job.effort.pairs[1] - 1)
         played = conduct(play, enough, rng=random.Random(), clock=time.monotonic, say=lambda text: say(f"    {text}"))
     found: list[Pair] = speeds(played.rounds)
     busy, alone = (median(each[index] for each in found) for index in range(2))

@@ -32,19 +32,24 @@ import numpy as np
 import psutil
 import yaml
 from publishing import NO_GOAL, goal, options, parser, publish
-from subjects import GRID, digits, leased_core, running, say, session
+from subjects import GRID, digits, leased_core, requests_of, running, say, session
 
+from farm.axes import Images
 from farm.cli import interrupt
+from farm.codec import encode
 from farm.engine import Work, process
 from farm.engine.spawn import client
 from farm.engine.spawn.child import SAID
+from farm.engine.spawn.messages import Request, write_request
 from farm.inputs import Input
 from farm.measuring import one_round
 from farm.measuring.pairing import CELL, PARTNER
+from farm.measuring.request import RoundRequest
+from farm.measuring.rounds import round_environment
 from farm.plan import Stage
+from farm.plan.parameters import Synthesize
 from farm.plan.stage import digest
 from farm.record import Outcome
-from farm.stages import measure
 from farm.store import Store
 
 NAME = "overhead"
@@ -56,10 +61,11 @@ MARK = "FARM_CACHE"  # a folder of the run's own: its processes inherit the vari
 FARMS_OWN = ("driver", "stage", "fork server")
 PAIRS = 32  # more than are watched
 ROUND = {"min_seconds": 0.05}
+NONE = Synthesize(images=Images(name="nothing"), start=0, stop=1)
 NOTHING = "def run(job):\n    return {}\n"
 STAMPED = f"""
 import time
-from {one_round.__name__.rpartition(".")[0]} import play
+from {one_round.__name__.rpartition(".")[0]} import one_round
 stamps, warm_up = [], one_round.warm_up
 
 def stamped(runner, seconds):
@@ -179,13 +185,11 @@ def used(family: Family) -> dict[str, float]:
 def rounds(folder: Path, count: int) -> Iterator[dict[str, Any]]:
     """Rows of how long rounds take beyond what they are for."""
     job = digits(folder, ROUND, "pytorch")
-    inputs = folder / "inputs.npy"
-    np.save(inputs, measure.rotating_images(job))
     with leased_core() as cpus:
-        job = replace(job, cpus=cpus)
+        requests = requests_of(job, cpus, folder)
         for name, variant in (("OpenVINO", PARTNER), ("PyTorch", CELL)):
             say(f"{count} rounds of {name}")
-            request = {**measure.request_of(job, variant, inputs), "memory_format": "channels_last"}
+            request = replace(requests[variant], memory_format="channels_last")
             taken = [one_round(request, folder) for _ in range(count)]
             first, begun, rest = ([each[index] for each in taken] for index in range(3))
             yield timed(f"{name}: start of a round until the first inference is done", first)
@@ -194,18 +198,18 @@ def rounds(folder: Path, count: int) -> Iterator[dict[str, Any]]:
             yield beyond | (within(beyond, ROUND_MS) if variant == PARTNER else NO_GOAL)
 
 
-def one_round(request: Mapping[str, Any], folder: Path) -> tuple[float, float, float]:
+def one_round(request: RoundRequest, folder: Path) -> tuple[float, float, float]:
     """Seconds until the first inference was done, until the timed loop began, and of all but warm-up and that loop.
 
     Runs the same program as `farm.measuring.rounds.run_round`, which notes the time in between.
     """
     asked, answer = folder / "round.json", folder / "round.npz"
     begun = time.monotonic()
-    asked.write_text(json.dumps(request), encoding="utf-8")
+    asked.write_text(encode(request), encoding="utf-8")
     command = [sys.executable, "-P", "-c", STAMPED, str(asked), str(answer)]
-    ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=measure.round_environment())
+    ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=round_environment())
     with np.load(answer) as found:
-        loop_s = json.loads(str(found["said"]))["wall_ns"] / 1e9
+        loop_s = json.loads(str(found["answer"]))["wall_ns"] / 1e9
     whole_s = time.monotonic() - begun
     first, warm = map(float, ended.stdout.split())
     return first - begun, warm - begun, whole_s - (warm - first) - loop_s
@@ -231,7 +235,7 @@ def lights(folder: Path, count: int) -> Iterator[dict[str, Any]]:
 
 def _nothing(number: int, code: Mapping[str, Input], store: Store, name: str) -> Work:
     stage = Stage(
-        kind="synthesize", key=digest(number), label="nothing", parameters={}, inputs={}, files=code, libraries={}
+        kind="synthesize", key=digest(number), label="nothing", parameters=NONE, inputs={}, files=code, libraries={}
     )
     return Work(stage=stage, function="nothing:run", store=store, session=name)
 
@@ -245,17 +249,20 @@ def _attempt(work: Work) -> None:
 def _fork(folder: Path, name: str, number: int) -> None:
     scratch = folder / f"fork{number}"
     scratch.mkdir()
-    request = {
-        "function": "nothing:run",
-        "parameters": {},
-        "effort": {},
-        "inputs": {},
-        "files": {},
-        "python_path": [str(folder)],
-    }
-    request |= {"cpus": sorted(os.sched_getaffinity(0)), "cores": 1, "memory_gib": 4, "gpus": 0.0, "visible": ""}
-    (scratch / "request.json").write_text(json.dumps(request), encoding="utf-8")
-    *_, ending = client.run_child(process.session_folder(name), scratch / "request.json", scratch / SAID, START_S)
+    request = Request(
+        function="nothing:run",
+        kind="synthesize",
+        parameters=NONE,
+        inputs={},
+        files={},
+        cpus=tuple(sorted(os.sched_getaffinity(0))),
+        cores=1,
+        memory_gib=4,
+        visible="",
+        python_path=(str(folder),),
+    )
+    path = write_request(scratch, request)
+    *_, ending = client.run_child(process.session_folder(name), path, scratch / SAID, START_S)
     if ending != replace(client.Ending(), peak_rss_kib=getattr(ending, "peak_rss_kib", 0)):
         sys.exit(f"the forked process failed: {ending}")
 

@@ -23,9 +23,10 @@ from statistics import mean, stdev
 from typing import Any, NamedTuple
 
 from publishing import goal, options, parser, publish
-from subjects import GRID, Request, app_round, company, jobs, leased_core, requests_of, say, speed_of
+from subjects import GRID, app_round, company, jobs, leased_core, requests_of, say, speed_of
 
 from farm.measuring.pairing import CELL, PARTNER, conduct
+from farm.measuring.request import RoundRequest
 from farm.stages import measure
 from farm.stages.job import Job
 
@@ -78,7 +79,7 @@ def main() -> None:
         with leased_core() as cpus:
             requests = requests_of(job, cpus, folder)
             alone = series("alone", job, requests, folder, repeats, math.inf)
-            patient = replace(job, effort={**job.effort, **BESIDE_HOG})
+            patient = replace(job, effort=replace(job.effort, **BESIDE_HOG))
             with company("busy", cpus[0], *BUSY_S, *IDLE_S):
                 hog = series("hog", patient, requests, folder, repeats, begun + WHOLE_S)
     rows = [row(f"{what}, alone", key, alone, judge_alone) for what, key in FIGURES.items()]
@@ -86,15 +87,17 @@ def main() -> None:
     note = (
         f"A repeat of farm took {alone.seconds:.0f} s alone and {hog.seconds:.0f} s beside the hog. It was busy for "
         f"{BUSY_S[0]:g}-{BUSY_S[1]:g} s and idle for {IDLE_S[0]:g}-{IDLE_S[1]:g} s by turns; farm plays a disturbed "
-        f"pair again, {job.effort['max_redone']} at most alone and {BESIDE_HOG['max_redone']} beside the hog. A "
+        f"pair again, {job.effort.max_redone} at most alone and {BESIDE_HOG['max_redone']} beside the hog. A "
         f"measurement with fewer than {PAIRS} undisturbed pairs is noisy, with figures of all of them; so is one that "
-        f"is not known within {job.effort['target']:.0%}. All runs of benchmark_app count; `delayed_s`, threads kept "
+        f"is not known within {job.effort.target:.0%}. All runs of benchmark_app count; `delayed_s`, threads kept "
         "waiting, is judged on farm's side only, as benchmark_app's own delays are not visible."
     )
     publish(NAME, rows, note=note)
 
 
-def series(what: str, job: Job, requests: Mapping[str, Request], folder: Path, repeats: int, until_s: float) -> Series:
+def series(
+    what: str, job: Job, requests: Mapping[str, RoundRequest], folder: Path, repeats: int, until_s: float
+) -> Series:
     """Repeats of farm and of benchmark_app by turns: two at least, and as many as there is time for."""
     farm: list[Figures] = []
     app: list[Figures] = []
@@ -110,15 +113,15 @@ def series(what: str, job: Job, requests: Mapping[str, Request], folder: Path, r
     return Series(farm, app, farm_s / len(farm))
 
 
-def by_farm(job: Job, requests: Mapping[str, Request], folder: Path, rng: Random) -> Figures:
+def by_farm(job: Job, requests: Mapping[str, RoundRequest], folder: Path, rng: Random) -> Figures:
     """One measurement, and what its record would say of speed."""
     played = conduct(
-        lambda variant: measure._play(requests[variant], folder), job.effort, rng=rng, clock=time.monotonic
+        lambda variant: measure._round(requests[variant], folder), job.effort, rng=rng, clock=time.monotonic
     )
     return asdict(speed_of(job, played.rounds, played.ended))
 
 
-def by_app(requests: Mapping[str, Request]) -> Figures:
+def by_app(requests: Mapping[str, RoundRequest]) -> Figures:
     """One run of each IR."""
     fp32, int8 = (app_round(requests[variant], APP_SECONDS).fps for variant in (PARTNER, CELL))
     return {"fps": int8, "speedup_ir": int8 / fp32}

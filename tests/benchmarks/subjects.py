@@ -30,10 +30,10 @@ from farm.host.topology import measurable
 from farm.inputs import default_search, fetch
 from farm.measuring import signals
 from farm.measuring.pairing import CELL, PARTNER
+from farm.measuring.request import RoundRequest
 from farm.measuring.round import Round
-from farm.measuring.rounds import request_of, rotating_images
+from farm.measuring.rounds import Measurement, rotating_images
 from farm.measuring.verdict import Signals, mismatches
-from farm.plan import Effort
 from farm.record import Ended, Record
 from farm.results.location import Location
 from farm.results.speed import with_speed
@@ -62,8 +62,6 @@ PROPERTY = re.compile(r"\[ INFO \]   ([A-Z_]+): (.+)")
 MEDIAN = re.compile(r"Median: +([\d.]+) (us|ms)")
 COUNT = re.compile(r"Count: +(\d+) iterations")
 DURATION = re.compile(r"Duration: +([\d.]+) ms")
-
-Request = Mapping[str, Any]
 
 
 class Study(NamedTuple):
@@ -105,7 +103,7 @@ def jobs(grid: Mapping[str, Any], folder: Path) -> dict[tuple[str, str], Job]:
         stage = plan.stages[planned.stages["measure"]]
         found[planned.model, planned.algorithm] = Job(
             parameters=stage.parameters,
-            effort=checked.settings.measure.effort(),
+            effort=plan.effort,
             inputs={role: store.open(uri) for role, uri in stage.inputs.items()},
             files={role: fetch(file) for role, file in stage.files.items()},
             folder=folder,
@@ -118,8 +116,8 @@ def jobs(grid: Mapping[str, Any], folder: Path) -> dict[tuple[str, str], Job]:
 def speed_of(job: Job, rounds: Sequence[Round], ended: Ended) -> Record:
     """What the record of a measurement would say of its speed."""
     nobody = dict.fromkeys(("grid", "cell", "model", "algorithm", "device", "runtime", "outcome"), "")
-    how = {name: job.parameters["measure"][name] for name in ("per_node", "preprocess")}
-    return with_speed(Record(**nobody), rounds, Effort(**job.effort), ended, **how)
+    how = job.parameters.rounds
+    return with_speed(Record(**nobody), rounds, job.effort, ended, per_node=how.per_node, preprocess=how.preprocess)
 
 
 def bare_round(meanwhile: Signals, **values: Any) -> Round:
@@ -187,29 +185,36 @@ def company(what: str, cpu: int, *details: object) -> Iterator[subprocess.Popen[
             process.kill()
 
 
-def requests_of(job: Job, cpus: tuple[int, ...], scratch: Path) -> dict[str, Request]:
+def requests_of(job: Job, cpus: tuple[int, ...], scratch: Path) -> dict[str, RoundRequest]:
     """What a round of the cell, and one of its FP32 IR, is asked. Leaves the images in `scratch`."""
-    lent = replace(job, cpus=cpus, folder=scratch)
-    inputs = scratch / "inputs.npy"
-    np.save(inputs, rotating_images(lent))
-    return {variant: request_of(lent, variant, inputs) for variant in (CELL, PARTNER)}
+    measurement = Measurement(
+        parameters=job.parameters,
+        ir=job.inputs["ir"],
+        variant=job.inputs.get("model", job.inputs["ir"]),
+        files=job.files,
+        images=scratch / "inputs.npy",
+        cpus=cpus,
+        cores=job.cores,
+    )
+    np.save(measurement.images, rotating_images(job.parameters, job.files))
+    return {variant: measurement.request(variant) for variant in (CELL, PARTNER)}
 
 
-def app_round(request: Request, seconds: int) -> Round:
+def app_round(request: RoundRequest, seconds: int) -> Round:
     """A run of `benchmark_app` with what a round is asked. Exits if it fails or runs otherwise.
 
     Its figures are read from what it prints: the JSON report has its latencies to a hundredth of a millisecond. What
     the host did is judged over the whole process, its start included; `delayed_s` is not its own, which cannot be
     read from outside, but of this process, which sleeps.
     """
-    before, children_s = signals.read(request["cpus"]), _children_s()
+    before, children_s = signals.read(request.cpus), _children_s()
     ended = subprocess.run(_command(request, seconds), check=False, capture_output=True, text=True)
     own_s = _children_s() - children_s
-    meanwhile = signals.between(before, signals.read(request["cpus"]), len(request["cpus"]))
+    meanwhile = signals.between(before, signals.read(request.cpus), len(request.cpus))
     if ended.returncode != 0:
         sys.exit(f"exit code {ended.returncode} of {' '.join(ended.args)}\n{ended.stdout}{ended.stderr}")
     told = _properties(ended.stdout)
-    if wrong := mismatches(request["asked"], {name: told.get(name, "not told") for name in request["asked"]}, ()):
+    if wrong := mismatches(request.asked, {name: told.get(name, "not told") for name in request.asked}, ()):
         sys.exit(f"benchmark_app ran otherwise than farm: {wrong}")
     median, count, duration = (pattern.search(ended.stdout) for pattern in (MEDIAN, COUNT, DURATION))
     if not (median and count and duration):
@@ -219,19 +224,19 @@ def app_round(request: Request, seconds: int) -> Round:
         inferences=int(count[1]),
         wall_ns=round(float(duration[1]) * 1e6),
         request_p50_ns=float(median[1]) * UNITS_MS[median[2]] * 1e6,
-        cpus=tuple(request["cpus"]),
+        cpus=request.cpus,
     )
 
 
-def _command(request: Request, seconds: int) -> list[str]:
+def _command(request: RoundRequest, seconds: int) -> list[str]:
     """`-hint none`: with another it refuses `-nthreads`, `-nstreams` and `-pin`; OpenVINO's own default is latency.
 
     `-ip f32`: without it, whatever looks like an image becomes a uint8 input with a conversion before the network.
     """
-    asked, shape = request["asked"], (request["batch"], *np.load(request["inputs"], mmap_mode="r").shape[1:])
+    asked, shape = request.asked, (request.device.batch, *np.load(request.images, mmap_mode="r").shape[1:])
     said = {
-        "-m": request["model"],
-        "-d": request["device"],
+        "-m": request.ir,
+        "-d": request.device.name,
         "-api": "sync",
         "-hint": "none",
         "-nstreams": asked["NUM_STREAMS"],

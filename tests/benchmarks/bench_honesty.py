@@ -35,6 +35,7 @@ from farm.grid.settings import Measure
 from farm.measuring.pairing import CELL, conduct, interval
 from farm.measuring.round import ROUNDS, Round, rounds_of
 from farm.measuring.verdict import Signals
+from farm.plan import Effort
 from farm.stages import measure
 from farm.stages.job import Job
 from farm.stats.ratios import Ratio, differs, looks
@@ -112,7 +113,7 @@ def simulated(count: int) -> Iterator[dict[str, Any]]:
         planned, ratios = looks(*settings["pairs"]), []
         for _ in range(count):
             host = Host(rng=rng, truth=truth, settings=settings)
-            played = conduct(host.play, Measure().effort(), rng=rng, clock=lambda host=host: host.now_s)
+            played = conduct(host.play, Effort(), rng=rng, clock=lambda host=host: host.now_s)
             ratios.append(interval(played.pairs(), planned) or Ratio(value=1.0))
         flagged = sum(map(differs, ratios))
         noisy = sum(ratio.within is None or ratio.within > settings["target"] for ratio in ratios)

@@ -1,0 +1,67 @@
+"""Dataclasses as JSON and back: what is left out, what is refused."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from farm.codec import decode, encode, members
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    x: int
+    y: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    name: str
+    points: tuple[Point, ...] = ()
+    size: tuple[int, float] | None = None
+    by_name: Mapping[str, Point] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    middle: Point | None = None
+
+
+@pytest.mark.parametrize(
+    "drawing",
+    [
+        Drawing(name="empty"),
+        Drawing(name="full", points=(Point(x=1), Point(x=2, y=3)), size=(4, 0.5), by_name={"a": Point(x=0, y=0)},
+                options={"a": [1, {"b": None}]}, middle=Point(x=9)),
+    ],
+    ids=lambda drawing: drawing.name,
+)  # fmt: skip
+def test_what_is_written_is_read_back(drawing):
+    assert decode(Drawing, json.loads(encode(drawing))) == drawing
+
+
+def test_a_field_that_is_none_is_left_out_so_that_one_added_later_changes_nothing():
+    assert json.loads(encode(Point(x=1))) == {"x": 1}
+    assert json.loads(encode({"given": None})) == {"given": None}, "of a mapping nothing is"
+
+
+def test_what_a_later_farm_wrote_besides_is_left_out():
+    assert decode(Point, {"x": 1, "colour": "red"}) == Point(x=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "says"),
+    [
+        (Point, {"y": 1}, r"Point: .*missing.*'x'"),
+        (Point, [1, 2], "Point: "),
+        (Drawing, {"name": "x", "points": [{}]}, "Point: "),
+        (Drawing, {"name": "x", "size": [1]}, "shorter"),
+    ],
+)
+def test_what_lacks_something_is_refused(kind, value, says):
+    with pytest.raises(ValueError, match=says):
+        decode(kind, value)
+
+
+def test_nothing_but_dataclasses_is_taken_apart():
+    with pytest.raises(TypeError, match="a set has no place in JSON"):
+        members({1})

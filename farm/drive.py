@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from farm.engine import Engine, Gpus, Said, Work
+from farm.engine import Engine, Gpus, ProgressLine, Work
 from farm.grid import Settings
 from farm.plan import Effort, Plan, Stage
 from farm.plan.parameters import device_of
@@ -39,7 +39,7 @@ class Progress:
     failed: Counter[str] = field(default_factory=Counter)
     flying: Counter[str] = field(default_factory=Counter)
     said: dict[str, tuple[str, str]] = field(default_factory=dict)
-    last: Outcome | Said | None = None
+    last: Outcome | ProgressLine | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ def drive(
     while run.unfinished():
         run.feed()
         for said in engine.wait(QUIET_TICK_S if run.flying_measurements() else TICK_S):
-            run.hear(said) if isinstance(said, Said) else run.take(said)
+            run.hear(said) if isinstance(said, ProgressLine) else run.take(said)
             report(run.progress)
         report(run.progress)
     return run.outcomes
@@ -228,7 +228,7 @@ class _Run:
         self.note(Event(what=What.SUBMITTED, uri=uri))
         self.engine.submit(work)
 
-    def hear(self, said: Said) -> None:
+    def hear(self, said: ProgressLine) -> None:
         self.progress.said[said.uri] = (self.plan.stages[said.uri].label, said.text)
         self.progress.last = said
         self.note(Event(what=What.WORDS, uri=said.uri, text=said.text))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from farm.axes import Device
 from farm.catalog import CATALOG
 from farm.drive import QUIET_TICK_S, TICK_S, WINDOW, Limits, drive
-from farm.engine import Gpus, Said
+from farm.engine import Gpus, ProgressLine
 from farm.errors import EngineError
 from farm.grid import Settings
 from farm.plan import Plan
@@ -81,7 +81,7 @@ class ScriptedEngine:
             return ()
         unsaid = self.unsaid[self.flying[0].stage.uri]
         if unsaid:
-            return (Said(uri=self.flying[0].stage.uri, text=unsaid.pop(0)),)
+            return (ProgressLine(uri=self.flying[0].stage.uri, text=unsaid.pop(0)),)
         work = self.flying.popleft()
         endings = self.script.get(work.stage.key, [None])
         cause = endings.pop(0) if len(endings) > 1 else endings[0]
@@ -357,7 +357,7 @@ def test_what_a_stage_says_is_reported_and_forgotten_when_it_ends():
     assert run(engine, stage("export", "e"), stage("export", "quiet"), report=report) == {"e": None, "quiet": None}
     words = [said.get("export/e") for said, _ in seen]
     assert list(dict.fromkeys(words)) == [None, ("label of e", "first"), ("label of e", "second")]
-    assert (Said(uri="export/e", text="second") in [last for _, last in seen]) is True
+    assert (ProgressLine(uri="export/e", text="second") in [last for _, last in seen]) is True
     assert words[-1] is None
     assert set().union(*(said for said, _ in seen)) == {"export/e"}
 
@@ -369,9 +369,9 @@ def test_what_a_lost_attempt_said_is_forgotten_before_the_next():
     assert [bool(said) for last, said in seen if isinstance(last, Outcome)] == [False] * len(
         [last for last, _ in seen if isinstance(last, Outcome)]
     )
-    assert [last.text for last, _ in dict.fromkeys((last, None) for last, _ in seen) if isinstance(last, Said)] == [
-        "half way"
-    ]
+    assert [
+        last.text for last, _ in dict.fromkeys((last, None) for last, _ in seen) if isinstance(last, ProgressLine)
+    ] == ["half way"]
 
 
 def test_each_thing_seen_of_a_stage_is_noted_once_and_in_order():

@@ -15,7 +15,7 @@ from farm.campaign.listener import Listener, Report
 from farm.cli import interrupt
 from farm.cli.options import stderr
 from farm.drive import Progress
-from farm.engine import Said
+from farm.engine import ProgressLine
 from farm.inputs import DownloadProgress
 from farm.record import Outcome
 
@@ -107,11 +107,11 @@ class _Lines:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.shown = 0
-        self.heard: Said | None = None
+        self.heard: ProgressLine | None = None
 
     def report(self, progress: Progress) -> None:
         last = progress.last
-        if isinstance(last, Said):
+        if isinstance(last, ProgressLine):
             self.hear(last, progress.said.get(last.uri, ("", ""))[0])
             return
         over = progress.done.total() + progress.failed.total()
@@ -124,7 +124,7 @@ class _Lines:
         line = f"[{over}/{progress.total.total()}] {last.uri.partition('/')[0]} {last.label}: {ending}"
         self.console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
-    def hear(self, said: Said, label: str) -> None:
+    def hear(self, said: ProgressLine, label: str) -> None:
         if said is not self.heard:
             self.heard = said
             text = f"    {said.uri.partition('/')[0]} {label}: {said.text}"

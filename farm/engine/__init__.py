@@ -49,7 +49,7 @@ class Gpus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class ProgressLine:
     """One line of progress of a stage that runs."""
 
     uri: str
@@ -71,7 +71,7 @@ class Engine(Protocol):
     def submit(self, work: Work) -> None:
         """Take one piece of work; returns at once."""
 
-    def wait(self, timeout_s: float) -> Sequence[Outcome | Said]:
+    def wait(self, timeout_s: float) -> Sequence[Outcome | ProgressLine]:
         """Outcomes, and progress, that have come in; empty after the timeout."""
 
     def waiting(self) -> int:

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Generator, Sequence
 
-from farm.engine import Gpus, Said, Work, process
+from farm.engine import Gpus, ProgressLine, Work, process
 from farm.engine.preflight import check, needs_devices, survey
 from farm.errors import EngineError
 from farm.host.gpus import gpu_count
@@ -19,7 +19,7 @@ class InlineEngine:
     def __init__(self) -> None:
         """Nothing is started before the first stage."""
         self.queue: deque[Work] = deque()
-        self.running: Generator[Said | Outcome] | None = None
+        self.running: Generator[ProgressLine | Outcome] | None = None
 
     def gpus(self, share: float, *, asked: bool) -> Gpus:  # noqa: ARG002 - one stage at a time has all of them
         """This host's."""
@@ -35,13 +35,13 @@ class InlineEngine:
         """Queue the work."""
         self.queue.append(work)
 
-    def wait(self, timeout_s: float) -> Sequence[Outcome | Said]:  # noqa: ARG002 - a stage is always awaited
+    def wait(self, timeout_s: float) -> Sequence[Outcome | ProgressLine]:  # noqa: ARG002 - a stage is always awaited
         """Run the oldest work until it says something or ends."""
-        said = next(self.running, None) if self.running else None
-        if said is None and self.queue:
+        event = next(self.running, None) if self.running else None
+        if event is None and self.queue:
             self.running = process.run(self.queue.popleft())
-            said = next(self.running)
-        return () if said is None else (said,)
+            event = next(self.running)
+        return () if event is None else (event,)
 
     def waiting(self) -> int:
         """Nothing waits: what is submitted runs next."""

@@ -57,10 +57,10 @@ def survey(
 def available_devices() -> tuple[str, ...]:
     """OpenVINO's devices on this host, asked in a process of its own: openvino stays out of this one."""
     script = "import json, openvino; print(json.dumps(openvino.Core().available_devices))"
-    said = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
-    if said.returncode != 0:
-        raise EngineError(f"cannot ask OpenVINO for this host's devices: {said.stderr.strip()[-500:]}")
-    return tuple(json.loads(said.stdout.splitlines()[-1]))
+    ended = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
+    if ended.returncode != 0:
+        raise EngineError(f"cannot ask OpenVINO for this host's devices: {ended.stderr.strip()[-500:]}")
+    return tuple(json.loads(ended.stdout.splitlines()[-1]))
 
 
 def needs_devices(works: Iterable[Work]) -> bool:
@@ -85,8 +85,8 @@ def _store_faults(works: Sequence[Work], nodes: Sequence[Node]) -> Iterator[str]
 def _faults(work: Work, nodes: Sequence[Node]) -> Iterator[str]:
     able = [node for node in nodes if (node.gpus >= work.gpus if work.gpus else node.bench)]
     if not able and work.gpus:
-        asked = f"settings.gpus.{work.stage.kind}"
-        yield f"{asked} asks for {work.gpus:g} of a GPU, and there is none: leave it out, or set it to 0 for CPUs"
+        setting = f"settings.gpus.{work.stage.kind}"
+        yield f"{setting} asks for {work.gpus:g} of a GPU, and there is none: leave it out, or set it to 0 for CPUs"
         return
     fitting = [node for node in able if work.node is None or work.node in node.labels]
     if not fitting:
@@ -96,8 +96,8 @@ def _faults(work: Work, nodes: Sequence[Node]) -> Iterator[str]:
     cores = work.cores or 1
     if not any(_has_room(work, cores, node) for node in fitting):
         wanted = "threads" if work.exclusive else "cores"
-        asked = f"{cores} {wanted} asked for" + (f" by each of {work.per_node}" if work.per_node > 1 else "")
-        yield f"{work.stage.kind} {work.stage.label}: {asked}, the largest node lends {most}"
+        each = f" by each of {work.per_node}" if work.per_node > 1 else ""
+        yield f"{work.stage.kind} {work.stage.label}: {cores} {wanted} asked for{each}, the largest node lends {most}"
     devices = [device for node in fitting for device in node.devices]
     there = {*devices, *(device.split(".")[0] for device in devices)}
     for part in _devices(work):

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from farm.columns import iso
-from farm.engine import Said, Work
-from farm.engine.spawn.child import LOG, SAID
+from farm.engine import ProgressLine, Work
+from farm.engine.spawn.child import LINES, LOG
 from farm.engine.spawn.client import Ending, hold, release, run_child
 from farm.engine.spawn.messages import Answer, Raised, Request, read_answer, write_request
 from farm.errors import DataError, EngineError, FarmError
@@ -43,7 +43,7 @@ def session_folder(session: str) -> Path:
     return safe_folder(Path(tempfile.gettempdir()) / f"farm-{os.getuid()}") / session
 
 
-def run(work: Work, node_id: str = "") -> Generator[Said | Outcome]:
+def run(work: Work, node_id: str = "") -> Generator[ProgressLine | Outcome]:
     """Run a stage: what it says of its progress, and last how it ended, which is written down.
 
     node_id: Ray's name of this node. Never raises for what the stage does.
@@ -76,7 +76,7 @@ def run(work: Work, node_id: str = "") -> Generator[Said | Outcome]:
     yield outcome
 
 
-def _attempt(work: Work, base: Outcome, scratch: Path) -> Generator[Said, None, Outcome]:
+def _attempt(work: Work, base: Outcome, scratch: Path) -> Generator[ProgressLine, None, Outcome]:
     stage = work.stage
     if work.store.has(stage.uri):  # another driver was first, or a worker died after its last step but one
         return base
@@ -92,7 +92,7 @@ def _attempt(work: Work, base: Outcome, scratch: Path) -> Generator[Said, None, 
         ending = yield from _heard(work, request)
         wall_s = time.monotonic() - begun
     answer = read_answer(scratch) if ending.code == 0 else None
-    outcome = _judge(work, base, ending, answer, scratch, killed_for_memory=oom_kills() > kills)
+    outcome = _ended(work, base, ending, answer, scratch, killed_for_memory=oom_kills() > kills)
     if outcome.ok and answer is not None:
         manifest = _manifest(work, outcome, answer.facts or {}, round(wall_s, 4))
         work.store.commit(stage.uri, scratch / "artefact", manifest)
@@ -122,12 +122,12 @@ def _cores(work: Work) -> tuple[tuple[Core, ...], int | None]:
     return cores, max(1, len(cores) // work.per_node) if work.cores is None and work.per_node > 1 else work.cores
 
 
-def _heard(work: Work, request: Path) -> Generator[Said, None, Ending]:
+def _heard(work: Work, request: Path) -> Generator[ProgressLine, None, Ending]:
     """Run the child, passing on what it says."""
-    for word in run_child(session_folder(work.session), request, request.parent / SAID, work.timeout_s):
+    for word in run_child(session_folder(work.session), request, request.parent / LINES, work.timeout_s):
         if isinstance(word, Ending):
             return word
-        yield Said(uri=work.stage.uri, text=word)
+        yield ProgressLine(uri=work.stage.uri, text=word)
     raise EngineError("the child has gone without a word")  # never: the last word is always its ending
 
 
@@ -141,7 +141,7 @@ def _check_unchanged(stage: Stage) -> None:
             raise DataError(f"{file.path} has changed since the run was planned; run it again")
 
 
-def _judge(
+def _ended(
     work: Work, base: Outcome, ending: Ending, answer: Answer | None, scratch: Path, *, killed_for_memory: bool
 ) -> Outcome:
     """How the child ended, in the words of `record.FAILURE_CLASSES`."""

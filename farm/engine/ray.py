@@ -21,7 +21,7 @@ import ray
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from farm.engine import Gpus, Said, Work, process
+from farm.engine import Gpus, ProgressLine, Work, process
 from farm.engine.preflight import Node, check, needs_devices, survey
 from farm.errors import EngineError
 from farm.host.lease import host_cores
@@ -54,8 +54,8 @@ class RayEngine:
         self.nodes = {name: resources for name, resources in alive.items() if resources.get(BENCH)}
         self.benches = int(sum(resources[BENCH] for resources in self.nodes.values()))
         self.slots = int(sum(resources.get(CPU, 0) for resources in self.nodes.values()))
-        with_gpu = {name: each for name, each in alive.items() if each.get(GPU) and each.get(CPU)}
-        self.gpu_nodes = {name: each for name, each in with_gpu.items() if name in self.nodes} or with_gpu
+        with_gpu = {name: resources for name, resources in alive.items() if resources.get(GPU) and resources.get(CPU)}
+        self.gpu_nodes = {name: resources for name, resources in with_gpu.items() if name in self.nodes} or with_gpu
         self.apart = not any(name in self.nodes for name in self.gpu_nodes)
         if not self.benches:
             ray.shutdown()
@@ -81,24 +81,25 @@ class RayEngine:
         if any(work.gpus for work in works):
             nodes |= self.gpu_nodes
         if self.local:
-            check(works, [_as_ray_has_it(survey(frozenset(), ask_devices=ask), each) for each in nodes.values()])
+            here = survey(frozenset(), ask_devices=ask)
+            check(works, [_as_ray_has_it(here, resources) for resources in nodes.values()])
             return
         with works[0].store.probe() as probe:
-            asked = [
+            surveys = [
                 _survey.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
                     frozenset(resources), ask, works[0].store, probe
                 )
                 for node, resources in nodes.items()
             ]
-            found = zip(ray.get(asked), nodes.values(), strict=True)
-            check(works, [_as_ray_has_it(node, resources) for node, resources in found])
+            answers = zip(ray.get(surveys), nodes.values(), strict=True)
+            check(works, [_as_ray_has_it(node, resources) for node, resources in answers])
 
     def submit(self, work: Work) -> None:
         """Hand a stage to Ray, under the stage's name."""
         name = f"{work.stage.kind} {work.stage.label}"
         self.running[_run.options(name=name, **self._needs(work)).remote(work)] = work
 
-    def wait(self, timeout_s: float) -> Sequence[Outcome | Said]:
+    def wait(self, timeout_s: float) -> Sequence[Outcome | ProgressLine]:
         """What has ended or said something; it may be nothing although something has started."""
         if not self.running:
             return ()
@@ -119,27 +120,27 @@ class RayEngine:
         self.running.clear()
         ray.shutdown()
 
-    def _next(self, task: Any) -> Outcome | Said | None:
+    def _next(self, task: Any) -> Outcome | ProgressLine | None:
         """What a task says: first that it has started, then how far it is, then its outcome."""
         work = self.running[task]
         try:
-            said: Outcome | Said | None = ray.get(next(task))
+            event: Outcome | ProgressLine | None = ray.get(next(task))
         except RayTaskError as error:  # a bug in farm: a stage's own failures are outcomes
-            said = _written_down(work, "error", error)
+            event = _written_down(work, "error", error)
         except OutOfMemoryError as error:
-            said = _written_down(work, "oom", error)
+            event = _written_down(work, "oom", error)
         except (RayError, StopIteration) as error:
-            said = _written_down(work, "lost", error)
+            event = _written_down(work, "lost", error)
         self.started.add(task)
-        if isinstance(said, Outcome):
+        if isinstance(event, Outcome):
             del self.running[task]
             self.started.discard(task)
-        return said
+        return event
 
     def _needs(self, work: Work) -> dict[str, Any]:
         """Ray's options for a piece of work. Memory is capped by the largest node's, or it would never start."""
         nodes = self.gpu_nodes if work.gpus else self.nodes
-        memory = max((each.get("memory", 0.0) for each in nodes.values()), default=math.inf) * MEMORY_SHARE
+        memory = max((resources.get("memory", 0.0) for resources in nodes.values()), default=math.inf) * MEMORY_SHARE
         bench = {BENCH: _share(work.per_node) if work.exclusive else LIGHT}
         return {
             "num_cpus": 0 if work.exclusive else work.cores,
@@ -174,7 +175,7 @@ def _survey(labels: frozenset[str], ask_devices: bool, store: Store, probe: str)
 
 
 @ray.remote(max_retries=0, num_returns="streaming")
-def _run(work: Work) -> Iterator[Outcome | Said | None]:
+def _run(work: Work) -> Iterator[Outcome | ProgressLine | None]:
     yield None  # it has its node: Ray itself does not tell
     yield from process.run(work, ray.get_runtime_context().get_node_id())
 

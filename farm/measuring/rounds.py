@@ -50,14 +50,14 @@ class Measurement:
 
     def request(self, variant: str) -> RoundRequest:
         """What a round of the cell or of its partner, the FP32 IR, is asked."""
-        wanted, own = self.parameters, variant == CELL
+        wanted, of_cell = self.parameters, variant == CELL
         device = replace(wanted.device, threads=wanted.device.threads or self.cores)
-        if not own:
+        if not of_cell:
             device = replace(device, precision=FP32)
-        model = wanted.model if own else None
+        model = wanted.model if of_cell else None
         asked = _asked(device, in_pytorch=model is not None)
         return RoundRequest(
-            ir=str((self.variant if own else self.ir) / IR),
+            ir=str((self.variant if of_cell else self.ir) / IR),
             images=str(self.images),
             device=device,
             preprocessing=wanted.preprocessing,
@@ -142,5 +142,5 @@ def run_round(request: RoundRequest, scratch: Path) -> Round:
         last = (ended.stderr.strip().splitlines() or ["no word"])[-1]
         raise RuntimeError(f"a round of {request.runtime} failed with exit code {ended.returncode}: {last}")
     with np.load(answer) as arrays:
-        asked = {"asked": json.dumps(request.asked, sort_keys=True), "cpus": request.cpus}
-        return round_of(json.loads(str(arrays["answer"])) | asked, arrays["latencies_ns"])
+        request_facts = {"asked": json.dumps(request.asked, sort_keys=True), "cpus": request.cpus}
+        return round_of(json.loads(str(arrays["answer"])) | request_facts, arrays["latencies_ns"])

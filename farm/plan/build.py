@@ -231,8 +231,8 @@ class _Builder:
         spec, files = self.catalog.stages[kind], files or {}
         versions = {name: self.version_of(name) for name in sorted({*spec.libraries, *libraries})}
         contents = {role: file.sha256 or f"missing: {file.path}" for role, file in files.items()}
-        own = digest([kind, spec.version, parameters, contents, versions])
-        return _Recipe(kind=kind, parameters=parameters, files=files, libraries=versions, digest=own)
+        recipe = digest([kind, spec.version, parameters, contents, versions])
+        return _Recipe(kind=kind, parameters=parameters, files=files, libraries=versions, digest=recipe)
 
     def add(self, recipe: _Recipe, label: str, inputs: Mapping[str, str], *, equipped: bool = False) -> str:
         stage = Stage(

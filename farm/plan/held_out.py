@@ -26,8 +26,8 @@ def train_images(algorithm: Algorithm, calibration: Calibration, choices: Choice
         return None
     whole = Calibration(name=name, label=Label(name), spec=train, parameters=Real())
     start = _start(calibration, whole, choices)
-    asked = algorithm.parameters.validate_count if isinstance(algorithm.parameters, AccuracyAware) else None
-    count, skip = asked or COUNT, start.skip + start.count if start else 0
+    wanted = algorithm.parameters.validate_count if isinstance(algorithm.parameters, AccuracyAware) else None
+    count, skip = wanted or COUNT, start.skip + start.count if start else 0
     parameters = Real(count=count, skip=skip, seed=start.seed if start else Real().seed)
     label = f"{name} to validate on: validate_count {count}, after {skip} to calibrate on, seed {parameters.seed}"
     return Calibration(name=name, label=Label(label), spec=train, parameters=parameters)

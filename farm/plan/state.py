@@ -51,7 +51,7 @@ def states(
 
     present: uris whose artefact is there. failed: asked whether the last attempt of a stage did that is not there.
     """
-    found = {
+    alone = {
         uri: state_of(
             done=uri in present,
             missing=stage.missing,
@@ -60,7 +60,7 @@ def states(
         for uri, stage in plan.stages.items()
         if uri in uris
     }
-    lacking = dependents(plan, {uri for uri, state in found.items() if state is State.MISSING_INPUT})
+    lacking = dependents(plan, {uri for uri, state in alone.items() if state is State.MISSING_INPUT})
     return {
-        uri: State.MISSING_INPUT if state is State.WAITING and uri in lacking else state for uri, state in found.items()
+        uri: State.MISSING_INPUT if state is State.WAITING and uri in lacking else state for uri, state in alone.items()
     }

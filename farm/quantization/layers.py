@@ -46,11 +46,11 @@ def compare(fp32: Path, int8: Path, batches: Iterator[NDArray[Any]]) -> list[Lay
         raise DataError(f"{fp32} and {int8} have no layer in common: not two versions of one model")
     kinds = {op.get_friendly_name(): op.get_type_name() for op in exact.get_ops()}
     first, second = _giving(exact, [ours[name] for name in names]), _giving(rough, [theirs[name] for name in names])
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+    errors: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     for images in batches:
         for name, signal, other in zip(names, first(images).values(), second(images).values(), strict=True):
-            found[name] += [_judged(kinds[name], *pair) for pair in zip(signal, other, strict=True)]
-    return [Layer(name=name, kind=kinds[name], **_medians(found[name])) for name in names]
+            errors[name] += [_error(kinds[name], *images) for images in zip(signal, other, strict=True)]
+    return [Layer(name=name, kind=kinds[name], **_medians(errors[name])) for name in names]
 
 
 def _biased(model: ov.Model) -> dict[str, ov.Output]:
@@ -59,13 +59,13 @@ def _biased(model: ov.Model) -> dict[str, ov.Output]:
     Not the bare output: the CPU plugin gives another value there when it runs an int8 layer in integers
     and rescales after it (OpenVINO 2026.4). A layer without a bias is left out.
     """
-    found = {}
+    outputs = {}
     for op in model.get_ordered_ops():
         if op.get_type_name() in WEIGHTED:
-            after = [each.get_node() for each in op.output(0).get_target_inputs()]
+            after = [taker.get_node() for taker in op.output(0).get_target_inputs()]
             if len(after) == 1 and _is_bias(after[0]):
-                found[op.get_friendly_name()] = after[0].output(0)
-    return found
+                outputs[op.get_friendly_name()] = after[0].output(0)
+    return outputs
 
 
 def _is_bias(op: ov.Node) -> bool:
@@ -84,11 +84,11 @@ def _is_constant(value: ov.Output) -> bool:
 def _giving(model: ov.Model, outputs: list[ov.Output]) -> ov.CompiledModel:
     """The model with these outputs."""
     results = [ov.opset13.result(value) for value in outputs]
-    asked = ov.Model(results, model.get_parameters(), "layers")
-    return ov.Core().compile_model(asked, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1})
+    shortened = ov.Model(results, model.get_parameters(), "layers")
+    return ov.Core().compile_model(shortened, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1})
 
 
-def _judged(kind: str, signal: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[float, float]:
+def _error(kind: str, signal: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[float, float]:
     """SQNR in dB and range ratio of one image's output. Its channels come first, of a matrix product last."""
     exact, error = signal.astype(np.float64), (signal - other).astype(np.float64)
     sqnr = 10 * np.log10(max(np.square(exact).sum(), TINY) / max(np.square(error).sum(), TINY))
@@ -97,6 +97,6 @@ def _judged(kind: str, signal: NDArray[np.float32], other: NDArray[np.float32]) 
     return float(sqnr), float(channels.max() / max(np.median(channels), TINY))
 
 
-def _medians(found: list[tuple[float, float]]) -> dict[str, float]:
-    sqnr, ratio = np.median(np.array(found), axis=0)
+def _medians(errors: list[tuple[float, float]]) -> dict[str, float]:
+    sqnr, ratio = np.median(np.array(errors), axis=0)
     return {"sqnr_db": float(sqnr), "range_ratio": float(ratio)}

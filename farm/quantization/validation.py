@@ -59,7 +59,7 @@ def validation(task: Quantization) -> Validation:
     compiled = compiled_in_f32(task.model, task.cores)
     chunks = _chunks(range(count), batch)
     given = task.validation.labels(count)
-    labels_from = _labels_from(given, asked=task.options["labels"])
+    labels_from = _labels_from(given, wanted=task.options["labels"])
     scores, labels = [], []
     for chunk in chunks:
         logits = _logits(compiled, task.validation, chunk)
@@ -92,10 +92,10 @@ def _logits(compiled: ov.CompiledModel, images: PreparedImages, indices: NDArray
     return np.asarray(compiled(images.take(indices))[0], np.float32)
 
 
-def _labels_from(given: Labels, *, asked: str) -> str:
+def _labels_from(given: Labels, *, wanted: str) -> str:
     """Where labels come from: as asked, but from the model where the images have none at all."""
     missing = int((given == UNLABELLED).sum())
-    if asked == MODEL or missing == len(given):
+    if wanted == MODEL or missing == len(given):
         return MODEL
     if missing:
         text = f"{missing} of the {len(given)} validation images have no label: use `labels: model`, or label them all"

@@ -48,15 +48,15 @@ def _own(name: str) -> Scorer:
     function = resolve(name)
 
     def score(logits: Logits, labels: Labels) -> Scores:
-        said = function(logits, labels)
+        returned = function(logits, labels)
         try:
-            found = np.asarray(said, np.float32)
+            scores = np.asarray(returned, np.float32)
         except (TypeError, ValueError) as error:
             raise DataError(f"the metric {name!r} must give numbers, one for each image ({error})") from error
-        if found.shape != (len(labels),):
-            text = f"must give one score for each image, so {(len(labels),)} of them, not {found.shape}"
+        if scores.shape != (len(labels),):
+            text = f"must give one score for each image, so {(len(labels),)} of them, not {scores.shape}"
             raise DataError(f"the metric {name!r} {text}")
-        return found
+        return scores
 
     return score
 

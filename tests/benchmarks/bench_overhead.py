@@ -39,7 +39,7 @@ from farm.cli import interrupt
 from farm.codec import encode
 from farm.engine import Work, process
 from farm.engine.spawn import client
-from farm.engine.spawn.child import SAID
+from farm.engine.spawn.child import LINES
 from farm.engine.spawn.messages import Request, write_request
 from farm.inputs import Input
 from farm.measuring import one_round
@@ -262,7 +262,7 @@ def _fork(folder: Path, name: str, number: int) -> None:
         python_path=(str(folder),),
     )
     path = write_request(scratch, request)
-    *_, ending = client.run_child(process.session_folder(name), path, scratch / SAID, START_S)
+    *_, ending = client.run_child(process.session_folder(name), path, scratch / LINES, START_S)
     if ending != replace(client.Ending(), peak_rss_kib=getattr(ending, "peak_rss_kib", 0)):
         sys.exit(f"the forked process failed: {ending}")
 

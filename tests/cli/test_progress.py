@@ -9,7 +9,7 @@ from rich.console import Console
 
 from farm.cli.progress import clock_text, live_table, reporting
 from farm.drive import Progress
-from farm.engine import Said
+from farm.engine import ProgressLine
 from farm.record import Outcome
 
 TOTAL = Counter(export=2, measure=1)
@@ -46,7 +46,7 @@ def talking():
     yield progress
     for text in ("epoch 1", "epoch 1", "[red]50 %[/] :100:"):
         progress.said["export/1"] = ("[b]x", text)
-        progress.last = Said(uri="export/1", text=text)
+        progress.last = ProgressLine(uri="export/1", text=text)
         yield progress
         yield progress  # a tick
     del progress.said["export/1"]

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from farm.axes import Device
-from farm.engine import Said
+from farm.engine import ProgressLine
 from farm.errors import EngineError
 from farm.host.lease import host_cores
 from farm.host.topology import measurable
@@ -96,7 +96,7 @@ def test_what_a_stage_says_arrives_in_order_before_its_outcome(engine, maker):
     work = maker.work("talks", stage={"lines": SPOKEN})
     *said, outcome = heard_of(engine, work)
     assert outcome.ok, outcome
-    assert said == [Said(uri=work.stage.uri, text=text) for text in HEARD]
+    assert said == [ProgressLine(uri=work.stage.uri, text=text) for text in HEARD]
     assert maker.store.attempts(work.stage.uri) == (outcome,)
     assert SPOKEN[4] in Path(outcome.log).read_text(), "the log has all of it"
 

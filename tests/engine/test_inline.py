@@ -1,6 +1,6 @@
 """What only the inline engine does: it runs a stage while it is waited for."""
 
-from farm.engine import Said, process
+from farm.engine import ProgressLine, process
 from farm.engine.inline import InlineEngine
 
 
@@ -9,7 +9,7 @@ def test_closing_ends_the_stage_that_runs_and_drops_the_others(maker, monkeypatc
 
     def running(work):
         try:
-            yield Said(uri=work.stage.uri, text="still here")
+            yield ProgressLine(uri=work.stage.uri, text="still here")
         finally:
             ended.append(work.stage.label)
 
@@ -19,7 +19,7 @@ def test_closing_ends_the_stage_that_runs_and_drops_the_others(maker, monkeypatc
     engine = InlineEngine()
     for work in works:
         engine.submit(work)
-    assert engine.wait(0) == (Said(uri=works[0].stage.uri, text="still here"),)
+    assert engine.wait(0) == (ProgressLine(uri=works[0].stage.uri, text="still here"),)
     engine.close()
     assert ended == [works[0].stage.label, "the fork server"]
     assert engine.wait(0) == ()

@@ -11,7 +11,8 @@ from tests.conftest import evaluation
 def test_a_request_is_read_with_the_parameters_of_its_kind(tmp_path):
     request = Request(
         function="m:f", kind="evaluate", parameters=evaluation(Device(threads=2, node="xeon")),
-        effort=Effort(pairs=(4, 8)), inputs={"model": "/a"}, files={}, cpus=(0, 2), cores=1, memory_gib=4.0, gpus=0.5, python_path=("/code",),
+        effort=Effort(pairs=(4, 8)),
+        inputs={"model": "/a"}, files={}, cpus=(0, 2), cores=1, memory_gib=4.0, gpus=0.5, python_path=("/code",),
     )  # fmt: skip
     assert read_request(write_request(tmp_path, request)) == request
 

@@ -18,21 +18,22 @@ from nncf.quantization.algorithms.accuracy_control.algorithm import Quantization
 from nncf.quantization.algorithms.accuracy_control.evaluator import Evaluator, MetricResults
 from nncf.quantization.algorithms.accuracy_control.ranker import Ranker
 
-from farm.axes import Preprocessing
+from farm.axes import Algorithm
 from farm.catalog.algorithms import AccuracyAware
 from farm.data import imageset
 from farm.data.digits import split
 from farm.data.imageset import Block
 from farm.data.prepared import PreparedImages
 from farm.errors import DataError
+from farm.plan.facts import Control
+from farm.plan.parameters import Quantize
 from farm.quantization import accuracy_aware
 from farm.quantization.default import Quantization, layer_counts
 from farm.stages import quantize, synthesize
 from farm.tasks.metric import scorer, top1
-from tests.stages.bench import PLAIN
+from tests.stages.bench import PLAIN, synthesis
 
 COUNT = 120
-PREPROCESSING = Preprocessing(**PLAIN)
 CONVOLUTIONS = 3
 
 
@@ -54,7 +55,7 @@ class Images:
 
 def digits(start, count):
     block = split("train").block(start, start + count)
-    return PreparedImages(images=Images(block.images, block.labels), preprocessing=PREPROCESSING)
+    return PreparedImages(images=Images(block.images, block.labels), preprocessing=PLAIN)
 
 
 def labelled(images, labels):
@@ -110,7 +111,7 @@ class Run:
     """A finished control."""
 
     model: ov.Model
-    facts: dict
+    facts: Control
     history: list
     said: list
 
@@ -131,7 +132,7 @@ class Controlled:
             model=model,
             calibration=self.images,
             validation=validation or self.images,
-            parameters=AccuracyAware(**{"subset_size": 50} | parameters).model_dump(),
+            options=AccuracyAware(**{"subset_size": 50} | parameters).model_dump(),
             score=score,
             folder=folder,
             cores=1,
@@ -167,20 +168,19 @@ def best_of(run):
 
 def test_the_target_is_reached_after_several_iterations(reached):
     facts = reached.facts
-    assert facts["stopped_by"] == "target"
-    assert facts["reached"] is True
-    assert facts["iterations"] > 1
-    assert facts["control_drop"] <= 0.02 < reached.history[0]["drop"]
-    assert (facts["control_labels"], facts["validate_on"], facts["control_images"]) == ("given", "calibration", COUNT)
-    assert facts["subset_size"] == 50
+    assert facts.stopped_by == "target"
+    assert facts.reached is True
+    assert facts.iterations > 1
+    assert facts.control_drop <= 0.02 < reached.history[0]["drop"]
+    assert (facts.control_labels, facts.validate_on, facts.control_images) == ("given", "calibration", COUNT)
     int8, weighted = layer_counts(reached.model)
     assert 0 < int8 < weighted == CONVOLUTIONS + 1
-    assert facts["reverted_layers"] == weighted - int8
+    assert facts.reverted_layers == weighted - int8
 
 
 def test_the_history_has_a_row_an_iteration_and_marks_the_model_handed_over(reached):
     history = reached.history
-    assert [row["iteration"] for row in history] == list(range(reached.facts["iterations"] + 1))
+    assert [row["iteration"] for row in history] == list(range(reached.facts.iterations + 1))
     assert [row["n_reverted"] for row in history] == [len(row["reverted"]) for row in history]
     assert history[0]["reverted"] == []
     assert all(len(set(row["reverted"])) == row["n_reverted"] for row in history)
@@ -188,8 +188,8 @@ def test_the_history_has_a_row_an_iteration_and_marks_the_model_handed_over(reac
     assert [row["score"] + row["drop"] for row in history] == pytest.approx([fp32] * len(history))
     assert sorted(row["seconds"] for row in history) == [row["seconds"] for row in history]
     best = best_of(reached)
-    assert best["drop"] == reached.facts["control_drop"] == min(row["drop"] for row in history)
-    assert best["n_reverted"] == reached.facts["reverted_layers"]
+    assert best["drop"] == reached.facts.control_drop == min(row["drop"] for row in history)
+    assert best["n_reverted"] == reached.facts.reverted_layers
 
 
 def test_the_model_handed_over_is_as_accurate_as_the_history_says(reached, images):
@@ -229,11 +229,11 @@ def test_it_reverts_the_layers_that_nncf_itself_reverts(reached, images, fragile
 @pytest.mark.parametrize("limit", [0, 1])
 def test_the_iteration_budget_hands_over_the_best_so_far(controlled, fragile, images, limit):
     run = controlled(fragile, max_iterations=limit)
-    assert run.facts["stopped_by"] == "iterations"
-    assert run.facts["reached"] is False
-    assert run.facts["iterations"] == limit == len(run.history) - 1
+    assert run.facts.stopped_by == "iterations"
+    assert run.facts.reached is False
+    assert run.facts.iterations == limit == len(run.history) - 1
     best = best_of(run)
-    assert best["drop"] == run.facts["control_drop"] == min(row["drop"] for row in run.history)
+    assert best["drop"] == run.facts.control_drop == min(row["drop"] for row in run.history)
     int8, weighted = layer_counts(run.model)
     assert int8 == weighted - best["n_reverted"]
     assert accuracy_of(run.model, images) == best["score"]
@@ -241,9 +241,9 @@ def test_the_iteration_budget_hands_over_the_best_so_far(controlled, fragile, im
 
 def test_a_tiny_time_budget_still_hands_over_the_quantized_model(controlled, fragile, images):
     run = controlled(fragile, budget_s=1e-6)
-    assert run.facts["stopped_by"] == "budget"
-    assert run.facts["reached"] is False
-    assert run.facts["iterations"] == 0
+    assert run.facts.stopped_by == "budget"
+    assert run.facts.reached is False
+    assert run.facts.iterations == 0
     assert layer_counts(run.model) == (CONVOLUTIONS + 1, CONVOLUTIONS + 1)
     assert accuracy_of(run.model, images) == run.history[0]["score"]
     assert not any(line.startswith("ranking") for line in run.said)
@@ -261,8 +261,8 @@ def test_the_time_budget_ends_ranking_and_iterations(controlled, fragile, monkey
     monkeypatch.setattr(accuracy_aware, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(accuracy_aware, "SAY_EVERY_S", 0.0)
     run = controlled(fragile, budget_s=600.0, say=say)
-    assert run.facts["stopped_by"] == "budget"
-    assert run.facts["iterations"] == iterations
+    assert run.facts.stopped_by == "budget"
+    assert run.facts.iterations == iterations
     assert said[-2].startswith(last)
 
 
@@ -283,9 +283,9 @@ def test_progress_names_iteration_layers_drop_target_best_and_time(reached, cont
 
 def test_a_target_that_the_start_reaches_needs_no_iteration(controlled, sturdy):
     run = controlled(sturdy, max_iterations=0)
-    assert run.facts["stopped_by"] == "target"
-    assert run.facts["reached"] is True
-    assert run.facts["iterations"] == run.facts["reverted_layers"] == 0
+    assert run.facts.stopped_by == "target"
+    assert run.facts.reached is True
+    assert run.facts.iterations == run.facts.reverted_layers == 0
     assert [row["best"] for row in run.history] == [True]
     assert layer_counts(run.model) == (CONVOLUTIONS + 1, CONVOLUTIONS + 1)
 
@@ -299,11 +299,11 @@ def test_a_drop_that_no_layer_causes_reverts_all_and_hands_over_the_start(contro
         return np.full(len(labels), float(len(calls) <= math.ceil(COUNT / 100)), np.float32)
 
     run = controlled(sturdy, score=score)
-    assert run.facts["stopped_by"] == "exhausted"
-    assert run.facts["reached"] is False
+    assert run.facts.stopped_by == "exhausted"
+    assert run.facts.reached is False
     assert run.history[-1]["n_reverted"] == CONVOLUTIONS + 1
-    assert run.facts["control_drop"] == 1.0
-    assert run.facts["reverted_layers"] == 0, "of equal drops, the one with the fewest layers reverted"
+    assert run.facts.control_drop == 1.0
+    assert run.facts.reverted_layers == 0, "of equal drops, the one with the fewest layers reverted"
 
 
 def test_a_drop_of_exactly_the_target_reaches_it(controlled, sturdy):
@@ -317,16 +317,16 @@ def test_a_drop_of_exactly_the_target_reaches_it(controlled, sturdy):
 
     run = controlled(sturdy, score=score, validate_count=100)
     assert 0.99 - 0.97 > 0.02
-    assert run.facts["control_drop"] == 0.02
-    assert run.facts["stopped_by"] == "target"
+    assert run.facts.control_drop == 0.02
+    assert run.facts.stopped_by == "target"
 
 
 def test_labels_of_the_model_measure_disagreement(controlled, fragile, images):
     wrong = labelled(images, (images.labels(COUNT) + 1) % 10)
     run = controlled(fragile, validation=wrong, labels="model")
-    assert run.facts["control_labels"] == "model"
+    assert run.facts.control_labels == "model"
     assert run.history[0]["score"] + run.history[0]["drop"] == 1.0, "the FP32 model agrees with itself"
-    assert run.facts["reached"] is True
+    assert run.facts.reached is True
     assert "disagreement" in run.said[1]
     fp32 = ov.Core().compile_model(fragile, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     own = np.concatenate([np.array(fp32(images[i])[0]) for i in range(COUNT)]).argmax(axis=1)
@@ -335,7 +335,7 @@ def test_labels_of_the_model_measure_disagreement(controlled, fragile, images):
 
 def test_images_without_labels_are_judged_by_the_model_and_say_so(controlled, sturdy, images):
     run = controlled(sturdy, validation=labelled(images, [-1] * COUNT))
-    assert run.facts["control_labels"] == "model"
+    assert run.facts.control_labels == "model"
     assert "its own answers as labels" in run.said[0]
 
 
@@ -396,7 +396,7 @@ def test_a_model_that_gives_nan_is_refused(controlled):
 
 def test_other_images_validate_and_only_as_many_as_asked(controlled, sturdy):
     run = controlled(sturdy, validation=digits(150, 60), validate_count=40, validate_on="train")
-    assert (run.facts["control_images"], run.facts["validate_on"]) == (40, "train")
+    assert (run.facts.control_images, run.facts.validate_on) == (40, "train")
     assert accuracy_of(run.model, digits(150, 40)) == run.history[0]["score"]
 
 
@@ -416,21 +416,15 @@ def test_the_model_given_stays_in_fp32(reached, fragile, images):
 def test_the_stage_keeps_the_history_beside_the_model(bench, sturdy):
     (bench.folder / "ir").mkdir()
     ov.save_model(sturdy, bench.folder / "ir/model.xml", compress_to_fp16=False)
-    shards = [
-        bench.run(synthesize.run, {"source": "digits", "start": 0, "stop": 30, "seed": seed, "size": (32, 32)})[1]
-        for seed in (0, 1)
-    ]
-    parameters = {
-        "algorithm": "accuracy-aware",
-        "parameters": AccuracyAware(validate_on="train", validate_count=20).model_dump(),
-        "preprocessing": PLAIN,
-        "metric": "top1",
-    }
+    shards = [bench.run(synthesize.run, synthesis("digits", 0, 30, seed=seed, size=(32, 32)))[1] for seed in (0, 1)]
+    options = AccuracyAware(validate_on="train", validate_count=20).model_dump()
+    algorithm = Algorithm(name="accuracy-aware", options=options)
+    parameters = Quantize(algorithm=algorithm, preprocessing=PLAIN, metric="top1")
     inputs = {"model": bench.folder / "ir", "calibration": shards[0], "validation": shards[1]}
     facts, folder = bench.run(quantize.run, parameters, inputs)
     assert {each.name for each in folder.iterdir()} == {"model.xml", "model.bin", "history.parquet"}
-    assert (facts["control_images"], facts["validate_on"]) == (20, "train")
-    assert facts["int8_layers"] == facts["weighted_layers"] == CONVOLUTIONS + 1
+    assert (facts.control.control_images, facts.control.validate_on) == (20, "train")
+    assert facts.int8_layers == facts.weighted_layers == CONVOLUTIONS + 1
 
 
 @pytest.mark.parametrize(

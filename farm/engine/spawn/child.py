@@ -19,7 +19,7 @@ from farm.spec import resolve
 from farm.stages.job import Job
 
 LOG = "log.txt"
-SAID = "said"
+LINES = "lines"
 FARM = Path(__file__).parents[2]
 LINE = 1000  # bytes of a line of progress
 
@@ -73,7 +73,7 @@ def _run(request: Request, scratch: Path, device: str) -> Any:
         cores=request.cores,
         device=device,
         code=tuple(map(Path, request.python_path)),
-        say=partial(_say, scratch / SAID),
+        say=partial(_say, scratch / LINES),
     )
     job.folder.mkdir()
     return resolve(request.function)(job)

@@ -54,20 +54,20 @@ def lifeline(folder: Path) -> socket.socket:
         return line
 
 
-def run_child(folder: Path, request: Path, said: Path, timeout_s: float) -> Iterator[str | Ending]:
+def run_child(folder: Path, request: Path, lines: Path, timeout_s: float) -> Iterator[str | Ending]:
     """Fork a child for a request and sleep until it has ended; hanging up, for whatever reason, ends it.
 
-    said: a pipe of this name is made, and what the child writes there is given line by line; last its ending.
+    lines: a pipe of this name is made, and what the child writes there is given line by line; last its ending.
     """
     connection = _connect(folder)
     if connection is None:
         _lifelines.pop(folder).close()
         raise EngineError(f"the fork server of {folder} is gone; see {log_path(folder)}")
-    os.mkfifo(said, 0o600)
-    lines = os.open(said, os.O_RDWR | os.O_NONBLOCK)  # for writing too: it never ends, whoever comes and goes
+    os.mkfifo(lines, 0o600)
+    pipe = os.open(lines, os.O_RDWR | os.O_NONBLOCK)  # for writing too: it never ends, whoever comes and goes
     deadline = time.monotonic() + timeout_s
     poll = select.poll()
-    for handle in (connection.fileno(), lines):
+    for handle in (connection.fileno(), pipe):
         poll.register(handle, select.POLLIN)
     try:
         with connection:
@@ -76,8 +76,8 @@ def run_child(folder: Path, request: Path, said: Path, timeout_s: float) -> Iter
             while True:
                 left_s = max(0.0, deadline - time.monotonic())
                 ready = {handle for handle, _ in poll.poll(min(left_s, LONGEST_POLL_S) * 1000)}
-                if lines in ready and left_s > 0:  # what never stops talking still ends in time
-                    yield from os.read(lines, PIPE_BYTES).decode(errors="replace").splitlines()
+                if pipe in ready and left_s > 0:  # what never stops talking still ends in time
+                    yield from os.read(pipe, PIPE_BYTES).decode(errors="replace").splitlines()
                 elif connection.fileno() in ready:
                     yield _ending(connection, folder)
                     return
@@ -85,7 +85,7 @@ def run_child(folder: Path, request: Path, said: Path, timeout_s: float) -> Iter
                     yield Ending(timed_out=True)
                     return
     finally:
-        os.close(lines)
+        os.close(pipe)
 
 
 def _ending(connection: socket.socket, folder: Path) -> Ending:
@@ -133,8 +133,8 @@ def _start(folder: Path) -> socket.socket:
     assert server.stdout is not None  # noqa: S101 - a pipe was asked for
     server.wait()  # it has left its family at once; its pipe stays open until it is ready
     with server.stdout:
-        said = server.stdout.readline()
+        word = server.stdout.readline()
     connection = _connect(folder)
-    if said != READY or connection is None:
+    if word != READY or connection is None:
         raise EngineError(f"the fork server did not start; see {log_path(folder)}")
     return connection

@@ -2,7 +2,7 @@
 
 from farm.report.figures import FIGURES
 from farm.report.page import document, section
-from tests.report.page.scenes import drawing, study
+from tests.report.page.scenes import picture, study
 
 
 def test_every_figure_is_drawn_and_tells_of_its_marks(visit, pages):
@@ -59,7 +59,7 @@ def test_the_model_that_was_chosen_last_is_shown_however_fast_the_choices_were(v
 def test_rows_of_no_model_stay_whatever_javascript_may_call_them(visit, tmp_path):
     models = ("resnet20", "vgg16_bn")
     path = tmp_path / "page.html"
-    shown = drawing(study(models=(*models, "constructor")))
+    shown = picture(study(models=(*models, "constructor")))
     path.write_text(document([section(study(models=models), [shown])]), encoding="utf-8")
     page = visit(path)
     page.draw_all()

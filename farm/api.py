@@ -18,8 +18,8 @@ from farm.campaign.resolve import resolve
 from farm.campaign.run import Asked
 from farm.campaign.run import run as carried_out
 from farm.catalog import CATALOG
-from farm.grid import Grid
-from farm.grid import load as loaded
+from farm.grid.cell import Grid
+from farm.grid.load import load as loaded
 from farm.plan import Plan
 from farm.results import tables
 from farm.results.folder import Folder

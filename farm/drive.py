@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from farm.engine import Engine, Gpus, ProgressLine, Work
-from farm.grid import Settings
+from farm.grid.settings import Settings
 from farm.plan import Effort, Plan, Stage
 from farm.plan.parameters import device_of
 from farm.record import RETRIES, Outcome

@@ -19,9 +19,12 @@ from farm.catalog import CATALOG
 from farm.engine import new_session
 from farm.engine.process import session_folder
 from farm.engine.spawn.client import lifeline
-from farm.grid import Grid, expand, load
+from farm.grid.cell import Grid
+from farm.grid.expand import expand
+from farm.grid.load import load
 from farm.inputs import Input
-from farm.plan import Plan, Stage, build
+from farm.plan import Plan, Stage
+from farm.plan.build import build
 from farm.plan.parameters import Evaluate
 from farm.spec import InputSpec
 

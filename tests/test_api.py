@@ -12,7 +12,7 @@ import farm
 from farm.campaign.listener import Listener
 from farm.catalog import CATALOG
 from farm.errors import GridError, InputError
-from farm.grid import load
+from farm.grid.load import load
 from tests.cli.conftest import Place
 
 CELLS = ["tiny/-/ir/CPU", "tiny/noise{count=16}/default/CPU"]
@@ -44,7 +44,7 @@ def test_importing_farm_imports_nothing_else_and_takes_less_than_50_ms():
 
 
 def test_plan_is_the_function_whatever_was_imported_from_its_package():
-    from farm.plan import build
+    from farm.plan.build import build
 
     assert callable(farm.plan)
     assert callable(build)

@@ -12,7 +12,7 @@ from farm.catalog import CATALOG
 from farm.drive import QUIET_TICK_S, TICK_S, WINDOW, Limits, drive
 from farm.engine import Gpus, ProgressLine
 from farm.errors import EngineError
-from farm.grid import Settings
+from farm.grid.settings import Settings
 from farm.plan import Plan
 from farm.record import RETRIES, Outcome
 from farm.store import Store

@@ -11,7 +11,8 @@ import yaml
 
 from farm.catalog import CATALOG
 from farm.columns import described
-from farm.grid import expand, load
+from farm.grid.expand import expand
+from farm.grid.load import load
 from farm.results.tables import ROWS
 
 ROOT = Path(__file__).parents[1]

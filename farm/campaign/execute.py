@@ -6,7 +6,7 @@ from farm.campaign.listener import NOBODY, Listener
 from farm.drive import Limits, Progress, drive
 from farm.engine import Engine, new_session
 from farm.errors import InputError
-from farm.grid import Settings
+from farm.grid.settings import Settings
 from farm.plan import Plan, dependents
 from farm.record import Outcome
 from farm.results.events import Journal

@@ -19,7 +19,8 @@ from farm.catalog import CATALOG
 from farm.cli.options import Json, stderr, stdout
 from farm.cli.progress import console
 from farm.errors import FarmError, InputError
-from farm.grid import Grid, load
+from farm.grid.cell import Grid
+from farm.grid.load import load
 from farm.grid.settings import Measure
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import measurable

@@ -12,7 +12,7 @@ from farm.cli.options import stderr
 from farm.data.imageset import BLOCK, Files, ImageSet, at_once, size_of
 from farm.errors import InputError
 from farm.generators.equipment import Equipment
-from farm.grid import Calibration
+from farm.grid.choice import Calibration
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import Core
 from farm.inputs import HashMemo, Input, cache_folder, default_search, fetch, locate

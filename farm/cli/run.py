@@ -11,7 +11,7 @@ from farm.campaign.run import run as carried_out
 from farm.catalog import CATALOG
 from farm.cli.options import DEFAULT_RESULTS, GridFile, Only, Results, stdout
 from farm.cli.progress import console
-from farm.grid import load
+from farm.grid.load import load
 from farm.results.location import Location
 from farm.results.reading import read_run
 from farm.results.tables import RECORDS

@@ -54,7 +54,6 @@ def show(
     outputs = {"--csv": as_csv, "--md": as_md, "--json": as_json, "--parquet": parquet is not None}
     form = _one_of(outputs, watch=watch)
     from farm.cli import showing  # noqa: PLC0415 - scipy is for those who judge accuracies
-    from farm.cli import watch as watched  # noqa: PLC0415
 
     named: list[str | None] = list(grids) if grids else [None]
     folders = [Location.of(results).grid(name) for name in named]
@@ -65,6 +64,8 @@ def show(
     if watch:
         if len(folders) > 1:
             raise InputError("--watch shows one grid: name one")
+        from farm.cli import watch as watched  # noqa: PLC0415 - the plan's stages are for those who watch them
+
         return watched.watch(folders[0], view, every)
     return showing.print_runs(folders, view, form, parquet)
 

@@ -17,8 +17,9 @@ from farm.cli.opening import Order
 from farm.data.formats import FORMATS
 from farm.data.imageset import BLOCK
 from farm.errors import InputError
-from farm.grid import Calibration, Label
+from farm.grid.choice import Calibration
 from farm.grid.faults import check
+from farm.grid.label import Label
 from farm.suggest import did_you_mean
 
 SIZE = (32, 32)

@@ -20,8 +20,8 @@ from farm.cli.progress import console
 from farm.errors import DataError, InputError
 from farm.generators.distylegan.training import CHECKPOINT
 from farm.generators.distylegan.training.recipe import Recipe, settled
-from farm.grid import Settings
 from farm.grid.faults import check
+from farm.grid.settings import Settings
 from farm.host.gpus import gpu_count
 from farm.host.lease import host_cores
 from farm.inputs import Input

@@ -14,7 +14,7 @@ from farm.campaign.watch import Standing, Watch
 from farm.cli.options import stdout
 from farm.cli.showing import View, check_layout, choice, parts, print_parts, print_runs
 from farm.errors import FarmError
-from farm.grid.cell import AXES
+from farm.grid.label import AXES
 from farm.plan.state import State
 from farm.report import selection
 from farm.results.events import EVENTS, What

@@ -14,7 +14,7 @@ from farm.campaign.run import has_failed, last_attempt
 from farm.catalog import CATALOG
 from farm.cli.options import DEFAULT_RESULTS, Json, Results, stdout
 from farm.errors import InputError
-from farm.grid import load
+from farm.grid.load import load
 from farm.plan import Plan, Stage, dumps, loads
 from farm.plan.state import State, state_of
 from farm.report.verdicts import sentence

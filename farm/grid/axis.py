@@ -9,10 +9,10 @@ from typing import Any, Generic, TypeVar
 
 from pydantic.fields import FieldInfo
 
-from farm.grid.cell import NO_CALIBRATION, Pattern
+from farm.grid.cell import Pattern
 from farm.grid.choice import Choice
 from farm.grid.faults import Complain, check
-from farm.grid.label import Label
+from farm.grid.label import NO_CALIBRATION, Label
 from farm.grid.lines import YamlPath
 from farm.spec import Parameters, Spec
 from farm.suggest import did_you_mean

@@ -6,11 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from farm.grid.choice import Algorithm, Calibration, Choice, Dataset, Device, Model
-from farm.grid.label import Label
+from farm.grid.label import NO_CALIBRATION, Label
 from farm.grid.settings import Settings
-
-AXES = ("model", "calibration", "algorithm", "device")
-NO_CALIBRATION = "-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+AXES = ("model", "calibration", "algorithm", "device")
+NO_CALIBRATION = "-"
 PUNCTUATION = frozenset(",={}")
 
 

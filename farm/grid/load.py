@@ -13,11 +13,11 @@ from typing import Any
 from farm.catalog.datasets import DatasetParameters
 from farm.errors import Fault, GridError
 from farm.grid.axis import Axis, C, choices, pattern
-from farm.grid.cell import AXES, Cell, Exclusion, Grid
+from farm.grid.cell import Cell, Exclusion, Grid
 from farm.grid.checks import faults_between, metric_fault, name_fault, stage_faults
 from farm.grid.choice import Algorithm, Calibration, Choice, Dataset, Device, Model
 from farm.grid.faults import check
-from farm.grid.label import Label
+from farm.grid.label import AXES, Label
 from farm.grid.lines import YamlPath, dotted, line_of, read
 from farm.grid.settings import Settings
 from farm.spec import MODEL_FILES, Catalog

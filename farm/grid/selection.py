@@ -4,8 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from farm.errors import InputError
-from farm.grid.cell import AXES, NO_CALIBRATION
-from farm.grid.label import Label
+from farm.grid.label import AXES, NO_CALIBRATION, Label
 from farm.record import Record
 from farm.suggest import did_you_mean
 

@@ -8,8 +8,7 @@ export resnet20 ─────┴─ quantize ─┬─ evaluate
       └─ evaluate (FP32) ────────┘
 """
 
-from farm.plan.build import build
 from farm.plan.document import dumps, loads
 from farm.plan.stage import Effort, Plan, PlannedCell, Stage, base, dependents, key_of
 
-__all__ = ["Effort", "Plan", "PlannedCell", "Stage", "base", "build", "dependents", "dumps", "key_of", "loads"]
+__all__ = ["Effort", "Plan", "PlannedCell", "Stage", "base", "dependents", "dumps", "key_of", "loads"]

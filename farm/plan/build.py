@@ -8,8 +8,8 @@ from farm import axes
 from farm.axes import Fit
 from farm.catalog.algorithms import AccuracyAware
 from farm.catalog.sources import Real, Sharded, Synthetic
-from farm.grid import Algorithm, Calibration, Cell, Choice, Device, Grid, Model
-from farm.grid.cell import matches
+from farm.grid.cell import Cell, Grid, matches
+from farm.grid.choice import Algorithm, Calibration, Choice, Device, Model
 from farm.grid.settings import Claims
 from farm.inputs import Input
 from farm.plan.choices import Choices, Describe, Locate, images

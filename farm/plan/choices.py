@@ -13,8 +13,8 @@ from farm.catalog.datasets import DatasetFrom
 from farm.catalog.models import Factory, File
 from farm.catalog.sources import RealFrom
 from farm.errors import InputError
-from farm.grid import Calibration, Choice, Dataset, Grid, Model
-from farm.grid.choice import Loaded
+from farm.grid.cell import Grid
+from farm.grid.choice import Calibration, Choice, Dataset, Loaded, Model
 from farm.inputs import Input
 from farm.spec import Catalog, InputSpec
 

@@ -2,7 +2,8 @@
 
 from farm.catalog.algorithms import AccuracyAware
 from farm.catalog.sources import Real
-from farm.grid import Algorithm, Calibration, Label
+from farm.grid.choice import Algorithm, Calibration
+from farm.grid.label import Label
 from farm.plan.choices import Choices
 
 TRAIN = "train"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from farm.codec import members
-from farm.grid.cell import NO_CALIBRATION
+from farm.grid.label import NO_CALIBRATION
 from farm.grid.settings import Claims
 from farm.inputs import Input
 from farm.plan.parameters import StageParameters

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from farm.analysis.rows import ROW_COLUMNS, Assessment, Row
 from farm.analysis.standing import STANDINGS
 from farm.errors import InputError
-from farm.grid.cell import AXES
+from farm.grid.label import AXES
 from farm.grid.selection import means, names
 from farm.record import FAILURE_CLASSES, Record
 from farm.report.columns import HEADED, MISSED, column

@@ -70,7 +70,8 @@ class Folder:
     def read(self, name: str) -> pa.Table:
         """Read a Parquet file. Raises InputError if it is not there, DataError if it is damaged."""
         try:
-            return pq.read_table(pa.BufferReader(self.fs.cat_file(f"{self.root}/{name}")))
+            content = pa.BufferReader(self.fs.cat_file(f"{self.root}/{name}"))
+            return pq.ParquetFile(content).read()  # pq.read_table imports data sets and compute functions first
         except FileNotFoundError as error:
             raise InputError(f"there is no {self.path(name)}: run the grid, or `farm gather` it") from error
         except pa.ArrowInvalid as error:

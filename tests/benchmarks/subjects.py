@@ -24,7 +24,7 @@ import yaml
 from farm.campaign.execute import execute
 from farm.campaign.resolve import resolve
 from farm.catalog import CATALOG
-from farm.grid import load
+from farm.grid.load import load
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import measurable
 from farm.inputs import default_search, fetch

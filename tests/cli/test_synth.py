@@ -20,7 +20,7 @@ from farm.data import imageset, shards
 from farm.errors import DataError, FarmError
 from farm.generators.distylegan import checkpoint
 from farm.generators.equipment import Equipment
-from farm.grid import load
+from farm.grid.load import load
 from farm.stages import synthesize
 from tests.generators.checkpoints import CONFIG, distylegan
 

@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 
 from farm.catalog import CATALOG
 from farm.errors import GridError
-from farm.grid import expand, load
-from farm.grid.cell import AXES, Pattern, matches
+from farm.grid.cell import Pattern, matches
+from farm.grid.expand import expand
+from farm.grid.label import AXES
+from farm.grid.load import load
 
 
 def names(grid):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.grid import Label
+from farm.grid.label import Label
 
 VALUES = st.one_of(
     st.text('ab,={}"[]\\ é/.', max_size=6).filter(lambda text: not text.startswith(("[", '"'))),

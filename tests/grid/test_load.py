@@ -10,8 +10,7 @@ from farm.catalog import CATALOG
 from farm.catalog.algorithms import Default
 from farm.catalog.models import File
 from farm.errors import GridError, InputError
-from farm.grid import load
-from farm.grid.load import KEYS
+from farm.grid.load import KEYS, load
 
 JOBS = Path(__file__).parents[2] / "jobs"
 PAIRS = "must be a number of pairs, or the least and the most: [8, 32]"

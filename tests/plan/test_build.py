@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from farm.axes import Images, Preprocessing
 from farm.catalog import CATALOG
-from farm.grid import expand, load
-from farm.plan import build, dependents, key_of
+from farm.grid.expand import expand
+from farm.grid.load import load
+from farm.plan import dependents, key_of
+from farm.plan.build import build
 from farm.plan.parameters import Synthesize
 from farm.plan.stage import in_order, numbered
 from tests.conftest import OFFLINE, Located, plan_of, version_one

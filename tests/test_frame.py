@@ -1,6 +1,5 @@
 """The project's frame: constraints, Makefile, CI, licence and pages say what is so."""
 
-import ast
 import hashlib
 import os
 import re
@@ -10,29 +9,20 @@ import tomllib
 from importlib import metadata
 from pathlib import Path
 
-import numpy as np
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import farm
-import farm.catalog.algorithms
-import farm.catalog.devices
-import farm.catalog.models
-import farm.catalog.sources
-from farm.spec import Spec
+import farm.data
+import farm.models
+import farm.stages
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
 MIB = 2**20
 APACHE_2 = "c71d239df91726fc519c6eb72d318ec65820627232b2f796219e87dcf35d0ab4"  # SHA-256 of the licence's own text
-TABLES = {
-    "Add a model": farm.catalog.models,
-    "Add an image source": farm.catalog.sources,
-    "Add an algorithm": farm.catalog.algorithms,
-    "Add a device": farm.catalog.devices,
-}
 
 
 def page(name):
@@ -74,30 +64,6 @@ def closure():
 
 def _wanted(requirement, extra):
     return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
-
-
-def steps(heading):
-    """The numbered steps of a section of CONTRIBUTING.md: number -> text."""
-    (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", page("CONTRIBUTING.md"), re.DOTALL | re.MULTILINE)
-    parts = re.split(r"^(\d+)\. ", section, flags=re.MULTILINE)
-    return {int(number): text for number, text in zip(parts[1::2], parts[2::2], strict=True)}
-
-
-def examples(heading):
-    """The Python examples of a section, in order."""
-    fenced = re.findall(r"^   ```python\n(.*?)^   ```", "".join(steps(heading).values()), re.DOTALL | re.MULTILINE)
-    return [re.sub(r"^   ", "", block, flags=re.MULTILINE) for block in fenced]
-
-
-def is_entry(block):
-    return re.match(r'"[\w-]+": ', block) is not None
-
-
-def entries(heading):
-    """A section's example of an entry, as the dict that it would stand in."""
-    names = dict(vars(TABLES[heading]))
-    exec("".join(block for block in examples(heading) if block.startswith("class ")), names)  # noqa: S102 - our own page
-    return eval("{" + "".join(filter(is_entry, examples(heading))) + "}", names)  # noqa: S307 - our own page
 
 
 def make(*arguments, **variables):
@@ -215,47 +181,3 @@ def test_no_tracked_file_is_over_5_mib():
         pytest.skip("not a git checkout")
     paths = [ROOT / name for name in listed.stdout.split("\0") if name]
     assert [path.name for path in paths if path.is_file() and path.stat().st_size > 5 * MIB] == []
-
-
-@pytest.mark.parametrize("heading", TABLES)
-def test_a_way_to_add_something_has_five_steps(heading):
-    assert list(steps(heading)) == [1, 2, 3, 4, 5]
-
-
-@pytest.mark.parametrize("heading", TABLES)
-def test_paths_in_the_steps_exist(heading):
-    named = re.findall(r"`((?:farm|tests|jobs)/[\w./]*|\w+\.(?:md|yaml|toml))`", "".join(steps(heading).values()))
-    new = {"tests/generators/test_grey.py"}
-    assert named
-    assert [name for name in named if name not in new and not (ROOT / name).exists()] == []
-
-
-@pytest.mark.parametrize("heading", TABLES)
-def test_the_examples_are_python(heading):
-    assert len(examples(heading)) >= 2
-    assert len(entries(heading)) == 1
-    for block in examples(heading):
-        ast.parse("{" + block + "}" if is_entry(block) else block)
-
-
-@pytest.mark.parametrize("heading", [each for each in TABLES if each != "Add a device"])
-def test_the_example_of_an_entry_is_an_entry_and_names_the_function_above_it(heading):
-    ((_, spec),) = entries(heading).items()
-    assert isinstance(spec, Spec)
-    spec.parameters.model_json_schema()
-    name = spec.function.partition(":")[2]
-    assert re.search(rf"^(def {name}\(|{name} = )", "".join(examples(heading)), re.MULTILINE)
-
-
-def test_the_example_of_an_image_source_keeps_the_contract():
-    names = {"__name__": __name__}
-    exec(examples("Add an image source")[0], names)  # noqa: S102 - our own page
-    ((_, spec),) = entries("Add an image source").items()
-    parameters = spec.parameters.model_validate({"count": 300}).model_dump() | {"size": (4, 6)}
-    images = names["source"](parameters, {})
-    pixels, labels = images.block(254, 258)
-    assert (len(images), pixels.shape, pixels.dtype) == (300, (4, 4, 6, 3), np.uint8)
-    assert pixels[:, 0, 0, 0].tolist() == [254, 255, 0, 1]
-    assert labels.tolist() == [-1] * 4
-    with pytest.raises(IndexError):
-        images.block(0, 301)

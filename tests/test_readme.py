@@ -65,7 +65,7 @@ def test_the_python_example_runs_as_it_is_printed(tmp_path):
     ended = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     cells, records, predictions, changes = ended.stdout.splitlines()
-    assert cells == "5 cells, 19 stages"
+    assert cells == "5 cells, 17 stages"
     assert [row["outcome"] for row in ast.literal_eval(records)].count("ok") == 1
     assert predictions == "599 predictions"
     assert changes == "5 cells in both, 1 judged by accuracy"

@@ -1,5 +1,6 @@
 """The page's figures in a real browser: the script draws every one, they tell of their marks, and narrow."""
 
+from farm.analysis.analysis import analyse
 from farm.report.figures import FIGURES
 from farm.report.page import document, section
 from tests.report.page.scenes import picture, study
@@ -60,7 +61,7 @@ def test_rows_of_no_model_stay_whatever_javascript_may_call_them(visit, tmp_path
     models = ("resnet20", "vgg16_bn")
     path = tmp_path / "page.html"
     shown = picture(study(models=(*models, "constructor")))
-    path.write_text(document([section(study(models=models), [shown])]), encoding="utf-8")
+    path.write_text(document([section(analyse(study(models=models)), [shown])]), encoding="utf-8")
     page = visit(path)
     page.draw_all()
     page.tab.get_by_label("Model in the figures").select_option(label="vgg16_bn")

@@ -202,7 +202,7 @@ def test_it_prints_to_pdf_with_light_pictures_in_place_of_charts(visit, pages):
 def test_two_runs_on_one_page_have_tables_of_their_own(visit, tmp_path):
     runs = (study(), study(models=("other", "another")))
     path = tmp_path / "two.html"
-    path.write_text(document([section(run, []) for run in runs]), encoding="utf-8")
+    path.write_text(document([section(analyse(run), []) for run in runs]), encoding="utf-8")
     page = visit(path)
     page.tab.locator("#run2").get_by_label("Model").select_option(label="other")
     assert page.tab.locator("#run1 .count").text_content().startswith("16 of 16")

@@ -190,7 +190,7 @@ def rounds(folder: Path, count: int) -> Iterator[dict[str, Any]]:
         for name, variant in (("OpenVINO", PARTNER), ("PyTorch", CELL)):
             say(f"{count} rounds of {name}")
             request = replace(requests[variant], memory_format="channels_last")
-            taken = [one_round(request, folder) for _ in range(count)]
+            taken = [timed_round(request, folder) for _ in range(count)]
             first, begun, rest = ([each[index] for each in taken] for index in range(3))
             yield timed(f"{name}: start of a round until the first inference is done", first)
             yield timed(f"{name}: start of a round until the timed loop, warm-up included", begun)
@@ -198,7 +198,7 @@ def rounds(folder: Path, count: int) -> Iterator[dict[str, Any]]:
             yield beyond | (within(beyond, ROUND_MS) if variant == PARTNER else NO_GOAL)
 
 
-def one_round(request: RoundRequest, folder: Path) -> tuple[float, float, float]:
+def timed_round(request: RoundRequest, folder: Path) -> tuple[float, float, float]:
     """Seconds until the first inference was done, until the timed loop began, and of all but warm-up and that loop.
 
     Runs the same program as `farm.measuring.rounds.run_round`, which notes the time in between.

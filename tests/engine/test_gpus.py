@@ -126,8 +126,8 @@ def test_images_are_computed_on_nodes_with_gpus_and_everything_else_is_done_else
     wanted, unwanted = Place(made(tmp_path / "wanted")), Place(made(tmp_path / "unwanted"))
     with cluster() as add:
         address, nodes = add(MEASURES, COMPUTES)
-        wanted.farm("run", grid_of(wanted), "--address", address, **ENVIRONMENT)
-        unwanted.farm("run", grid_of(unwanted, gpus={"synthesize": 0}), "--address", address, **ENVIRONMENT)
+        wanted.process("run", grid_of(wanted), "--address", address, **ENVIRONMENT)
+        unwanted.process("run", grid_of(unwanted, gpus={"synthesize": 0}), "--address", address, **ENVIRONMENT)
     for place, share in ((wanted, 1.0), (unwanted, 0.0)):
         computed, others = attempts_of(place)
         assert {bool(nodes[attempt["node_id"]].get("GPU")) for attempt in computed} == {share > 0}

@@ -129,12 +129,12 @@ class Place:
 
 @contextmanager
 def inside(folder, environment):
-    """Where a command runs in this process. What it changes is put back: folder, environment, signals, modules.
+    """Where a command runs in this process. What it changes is put back: folder, environment, signals, modules, CPUs.
 
     Gives what it prints to either stream.
     """
     handlers = {number: signal.getsignal(number) for number in interrupt.SIGNALS}
-    path = [*sys.path]
+    path, cpus = [*sys.path], os.sched_getaffinity(0)
     out, err = io.StringIO(newline=None), io.StringIO(newline=None)
     try:
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
@@ -143,6 +143,7 @@ def inside(folder, environment):
                 patch.setenv(name, value)
             yield out, err
     finally:
+        os.sched_setaffinity(0, cpus)
         sys.path[:] = path
         sys.modules.pop("networks", None)
         for number, handler in handlers.items():

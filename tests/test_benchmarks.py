@@ -82,7 +82,7 @@ def test_a_goal_that_is_met_needs_no_reason(publishing):
 def test_a_trial_runs_and_says_what_it_found(name, tmp_path):
     if name == "overhead" and len(usable_cores()) < 2:
         pytest.skip("a measurement takes a core, and who watches it needs another")
-    environment = {**os.environ, "FARM_DATA": "", "FARM_LOCKS": str(tmp_path / "locks")}
+    environment = {**os.environ, "FARM_DATA": "", "FARM_SESSION": "", "FARM_LOCKS": str(tmp_path / "locks")}
     command = [sys.executable, str(FOLDER / f"bench_{name}.py"), "--quick", "--out", str(tmp_path)]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr

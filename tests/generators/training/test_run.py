@@ -264,7 +264,7 @@ def test_a_training_that_is_killed_at_any_moment_goes_on(tmp_path):
     for lines in (2, 3, 5, 9):  # of what it says: that it goes on, and then before each save
         command = [sys.executable, "-c", CHILD, str(tmp_path)]
         with subprocess.Popen(
-            command, cwd=Path(__file__).parents[2], env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE
+            command, cwd=Path(__file__).parents[3], env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE
         ) as child:
             said = [child.stdout.readline() for _ in range(lines)]
             child.send_signal(signal.SIGKILL)

@@ -156,7 +156,7 @@ def _pytorch(request: RoundRequest, model: Model, images: Images) -> Runner:
     """The network in inference mode, in the memory format that is asked for; which one is read back."""
     import torch
 
-    from farm.models.network import build
+    from farm.models.zoo import build
 
     torch.set_num_threads(request.device.threads or 1)
     memory_format = getattr(torch, request.memory_format)

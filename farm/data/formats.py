@@ -36,11 +36,6 @@ class Format:
     doc: str
 
 
-def write_shard(path: Path, images: ImageSet, start: int, stop: int, together: int, wrote: Wrote) -> None:
-    """A shard, farm's own format."""
-    write(path, images, start, stop, together=together, wrote=wrote)
-
-
 def write_hf(path: Path, images: ImageSet, start: int, stop: int, together: int, wrote: Wrote) -> None:
     """A Parquet file of ``img`` {bytes, path}, and ``label`` where there are classes."""
     labelled = _labelled(images, start)
@@ -107,7 +102,7 @@ def _label_feature(classes: int | None) -> dict[str, object]:
 
 
 FORMATS = {
-    "shards": Format(write=write_shard, single=True, source="shards", doc="farm's Parquet shards, to calibrate with"),
+    "shards": Format(write=write, single=True, source="shards", doc="farm's Parquet shards, to calibrate with"),
     "png": Format(write=write_png, single=False, source="folder", doc="an ImageFolder: one subfolder a class, or none"),
     "hf": Format(
         write=write_hf,

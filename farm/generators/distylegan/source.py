@@ -6,10 +6,11 @@ import torch
 
 from farm.data.imageset import Arguments, Files, Labels
 from farm.errors import DataError
+from farm.generators.aligned import Aligned, Floats
 from farm.generators.distylegan.checkpoint import load, note
 from farm.generators.distylegan.network import SIDE, Folded
 from farm.generators.equipment import PLAIN, Equipment, fast_bfloat16
-from farm.generators.generated import Floats, Generated, generated
+from farm.generators.generated import generated
 
 STEP = 256
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
@@ -57,7 +58,7 @@ def network(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) -
     return DiStyleGan(folded=folded.to(equipment.device).eval(), device=equipment.device, note=note(path))
 
 
-def source(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) -> Generated:
+def source(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) -> Aligned:
     """`count` images of a checkpoint, class by class, of 32x32.
 
     Image i is a function of (weights, precision, seed, i) alone and has class i mod C: equal to the byte on one

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from farm.data.imageset import Arguments, Files, Labels
 from farm.errors import DataError
+from farm.generators.aligned import Aligned, Floats
 from farm.generators.equipment import PLAIN, Equipment
-from farm.generators.generated import Floats, Generated, Latents, generated
+from farm.generators.generated import Latents, generated
 from farm.generators.streams import stream
 from farm.generators.stylegan2.layout import layout
 from farm.generators.stylegan2.network import Generator
@@ -35,6 +36,7 @@ class StyleGan2:
     psi: float
     cutoff: int | None
     noise: str
+    note: str = ""
 
     @property
     def z_dim(self) -> int:
@@ -116,7 +118,7 @@ def network(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) -
     )
 
 
-def source(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) -> Generated:
+def source(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) -> Aligned:
     """`count` images of a generator; class by class, if it has classes.
 
     Image i is a function of (weights, parameters, i) alone: equal to the byte on one instruction set and torch

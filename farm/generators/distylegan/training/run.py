@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 
+from farm.data.imageset import Pixels
 from farm.errors import DataError
+from farm.generators.distylegan import checkpoint
 from farm.generators.distylegan.training import output
 from farm.generators.distylegan.training.recipe import Recipe
 from farm.generators.distylegan.training.teacher import Teacher
@@ -32,7 +34,7 @@ class Run:
     identity: str
     say: Callable[[str], None]
     clock: Callable[[], float] = time.monotonic
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[dict[str, float]] = field(default_factory=list)
     spent_s: float = 0.0
     before: float = 0.0
     begun: float = 0.0
@@ -88,15 +90,17 @@ class Run:
         epochs = self.trainer.recipe.epochs
         extra = {"identity": self.identity, "epochs": epochs, "rows": self.rows, "spent_s": self.spent_s}
         output.save(self.folder, {**self.trainer.state(), **extra})
-        output.write_generator(self.folder, self.trainer.averaged, self.trainer.recipe.ndf)
+        averaged = self.trainer.averaged
+        checkpoint.save(self.folder, averaged.state_dict(), averaged.config, {"ndf": self.trainer.recipe.ndf})
         self.saved = self.clock()
 
     def _progress(self, epoch: int, steps_per_s: float) -> str:
         trainer = self.trainer
-        total = trainer.recipe.epochs * trainer.steps_an_epoch
-        left_s = (total - trainer.step) / max(1e-9, steps_per_s)
+        left_s = (trainer.recipe.epochs * trainer.steps_an_epoch - trainer.step) / max(1e-9, steps_per_s)
+        minutes, hours = left_s / 60, left_s / 3600
+        left = f"{hours:.1f} h" if hours >= 1 else f"{minutes:.0f} min" if minutes >= 1 else f"{left_s:.0f} s"
         speed = steps_per_s * trainer.recipe.batch
-        return f"epoch {epoch + 1} of {trainer.recipe.epochs}, {speed:,.0f} images/s, {_spell(left_s)} left"
+        return f"epoch {epoch + 1} of {trainer.recipe.epochs}, {speed:,.0f} images/s, {left} left"
 
 
 def train(
@@ -124,7 +128,7 @@ def train(
     run.save()
     return {
         "finished": run.finished,
-        "distilled": run.trainer.distilled,
+        "distilled": run.trainer.update.distilled,
         "epochs": run.trainer.step // run.trainer.steps_an_epoch,
         "steps": run.trainer.step,
         "images": len(teacher),
@@ -133,13 +137,13 @@ def train(
     }
 
 
-def samples(trainer: Trainer) -> Any:
+def samples(trainer: Trainer) -> Pixels:
     """Images of each class from the averaged weights, of the same latents every time: uint8 (n, 32, 32, 3)."""
-    classes = trainer.teacher.classes
+    classes = trainer.update.teacher.classes
     z = torch.from_numpy(normal(trainer.recipe.seed, 0, classes * SHOWN, trainer.averaged.config.z_dim))
     labels = torch.arange(classes).repeat_interleave(SHOWN)
     with torch.inference_mode():
-        images = trainer.averaged(z.to(trainer.device), labels.to(trainer.device))
+        images = trainer.averaged(z.to(trainer.update.device), labels.to(trainer.update.device))
     return grey_levels(images.float().cpu().numpy())
 
 
@@ -154,8 +158,3 @@ def _go_on(run: Run, state: dict[str, Any]) -> None:
     run.trainer.restore(state)
     run.rows, run.spent_s = list(state["rows"]), float(state["spent_s"])
     run.say(f"going on after step {run.trainer.step:,}")
-
-
-def _spell(seconds: float) -> str:
-    minutes, hours = seconds / 60, seconds / 3600
-    return f"{hours:.1f} h" if hours >= 1 else f"{minutes:.0f} min" if minutes >= 1 else f"{seconds:.0f} s"

@@ -72,14 +72,9 @@ class StyleGan2:
             raise DataError(f"labels from {classes.min()} to {classes.max()}: {text}")
         with torch.inference_mode():
             w = self.generator.latents(torch.from_numpy(z).to(self.device), torch.from_numpy(classes).to(self.device))
-            images = self.generator.images(self._by_layer(w), self._noise(seed, start, len(z)), constant=self.constant)
-            pixels: Floats = images.cpu().numpy()
-        return pixels
-
-    @property
-    def constant(self) -> bool:
-        """Whether the noise is the generator's own."""
-        return self.noise == "const"
+            noise, constant = self._noise(seed, start, len(z)), self.noise == "const"
+            images: Floats = self.generator.images(self._by_layer(w), noise, constant=constant).cpu().numpy()
+        return images
 
     def _by_layer(self, w: Tensor) -> list[Tensor]:
         """The intermediate latents of every layer, truncated or as they are."""

@@ -69,8 +69,7 @@ def run(work: Work, node_id: str = "") -> Generator[ProgressLine | Outcome]:
     except (FarmError, OSError) as error:
         outcome = replace(base, **_failure("error", error))
     wall_s = round(time.monotonic() - begun - outcome.waited_s, 4)
-    outcome = replace(outcome, finished_at=_now(), wall_s=wall_s)
-    outcome = _written_down(work, outcome, scratch)
+    outcome = _written_down(work, replace(outcome, finished_at=_now(), wall_s=wall_s), scratch)
     if scratch is not None:
         shutil.rmtree(scratch, ignore_errors=True)
     yield outcome
@@ -145,31 +144,22 @@ def _ended(
     work: Work, base: Outcome, ending: Ending, answer: Answer | None, scratch: Path, *, killed_for_memory: bool
 ) -> Outcome:
     """How the child ended, in the words of `record.FAILURE_CLASSES`."""
-    peak = round(ending.peak_rss_kib / 1024, 1) if ending.peak_rss_kib else None
-    base = replace(base, peak_rss_mib=peak)
+    base = replace(base, peak_rss_mib=round(ending.peak_rss_kib / 1024, 1) if ending.peak_rss_kib else None)
+    if answer is not None and not ending.timed_out:
+        return replace(base, **_raised(work, answer.error, scratch)) if answer.error else base
+    base = replace(base, traceback=_tail(scratch))
     if ending.timed_out:
         text = f"ran longer than {work.timeout_s:g} s; raise settings.timeout_s.{work.stage.kind}"
-        return replace(base, error_class="timeout", error_type="Timeout", error_message=text, traceback=_tail(scratch))
-    if answer is not None:
-        return replace(base, **_raised(work, answer.error, scratch)) if answer.error else base
-    if ending.code < 0:
-        number = -ending.code
-        name = signal.Signals(number).name
-        memory = number == signal.SIGKILL and killed_for_memory
-        text = "the kernel ended it for memory" if memory else f"ended by signal {number} ({name})"
-        cause: FailureClass = "oom" if memory or "bad_alloc" in _tail(scratch) else "crash"
-        return replace(
-            base, error_class=cause, error_type=name, error_message=text, signal=number, traceback=_tail(scratch)
-        )
-    text = f"left no result, exit code {ending.code}"
-    return replace(
-        base,
-        error_class="crash",
-        error_type="Exit",
-        error_message=text,
-        exit_code=ending.code,
-        traceback=_tail(scratch),
-    )
+        return replace(base, error_class="timeout", error_type="Timeout", error_message=text)
+    code, number = ending.code, -ending.code
+    if code >= 0:
+        text = f"left no result, exit code {code}"
+        return replace(base, error_class="crash", error_type="Exit", error_message=text, exit_code=code)
+    name = signal.Signals(number).name
+    memory = number == signal.SIGKILL and killed_for_memory
+    text = "the kernel ended it for memory" if memory else f"ended by signal {number} ({name})"
+    cause: FailureClass = "oom" if memory or "bad_alloc" in base.traceback else "crash"
+    return replace(base, error_class=cause, error_type=name, error_message=text, signal=number)
 
 
 def _raised(work: Work, error: Raised, scratch: Path) -> dict[str, Any]:

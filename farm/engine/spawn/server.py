@@ -138,7 +138,7 @@ class _Server:
         try:
             connection.sendall(json.dumps(answer).encode() + b"\n")
         except ConnectionError:
-            self.note(f"nobody waits for {pid} any more")
+            sys.stderr.write(f"nobody waits for {pid} any more\n")
         self.drop(connection)
 
     def hang_up(self, connection: socket.socket) -> None:
@@ -157,9 +157,6 @@ class _Server:
             os.close(handle)
         self.selector.unregister(connection)
         connection.close()
-
-    def note(self, text: str) -> None:
-        sys.stderr.write(f"{text}\n")
 
 
 def leave_with_parent() -> None:

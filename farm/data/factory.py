@@ -57,7 +57,6 @@ class Items:
         return real.Pictures(count=len(self.data), read=self.read, labels=self.labels, classes=self.classes)
 
     def _label(self, index: int, given: object, where: str) -> int | None:
-        """What an item itself says of its class."""
         if given is None:
             if self.labelled and self.labels is None:
                 raise DataError(f"{where}: an image without a label: return (image, label)")
@@ -104,7 +103,6 @@ def source(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - e
 
 
 def _called(name: str) -> Data:
-    """What the factory returns, once it is seen to be a dataset with items."""
     data: Data = resolve(name)()
     lacks = [method for method in ("__len__", "__getitem__") if not hasattr(type(data), method)]
     if lacks:
@@ -152,7 +150,6 @@ def _number(given: object, where: str, classes: int | None) -> int:
 
 
 def _classes(data: Data, name: str) -> int | None:
-    """The dataset's number of classes, if it says one."""
     classes = getattr(data, "classes", None)
     if classes is None:
         return None
@@ -163,7 +160,6 @@ def _classes(data: Data, name: str) -> int | None:
 
 
 def _targets(data: Data, name: str) -> Labels | None:
-    """The labels that the dataset has at hand."""
     targets = getattr(data, "targets", None)
     if targets is None:
         return None
@@ -178,7 +174,6 @@ def _targets(data: Data, name: str) -> Labels | None:
 
 
 def _scanned(data: Data, name: str, classes: int | None) -> Labels:
-    """The labels of all items, each read once."""
     labels = np.empty(len(data), np.int64)
     for index in range(len(data)):
         where, label = f"factory {name!r}: item {index}", _parts(data[index])[1]

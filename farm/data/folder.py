@@ -60,7 +60,6 @@ def open_folder(path: Path) -> real.Pictures:
 
 
 def _image_files(folder: Path) -> list[Path]:
-    """The image files directly in a folder, sorted by name."""
     named = (inner for inner in folder.iterdir() if inner.suffix.lower() in EXTENSIONS)
     return sorted(inner for inner in named if inner.is_file() and not inner.name.startswith("."))
 

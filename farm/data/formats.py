@@ -86,7 +86,6 @@ def _labelled(images: ImageSet, start: int) -> bool:
 
 
 def _check_alike(labels: Labels, start: int, *, labelled: bool) -> None:
-    """These formats have classes, or have none."""
     other = np.flatnonzero((labels != UNLABELLED) != labelled)
     if len(other):
         ours, theirs = ("no class", "one") if labelled else ("a class", "none")

@@ -61,7 +61,6 @@ def _read(rows: Rows, start: int, stop: int) -> Iterator[real.Picture]:
 
 
 def _image_column(path: Path, schema: pa.Schema) -> str:
-    """The first of `IMAGE_COLUMNS` that is there."""
     for name in IMAGE_COLUMNS:
         if name in schema.names:
             kind = schema.field(name).type

@@ -89,5 +89,4 @@ def _check_enough(pools: list[NDArray[np.int64]], count: int, skip: int) -> None
 
 
 def _in_words(count: int, skip: int) -> tuple[str, str]:
-    """What was asked for, and what is to be added to `count`, in words."""
     return (f"`count: {count}` after `skip: {skip}`", "`skip` + ") if skip else (f"`count: {count}`", "")

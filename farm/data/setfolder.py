@@ -124,7 +124,6 @@ class SetFolder:
         return size_and_hash
 
     def _reason(self, start: int, stop: int, scanned: Mapping[str, Path], *, verify: bool) -> str:
-        """Why a range is to be made; empty if it need not be."""
         noted = self.ranges.get(start)
         if noted is None:
             return NEW
@@ -186,7 +185,6 @@ def shard_name(number: int) -> str:
 
 
 def _manifest(path: Path) -> Manifest | None:
-    """The manifest of a folder, None of an empty one."""
     if (path / MANIFEST).exists():
         return read(path)
     names = sorted(file.name for file in path.iterdir())

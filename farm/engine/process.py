@@ -122,7 +122,6 @@ def _cores(work: Work) -> tuple[tuple[Core, ...], int | None]:
 
 
 def _heard(work: Work, request: Path) -> Generator[ProgressLine, None, Ending]:
-    """Run the child, passing on what it says."""
     for word in run_child(session_folder(work.session), request, request.parent / LINES, work.timeout_s):
         if isinstance(word, Ending):
             return word

@@ -84,7 +84,6 @@ def rotating_images(wanted: Measure, files: Mapping[str, Path]) -> Images:
 
 
 def _asked(device: Device, *, in_pytorch: bool) -> dict[str, object]:
-    """What is asked for, by the names of OpenVINO's properties."""
     if in_pytorch:
         return {THREADS: device.threads}
     streams = {STREAMS: 1} if device.hint == "latency" else {}
@@ -110,13 +109,11 @@ class RoundCrashed(RuntimeError):  # noqa: N818 - it says what happened
     """A signal ended a round."""
 
     def __init__(self, runtime: str, number: int) -> None:
-        """Keep both arguments, so that the error survives pickling."""
         super().__init__(runtime, number)
         self.runtime = runtime
         self.number = number
 
     def __str__(self) -> str:
-        """Which runtime's round, and which signal."""
         return f"a round of {self.runtime} was ended by signal {self.number} ({signal.Signals(self.number).name})"
 
 

@@ -14,10 +14,9 @@ HEAD = 512
 
 
 class Vgg(nn.Module):
-    """Five stages of 3x3 convolutions, each ended by a 2x2 pooling, then three linear layers."""
+    """Five stages of so many 3x3 convolutions, each ended by a 2x2 pooling, then three linear layers."""
 
     def __init__(self, depths: tuple[int, int, int, int, int], classes: int) -> None:
-        """depths: convolutions of each stage."""
         super().__init__()
         layers: list[nn.Module] = []
         before = 3

@@ -208,7 +208,6 @@ class Control(Evaluator):
         return tuple(dict.fromkeys(layer.node_name for group in groups for layer in group.operations))
 
     def _left(self, present: frozenset[str]) -> int:
-        """How many groups are still quantized."""
         return sum(not _is_reverted(group, present) for group in self.groups)
 
     def _compiled(self, model: ov.Model) -> ov.CompiledModel:
@@ -224,7 +223,6 @@ class Control(Evaluator):
 
 
 def _groups(quantized: ov.Model) -> list[GroupToRank]:
-    """The groups that NNCF's loop will revert, as it finds them itself."""
     ranker = Ranker(1, None, OVAccuracyControlAlgoBackend(), None)
     groups: list[GroupToRank] = ranker.find_groups_of_quantizers_to_rank(build_graph(quantized))
     return groups

@@ -82,7 +82,6 @@ def _is_constant(value: ov.Output) -> bool:
 
 
 def _giving(model: ov.Model, outputs: list[ov.Output]) -> ov.CompiledModel:
-    """The model with these outputs."""
     results = [ov.opset13.result(value) for value in outputs]
     shortened = ov.Model(results, model.get_parameters(), "layers")
     return ov.Core().compile_model(shortened, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1})

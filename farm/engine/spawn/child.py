@@ -57,7 +57,6 @@ def _device(request: Request) -> str:
 
 
 def _run(request: Request, scratch: Path, device: str) -> Any:
-    """What the stage function returns."""
     import torch  # noqa: PLC0415 - preloaded by the fork server
 
     torch.set_num_threads(request.cores)
@@ -109,7 +108,6 @@ def _say(pipe: Path, text: str) -> None:
 
 
 def _described(error: Exception, code: Sequence[str]) -> Raised:
-    """What was raised; where, if in a user's own code."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_a_users(Path(frame.filename), code)]
     where = f" (in {Path(frames[-1].filename).name}:{frames[-1].lineno}, {frames[-1].name})" if frames else ""
     message = (str(error) or repr(error)) + where

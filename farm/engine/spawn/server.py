@@ -42,7 +42,6 @@ class _Server:
     """Children by the descriptor that tells of their end, and the connection that asked for each."""
 
     def __init__(self, folder: Path) -> None:
-        """Listen on the folder's socket."""
         self.folder = folder
         self.selector = selectors.DefaultSelector()
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

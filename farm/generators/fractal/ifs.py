@@ -35,7 +35,6 @@ class Systems:
     many: Tensor
 
     def __len__(self) -> int:
-        """How many systems there are."""
         return len(self.maps)
 
     def part(self, chosen: Tensor) -> "Systems":

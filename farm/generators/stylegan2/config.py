@@ -143,7 +143,6 @@ def _whole(name: str, value: object, most: int, least: int = 1) -> int:
 
 
 def _channels(resolution: int, base: int, most: int) -> tuple[int, ...]:
-    """The channels at each side: fewer where the maps are larger."""
     powers = [SMALLEST << index for index in range((LARGEST // SMALLEST).bit_length())]
     if resolution not in powers:
         raise Refused(f"`img_resolution` is {resolution}: must be a power of two from {SMALLEST} to {LARGEST}")

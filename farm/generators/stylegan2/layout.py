@@ -147,7 +147,6 @@ def _arrays(modules: Mapping[str, Persistent]) -> dict[str, Array]:
 
 
 def _part(module: Persistent, name: str) -> dict[str, Any]:
-    """What is there of a module's dict of modules, parameters or buffers."""
     part = module.state.get(name)
     if type(part) is not dict or len(part) > MOST:
         raise Refused(f"a {shown(module.class_name)} without {name}, or with more than {MOST:,} of them")

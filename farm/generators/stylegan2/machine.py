@@ -156,7 +156,6 @@ def no_state(_target: object, _state: object) -> None:
 
 
 def _called(function: object, arguments: object) -> object:
-    """What a name of the table makes of its arguments."""
     if type(function) is not Name or type(arguments) is not tuple:
         raise Refused("calls what is no function")
     if len(arguments) > MOST_ARGUMENTS:

@@ -157,7 +157,6 @@ def _settle(target: object, state: object) -> None:
 
 
 def _scalar(kind: object, content: object) -> object:
-    """A number of Python's."""
     typeless = "a number without a type"
     code, numbers = _as(Kind, kind, typeless).code, _as(bytes, content, typeless)
     return np.frombuffer(numbers, code, count=1)[0].item()

@@ -28,7 +28,6 @@ class Teacher:
     z: Tensor | None = None
 
     def __len__(self) -> int:
-        """How many images there are."""
         return len(self.images)
 
     def to(self, device: str) -> "Teacher":

@@ -144,6 +144,5 @@ def _mixed(seed: int, number: int) -> int:
 
 
 def _floating(network: nn.Module) -> list[Tensor]:
-    """Weights and statistics, in the order of the network's definition."""
     tensors = (*network.parameters(), *network.buffers())
     return [tensor for tensor in tensors if tensor.is_floating_point()]

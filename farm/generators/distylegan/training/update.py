@@ -62,7 +62,6 @@ class Update:
         return torch.stack([terms[name][1].detach() if name in terms else none for name in LOSSES])
 
     def _learnt(self, real: Tensor, made: Tensor, labels: Tensor, *, full: bool) -> Terms:
-        """The student's losses."""
         terms: Terms = {}
         if self.distilled:
             terms["pixel"] = (self.weights.pixel, (made - real).abs().mean())

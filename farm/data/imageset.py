@@ -141,23 +141,27 @@ def write(
     """
     if start >= stop:
         raise ValueError(f"a shard of no images: {start} to {stop}")
-    size = size_of(images)
-    schema, group = _schema((*size, 3), images.classes), row_group(size)
+    size, classes = size_of(images), images.classes
+    image, group = pa.fixed_shape_tensor(pa.uint8(), (*size, 3)), row_group(size)
+    columns = [("index", pa.int64()), ("image", image), ("label", pa.int64())]
+    schema = pa.schema(columns, metadata=None if classes is None else {"classes": str(classes)})
     with parquet_file(path, schema, "zstd") as file:
-        for low, high in cuts(start, stop, together or group):
-            for at, part in parts(images, low, high, group):
-                tensor = pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(part.images))
-                columns = [pa.array(np.arange(at, at + len(part.labels))), tensor, pa.array(part.labels)]
-                file.write_batch(pa.record_batch(columns, schema=schema))
-            wrote(high)
+        for at, part in parts(images, start, stop, together or group, group, wrote):
+            tensor = pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(part.images))
+            arrays = [pa.array(np.arange(at, at + len(part.labels))), tensor, pa.array(part.labels)]
+            file.write_batch(pa.record_batch(arrays, schema=schema))
 
 
-def parts(images: ImageSet, start: int, stop: int, step: int) -> Iterator[tuple[int, Block]]:
-    """A block of images in parts that end at multiples of `step`, and the index at which each begins."""
-    block = images.block(start, stop)
-    for low, high in cuts(start, stop, step):
-        part = slice(low - start, high - start)
-        yield low, Block(block.images[part], block.labels[part])
+def parts(
+    images: ImageSet, start: int, stop: int, together: int, group: int, wrote: Wrote
+) -> Iterator[tuple[int, Block]]:
+    """Images asked for `together`, given in parts that end at multiples of `group`, and where each part begins."""
+    for low, high in cuts(start, stop, together):
+        block = images.block(low, high)
+        for begin, end in cuts(low, high, group):
+            part = slice(begin - low, end - low)
+            yield begin, Block(block.images[part], block.labels[part])
+        wrote(high)
 
 
 @contextmanager
@@ -209,9 +213,3 @@ def prepare(images: Pixels, preprocessing: Preprocessing) -> NDArray[Any]:
     values -= np.asarray(preprocessing.mean, np.float32).reshape(channels)
     values /= np.asarray(preprocessing.std, np.float32).reshape(channels)
     return values.astype(FLOATS[preprocessing.input], copy=False)
-
-
-def _schema(shape: tuple[int, ...], classes: int | None) -> pa.Schema:
-    tensor = pa.fixed_shape_tensor(pa.uint8(), shape)
-    fields = [("index", pa.int64()), ("image", tensor), ("label", pa.int64())]
-    return pa.schema(fields, metadata=None if classes is None else {"classes": str(classes)})

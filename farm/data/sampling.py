@@ -35,8 +35,9 @@ def sample(images: ImageSet, labels: Labels | None, count: int, seed: int, skip:
     _check_enough(pools, count, skip)
     chosen = np.empty(skip + count, np.int64)
     for c, pool in enumerate(pools):
+        key = np.array([seed, c], np.uint64)  # a class's order depends on the seed and the class alone
         of_class = chosen[c :: len(pools)]
-        of_class[:] = _shuffled(pool, seed, c)[: len(of_class)]
+        of_class[:] = np.random.Generator(np.random.Philox(key=key)).permutation(pool)[: len(of_class)]
     return Computed(count=count, read=partial(_taken, images, chosen[skip:]), classes=images.classes)
 
 
@@ -67,12 +68,6 @@ def _pools(total: int, labels: Labels | None, classes: int | None) -> list[NDArr
 def _limits(pools: list[NDArray[np.int64]]) -> list[int]:
     """How far each class goes: class c's k-th image takes the place c + k * C."""
     return [c + len(pool) * len(pools) for c, pool in enumerate(pools)]
-
-
-def _shuffled(pool: NDArray[np.int64], seed: int, c: int) -> NDArray[np.int64]:
-    """One class's indices in an order that depends on the seed and the class alone."""
-    key = np.array([seed, c], np.uint64)
-    return np.random.Generator(np.random.Philox(key=key)).permutation(pool)
 
 
 def _check_enough(pools: list[NDArray[np.int64]], count: int, skip: int) -> None:

@@ -26,7 +26,8 @@ class _Residual(nn.Module):
         self.conv2 = nn.Conv2d(after, after, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(after)
         same = before == after and stride == 1
-        self.downsample = nn.Sequential() if same else _projection(before, after, stride)
+        project = [] if same else [nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after)]
+        self.downsample = nn.Sequential(*project)
 
     def forward(self, images: Tensor) -> Tensor:
         inner = functional.relu(self.bn1(self.conv1(images)))
@@ -61,7 +62,3 @@ resnet56 = partial(ResNet, 9)  # 0.86 M parameters
 
 def _stage(blocks: int, before: int, after: int, stride: int) -> nn.Sequential:
     return nn.Sequential(_Residual(before, after, stride), *(_Residual(after, after, 1) for _ in range(blocks - 1)))
-
-
-def _projection(before: int, after: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))

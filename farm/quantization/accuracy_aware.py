@@ -125,7 +125,8 @@ class Control(Evaluator):
         self.max_drop: float = task.options["max_drop"]
         self.max_iterations: int | None = task.options["max_iterations"]
         self.budget_s: float = task.options["budget_s"]
-        self.groups = _groups(quantized)
+        ranker = Ranker(1, None, OVAccuracyControlAlgoBackend(), None)
+        self.groups: list[GroupToRank] = ranker.find_groups_of_quantizers_to_rank(build_graph(quantized))
         self.layers = len(self._reverted(frozenset()))
         self.ranked = 0
         self.steps: list[Step] = []
@@ -220,12 +221,6 @@ class Control(Evaluator):
     def _say(self, text: str) -> None:
         self.told_at = time.monotonic()
         self.task.say(f"{text}, {self.told_at - self.begun:.0f} s of {self.budget_s:g} s")
-
-
-def _groups(quantized: ov.Model) -> list[GroupToRank]:
-    ranker = Ranker(1, None, OVAccuracyControlAlgoBackend(), None)
-    groups: list[GroupToRank] = ranker.find_groups_of_quantizers_to_rank(build_graph(quantized))
-    return groups
 
 
 def _order(step: Step) -> tuple[float, int]:

@@ -65,9 +65,9 @@ def run(work: Work, node_id: str = "") -> Generator[ProgressLine | Outcome]:
         scratch = Path(tempfile.mkdtemp(dir=folder))
         outcome = yield from _attempt(work, base, scratch)
     except EngineError as error:
-        outcome = replace(base, **_failure("lost", error))
+        outcome = _failed(base, "lost", error)
     except (FarmError, OSError) as error:
-        outcome = replace(base, **_failure("error", error))
+        outcome = _failed(base, "error", error)
     wall_s = round(time.monotonic() - begun - outcome.waited_s, 4)
     outcome = _written_down(work, replace(outcome, finished_at=_now(), wall_s=wall_s), scratch)
     if scratch is not None:
@@ -145,7 +145,7 @@ def _ended(
     """How the child ended, in the words of `record.FAILURE_CLASSES`."""
     base = replace(base, peak_rss_mib=round(ending.peak_rss_kib / 1024, 1) if ending.peak_rss_kib else None)
     if answer is not None and not ending.timed_out:
-        return replace(base, **_raised(work, answer.error, scratch)) if answer.error else base
+        return _raised(work, base, answer.error, scratch) if answer.error else base
     base = replace(base, traceback=_tail(scratch))
     if ending.timed_out:
         text = f"ran longer than {work.timeout_s:g} s; raise settings.timeout_s.{work.stage.kind}"
@@ -161,27 +161,20 @@ def _ended(
     return replace(base, error_class=cause, error_type=name, error_message=text, signal=number)
 
 
-def _raised(work: Work, error: Raised, scratch: Path) -> dict[str, Any]:
+def _raised(work: Work, base: Outcome, error: Raised, scratch: Path) -> Outcome:
     text = error.message + (_tail(scratch) if error.type == "RuntimeError" else "")  # a round's own words
     memory = error.type == "MemoryError" or any(words in text for words in OUT_OF_MEMORY)
     message = error.message
     if memory:
         message = f"needed more than {work.memory_gib:g} GiB ({message}); see settings.memory_gib.{work.stage.kind}"
-    return {
-        "error_class": "oom" if memory else "error",
-        "error_type": error.type,
-        "error_message": message,
-        "traceback": _tail(scratch) or error.traceback,
-    }
+    cause: FailureClass = "oom" if memory else "error"
+    log = _tail(scratch) or error.traceback
+    return replace(base, error_class=cause, error_type=error.type, error_message=message, traceback=log)
 
 
-def _failure(cause: FailureClass, error: BaseException) -> dict[str, Any]:
-    return {
-        "error_class": cause,
-        "error_type": type(error).__name__,
-        "error_message": str(error),
-        "traceback": traceback.format_exc(),
-    }
+def _failed(base: Outcome, cause: FailureClass, error: Exception) -> Outcome:
+    kind, log = type(error).__name__, traceback.format_exc()
+    return replace(base, error_class=cause, error_type=kind, error_message=str(error), traceback=log)
 
 
 def _manifest(work: Work, outcome: Outcome, facts: Mapping[str, Any], wall_s: float) -> Manifest:

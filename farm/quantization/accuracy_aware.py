@@ -42,6 +42,10 @@ SCHEMA = pa.schema([
 ])  # fmt: skip
 
 
+Some = Sequence[int] | None  # of the images, by index; None: all
+Judged = tuple[float, list[float]]
+
+
 class Stop(Exception):  # noqa: N818 - nothing is wrong
     """How NNCF's loop is left. Its argument says what stopped it."""
 
@@ -152,22 +156,12 @@ class Control(Evaluator):
             self._say(f"ranking: group {self.ranked} of {self._left(_quantizers(model)) + 1}")
         return self._compiled(model)
 
-    def validate_prepared_model(
-        self,
-        prepared_model: ov.CompiledModel,
-        dataset: None,  # noqa: ARG002 - NNCF's signature
-        indices: Sequence[int] | None = None,
-    ) -> tuple[float, list[float]]:
+    def validate_prepared_model(self, prepared_model: ov.CompiledModel, dataset: None, indices: Some = None) -> Judged:
         """The mean score, and each image's."""
         scores = self.validation.scores(prepared_model, indices, self._check_budget)
         return float(scores.mean()), scores.tolist()
 
-    def validate(
-        self,
-        model: ov.Model,
-        dataset: None,  # noqa: ARG002 - NNCF's signature
-        indices: Sequence[int] | None = None,
-    ) -> tuple[float, list[float]]:
+    def validate(self, model: ov.Model, dataset: None, indices: Some = None) -> Judged:
         """The mean score, and each image's, of an iteration's model. Raises Stop if no other is needed."""
         self._check_budget()
         self.ranked = 0

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from farm.engine.spawn.messages import Raised, Request, read_request, write_answer
 from farm.host.gpus import VISIBLE
@@ -56,7 +55,7 @@ def _device(request: Request) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _run(request: Request, scratch: Path, device: str) -> Any:
+def _run(request: Request, scratch: Path, device: str) -> object:
     import torch  # noqa: PLC0415 - preloaded by the fork server
 
     torch.set_num_threads(request.cores)

@@ -24,63 +24,48 @@ MOVING = {"epochs"}  # what may change when a training goes on: longer is the sa
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """A training and its folder. rows: the curves so far.
-
-    spent_s: of all sessions. before: of those before this one. begun, saved: on the clock.
-    """
+    """A training and its folder. rows: the curves so far. begun: on the clock, as if it had never been interrupted."""
 
     trainer: Trainer
     folder: Path
     identity: str
     say: Callable[[str], None]
-    clock: Callable[[], float] = time.monotonic
     rows: list[dict[str, float]] = field(default_factory=list)
-    spent_s: float = 0.0
-    before: float = 0.0
-    begun: float = 0.0
-    saved: float = 0.0
+    begun: float = field(default_factory=time.monotonic)
 
     @property
     def finished(self) -> bool:
         """Whether the recipe's last epoch is done."""
-        return self.trainer.step >= self.trainer.recipe.epochs * self.trainer.steps_an_epoch
+        return self.trainer.step >= self.trainer.total
+
+    @property
+    def spent_s(self) -> float:
+        """Seconds of training, those of earlier sessions included."""
+        return time.monotonic() - self.begun
 
     def epochs(self, until_s: float | None) -> None:
-        """Train until the recipe's last epoch, or until so many seconds are spent."""
-        self.begun = self.saved = self.clock()
-        self.before = self.spent_s
-        while not self.finished and self._epoch(until_s):
-            pass
-
-    def _epoch(self, until_s: float | None) -> bool:
-        """Train to the end of an epoch, saving and telling now and then; False if time is up."""
-        epoch, said_at, first = self.trainer.step // self.trainer.steps_an_epoch, self.clock(), self.trainer.step
-        for step in self.trainer.epoch():
-            if step % self.trainer.steps_an_epoch == 0:
-                self._note(epoch)  # before anything is saved: what is saved here begins with the next epoch
-            now = self._spend()
-            if now - said_at >= SAY_S:
-                self.say(self._progress(epoch, (step - first) / max(1e-9, now - said_at)))
-                said_at, first = now, step
-            if until_s is not None and self.spent_s >= until_s:
-                return False
-            if now - self.saved >= SAVE_S:
-                self.save()
-        return True
-
-    def _spend(self) -> float:
-        """Count the time; returns the clock's."""
-        now = self.clock()
-        self.spent_s = self.before + now - self.begun
-        return now
+        """Train until the recipe's last epoch, or until so many seconds are spent; save and tell now and then."""
+        saved_s = self.spent_s
+        while not self.finished:
+            epoch, told_s, first = self.trainer.step // self.trainer.steps_an_epoch, self.spent_s, self.trainer.step
+            for step in self.trainer.epoch():
+                if step % self.trainer.steps_an_epoch == 0:
+                    self._note(epoch)  # before anything is saved: what is saved here begins with the next epoch
+                now_s = self.spent_s
+                if now_s - told_s >= SAY_S:
+                    self.say(self._progress(epoch, (step - first) / max(1e-9, now_s - told_s)))
+                    told_s, first = now_s, step
+                if until_s is not None and now_s >= until_s:
+                    return
+                if now_s - saved_s >= SAVE_S:
+                    self.save()
+                    saved_s = self.spent_s
 
     def _note(self, epoch: int) -> None:
         losses = self.trainer.losses()  # waits for a GPU, which the clock should see
-        self._spend()
-        done = self.rows[-1]["seconds"] if self.rows else 0.0
-        images = self.trainer.steps_an_epoch * self.trainer.recipe.batch
-        speed = images / max(1e-9, self.spent_s - done)
-        row = {"epoch": epoch + 1, "step": self.trainer.step, **losses, "seconds": self.spent_s, "images_per_s": speed}
+        seconds, done = self.spent_s, self.rows[-1]["seconds"] if self.rows else 0.0
+        speed = self.trainer.steps_an_epoch * self.trainer.recipe.batch / max(1e-9, seconds - done)
+        row = {"epoch": epoch + 1, "step": self.trainer.step, **losses, "seconds": seconds, "images_per_s": speed}
         self.rows.append(row)
         output.write_curves(self.folder, self.rows)
         output.write_samples(self.folder, epoch + 1, samples(self.trainer), SHOWN)
@@ -92,11 +77,10 @@ class Run:
         output.save(self.folder, {**self.trainer.state(), **extra})
         averaged = self.trainer.averaged
         checkpoint.save(self.folder, averaged.state_dict(), averaged.config, {"ndf": self.trainer.recipe.ndf})
-        self.saved = self.clock()
 
     def _progress(self, epoch: int, steps_per_s: float) -> str:
         trainer = self.trainer
-        left_s = (trainer.recipe.epochs * trainer.steps_an_epoch - trainer.step) / max(1e-9, steps_per_s)
+        left_s = (trainer.total - trainer.step) / max(1e-9, steps_per_s)
         minutes, hours = left_s / 60, left_s / 3600
         left = f"{hours:.1f} h" if hours >= 1 else f"{minutes:.0f} min" if minutes >= 1 else f"{left_s:.0f} s"
         speed = steps_per_s * trainer.recipe.batch
@@ -156,5 +140,5 @@ def _go_on(run: Run, state: dict[str, Any]) -> None:
         text = f"holds a training of {state['epochs']} epochs, whose learning rate falls towards the last of them"
         raise DataError(f"{run.folder} {text}: give epochs={state['epochs']} to go on with it, or another --out")
     run.trainer.restore(state)
-    run.rows, run.spent_s = list(state["rows"]), float(state["spent_s"])
+    run.rows, run.begun = list(state["rows"]), time.monotonic() - float(state["spent_s"])
     run.say(f"going on after step {run.trainer.step:,}")

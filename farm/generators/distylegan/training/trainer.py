@@ -47,6 +47,11 @@ class Trainer:
         """Generator steps of one pass over the teacher's images; what does not fill a batch is left out of it."""
         return max(1, len(self.update.teacher) // self.recipe.batch)
 
+    @property
+    def total(self) -> int:
+        """Generator steps of the whole training."""
+        return self.recipe.epochs * self.steps_an_epoch
+
     def epoch(self) -> Iterator[int]:
         """Train to the end of the epoch that `step` lies in, from where it stands; gives the steps done."""
         seed = _mixed(self.recipe.seed, self.step // self.steps_an_epoch * PURPOSES + ORDER)
@@ -100,9 +105,8 @@ class Trainer:
 
     def _rate(self) -> float:
         """The recipe's rate, falling to nothing over the last share of the steps."""
-        total = self.recipe.epochs * self.steps_an_epoch
-        falling = self.recipe.decay * total
-        return self.recipe.rate * min(1.0, (total - self.step) / falling if falling else 1.0)
+        falling = self.recipe.decay * self.total
+        return self.recipe.rate * min(1.0, (self.total - self.step) / falling if falling else 1.0)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -124,7 +128,7 @@ def start(recipe: Recipe, teacher: Teacher, device: str) -> Trainer:
     averaged = copy.deepcopy(student).eval().requires_grad_(requires_grad=False)
     rate, fast = torch.tensor(recipe.rate, device=device), device == "cuda"
     weights_of = (student.parameters(), critic.parameters())
-    adam = [torch.optim.Adam(each, rate, recipe.betas, fused=fast, capturable=fast) for each in weights_of]
+    adam = [torch.optim.Adam(tensors, rate, recipe.betas, fused=fast, capturable=fast) for tensors in weights_of]
     update = Update(
         recipe=recipe,
         weights=weights,

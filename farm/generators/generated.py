@@ -1,7 +1,7 @@
 """Images that a generator network makes of latents. Owns latents, blocks and grey levels; knows no network."""
 
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,35 +18,25 @@ HALF = 127.5  # grey levels between 0 and the middle
 TOO_SMALL = "the GPU's memory is too small for one image: use a CPU"
 
 
-class Network(Protocol):
-    """A generator on its device. classes: None where it is unconditional. step: images computed together."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A generator on its device.
 
-    @property
-    def z_dim(self) -> int:
-        """Length of a latent."""
+    z_dim: length of a latent. classes: how many it was trained with; None where it is unconditional. size: height and
+    width of its images, in pixels. step: images computed together, fixed by the network, whatever the machine. note:
+    what must be known of the weights wherever the images are shown.
 
-    @property
-    def classes(self) -> int | None:
-        """How many classes it was trained with."""
+    images: a function of its arguments alone: z, float32 (n, z_dim); classes, int64 (n,), -1 for none; seed and start,
+    by which image i's own random numbers, if it takes any, are those of seed and start + i. Gives float32
+    (n, 3, H, W), about [-1, 1], on the CPU.
+    """
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of its images, in pixels."""
-
-    @property
-    def step(self) -> int:
-        """How many images are computed together: fixed by the network, whatever the machine."""
-
-    @property
-    def note(self) -> str:
-        """What must be known of the weights wherever the images are shown; empty if nothing."""
-
-    def images(self, z: Floats, classes: Labels, seed: int, start: int) -> Floats:
-        """Images of latents; a function of its arguments alone.
-
-        z: float32 (n, z_dim). classes: int64 (n,), -1 for none. seed, start: where image i's own random numbers,
-        if it takes any, come from: seed and start + i. Returns float32 (n, 3, H, W), about [-1, 1], on the CPU.
-        """
+    z_dim: int
+    classes: int | None
+    size: tuple[int, int]
+    step: int
+    images: Callable[[Floats, Labels, int, int], Floats]
+    note: str = ""
 
 
 def generated(

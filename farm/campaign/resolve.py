@@ -17,7 +17,7 @@ from farm.grid.cell import Cell, Grid
 from farm.grid.expand import expand
 from farm.grid.selection import only
 from farm.inputs import HashMemo, Input, SearchPath, cache_folder, default_search, fetch, locate
-from farm.models.described import describe
+from farm.models.describe import describe
 from farm.plan import Plan
 from farm.plan.build import build
 from farm.spec import InputSpec

@@ -15,7 +15,7 @@ from farm.spec import Catalog, resolve
 
 
 def _torchvision_names() -> Collection[str]:
-    names: Collection[str] = resolve("farm.models.described:torchvision_names")()
+    names: Collection[str] = resolve("farm.models.describe:torchvision_names")()
     return names
 
 

@@ -79,13 +79,13 @@ def _write_file(order: Order, found: Opened) -> int:
 def _write_raw(order: Order, images: ImageSet) -> int:
     """A network's images as they are."""
     from farm.generators import latents  # noqa: PLC0415 - torch is for those who ask for a network's images
-    from farm.generators.generated import Generated  # noqa: PLC0415
+    from farm.generators.aligned import Aligned  # noqa: PLC0415
 
-    if not isinstance(images, Generated):
+    if not isinstance(images, Aligned) or images.floats is None:
         raise InputError(f"{order.choice.name}: its images are not a network's own, so there is nothing raw about them")
     with _replaced(order) as new, _shown(order, len(images)) as show:
         begun = time.monotonic()
-        for done in latents.write_raw(new, images):
+        for done in latents.write_raw(new, images, images.floats):
             show(done)
     _tell(order, images, _rate(len(images), begun))
     return 0

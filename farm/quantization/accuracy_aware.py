@@ -42,6 +42,10 @@ SCHEMA = pa.schema([
 ])  # fmt: skip
 
 
+Some = Sequence[int] | None  # of the images, by index; None: all
+Judged = tuple[float, list[float]]
+
+
 class Stop(Exception):  # noqa: N818 - nothing is wrong
     """How NNCF's loop is left. Its argument says what stopped it."""
 
@@ -125,7 +129,8 @@ class Control(Evaluator):
         self.max_drop: float = task.options["max_drop"]
         self.max_iterations: int | None = task.options["max_iterations"]
         self.budget_s: float = task.options["budget_s"]
-        self.groups = _groups(quantized)
+        ranker = Ranker(1, None, OVAccuracyControlAlgoBackend(), None)
+        self.groups: list[GroupToRank] = ranker.find_groups_of_quantizers_to_rank(build_graph(quantized))
         self.layers = len(self._reverted(frozenset()))
         self.ranked = 0
         self.steps: list[Step] = []
@@ -151,22 +156,12 @@ class Control(Evaluator):
             self._say(f"ranking: group {self.ranked} of {self._left(_quantizers(model)) + 1}")
         return self._compiled(model)
 
-    def validate_prepared_model(
-        self,
-        prepared_model: ov.CompiledModel,
-        dataset: None,  # noqa: ARG002 - NNCF's signature
-        indices: Sequence[int] | None = None,
-    ) -> tuple[float, list[float]]:
+    def validate_prepared_model(self, prepared_model: ov.CompiledModel, dataset: None, indices: Some = None) -> Judged:
         """The mean score, and each image's."""
         scores = self.validation.scores(prepared_model, indices, self._check_budget)
         return float(scores.mean()), scores.tolist()
 
-    def validate(
-        self,
-        model: ov.Model,
-        dataset: None,  # noqa: ARG002 - NNCF's signature
-        indices: Sequence[int] | None = None,
-    ) -> tuple[float, list[float]]:
+    def validate(self, model: ov.Model, dataset: None, indices: Some = None) -> Judged:
         """The mean score, and each image's, of an iteration's model. Raises Stop if no other is needed."""
         self._check_budget()
         self.ranked = 0
@@ -208,7 +203,6 @@ class Control(Evaluator):
         return tuple(dict.fromkeys(layer.node_name for group in groups for layer in group.operations))
 
     def _left(self, present: frozenset[str]) -> int:
-        """How many groups are still quantized."""
         return sum(not _is_reverted(group, present) for group in self.groups)
 
     def _compiled(self, model: ov.Model) -> ov.CompiledModel:
@@ -221,13 +215,6 @@ class Control(Evaluator):
     def _say(self, text: str) -> None:
         self.told_at = time.monotonic()
         self.task.say(f"{text}, {self.told_at - self.begun:.0f} s of {self.budget_s:g} s")
-
-
-def _groups(quantized: ov.Model) -> list[GroupToRank]:
-    """The groups that NNCF's loop will revert, as it finds them itself."""
-    ranker = Ranker(1, None, OVAccuracyControlAlgoBackend(), None)
-    groups: list[GroupToRank] = ranker.find_groups_of_quantizers_to_rank(build_graph(quantized))
-    return groups
 
 
 def _order(step: Step) -> tuple[float, int]:

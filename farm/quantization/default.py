@@ -52,12 +52,15 @@ def nncf_arguments(options: Mapping[str, Any]) -> dict[str, Any]:
     """What `farm.catalog.algorithms.Default` says, as keyword arguments of `nncf.quantize`."""
     preset, model_type = options["preset"], options["model_type"]
     patterns, overflow_fix = list(options["ignored_scope"]), options["overflow_fix"]
+    alphas = {"matmul": options["smooth_quant_alpha"], "convolution": options["smooth_quant_convolution_alpha"]}
     advanced = nncf.AdvancedQuantizationParameters(
         overflow_fix=nncf.OverflowFix(overflow_fix) if overflow_fix else None,
         disable_bias_correction=options["disable_bias_correction"],
         activations_range_estimator_params=_range_estimator(options["activations_range_estimator"]),
         weights_range_estimator_params=_range_estimator(options["weights_range_estimator"]),
-        smooth_quant_alphas=_smooth_quant(options),
+        smooth_quant_alphas=nncf.AdvancedSmoothQuantParameters(
+            **{op: at for op, at in alphas.items() if at is not None}
+        ),
     )
     return {
         "preset": nncf.QuantizationPreset(preset) if preset else None,
@@ -72,11 +75,6 @@ def nncf_arguments(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _range_estimator(name: str | None) -> RangeEstimatorParameters:
     return getattr(RangeEstimatorParametersSet, name.upper()) if name else RangeEstimatorParameters()
-
-
-def _smooth_quant(options: Mapping[str, Any]) -> nncf.AdvancedSmoothQuantParameters:
-    alphas = {"matmul": options["smooth_quant_alpha"], "convolution": options["smooth_quant_convolution_alpha"]}
-    return nncf.AdvancedSmoothQuantParameters(**{op: alpha for op, alpha in alphas.items() if alpha is not None})
 
 
 def check_ignored_scope(model: ov.Model, patterns: Sequence[str], ir: Path) -> None:

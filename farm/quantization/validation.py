@@ -37,7 +37,6 @@ class Validation:
     fp32: Scores
 
     def __len__(self) -> int:
-        """How many images there are."""
         return len(self.labels)
 
     def scores(

@@ -19,7 +19,7 @@ from farm.generators.distylegan.training.recipe import Recipe
 from farm.generators.distylegan.training.run import train
 from farm.generators.distylegan.training.teacher import Teacher, read, sample
 from farm.generators.equipment import Equipment, is_out_of_memory
-from farm.models.network import build
+from farm.models.zoo import build
 from farm.plan.facts import Judged, Trained
 from farm.plan.parameters import Train
 from farm.stages.job import Job

@@ -109,7 +109,7 @@ def test_threads_and_workers_change_nothing_and_are_left_as_they_were(checkpoint
 
 def test_reading_one_by_one_computes_a_block_once(checkpoint):
     images, computed = made(checkpoint), []
-    images.blocks.compute = lambda base, own=images.blocks.compute: computed.append(base) or own(base)
+    images.compute = lambda base, own=images.compute: computed.append(base) or own(base)
     for index in range(250, 260):
         images.block(index, index + 1)
     assert computed == [0, 256]

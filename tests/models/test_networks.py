@@ -32,7 +32,7 @@ fixtures = pytest.mark.skipif(not FIXTURE.exists(), reason=f"no {FIXTURE}: set F
 
 
 def build(name, classes=10):
-    return resolve(MODELS[name].function)(classes)
+    return resolve(MODELS[name].function)(classes).eval()
 
 
 def filled(network):
@@ -56,7 +56,7 @@ def filled(network):
 
 
 def trained(name):
-    return zoo.load(function=MODELS[name].function, weights=WEIGHTS / f"cifar10_{name}.pt", factory=False)
+    return zoo.load(MODELS[name].function, WEIGHTS / f"cifar10_{name}.pt")
 
 
 def real_images(count):

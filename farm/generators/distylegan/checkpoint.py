@@ -32,10 +32,8 @@ def load(path: Path) -> Generator:
     file is missing, damaged or something else, or if weights and config do not agree.
     """
     packed = path.suffix == PACKED
-    config_file = path if packed else path / CONFIG
-    config = checked(_unpacked(path) if packed else _read(config_file), config_file)
-    weights = path if packed else path / WEIGHTS
-    tensors = read_weights(weights)
+    config_file, weights = (path, path) if packed else (path / CONFIG, path / WEIGHTS)
+    config, tensors = _config(config_file, packed=packed), read_weights(weights)
     with torch.device("meta"):  # no memory yet: a wrong config may ask for any amount
         generator = Generator(config)
     if wrong := misfits(generator.state_dict(), tensors):
@@ -69,10 +67,16 @@ def note(path: Path) -> str:
     return read_metadata(path).get("note", "") if path.suffix == PACKED else ""
 
 
-def checked(read: Any, where: Path) -> Config:
+def _config(where: Path, *, packed: bool) -> Config:
     """A config from JSON. Raises DataError for what is missing, no whole number, or cannot be."""
+    try:
+        content = json.loads(read_metadata(where).get("config", "null") if packed else where.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        what = "its metadata's `config` is not JSON" if packed else "cannot be read as JSON"
+        change = "give another file" if packed else files.ADVICE
+        raise DataError(f"{where}: {what} ({type(error).__name__}: {error}): {change}") from error
     names = [field.name for field in fields(Config)]
-    numbers: dict[str, Any] = {name: read.get(name) for name in names} if isinstance(read, dict) else {}
+    numbers: dict[str, Any] = {name: content.get(name) for name in names} if isinstance(content, dict) else {}
     wrong = [name for name in names if type(numbers.get(name)) is not int or not 1 <= numbers[name] <= WIDEST]
     if wrong:
         faults = ", ".join(f"{name} {numbers.get(name)!r}" for name in wrong)
@@ -82,18 +86,3 @@ def checked(read: Any, where: Path) -> Config:
     if numbers["nc"] != CHANNELS:
         raise DataError(f"{where}: nc {numbers['nc']}: farm's images have {CHANNELS} channels: train on RGB images")
     return Config(**numbers)
-
-
-def _unpacked(path: Path) -> Any:
-    try:
-        return json.loads(read_metadata(path).get("config", "null"))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: its metadata's `config` is not JSON ({error}): give another file") from error
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        text = f"cannot be read as JSON ({type(error).__name__}: {error})"
-        raise DataError(f"{path}: {text}: {files.ADVICE}") from error

@@ -12,7 +12,7 @@ Canvases are flat, row by row, with a border of one pixel, all behind one anothe
 shift of a vector, and what it moves from one row or canvas to the next is border, which is kept zero.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -44,12 +44,7 @@ class Looks:
 
     def part(self, chosen: Tensor) -> "Looks":
         """Some of the looks, by indices."""
-        return Looks(
-            ramp=self.ramp.index_select(0, chosen),
-            background=self.background.index_select(0, chosen),
-            pattern=self.pattern.index_select(0, chosen),
-            passes=self.passes.index_select(0, chosen),
-        )
+        return Looks(**{field.name: getattr(self, field.name).index_select(0, chosen) for field in fields(self)})
 
 
 def looks(random: Tensor, *, patches: bool, blur: int, background: float = 1.0) -> Looks:

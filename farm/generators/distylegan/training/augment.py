@@ -20,7 +20,8 @@ def augment(images: Tensor, random: Generator) -> Tensor:
 
 def _tinted(images: Tensor, random: Generator) -> Tensor:
     """Brighter or darker by up to 0.5, saturation times 0 to 2, contrast times 0.5 to 1.5."""
-    bright, saturation, contrast = _uniform((3, len(images), 1, 1, 1), images, random).unbind()
+    shape, device = (3, len(images), 1, 1, 1), images.device
+    bright, saturation, contrast = torch.rand(shape, generator=random, device=device).to(images.dtype).unbind()
     images = images + bright - 0.5
     grey = images.mean(dim=1, keepdim=True)
     images = grey + (images - grey) * (2 * saturation)
@@ -42,8 +43,7 @@ def _moved(images: Tensor, random: Generator) -> Tensor:
 def _cut(images: Tensor, random: Generator) -> Tensor:
     """Zero in a rectangle of half the side, its centre anywhere."""
     count, _, height, width = images.shape
-    rows = _hole(height, count, images, random)
-    columns = _hole(width, count, images, random)
+    rows, columns = (_hole(side, count, images, random) for side in (height, width))
     return images * ~(rows[:, None, :, None] & columns[:, None, None, :])
 
 
@@ -51,10 +51,6 @@ def _hole(side: int, count: int, images: Tensor, random: Generator) -> Tensor:
     """Per image (count, side), whether a place lies within a quarter of the side of a random centre."""
     centre = _integers(side + 1, count, images, random)[:, None]
     return (torch.arange(side, device=images.device) - centre + side // CUT // 2).div(side // CUT).floor() == 0
-
-
-def _uniform(shape: tuple[int, ...], images: Tensor, random: Generator) -> Tensor:
-    return torch.rand(shape, generator=random, device=images.device, dtype=torch.float32).to(images.dtype)
 
 
 def _integers(end: int, count: int, images: Tensor, random: Generator) -> Tensor:

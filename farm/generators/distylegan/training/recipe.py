@@ -1,13 +1,14 @@
 """How a DiStyleGAN is trained: every number that shapes the result. Pure."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
 from farm.errors import InputError
 from farm.spec import Parameters
 
+T = TypeVar("T")
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -72,6 +73,6 @@ def settled(recipe: Recipe, *, distilled: bool) -> Weights:
     )
 
 
-def _or_else(value: Any, default: Any) -> Any:
+def _or_else(value: T | None, default: T) -> T:
     """The value, or a default where the recipe leaves it to the kind of training."""
     return default if value is None else value

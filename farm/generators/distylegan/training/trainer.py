@@ -30,9 +30,6 @@ class Trainer:
     and without the adversarial losses, as it is run. noted: the losses of the steps since `losses` was called.
     """
 
-    recipe: Recipe
-    teacher: Teacher
-    device: str
     update: Update
     averaged: Generator
     rate: Tensor
@@ -41,18 +38,25 @@ class Trainer:
     noted: list[Tensor] = field(default_factory=list)
 
     @property
-    def distilled(self) -> bool:
-        """Whether the teacher's latents are known: without them the student is trained adversarially alone."""
-        return self.update.distilled
+    def recipe(self) -> Recipe:
+        """Every number that shapes the result."""
+        return self.update.recipe
 
     @property
     def steps_an_epoch(self) -> int:
         """Generator steps of one pass over the teacher's images; what does not fill a batch is left out of it."""
-        return max(1, len(self.teacher) // self.recipe.batch)
+        return max(1, len(self.update.teacher) // self.recipe.batch)
+
+    @property
+    def total(self) -> int:
+        """Generator steps of the whole training."""
+        return self.recipe.epochs * self.steps_an_epoch
 
     def epoch(self) -> Iterator[int]:
         """Train to the end of the epoch that `step` lies in, from where it stands; gives the steps done."""
-        order = self._order(self.step // self.steps_an_epoch)
+        seed = _mixed(self.recipe.seed, self.step // self.steps_an_epoch * PURPOSES + ORDER)
+        order = torch.randperm(len(self.update.teacher), generator=torch.Generator().manual_seed(seed))
+        order = order.to(self.update.device)
         for at in range(self.step % self.steps_an_epoch, self.steps_an_epoch):
             self._one(order[at * self.recipe.batch : (at + 1) * self.recipe.batch])
             self.step += 1
@@ -85,7 +89,7 @@ class Trainer:
             for group in optimiser.param_groups:
                 group["lr"] = self.rate
         self.step = int(state["step"])
-        self.noted = list(state.get("noted", torch.empty(0)).to(self.device))  # older checkpoints have none
+        self.noted = list(state.get("noted", torch.empty(0)).to(self.update.device))  # older checkpoints have none
 
     def _one(self, chosen: Tensor) -> None:
         """One step of the generator, after those of the critic, on these of the teacher's images."""
@@ -95,19 +99,14 @@ class Trainer:
         full = self.step % self.update.weights.full_every == 0
         if full not in self.updates:
             update = partial(self.update, full=full)
-            self.updates[full] = Replay(function=update, random=random) if self.device == "cuda" else update
+            self.updates[full] = Replay(function=update, random=random) if self.update.device == "cuda" else update
         self.noted.append(self.updates[full](chosen))
         self._average()
 
-    def _order(self, epoch: int) -> Tensor:
-        random = torch.Generator().manual_seed(_mixed(self.recipe.seed, epoch * PURPOSES + ORDER))
-        return torch.randperm(len(self.teacher), generator=random).to(self.device)
-
     def _rate(self) -> float:
         """The recipe's rate, falling to nothing over the last share of the steps."""
-        total = self.recipe.epochs * self.steps_an_epoch
-        falling = self.recipe.decay * total
-        return self.recipe.rate * min(1.0, (total - self.step) / falling if falling else 1.0)
+        falling = self.recipe.decay * self.total
+        return self.recipe.rate * min(1.0, (self.total - self.step) / falling if falling else 1.0)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -123,26 +122,24 @@ def start(recipe: Recipe, teacher: Teacher, device: str) -> Trainer:
     torch.backends.cudnn.benchmark = True  # all batches of a training are alike
     z_dim = recipe.z_dim if teacher.z is None else teacher.z.shape[1]
     config = Config(ngf=recipe.ngf, z_dim=z_dim, c_dim=teacher.classes, project_dim=recipe.project_dim, nc=CHANNELS)
-    student = _laid(Generator(config), device)
-    critic = _laid(Discriminator(recipe.ndf, teacher.classes), device)
+    student, critic = Generator(config), Discriminator(recipe.ndf, teacher.classes)
+    for network in (student, critic):
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = copy.deepcopy(student).eval().requires_grad_(requires_grad=False)
     rate, fast = torch.tensor(recipe.rate, device=device), device == "cuda"
-    adam = [
-        torch.optim.Adam(network.parameters(), rate, recipe.betas, fused=fast, capturable=fast)
-        for network in (student, critic)
-    ]
-    teacher = teacher.to(device)
+    weights_of = (student.parameters(), critic.parameters())
+    adam = [torch.optim.Adam(tensors, rate, recipe.betas, fused=fast, capturable=fast) for tensors in weights_of]
     update = Update(
         recipe=recipe,
         weights=weights,
-        teacher=teacher,
+        teacher=teacher.to(device),
         device=device,
         student=student,
         critic=critic,
         optimisers=(adam[0], adam[1]),
         random=torch.Generator(device),
     )
-    return Trainer(recipe=recipe, teacher=teacher, device=device, update=update, averaged=averaged, rate=rate)
+    return Trainer(update=update, averaged=averaged, rate=rate)
 
 
 def _mixed(seed: int, number: int) -> int:
@@ -151,11 +148,5 @@ def _mixed(seed: int, number: int) -> int:
 
 
 def _floating(network: nn.Module) -> list[Tensor]:
-    """Weights and statistics, in the order of the network's definition."""
     tensors = (*network.parameters(), *network.buffers())
     return [tensor for tensor in tensors if tensor.is_floating_point()]
-
-
-def _laid(network: Any, device: str) -> Any:
-    moved: nn.Module = network.to(device, memory_format=torch.channels_last)
-    return moved

@@ -50,7 +50,8 @@ class Update:
             for _ in range(self.recipe.critic_steps):
                 with torch.no_grad():
                     made = self._made(chosen, labels)
-                losses |= self._judged(real, made, labels)
+                scores, _ = self._seen(torch.cat([real, made]), labels.repeat(2))
+                losses["discriminator"] = (self.weights.discriminator, hinge_discriminator(*scores.float().chunk(2)))
                 self._descend(self.optimisers[1], losses)
         self.critic.requires_grad_(requires_grad=False)
         learnt = self._learnt(real, self._made(chosen, labels), labels, full=full)
@@ -60,13 +61,7 @@ class Update:
         none = torch.full((), float("nan"), device=self.device)
         return torch.stack([terms[name][1].detach() if name in terms else none for name in LOSSES])
 
-    def _judged(self, real: Tensor, made: Tensor, labels: Tensor) -> Terms:
-        """The critic's loss."""
-        scores, _ = self._seen(torch.cat([real, made]), labels.repeat(2))
-        return {"discriminator": (self.weights.discriminator, hinge_discriminator(*scores.float().chunk(2)))}
-
     def _learnt(self, real: Tensor, made: Tensor, labels: Tensor, *, full: bool) -> Terms:
-        """The student's losses."""
         terms: Terms = {}
         if self.distilled:
             terms["pixel"] = (self.weights.pixel, (made - real).abs().mean())

@@ -4,20 +4,18 @@ The study's is a folder: ``generator.pt``, a state dict, and ``config.json``. Th
 float16, its config in the metadata. Files are data, never code: what needs code to be read is refused.
 """
 
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 from torch import Tensor
 
 from farm.checkpoint import misfits, read_metadata, read_weights
 from farm.errors import DataError
-from farm.files import write_whole
+from farm.files import replaced, write_whole
 from farm.generators.distylegan import files
 from farm.generators.distylegan.network import CHANNELS, HALVINGS, Config, Generator
 
@@ -28,7 +26,7 @@ WIDEST = 1 << 16  # a greater number in a config is a mistake
 def load(path: Path) -> Generator:
     """A checkpoint's generator in eval mode, in float32.
 
-    path: a folder with ``generator.pt`` and ``config.json``, or a file that `pack` wrote. Raises DataError if a
+    path: a folder with ``generator.pt`` and ``config.json``, or a packed file. Raises DataError if a
     file is missing, damaged or something else, or if weights and config do not agree.
     """
     packed = path.suffix == PACKED
@@ -38,28 +36,17 @@ def load(path: Path) -> Generator:
         generator = Generator(config)
     if wrong := misfits(generator.state_dict(), tensors):
         tells = "its metadata" if packed else CONFIG
-        raise DataError(
-            f"{weights}: not the weights that {tells} tells of: {wrong}: give the checkpoint of one training"
-        )
+        text = f"not the weights that {tells} tells of: {wrong}"
+        raise DataError(f"{weights}: {text}: give the checkpoint of one training")
     generator.load_state_dict(tensors, assign=True)
     return generator.eval()
 
 
 def save(folder: Path, tensors: Mapping[str, Tensor], config: Config, more: Mapping[str, Any]) -> None:
     """Write the study's two files, each whole. more: of the config, what does not shape the generator, as ``ndf``."""
-    buffer = io.BytesIO()
-    torch.save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, buffer)
-    write_whole(folder / WEIGHTS, buffer.getvalue())
+    with replaced(folder / WEIGHTS) as new, new.open("wb") as file:  # a path would become part of the content
+        torch.save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, file)
     write_whole(folder / CONFIG, (json.dumps({**asdict(config), **more}) + "\n").encode())
-
-
-def pack(path: Path, tensors: Mapping[str, Tensor], config: Config, card: Mapping[str, str]) -> None:
-    """Write one file, floating tensors as float16. card: what else its metadata say, such as a `note`."""
-    halves = {
-        name: value.detach().cpu().contiguous().to(torch.float16 if value.is_floating_point() else value.dtype)
-        for name, value in tensors.items()
-    }
-    safetensors.torch.save_file(halves, path, metadata={**card, "config": json.dumps(asdict(config))})
 
 
 def note(path: Path) -> str:

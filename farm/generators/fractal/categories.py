@@ -1,7 +1,5 @@
 """Categories: a system each, which its images share, and the system's variations. Remembers those it has found."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,7 +17,6 @@ SEARCH = 1  # purpose of the random numbers
 TURNS = 1024  # random systems tried for a category; more than half of all fill a fifth of the canvas
 
 
-@dataclass(slots=True, kw_only=True)
 class Categories:
     """The systems of `count` categories, found when they are first asked for; a function of (seed, fill, category).
 
@@ -27,28 +24,20 @@ class Categories:
     categories that are used, by 0.6 KiB each, and not with images. Threads that ask at once do the work twice, with
     the same outcome: what is known is marked so after it is written.
 
-    systems: of all categories. frames: float32 (count, VARIATIONS, 4), low and span of
-    each variation's attractor; span 0 where it fills too little. searched, tested: which of these are known.
+    systems: of all categories. frames: float32 (count, VARIATIONS, 4), low and span of each variation's attractor;
+    span 0 where it fills too little. searched, tested: which of these are known.
     """
 
-    seed: int
-    count: int
-    fill: float
-    device: str
-    systems: Systems = field(init=False)
-    frames: Tensor = field(init=False)
-    searched: NDArray[np.bool_] = field(init=False)
-    tested: NDArray[np.bool_] = field(init=False)
-
-    def __post_init__(self) -> None:
+    def __init__(self, *, seed: int, count: int, fill: float, device: str) -> None:
+        self.seed, self.count, self.fill, self.device = seed, count, fill, device
         self.systems = Systems(
-            maps=torch.zeros((self.count, ifs.MAPS, ifs.COEFFICIENTS), device=self.device),
-            bounds=torch.zeros((self.count, ifs.MAPS), device=self.device),
-            many=torch.zeros(self.count, dtype=torch.int64, device=self.device),
+            maps=torch.zeros((count, ifs.MAPS, ifs.COEFFICIENTS), device=device),
+            bounds=torch.zeros((count, ifs.MAPS), device=device),
+            many=torch.zeros(count, dtype=torch.int64, device=device),
         )
-        self.frames = torch.zeros((self.count, ifs.VARIATIONS, 4), device=self.device)
-        self.searched = np.zeros(self.count, np.bool_)
-        self.tested = np.zeros((self.count, ifs.VARIATIONS), np.bool_)
+        self.frames = torch.zeros((count, ifs.VARIATIONS, 4), device=device)
+        self.searched = np.zeros(count, np.bool_)
+        self.tested = np.zeros((count, ifs.VARIATIONS), np.bool_)
 
     def varied(self, categories: Indices, variations: Indices) -> tuple[Systems, Tensor, Tensor]:
         """The systems of some categories, varied, and their attractors' low and span: float32 (n, 2) each.
@@ -86,10 +75,8 @@ class Categories:
             missing = missing[~enough]
             if not len(missing):
                 return
-        raise DataError(
-            f"`fill: {self.fill}`: none of the first {TURNS} attractors of category {missing[0]} fills so much of the "
-            "canvas: set `fill` lower"
-        )
+        text = f"none of the first {TURNS} attractors of category {missing[0]} fills so much of the canvas"
+        raise DataError(f"`fill: {self.fill}`: {text}: set `fill` lower")
 
     def _test(self, categories: Indices, variations: Indices) -> None:
         """See which variations of systems that were found fill enough too."""

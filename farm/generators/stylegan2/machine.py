@@ -1,12 +1,10 @@
 """A stack machine that reads pickles and runs nothing. Knows opcodes and plain containers, no class and no file.
 
-A pickle is a program that may import and call anything. Here its opcodes are parsed only (by `pickletools`), and what
-they build is dicts, lists, tuples, sets, numbers, strings and bytes. A name never leads to an import: it is looked up
-in a table, and stands for a function of that table or is refused, like every opcode that NVIDIA's files do without.
-
-What takes memory or time out of proportion to the file is refused too: steps without end, arguments without end, and
-keys that are not strings (a tuple of tuples of one tuple takes forever to hash). The rest is linear: what a memo
-repeats is shared, and nothing here copies, compares or shows what it has built.
+Opcodes are parsed only (by `pickletools`), and build dicts, lists, tuples, sets, numbers, strings and bytes. A name
+never leads to an import: it stands for a function of a table or is refused, like every opcode that NVIDIA's files do
+without. So is what takes memory or time out of proportion to the file: steps or arguments without end, and keys that
+are not strings (a tuple of tuples of one tuple takes forever to hash). What a memo repeats is shared, and nothing here
+copies, compares or shows what it has built.
 """
 
 import pickletools

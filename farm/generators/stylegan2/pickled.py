@@ -1,9 +1,8 @@
 """NVIDIA's pickles as data: nested dicts, arrays, and `Persistent` objects that do nothing. Knows no network.
 
-The files hold objects of NVIDIA's own classes, each with the source code of its class in ``module_src``, which is
-never looked at, and its ``__dict__``, which is all that is kept of it here. The numbers of a tensor are a pickle of
-torch's within the pickle: the same machine reads it, with a shorter table. Arrays are views of the file's bytes, no
-larger than what they are views of.
+Of an object only its ``__dict__`` is kept; the source code of its class, ``module_src``, is never looked at. A tensor's
+numbers are a pickle of torch's within the pickle: the same machine reads it, with a shorter table. Arrays are views of
+the file's bytes, no larger than what they are views of.
 """
 
 import io

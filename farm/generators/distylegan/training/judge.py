@@ -1,7 +1,7 @@
 """How like a teacher's images a student's are, in the eyes of a classifier. Knows features, no generator.
 
-The features are those that a classifier of 32x32 images has before its last layer: distances between them are not
-the Inception distances of the literature, and compare only with others taken by the same classifier.
+Distances between a classifier's features are not the Inception distances of the literature: they compare only with
+others taken by the same classifier.
 """
 
 from dataclasses import dataclass

@@ -27,19 +27,14 @@ CURVES, SAMPLES = "curves.parquet", "samples"
 
 def save(folder: Path, state: Mapping[str, Any]) -> None:
     """Replace the checkpoint by this state of tensors and plain values."""
-    with replaced(folder / CHECKPOINT) as new, new.open("wb") as file:
+    with replaced(folder / CHECKPOINT) as new, new.open("wb") as file:  # a path would become part of the content
         torch.save(dict(state), file)
-
-
-def there(folder: Path) -> bool:
-    """Whether the folder holds a training."""
-    return (folder / CHECKPOINT).exists()
 
 
 def load(folder: Path) -> dict[str, Any] | None:
     """The last state, its tensors on the CPU; None if there is none. Raises DataError if it cannot be read."""
     path = folder / CHECKPOINT
-    if not there(folder):
+    if not path.exists():
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -51,14 +46,14 @@ def load(folder: Path) -> dict[str, Any] | None:
 
 def write_curves(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """One row an epoch: epoch, step, the mean of each loss (NaN: not of this training), seconds, images_per_s."""
-    with replaced(folder / CURVES) as new, new.open("wb") as file:
-        pq.write_table(pa.Table.from_pylist([dict(row) for row in rows]), file, compression="zstd")
+    with replaced(folder / CURVES) as new:
+        pq.write_table(pa.Table.from_pylist([dict(row) for row in rows]), new, compression="zstd")
 
 
 def write_samples(folder: Path, epoch: int, images: Pixels, across: int) -> None:
     """A sheet of images, uint8 (n, H, W, 3), `across` of them in a row."""
-    count, height, width, channels = images.shape
-    sheet = images.reshape(count // across, across, height, width, channels).swapaxes(1, 2)
+    _, height, width, channels = images.shape
+    sheet = images.reshape(-1, across, height, width, channels).swapaxes(1, 2)
     (folder / SAMPLES).mkdir(exist_ok=True)
     with replaced(folder / SAMPLES / f"epoch-{epoch:04d}.png") as new:
         Image.fromarray(np.ascontiguousarray(sheet.reshape(-1, across * width, channels))).save(new, "PNG")

@@ -26,13 +26,15 @@ class Trainer:
     """The state of a training. step: generator steps done. averaged: the generator that is kept.
 
     The order of images and the random numbers of a step follow from (seed, step) alone, so that a training that
-    was interrupted goes on as if it had not been. rate: the learning rate, on the device. updates: the update with
-    and without the adversarial losses, as it is run. noted: the losses of the steps since `losses` was called.
+    was interrupted goes on as if it had not been. rate: the learning rate, on the device. full_every: the adversarial
+    losses join every so many steps. updates: the update with and without them, as it is run. noted: the losses of the
+    steps since `losses` was called.
     """
 
     update: Update
     averaged: Generator
     rate: Tensor
+    full_every: int
     step: int = 0
     updates: dict[bool, Callable[[Tensor], Tensor]] = field(default_factory=dict)
     noted: list[Tensor] = field(default_factory=list)
@@ -54,11 +56,11 @@ class Trainer:
 
     def epoch(self) -> Iterator[int]:
         """Train to the end of the epoch that `step` lies in, from where it stands; gives the steps done."""
-        seed = _mixed(self.recipe.seed, self.step // self.steps_an_epoch * PURPOSES + ORDER)
-        order = torch.randperm(len(self.update.teacher), generator=torch.Generator().manual_seed(seed))
-        order = order.to(self.update.device)
-        for at in range(self.step % self.steps_an_epoch, self.steps_an_epoch):
-            self._one(order[at * self.recipe.batch : (at + 1) * self.recipe.batch])
+        epoch, first = divmod(self.step, self.steps_an_epoch)
+        random = torch.Generator().manual_seed(_mixed(self.recipe.seed, epoch * PURPOSES + ORDER))
+        order = torch.randperm(len(self.update.teacher), generator=random).to(self.update.device)
+        for chosen in torch.split(order, self.recipe.batch)[first : self.steps_an_epoch]:
+            self._one(chosen)
             self.step += 1
             yield self.step
 
@@ -96,7 +98,7 @@ class Trainer:
         random = self.update.random
         random.manual_seed(_mixed(self.recipe.seed, self.step * PURPOSES + STEP))
         self.rate.fill_(self._rate())
-        full = self.step % self.update.weights.full_every == 0
+        full = self.step % self.full_every == 0
         if full not in self.updates:
             update = partial(self.update, full=full)
             self.updates[full] = Replay(function=update, random=random) if self.update.device == "cuda" else update
@@ -117,18 +119,17 @@ class Trainer:
 
 def start(recipe: Recipe, teacher: Teacher, device: str) -> Trainer:
     """A training before its first step. Raises InputError for a recipe that cannot be, as `recipe.settled`."""
-    weights = settled(recipe, distilled=teacher.z is not None)
+    weights, full_every = settled(recipe, distilled=teacher.z is not None)
     torch.manual_seed(recipe.seed)
     torch.backends.cudnn.benchmark = True  # all batches of a training are alike
     z_dim = recipe.z_dim if teacher.z is None else teacher.z.shape[1]
     config = Config(ngf=recipe.ngf, z_dim=z_dim, c_dim=teacher.classes, project_dim=recipe.project_dim, nc=CHANNELS)
     student, critic = Generator(config), Discriminator(recipe.ndf, teacher.classes)
     for network in (student, critic):
-        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(device).to(memory_format=torch.channels_last)
     averaged = copy.deepcopy(student).eval().requires_grad_(requires_grad=False)
     rate, fast = torch.tensor(recipe.rate, device=device), device == "cuda"
-    weights_of = (student.parameters(), critic.parameters())
-    adam = [torch.optim.Adam(tensors, rate, recipe.betas, fused=fast, capturable=fast) for tensors in weights_of]
+    adam = partial(torch.optim.Adam, lr=rate, betas=recipe.betas, fused=fast, capturable=fast)
     update = Update(
         recipe=recipe,
         weights=weights,
@@ -136,10 +137,10 @@ def start(recipe: Recipe, teacher: Teacher, device: str) -> Trainer:
         device=device,
         student=student,
         critic=critic,
-        optimisers=(adam[0], adam[1]),
+        optimisers=(adam(student.parameters()), adam(critic.parameters())),
         random=torch.Generator(device),
     )
-    return Trainer(update=update, averaged=averaged, rate=rate)
+    return Trainer(update=update, averaged=averaged, rate=rate, full_every=full_every)
 
 
 def _mixed(seed: int, number: int) -> int:
@@ -148,5 +149,4 @@ def _mixed(seed: int, number: int) -> int:
 
 
 def _floating(network: nn.Module) -> list[Tensor]:
-    tensors = (*network.parameters(), *network.buffers())
-    return [tensor for tensor in tensors if tensor.is_floating_point()]
+    return [tensor for tensor in (*network.parameters(), *network.buffers()) if tensor.is_floating_point()]

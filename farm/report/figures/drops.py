@@ -5,7 +5,7 @@ from typing import Literal
 
 import altair as alt
 
-from farm.analysis.drops import Drop, mean_drops
+from farm.analysis.replicates import Drop, mean_drops
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, distinct, names_of
 from farm.report.figures.style import ORANGE, PALE, SKY, WIDTH, Datum, Spec, tooltip, wide

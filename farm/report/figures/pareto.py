@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import altair as alt
 import numpy as np
 
-from farm.analysis.ranking import front
 from farm.record import Record, source_of
 from farm.report.figures import points
 from farm.report.figures.figure import Material, Plot
@@ -76,6 +75,17 @@ def _labels(records: Sequence[Record], names: Names) -> dict[str, str]:
         labels[records[index].cell] = name if free else ""
         taken += [(x, y, len(name))] if free else []
     return labels
+
+
+def front(both: Sequence[tuple[float, float]]) -> set[int]:
+    """Which are beaten by none: no other is as good in both and better in one. both: (n, 2), more is better.
+
+    >>> sorted(front([(1, 9), (2, 8), (2, 7), (3, 1)]))
+    [0, 1, 3]
+    """
+    return {
+        index for index, (x, y) in enumerate(both) if not any(a >= x and b >= y and (a > x or b > y) for a, b in both)
+    }
 
 
 def _chart(rows: Sequence[Datum], records: Sequence[Record], groups: Sequence[str]) -> alt.LayerChart | alt.FacetChart:

@@ -15,7 +15,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from farm import __version__
-from farm.report.page import seeds
+from farm.report import seeds
 from farm.report.page.facts import HOST_COLUMNS
 from farm.report.page.picture import Picture
 from farm.report.page.section import Section

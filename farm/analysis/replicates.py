@@ -65,10 +65,8 @@ def _family(family: Family, seeds: Seeds, run: Run) -> Iterator[Source]:
     losses = _against_real(seeds, run, step)
     for name, records in seeds.items():
         drops = _drops(records)
-        spread = float(np.std(drops, ddof=1))
-        source = Source(
-            family=family, source=name, seeds=len(drops), drop=mean(drops, resolution=step), spread=spread
-        )  # fmt: skip
+        drop, spread = mean(drops, resolution=step), float(np.std(drops, ddof=1))
+        source = Source(family=family, source=name, seeds=len(drops), drop=drop, spread=spread)
         if name in losses:
             loss, p = losses[name]
             source = replace(source, loss=loss, p=p, standing=standing(loss, p, run.claims.margin))

@@ -55,11 +55,9 @@ def _decoder(kind: Any) -> Callable[[Any], Any]:
     """What makes a value of this type; built once a type, for plans of many thousand stages."""
     if is_dataclass(kind):
         return _dataclass(cast("type", kind))
-    if kind is datetime:
-        return datetime.fromisoformat
     inner = [_decoder(argument) for argument in get_args(kind) if argument not in (NoneType, ...)]
     if all(make is _as_it_is for make in inner) and get_origin(kind) is not tuple:
-        return _as_it_is
+        return datetime.fromisoformat if kind is datetime else _as_it_is
     if get_origin(kind) is Mapping:
         return lambda value: {name: inner[-1](item) for name, item in value.items()}
     if get_origin(kind) is tuple:

@@ -108,11 +108,13 @@ class Record:
     iterations: Annotated[int | None, Column("of accuracy control")] = None
     reverted_layers: Annotated[int | None, Column("operations that went back to FP32")] = None
     fps: Annotated[
-        float | None, Column("batch x inferences / wall time, of undisturbed pairs, or all where too few are", "images/s")
+        float | None,
+        Column("batch x inferences / wall time, of undisturbed pairs, or all where too few are", "images/s"),
     ] = None
     fps_ir: Annotated[float | None, Column("the same of the FP32 IR's rounds beside them", "images/s")] = None
     speedup_ir: Annotated[
-        float | None, Column("geometric mean of paired ratios to the FP32 IR; of the IR itself the host's noise", "ratio")
+        float | None,
+        Column("geometric mean of paired ratios to the FP32 IR; of the IR itself the host's noise", "ratio"),
     ] = None
     speedup_ir_low: Annotated[float | None, Column("its 99 % interval, over all looks", "ratio")] = None
     speedup_ir_high: Annotated[float | None, Column("its 99 % interval, over all looks", "ratio")] = None

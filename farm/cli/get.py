@@ -1,6 +1,5 @@
 """`farm get`: a cell's model handed over, with all that it takes to run it."""
 
-import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path

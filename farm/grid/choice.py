@@ -21,8 +21,11 @@ class Choice:
     spec: Spec
     parameters: Parameters
 
+    def __hash__(self) -> int:
+        return hash(self.label)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Model(Choice):
     """A model, and how images become its input."""
 
@@ -30,7 +33,7 @@ class Model(Choice):
     parameters: ModelParameters
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dataset(Choice):
     """The labelled images that accuracy is computed on."""
 
@@ -38,7 +41,7 @@ class Dataset(Choice):
     parameters: DatasetParameters
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Calibration(Choice):
     """A calibration set: a source, and which of its images."""
 
@@ -56,7 +59,7 @@ class Calibration(Choice):
         return self.parameters.seed if isinstance(self.parameters, Seeded) else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Algorithm(Choice):
     """A way to quantize, or a baseline that is not quantized."""
 
@@ -68,7 +71,7 @@ class Algorithm(Choice):
         return self.spec.runtime if isinstance(self.spec, BaselineSpec) else "openvino"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Device(Choice):
     """What runs the model. name: an OpenVINO device string, such as ``GPU.0``."""
 

@@ -7,7 +7,7 @@ from farm.catalog.devices import DeviceParameters
 from farm.catalog.models import ModelParameters
 from farm.catalog.sources import Seeded, SourceParameters
 from farm.grid.label import Label
-from farm.spec import AlgorithmSpec, BaselineSpec, DatasetSpec, DeviceSpec, ModelSpec, Parameters, SourceSpec, Spec
+from farm.spec import AlgorithmSpec, LoadedSpec, ModelSpec, Parameters, SourceSpec, Spec
 
 SEED = "seed"  # the parameter that tells calibration sets of one source apart
 
@@ -37,7 +37,7 @@ class Model(Choice):
 class Dataset(Choice):
     """The labelled images that accuracy is computed on."""
 
-    spec: DatasetSpec
+    spec: LoadedSpec
     parameters: DatasetParameters
 
 
@@ -63,19 +63,13 @@ class Calibration(Choice):
 class Algorithm(Choice):
     """A way to quantize, or a baseline that is not quantized."""
 
-    spec: AlgorithmSpec | BaselineSpec
-
-    @property
-    def runtime(self) -> str:
-        """What runs the model then: ``openvino``, or ``pytorch`` of that baseline."""
-        return self.spec.runtime if isinstance(self.spec, BaselineSpec) else "openvino"
+    spec: AlgorithmSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Device(Choice):
     """What runs the model. name: an OpenVINO device string, such as ``GPU.0``."""
 
-    spec: DeviceSpec
     parameters: DeviceParameters
 
 

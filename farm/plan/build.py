@@ -13,7 +13,7 @@ from farm.grid.settings import Claims
 from farm.inputs import Input
 from farm.plan.choices import Choices, Describe, Locate, images
 from farm.plan.parameters import Evaluate, Export, Measure, Quantize, Rounds, StageParameters, Synthesize
-from farm.plan.stage import Effort, Plan, PlannedCell, Stage, digest, key_with_inputs, numbered
+from farm.plan.stage import Effort, Plan, PlannedCell, Stage, digest, numbered
 from farm.spec import Catalog
 
 VersionOf = Callable[[str], str]
@@ -64,7 +64,7 @@ def _planned(cell: Cell, stages: Mapping[str, str]) -> PlannedCell:
         calibration_seed=calibration.seed if calibration else None,
         algorithm=cell.algorithm.label,
         device=cell.device.label,
-        runtime=cell.algorithm.runtime,
+        runtime=cell.algorithm.spec.runtime,
         stages=stages,
     )
 
@@ -76,7 +76,7 @@ def running(model: Model, runtime: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Recipe:
-    """A stage but for its inputs: the same for all cells of, say, one model and device. digest: for the key."""
+    """A stage but for its inputs: the same for all cells of, say, one model and device. digest: as in `key_of`."""
 
     kind: str
     parameters: StageParameters
@@ -96,7 +96,7 @@ class _Builder:
     stages: dict[str, Stage] = field(default_factory=dict)
 
     def cell(self, cell: Cell) -> dict[str, str]:
-        once, model, device, runtime = self.choices.once, cell.model, cell.device, cell.algorithm.runtime
+        once, model, device, runtime = self.choices.once, cell.model, cell.device, cell.algorithm.spec.runtime
         export = once(self.export, model)
         fp32 = once(self.evaluate, model, device, export, FP32, f"{model.label} openvino")
         roles = {"export": export, "fp32": fp32}
@@ -217,7 +217,7 @@ class _Builder:
     def add(self, recipe: _Recipe, label: str, inputs: Mapping[str, str], *, equipped: bool = False) -> str:
         stage = Stage(
             kind=recipe.kind,
-            key=key_with_inputs(recipe.digest, inputs),
+            key=digest([recipe.digest, inputs]),
             label=label,
             parameters=recipe.parameters,
             inputs=inputs,

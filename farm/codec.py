@@ -1,8 +1,9 @@
-"""Dataclasses as JSON, and read back from it. Knows no type of farm's own."""
+"""Dataclasses and times as JSON, and read back from it. Knows no type of farm's own."""
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
+from datetime import datetime
 from functools import cache
 from types import NoneType
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
@@ -22,15 +23,25 @@ def members(value: Any) -> dict[str, Any]:
 
 
 def encode(value: Any, indent: int | None = None) -> str:
-    """JSON of a value that may hold dataclasses."""
-    return json.dumps(value, indent=indent, default=members)
+    """JSON of a value that may hold dataclasses and times."""
+    return json.dumps(value, indent=indent, default=_plain)
+
+
+def iso(time: datetime) -> str:
+    """A time as text wherever there are no timestamps."""
+    return time.isoformat(timespec="milliseconds")
+
+
+def _plain(value: Any) -> Any:
+    return iso(value) if isinstance(value, datetime) else members(value)
 
 
 def decode(kind: type[T], value: Any) -> T:
     """A value of this type from its JSON form.
 
-    kind: a dataclass whose fields are dataclasses, tuples, mappings by name, optional ones, or JSON's own types. What
-    is left out has its default; what a later farm wrote besides is left out. Raises ValueError where something lacks.
+    kind: a dataclass whose fields are dataclasses, times, tuples, mappings by name, optional ones, or JSON's own types.
+    What lacks has its default; what a later farm wrote besides is left out. Raises ValueError where something lacks
+    that has none.
     """
     return cast("T", _decoder(cast("Any", kind))(value))
 
@@ -45,8 +56,8 @@ def _decoder(kind: Any) -> Callable[[Any], Any]:
     if is_dataclass(kind):
         return _dataclass(cast("type", kind))
     inner = [_decoder(argument) for argument in get_args(kind) if argument not in (NoneType, ...)]
-    if all(each is _as_it_is for each in inner) and get_origin(kind) is not tuple:
-        return _as_it_is
+    if all(make is _as_it_is for make in inner) and get_origin(kind) is not tuple:
+        return datetime.fromisoformat if kind is datetime else _as_it_is
     if get_origin(kind) is Mapping:
         return lambda value: {name: inner[-1](item) for name, item in value.items()}
     if get_origin(kind) is tuple:
@@ -55,7 +66,7 @@ def _decoder(kind: Any) -> Callable[[Any], Any]:
             make(item) for make, item in zip(inner * len(value) if many else inner, value, strict=True)
         )
     if NoneType in get_args(kind):
-        return lambda value: None if value is None else inner[0](value)
+        return lambda value: None if value in (None, "") else inner[0](value)  # "": no time, of an older farm
     return _as_it_is  # one of several classes, which the caller has already made
 
 

@@ -49,11 +49,6 @@ def _arrow(hint: Any) -> str:
     return f"list<item: {_arrow(inner[0])}>" if get_origin(hint) is tuple else _arrow(inner[0])
 
 
-def iso(time: datetime) -> str:
-    """A time as text wherever there are no timestamps: in JSON, as its encoder's ``default``, and in CSV."""
-    return time.isoformat(timespec="milliseconds")
-
-
 def schema_of(*rows: type, metadata: dict[str, str] | None = None) -> Any:
     """The columns as a ``pyarrow.Schema``."""
     import pyarrow as pa  # noqa: PLC0415 - rounds import what records say, and must stay small

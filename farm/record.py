@@ -9,10 +9,9 @@ Schema history (bump `SCHEMA_VERSION` when a column's meaning changes; `farm.res
     6  a verdict's cause and figures as columns, the command in the metadata; which image a prediction is of; times
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from farm.columns import Column
 
@@ -75,9 +74,7 @@ class Record:
     calibration: Annotated[str | None, Column("the calibration set; null of a baseline")] = None
     calibration_source: Annotated[str | None, Column("the set without its seed, which its replicates share")] = None
     calibration_seed: Annotated[int | None, Column("which replicate of the set")] = None
-    calibration_note: Annotated[
-        str | None, Column("what must be known of the set, such as that its generator is not distilled")
-    ] = None
+    calibration_note: Annotated[str | None, Column("what a reader must know of the set")] = None
     algorithm: Annotated[str, Column("how it was quantized; of baselines `ir` or `pytorch`")]
     device: Annotated[str, Column("the device, as the grid names it")]
     runtime: Annotated[str, Column("`openvino` or `pytorch`")]
@@ -92,9 +89,7 @@ class Record:
     score_drop: Annotated[float | None, Column("the FP32 IR's score minus this one")] = None
     top1: Annotated[float | None, Column("accuracy; null under a metric of the user's own", "share of 1")] = None
     top1_drop: Annotated[float | None, Column("the FP32 IR's top-1 minus this one", "share of 1")] = None
-    agreement: Annotated[
-        float | None, Column("test images of which this and the FP32 IR say the same", "share of 1")
-    ] = None
+    agreement: Annotated[float | None, Column("test images on which it and the FP32 IR agree", "share of 1")] = None
     n_images: Annotated[int | None, Column("test images")] = None
     subset_size: Annotated[int | None, Column("calibration images used")] = None
     control_drop: Annotated[
@@ -114,9 +109,7 @@ class Record:
     reverted_layers: Annotated[int | None, Column("operations that went back to FP32")] = None
     fps: Annotated[
         float | None,
-        Column(
-            "batch x inferences / wall time, over rounds of undisturbed pairs, or all where too few are", "images/s"
-        ),
+        Column("batch x inferences / wall time, of undisturbed pairs, or all where too few are", "images/s"),
     ] = None
     fps_ir: Annotated[float | None, Column("the same of the FP32 IR's rounds beside them", "images/s")] = None
     speedup_ir: Annotated[
@@ -128,9 +121,7 @@ class Record:
     speedup_pytorch: Annotated[float | None, Column("the same to PyTorch: one ratio over the other", "ratio")] = None
     speedup_pytorch_low: Annotated[float | None, Column("its 99 % interval", "ratio")] = None
     speedup_pytorch_high: Annotated[float | None, Column("its 99 % interval", "ratio")] = None
-    verdict: Annotated[
-        Verdict | None, Column("`valid`, `noisy` or `invalid`: of `fps` and `speedup_ir`; see docs/measurement.md")
-    ] = None
+    verdict: Annotated[Verdict | None, Column("`valid`, `noisy` or `invalid`; see docs/measurement.md")] = None
     verdict_cause: Annotated[
         Cause | None,
         Column(
@@ -139,32 +130,18 @@ class Record:
             "`wide`: the interval is wider than asked for"
         ),
     ] = None
-    within: Annotated[float | None, Column("how far the interval of `speedup_ir` goes to one side", "share of 1")] = (
-        None
-    )
+    within: Annotated[float | None, Column("how far `speedup_ir`'s interval goes to one side", "share of 1")] = None
     asked: Annotated[float | None, Column("how far the grid lets it go", "share of 1")] = None
     least_pairs: Annotated[int | None, Column("how many undisturbed pairs the grid asks for")] = None
-    ended: Annotated[Ended | None, Column("what ended the measurement: `target`, `pairs`, `budget` or `disturbed`")] = (
-        None
-    )
+    ended: Annotated[Ended | None, Column("what ended it: `target`, `pairs`, `budget` or `disturbed`")] = None
     pairs: Annotated[int | None, Column("undisturbed pairs")] = None
     disturbed_pairs: Annotated[int | None, Column("disturbed pairs")] = None
-    worst_signal: Annotated[
-        Signal | None, Column("what took most of a disturbed round's time; a signal of `latencies/` without its unit")
-    ] = None
+    worst_signal: Annotated[Signal | None, Column("what disturbed most: a signal of `latencies/` without unit")] = None
     worst_share: Annotated[float | None, Column("how much; null of `overheated`", "share of 1")] = None
-    mismatches: Annotated[
-        str | None, Column("what ran otherwise than asked for", "JSON: list of {property, asked, found}")
-    ] = None
-    unsteady_rounds: Annotated[
-        int | None, Column("rounds that began before two windows of warm-up took the same time")
-    ] = None
-    foreign_share: Annotated[
-        float | None, Column("CPU time of the leased CPUs that went to other programs, over all rounds", "share of 1")
-    ] = None
-    steal_share: Annotated[
-        float | None, Column("time that the hypervisor took, of each round's CPU that lost most", "share of 1")
-    ] = None
+    mismatches: Annotated[str | None, Column("what was not as asked", "JSON: list of {property, asked, found}")] = None
+    unsteady_rounds: Annotated[int | None, Column("rounds that began before their warm-up was steady")] = None
+    foreign_share: Annotated[float | None, Column("CPU time of other programs, on leased CPUs", "share of 1")] = None
+    steal_share: Annotated[float | None, Column("taken by the hypervisor, of the worst CPU", "share of 1")] = None
     per_node: Annotated[int | None, Column("measurements that may share the node")] = None
     timed: Annotated[str | None, Column("`inference`, or `preprocessing and inference`")] = None
     memory_format: Annotated[str | None, Column("PyTorch's")] = None
@@ -215,10 +192,3 @@ def drop_of(record: Record) -> float | None:
 def source_of(record: Record) -> str | None:
     """The calibration set without its seed; records older than that column have none, and it is the set."""
     return record.calibration_source or record.calibration
-
-
-def outcome_from(document: Mapping[str, Any]) -> Outcome:
-    """An outcome from its JSON form; fields of a later schema are left out."""
-    values = {field.name: document[field.name] for field in fields(Outcome) if field.name in document}
-    times = {name: values[name] for name in ("started_at", "finished_at") if name in values}
-    return Outcome(**values | {name: datetime.fromisoformat(time) if time else None for name, time in times.items()})

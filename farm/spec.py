@@ -63,7 +63,11 @@ class Spec:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LoadedSpec(Spec):
-    """An entry that a function makes of files: the local inputs, and packages whose version changes the outcome."""
+    """An entry that a function makes of files, such as a labelled test split.
+
+    function: takes parameters and files, gives a `farm.data.imageset.ImageSet`. inputs: the local ones. libraries:
+    packages whose version changes the outcome.
+    """
 
     function: str
     inputs: tuple[InputSpec, ...] = ()
@@ -79,13 +83,8 @@ class ModelSpec(LoadedSpec):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class DatasetSpec(LoadedSpec):
-    """A labelled test split. function: takes parameters and files, gives a `farm.data.imageset.ImageSet`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SourceSpec(LoadedSpec):
-    """Where calibration images come from. function: as a dataset's.
+    """Where calibration images come from.
 
     equipped: whether it computes its images, faster on a GPU: its function takes a third argument,
     `farm.generators.equipment.Equipment`. network: ``"module:function"`` where a network makes the images of latents:
@@ -98,21 +97,13 @@ class SourceSpec(LoadedSpec):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AlgorithmSpec(Spec):
-    """A way to quantize. function: takes a `farm.quantization.default.Quantization`, gives the model and its facts."""
+    """A way to quantize, or a baseline, which is not quantized. runtime: what runs it, ``openvino`` or ``pytorch``.
 
-    function: str
+    function: takes a `farm.quantization.default.Quantization`, gives the model and its facts; a baseline has none.
+    """
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class BaselineSpec(Spec):
-    """What stands beside the algorithms, not quantized. runtime: what runs it, ``openvino`` or ``pytorch``."""
-
-    runtime: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class DeviceSpec(Spec):
-    """The letters that an OpenVINO device string starts with."""
+    function: str = ""
+    runtime: str = "openvino"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,11 +132,11 @@ class Catalog:
     """
 
     models: Mapping[str, ModelSpec]
-    datasets: Mapping[str, DatasetSpec]
+    datasets: Mapping[str, LoadedSpec]
     sources: Mapping[str, SourceSpec]
     algorithms: Mapping[str, AlgorithmSpec]
-    baselines: Mapping[str, BaselineSpec]
-    devices: Mapping[str, DeviceSpec]
+    baselines: Mapping[str, AlgorithmSpec]
+    devices: Mapping[str, Spec]
     stages: Mapping[str, StageSpec]
     preprocessing: Mapping[str, Preprocessing]
     members: Mapping[str, Callable[[], Collection[str]]] = field(default_factory=dict)

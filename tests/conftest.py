@@ -19,8 +19,7 @@ from farm.catalog import CATALOG
 from farm.engine import new_session
 from farm.engine.process import session_folder
 from farm.engine.spawn.client import lifeline
-from farm.grid.cell import Grid
-from farm.grid.expand import expand
+from farm.grid.cell import Grid, expand
 from farm.grid.load import load
 from farm.inputs import Input
 from farm.plan import Plan, Stage

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from farm.codec import decode, encode, members
+from farm.codec import decode, encode, iso, members
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,7 @@ class Drawing:
     by_name: Mapping[str, Point] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     middle: Point | None = None
+    at: datetime | None = None
 
 
 @pytest.mark.parametrize(
@@ -31,7 +33,7 @@ class Drawing:
     [
         Drawing(name="empty"),
         Drawing(name="full", points=(Point(x=1), Point(x=2, y=3)), size=(4, 0.5), by_name={"a": Point(x=0, y=0)},
-                options={"a": [1, {"b": None}]}, middle=Point(x=9)),
+                options={"a": [1, {"b": None}]}, middle=Point(x=9), at=datetime(2026, 1, 2, tzinfo=UTC)),
     ],
     ids=lambda drawing: drawing.name,
 )  # fmt: skip
@@ -65,3 +67,11 @@ def test_what_lacks_something_is_refused(kind, value, says):
 def test_nothing_but_dataclasses_is_taken_apart():
     with pytest.raises(TypeError, match="a set has no place in JSON"):
         members({1})
+
+
+def test_a_time_as_text_has_milliseconds_and_its_zone():
+    assert iso(datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)) == "2026-01-02T03:04:05.678+00:00"
+
+
+def test_no_time_was_an_empty_text_in_an_older_farm():
+    assert decode(Drawing, {"name": "x", "at": ""}).at is None

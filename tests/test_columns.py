@@ -1,13 +1,13 @@
 """Columns from the fields of dataclasses."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
 import pyarrow as pa
 import pytest
 
-from farm.columns import Column, Described, described, iso, schema_of
+from farm.columns import Column, Described, described, schema_of
 from farm.results.events import Event
 from farm.results.tables import ROWS
 
@@ -49,7 +49,3 @@ def test_every_column_of_every_table_says_what_it_means(rows):
     columns = described(*rows)
     assert [column.name for column in columns if not column.meaning] == []
     assert len({column.name for column in columns}) == len(columns)
-
-
-def test_a_time_as_text_has_milliseconds_and_its_zone():
-    assert iso(datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)) == "2026-01-02T03:04:05.678+00:00"

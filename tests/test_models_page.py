@@ -15,7 +15,7 @@ from PIL import Image
 
 from farm.catalog import CATALOG
 from farm.cli import answer
-from farm.grid.expand import expand
+from farm.grid.cell import expand
 from farm.grid.load import load
 from farm.models.vgg import vgg11_bn
 from tests.cli.conftest import inside

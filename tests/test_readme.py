@@ -11,7 +11,7 @@ import yaml
 
 from farm.catalog import CATALOG
 from farm.columns import described
-from farm.grid.expand import expand
+from farm.grid.cell import expand
 from farm.grid.load import load
 from farm.results.tables import ROWS
 

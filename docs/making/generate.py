@@ -21,7 +21,7 @@ import seeds
 
 from farm.analysis.analysis import analyse
 from farm.record import FAILURE_CLASSES
-from farm.report.page.summary import answers
+from farm.report.page.section import answers
 from farm.results.folder import Folder
 from farm.results.reading import read_run
 
@@ -115,8 +115,7 @@ def _seeds(name: str) -> str:
 def _answers(name: str) -> str:
     """The summary of a run's page."""
     given = answers(analyse(read_run(Folder(str(REFERENCE / name)))))
-    lines = [line for one in given for line in (f"- **{one.question}**", *(f"    - {text}" for text in one.sentences))]
-    return "\n".join(lines) + "\n"
+    return "".join(f"- **{question}**\n" + "".join(f"    - {text}\n" for text in given[question]) for question in given)
 
 
 MAKERS = {

@@ -105,10 +105,9 @@ def _beside_real(cells: Sequence[_Cell], run: Run) -> Mapping[str, Against]:
     beside: dict[str, Against] = {}
     for family in families.values():
         real = [cell for cell in family if cell.record.calibration_source == run.claims.reference is not None]
-        matched = [
-            (cell, _real_of(cell, real)) for cell in family if cell.record.calibration_source and cell not in real
-        ]
-        pairs = [(cell, other) for cell, other in matched if other is not None and len(other.right) == len(cell.right)]
+        made = [cell for cell in family if cell.record.calibration_source and cell not in real]
+        matched = [(cell, other) for cell in made if (other := _real_of(cell, real)) is not None]
+        pairs = [(cell, other) for cell, other in matched if len(other.right) == len(cell.right)]
         counts = [disagreement(other.right, cell.right) for cell, other in pairs]
         corrected = holm([mcnemar(count) for count in counts])
         for (cell, other), count, p in zip(pairs, counts, corrected, strict=True):

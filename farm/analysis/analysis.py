@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from farm.analysis.accuracy import Accuracy, accuracies
 from farm.analysis.against_real import AgainstReal, against_real
-from farm.analysis.ranking import best_sets
 from farm.analysis.replicates import Source, sources
-from farm.analysis.rows import Row, assessment
+from farm.analysis.rows import Row, assessment, best_sets
 from farm.analysis.speeds import over_pytorch
 from farm.results.reading import Run
 

@@ -118,22 +118,19 @@ def speed_change(before: Record, after: Record, tolerance: Tolerance) -> SpeedCh
         return SpeedChange(before=old, after=new, unjudged=_lacking("speed", (before, old), (after, new)))
     elsewhere = [name for name in HOST if getattr(before, name) != getattr(after, name)]
     refused = f"another {' and '.join(elsewhere)} in B" if elsewhere and not tolerance.across_hosts else None
-    shown = refused is None and before.timed == after.timed
+    unjudged = _why_not(before, after) or refused
     ratio = quotient(
         Ratio(value=new, low=after.speedup_ir_low, high=after.speedup_ir_high),
         Ratio(value=old, low=before.speedup_ir_low, high=before.speedup_ir_high),
     )
-    unjudged = _why_not(before, after) or refused
-    return SpeedChange(
-        before=old,
-        after=new,
-        same_host=not elsewhere,
-        ratio=ratio,
-        fps=over(after.fps, before.fps) if shown else None,
-        latency_p50=over(after.latency_p50_ms, before.latency_p50_ms) if shown else None,
-        word=None if unjudged else _word(ratio, tolerance.max_slowdown),
-        unjudged=unjudged,
-    )
+    word = None if unjudged else _word(ratio, tolerance.max_slowdown)
+    change = SpeedChange(
+        before=old, after=new, same_host=not elsewhere, ratio=ratio, word=word, unjudged=unjudged
+    )  # fmt: skip
+    if refused or before.timed != after.timed:
+        return change
+    fps, latency_p50 = over(after.fps, before.fps), over(after.latency_p50_ms, before.latency_p50_ms)
+    return replace(change, fps=fps, latency_p50=latency_p50)
 
 
 def over(after: float | None, before: float | None) -> float | None:
@@ -186,23 +183,18 @@ def _why_not(before: Record, after: Record) -> str | None:
         return "a baseline, of which x IR says nothing"
     if before.timed != after.timed:
         return f"A timed {before.timed}, B {after.timed}"
-    doubtful = [f"{record.verdict} in {name}" for name, record in (("A", before), ("B", after)) if _noisy(record)]
+    verdicts = {"A": before.verdict, "B": after.verdict}
+    doubtful = [f"{verdict} in {name}" for name, verdict in verdicts.items() if verdict not in (None, "valid")]
     if doubtful:
         return " and ".join(doubtful)
     ends = [end for record in (before, after) for end in (record.speedup_ir_low, record.speedup_ir_high)]
     return "x IR has no interval" if None in ends else None
 
 
-def _noisy(record: Record) -> bool:
-    return record.verdict not in (None, "valid")
-
-
 def _word(ratio: Ratio, most: float) -> Word:
     low, high = ratio.low, ratio.high
     if low is None or high is None:
         raise ValueError("a ratio without interval cannot be judged")
-    if high < 1 and ratio.value < 1 - most:
-        return "worse"
-    if low > 1 and ratio.value > 1 + most:
-        return "better"
+    if not low <= 1 <= high and not 1 - most <= ratio.value <= 1 + most:
+        return "worse" if ratio.value < 1 else "better"
     return "alike" if 1 - most < low <= high < 1 + most else "undecided"

@@ -109,12 +109,12 @@ def compare(first: Run, second: Run, tolerance: Tolerance) -> Comparison:
     if not both:
         raise InputError(f"{first.folder.url} and {second.folder.url} have no cell in common: cells are joined by name")
     changes = _with_words([_change(old, new, first, second, tolerance) for old, new in both], tolerance)
-    regressions = sorted(filter(_is_worse, changes), key=lambda change: change.badness, reverse=True)
+    worse = sorted((change for change in changes if change.regressions), key=lambda one: one.badness, reverse=True)
     return Comparison(
         first=first.folder.url,
         second=second.folder.url,
         tolerance=tolerance,
-        cells=(*regressions, *(change for change in changes if not change.regressions)),
+        cells=(*worse, *(change for change in changes if not change.regressions)),
         only_first=tuple(cell for cell in before if cell not in after),
         only_second=tuple(cell for cell in after if cell not in before),
         differences=tuple(_differences(both)),
@@ -140,10 +140,6 @@ def _change(before: Record, after: Record, first: Run, second: Run, tolerance: T
     )
 
 
-def _is_worse(change: CellChange) -> bool:
-    return bool(change.regressions)
-
-
 def _error(after: Record) -> str | None:
     if after.outcome == "failed":
         return f"failed: {after.error_class}: {after.error_message}"
@@ -159,12 +155,8 @@ def _with_words(changes: Sequence[CellChange], tolerance: Tolerance) -> list[Cel
     scores = {change.cell: change.accuracy for change in changes if change.accuracy.p is not None}
     tested = {cell: score.p for cell, score in scores.items() if score.p is not None and not score.same}
     corrected = dict(zip(tested, holm(list(tested.values())), strict=True))
-    return [
-        replace(change, accuracy=with_word(change.accuracy, corrected.get(change.cell, 1.0), tolerance))
-        if change.cell in scores
-        else change
-        for change in changes
-    ]
+    words = {cell: with_word(score, corrected.get(cell, 1.0), tolerance) for cell, score in scores.items()}
+    return [replace(change, accuracy=words.get(change.cell, change.accuracy)) for change in changes]
 
 
 def _differences(records: Sequence[tuple[Record, Record]]) -> Iterator[Difference]:

@@ -7,6 +7,7 @@ models, see `farm.analysis.accuracy`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from farm.analysis.accuracy import is_top1
 from farm.analysis.families import Family
 from farm.analysis.standing import EQUIVALENCE_ALPHA, Standing, holm, standing
-from farm.record import Record
+from farm.record import Record, source_of
 from farm.results.reading import Run
 from farm.stats.replicates import difference, mean, over_images, welch
 from farm.stats.shares import Estimate
@@ -64,10 +65,8 @@ def _family(family: Family, seeds: Seeds, run: Run) -> Iterator[Source]:
     losses = _against_real(seeds, run, step)
     for name, records in seeds.items():
         drops = _drops(records)
-        spread = float(np.std(drops, ddof=1))
-        source = Source(
-            family=family, source=name, seeds=len(drops), drop=mean(drops, resolution=step), spread=spread
-        )  # fmt: skip
+        drop, spread = mean(drops, resolution=step), float(np.std(drops, ddof=1))
+        source = Source(family=family, source=name, seeds=len(drops), drop=drop, spread=spread)
         if name in losses:
             loss, p = losses[name]
             source = replace(source, loss=loss, p=p, standing=standing(loss, p, run.claims.margin))
@@ -104,3 +103,35 @@ def _right(records: Sequence[Record], run: Run) -> NDArray[np.float64] | None:
         return None
     shares: NDArray[np.float64] = np.mean([one.prediction == one.label for one in predicted], axis=0, dtype=np.float64)
     return shares
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """The mean drop of top-1 of one source over its seeds, a share of 1; None where no cell has one.
+
+    interval: over several seeds, 95 %. failed: how many cells did.
+    """
+
+    family: Family
+    source: str
+    mean: float | None
+    interval: Estimate | None
+    seeds: int
+    failed: int
+
+
+def mean_drops(records: Sequence[Record], sources: Sequence[Source]) -> list[Drop]:
+    """One for each source and family of the records, in their order."""
+    intervals = {(source.family, source.source): source.drop for source in sources}
+    cells: dict[tuple[Family, str], list[Record]] = {}
+    for record in records:
+        source = source_of(record)
+        if source is not None:
+            cells.setdefault((Family.of(record), source), []).append(record)
+    return [_drop(*key, members, intervals.get(key)) for key, members in cells.items()]
+
+
+def _drop(family: Family, source: str, records: Sequence[Record], interval: Estimate | None) -> Drop:
+    values, failed = _drops(records), sum(record.outcome == "failed" for record in records)
+    mean_drop = fmean(values) if values else None
+    return Drop(family=family, source=source, mean=mean_drop, interval=interval, seeds=len(values), failed=failed)

@@ -1,10 +1,12 @@
 """Every column of a run's cells: those of the records, and what is said beside them. Knows no layout."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from farm.analysis.accuracy import Accuracy
-from farm.record import COLUMNS, Record
+from farm.analysis.families import Family
+from farm.record import COLUMNS, Record, accuracy_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,3 +69,18 @@ def assessment(accuracy: Accuracy | None, *, best: bool) -> Assessment:
         columns |= {"real_loss": loss.value, "real_loss_low": loss.low, "real_loss_high": loss.high}
         columns |= {"real_p": accuracy.real.p, "standing": accuracy.real.standing}
     return Assessment(**columns, best=best)
+
+
+def best_sets(records: Sequence[Record]) -> set[str]:
+    """The cells whose calibration set does best in their family; none where all do the same."""
+    families: dict[Family, dict[str, float]] = {}
+    for record in records:
+        accuracy = accuracy_of(record)
+        if record.calibration is not None and record.outcome == "ok" and accuracy is not None:
+            families.setdefault(Family.of(record), {})[record.cell] = accuracy
+    return {
+        cell
+        for family in families.values()
+        for cell, accuracy in family.items()
+        if accuracy == max(family.values()) > min(family.values())
+    }

@@ -13,8 +13,7 @@ from typing import Any
 from farm.campaign.listener import NOBODY, Listener
 from farm.catalog import CATALOG
 from farm.errors import DataError, InputError
-from farm.grid.cell import Cell, Grid
-from farm.grid.expand import expand
+from farm.grid.cell import Cell, Grid, expand
 from farm.grid.selection import only
 from farm.inputs import HashMemo, Input, SearchPath, cache_folder, default_search, fetch, locate
 from farm.models.describe import describe

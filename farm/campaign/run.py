@@ -8,8 +8,7 @@ from farm.campaign.listener import NOBODY, Listener
 from farm.campaign.resolve import chosen, fetched, inputs_of, names_in, resolve
 from farm.catalog import CATALOG
 from farm.errors import InputError
-from farm.grid.cell import Grid
-from farm.grid.expand import expand
+from farm.grid.cell import Grid, expand
 from farm.plan import Plan, dependents
 from farm.plan.state import State, states
 from farm.record import Outcome, Record

@@ -1,17 +1,12 @@
 """Algorithms by name, and the baselines that stand beside them on the axis."""
 
 import re
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from farm.spec import AlgorithmSpec, BaselineSpec, Parameters
-
-
-class Nothing(Parameters):
-    """No parameters."""
-
+from farm.spec import AlgorithmSpec, Parameters
 
 ActivationsRange = Literal[
     "minmax", "mean_minmax", "median_minmax", "mean_no_outliers_minmax", "mean_quantile", "histogram"
@@ -42,10 +37,9 @@ class Default(Parameters):
     smooth_quant_convolution_alpha: float | None = Field(
         None, description="SmoothQuant of convolutions, 0 to 1, or -1: off; needs model_type: transformer"
     )
-    ignored_scope: Annotated[
-        tuple[str, ...],
-        Field(description="regular expressions, from a name's start on, of IR layer names kept in FP32"),
-    ] = ()
+    ignored_scope: tuple[str, ...] = Field(
+        (), description="regular expressions, from a name's start on, of IR layer names kept in FP32"
+    )
 
     @field_validator("ignored_scope")
     @classmethod
@@ -54,8 +48,7 @@ class Default(Parameters):
             try:
                 re.compile(pattern)
             except re.error as error:
-                text = f"{pattern!r} is no regular expression ({error})"
-                raise _fault(text) from error
+                raise _fault(f"{pattern!r} is no regular expression ({error})") from error
         return patterns
 
     @field_validator("smooth_quant_alpha", "smooth_quant_convolution_alpha")
@@ -110,6 +103,6 @@ ALGORITHMS = {
 }
 
 BASELINES = {
-    "pytorch": BaselineSpec(parameters=Nothing, doc="the PyTorch model, not converted", runtime="pytorch"),
-    "ir": BaselineSpec(parameters=Nothing, doc="the FP32 OpenVINO IR, not quantized", runtime="openvino"),
+    "pytorch": AlgorithmSpec(parameters=Parameters, doc="the PyTorch model, not converted", runtime="pytorch"),
+    "ir": AlgorithmSpec(parameters=Parameters, doc="the FP32 OpenVINO IR, not quantized"),
 }

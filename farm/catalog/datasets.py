@@ -5,10 +5,34 @@ and returns a `farm.data.imageset.ImageSet`. It may be given one parameter more,
 `farm.axes.Fit`.
 """
 
+from typing import Annotated
+
 from pydantic import Field
 
-from farm.catalog.images import AT_PATH, FROM_CODE, Made, cifar10_split
-from farm.spec import DatasetSpec, Parameters
+from farm.spec import InputSpec, LoadedSpec, Parameters
+
+Made = Annotated[
+    str,
+    Field(
+        min_length=1,
+        description="package.module:function returning a map-style dataset of (image, label); it is run as code",
+    ),
+]
+
+AT_PATH = (InputSpec(role="images", parameter="path", hint="`path` is looked for beside the grid and in FARM_DATA"),)
+FROM_CODE = (InputSpec(role="images", parameter="factory", code=True),)
+
+
+def cifar10_split(split: str) -> tuple[InputSpec, ...]:
+    """A split of CIFAR-10, where it may lie, and its official origin."""
+    split_file = InputSpec(
+        role="images",
+        patterns=(f"cifar10/{split}.parquet", f"cifar10/plain_text/{split}-*.parquet", "cifar-10-batches-py"),
+        url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+        sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+        hint=f"set FARM_DATA to a folder with cifar10/{split}.parquet or cifar-10-batches-py/",
+    )
+    return (split_file,)
 
 
 class DatasetParameters(Parameters):
@@ -30,34 +54,34 @@ class DatasetFrom(DatasetParameters):
 
 
 DATASETS = {
-    "cifar10": DatasetSpec(
+    "cifar10": LoadedSpec(
         function="farm.data.cifar10:test",
         parameters=DatasetParameters,
         doc="the CIFAR-10 test split: 10,000 images of 32x32, 10 classes",
         inputs=cifar10_split("test"),
         libraries=("pillow",),
     ),
-    "digits": DatasetSpec(
+    "digits": LoadedSpec(
         function="farm.data.digits:test",
         parameters=DatasetParameters,
         doc="scikit-learn's handwritten digits, a third of them, at 32x32, 10 classes; needs no download",
         libraries=("scikit-learn", "pillow"),
     ),
-    "folder": DatasetSpec(
+    "folder": LoadedSpec(
         function="farm.data.folder:dataset",
         parameters=DatasetAt,
         doc="an image folder: one subfolder a class",
         inputs=AT_PATH,
         libraries=("pillow",),
     ),
-    "parquet": DatasetSpec(
+    "parquet": LoadedSpec(
         function="farm.data.parquet:dataset",
         parameters=DatasetAt,
         doc="a Parquet file in the Hugging Face layout: img {bytes, path}, label",
         inputs=AT_PATH,
         libraries=("pillow",),
     ),
-    "factory": DatasetSpec(
+    "factory": LoadedSpec(
         function="farm.data.factory:dataset",
         parameters=DatasetFrom,
         doc="a dataset of your own: {factory: package.module:function}, items (image, label)",

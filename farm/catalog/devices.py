@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from farm.spec import DeviceSpec, Parameters
+from farm.spec import Parameters, Spec
 
 
 class DeviceParameters(Parameters):
@@ -25,6 +25,4 @@ _DEVICE_DOCS = {
     "HETERO": "several devices for one model, HETERO:GPU,CPU; tested with the CPU",
     "MULTI": "several devices in parallel, MULTI:GPU,CPU; tested with the CPU",
 }
-
-
-DEVICES = {name: DeviceSpec(parameters=DeviceParameters, doc=doc) for name, doc in _DEVICE_DOCS.items()}
+DEVICES = {name: Spec(parameters=DeviceParameters, doc=doc) for name, doc in _DEVICE_DOCS.items()}

@@ -73,73 +73,48 @@ class File(ModelParameters):
         return path
 
 
-RELEASES = "https://github.com/chenyaofo/pytorch-cifar-models/releases/download"
+_RELEASES = "https://github.com/chenyaofo/pytorch-cifar-models/releases/download"
 _HINT = "give `weights: FILE` in the grid, or set FARM_DATA to a folder that has it"
 
+# By their functions: the file in `farm.models`, the first digits of the released weights' SHA-256, what it is.
+NETWORKS = {
+    "resnet20": ("resnet", "4118986f", "ResNet-20 for 32x32 images, 1x1 shortcuts, 0.27 M parameters (He et al. 2015)"),
+    "resnet32": ("resnet", "ef93fc4d", "ResNet-32, 0.47 M parameters"),
+    "resnet44": ("resnet", "2a3cabcb", "ResNet-44, 0.66 M parameters"),
+    "resnet56": ("resnet", "187c023a", "ResNet-56, 0.86 M parameters"),
+    "vgg11_bn": ("vgg", "eaeebf42", "VGG-11, batch norm, for 32x32 images, 9.8 M parameters (Simonyan et al. 2014)"),
+    "vgg13_bn": ("vgg", "c01e4a43", "VGG-13, 9.9 M parameters"),
+    "vgg16_bn": ("vgg", "6ee7ea24", "VGG-16, 15 M parameters"),
+    "vgg19_bn": ("vgg", "57191229", "VGG-19, 21 M parameters"),
+    "mobilenetv2_x0_5": ("mobilenetv2", "ca14ced9", "MobileNetV2, half width, 0.7 M parameters (Sandler et al. 2018)"),
+    "mobilenetv2_x0_75": ("mobilenetv2", "a53c314e", "MobileNetV2 of 0.75 times the width, 1.4 M parameters"),
+    "mobilenetv2_x1_0": ("mobilenetv2", "fe6a5b48", "MobileNetV2, 2.2 M parameters"),
+    "mobilenetv2_x1_4": ("mobilenetv2", "3bbbd6e2", "MobileNetV2 of 1.4 times the width, 4.3 M parameters"),
+    "shufflenetv2_x0_5": ("shufflenetv2", "1308b4e9", "ShuffleNetV2, half width, 0.35 M parameters (Ma et al. 2018)"),
+    "shufflenetv2_x1_0": ("shufflenetv2", "98807be3", "ShuffleNetV2, 1.3 M parameters"),
+    "shufflenetv2_x1_5": ("shufflenetv2", "296694dd", "ShuffleNetV2 of 1.5 times the width, 2.5 M parameters"),
+    "shufflenetv2_x2_0": ("shufflenetv2", "ec31611c", "ShuffleNetV2 of twice the width, 5.4 M parameters"),
+    "repvgg_a0": ("repvgg", "ef08a50e", "RepVGG-A0 for 32x32 images, 7.8 M parameters as trained (Ding et al. 2021)"),
+    "repvgg_a1": ("repvgg", "38d2431b", "RepVGG-A1, 13 M parameters as trained"),
+    "repvgg_a2": ("repvgg", "09488915", "RepVGG-A2, 27 M parameters as trained"),
+}
+PARAMETERS = {"repvgg": RepVgg}  # of a file's networks, where they have some of their own
 
-def _network(function: str, digits: str, doc: str, parameters: type[ModelParameters] = NetworkParameters) -> ModelSpec:
-    """A network of `farm.models`, ``"file:function"``, and the first digits of its released weights' SHA-256."""
-    family, _, name = function.partition(":")
+
+def _network(name: str, family: str, digits: str, doc: str) -> ModelSpec:
     weights = InputSpec(
         role="weights",
         parameter="weights",
         patterns=("weights/{dataset}_{name}.safetensors", "weights/{dataset}_{name}.pt"),
-        released={"cifar10": f"{RELEASES}/{family}/cifar10_{name}-{digits}.pt"},
+        released={"cifar10": f"{_RELEASES}/{family}/cifar10_{name}-{digits}.pt"},
         hint=_HINT,
     )
-    path = f"farm.models.{function}"
-    return ModelSpec(function=path, parameters=parameters, doc=doc, inputs=(weights,), libraries=("torch",))
+    parameters = PARAMETERS.get(family, NetworkParameters)
+    function = f"farm.models.{family}:{name}"
+    return ModelSpec(function=function, parameters=parameters, doc=doc, inputs=(weights,), libraries=("torch",))
 
 
-MODELS = {
-    "resnet20": _network(
-        "resnet:resnet20",
-        "4118986f",
-        "ResNet-20 for 32x32 images, 1x1 projection shortcuts, 0.27 M parameters (He et al. 2015)",
-    ),
-    "resnet32": _network("resnet:resnet32", "ef93fc4d", "ResNet-32, 0.47 M parameters"),
-    "resnet44": _network("resnet:resnet44", "2a3cabcb", "ResNet-44, 0.66 M parameters"),
-    "resnet56": _network("resnet:resnet56", "187c023a", "ResNet-56, 0.86 M parameters"),
-    "vgg11_bn": _network(
-        "vgg:vgg11_bn",
-        "eaeebf42",
-        "VGG-11 with batch normalisation for 32x32 images, 9.8 M parameters (Simonyan, Zisserman 2014)",
-    ),
-    "vgg13_bn": _network("vgg:vgg13_bn", "c01e4a43", "VGG-13, 9.9 M parameters"),
-    "vgg16_bn": _network("vgg:vgg16_bn", "6ee7ea24", "VGG-16, 15 M parameters"),
-    "vgg19_bn": _network("vgg:vgg19_bn", "57191229", "VGG-19, 21 M parameters"),
-    "mobilenetv2_x0_5": _network(
-        "mobilenetv2:mobilenetv2_x0_5",
-        "ca14ced9",
-        "MobileNetV2 of half width for 32x32 images, 0.7 M parameters (Sandler et al. 2018)",
-    ),
-    "mobilenetv2_x0_75": _network(
-        "mobilenetv2:mobilenetv2_x0_75", "a53c314e", "MobileNetV2 of 0.75 times the width, 1.4 M parameters"
-    ),
-    "mobilenetv2_x1_0": _network("mobilenetv2:mobilenetv2_x1_0", "fe6a5b48", "MobileNetV2, 2.2 M parameters"),
-    "mobilenetv2_x1_4": _network(
-        "mobilenetv2:mobilenetv2_x1_4", "3bbbd6e2", "MobileNetV2 of 1.4 times the width, 4.3 M parameters"
-    ),
-    "shufflenetv2_x0_5": _network(
-        "shufflenetv2:shufflenetv2_x0_5",
-        "1308b4e9",
-        "ShuffleNetV2 of half width for 32x32 images, 0.35 M parameters (Ma et al. 2018)",
-    ),
-    "shufflenetv2_x1_0": _network("shufflenetv2:shufflenetv2_x1_0", "98807be3", "ShuffleNetV2, 1.3 M parameters"),
-    "shufflenetv2_x1_5": _network(
-        "shufflenetv2:shufflenetv2_x1_5", "296694dd", "ShuffleNetV2 of 1.5 times the width, 2.5 M parameters"
-    ),
-    "shufflenetv2_x2_0": _network(
-        "shufflenetv2:shufflenetv2_x2_0", "ec31611c", "ShuffleNetV2 of twice the width, 5.4 M parameters"
-    ),
-    "repvgg_a0": _network(
-        "repvgg:repvgg_a0",
-        "ef08a50e",
-        "RepVGG-A0 for 32x32 images, 7.8 M parameters as trained (Ding et al. 2021)",
-        RepVgg,
-    ),
-    "repvgg_a1": _network("repvgg:repvgg_a1", "38d2431b", "RepVGG-A1, 13 M parameters as trained", RepVgg),
-    "repvgg_a2": _network("repvgg:repvgg_a2", "09488915", "RepVGG-A2, 27 M parameters as trained", RepVgg),
+MODELS = {name: _network(name, *row) for name, row in NETWORKS.items()} | {
     "torchvision": ModelSpec(
         parameters=Torchvision,
         doc="torchvision/NAME, such as torchvision/resnet50: torchvision's classifiers with their own preprocessing",

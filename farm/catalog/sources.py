@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from farm.catalog.images import AT_PATH, FROM_CODE, Made, cifar10_split
+from farm.catalog.datasets import AT_PATH, FROM_CODE, Made, cifar10_split
 from farm.spec import Hash, InputSpec, Parameters, SourceSpec
 
 Side = Annotated[int, Field(ge=1)]

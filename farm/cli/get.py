@@ -1,6 +1,5 @@
 """`farm get`: a cell's model handed over, with all that it takes to run it."""
 
-import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from farm.cli.options import DEFAULT_RESULTS, Results, stdout
-from farm.columns import iso
+from farm.codec import encode
 from farm.errors import InputError
 from farm.plan.parameters import Evaluate, Quantize, StageParameters
 from farm.results.location import Location, cell_of
@@ -96,4 +95,4 @@ def _quantization(parameters: StageParameters) -> dict[str, Any]:
 
 
 def _write(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, indent=1, default=iso) + "\n", encoding="utf-8")
+    path.write_text(encode(value, indent=1) + "\n", encoding="utf-8")

@@ -15,7 +15,7 @@ from farm.campaign.run import states_in
 from farm.catalog import CATALOG
 from farm.cli.options import DEFAULT_RESULTS, GridFile, Json, Only, Results, stdout
 from farm.cli.progress import clock_text
-from farm.grid.expand import expand
+from farm.grid.cell import expand
 from farm.grid.load import load
 from farm.plan import Plan, dependents
 from farm.plan.state import State

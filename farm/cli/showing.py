@@ -1,6 +1,5 @@
 """How `farm show` prints what was read: tables one after another, or one joined output for other programs."""
 
-import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from rich.measure import Measurement
 from farm.analysis.analysis import Analysis, analyse
 from farm.analysis.rows import ROW_COLUMNS, Row
 from farm.cli.options import stdout
-from farm.columns import iso
+from farm.codec import encode
 from farm.errors import InputError
 from farm.files import replaced
 from farm.grid.settings import Claims
@@ -188,7 +187,7 @@ def _give(values: list[dict[str, Any]], claims: Sequence[Claims], form: str, par
     elif form == "--csv":
         stdout.out(formats.as_csv(ROW_COLUMNS, [list(row.values()) for row in values]), highlight=False, end="")
     else:
-        stdout.print_json(json.dumps(values, default=iso))
+        stdout.print_json(encode(values))
 
 
 def _joined_layouts(chosen: Sequence[Chosen], of: View) -> str:

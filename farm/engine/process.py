@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from farm.columns import iso
+from farm.codec import iso
 from farm.engine import ProgressLine, Work
 from farm.engine.spawn.child import LINES, LOG
 from farm.engine.spawn.client import Ending, hold, release, run_child

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import PurePath
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic.fields import FieldInfo
 
@@ -14,7 +14,7 @@ from farm.grid.choice import Choice
 from farm.grid.faults import Complain, check
 from farm.grid.label import NO_CALIBRATION, Label
 from farm.grid.lines import YamlPath
-from farm.spec import Parameters, Spec
+from farm.spec import MODEL_FILES, Parameters, Spec
 from farm.suggest import did_you_mean
 
 C = TypeVar("C", bound=Choice)
@@ -24,25 +24,27 @@ C = TypeVar("C", bound=Choice)
 class Axis(Generic[C]):
     """How an axis is read: what its entries become, its table, and what one of them is called.
 
-    custom: the parameters that make an entry the user's own (`factory`, `path`), whose name is then free.
     family: the part of a name that the table has, where names are open (``GPU.0``, ``torchvision/resnet50``).
-    members: the names that there are in a family after its slash. files: a plain name that ends so is a `path`.
+    members: the names that there are in a family after its slash.
     """
 
     kind: type[C]
     table: Mapping[str, Spec]
     noun: str
-    custom: tuple[str, ...] = ()
     family: re.Pattern[str] | None = None
     members: Mapping[str, Callable[[], Collection[str]]] = field(default_factory=dict)
-    files: tuple[str, ...] = ()
+
+    @property
+    def custom(self) -> tuple[str, ...]:
+        """The parameters that make an entry the user's own, whose name is then free: `factory`, `path`."""
+        return tuple(name for name, spec in self.table.items() if name in spec.parameters.model_fields)
 
     def custom_by(self, parameters: Collection[str]) -> str:
         """The parameter that makes an entry the user's own; empty if it is none."""
         return next((key for key in self.custom if key in parameters), "")
 
 
-def choices(entry: Any, path: YamlPath, axis: Axis[C], complain: Complain) -> list[C]:
+def choices(entry: object, path: YamlPath, axis: Axis[C], complain: Complain) -> list[C]:
     """The choices an entry stands for; every fault is complained of."""
     named = _name_and_parameters(entry, path, axis, complain)
     if named is None:
@@ -63,7 +65,7 @@ def choices(entry: Any, path: YamlPath, axis: Axis[C], complain: Complain) -> li
     return chosen
 
 
-def pattern(entry: Any, path: YamlPath, there: tuple[Choice, ...], complain: Complain) -> Pattern | None:
+def pattern(entry: object, path: YamlPath, there: tuple[Choice, ...], complain: Complain) -> Pattern | None:
     """What an `exclude` means on one axis; a name that no choice there has is a fault."""
     if isinstance(entry, Mapping):
         name = str(entry["name"]) if "name" in entry else None
@@ -91,10 +93,10 @@ def pattern(entry: Any, path: YamlPath, there: tuple[Choice, ...], complain: Com
 
 
 def _name_and_parameters(
-    entry: Any, path: YamlPath, axis: Axis[C], complain: Complain
-) -> tuple[str, dict[str, Any]] | None:
+    entry: object, path: YamlPath, axis: Axis[C], complain: Complain
+) -> tuple[str, dict[str, object]] | None:
     if isinstance(entry, str) and entry:
-        return ("", {"path": entry}) if axis.files and entry.lower().endswith(axis.files) else (entry, {})
+        return ("", {"path": entry}) if "path" in axis.table and entry.lower().endswith(MODEL_FILES) else (entry, {})
     if not isinstance(entry, Mapping):
         complain(path, f"{entry!r} must be a name or a mapping with `name`")
         return None
@@ -126,14 +128,14 @@ def _name_of(custom: str, value: str) -> str:
     return PurePath(value).stem if custom == "path" else value.rpartition(":")[2]
 
 
-def _expanded(raw: Mapping[str, Any], lists: Collection[str]) -> Iterator[dict[str, Any]]:
+def _expanded(raw: Mapping[str, object], lists: Collection[str]) -> Iterator[dict[str, object]]:
     """``{seed: [0, 1]}`` as ``{seed: 0}`` and ``{seed: 1}``."""
-    values = [value if key in lists else [value] for key, value in raw.items()]
+    values = [value if isinstance(value, list) and key in lists else [value] for key, value in raw.items()]
     for combination in product(*values):
         yield dict(zip(raw, combination, strict=True))
 
 
-def _expands(value: Any, field: FieldInfo | None) -> bool:
+def _expands(value: object, field: FieldInfo | None) -> bool:
     """Whether a list stands for several choices; that of a list-valued parameter must be a list of lists."""
     if not isinstance(value, list) or not value:
         return False
@@ -148,7 +150,7 @@ def _label(name: str, parameters: Parameters, lists: Collection[str] | None) -> 
     return Label.of(name, shown)
 
 
-def _tells(field: FieldInfo, value: Any) -> bool:
+def _tells(field: FieldInfo, value: object) -> bool:
     """Whether a label shows a parameter: no default, or one that a reader of tables should see (`shown`)."""
     extra = field.json_schema_extra
     always = isinstance(extra, Mapping) and bool(extra.get("shown"))

@@ -1,9 +1,9 @@
-"""Cell and Grid: the values that everything after the YAML file works on. Pure."""
+"""Cell and Grid, and how one becomes the other: what everything after the YAML file works on. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Any
 
 from farm.grid.choice import Algorithm, Calibration, Choice, Dataset, Device, Model
 from farm.grid.label import NO_CALIBRATION, Label
@@ -35,7 +35,7 @@ class Pattern:
     """What an `exclude` or an `accuracy_only` says of one axis: a name or label, or any (None), and some parameters."""
 
     name: str | None
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, object]
 
     def matches(self, choice: Choice | None) -> bool:
         """Whether a cell's choice is meant. A baseline's calibration is ``-``."""
@@ -47,7 +47,7 @@ class Pattern:
         return all(key in values and _agrees(values[key], given) for key, given in self.parameters.items())
 
 
-def _agrees(value: Any, given: Any) -> bool:
+def _agrees(value: object, given: object) -> bool:
     """Whether a value is the one that is given, or one of them: lists expand here too."""
     return bool(value == given or (isinstance(given, tuple) and value in given))
 
@@ -91,3 +91,27 @@ class Grid:
         """The source that the others are held against: as told, else the first named like the dataset, else none."""
         alike = (choice.source for choice in self.calibrations if choice.name == self.dataset.name)
         return self.settings.claims.reference or next(alike, None)
+
+
+def expand(grid: Grid) -> tuple[Cell, ...]:
+    """All cells of a grid, baselines before the rest of each model and device, included ones last.
+
+    Excluded cells are left out; an include adds a cell even where an exclude would drop it. A model that
+    PyTorch cannot run, such as an ONNX file, has no ``pytorch`` baseline.
+    """
+    cells: dict[str, Cell] = {}
+    for cell in _product(grid):
+        if not any(matches(cell, exclusion) for exclusion in grid.exclude):
+            cells[cell.name] = cell
+    for cell in grid.include:
+        cells.setdefault(cell.name, cell)
+    return tuple(cells.values())
+
+
+def _product(grid: Grid) -> Iterator[Cell]:
+    for model, device in product(grid.models, grid.devices):
+        for baseline in grid.baselines:
+            if model.spec.in_torch or baseline.spec.runtime != "pytorch":
+                yield Cell(model=model, calibration=None, algorithm=baseline, device=device)
+        for calibration, algorithm in product(grid.calibrations, grid.algorithms):
+            yield Cell(model=model, calibration=calibration, algorithm=algorithm, device=device)

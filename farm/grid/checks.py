@@ -2,11 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from farm.catalog.algorithms import AccuracyAware
-from farm.grid.cell import Grid
-from farm.grid.expand import expand
+from farm.grid.cell import Grid, expand
 from farm.grid.lines import YamlPath
 from farm.spec import Catalog
 from farm.suggest import did_you_mean
@@ -18,21 +16,21 @@ GENERATING = "synthesize"
 FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-def name_fault(name: Any) -> str:
+def name_fault(name: object) -> str:
     """What is wrong with a grid's name; empty if nothing is."""
     if not isinstance(name, str) or not FOLDER_NAME.fullmatch(name):
         return f"{name!r} names a folder under results/: use letters, digits, '.', '_' and '-'"
     return f"{name!r} is a folder of farm's own under results/: choose another name" if name in RESERVED else ""
 
 
-def metric_fault(metric: Any) -> str:
+def metric_fault(metric: object) -> str:
     """What is wrong with a grid's metric; empty if nothing is."""
     if metric in METRICS or METRIC.fullmatch(str(metric)):
         return ""
     return f"no metric {metric!r}{did_you_mean(str(metric), METRICS)} or your own, package.module:function"
 
 
-def stage_faults(settings: Mapping[Any, Any], catalog: Catalog) -> Iterator[tuple[YamlPath, str]]:
+def stage_faults(settings: Mapping[str, object], catalog: Catalog) -> Iterator[tuple[YamlPath, str]]:
     """Limits of stage kinds that there are not, or that have no such limit."""
     for limit in ("timeout_s", "memory_gib", "cores", "gpus"):
         by_kind = settings.get(limit)
@@ -41,10 +39,11 @@ def stage_faults(settings: Mapping[Any, Any], catalog: Catalog) -> Iterator[tupl
                 yield ("settings", limit, str(kind)), text
 
 
-def _limit_fault(limit: str, kind: Any, catalog: Catalog) -> str:
-    if kind not in catalog.stages:
+def _limit_fault(limit: str, kind: object, catalog: Catalog) -> str:
+    spec = catalog.stages.get(str(kind))
+    if spec is None:
         return f"no stage of this kind{did_you_mean(str(kind), tuple(catalog.stages))}"
-    if limit == "cores" and catalog.stages[kind].exclusive:
+    if limit == "cores" and spec.exclusive:
         return "a device's `threads` says how many cores are measured"
     if limit == "gpus" and kind != GENERATING:
         return f"only `{GENERATING}` computes on torch's GPUs"

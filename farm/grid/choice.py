@@ -7,7 +7,7 @@ from farm.catalog.devices import DeviceParameters
 from farm.catalog.models import ModelParameters
 from farm.catalog.sources import Seeded, SourceParameters
 from farm.grid.label import Label
-from farm.spec import AlgorithmSpec, BaselineSpec, DatasetSpec, DeviceSpec, ModelSpec, Parameters, SourceSpec, Spec
+from farm.spec import AlgorithmSpec, LoadedSpec, ModelSpec, Parameters, SourceSpec, Spec
 
 SEED = "seed"  # the parameter that tells calibration sets of one source apart
 
@@ -21,8 +21,11 @@ class Choice:
     spec: Spec
     parameters: Parameters
 
+    def __hash__(self) -> int:
+        return hash(self.label)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Model(Choice):
     """A model, and how images become its input."""
 
@@ -30,15 +33,15 @@ class Model(Choice):
     parameters: ModelParameters
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dataset(Choice):
     """The labelled images that accuracy is computed on."""
 
-    spec: DatasetSpec
+    spec: LoadedSpec
     parameters: DatasetParameters
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Calibration(Choice):
     """A calibration set: a source, and which of its images."""
 
@@ -56,23 +59,17 @@ class Calibration(Choice):
         return self.parameters.seed if isinstance(self.parameters, Seeded) else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Algorithm(Choice):
     """A way to quantize, or a baseline that is not quantized."""
 
-    spec: AlgorithmSpec | BaselineSpec
-
-    @property
-    def runtime(self) -> str:
-        """What runs the model then: ``openvino``, or ``pytorch`` of that baseline."""
-        return self.spec.runtime if isinstance(self.spec, BaselineSpec) else "openvino"
+    spec: AlgorithmSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Device(Choice):
     """What runs the model. name: an OpenVINO device string, such as ``GPU.0``."""
 
-    spec: DeviceSpec
     parameters: DeviceParameters
 
 

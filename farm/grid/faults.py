@@ -1,7 +1,7 @@
 """Faults in words: did-you-mean, and pydantic's complaints as ours. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -13,7 +13,7 @@ Complain = Callable[[YamlPath, str], None]
 M = TypeVar("M", bound=BaseModel)
 
 
-def check(model: type[M], raw: Mapping[Any, Any], path: YamlPath, complain: Complain) -> M | None:
+def check(model: type[M], raw: Mapping[str, object], path: YamlPath, complain: Complain) -> M | None:
     """The checked values, or None after complaining of every fault."""
     try:
         return model.model_validate(_tuples(raw))
@@ -42,7 +42,7 @@ def _fields(model: type[BaseModel], location: tuple[str | int, ...]) -> Iterable
     return model.model_fields
 
 
-def _tuples(value: Any) -> Any:
+def _tuples(value: object) -> object:
     """YAML's lists as tuples, so that strict validation takes them and nothing can change later."""
     if isinstance(value, Mapping):
         return {str(key): _tuples(item) for key, item in value.items()}

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 AXES = ("model", "calibration", "algorithm", "device")
 NO_CALIBRATION = "-"
@@ -20,7 +19,7 @@ class Label(str):
     __slots__ = ()
 
     @classmethod
-    def of(cls, name: str, parameters: Mapping[str, Any]) -> "Label":
+    def of(cls, name: str, parameters: Mapping[str, object]) -> "Label":
         """The label of a name and the parameters to show; values are JSON, but plain words stand as they are."""
         return cls(_joined(name, ((key, _text(parameters[key])) for key in sorted(parameters))))
 
@@ -52,7 +51,7 @@ def _joined(name: str, parameters: Iterable[tuple[str, str]]) -> str:
     return f"{name}{{{inside}}}" if inside else name
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) and not PUNCTUATION & set(value) else json.dumps(value)
 
 

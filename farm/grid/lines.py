@@ -4,7 +4,6 @@ Safe by construction: nodes are built by PyYAML's safe loader, so a file is data
 """
 
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -17,7 +16,7 @@ YamlPath = tuple[str | int, ...]
 UNREADABLE = (yaml.YAMLError, ValueError, AttributeError, RecursionError)
 
 
-def read(path: Path) -> tuple[Any, dict[YamlPath, int]]:
+def read(path: Path) -> tuple[object, dict[YamlPath, int]]:
     """The document of a YAML file, and the line (from 1) of each value by its path.
 
     A mapping's value has the line of its key. Raises InputError if the file cannot be read and
@@ -40,7 +39,7 @@ def read(path: Path) -> tuple[Any, dict[YamlPath, int]]:
     return document, lines
 
 
-def _document(text: str, lines: dict[YamlPath, int], faults: list[Fault]) -> Any:
+def _document(text: str, lines: dict[YamlPath, int], faults: list[Fault]) -> object:
     loader = yaml.SafeLoader(text)
     try:
         node = loader.get_single_node()

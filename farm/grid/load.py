@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from farm.catalog.datasets import DatasetParameters
 from farm.errors import Fault, GridError
@@ -20,20 +19,15 @@ from farm.grid.faults import check
 from farm.grid.label import AXES, Label
 from farm.grid.lines import YamlPath, dotted, line_of, read
 from farm.grid.settings import Settings
-from farm.spec import MODEL_FILES, Catalog
+from farm.spec import Catalog
 from farm.suggest import did_you_mean
 
 KEYS = (
     "name", "dataset", "metric", "models", "calibrations", "algorithms", "devices",
     "baselines", "exclude", "include", "accuracy_only", "settings",
 )  # fmt: skip
-DEFAULTS: Mapping[str, Any] = {
-    "calibrations": [],
-    "algorithms": ["default"],
-    "devices": ["CPU"],
-    "baselines": ["pytorch", "ir"],
-}
-METRIC = "top1"
+DEFAULTS = {"calibrations": [], "algorithms": ["default"], "devices": ["CPU"], "baselines": ["pytorch", "ir"]}
+SLASHED, LETTERS = re.compile(r"^[a-z]+(?=/)"), re.compile(r"^[A-Za-z]+")
 
 
 def load(path: Path, catalog: Catalog) -> Grid:
@@ -42,9 +36,12 @@ def load(path: Path, catalog: Catalog) -> Grid:
     Raises InputError if the file cannot be read, GridError with every fault it has otherwise.
     """
     document, lines = read(path)
+    if not isinstance(document, Mapping):
+        text = "a grid is a mapping with `dataset:` and `models:`" if document else "the file is empty"
+        raise GridError(str(path), (Fault(line=1, path=dotted(()), text=text),))
     reader = _Reader(path=path, document=document, lines=lines, catalog=catalog, axes=_axes(catalog))
     grid = reader.grid()
-    if reader.faults or grid is None:
+    if reader.faults:
         raise GridError(str(path), tuple(reader.faults))
     return grid
 
@@ -63,19 +60,11 @@ class _Axes:
 
 def _axes(catalog: Catalog) -> _Axes:
     return _Axes(
-        dataset=Axis(kind=Dataset, table=catalog.datasets, noun="dataset", custom=("factory",)),
-        models=Axis(
-            kind=Model,
-            table=catalog.models,
-            noun="model",
-            custom=("factory", "path"),
-            family=re.compile(r"^[a-z]+(?=/)"),
-            members=catalog.members,
-            files=MODEL_FILES,
-        ),
-        calibrations=Axis(kind=Calibration, table=catalog.sources, noun="image source", custom=("factory",)),
+        dataset=Axis(kind=Dataset, table=catalog.datasets, noun="dataset"),
+        models=Axis(kind=Model, table=catalog.models, noun="model", family=SLASHED, members=catalog.members),
+        calibrations=Axis(kind=Calibration, table=catalog.sources, noun="image source"),
         algorithms=Axis(kind=Algorithm, table=catalog.algorithms, noun="algorithm"),
-        devices=Axis(kind=Device, table=catalog.devices, noun="device", family=re.compile(r"^[A-Za-z]+")),
+        devices=Axis(kind=Device, table=catalog.devices, noun="device", family=LETTERS),
         baselines=Axis(kind=Algorithm, table=catalog.baselines, noun="baseline"),
     )
 
@@ -85,7 +74,7 @@ class _Reader:
     """A grid file half-way: its document, where each value stands, and the faults so far."""
 
     path: Path
-    document: Any
+    document: Mapping[object, object]
     lines: dict[YamlPath, int]
     catalog: Catalog
     axes: _Axes
@@ -96,12 +85,8 @@ class _Reader:
         """Note one fault, with the line it stands on."""
         self.faults.append(Fault(line=line_of(path, self.lines), path=dotted(path), text=text))
 
-    def grid(self) -> Grid | None:
-        """The grid as far as it can be read; None of no mapping."""
-        if not isinstance(self.document, Mapping):
-            text = "a grid is a mapping with `dataset:` and `models:`" if self.document else "the file is empty"
-            self.fault((), text)
-            return None
+    def grid(self) -> Grid:
+        """The grid as far as it can be read."""
         for key in self.document:
             if key not in KEYS:
                 self.fault((str(key),), f"unknown key{did_you_mean(str(key), KEYS)}")
@@ -117,7 +102,7 @@ class _Reader:
             name=self.text("name", self.path.stem, name_fault),
             path=self.path,
             dataset=self.dataset(),
-            metric=self.text("metric", METRIC, metric_fault),
+            metric=self.text("metric", "top1", metric_fault),
             models=models,
             calibrations=calibrations,
             algorithms=algorithms,
@@ -132,7 +117,7 @@ class _Reader:
             self.fault(path, text)
         return grid
 
-    def text(self, key: str, default: str, wrong: Callable[[Any], str]) -> str:
+    def text(self, key: str, default: str, wrong: Callable[[object], str]) -> str:
         """A word of the grid's own, with what is wrong about it noted."""
         value = self.document.get(key, default)
         if text := wrong(value):
@@ -141,11 +126,11 @@ class _Reader:
 
     def dataset(self) -> Dataset:
         """The dataset, or a stand-in beside a fault: a grid that has faults is never returned."""
-        chosen = []
-        if "dataset" not in self.document:
-            self.fault(("dataset",), "missing: the labelled images that accuracy is computed on, such as `digits`")
-        else:
+        if "dataset" in self.document:
             chosen = choices(self.document["dataset"], ("dataset",), self.axes.dataset, self.fault)
+        else:
+            chosen = []
+            self.fault(("dataset",), "missing: the labelled images that accuracy is computed on, such as `digits`")
         if len(chosen) > 1:
             self.fault(("dataset",), "a grid has one dataset; a list here would make several")
         spec = next(iter(self.catalog.datasets.values()))
@@ -176,19 +161,14 @@ class _Reader:
     def exclusions(self, key: str, there: Mapping[str, tuple[Choice, ...]]) -> Iterator[Exclusion]:
         """What an `exclude` or an `accuracy_only` means of the choices there, by axis."""
         for path, entry in self.entries(key):
-            self.check_axes(path, entry)
-            patterns = {
-                axis: pattern(value, (*path, axis), there[axis], self.fault)
-                for axis, value in entry.items()
-                if axis in AXES
-            }
+            named = {axis: value for axis, value in entry.items() if axis in AXES}
+            patterns = {axis: pattern(value, (*path, axis), there[axis], self.fault) for axis, value in named.items()}
             yield {axis: meaning for axis, meaning in patterns.items() if meaning is not None}
 
     def inclusions(self) -> Iterator[Cell]:
         """The cells that are added."""
         axes = self.axes
         for path, entry in self.entries("include"):
-            self.check_axes(path, entry)
             missing = [axis for axis in AXES if axis not in entry]
             if missing:
                 self.fault(path, f"an include names all four axes; {', '.join(missing)} is missing")
@@ -201,7 +181,7 @@ class _Reader:
             ):
                 yield Cell(model=model, calibration=calibration, algorithm=algorithm, device=device)
 
-    def included(self, path: YamlPath, entry: Mapping[Any, Any], key: str, axis: Axis[C]) -> list[C]:
+    def included(self, path: YamlPath, entry: Mapping[str, object], key: str, axis: Axis[C]) -> list[C]:
         """One axis of an include. A label joins runs and shares stages, so it may stand for one thing only."""
         chosen = choices(entry[key], (*path, key), axis, self.fault)
         for choice in chosen:
@@ -210,30 +190,27 @@ class _Reader:
                 self.fault((*path, key), text)
         return chosen
 
-    def check_axes(self, path: YamlPath, entry: Mapping[Any, Any]) -> None:
-        for axis in entry:
-            if axis not in AXES:
-                self.fault((*path, str(axis)), f"unknown axis{did_you_mean(str(axis), AXES)}")
-
-    def entries(self, key: str) -> Iterator[tuple[YamlPath, Mapping[Any, Any]]]:
-        """The mappings of a list-valued key, each with its path; anything else is a fault."""
+    def entries(self, key: str) -> Iterator[tuple[YamlPath, Mapping[str, object]]]:
+        """The mappings of a list-valued key, each with its path. Anything else is a fault, as is an unknown axis."""
         value = self.document.get(key)
         if value is not None and not isinstance(value, list):
             self.fault((key,), "must be a list of mappings")
             return
         for index, entry in enumerate(value or ()):
-            if isinstance(entry, Mapping) and entry:
-                yield (key, index), entry
-            else:
+            if not isinstance(entry, Mapping) or not entry:
                 self.fault((key, index), "must be a mapping such as {model: resnet20, algorithm: default}")
+                continue
+            for axis in entry:
+                if axis not in AXES:
+                    self.fault((key, index, str(axis)), f"unknown axis{did_you_mean(str(axis), AXES)}")
+            yield (key, index), entry
 
     def settings(self) -> Settings:
         """The settings, or the defaults beside a fault."""
         raw = self.document.get("settings")
-        if raw is None:
-            return Settings()
         if not isinstance(raw, Mapping):
-            self.fault(("settings",), "must be a mapping")
+            if raw is not None:
+                self.fault(("settings",), "must be a mapping")
             return Settings()
         for path, text in stage_faults(raw, self.catalog):
             self.fault(path, text)

@@ -22,8 +22,7 @@ def means(name: str, label: str | None) -> bool:
     >>> means("fractal", "fractal{seed=1}"), means("fractal{seed=2}", "fractal{seed=1}"), means("-", None)
     (True, False, True)
     """
-    label = label or NO_CALIBRATION
-    return name in (label, Label(label).name)
+    return name in names([label or NO_CALIBRATION])
 
 
 def names(labels: Iterable[str]) -> list[str]:

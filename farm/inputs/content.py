@@ -6,8 +6,8 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from farm.files import sha256, write_whole
 
@@ -29,13 +29,11 @@ class HashMemo:
         """file: where hashes are remembered between runs; None remembers them for this process only."""
         self.file = file
         self.changed = False
-        self.entries: dict[str, list[Any]] = {}
+        self.entries: dict[str, list[object]] = {}
         if file is not None and file.exists():
-            try:
+            with suppress(ValueError):  # a torn memo only costs time
                 entries = json.loads(file.read_text(encoding="utf-8"))
-            except ValueError:
-                entries = None
-            self.entries = entries if isinstance(entries, dict) else {}  # a torn memo only costs time
+                self.entries = entries if isinstance(entries, dict) else {}
 
     def content(self, path: Path, suffixes: tuple[str, ...] = (), *, beside: Iterable[Path] = ()) -> str:
         """The hash of a file, or of a folder's files with their relative names, in hex.

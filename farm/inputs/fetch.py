@@ -4,7 +4,6 @@ import hashlib
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from farm.errors import DataError
 from farm.files import replaced
@@ -39,7 +38,7 @@ def fetch(wanted: Input, progress: DownloadProgress | None = None) -> Path:
     return path
 
 
-def _download(url: str, write: Callable[[bytes], Any], progress: DownloadProgress | None) -> str:
+def _download(url: str, write: Callable[[bytes], object], progress: DownloadProgress | None) -> str:
     digest = hashlib.sha256()
     with urllib.request.urlopen(url, timeout=60) as response:  # noqa: S310 - https and http alike: the content is checked
         length = response.headers.get("Content-Length")

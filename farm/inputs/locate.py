@@ -4,9 +4,9 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from functools import partial
 from importlib.machinery import PathFinder
 from pathlib import Path, PurePosixPath
-from typing import Any
 from urllib.parse import urlsplit
 
 from farm.errors import DataError
@@ -18,7 +18,7 @@ WEIGHTS = "weights"  # the role, and the folder in which files lie that were fet
 
 
 def locate(
-    wanted: InputSpec, parameters: Mapping[str, Any], names: Mapping[str, str], search: SearchPath, memo: HashMemo
+    wanted: InputSpec, parameters: Mapping[str, object], names: Mapping[str, str], search: SearchPath, memo: HashMemo
 ) -> Input | None:
     """Find one wanted input; None if it is optional and not asked for.
 
@@ -34,7 +34,7 @@ def locate(
     if given is not None and str(given).startswith(("https://", "http://")):
         return _remote(wanted, str(given), digest or hash_in_name(_name_of(str(given))), search, memo)
     url, start = _origin(wanted, names)
-    among = tuple(_filled(pattern, names) for pattern in wanted.patterns)
+    among = tuple(pattern.format_map(names) for pattern in wanted.patterns)
     tried = tuple(_tried((str(given),) if given is not None else among, search, literal=given is not None))
     for path in tried:
         if path.exists():
@@ -58,27 +58,20 @@ def _name_of(url: str) -> str:
     return "" if name in (".", "..") else name
 
 
-def _filled(pattern: str, names: Mapping[str, str]) -> str:
-    for name, value in names.items():
-        pattern = pattern.replace(f"{{{name}}}", value)
-    return pattern
-
-
 def _checked(wanted: InputSpec, path: Path, digest: str, memo: HashMemo) -> Input:
     """The Input of a file that is there; `missing` if a file beside it is not, or if its hash is another."""
+    lacking = partial(Input, role=wanted.role, path=str(path))
     try:
         beside: tuple[Path, ...] = resolve(wanted.beside)(path) if wanted.beside else ()
     except DataError as error:
-        return Input(role=wanted.role, path=str(path), missing=str(error))
+        return lacking(missing=str(error))
     absent = [str(other) for other in beside if not other.is_file()]
     if absent:
-        text = f"{path} needs {', '.join(absent)}: put it there, or save the model in one file"
-        return Input(role=wanted.role, path=str(path), missing=text)
+        return lacking(missing=f"{path} needs {', '.join(absent)}: put it there, or save the model in one file")
     whole = memo.content(path)
     if not whole.startswith(digest):
-        text = f"{path} is another file than its name or `sha256` says ({digest})"
-        text = f"{text}: its SHA-256 is {whole}; fetch it again"
-        return Input(role=wanted.role, path=str(path), missing=text)
+        text = f"{path} is another file than its name or `sha256` says ({digest}): its SHA-256 is {whole}"
+        return lacking(missing=f"{text}; fetch it again")
     content = memo.content(path, beside=beside)
     return Input(role=wanted.role, path=str(path), sha256=content, beside=tuple(map(str, beside)))
 
@@ -92,12 +85,11 @@ def _remote(wanted: InputSpec, url: str, start: str, search: SearchPath, memo: H
     if not start or not name:
         text = f"{url} may change behind its address: give `sha256:` beside it, or a name that ends in its hash"
         return Input(role=role, url=url, missing=text if name else f"{url} names no file")
-    by_hand = [folder / WEIGHTS / name for folder in (search.grid, *search.data)] if role == WEIGHTS else []
-    for path in by_hand:
+    for folder in (search.grid, *search.data) if role == WEIGHTS else ():
+        path = folder / WEIGHTS / name
         if path.is_file():
             return _checked(wanted, path, start, memo)
-    folder = hashlib.sha256(url.encode()).hexdigest()[:12]
-    path = search.cache / "downloads" / folder / name
+    path = search.cache / "downloads" / hashlib.sha256(url.encode()).hexdigest()[:12] / name
     content = memo.content(path) if path.exists() else start
     if not content.startswith(start):
         text = f"{path} is another file than {url} should give ({start}): its SHA-256 is {content}; remove it"

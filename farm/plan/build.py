@@ -2,20 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from farm import axes
 from farm.axes import Fit
 from farm.catalog.algorithms import AccuracyAware
 from farm.catalog.sources import Real, Sharded, Synthetic
 from farm.grid.cell import Cell, Grid, matches
-from farm.grid.choice import Algorithm, Calibration, Choice, Device, Model
+from farm.grid.choice import Algorithm, Calibration, Device, Model
 from farm.grid.settings import Claims
 from farm.inputs import Input
 from farm.plan.choices import Choices, Describe, Locate, images
-from farm.plan.held_out import on_train, train_images
 from farm.plan.parameters import Evaluate, Export, Measure, Quantize, Rounds, StageParameters, Synthesize
-from farm.plan.stage import Effort, Plan, PlannedCell, Stage, digest, key_with_inputs, numbered
+from farm.plan.stage import Effort, Plan, PlannedCell, Stage, digest, numbered
 from farm.spec import Catalog
 
 VersionOf = Callable[[str], str]
@@ -24,7 +22,7 @@ RUNTIME_LIBRARIES = {"openvino": ("openvino",), "pytorch": ("torch",)}
 FP32 = "f32"
 
 
-def _says_nothing(_name: str, _parameters: Mapping[str, Any], _file: Input | None) -> Mapping[str, Any]:
+def _says_nothing(_name: str, _parameters: Mapping[str, object], _file: Input | None) -> Mapping[str, object]:
     return {}
 
 
@@ -57,17 +55,16 @@ def build(
 
 
 def _planned(cell: Cell, stages: Mapping[str, str]) -> PlannedCell:
-    model, _, algorithm, device = map(str, cell.labels())
     calibration = cell.calibration
     return PlannedCell(
         name=cell.name,
-        model=model,
-        calibration=str(calibration.label) if calibration else None,
-        calibration_source=str(calibration.source) if calibration else None,
+        model=cell.model.label,
+        calibration=calibration.label if calibration else None,
+        calibration_source=calibration.source if calibration else None,
         calibration_seed=calibration.seed if calibration else None,
-        algorithm=algorithm,
-        device=device,
-        runtime=cell.algorithm.runtime,
+        algorithm=cell.algorithm.label,
+        device=cell.device.label,
+        runtime=cell.algorithm.spec.runtime,
         stages=stages,
     )
 
@@ -79,7 +76,7 @@ def running(model: Model, runtime: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Recipe:
-    """A stage but for its inputs: the same for all cells of, say, one model and device. digest: for the key."""
+    """A stage but for its inputs: the same for all cells of, say, one model and device. digest: as in `key_of`."""
 
     kind: str
     parameters: StageParameters
@@ -90,48 +87,38 @@ class _Recipe:
 
 @dataclass(slots=True, kw_only=True)
 class _Builder:
-    """Builds each stage once. Memoised by what a stage depends on, so that 100,000 cells plan in seconds."""
+    """Builds each stage once."""
 
     grid: Grid
     catalog: Catalog
     choices: Choices
     version_of: VersionOf
     stages: dict[str, Stage] = field(default_factory=dict)
-    memo: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
     def cell(self, cell: Cell) -> dict[str, str]:
-        export = self.once(self.export, cell.model)
-        fp32 = self.once(self.evaluate, cell.model, cell.device, None, export, FP32)
-        precision = cell.device.parameters.precision
+        once, model, device, runtime = self.choices.once, cell.model, cell.device, cell.algorithm.spec.runtime
+        export = once(self.export, model)
+        fp32 = once(self.evaluate, model, device, export, FP32, f"{model.label} openvino")
         roles = {"export": export, "fp32": fp32}
         if cell.calibration is None:
-            variant = None if cell.algorithm.runtime == "pytorch" else export
-            roles["evaluate"] = self.once(self.evaluate, cell.model, cell.device, None, variant, precision)
+            variant = None if runtime == "pytorch" else export
+            label = f"{model.label} {runtime}"
         else:
-            variant = self.once(self.quantize, cell.model, cell.calibration, cell.algorithm, export)
+            variant = once(self.quantize, model, cell.calibration, cell.algorithm, export)
             roles |= {role: uri for role, uri in self.stages[variant].inputs.items() if role != "model"}
             roles["quantize"] = variant
-            roles["evaluate"] = self.once(self.evaluate, cell.model, cell.device, cell, variant, precision)
+            label = f"{model.label} {cell.calibration.label} {cell.algorithm.label}"
+        roles["evaluate"] = once(self.evaluate, model, device, variant, device.parameters.precision, label)
         if not any(matches(cell, pattern) for pattern in self.grid.accuracy_only):
-            roles["measure"] = self.once(self.measure, cell.model, cell.device, cell, variant, export)
+            recipe = once(self.measuring, model, device, runtime)
+            inputs = {} if variant in (None, export) else {"model": variant}
+            roles["measure"] = self.add(recipe, cell.name, {"ir": export, **inputs})
         return roles
-
-    def once(self, make: Callable[..., Any], *arguments: Any) -> Any:
-        """`make(*arguments)`, computed once for arguments that mean the same: a label stands for one choice.
-
-        A `Cell` only gives the stage its label, so it counts for nothing: the first cell's label stays.
-        """
-        labels = tuple(a.label if isinstance(a, Choice) else None if isinstance(a, Cell) else a for a in arguments)
-        key = (make.__name__, *labels)
-        if key not in self.memo:
-            self.memo[key] = make(*arguments)
-        return self.memo[key]
 
     def calibration(self, source: Calibration, model: Model) -> tuple[str, ...]:
         """The shards of the set that a source gives for a model: at its size, or made to fit it."""
-        size = self.choices.preprocessing(model).size
-        shards: tuple[str, ...] = self.once(self.synthesize, source, size, self.choices.fit(model))
-        return shards
+        size, fit = self.choices.preprocessing(model).size, self.choices.fit(model)
+        return self.choices.once(self.synthesize, source, size, fit)
 
     def synthesize(self, source: Calibration, size: tuple[int, int], fit: Fit | None) -> tuple[str, ...]:
         """A stage a shard. None knows the set's size, on which no image depends: so larger sets share the shards."""
@@ -139,7 +126,7 @@ class _Builder:
         chosen = images(source, fit if isinstance(source.parameters, (Real, Sharded)) else None, **changes)
         count, step = source.parameters.count, self.grid.settings.shard_images
         of_any_count = replace(chosen, options={k: value for k, value in chosen.options.items() if k != "count"})
-        files = self.choices.files("calibrations", source)
+        files = self.choices.files(source)
         uris = []
         for start in range(0, count, step):
             stop = min(start + step, count)
@@ -153,16 +140,20 @@ class _Builder:
         how = self.choices.preprocessing(model)
         parameters = Export(model=self.choices.model(model), size=how.size, layout=how.layout, input=how.input)
         recipe = self.recipe("export", parameters, self.choices.model_files(model), model.spec.libraries)
-        return self.add(recipe, str(model.label), {})
+        return self.add(recipe, model.label, {})
 
     def quantize(self, model: Model, source: Calibration, algorithm: Algorithm, export: str) -> str:
         """It depends on all shards, whatever part of them the algorithm takes: that is the algorithm's own affair."""
-        calibration = numbered("calibration", self.calibration(source, model))
-        held_out = train_images(algorithm, source, self.choices) if on_train(algorithm) else None
-        validation = numbered("validation", self.calibration(held_out, model) if held_out else ())
-        recipe = self.once(self.quantizing, model, algorithm, on_train(algorithm) and not validation)
-        label = f"{model.label} {source.label} {algorithm.label}"
-        return self.add(recipe, label, {"model": export, **calibration, **validation})
+        aware = algorithm.parameters if isinstance(algorithm.parameters, AccuracyAware) else None
+        on_train = aware is not None and aware.validate_on == "train"
+        held_out = self.choices.held_out(aware, source) if aware and on_train else None
+        inputs = {
+            "model": export,
+            **numbered("calibration", self.calibration(source, model)),
+            **numbered("validation", self.calibration(held_out, model) if held_out else ()),
+        }
+        recipe = self.choices.once(self.quantizing, model, algorithm, on_train and held_out is None)
+        return self.add(recipe, f"{model.label} {source.label} {algorithm.label}", inputs)
 
     def quantizing(self, model: Model, algorithm: Algorithm, unvalidated: bool) -> _Recipe:
         judges = isinstance(algorithm.parameters, AccuracyAware)
@@ -174,61 +165,50 @@ class _Builder:
         files = self.choices.metric_files() if judges else {}
         if unvalidated:
             text = f"`validate_on: train` needs a dataset with a train split; {self.grid.dataset.label} has none"
-            files = {**files, "validation": Input(role="validation", missing=text)}
+            files["validation"] = Input(role="validation", missing=text)
         return self.recipe("quantize", parameters, files)
 
-    def evaluate(self, model: Model, device: Device, cell: Cell | None, variant: str | None, precision: str) -> str:
-        runtime = "pytorch" if variant is None else "openvino"
-        recipe = self.once(self.evaluating, model, runtime, device.name, precision, device.parameters.node)
-        name, how = str(model.label), runtime
-        if cell is not None and cell.calibration is not None:
-            name, how = f"{model.label} {cell.calibration.label}", cell.algorithm.label
-        return self.add(recipe, f"{name} {how} {precision}", {"model": variant} if variant else {})
+    def evaluate(self, model: Model, device: Device, variant: str | None, precision: str, label: str) -> str:
+        """variant: of the model as an IR; None where PyTorch runs it."""
+        name = device.name if variant else ""
+        recipe = self.choices.once(self.evaluating, model, name, precision, device.parameters.node)
+        return self.add(recipe, f"{label} {precision}", {"model": variant} if variant else {})
 
-    def evaluating(self, model: Model, runtime: str, device: str, precision: str, node: str | None) -> _Recipe:
-        """PyTorch evaluates on the CPU in FP32, whatever the cell's device."""
-        by_pytorch = runtime == "pytorch"
+    def evaluating(self, model: Model, device: str, precision: str, node: str | None) -> _Recipe:
+        """device: none for PyTorch, which evaluates on the CPU in FP32, whatever the cell's device."""
         parameters = Evaluate(
-            device=axes.Device(node=node) if by_pytorch else axes.Device(name=device, precision=precision, node=node),
+            device=axes.Device(name=device, precision=precision, node=node) if device else axes.Device(node=node),
             metric=self.grid.metric,
             dataset=images(self.grid.dataset, self.choices.fit(model)),
             preprocessing=self.choices.preprocessing(model),
-            model=self.choices.model(model) if by_pytorch else None,
+            model=None if device else self.choices.model(model),
         )
-        files = self.dataset_files() | self.choices.metric_files()
-        files |= self.choices.model_files(model) if by_pytorch else {}
+        runtime = "openvino" if device else "pytorch"
         libraries = (*running(model, runtime), *self.grid.dataset.spec.libraries)
-        return self.recipe("evaluate", parameters, files, libraries)
-
-    def measure(self, model: Model, device: Device, cell: Cell, variant: str | None, export: str) -> str:
-        recipe = self.once(self.measuring, model, device, "pytorch" if variant is None else "openvino")
-        quantized = {} if variant in (None, export) else {"model": variant}
-        return self.add(recipe, cell.name, {"ir": export, **quantized})
+        return self.recipe(
+            "evaluate", parameters, self.run_files(model, runtime) | self.choices.metric_files(), libraries
+        )
 
     def measuring(self, model: Model, device: Device, runtime: str) -> _Recipe:
-        by_pytorch = runtime == "pytorch"
         parameters = Measure(
             device=axes.Device(name=device.name, **dict(device.parameters)),
             rounds=Rounds(**self.grid.settings.measure.how()),
             dataset=images(self.grid.dataset, self.choices.fit(model)),
             preprocessing=self.choices.preprocessing(model),
-            model=self.choices.model(model) if by_pytorch else None,
+            model=self.choices.model(model) if runtime == "pytorch" else None,
         )
-        files = self.dataset_files() | (self.choices.model_files(model) if by_pytorch else {})
         libraries = (*RUNTIME_LIBRARIES["openvino"], *running(model, runtime))
-        return self.recipe("measure", parameters, files, libraries)
+        return self.recipe("measure", parameters, self.run_files(model, runtime), libraries)
 
-    def dataset_files(self) -> dict[str, Input]:
-        return self.choices.files("dataset", self.grid.dataset)
+    def run_files(self, model: Model, runtime: str) -> dict[str, Input]:
+        """Of the dataset, and of the model where it is no artefact."""
+        files = self.choices.files(self.grid.dataset)
+        return files | (self.choices.model_files(model) if runtime == "pytorch" else {})
 
     def recipe(
-        self,
-        kind: str,
-        parameters: StageParameters,
-        files: Mapping[str, Input] | None = None,
-        libraries: tuple[str, ...] = (),
+        self, kind: str, parameters: StageParameters, files: Mapping[str, Input], libraries: tuple[str, ...] = ()
     ) -> _Recipe:
-        spec, files = self.catalog.stages[kind], files or {}
+        spec = self.catalog.stages[kind]
         versions = {name: self.version_of(name) for name in sorted({*spec.libraries, *libraries})}
         contents = {role: file.sha256 or f"missing: {file.path}" for role, file in files.items()}
         recipe = digest([kind, spec.version, parameters, contents, versions])
@@ -237,7 +217,7 @@ class _Builder:
     def add(self, recipe: _Recipe, label: str, inputs: Mapping[str, str], *, equipped: bool = False) -> str:
         stage = Stage(
             kind=recipe.kind,
-            key=key_with_inputs(recipe.digest, inputs),
+            key=digest([recipe.digest, inputs]),
             label=label,
             parameters=recipe.parameters,
             inputs=inputs,
@@ -245,5 +225,4 @@ class _Builder:
             libraries=recipe.libraries,
             equipped=equipped,
         )
-        self.stages.setdefault(stage.uri, stage)
-        return stage.uri
+        return self.stages.setdefault(stage.uri, stage).uri

@@ -5,35 +5,41 @@ Files are located, and models from elsewhere described, by the caller.
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import ParamSpec, TypeVar, cast
 
 from farm import axes
 from farm.axes import Fit, Preprocessing
+from farm.catalog.algorithms import AccuracyAware
 from farm.catalog.datasets import DatasetFrom
 from farm.catalog.models import Factory, File
-from farm.catalog.sources import RealFrom
+from farm.catalog.sources import Real, RealFrom
+from farm.codec import decode
 from farm.errors import InputError
 from farm.grid.cell import Grid
-from farm.grid.choice import Calibration, Choice, Dataset, Loaded, Model
+from farm.grid.choice import Calibration, Dataset, Loaded, Model
+from farm.grid.label import Label
 from farm.inputs import Input
 from farm.spec import Catalog, InputSpec
 
-Locate = Callable[[InputSpec, Mapping[str, Any], Mapping[str, str]], Input | None]
-Describe = Callable[[str, Mapping[str, Any], Input | None], Mapping[str, Any]]
+Locate = Callable[[InputSpec, Mapping[str, object], Mapping[str, str]], Input | None]
+Describe = Callable[[str, Mapping[str, object], Input | None], Mapping[str, object]]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 PREPROCESSING = tuple(Preprocessing.__dataclass_fields__)
 NORMALISATION = ("mean", "std", "scale")
 RAW_PIXELS = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "scale": 1.0}
 UNKNOWN = Preprocessing(size=(32, 32))  # of a dataset that is in no table: pixels in [0, 1]
+HELD_OUT = 1000  # images to validate on, where the algorithm does not say how many
 
 
-def options(choice: Loaded) -> dict[str, Any]:
+def options(choice: Loaded) -> dict[str, object]:
     """A choice's parameters without those that only say where a file lies: its content is in the key."""
     located = {spec.parameter for spec in choice.spec.inputs if not spec.code} | {"sha256"}
     return {name: value for name, value in choice.parameters if name not in located}
 
 
-def images(choice: Dataset | Calibration, fit: Fit | None, **changes: Any) -> axes.Images:
+def images(choice: Dataset | Calibration, fit: Fit | None, **changes: object) -> axes.Images:
     """A dataset or a source with its options, some of them changed."""
     name = "factory" if isinstance(choice.parameters, (DatasetFrom, RealFrom)) else choice.name
     return axes.Images(name=name, options=options(choice) | changes, fit=fit)
@@ -41,30 +47,34 @@ def images(choice: Dataset | Calibration, fit: Fit | None, **changes: Any) -> ax
 
 @dataclass(slots=True, kw_only=True)
 class Choices:
-    """A grid's choices, each looked up once: a label stands for one choice."""
+    """A grid's choices, and what was made of them, each once."""
 
     grid: Grid
     catalog: Catalog
     locate: Locate
     describe: Describe
-    memo: dict[tuple[str, str], Any] = field(default_factory=dict)
+    memo: dict[tuple[object, ...], object] = field(default_factory=dict)
 
-    def files(self, axis: str, choice: Loaded) -> dict[str, Input]:
-        """Located files by role, of a calibration set or a dataset."""
-        files: dict[str, Input] = self._once(axis, choice, lambda: self._located(choice, dict(choice.parameters)))
-        return files
+    def once(self, make: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+        """`make(*arguments)`, made once for the same arguments, so that 100,000 cells plan in seconds."""
+        key = (make.__name__, *arguments)
+        if key not in self.memo:
+            self.memo[key] = make(*arguments, **named)
+        return cast("R", self.memo[key])
 
     @property
     def dataset(self) -> str:
         """The dataset's name in the tables; empty of a user's own, whose name means nothing."""
         return "" if isinstance(self.grid.dataset.parameters, DatasetFrom) else self.grid.dataset.name
 
+    def files(self, choice: Loaded) -> dict[str, Input]:
+        """Located files by role."""
+        return self.once(self._located, choice)
+
     def model_files(self, model: Model) -> dict[str, Input]:
         """Located files by role; torchvision's weights by the address that their name stands for."""
         url = self._described(model).get("url")
-        parameters = dict(model.parameters) | ({"weights": url} if url else {})
-        files: dict[str, Input] = self._once("model files", model, lambda: self._located(model, parameters))
-        return files
+        return self.once(self._located, model, str(url)) if url else self.files(model)
 
     def metric_files(self) -> dict[str, Input]:
         """The user's own metric; nothing for a built-in one."""
@@ -79,24 +89,45 @@ class Choices:
         if isinstance(choice.parameters, File):
             return axes.Model(format=choice.parameters.path.rpartition(".")[2].lower(), options=rest)
         if isinstance(choice.parameters, Factory):
-            return axes.Model(factory=rest.pop("factory"), options=rest)
+            return axes.Model(factory=str(rest.pop("factory")), options=rest)
         return axes.Model(name=choice.name, options=rest)
 
     def preprocessing(self, model: Model) -> Preprocessing:
         """The user's own words first, then what the model says, then what its dataset is known by."""
-        preprocessing: Preprocessing = self._once("preprocessing", model, lambda: self._prepared(model))
-        return preprocessing
+        return self.once(self._prepared, model)
 
     def fit(self, model: Model) -> Fit | None:
         """How real images of any size are made to fit the model; None if they must have its size."""
         how = self.preprocessing(model)
         return Fit(resize=how.resize, size=how.size, interpolation=how.interpolation) if how.resize else None
 
+    def held_out(self, algorithm: AccuracyAware, calibration: Calibration) -> Calibration | None:
+        """Images of the dataset's train split that are not the calibration's; None if it has no such split.
+
+        A calibration set sampled from the same split, by its name or by a file of the same content, is the start of
+        one sample that this set goes on with.
+        """
+        name = self.dataset
+        train = self.catalog.sources.get(name)
+        if train is None or any(field.is_required() for field in train.parameters.model_fields.values()):
+            return None
+        whole = Calibration(name=name, label=Label(name), spec=train, parameters=Real())
+        start, skip, seed = calibration.parameters, 0, Real().seed
+        if isinstance(start, Real) and self._is_of(calibration, whole):
+            skip, seed = start.skip + start.count, start.seed
+        count = algorithm.validate_count or HELD_OUT
+        label = f"{name} to validate on: validate_count {count}, after {skip} to calibrate on, seed {seed}"
+        parameters = Real(count=count, skip=skip, seed=seed)
+        return Calibration(name=name, label=Label(label), spec=train, parameters=parameters)
+
+    def _is_of(self, calibration: Calibration, whole: Calibration) -> bool:
+        ours, theirs = (self.files(choice).get("images") for choice in (calibration, whole))
+        one_file = bool(ours and theirs and ours.sha256 and ours.sha256 == theirs.sha256)
+        return one_file or calibration.spec is whole.spec
+
     def _prepared(self, model: Model) -> Preprocessing:
-        given = {name: value for name, value in model.parameters if name in PREPROCESSING and value is not None}
-        words = self._described(model).items()
-        described = {k: tuple(v) if isinstance(v, list) else v for k, v in words if k in PREPROCESSING}
-        usual = asdict(self.catalog.preprocessing.get(self.dataset, UNKNOWN))
+        given = {name: value for name, value in model.parameters if value is not None}
+        described, usual = dict(self._described(model)), asdict(self.catalog.preprocessing.get(self.dataset, UNKNOWN))
         if described.get("input") == "u8":
             contradicted = [name for name in NORMALISATION if name in given]
             if contradicted:
@@ -105,24 +136,18 @@ class Choices:
             usual |= RAW_PIXELS
         if "size" in given and "resize" not in given:
             described.pop("resize", None)
-        return Preprocessing(**{**usual, **described, **given})
+        return decode(Preprocessing, {**usual, **described, **given})
 
-    def _described(self, model: Model) -> Mapping[str, Any]:
-        def ask() -> Mapping[str, Any]:
-            parameters = dict(model.parameters)
-            file = self._located(model, parameters).get("model") if isinstance(model.parameters, File) else None
-            return self.describe(model.name, parameters, file)
+    def _described(self, model: Model) -> Mapping[str, object]:
+        return self.once(self._asked, model)
 
-        description: Mapping[str, Any] = self._once("described", model, ask)
-        return description
+    def _asked(self, model: Model) -> Mapping[str, object]:
+        file = self.files(model).get("model") if isinstance(model.parameters, File) else None
+        return self.describe(model.name, dict(model.parameters), file)
 
-    def _located(self, choice: Loaded, parameters: Mapping[str, Any]) -> dict[str, Input]:
+    def _located(self, choice: Loaded, weights: str = "") -> dict[str, Input]:
+        """weights: an address instead of what the parameter says."""
+        parameters = dict(choice.parameters) | ({"weights": weights} if weights else {})
         names = {"name": choice.name, "dataset": self.dataset}
         inputs = (self.locate(spec, parameters, names) for spec in choice.spec.inputs)
         return {file.role: file for file in inputs if file is not None}
-
-    def _once(self, what: str, choice: Choice, make: Callable[[], Any]) -> Any:
-        key = (what, choice.label)
-        if key not in self.memo:
-            self.memo[key] = make()
-        return self.memo[key]

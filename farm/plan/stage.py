@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from farm.codec import members
 from farm.grid.label import NO_CALIBRATION
@@ -140,15 +140,10 @@ def key_of(
     libraries: Mapping[str, str],
 ) -> str:
     """SHA-256 (hex) of everything that can change what the stage leaves behind."""
-    return key_with_inputs(digest([kind, version, parameters, contents, libraries]), inputs)
+    return digest([digest([kind, version, parameters, contents, libraries]), inputs])
 
 
-def key_with_inputs(recipe: str, inputs: Mapping[str, str]) -> str:
-    """The key of a stage whose kind, version, parameters, contents and libraries have this digest."""
-    return digest([recipe, inputs])
-
-
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """SHA-256 (hex) of a value in its one canonical JSON form, without what is None of dataclasses."""
     return hashlib.sha256(CANONICAL.encode(value).encode()).hexdigest()
 

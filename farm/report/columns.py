@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from farm.analysis.rows import Row
 from farm.record import Record, accuracy_of, drop_of
-from farm.report.numbers import NOTHING, give_or_take, hundredths, points, signed
+from farm.report.numbers import NOTHING, give_or_take, points, signed
 from farm.report.words import METRICS, metric_of, metric_word, variant
 
 MISSED = "ok, target missed"
@@ -60,9 +60,8 @@ class Column:
 
     def ends(self, row: Row) -> tuple[float | None, float | None]:
         """The interval of the value, as far as it is known."""
-        return (
-            (row.value(f"{self.interval}_low"), row.value(f"{self.interval}_high")) if self.interval else (None, None)
-        )
+        low, high = (row.value(f"{self.interval}_{end}") if self.interval else None for end in ("low", "high"))
+        return low, high
 
     def text(self, row: Row) -> str:
         """What stands on the terminal."""
@@ -105,10 +104,6 @@ class Column:
 STYLED = ("standing", "verdict", "outcome")  # columns whose words the style sheet knows
 
 
-def _percent(share: float) -> str:
-    return hundredths(100 * share)
-
-
 def _plain(number: float) -> str:
     return signed(f"{number:.4f}")
 
@@ -124,7 +119,7 @@ def score(metric: str | None, name: str = "score") -> Column:
     word, share = metric_word(metric), metric in METRICS
     return Column(
         name=name, heading=word, title=word.capitalize() if share else word, unit="%" if share else "", of=of,
-        pattern="{:.4f}", interval="top1" if share else "", on_page=_percent if share else None,
+        pattern="{:.4f}", interval="top1" if share else "", on_page=points if share else None,
         meaning="accuracy on the test images, with its 95 % interval" if share else "the grid's metric",
     )  # fmt: skip
 

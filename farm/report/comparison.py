@@ -1,54 +1,52 @@
 """A comparison of two runs for people: a table for the terminal, Markdown for a pull request, sentences for both."""
 
-from collections.abc import Iterable, Iterator, Sequence
-
-from rich.table import Table
-from rich.text import Text
-
 from farm.analysis.changes import AccuracyChange, SpeedChange
 from farm.analysis.comparison import CellChange, Comparison
-from farm.report.formats import as_bullets, as_markdown, escaped
+from farm.report.formats import as_bullets, escaped
 from farm.report.numbers import NOTHING, count, give_or_take, listed, written
+from farm.report.texttable import Entry, Heading, TextTable
 from farm.stats.ratios import Ratio
 from farm.stats.shares import Estimate
 
 STYLES: dict[str, str] = {"worse": "bold red", "failed": "bold red", "better": "green", "undecided": "yellow"}
-WORDS = ("accuracy", "speed")  # columns of words; all others but the first hold numbers
 NAMED = 3  # cells of a sentence, before "and more"
 LEGEND = "top-1, or the grid's metric: B's, and what it lost against A; x IR, FPS, p50 and MiB: B over A"
 
 
-def table(comparison: Comparison) -> Table:
+def table(comparison: Comparison) -> TextTable:
     """One row a cell, as `Comparison` orders them."""
-    shown = Table(box=None, header_style="bold", pad_edge=False)
-    headings = _headings(comparison)
-    shown.add_column(headings[0], overflow="fold")
-    for name in headings[1:]:
-        shown.add_column(name, justify="left" if name in WORDS else "right", no_wrap=True)
-    for change in comparison.cells:
-        shown.add_row(*(Text(text, style=STYLES.get(text, "")) for text in _row(change)))
-    return shown
+    metrics = {change.accuracy.metric for change in comparison.cells} - {None, "top1"}
+    headings = (
+        Heading(text="cell", kind="name"),
+        *map(_heading, ("score" if metrics else "top-1", "drop", "accuracy", "x IR", "speed", "FPS", "p50", "MiB")),
+    )
+    rows = (tuple(Entry(text=text, style=STYLES.get(text, "")) for text in _row(one)) for one in comparison.cells)
+    return TextTable(headings=headings, rows=tuple(rows))
+
+
+def _heading(text: str) -> Heading:
+    return Heading(text=text, kind="word" if text in ("accuracy", "speed") else "number")
 
 
 def markdown(comparison: Comparison) -> str:
     """The comparison as GitHub's Markdown: verdict, regressions, table, and what else must be known."""
-    headings = _headings(comparison)
-    numbers = {index for index, name in enumerate(headings) if name not in (headings[0], *WORDS)}
-    runs = (f"A: {comparison.first}", f"B: {comparison.second}")
     parts = (
         f"### {escaped(conclusion(comparison))}\n",
         as_bullets(regressions(comparison)),
-        as_markdown(headings, [_row(change) for change in comparison.cells], numbers),
+        table(comparison).markdown(),
         f"{LEGEND}.\n",
-        as_bullets((*runs, *notes(comparison))),
+        as_bullets((*_runs(comparison), *notes(comparison))),
     )
     return "\n".join(filter(None, parts))
 
 
 def lines(comparison: Comparison) -> list[str]:
     """What a terminal says under the table, the conclusion last."""
-    runs = [f"A: {comparison.first}", f"B: {comparison.second}"]
-    return [LEGEND, *runs, *regressions(comparison), *notes(comparison), conclusion(comparison)]
+    return [LEGEND, *_runs(comparison), *regressions(comparison), *notes(comparison), conclusion(comparison)]
+
+
+def _runs(comparison: Comparison) -> tuple[str, str]:
+    return (f"A: {comparison.first}", f"B: {comparison.second}")
 
 
 def conclusion(comparison: Comparison) -> str:
@@ -76,46 +74,56 @@ def regressions(comparison: Comparison) -> list[str]:
 
 def notes(comparison: Comparison) -> list[str]:
     """What else must be known: what could not be judged and why, what is in one run only, what differs."""
-    same = ("A and B are the same results",) if comparison.first == comparison.second else ()
-    return [
-        *same,
-        *_hosts(comparison),
-        *_mended(comparison.cells),
-        *_undecided(comparison),
-        *_unpaired(comparison.cells),
-        *_unjudged("accuracy", ((change.cell, change.accuracy.unjudged) for change in comparison.cells)),
-        *_unjudged("speed", ((change.cell, change.speed.unjudged) for change in comparison.cells)),
-        *_only("A", comparison.only_first),
-        *_only("B", comparison.only_second),
-        *(f"{other.name}: A {', '.join(other.before)}; B {', '.join(other.after)}" for other in comparison.differences),
-    ]
+    named = [f"{text}: {listed(cells, NAMED)}" for text, cells in _of_cells(comparison).items() if cells]
+    differences = (f"{one.name}: A {', '.join(one.before)}; B {', '.join(one.after)}" for one in comparison.differences)
+    same = ["A and B are the same results"] if comparison.first == comparison.second else []
+    return [*same, *named, *differences]
 
 
-def _headings(comparison: Comparison) -> list[str]:
-    metrics = {change.accuracy.metric for change in comparison.cells} - {None, "top1"}
-    score = "score" if metrics else "top-1"
-    return ["cell", score, "drop", "accuracy", "x IR", "speed", "FPS", "p50", "MiB"]
+def _of_cells(comparison: Comparison) -> dict[str, list[str]]:
+    """What is to be said of some cells, and of which."""
+    cells, most = comparison.cells, comparison.tolerance
+    hosts = "FPS and p50 of different hosts are not compared (--across-hosts shows them)"
+    if most.across_hosts:
+        hosts = "warning: FPS, p50 and x IR compare different hosts"
+    unsure = "undecided: a change of {} is neither shown nor ruled out".format
+    unpaired = "there are not both runs' predictions of the same test images"
+    notes = {
+        hosts: [one.cell for one in cells if one.speed.same_host is False],
+        "failed in A, fine in B": [one.cell for one in cells if (one.before, one.after) == ("failed", "ok")],
+        unsure(f"accuracy of more than {most.max_drop:g}"): [
+            one.cell for one in cells if one.accuracy.word == "undecided"
+        ],
+        unsure(f"speed of more than {most.max_slowdown:.1%}"): [
+            one.cell for one in cells if one.speed.word == "undecided"
+        ],
+        f"compared as independent shares, where small drops do not show, as {unpaired}": [
+            one.cell for one in cells if one.accuracy.drop is not None and not one.accuracy.paired
+        ],
+    }
+    for what, reasons in (
+        ("accuracy", [(one.cell, one.accuracy.unjudged) for one in cells]),
+        ("speed", [(one.cell, one.speed.unjudged) for one in cells]),
+    ):
+        for cell, reason in reasons:
+            if reason is not None:
+                notes.setdefault(f"{what} not judged, so it fails no comparison: {reason}", []).append(cell)
+    return {**notes, "only in A": [*comparison.only_first], "only in B": [*comparison.only_second]}
 
 
 def _row(change: CellChange) -> list[str]:
     ended = change.after if change.after != "ok" else None
-    drop, ratio = change.accuracy.drop, change.speed.ratio
+    accuracy, speed = change.accuracy, change.speed
+    lost = None if accuracy.before is None or accuracy.after is None else accuracy.before - accuracy.after
     return [
         change.cell,
-        written(change.accuracy.after, "{:.4f}"),
-        _with(drop, "{:+.4f}", "{:.4f}") if drop else written(_plain_drop(change.accuracy), "{:+.4f}"),
-        change.accuracy.word or ended or NOTHING,
-        _with(ratio, "{:.2f}", "{:.2f}") if ratio else NOTHING,
-        change.speed.word or ended or NOTHING,
-        written(change.speed.fps, "{:.2f}"),
-        written(change.speed.latency_p50, "{:.2f}"),
-        written(change.size, "{:.2f}"),
+        written(accuracy.after, "{:.4f}"),
+        _with(accuracy.drop, "{:+.4f}", "{:.4f}") if accuracy.drop else written(lost, "{:+.4f}"),
+        accuracy.word or ended or NOTHING,
+        _with(speed.ratio, "{:.2f}", "{:.2f}") if speed.ratio else NOTHING,
+        speed.word or ended or NOTHING,
+        *(written(ratio, "{:.2f}") for ratio in (speed.fps, speed.latency_p50, change.size)),
     ]
-
-
-def _plain_drop(change: AccuracyChange) -> float | None:
-    """The drop, without an interval."""
-    return None if change.before is None or change.after is None else change.before - change.after
 
 
 def _lost(change: AccuracyChange) -> str:
@@ -136,52 +144,6 @@ def _slower(change: SpeedChange) -> str:
     doubt = f"99 %: {1 - ratio.high:.1%} to {1 - ratio.low:.1%}"
     doubt += "" if change.fps is None else f"; FPS {change.fps:.2f} of A's"  # tells it from a faster FP32 IR
     return f"is slower by {1 - ratio.value:.1%}: {change.before:.2f} x IR in A, {change.after:.2f} in B ({doubt})"
-
-
-def _hosts(comparison: Comparison) -> Iterator[str]:
-    apart = [change.cell for change in comparison.cells if change.speed.same_host is False]
-    if apart and comparison.tolerance.across_hosts:
-        yield f"warning: FPS, p50 and x IR compare different hosts: {listed(apart, NAMED)}"
-    elif apart:
-        yield f"FPS and p50 of different hosts are not compared (--across-hosts shows them): {listed(apart, NAMED)}"
-
-
-def _mended(cells: Sequence[CellChange]) -> Iterator[str]:
-    mended = [change.cell for change in cells if (change.before, change.after) == ("failed", "ok")]
-    if mended:
-        yield f"failed in A, fine in B: {listed(mended, NAMED)}"
-
-
-def _undecided(comparison: Comparison) -> Iterator[str]:
-    most = comparison.tolerance
-    accuracy = [change.cell for change in comparison.cells if change.accuracy.word == "undecided"]
-    speed = [change.cell for change in comparison.cells if change.speed.word == "undecided"]
-    text = "is neither shown nor ruled out"
-    if accuracy:
-        yield f"undecided: a change of accuracy of more than {most.max_drop:g} {text}: {listed(accuracy, NAMED)}"
-    if speed:
-        yield f"undecided: a change of speed of more than {most.max_slowdown:.1%} {text}: {listed(speed, NAMED)}"
-
-
-def _unpaired(cells: Sequence[CellChange]) -> Iterator[str]:
-    apart = [change.cell for change in cells if change.accuracy.drop is not None and not change.accuracy.paired]
-    if apart:
-        why = "there are not both runs' predictions of the same test images"
-        yield f"compared as independent shares, where small drops do not show, as {why}: {listed(apart, NAMED)}"
-
-
-def _unjudged(what: str, cells: Iterable[tuple[str, str | None]]) -> Iterator[str]:
-    by_reason: dict[str, list[str]] = {}
-    for cell, reason in cells:
-        if reason is not None:
-            by_reason.setdefault(reason, []).append(cell)
-    for reason, names in by_reason.items():
-        yield f"{what} not judged, so it fails no comparison: {reason}: {listed(names, NAMED)}"
-
-
-def _only(name: str, cells: Sequence[str]) -> Iterator[str]:
-    if cells:
-        yield f"only in {name}: {listed(cells, NAMED)}"
 
 
 def _with(estimate: Estimate | Ratio, pattern: str, within: str) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from farm.analysis.rows import ASSESSED, Assessment
-from farm.columns import iso, schema_of
+from farm.codec import iso
+from farm.columns import schema_of
 from farm.grid.settings import Claims
 from farm.results import tables
 

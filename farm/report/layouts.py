@@ -44,7 +44,10 @@ def laid_out(rows: Sequence[Row], layout: str, against_real: Sequence[AgainstRea
     quantities = (metric_word(metric_of(every)), *(("FPS",) if speeds else ()))
     named = [name for name in NAMES if name == NAMES[0] or len({getattr(line, name) for line in lines}) > 1]
     names = [[Entry(text=getattr(line, name), value=getattr(line, name)) for name in named] for line in lines]
-    worse = _worse(against_real)
+    standings: dict[tuple[Family, str], set[str]] = {}
+    for one in against_real:
+        standings.setdefault((one.family, one.source), set()).add(one.standing)
+    worse = {source for source, words in standings.items() if words == {"worse"}}  # over seeds, or every seed
     accuracies = [_accuracies(line, cells, keys, worse) for line, cells in lines.items()]
     fps = [[_fps(cells.get(key, ())) for key in keys] if speeds else [] for cells in lines.values()]
     variants = [VARIANTS.get(key, key) for key in keys]
@@ -93,28 +96,16 @@ def _lines(rows: Sequence[Row], algorithm: str) -> dict[Family, dict[str, list[R
     return lines
 
 
-def _worse(against_real: Sequence[AgainstReal]) -> Worse:
-    """The sources that are significantly worse than real images: over their seeds, or every seed of them."""
-    words: dict[tuple[Family, str], set[str]] = {}
-    for beside in against_real:
-        words.setdefault((beside.family, beside.source), set()).add(beside.standing)
-    return {source for source, standings in words.items() if standings == {"worse"}}
-
-
 def _accuracies(line: Family, cells: Cells, keys: Sequence[str], worse: Worse) -> list[Entry]:
     means = {key: _mean([accuracy_of(row.record) for row in cells.get(key, ())]) for key in keys}
-    sets = [mean for key, mean in means.items() if key not in VARIANTS and mean is not None]
-    best = max(sets) if sets and max(sets) > min(sets) else None
-    entries = []
-    for key, mean in means.items():
-        is_best = key not in VARIANTS and mean is not None and mean == best
-        marks = (BEST if is_best else "") + (WORSE if cells.get(key) and (line, key) in worse else "")
-        entries.append(Entry(text=written(mean, "{:.4f}"), marks=marks, value=mean))
-    return entries
+    sets = {key: mean for key, mean in means.items() if key not in VARIANTS and mean is not None}
+    best = {key for key, mean in sets.items() if mean == max(sets.values()) > min(sets.values())}
+    marks = {key: BEST * (key in best) + WORSE * ((line, key) in worse and key in cells) for key in keys}
+    return [Entry(text=written(mean, "{:.4f}"), marks=marks[key], value=mean) for key, mean in means.items()]
 
 
 def _fps(rows: Sequence[Row]) -> Entry:
-    """The mean over seeds of one host, those that are invalid left out."""
+    """The mean over seeds of one host."""
     there = _holding(rows)
     mean = None if _apart(rows) else _mean([record.fps for record in there])
     noisy = mean is not None and any(record.verdict == "noisy" for record in there)

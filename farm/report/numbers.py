@@ -36,11 +36,7 @@ def points(share: float) -> str:
 
 def margin_text(margin: float) -> str:
     """A margin, a share of 1, as it was written: ``0.5 points``."""
-    return plural_points(f"{100 * margin:g}")
-
-
-def plural_points(number: str) -> str:
-    """``1 point``, ``0.5 points``."""
+    number = f"{100 * margin:g}"
     return f"{number} {'point' if number == '1' else 'points'}"
 
 

@@ -24,31 +24,37 @@ def notes(records: Sequence[Record]) -> list[str]:
 
 def controlled(records: Sequence[Record]) -> list[str]:
     """One line for each accuracy-aware cell: what was validated, how it ended, what went back to FP32."""
-    return [_controlled(record) for record in records if record.stopped_by is not None]
-
-
-def _controlled(record: Record) -> str:
-    what = "disagreement with FP32" if record.control_labels == "model" else "drop"
-    images = f"{record.control_images} {record.validate_on} images"
-    if record.validate_on == "train":
-        images += " (optimistic: the model was trained on them)"
-    ending = "target reached" if record.reached else f"target missed, stopped by {record.stopped_by}"
-    work = f"{record.iterations} iterations, {record.reverted_layers} operations in FP32"
-    work += "; nothing is left in int8" if record.int8_layers == 0 else ""
-    return f"{record.cell}: {what} {record.control_drop:.4f} on {images}; {ending}; {work}"
+    lines = []
+    for record in (record for record in records if record.stopped_by is not None):
+        what = "disagreement with FP32" if record.control_labels == "model" else "drop"
+        optimistic = " (optimistic: the model was trained on them)" if record.validate_on == "train" else ""
+        ending = "target reached" if record.reached else f"target missed, stopped by {record.stopped_by}"
+        left = "; nothing is left in int8" if record.int8_layers == 0 else ""
+        lines.append(
+            f"{record.cell}: {what} {record.control_drop:.4f} on {record.control_images} {record.validate_on} images"
+            f"{optimistic}; {ending}; {record.iterations} iterations, {record.reverted_layers} operations in FP32{left}"
+        )
+    return lines
 
 
 def failures(records: Sequence[Record]) -> list[str]:
     """One line a cause: the class, what it hit, its message, and where the log is."""
-    failed = [record for record in records if record.outcome == "failed"]
     lines = []
-    by_cause = sorted(failed, key=lambda record: (record.error_class or "", record.error_message or ""))
-    for (cause, message), group in groupby(by_cause, key=lambda record: (record.error_class, record.error_message)):
-        cells = list(group)
-        more = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
-        log = f"\n    log: {cells[0].log}" if cells[0].log else ""
-        lines.append(f"{cause}: {cells[0].cell}{more}\n    {message}{log}")
+    for first, *others in failed_alike(records):
+        more = f" and {len(others)} more" if others else ""
+        log = f"\n    log: {first.log}" if first.log else ""
+        lines.append(f"{first.error_class}: {first.cell}{more}\n    {first.error_message}{log}")
     return lines
+
+
+def failed_alike(records: Sequence[Record]) -> list[list[Record]]:
+    """The cells that failed, those of one cause and message together, in the order of causes."""
+    failed = sorted((record for record in records if record.outcome == "failed"), key=_reason)
+    return [list(group) for _, group in groupby(failed, key=_reason)]
+
+
+def _reason(record: Record) -> tuple[str, str]:
+    return (record.error_class or "", record.error_message or "")
 
 
 def reservations(records: Sequence[Record], every: Sequence[Record] = (), command: str = "") -> list[str]:
@@ -97,10 +103,10 @@ def _baselines(doubtful: Sequence[Record]) -> Iterator[str]:
         if record.runtime == "pytorch":
             places.setdefault(record.verdict, []).append(f"{record.model}/{record.device}")
     for verdict, names in places.items():
-        text = f"its PyTorch baseline is {verdict}, and so is every x PyTorch over it"
+        text = "its PyTorch baseline is {0}, and so is every x PyTorch over it"
         if len(names) > 1:
-            text = f"their PyTorch baselines are {verdict}, and so is every x PyTorch over them"
-        yield f"{listed(names, len(names))}: {text}"
+            text = "their PyTorch baselines are {0}, and so is every x PyTorch over them"
+        yield f"{listed(names, len(names))}: {text.format(verdict)}"
 
 
 def _speeds(records: Sequence[Record]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Sources over several seeds, in words: one line each. Knows what may be said of them, not how it is worked out."""
+"""Sources over several seeds: a line each for the terminal, a row each for the page. Knows what may be said of them."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,9 @@ from farm.analysis.families import Family
 from farm.analysis.replicates import Source
 from farm.grid.settings import Claims
 from farm.record import Record
+from farm.report.columns import Shown
+from farm.report.numbers import points
+from farm.stats.shares import Estimate
 
 HEADING = "over several seeds, each with its 95 % interval:"
 WORDS = {
@@ -15,6 +18,14 @@ WORDS = {
     "better": "better than {real}",
     "undecided": "undecided against {real}",
 }
+
+HEADINGS = ("Model", "Source", "Algorithm", "Device", "Seeds", "Mean drop", "Spread", "Lost against real", "Standing")
+NUMBERS = ("Seeds", "Mean drop", "Spread", "Lost against real")
+ABOUT = (
+    "Points of top-1. Mean drop: against the FP32 IR, with its 95 % interval over seeds; spread: their standard "
+    "deviation; lost against real: the mean of the real set minus this one's, with its 90 % interval over seeds and "
+    "test images."
+)
 
 
 def seed_lines(analysis: Analysis, records: Sequence[Record]) -> list[str]:
@@ -34,3 +45,26 @@ def _line(source: Source, claims: Claims, *, several: bool) -> str:
     if source.standing is None:
         return text
     return f"{text}; {WORDS[source.standing].format(real=claims.reference, margin=claims.margin)}"
+
+
+def over_seeds(sources: Sequence[Source]) -> tuple[tuple[Shown, ...], ...]:
+    """The page's second table: a row a source with a model, under `HEADINGS`."""
+    return tuple(map(_row, sources))
+
+
+def _row(source: Source) -> tuple[Shown, ...]:
+    family = source.family
+    return (
+        *(Shown(text=name) for name in (family.model, source.source, family.algorithm, family.device)),
+        Shown(text=str(source.seeds)),
+        _estimate(source.drop),
+        Shown(text=points(source.spread)),
+        _estimate(source.loss),
+        Shown(text=source.standing, kind=source.standing) if source.standing else Shown(),
+    )
+
+
+def _estimate(estimate: Estimate | None) -> Shown:
+    if estimate is None:
+        return Shown()
+    return Shown(text=points(estimate.value), note=f"{points(estimate.low)} to {points(estimate.high)}")

@@ -7,6 +7,7 @@ column means its values, exactly.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from farm.analysis.rows import ROW_COLUMNS, Assessment, Row
@@ -55,8 +56,8 @@ def wanted(conditions: Sequence[str]) -> Wanted:
     """``model=resnet20`` in its parts. Raises InputError for what can be no such condition."""
     parsed = []
     for text in conditions:
-        named, equals, value = text.partition("=")
-        if not equals or not value:
+        named, _, value = text.partition("=")
+        if not value:
             raise InputError(f"--where {text}: write AXIS=VALUE, such as model=resnet20 or outcome=failed")
         _check_name(f"--where {text}", named)
         condition = Condition(named=named, text=value)
@@ -72,10 +73,10 @@ def check(rows: Sequence[Row], conditions: Wanted, sort: str | None = None) -> N
     """
     for condition in conditions:
         _check_metric(f"--where {condition}", condition.named, rows)
-        if not _is_open(condition.column):
-            continue
-        null = condition.text == NOTHING and type(None) in _types(condition.column)
-        if not null and not any(_is(condition, row) for row in rows):
+        types = _types(condition.column)
+        is_open = str in types and not _words(condition.column)  # only the rows tell which values there are
+        null = condition.text == NOTHING and type(None) in types
+        if is_open and not null and not any(_is(condition, row) for row in rows):
             labels = {shown(_value(row, condition.named)) for row in rows}
             there = names(labels) if condition.column in AXES else sorted(labels)
             raise InputError(f"--where {condition} means no cell{did_you_mean(condition.text, there)}")
@@ -107,12 +108,8 @@ def ordered(rows: Sequence[Row], named: str | None) -> list[Row]:
     if named is None:
         return list(rows)
     values = [(_value(row, named.removeprefix("-")), row) for row in rows]
-    there = sorted((one for one in values if one[0] is not None), key=_first, reverse=named.startswith("-"))
+    there = sorted((one for one in values if one[0] is not None), key=itemgetter(0), reverse=named.startswith("-"))
     return [row for _, row in there] + [row for value, row in values if value is None]
-
-
-def _first(valued: tuple[Any, Row]) -> Any:
-    return valued[0]
 
 
 def shown(value: object) -> str:
@@ -162,11 +159,6 @@ def _words(name: str) -> tuple[str, ...]:
     choices = [word for hint in _types(name) if get_origin(hint) is Literal for word in get_args(hint)]
     choices += ["true", "false"] if bool in _types(name) else []
     return WORDS.get(name, (*choices, NOTHING) if choices else ())
-
-
-def _is_open(name: str) -> bool:
-    """Whether only the rows tell which values there are."""
-    return str in _types(name) and not _words(name)
 
 
 def _value(row: Row, named: str) -> Any:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from farm.analysis.rows import Assessment, Row
-from farm.record import Record
 from farm.report.columns import MISSED, Column, columns
 from farm.report.texttable import Entry, Heading, Kind, TextTable
 
@@ -43,14 +42,11 @@ def _entries(row: Row, shown: Sequence[Column], *, first: bool) -> tuple[Entry, 
     """What stands under the headings. first: of its model and device, whose model is named once."""
     texts = {column.name: column.text(row) if first or column.name != "model" else "" for column in shown}
     marks = {"score": _best(row.assessment), "score_drop": _worse(row.assessment)}
-    styles = {"verdict": VERDICTS.get(row.record.verdict or "", ""), "outcome": _style(row.record, texts["outcome"])}
+    outcome = "yellow" if texts["outcome"] == MISSED else OUTCOMES.get(row.record.outcome, "yellow")
+    styles = {"verdict": VERDICTS.get(row.record.verdict or "", ""), "outcome": outcome}
     return tuple(
         Entry(text=text, marks=marks.get(name, ""), style=styles.get(name, "")) for name, text in texts.items()
     )
-
-
-def _style(record: Record, outcome: str) -> str:
-    return "yellow" if outcome == MISSED else OUTCOMES.get(record.outcome, "yellow")
 
 
 def _legend(rows: Sequence[Row]) -> Iterator[str]:

@@ -14,9 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from fsspec.implementations.local import LocalFileSystem
-
-from farm.codec import decode
+from farm.codec import decode, iso
 from farm.columns import Column
 from farm.results.folder import Folder
 
@@ -25,7 +23,7 @@ LARGEST = 32 << 20  # bytes of a local file that another run appends to; a large
 WORDS_S = 5.0  # a stage's words of progress are written down no more often
 REWRITE_S = 10.0  # a remote file is written no more often,
 REWRITE_SHARE = 0.05  # and no greater share of the time is spent on it
-HEAD = 64  # bytes with which a file begins: the time and the name of a run
+HEAD = 64  # bytes that a file begins with, which tell a run: its time and its name
 
 
 class What(StrEnum):
@@ -60,18 +58,18 @@ class Journal:
     def __init__(self, folder: Folder | None = None) -> None:
         """folder: of the grid, with its plan; without one nothing is written."""
         self.folder = folder
-        self.run = uuid.uuid4().hex[:12]
+        self.path = folder.local(EVENTS) if folder else None  # of a local file, which is appended to
         self.lines: list[str] = []  # of a remote file
+        self.run = uuid.uuid4().hex[:12]
         self.words_at: dict[str, float] = {}  # uri -> when its words were last written down
         self.due = 0.0  # when a remote file may be written again
 
     @contextmanager
     def running(self, wanted: Collection[str]) -> Iterator[None]:
         """A run of these stages, from its beginning to its end, however it ends."""
-        path = _local(self.folder)
-        if path is not None:
+        if self.path is not None:
             with suppress(OSError):
-                _ready(path)
+                _ready(self.path)
         self.note(Event(what=What.BEGUN, wanted=tuple(wanted)))
         end = What.INTERRUPTED
         try:
@@ -82,22 +80,19 @@ class Journal:
             self.note(Event(what=end))
 
     def note(self, event: Event) -> None:
-        """Write an event down."""
+        """Write an event down; a stage's words only if it has not just said others."""
         if self.folder is None or (event.what == What.WORDS and not self._worth(event.uri)):
             return
-        at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        values = {"at": at, **asdict(event), "run": self.run}
+        values = {"at": iso(datetime.now(UTC)), **asdict(event), "run": self.run}
         line = json.dumps({name: value for name, value in values.items() if value}) + "\n"
-        path = _local(self.folder)
-        if path is None:
+        if self.path is None:
             self.lines.append(line)
             self.flush()
-        else:
-            with suppress(OSError), path.open("ab", buffering=0) as file:
-                file.write(line.encode())
+            return
+        with suppress(OSError), self.path.open("ab", buffering=0) as file:
+            file.write(line.encode())
 
     def _worth(self, uri: str) -> bool:
-        """Whether a stage's words are to be written down: not if it has just said others."""
         now = time.monotonic()
         worth = now >= self.words_at.get(uri, -WORDS_S) + WORDS_S
         if worth:
@@ -159,44 +154,32 @@ class Reader:
         self.last: LastRun | None = None
 
     def look(self) -> LastRun | None:
-        """The last run as events tell of it now; None if there are none."""
-        for event in _events(self._news()):
-            if event.what == What.BEGUN:
-                self.last = LastRun(run=event.run, touched=set(event.wanted))
-            elif self.last is not None and event.run == self.last.run:
-                self.last.see(event)
+        """The last run as events tell of it now; None if there are none. A line that is no event is left out."""
+        for line in self._news().splitlines():
+            with suppress(ValueError):
+                self._see(decode(Event, json.loads(line)))
         return self.last
+
+    def _see(self, event: Event) -> None:
+        if event.what == What.BEGUN:
+            self.last = LastRun(run=event.run, touched=set(event.wanted))
+        elif self.last is not None and event.run == self.last.run:
+            self.last.see(event)
 
     def _news(self) -> bytes:
         """Whole lines that were not read yet; what follows them is still being written, or never will be."""
-        head, content = self._read(self.offset)
-        if head != self.head:  # another file than before
-            self.head, self.offset = head, 0
-            head, content = self._read(0)
+        fs, path = self.folder.fs, f"{self.folder.root}/{EVENTS}"
+        try:
+            head = fs.cat_file(path, end=HEAD)
+            if head != self.head:  # another file than before
+                self.head, self.offset = head, 0
+            start = max(self.offset - 1, 0)  # a byte that is there: object stores refuse an empty range
+            content = bytes(fs.cat_file(path, start=start))[self.offset - start :]
+        except FileNotFoundError:
+            return b""
         end = content.rfind(b"\n") + 1
         self.offset += end
         return content[:end]
-
-    def _read(self, start: int) -> tuple[bytes, bytes]:
-        """The file's first bytes, which tell a run, and all bytes from here on."""
-        path = _local(self.folder)
-        try:
-            if path is None:
-                content = bytes(self.folder.fs.cat_file(f"{self.folder.root}/{EVENTS}"))
-                return content[:HEAD], content[start:]
-            with path.open("rb") as file:
-                head = file.read(HEAD)
-                file.seek(start)
-                return head, file.read()
-        except FileNotFoundError:
-            return b"", b""
-
-
-def _local(folder: Folder | None) -> Path | None:
-    """The file in a local folder; None of any other."""
-    if folder is None or not isinstance(folder.fs, LocalFileSystem):
-        return None
-    return Path(folder.root) / EVENTS
 
 
 def _ready(path: Path) -> None:
@@ -209,14 +192,3 @@ def _ready(path: Path) -> None:
     with path.open("rb+") as file:
         if file.seek(0, 2) and (file.seek(-1, 2), file.read())[1] != b"\n":
             file.write(b"\n")
-
-
-def _events(content: bytes) -> Iterator[Event]:
-    """The events of whole lines; what is none is left out."""
-    for line in content.splitlines():
-        try:
-            event = decode(Event, json.loads(line))
-        except ValueError:
-            continue
-        if isinstance(event, Event):
-            yield event

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 import fsspec
 import pyarrow as pa
@@ -32,6 +31,10 @@ class Folder:
         """Where a file lies, for people."""
         return f"{self.url}/{name}"
 
+    def local(self, name: str) -> Path | None:
+        """A file's path; None where the folder is no local one."""
+        return Path(self.root, name) if isinstance(self.fs, LocalFileSystem) else None
+
     def has(self, name: str) -> bool:
         """Whether there is such a file."""
         return bool(self.fs.exists(f"{self.root}/{name}"))
@@ -59,12 +62,10 @@ class Folder:
 
     def write(self, name: str, table: pa.Table, counter: str | None = None) -> None:
         """Write a Parquet file whole. counter: a column that counts up, which as differences takes next to no room."""
-        encoded: dict[str, Any] = {}
-        if counter:
-            others = [column for column in table.column_names if column != counter]
-            encoded = {"use_dictionary": others, "column_encoding": {counter: "DELTA_BINARY_PACKED"}}
         sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd", **encoded)
+        dictionaries = [column for column in table.column_names if column != counter] if counter else True
+        encodings = {counter: "DELTA_BINARY_PACKED"} if counter else None
+        pq.write_table(table, sink, compression="zstd", use_dictionary=dictionaries, column_encoding=encodings)
         self._replace(name, sink.getvalue().to_pybytes())
 
     def read(self, name: str) -> pa.Table:
@@ -86,7 +87,8 @@ class Folder:
     def _replace(self, name: str, content: bytes) -> None:
         target = f"{self.root}/{name}"
         self.fs.makedirs(target.rpartition("/")[0], exist_ok=True)
-        if isinstance(self.fs, LocalFileSystem):
-            write_whole(Path(target), content, durable=False)  # the store is the truth: all can be gathered again
-        else:
+        path = self.local(name)
+        if path is None:
             self.fs.pipe_file(target, content)
+        else:
+            write_whole(path, content, durable=False)  # the store is the truth: all can be gathered again

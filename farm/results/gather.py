@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from farm.measuring.round import ROUNDS, rounds_of
 from farm.plan import Effort, Plan, PlannedCell, base
@@ -25,8 +25,10 @@ from farm.tasks.classification import PREDICTIONS, agreement, predictions
 ROLES = ("calibration", "validation", "export", "quantize", "fp32", "evaluate", "measure")
 LABELS = ("model", "calibration", "calibration_source", "calibration_seed", "algorithm", "device", "runtime")
 HOST = ("host", "cpu_model", "isa", "cores")
-TIMED = ("export", "quantize", "evaluate", "measure")
 SAMPLES = 64
+
+Uris = Mapping[str, str]  # by role
+Made = Mapping[str, Manifest]  # what there is of them, by role
 
 
 def gather(folder: Folder, store: Store) -> list[Record]:
@@ -34,11 +36,12 @@ def gather(folder: Folder, store: Store) -> list[Record]:
     plan = folder.read_plan()
     reader = _Reader(plan=plan, store=store)
     records = reader.records()
+    attempts = (outcome for uri in plan.stages for outcome in reader.attempts(uri))
     folder.write(tables.RECORDS, tables.records(records, plan.claims.model_dump(), plan.command))
-    folder.write(tables.ATTEMPTS, tables.attempts(reader.all_attempts()))
-    folder.write(tables.SAMPLES, tables.samples(_samples(plan, store)))
-    _copy_by_cell(folder, tables.PREDICTIONS, plan, store, role="evaluate", file=PREDICTIONS)
-    _copy_by_cell(folder, tables.LATENCIES, plan, store, role="measure", file=ROUNDS)
+    folder.write(tables.ATTEMPTS, tables.table_of(tables.ATTEMPTS, attempts))
+    folder.write(tables.SAMPLES, tables.table_of(tables.SAMPLES, reader.samples()))
+    reader.copy_rows(folder, records, tables.PREDICTIONS, role="evaluate", file=PREDICTIONS, counter="position")
+    reader.copy_rows(folder, records, tables.LATENCIES, role="measure", file=ROUNDS)
     return records
 
 
@@ -59,7 +62,7 @@ class _Reader:
     present: Collection[str] | None = None
     manifests: dict[str, Manifest | None] = field(default_factory=dict)
     tries: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
-    predictions: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)  # of FP32 IRs only
+    predictions: dict[str, NDArray[np.int32]] = field(default_factory=dict)  # of FP32 IRs only
 
     def manifest(self, uri: str) -> Manifest | None:
         if uri not in self.manifests:
@@ -72,135 +75,131 @@ class _Reader:
             self.tries[uri] = self.store.attempts(uri)
         return self.tries[uri]
 
-    def all_attempts(self) -> list[Outcome]:
-        return [outcome for uri in self.plan.stages for outcome in self.attempts(uri)]
-
     def records(self) -> list[Record]:
         return with_pytorch_speedup([self.record(cell) for cell in self.plan.cells])
 
     def record(self, cell: PlannedCell) -> Record:
-        roles = sorted(cell.stages, key=lambda role: ROLES.index(base(role)))
-        stages = {role: cell.stages[role] for role in roles}
-        manifests = {role: manifest for role, uri in stages.items() if (manifest := self.manifest(uri)) is not None}
-        attempts = [outcome for uri in dict.fromkeys(stages.values()) for outcome in self.attempts(uri)]
-        shard = manifests.get("calibration")
+        uris = {role: cell.stages[role] for role in sorted(cell.stages, key=lambda role: ROLES.index(base(role)))}
+        made = {role: manifest for role, uri in uris.items() if (manifest := self.manifest(uri)) is not None}
+        attempts = [outcome for uri in dict.fromkeys(uris.values()) for outcome in self.attempts(uri)]
         record = Record(
             grid=self.plan.grid,
             cell=cell.name,
             **{name: getattr(cell, name) for name in LABELS},
-            calibration_note=shard.facts_as(Synthesized).note if shard else None,
-            **self.ending(stages, manifests),
+            calibration_note=made["calibration"].facts_as(Synthesized).note if "calibration" in made else None,
+            outcome="ok",
             attempts=len(attempts),
-            **self.accuracy(stages, manifests),
-            **_sizes(stages, manifests),
-            **_times(manifests),
             started_at=min((outcome.started_at for outcome in attempts if outcome.started_at), default=None),
             finished_at=max((outcome.finished_at for outcome in attempts if outcome.finished_at), default=None),
         )
-        return self.with_speed(record, stages, manifests)
+        record = _with_sizes(self.with_ending(record, uris, made), uris, made)
+        return self.with_speed(self.with_accuracy(_with_times(record, made), uris, made), uris, made)
 
-    def ending(self, stages: Mapping[str, str], manifests: Mapping[str, Manifest]) -> dict[str, Any]:
+    def with_ending(self, record: Record, uris: Uris, made: Made) -> Record:
         """ok, failed (with the first stage that failed, and why) or pending."""
-        missing = [self.plan.stages[uri] for role, uri in stages.items() if role not in manifests]
+        missing = [self.plan.stages[uri] for role, uri in uris.items() if role not in made]
         for stage in missing:
             last = next(reversed(self.attempts(stage.uri)), None)
             state = state_of(done=False, missing=stage.missing, failed=last is not None and not last.ok)
             if state is State.MISSING_INPUT:
-                return _failed("missing_input", "MissingInput", stage.missing)
+                last = Outcome(uri=stage.uri, label="", error_class="missing_input", error_type="MissingInput")
+                return _failed(record, last, stage.missing)
             if state is State.FAILED and last is not None:
-                text = f"{stage.kind} {stage.label}: {last.error_message}"
-                return {**_failed(str(last.error_class), last.error_type, text), "log": last.log or None}
-        return {"outcome": "pending" if missing else "ok"}
+                return _failed(record, last, f"{stage.kind} {stage.label}: {last.error_message}")
+        return replace(record, outcome="pending") if missing else record
 
-    def accuracy(self, stages: Mapping[str, str], manifests: Mapping[str, Manifest]) -> dict[str, Any]:
-        if "evaluate" not in manifests:
-            return {}
-        facts = manifests["evaluate"].facts_as(Evaluated)
-        columns = {name: getattr(facts, name) for name in ("metric", "score", "top1", "n_images")}
-        if "fp32" not in manifests:
-            return columns
-        fp32 = manifests["fp32"].facts_as(Evaluated)
-        if stages["fp32"] not in self.predictions:
-            self.predictions[stages["fp32"]] = predictions(self.store.open(stages["fp32"]))
-        ours, theirs = predictions(self.store.open(stages["evaluate"])), self.predictions[stages["fp32"]]
-        drops = {"score_drop": _drop(fp32.score, facts.score), "top1_drop": _drop(fp32.top1, facts.top1)}
-        return {**columns, **drops, "agreement": agreement(ours, theirs)}
+    def with_accuracy(self, record: Record, uris: Uris, made: Made) -> Record:
+        if "evaluate" not in made:
+            return record
+        facts = made["evaluate"].facts_as(Evaluated)
+        record = replace(record, metric=facts.metric, score=facts.score, top1=facts.top1, n_images=facts.n_images)
+        if "fp32" not in made:
+            return record
+        fp32 = made["fp32"].facts_as(Evaluated)
+        if uris["fp32"] not in self.predictions:
+            self.predictions[uris["fp32"]] = predictions(self.store.open(uris["fp32"]))
+        return replace(
+            record,
+            score_drop=_drop(fp32.score, facts.score),
+            top1_drop=_drop(fp32.top1, facts.top1),
+            agreement=agreement(predictions(self.store.open(uris["evaluate"])), self.predictions[uris["fp32"]]),
+        )
 
-    def with_speed(self, record: Record, stages: Mapping[str, str], manifests: Mapping[str, Manifest]) -> Record:
-        facts = manifests["measure"].facts_as(Measured) if "measure" in manifests else Measured()
+    def with_speed(self, record: Record, uris: Uris, made: Made) -> Record:
+        facts = made["measure"].facts_as(Measured) if "measure" in made else Measured()
         if facts.ended is None:  # also of a farm that judged nothing yet
             return record
-        rounds = rounds_of(migrate.artefact(pq.read_table(self.store.open(stages["measure"]) / ROUNDS)))
-        how = self.plan.stages[stages["measure"]].parameters_as(Measure).rounds
+        rounds = rounds_of(migrate.artefact(pq.read_table(self.store.open(uris["measure"]) / ROUNDS)))
+        how = self.plan.stages[uris["measure"]].parameters_as(Measure).rounds
         effort = self.plan.effort or Effort()
         return with_speed(record, rounds, effort, facts.ended, per_node=how.per_node, preprocess=how.preprocess)
 
+    def samples(self) -> Iterator[tables.Sample]:
+        """The first 64 images of each calibration set, as PNG bytes. Its first shard has them; sets may share it."""
+        for name, uri in dict.fromkeys((cell.calibration, cell.stages.get("calibration")) for cell in self.plan.cells):
+            if name and uri and self.manifest(uri) is not None:
+                for index, (png, label) in enumerate(tables.first_images(self.store.open(uri), SAMPLES)):
+                    yield tables.Sample(calibration=name, index=index, label=label, png=png)
 
-def _failed(error_class: str, error_type: str, message: str) -> dict[str, Any]:
-    return {"outcome": "failed", "error_class": error_class, "error_type": error_type, "error_message": message}
+    def copy_rows(
+        self, folder: Folder, records: Sequence[Record], name: str, *, role: str, file: str, counter: str | None = None
+    ) -> None:
+        """One file a cell, with whose it is before each row, written only where it is new; others are removed."""
+        wanted = set()
+        for cell, record in zip(self.plan.cells, records, strict=True):
+            uri = cell.stages.get(role, "")
+            manifest = self.manifest(uri) if uri else None
+            if manifest is None:
+                continue
+            digest = hashlib.sha256(f"{SCHEMA_VERSION}\0{cell.name}\0{uri}\0{manifest.copy}".encode()).hexdigest()
+            target = f"{name}/{digest[:24]}.parquet"
+            wanted.add(target)
+            if not folder.has(target):
+                table = migrate.artefact(pq.read_table(self.store.open(uri) / file))
+                folder.write(target, tables.of_cell(name, table, tables.whose(record)), counter)
+        folder.keep_only(name, wanted)
+
+
+def _failed(record: Record, last: Outcome, text: str) -> Record:
+    return replace(
+        record,
+        outcome="failed",
+        error_class=last.error_class,
+        error_type=last.error_type,
+        error_message=text,
+        log=last.log or None,
+    )
 
 
 def _drop(fp32: float | None, variant: float | None) -> float | None:
     return None if fp32 is None or variant is None else fp32 - variant
 
 
-def _sizes(stages: Mapping[str, str], manifests: Mapping[str, Manifest]) -> dict[str, Any]:
-    if "quantize" not in stages:
-        return {"size_mib": manifests["export"].facts_as(Exported).size_mib} if "export" in manifests else {}
-    if "quantize" not in manifests:
-        return {}
-    facts = quantized(manifests["quantize"].facts)
-    columns = {"size_mib": facts.size_mib, "int8_layers": facts.int8_layers, "subset_size": facts.subset_size}
-    return columns | (asdict(facts.control) if facts.control else {})
+def _with_sizes(record: Record, uris: Uris, made: Made) -> Record:
+    if "quantize" not in uris:
+        return replace(record, size_mib=made["export"].facts_as(Exported).size_mib) if "export" in made else record
+    if "quantize" not in made:
+        return record
+    facts = quantized(made["quantize"].facts)
+    control = asdict(facts.control) if facts.control else {}
+    record = replace(record, size_mib=facts.size_mib, int8_layers=facts.int8_layers, subset_size=facts.subset_size)
+    return replace(record, **control)
 
 
-def _times(manifests: Mapping[str, Manifest]) -> dict[str, Any]:
+def _with_times(record: Record, made: Made) -> Record:
     """Wall times, host facts and versions. The host is where speed was measured, else where accuracy was."""
-    columns: dict[str, Any] = {f"{role}_s": manifests[role].wall_s for role in TIMED if role in manifests}
-    if not manifests:
-        return columns
-    peaks = [manifest.peak_rss_mib for manifest in manifests.values() if manifest.peak_rss_mib is not None]
-    host = (manifests.get("measure") or manifests.get("evaluate") or next(iter(manifests.values()))).host
-    versions = {name: version for manifest in manifests.values() for name, version in manifest.versions.items()}
-    columns |= {"peak_rss_mib": max(peaks, default=None), "versions": json.dumps(versions, sort_keys=True)}
-    return columns | ({name: getattr(host, name) for name in HOST} if host else {})
-
-
-def _samples(plan: Plan, store: Store) -> list[dict[str, Any]]:
-    """The first 64 images of each calibration set, as PNG bytes. Its first shard has them; sets may share it."""
-    found = []
-    calibrating = {(cell.calibration, cell.stages.get("calibration")): None for cell in plan.cells}
-    for name, uri in calibrating:
-        if uri and store.has(uri):
-            for index, (png, label) in enumerate(tables.first_images(store.open(uri) / "images.parquet", SAMPLES)):
-                found.append({"calibration": name, "index": index, "label": label, "png": png})
-    return found
-
-
-def _copy_by_cell(folder: Folder, name: str, plan: Plan, store: Store, *, role: str, file: str) -> None:
-    """One file a cell, with whose it is before each row, written only where it is new; others are removed."""
-    wanted = set()
-    for cell in plan.cells:
-        uri = cell.stages.get(role)
-        manifest = store.manifest(uri) if uri else None
-        if uri is None or manifest is None:
-            continue
-        digest = hashlib.sha256(f"{SCHEMA_VERSION}\0{cell.name}\0{uri}\0{manifest.copy}".encode()).hexdigest()
-        target = f"{name}/{digest[:24]}.parquet"
-        wanted.add(target)
-        if not folder.has(target):
-            table = migrate.artefact(pq.read_table(store.open(uri) / file))
-            counter = "position" if name == tables.PREDICTIONS else None
-            folder.write(target, tables.of_cell(name, table, _whose(cell)), counter)
-    folder.keep_only(name, wanted)
-
-
-def _whose(cell: PlannedCell) -> tables.Whose:
-    return tables.Whose(
-        cell=cell.name,
-        model=cell.model,
-        calibration=cell.calibration,
-        algorithm=cell.algorithm,
-        device=cell.device,
-        baseline=cell.calibration is None,
+    if not made:
+        return record
+    host = (made.get("measure") or made.get("evaluate") or next(iter(made.values()))).host
+    versions = {name: version for manifest in made.values() for name, version in manifest.versions.items()}
+    peaks = [manifest.peak_rss_mib for manifest in made.values() if manifest.peak_rss_mib is not None]
+    return replace(
+        record,
+        peak_rss_mib=max(peaks, default=None),
+        versions=json.dumps(versions, sort_keys=True),
+        export_s=made["export"].wall_s if "export" in made else None,
+        quantize_s=made["quantize"].wall_s if "quantize" in made else None,
+        evaluate_s=made["evaluate"].wall_s if "evaluate" in made else None,
+        measure_s=made["measure"].wall_s if "measure" in made else None,
+        **{name: getattr(host, name) for name in HOST if host},
     )

@@ -90,7 +90,7 @@ def command_of(records: pa.Table) -> str:
 
 def rounds(folder: Folder) -> dict[str, tuple[Round, ...]]:
     """The rounds of each measured cell, in the order they were played."""
-    return {cell: rounds_of(table) for cell, table in _by_cell(folder, tables.LATENCIES)}
+    return {_cell(table): rounds_of(table) for _, table in files_of(folder, tables.LATENCIES)}
 
 
 def samples(folder: Folder) -> list[dict[str, Any]]:
@@ -100,14 +100,13 @@ def samples(folder: Folder) -> list[dict[str, Any]]:
 
 def _predictions(folder: Folder) -> dict[str, Predicted]:
     return {
-        cell: Predicted(**{name: table[name].to_numpy() for name in ("label", "prediction", "score")})
-        for cell, table in _by_cell(folder, tables.PREDICTIONS)
+        _cell(table): Predicted(**{name: table[name].to_numpy() for name in ("label", "prediction", "score")})
+        for _, table in files_of(folder, tables.PREDICTIONS)
     }
 
 
-def _by_cell(folder: Folder, name: str) -> Iterator[tuple[str, pa.Table]]:
-    """The tables of a subfolder, each with its cell's name."""
-    return ((table["cell"][0].as_py(), table) for _, table in files_of(folder, name))
+def _cell(table: pa.Table) -> str:
+    return str(table["cell"][0].as_py())
 
 
 def files_of(folder: Folder, name: str) -> Iterator[tuple[str, pa.Table]]:
@@ -120,7 +119,7 @@ def files_of(folder: Folder, name: str) -> Iterator[tuple[str, pa.Table]]:
         table = folder.read(file)
         if len(table) and migrate.is_older(table, folder.path(file)):
             records = records or {record.cell: record for record in tables.records_from(records_table(folder))}
-            record = records.get(table["cell"][0].as_py())
+            record = records.get(_cell(table))
             table = migrate.rows(name, table, record) if record else table.slice(0, 0)
         if len(table):
             yield file, table

@@ -15,6 +15,7 @@ from farm.record import Ended, Record, Signal, is_fp32_ir
 from farm.stats.ratios import Ratio, looks, percentile, quotient
 
 NS_PER_MS = 1e6
+ITSELF = Ratio(value=1.0, low=1.0, high=1.0)
 
 
 def with_speed(
@@ -26,23 +27,20 @@ def with_speed(
     Figures are of the undisturbed pairs, or of all where too few are.
     """
     played = Played(rounds=list(rounds))
-    least, _ = effort.pairs
-    enough = len(played.pairs()) >= least
-    used = [one for one in rounds if not one.disturbed] if enough else rounds
+    undisturbed = [one for one in rounds if not one.disturbed]
+    used = undisturbed if len(played.pairs()) >= effort.pairs[0] else rounds
     of_cell, of_ir = ([one for one in used if one.variant == variant] for variant in (CELL, PARTNER))
-    ratio = interval(speeds(used), looks(*effort.pairs))
     evidence = Evidence(
         mismatches=tuple(dict.fromkeys(mismatch for one in rounds for mismatch in _mismatches(one))),
         pairs=len(played.pairs()),
         disturbed=played.disturbed(),
-        least=least,
+        least=effort.pairs[0],
         target=effort.target,
-        ratio=ratio,
+        ratio=interval(speeds(used), looks(*effort.pairs)),
     )
-    record = _judged(record, evidence, ended, rounds)
     first, latencies = of_cell[0], np.concatenate([one.latencies_ns for one in of_cell])
     return replace(
-        _over_ir(record, ratio),
+        _judged(record, evidence, ended, rounds),
         fps=_fps(of_cell),
         fps_ir=_fps(of_ir),
         latency_p50_ms=_latency_ms(latencies, 0.5),
@@ -63,15 +61,19 @@ def with_speed(
 
 
 def _judged(record: Record, evidence: Evidence, ended: Ended, rounds: Sequence[Round]) -> Record:
-    """The record with its verdict, and what that rests on."""
+    """The record with its speed-up over the FP32 IR, the verdict, and what they rest on."""
     verdict, cause = judge(evidence)
     signal, share = _worst(rounds)
     different = [asdict(mismatch) for mismatch in evidence.mismatches]
+    ratio = evidence.ratio
     return replace(
         record,
+        speedup_ir=ratio.value if ratio else None,
+        speedup_ir_low=ratio.low if ratio else None,
+        speedup_ir_high=ratio.high if ratio else None,
         verdict=verdict,
         verdict_cause=cause,
-        within=evidence.ratio.within if evidence.ratio else None,
+        within=ratio.within if ratio else None,
         asked=evidence.target,
         least_pairs=evidence.least,
         ended=ended,
@@ -97,18 +99,9 @@ def _over(record: Record, baseline: Record | None) -> Record:
     ours, theirs = _ratio(record), _ratio(baseline)
     if baseline is None or ours is None or theirs is None or baseline.verdict == "invalid":
         return record
-    if record is baseline:
-        return replace(record, speedup_pytorch=1.0, speedup_pytorch_low=1.0, speedup_pytorch_high=1.0)
-    if is_fp32_ir(record):  # the very thing that PyTorch was paired with
-        ours = Ratio(value=1.0, low=1.0, high=1.0)
-    ratio = quotient(ours, theirs)
+    over = ITSELF if is_fp32_ir(record) else ours  # the IR is the very thing that PyTorch was paired with
+    ratio = ITSELF if record is baseline else quotient(over, theirs)
     return replace(record, speedup_pytorch=ratio.value, speedup_pytorch_low=ratio.low, speedup_pytorch_high=ratio.high)
-
-
-def _over_ir(record: Record, ratio: Ratio | None) -> Record:
-    if ratio is None:
-        return record
-    return replace(record, speedup_ir=ratio.value, speedup_ir_low=ratio.low, speedup_ir_high=ratio.high)
 
 
 def _ratio(record: Record | None) -> Ratio | None:

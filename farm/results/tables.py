@@ -2,11 +2,11 @@
 
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -70,39 +70,36 @@ SCHEMAS: dict[str, pa.Schema] = {
 }
 
 
-def records(rows: Sequence[Record], claims: Mapping[str, Any], command: str = "") -> pa.Table:
+def table_of(name: str, rows: Iterable[Record | Outcome | Sample]) -> pa.Table:
+    """Rows as the table of this name."""
+    return pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMAS[name])
+
+
+def records(rows: Iterable[Record], claims: Mapping[str, object], command: str = "") -> pa.Table:
     """Records as a table. In its metadata - claims: what the grid's sets are held against; command: that ran it."""
-    schema = SCHEMAS[RECORDS]
-    schema = schema.with_metadata({**schema.metadata, CLAIMS: json.dumps(claims), COMMAND: command})
-    return pa.Table.from_pylist([asdict(row) for row in rows], schema=schema)
-
-
-def attempts(rows: Iterable[Outcome]) -> pa.Table:
-    """Attempts as a table."""
-    return pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMAS[ATTEMPTS])
-
-
-def samples(rows: list[dict[str, Any]]) -> pa.Table:
-    """Sample images as a table."""
-    return pa.Table.from_pylist(rows, schema=SCHEMAS[SAMPLES])
+    table = table_of(RECORDS, rows)
+    return table.replace_schema_metadata({**table.schema.metadata, CLAIMS: json.dumps(claims), COMMAND: command})
 
 
 def of_cell(name: str, table: pa.Table, cell: Whose) -> pa.Table:
     """One cell's rows as a file of a subfolder, with whose they are before them; a column may be lacking."""
-    whose, schema = asdict(cell), SCHEMAS[name]
-    present = [field for field in schema if field.name in whose or field.name in table.column_names]
-    columns = [
-        pa.array([whose[field.name]] * len(table), field.type) if field.name in whose else table[field.name]
-        for field in present
-    ]
-    types = pa.schema(present, metadata=schema.metadata)
-    return pa.table(columns, names=types.names).cast(types)
+    schema = SCHEMAS[name]
+    columns = {name: pa.array([value] * len(table), schema.field(name).type) for name, value in asdict(cell).items()}
+    columns |= {name: table[name] for name in table.column_names}
+    present = pa.schema([field for field in schema if field.name in columns], metadata=schema.metadata)
+    return pa.table({name: columns[name] for name in present.names}).cast(present)
 
 
 def whose(record: Record) -> Whose:
     """A record's cell, as its rows name it."""
-    names = {name: getattr(record, name) for name in ("cell", "model", "calibration", "algorithm", "device")}
-    return Whose(**names, baseline=record.calibration is None)
+    return Whose(
+        cell=record.cell,
+        model=record.model,
+        calibration=record.calibration,
+        algorithm=record.algorithm,
+        device=record.device,
+        baseline=record.calibration is None,
+    )
 
 
 def records_from(table: pa.Table) -> list[Record]:
@@ -111,14 +108,12 @@ def records_from(table: pa.Table) -> list[Record]:
     return [Record(**row) for row in table.select(names).to_pylist()]
 
 
-def first_images(shard: Path, count: int) -> Iterator[tuple[bytes, int]]:
-    """The first images of a shard as PNG bytes, with their labels."""
+def first_images(artefact: Path, count: int) -> Iterator[tuple[bytes, int]]:
+    """The first images of a shard in the store as PNG bytes, with their labels."""
     from PIL import Image  # noqa: PLC0415 - 40 ms that only gathering pays
 
-    file = pq.ParquetFile(shard)
-    rows = (
-        row for batch in file.iter_batches(batch_size=count) for row in zip(batch["image"], batch["label"], strict=True)
-    )
+    batches = pq.ParquetFile(artefact / "images.parquet").iter_batches(batch_size=count)
+    rows = (row for batch in batches for row in zip(batch["image"], batch["label"], strict=True))
     for image, label in islice(rows, count):
         sink = io.BytesIO()
         Image.fromarray(image.to_numpy().astype("uint8")).save(sink, format="PNG")

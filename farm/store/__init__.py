@@ -15,16 +15,16 @@ import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from farm.columns import iso
+from farm.codec import decode, encode
 from farm.errors import InputError
 from farm.files import new_folder, sha256, sync, write_whole
-from farm.record import Outcome, outcome_from
+from farm.record import Outcome
 from farm.store.manifest import File, Manifest, dumps, loads
 
 MANIFEST = "manifest.json"
@@ -151,17 +151,17 @@ class Store:
         number = len(self._attempt_files(uri)) + 1
         while True:
             log_url = f"{folder}/{number}.log" if log is not None else ""
-            written = asdict(outcome) | {"attempt": number, "log": log_url}
-            if self._put_once(f"{folder}/{number}.json", json.dumps(written, indent=1, default=iso).encode()):
+            numbered = replace(outcome, attempt=number, log=log_url)
+            if self._put_once(f"{folder}/{number}.json", encode(numbered, indent=1).encode()):
                 break
             number += 1
         if log is not None:
             self.fs.put_file(str(log), log_url)
-        return replace(outcome, attempt=number, log=log_url)
+        return numbered
 
     def attempts(self, uri: str) -> tuple[Outcome, ...]:
         """Every attempt of a stage, oldest first."""
-        outcomes = [outcome_from(json.loads(self.fs.cat_file(path))) for path in self._attempt_files(uri)]
+        outcomes = [decode(Outcome, json.loads(self.fs.cat_file(path))) for path in self._attempt_files(uri)]
         return tuple(sorted(outcomes, key=lambda outcome: outcome.attempt))
 
     def _attempt_files(self, uri: str) -> list[str]:

@@ -10,7 +10,7 @@ from farm.campaign import resolve as resolving
 from farm.campaign.listener import Listener
 from farm.campaign.resolve import Inputs, chosen, fetched, names_in, resolve
 from farm.errors import InputError
-from farm.grid.expand import expand
+from farm.grid.cell import expand
 from farm.inputs import HashMemo, Input, SearchPath
 from farm.plan import Plan
 from farm.spec import InputSpec

@@ -36,8 +36,8 @@ def ran(tmp_path):
     folder.write(tables.RECORDS, tables.records([fine, failed], {"margin": 0.02}, TYPED))
     said = {"cell": [fine.cell], "index": [0], "label": [1], "prediction": [1], "score": [1.0], "gap": [0.5]}
     folder.write("predictions/a.parquet", pa.table(said))
-    rows = [{"calibration": name, "index": 0, "label": -1, "png": b"png"} for name in ("noise", "fractal")]
-    folder.write(tables.SAMPLES, tables.samples(rows))
+    rows = [tables.Sample(calibration=name, index=0, label=-1, png=b"png") for name in ("noise", "fractal")]
+    folder.write(tables.SAMPLES, tables.table_of(tables.SAMPLES, rows))
     return folder
 
 
@@ -62,8 +62,8 @@ def test_images_that_are_others_are_not_published(ran, tmp_path):
         replace(record(name), calibration=name) for name in ("cifar10{seed=1}", "distylegan{weights=mine}", "noise")
     ]
     ran.write(tables.RECORDS, tables.records(cells, {}))
-    rows = [{"calibration": each.calibration, "index": 0, "label": -1, "png": b"png"} for each in cells]
-    ran.write(tables.SAMPLES, tables.samples(rows))
+    rows = [tables.Sample(calibration=each.calibration, index=0, label=-1, png=b"png") for each in cells]
+    ran.write(tables.SAMPLES, tables.table_of(tables.SAMPLES, rows))
     target = Folder(str(tmp_path / "published"))
     publish.publish(ran, target)
     assert [row["calibration"] for row in samples(target)] == ["distylegan{weights=mine}", "noise"]

@@ -3,7 +3,7 @@
 import pytest
 
 from farm.errors import GridError
-from farm.grid.expand import expand
+from farm.grid.cell import expand
 
 
 def test_draws_of_a_set_share_their_source(files):

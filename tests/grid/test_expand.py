@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from farm.catalog import CATALOG
 from farm.errors import GridError
-from farm.grid.cell import Pattern, matches
-from farm.grid.expand import expand
+from farm.grid.cell import Pattern, expand, matches
 from farm.grid.label import AXES
 from farm.grid.load import load
 

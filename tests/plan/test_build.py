@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from farm.axes import Images, Preprocessing
 from farm.catalog import CATALOG
-from farm.grid.expand import expand
+from farm.grid.cell import expand
 from farm.grid.load import load
 from farm.plan import dependents, key_of
 from farm.plan.build import build

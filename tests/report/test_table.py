@@ -7,8 +7,7 @@ import pytest
 from rich.console import Console
 
 from farm.analysis.analysis import analyse
-from farm.analysis.ranking import best_sets
-from farm.analysis.rows import Assessment, Row
+from farm.analysis.rows import Assessment, Row, best_sets
 from farm.record import Record
 from farm.report.formats import as_bullets
 from farm.report.seeds import HEADING, seed_lines

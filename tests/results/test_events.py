@@ -83,7 +83,7 @@ def test_the_next_run_takes_over_even_from_a_reader_that_reads_on(folder, at_onc
         with second.running([TWO]):
             first.note(Event(what=What.ENDED, uri=ONE))
             second.note(Event(what=What.SUBMITTED, uri=TWO))
-            if events._local(folder):
+            if folder.local(EVENTS):
                 last = reader.look()
                 assert (last.run, last.failures, last.running, last.end) == (second.run, {}, {TWO: ""}, "")
 

@@ -1,17 +1,17 @@
 """How long an inference takes, not only at the median: the distribution of each cell's raw latencies."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import altair as alt
 import numpy as np
+from numpy.typing import NDArray
 
 from farm.measuring.pairing import CELL
 from farm.measuring.round import Round
-from farm.record import source_of
+from farm.record import Record, source_of
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import Names, distinct, names_of, plain
-from farm.report.figures.style import colours, dashes, field, legend, side_by_side
+from farm.report.figures.names import distinct, names_of, plain
+from farm.report.figures.style import Datum, Spec, colours, dashes, legend, side_by_side, tooltip
 from farm.report.numbers import count
 
 HEIGHT = 320
@@ -21,16 +21,24 @@ MOST_POINTS = 6000  # of all cells together, which bounds what the page must car
 MOST_PER_CELL = 100
 TAIL = (0.995, 0.999)
 FEWEST = 10  # latencies beyond a quantile that is shown, as in `farm.stats.ratios.percentile`
+TOOLTIP = tooltip(("cell", "cell"), ("ms", "latency, ms", ".4~g"), ("share", "share that took no longer", ".1%"))
+
+Ecdf = tuple[list[float], list[float]]
 
 
 def latency(material: Material) -> Plot | None:
     """A line a cell: the share of inferences that took no longer, from its raw rounds, in ms."""
-    names = names_of(material.analysis.run.records)
     points = min(MOST_PER_CELL, max(12, MOST_POINTS // max(1, len(material.rounds))))
-    entries = list(_rows(material, names, points))
-    if not entries:
+    lines: dict[str, tuple[Record, Ecdf]] = {}
+    for record in material.analysis.run.records:
+        rounds = valid_rounds(material.rounds.get(record.cell, ()), material.effort.pairs[0] if material.effort else 1)
+        raw = [one.latencies_ns.astype(np.float64) for one in rounds]
+        if record.verdict != "invalid" and any(map(len, raw)):
+            lines[plain(record.cell)] = (record, ecdf(np.concatenate(raw), points))
+    if not lines:
         return None
-    return Plot(caption=_caption(points), alt=_alt(entries), chart=_chart(entries))
+    chart = _chart(lines, material.analysis.run.records)
+    return Plot(caption=_caption(points), alt=_alt({cell: line for cell, (_, line) in lines.items()}), chart=chart)
 
 
 def valid_rounds(rounds: Sequence[Round], least: int) -> list[Round]:
@@ -40,7 +48,7 @@ def valid_rounds(rounds: Sequence[Round], least: int) -> list[Round]:
     return quiet if len(quiet) >= least else timed
 
 
-def ecdf(latencies: np.ndarray, points: int) -> tuple[list[float], list[float]]:
+def ecdf(latencies: NDArray[np.float64], points: int) -> Ecdf:
     """Quantiles, in ms, and the shares up to them: evenly spaced, and two of the tail where enough lie beyond.
 
     latencies: (n,) in ns.
@@ -50,41 +58,26 @@ def ecdf(latencies: np.ndarray, points: int) -> tuple[list[float], list[float]]:
     return (np.quantile(latencies, shares) / NS_PER_MS).tolist(), shares.tolist()
 
 
-def _rows(material: Material, names: Names, points: int) -> Iterator[dict[str, Any]]:
-    least = material.effort.pairs[0] if material.effort else 1
-    for record in material.analysis.run.records:
-        rounds = valid_rounds(material.rounds.get(record.cell, ()), least)
-        raw = [one.latencies_ns.astype(np.float64) for one in rounds]
-        if record.verdict != "invalid" and any(map(len, raw)):
-            ms, share = ecdf(np.concatenate(raw), points)
-            series = names.series(source_of(record), record.algorithm)
-            line = {"group": names.measured(record), "series": series, "cell": plain(record.cell)}
-            yield {**line, "ms": ms, "share": share}
-
-
-def _chart(entries: Sequence[dict[str, Any]]) -> alt.LayerChart | alt.FacetChart:
-    series = distinct(row["series"] for row in entries)
-    x = alt.X("ms:Q", title="latency, ms", scale=alt.Scale(type="log", nice=False), axis=_axis())
-    y = alt.Y("share:Q", title="share of inferences", axis=alt.Axis(format="%"))
-    width = 2 if len(entries) <= CROWDED else 1.2
-    signs = legend(series, symbolSize=400, symbolStrokeWidth=2)
-    line = alt.Chart().transform_flatten(["ms", "share"]).mark_line(strokeWidth=width).encode(
-        x=x, y=y, detail="cell:N", tooltip=_tooltip(),
-        color=alt.Color("series:N", scale=colours(series), title=None, legend=signs),
-        strokeDash=alt.StrokeDash("series:N", scale=dashes(series), title=None, legend=signs),
+def _chart(lines: Mapping[str, tuple[Record, Ecdf]], records: Sequence[Record]) -> alt.LayerChart | alt.FacetChart:
+    names = names_of(records)
+    group = {cell: names.measured(record) for cell, (record, _) in lines.items()}
+    label = {cell: names.series(source_of(record), record.algorithm) for cell, (record, _) in lines.items()}
+    rows: list[Datum] = [
+        {"group": group[cell], "series": label[cell], "cell": cell, "ms": ms, "share": share}
+        for cell, (_, (ms, share)) in lines.items()
+    ]
+    series = distinct(label.values())
+    look: Spec = {"title": None, "legend": legend(series, size=400)}
+    axis = alt.Axis(format="~g", tickCount=8, labelOverlap="greedy")
+    line = alt.Chart().transform_flatten(["ms", "share"]).mark_line(strokeWidth=2 if len(rows) <= CROWDED else 1.2)
+    line = line.encode(
+        x=alt.X("ms:Q", title="latency, ms", scale=alt.Scale(type="log", nice=False), axis=axis),
+        y=alt.Y("share:Q", title="share of inferences", axis=alt.Axis(format="%")),
+        color=alt.Color("series:N", scale=colours(series), **look),
+        strokeDash=alt.StrokeDash("series:N", scale=dashes(series), **look),
+        detail="cell:N", tooltip=TOOLTIP,
     )  # fmt: skip
-    return side_by_side([line], entries, distinct(row["group"] for row in entries), HEIGHT)
-
-
-def _axis() -> alt.Axis:
-    return alt.Axis(format="~g", tickCount=8, labelOverlap="greedy")
-
-
-def _tooltip() -> list[alt.Tooltip]:
-    return [
-        field("cell", "cell"), field("ms", "latency, ms", "Q", format=".4~g"),
-        field("share", "share that took no longer", "Q", format=".1%"),
-    ]  # fmt: skip
+    return side_by_side([line], rows, distinct(group.values()), HEIGHT)
 
 
 def _caption(points: int) -> str:
@@ -96,10 +89,10 @@ def _caption(points: int) -> str:
     )
 
 
-def _alt(entries: Sequence[dict[str, Any]]) -> str:
-    middles = {row["cell"]: float(np.interp(0.5, row["share"], row["ms"])) for row in entries}
-    fastest, slowest = (choose(middles, key=lambda cell: middles[cell]) for choose in (min, max))
+def _alt(lines: Mapping[str, Ecdf]) -> str:
+    middles = {cell: float(np.interp(0.5, share, ms)) for cell, (ms, share) in lines.items()}
+    fastest, slowest = (choose(middles, key=middles.__getitem__) for choose in (min, max))
     return (
-        f"Latency distributions of {count(len(entries), 'cell')}; medians from {middles[fastest]:.3g} ms ({fastest}) "
+        f"Latency distributions of {count(len(lines), 'cell')}; medians from {middles[fastest]:.3g} ms ({fastest}) "
         f"to {middles[slowest]:.3g} ms ({slowest})."
     )

@@ -1,11 +1,10 @@
 """Points of measurements: filled where the verdict is valid, hollow where it is not. Knows no records."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import altair as alt
 
-from farm.report.figures.style import legend
+from farm.report.figures.style import Spec, legend
 
 UNJUDGED = "not judged"
 SIZE, SMALL = 70, 36  # square pixels of a mark
@@ -19,22 +18,22 @@ HOLLOW = {
 }
 
 
-def measured(base: alt.Chart, name: alt.Scale, shape: alt.Scale, title: str | None, by: str, count: int) -> Any:
+def measured(
+    base: alt.Chart, name: alt.Scale, shape: alt.Scale, title: str | None, by: str, count: int
+) -> tuple[alt.Chart, alt.Chart]:
     """Two layers: white below, so that nothing shows through a hollow mark, and the points.
 
     base: has x and y. name, shape: scales of the field `by`, with its title. count: of points.
     The data has a `verdict`.
     """
     size = SIZE if count < CROWDED else SMALL
-    signs = legend(shape.to_dict()["domain"])
-    look = alt.Shape(f"{by}:N", scale=shape, title=title, legend=signs)
-    filled = alt.condition("datum.verdict === 'valid'", alt.value(1), alt.value(0))
-    below = base.mark_point(size=size, fill="white", stroke="white", opacity=1, aria=False).encode(shape=look)
-    above = base.mark_point(size=size, strokeWidth=1.6, opacity=1).encode(
-        shape=look,
-        fill=alt.Fill(f"{by}:N", scale=name, title=title, legend=signs),
-        stroke=alt.Stroke(f"{by}:N", scale=name, title=title, legend=signs),
-        fillOpacity=filled,
+    look: Spec = {"title": title, "legend": legend(shape.to_dict()["domain"])}
+    shaped = base.encode(shape=alt.Shape(f"{by}:N", scale=shape, **look))
+    below = shaped.mark_point(size=size, fill="white", stroke="white", opacity=1, aria=False)
+    above = shaped.mark_point(size=size, strokeWidth=1.6, opacity=1).encode(
+        fill=alt.Fill(f"{by}:N", scale=name, **look),
+        stroke=alt.Stroke(f"{by}:N", scale=name, **look),
+        fillOpacity=alt.condition("datum.verdict === 'valid'", alt.value(1), alt.value(0)),
     )
     return below, above
 

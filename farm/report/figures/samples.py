@@ -3,14 +3,14 @@
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import altair as alt
 from PIL import Image
 
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import short
-from farm.report.figures.style import data, field
+from farm.report.figures.style import Datum, data, tooltip
 from farm.report.numbers import count, listed
 
 ACROSS = 14  # images of a set, at most
@@ -20,6 +20,7 @@ STORED = 64  # pixels of an image's longer side, at most, in the figure's data
 MOST_BYTES = 300_000  # of all images together, as they are written into the page
 MOST_SETS = 24
 NAMED = 6  # of them, in the sentence for readers who cannot see them
+TOOLTIP = tooltip(("set", "set"), ("index", "image", ""), ("label", "class", ""))
 
 
 def samples(material: Material) -> Plot | None:
@@ -29,8 +30,18 @@ def samples(material: Material) -> Plot | None:
         return None
     names = list(sets)[:MOST_SETS]
     stored = {name: [_stored(row) for row in sets[name][:ACROSS]] for name in names}
-    entries = _rows(stored, _across(stored))
-    return Plot(caption=_caption(len(sets)), alt=_alt(entries, names), chart=_chart(entries, names))
+    across = _across(stored)
+    rows = [
+        {"set": name, "place": place, **image}
+        for name, images in stored.items()
+        for place, image in enumerate(images[:across])
+    ]
+    more = f" The first {MOST_SETS} of {len(sets)} sets." if len(sets) > MOST_SETS else ""
+    return Plot(
+        caption=f"The first images of each calibration set, a row a set; of several seeds, the first.{more}",
+        alt=f"The first {count(len(rows), 'image')} of {count(len(names), 'calibration set')}: {listed(names, NAMED)}.",
+        chart=_chart(rows, names),
+    )
 
 
 def _sets(material: Material) -> dict[str, list[Mapping[str, Any]]]:
@@ -45,7 +56,7 @@ def _sets(material: Material) -> dict[str, list[Mapping[str, Any]]]:
     return sets
 
 
-def _stored(row: Mapping[str, Any]) -> dict[str, Any]:
+def _stored(row: Mapping[str, Any]) -> Datum:
     """A sample with its image as a data URL, made smaller where it is large."""
     content = bytes(row["png"])
     image = Image.open(io.BytesIO(content))
@@ -58,39 +69,19 @@ def _stored(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"url": url, "index": row["index"], "label": row["label"]}
 
 
-def _across(stored: Mapping[str, Sequence[Mapping[str, Any]]]) -> int:
+def _across(stored: Mapping[str, Sequence[Datum]]) -> int:
     """How many images of each set fit, all sets the same."""
-    sizes = [[len(row["url"]) for row in rows] for rows in stored.values()]
+    sizes = [[len(str(row["url"])) for row in rows] for rows in stored.values()]
     fits = [most for most in range(FEWEST, ACROSS + 1) if sum(sum(row[:most]) for row in sizes) <= MOST_BYTES]
     return max(fits, default=FEWEST)
 
 
-def _rows(stored: Mapping[str, Sequence[Mapping[str, Any]]], across: int) -> list[dict[str, Any]]:
-    return [
-        {"set": name, "place": place, **each}
-        for name, rows in stored.items()
-        for place, each in enumerate(rows[:across])
-    ]
-
-
-def _chart(entries: Sequence[dict[str, Any]], names: Sequence[str]) -> alt.Chart:
-    x = alt.X("place:O", title=None, axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
+def _chart(rows: Sequence[Datum], names: Sequence[str]) -> alt.Chart:
     look = alt.Axis(ticks=False, domain=False, labelPadding=8, labelLimit=220)
-    y = alt.Y("set:N", title=None, sort=list(names), axis=look)
-    tooltip = [field("set", "set"), field("index", "image", "Q"), field("label", "class", "Q")]
-    images = alt.Chart(data(entries)).mark_image(width=TILE - 4, height=TILE - 4, smooth=False)
-    chart = images.encode(x=x, y=y, url="url:N", tooltip=tooltip).properties(
+    x = alt.X("place:O", title=None, axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
+    images = alt.Chart(data(rows)).mark_image(width=TILE - 4, height=TILE - 4, smooth=False)
+    images = images.encode(x=x, y=alt.Y("set:N", title=None, sort=list(names), axis=look), url="url:N", tooltip=TOOLTIP)
+    chart: alt.Chart = images.properties(
         width=alt.Step(TILE), height=alt.Step(TILE), view=alt.ViewConfig(stroke=None)
-    )
-    return cast("alt.Chart", chart)
-
-
-def _caption(sets: int) -> str:
-    more = f" The first {MOST_SETS} of {sets} sets." if sets > MOST_SETS else ""
-    return f"The first images of each calibration set, a row a set; of several seeds, the first.{more}"
-
-
-def _alt(entries: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
-    return (
-        f"The first {count(len(entries), 'image')} of {count(len(names), 'calibration set')}: {listed(names, NAMED)}."
-    )
+    )  # fmt: skip
+    return chart

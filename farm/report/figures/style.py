@@ -6,8 +6,9 @@ is readable in black and white. There are six colours, seven shapes and five das
 42 sets differ in colour or shape. The baselines have black and grey for themselves.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
+from typing import Any, TypeVar, cast
 
 import altair as alt
 
@@ -26,7 +27,12 @@ PALE = "#e3e3e3"
 WIDTH = 640  # pixels of a single view, where nothing else says how wide
 PANEL = 280  # of one of several, two beside each other
 
-THEME: dict[str, Any] = {
+Value = str | float | list[float] | None
+Datum = Mapping[str, Value]  # a row of a chart's data
+Spec = dict[str, Any]  # a part of a Vega-Lite spec, which is JSON
+Look = TypeVar("Look")
+
+THEME: Spec = {
     "background": "white",
     "font": "Arial, Helvetica, Liberation Sans, sans-serif",  # a family alone may be measured as another than is shown
     "padding": 12,
@@ -40,62 +46,71 @@ THEME: dict[str, Any] = {
 }  # fmt: skip
 
 
-def colours(domain: Sequence[str]) -> alt.Scale:
+def colours(names: Sequence[str]) -> alt.Scale:
     """A colour for each name."""
-    return alt.Scale(domain=list(domain), range=_cycled(COLOURS, domain, {IR: BLACK, PYTORCH: GREY}))
+    return scale(names, _cycled(COLOURS, names, {IR: BLACK, PYTORCH: GREY}))
 
 
-def shapes(domain: Sequence[str]) -> alt.Scale:
+def shapes(names: Sequence[str]) -> alt.Scale:
     """A shape for each name."""
-    return alt.Scale(domain=list(domain), range=_cycled(SHAPES, domain, {IR: "circle", PYTORCH: "square"}))
+    return scale(names, _cycled(SHAPES, names, {IR: "circle", PYTORCH: "square"}))
 
 
-def dashes(domain: Sequence[str]) -> alt.Scale:
+def dashes(names: Sequence[str]) -> alt.Scale:
     """A dash for each name."""
-    return alt.Scale(domain=list(domain), range=_cycled(DASHES, domain, {IR: [1, 0], PYTORCH: [7, 3]}))
+    return scale(names, _cycled(DASHES, names, {IR: [1, 0], PYTORCH: [7, 3]}))
 
 
-def _cycled(values: Sequence[Any], domain: Sequence[str], fixed: Mapping[str, Any]) -> list[Any]:
-    """A value for each name: its own where it has one, else the next."""
-    others = [name for name in domain if name not in fixed]
-    given = {name: values[index % len(values)] for index, name in enumerate(others)}
-    return [fixed.get(name, given.get(name)) for name in domain]
+def scale(names: Sequence[str], looks: Sequence[str] | Sequence[list[int]]) -> alt.Scale:
+    """A look for each name."""
+    return alt.Scale(domain=list(names), range=list(looks))
 
 
-def legend(domain: Sequence[str], **more: Any) -> alt.Legend:
-    """A legend in as many columns as there is room for."""
-    return alt.Legend(columns=max(1, WIDTH // (7 * max(map(len, domain)) + 44)), **more)
+def _cycled(looks: Sequence[Look], names: Sequence[str], fixed: Mapping[str, Look]) -> list[Look]:
+    """A look for each name: its own where it has one, else the next."""
+    others = cycle(looks)
+    return [fixed[name] if name in fixed else next(others) for name in names]
 
 
-def data(rows: Sequence[dict[str, Any]]) -> alt.Data:
+def legend(names: Sequence[str], size: int | None = None) -> alt.Legend:
+    """A legend in as many columns as there is room for. size: of its signs, where it is not the theme's."""
+    signs: Spec = {} if size is None else {"symbolSize": size, "symbolStrokeWidth": 2}
+    return alt.Legend(columns=max(1, WIDTH // (7 * max(map(len, names)) + 44)), **signs)
+
+
+def data(rows: Iterable[Datum]) -> alt.Data:
     """Rows as a chart's own data, with numbers of five digits: more cannot be seen, and costs the page."""
     short = [{name: _rounded(value) for name, value in row.items()} for row in rows]
     return alt.Data(values=short)  # type: ignore[no-untyped-call]
 
 
-def _rounded(value: Any) -> Any:
+def _rounded(value: Value) -> Value:
     if isinstance(value, list):
-        return [_rounded(one) for one in value]
+        return [float(f"{number:.5g}") for number in value]
     return float(f"{value:.5g}") if isinstance(value, float) else value
 
 
-def wide(layers: Sequence[alt.Chart], rows: Sequence[dict[str, Any]], height: int | alt.Step) -> alt.LayerChart:
+def wide(layers: Sequence[alt.Chart], rows: Iterable[Datum], height: int | alt.Step) -> alt.LayerChart:
     """The layers over one another, as wide as there is room."""
     return cast("alt.LayerChart", alt.layer(*layers, data=data(rows)).properties(width="container", height=height))
 
 
 def side_by_side(
-    layers: Sequence[alt.Chart], rows: Sequence[dict[str, Any]], groups: Sequence[str], height: int
+    layers: Sequence[alt.Chart], rows: Sequence[Datum], groups: Sequence[str], height: int
 ) -> alt.LayerChart | alt.FacetChart:
     """The layers as wide as there is room, or as panels two abreast: one for each group of the rows' `group`."""
     if len(groups) == 1:
         return wide(layers, rows, height)
-    layered = alt.layer(*layers, data=data(rows))
     panel = alt.Facet("group:N", title=None, sort=list(groups), header=alt.Header(labelAnchor="start"))
-    faceted = layered.properties(width=PANEL, height=height * 3 // 4).facet(facet=panel, columns=2)
-    return cast("alt.FacetChart", faceted.resolve_axis(x="independent"))
+    layered = alt.layer(*layers, data=data(rows)).properties(width=PANEL, height=height * 3 // 4)
+    panels: alt.FacetChart = layered.facet(facet=panel, columns=2).resolve_axis(x="independent")
+    return panels
 
 
-def field(name: str, title: str, kind: str = "N", **more: Any) -> alt.Tooltip:
-    """One line of a tooltip. kind: N for names, Q for numbers."""
-    return alt.Tooltip(f"{name}:{kind}", title=title, **more)
+def tooltip(*fields: tuple[str, str] | tuple[str, str, str]) -> list[alt.Tooltip]:
+    """A line a field: its name, its title, and of a number its pattern, which may be empty."""
+    lines = []
+    for name, title, *pattern in fields:
+        look: Spec = {"format": pattern[0]} if any(pattern) else {}
+        lines.append(alt.Tooltip(f"{name}:{'Q' if pattern else 'N'}", title=title, **look))
+    return lines

@@ -42,11 +42,7 @@ def table(rows: Sequence[Row]) -> Table:
     unneeded |= set() if any(record.outcome != "ok" or record.reached is False for record in records) else {"outcome"}
     shown = tuple(columns(rows, [name for name in ORDER if name not in unneeded]))
     lines = tuple(
-        PageRow(
-            cell=row.record.cell,
-            filters=_filters(row.record),
-            shown=tuple(column.shown(row) for column in shown),
-        )
+        PageRow(cell=row.record.cell, filters=_filters(row.record), shown=tuple(column.shown(row) for column in shown))
         for row in rows
     )
     choices = {name: tuple(dict.fromkeys(line.filters[name] for line in lines)) for name in FILTERS}

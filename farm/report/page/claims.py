@@ -124,7 +124,9 @@ def _why_not(int8: Sequence[Record], analysis: Analysis) -> str:
 
 def _observed(int8: Sequence[Record], why: str) -> list[str]:
     """What was seen, where nothing may be claimed."""
-    drops = {record.cell: drop for record in int8 if (drop := _drop(record)) is not None}
+    # Of top-1 where that is known, as all claims are; the tables' is of the grid's metric.
+    seen = {record.cell: record.score_drop if record.top1_drop is None else record.top1_drop for record in int8}
+    drops = {cell: drop for cell, drop in seen.items() if drop is not None}
     if not drops:
         return ["No int8 cell has an accuracy to compare with its FP32 IR."]
     least, drop = min(drops.values()), max(drops.values())
@@ -137,11 +139,6 @@ def _observed(int8: Sequence[Record], why: str) -> list[str]:
         f"Int8 was seen to lose between {low} and {high} {what}{images}, most {_named(record)}.",
         OBSERVED.format(why=why),
     ]
-
-
-def _drop(record: Record) -> float | None:
-    """Of top-1 where that is known, as all claims are; the tables' is of the grid's metric."""
-    return record.top1_drop if record.top1_drop is not None else record.score_drop
 
 
 def _named(record: Record) -> str:
@@ -173,7 +170,14 @@ def _broken(losses: Sequence[Loss]) -> Iterator[str]:
         lost = points(values[0]) if len(values) == 1 else f"{points(min(values))} to {points(max(values))}"
         under = f"{family.algorithm} on {family.device}" if several else family.algorithm
         sets = Counter(_source(loss) for loss in those)
-        named = listed([_in_seeds(key[-1], number, seeds[key]) for key, number in sets.items()])
+        named = listed(
+            [
+                source
+                if number == seeds[family, source]
+                else f"{source} (in {number} of {seeds[family, source]} seeds)"
+                for (_, source), number in sets.items()
+            ]
+        )
         yield f"{family.model} breaks under {under} when calibrated with {named}: {lost} points lost."
     if not broken and all(loss.lost.high < BROKEN for loss in losses):
         yield f"No model breaks: each cell that was judged surely loses less than {limit}."
@@ -188,11 +192,6 @@ def _family(loss: Loss) -> Family:
 def _source(loss: Loss) -> tuple[Family, str]:
     """What seeds of one source, within one family, share."""
     return (_family(loss), str(source_of(loss.record)))
-
-
-def _in_seeds(source: str, broken: int, seeds: int) -> str:
-    """The source alone where all its seeds broke; else in how many of them."""
-    return source if broken == seeds else f"{source} (in {broken} of {seeds} seeds)"
 
 
 def _most_lost(losses: Sequence[Loss]) -> str:

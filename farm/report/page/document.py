@@ -15,7 +15,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from farm import __version__
-from farm.report.page import seeds
+from farm.report import seeds
 from farm.report.page.facts import HOST_COLUMNS
 from farm.report.page.picture import Picture
 from farm.report.page.section import Section
@@ -38,7 +38,7 @@ def document(sections: Sequence[Section], *, lively: bool = True) -> str:
     return template.render(
         sections=sections,
         lively=lively,
-        title=_title(sections),
+        title=f"{', '.join(section.name for section in sections)}: what int8 costs and buys",
         policy=policy(script, style),
         script=Markup(script),  # noqa: S704 - farm's own and Vega's, never a user's
         style=Markup(style),  # noqa: S704 - farm's own
@@ -59,10 +59,6 @@ def policy(script: str, style: str) -> str:
 def address(picture: Picture) -> str:
     """A picture as the address of an image, in which no script runs whatever its names are."""
     return f"data:image/svg+xml;base64,{base64.b64encode(picture.svg.encode()).decode()}"
-
-
-def _title(sections: Sequence[Section]) -> str:
-    return f"{', '.join(section.name for section in sections)}: what int8 costs and buys"
 
 
 def _own(name: str) -> str:

@@ -4,12 +4,11 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
-from farm.plan import Effort, Plan
+from farm.plan import Plan
 from farm.record import FAILURE_CLASSES, Record
 from farm.report.numbers import count, listed, margin_text, span
-from farm.report.remarks import notes
+from farm.report.remarks import failed_alike, notes
 from farm.results.folder import PLAN
 from farm.results.reading import Run
 
@@ -115,7 +114,9 @@ def _measured(run: Run, plan: Plan | None) -> Iterator[str]:
     timed = [record for record in run.records if record.verdict is not None]
     if timed:
         yield from _rounds(timed)
-        yield from _effort(plan.effort if plan else None)
+    if timed and plan and plan.effort:
+        (least, most), effort = plan.effort.pairs, plan.effort
+        yield f"Asked for: {least} to {most} pairs, within {effort.target:.1%}, in {effort.budget_s:g} s a cell."
 
 
 def _rounds(timed: Sequence[Record]) -> Iterator[str]:
@@ -137,20 +138,9 @@ def _rounds(timed: Sequence[Record]) -> Iterator[str]:
     )
 
 
-def _effort(effort: Effort | None) -> Iterator[str]:
-    if effort:
-        least, most = effort.pairs
-        yield f"Asked for: {least} to {most} pairs, within {effort.target:.1%}, in {effort.budget_s:g} s a cell."
-
-
 def failures(records: Sequence[Record], command: str) -> tuple[Failure, ...]:
     """One for each cause and message, in the order of causes. command: that ran the grid; empty if unknown."""
-    failed = sorted((record for record in records if record.outcome == "failed"), key=_reason)
-    return tuple(_failure(list(group), command) for _, group in groupby(failed, key=_reason))
-
-
-def _reason(record: Record) -> tuple[str, str]:
-    return (record.error_class or "", record.error_message or "")
+    return tuple(_failure(cells, command) for cells in failed_alike(records))
 
 
 def _failure(cells: Sequence[Record], command: str) -> Failure:

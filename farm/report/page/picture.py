@@ -16,16 +16,9 @@ STILL_WIDTH = 960  # pixels of a picture that is as wide as its page
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A `Figure` as the page takes it.
+    """A figure as the page takes it. spec: Vega-Lite with its data. svg: the same for print and where no script runs."""
 
-    spec: Vega-Lite, with its data inside. svg: the same as a picture, for print and for browsers without scripts.
-    alt: one sentence for readers who cannot see it.
-    """
-
-    name: str
-    title: str
-    caption: str
-    alt: str
+    figure: figures.Figure
     spec: Mapping[str, Any]
     svg: str
 
@@ -43,10 +36,7 @@ def pictures(of: Sequence[figures.Figure]) -> tuple[Picture, ...]:
 def _picture(figure: figures.Figure) -> Picture:
     spec = figures.vega(figure)
     still = {**spec, "width": STILL_WIDTH} if spec.get("width") == "container" else spec
-    svg = str(vl_convert.vegalite_to_svg(still, allowed_base_urls=[]))
-    return Picture(
-        name=figure.name, title=figure.title, caption=figure.caption, alt=figure.alt, spec=spec, svg=svg
-    )  # fmt: skip
+    return Picture(figure=figure, spec=spec, svg=str(vl_convert.vegalite_to_svg(still, allowed_base_urls=[])))
 
 
 def models_of(records: Sequence[Record]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""One run as the page shows it: answers, table, pictures, facts."""
+"""One run as the page shows it: four questions with answers that the claims bear, table, pictures, facts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,23 +6,26 @@ from dataclasses import dataclass
 from farm.analysis.analysis import Analysis
 from farm.report.columns import Shown
 from farm.report.page.cells import Table, table
+from farm.report.page.certainty import how_sure
+from farm.report.page.claims import as_good_as_real, what_it_costs
 from farm.report.page.facts import Facts, facts
 from farm.report.page.picture import Picture, models_of
-from farm.report.page.seeds import over_seeds
-from farm.report.page.summary import Answer, answers
+from farm.report.page.speed import what_it_buys
 from farm.report.remarks import controlled, reservations
+from farm.report.seeds import over_seeds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """All that the page says of one run. remarks: what is to be known of single cells.
+    """All that the page says of one run.
 
-    seeds: a row a source of which there are several seeds.
-    models: by what a figure's data call a model, group or cell, the model's name: what the figures' filter goes by.
+    answers: by question, sentences, the most important first. remarks: what is to be known of single cells. seeds: a
+    row a source of which there are several seeds. models: by what a figure's data call a model, group or cell, the
+    model's name: what the figures' filter goes by.
     """
 
     name: str
-    answers: tuple[Answer, ...]
+    answers: Mapping[str, Sequence[str]]
     table: Table
     seeds: tuple[tuple[Shown, ...], ...]
     pictures: tuple[Picture, ...]
@@ -44,3 +47,13 @@ def section(analysis: Analysis, pictures: Sequence[Picture], name: str | None = 
         facts=facts(run),
         remarks=(*controlled(run.records), *reservations(run.records, run.records, run.command)),
     )
+
+
+def answers(analysis: Analysis) -> dict[str, list[str]]:
+    """By question, what the run says."""
+    return {
+        "Which calibration set is as good as real images?": as_good_as_real(analysis),
+        "What does int8 cost, and which model breaks?": what_it_costs(analysis),
+        "What does int8 buy?": what_it_buys(analysis),
+        "How sure is this?": how_sure(analysis),
+    }

@@ -31,7 +31,9 @@ def _speeds(measured: Sequence[Record], analysis: Analysis) -> Iterator[str]:
     doubtful = [record for record in measured if record.verdict != "valid"]
     if valid:
         yield f"{where}, int8 runs {_range(valid)} as fast as its FP32 IR, by {count(len(valid), 'valid measurement')}."
-        yield from _slower(valid, where)
+        slower = sum(record.speedup_ir_high is not None and record.speedup_ir_high < 1 for record in valid)
+        if slower:
+            yield f"{where}, {count(slower, 'cell is', 'cells are')} surely slower than the FP32 IR."
     else:
         none = f"none of {count(len(measured), 'measurement')} is valid"
         yield f"{where}, no speed-up is sure enough to be claimed: {none}."
@@ -55,12 +57,6 @@ def _reach(records: Sequence[Record]) -> str:
     lows = [record.speedup_ir_low for record in records if record.speedup_ir_low is not None]
     highs = [record.speedup_ir_high for record in records if record.speedup_ir_high is not None]
     return f"{times(min(lows))} to {times(max(highs))}" if lows and highs else "a single pair, which has none"
-
-
-def _slower(valid: Sequence[Record], where: str) -> Iterator[str]:
-    slower = [record for record in valid if record.speedup_ir_high is not None and record.speedup_ir_high < 1]
-    if slower:
-        yield f"{where}, {count(len(slower), 'cell is', 'cells are')} surely slower than the FP32 IR."
 
 
 def _over_pytorch(measured: Sequence[Record], analysis: Analysis, where: str) -> Iterator[str]:

@@ -54,8 +54,8 @@ def sampled(folder: Folder, calibrations: Any, count: int = 20, size: int = 8) -
         for index in range(count):
             sink = io.BytesIO()
             Image.fromarray(rng.integers(0, 256, (size, size, 3), dtype=np.uint8)).save(sink, format="PNG")
-            rows.append({"calibration": name, "index": index, "label": index % 10, "png": sink.getvalue()})
-    folder.write(tables.SAMPLES, tables.samples(rows))
+            rows.append(tables.Sample(calibration=name, index=index, label=index % 10, png=sink.getvalue()))
+    folder.write(tables.SAMPLES, tables.table_of(tables.SAMPLES, rows))
 
 
 def full(folder: Folder, models: Any, sets: Any, seeds: int = 1, *, pairs: int = 8, inferences: int = 40) -> Run:

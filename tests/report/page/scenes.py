@@ -13,6 +13,7 @@ import vl_convert
 from farm.grid.settings import Claims
 from farm.plan import Plan
 from farm.record import Record
+from farm.report.figures import Figure
 from farm.report.page import Picture
 from farm.results import tables
 from farm.results.folder import Folder
@@ -151,7 +152,6 @@ def picture(run: Run, name: str = "drops") -> Picture:
         )
     )
     spec = json.loads(chart.to_json())
-    return Picture(
-        name=name, title="Accuracy lost", caption="Each mark is a cell.", alt=f"Drops of {len(rows)} cells.",
-        spec=spec, svg=vl_convert.vegalite_to_svg({**spec, "width": 700}),
-    )  # fmt: skip
+    words = {"title": "Accuracy lost", "caption": "Each mark is a cell.", "alt": f"Drops of {len(rows)} cells."}
+    figure = Figure(name=name, chart=chart, **words)
+    return Picture(figure=figure, spec=spec, svg=vl_convert.vegalite_to_svg({**spec, "width": 700}))

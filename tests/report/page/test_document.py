@@ -167,7 +167,7 @@ def test_the_page_of_a_large_run_with_all_its_figures_stays_small(tmp_path):
     assert len(run.records) > 300
     analysis = analyse(run)
     made = pictures(figures(analysis))
-    assert [each.name for each in made] == list(FIGURES)
+    assert [each.figure.name for each in made] == list(FIGURES)
     assert len(document([section(analysis, made)]).encode()) < LIMIT
 
 

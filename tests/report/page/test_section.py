@@ -6,7 +6,7 @@ import pytest
 
 from farm.analysis.analysis import analyse
 from farm.grid.settings import Claims
-from farm.report.page.summary import answers
+from farm.report.page.section import answers
 from tests.report.page.scenes import study
 from tests.runs import record, run
 
@@ -14,7 +14,7 @@ REAL, COST, GAIN, SURE = range(4)
 
 
 def said(found, question):
-    return " ".join(answers(analyse(found))[question].sentences)
+    return " ".join([*answers(analyse(found)).values()][question])
 
 
 def held(wrong_real, wrong_other, **changes):
@@ -223,4 +223,4 @@ def test_that_all_ran_is_said_of_the_records_not_of_the_grid():
 @pytest.mark.parametrize("records", [(), (record(outcome="pending", top1=None, score=None),)])
 def test_a_run_with_nothing_in_it_still_has_its_four_answers(records):
     found = replace(study(), records=records, predictions={}, claims=Claims(reference="real"))
-    assert all(answer.sentences for answer in answers(analyse(found)))
+    assert all(answers(analyse(found)).values())

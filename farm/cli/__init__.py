@@ -51,7 +51,7 @@ class Commands(TyperGroup):
 
 def _imported(name: str) -> TyperCommand:
     function = "list_" if name == "list" else name
-    module = import_module(f"farm.cli.{function}")
+    module = import_module(f"farm.cli.{name}")
     alone = typer.Typer(add_completion=False)
     alone.command(name=name, epilog=module.EXAMPLES)(getattr(module, function))
     return cast("TyperCommand", typer.main.get_command(alone))

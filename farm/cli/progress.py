@@ -1,8 +1,8 @@
 """A campaign on a console: a live table on a terminal, plain lines elsewhere; and Ctrl-C that works."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
 from rich import progress as bars
@@ -22,12 +22,13 @@ from farm.record import Outcome
 WORTH_SAYING_S = 2.0
 
 
-def console(*, quiet: bool, failures: bool = True) -> Listener:
-    """The console as a campaign's listener. failures: whether stages' are told as they come in."""
+def console(*, quiet: bool, failures: bool = True, alone: bool = False) -> Listener:
+    """The console as a campaign's listener. failures: whether stages' are told as they come in. alone: of one stage."""
+    reporter = words if alone else reporting
     return Listener(
         say=lambda text: None if quiet else stderr.print(text, style="dim"),
         download=partial(_download, quiet=quiet),
-        progress=partial(_progress, quiet=quiet, failures=failures),
+        progress=partial(_progress, partial(reporter, stderr, quiet=quiet), failures=failures),
         started=interrupt.listen,  # Ray has set handlers of its own
         closing=interrupt.held_off,
     )
@@ -42,8 +43,8 @@ def _download(name: str, *, quiet: bool) -> Iterator[DownloadProgress]:
 
 
 @contextmanager
-def _progress(*, quiet: bool, failures: bool) -> Iterator[Report]:
-    with reporting(stderr, quiet=quiet) as report:
+def _progress(reporter: Callable[[], AbstractContextManager[Report]], *, failures: bool) -> Iterator[Report]:
+    with reporter() as report:
         yield interrupt.heeding(report if failures else _but_failures(report))
 
 
@@ -68,6 +69,27 @@ def reporting(console: Console, *, quiet: bool) -> Iterator[Report]:
             yield lambda progress: live.update(live_table(progress, time.monotonic() - clock), refresh=True)
     else:
         yield _Lines(console).report
+
+
+@contextmanager
+def words(console: Console, *, quiet: bool) -> Iterator[Report]:
+    """What a single stage says: its last words on a terminal, every line elsewhere."""
+    last: ProgressLine | None = None
+    columns = (bars.SpinnerColumn(), bars.TextColumn("{task.description}", markup=False), bars.TimeElapsedColumn())
+    in_place = console.is_terminal and not quiet
+    with bars.Progress(*columns, console=console, transient=True, disable=not in_place) as spinner:
+        task = spinner.add_task("")
+
+        def report(progress: Progress) -> None:
+            nonlocal last
+            if not isinstance(progress.last, ProgressLine) or progress.last is last:
+                return
+            last = progress.last
+            spinner.update(task, description=last.text)
+            if not (in_place or quiet):
+                console.print(last.text, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+        yield report
 
 
 def live_table(progress: Progress, elapsed_s: float) -> Table:

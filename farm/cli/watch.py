@@ -12,7 +12,7 @@ from rich.text import Text
 from farm.analysis.analysis import analyse
 from farm.campaign.watch import Standing, Watch
 from farm.cli.options import stdout
-from farm.cli.showing import View, check_layout, choice, parts, print_parts, print_runs
+from farm.cli.tables import View, check_layout, choice, parts, print_parts, print_runs
 from farm.errors import FarmError
 from farm.grid.label import AXES
 from farm.plan.state import State

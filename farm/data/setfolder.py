@@ -7,8 +7,9 @@ of its own and moved here whole, and only then noted: so a killed process loses 
 
 import json
 import shutil
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from typing import Any
 from farm.data.formats import FORMATS, Format, name_of
 from farm.data.imageset import ImageSet, Wrote, cuts
 from farm.errors import DataError, InputError
-from farm.files import reserved, sha256, sync, write_whole
+from farm.files import locked, reserved, sha256, sync, write_whole
 
 MANIFEST, MAKING = "set.json", ".making"
 SCHEMA = 1
+KILLED_S = 2.0  # what a killed process may take to go
 NEW = "not made yet"  # of a range that the manifest does not know
 
 
@@ -130,6 +132,15 @@ def claimed(path: Path, made: Mapping[str, Any], count: int, notes: Mapping[str,
             yield folder
         finally:  # an interrupt may have come between any two steps of a range
             shutil.rmtree(path / MAKING, ignore_errors=True)
+
+
+def sweep(path: Path) -> None:
+    """Remove the range at hand of a process that was killed, as soon as it has let go of the folder."""
+    deadline = time.monotonic() + KILLED_S
+    while (path / MAKING).is_dir() and time.monotonic() < deadline:
+        with suppress(BlockingIOError), locked(path):
+            shutil.rmtree(path / MAKING, ignore_errors=True)
+        time.sleep(0.01)
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Dataclasses as JSON, and read back from it. Knows no type of farm's own."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from types import NoneType
@@ -24,6 +24,15 @@ def members(value: Any) -> dict[str, Any]:
 def encode(value: Any, indent: int | None = None) -> str:
     """JSON of a value that may hold dataclasses."""
     return json.dumps(value, indent=indent, default=members)
+
+
+def differences(name: str, was: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
+    """What differs between two values of JSON, down to the single entries of mappings, and under which name."""
+    if isinstance(was, Mapping) and isinstance(now, Mapping):
+        for key in dict.fromkeys((*now, *was)):
+            yield from differences(f"{name}.{key}".strip("."), was.get(key), now.get(key))
+    elif was != now:
+        yield name, was, now
 
 
 def decode(kind: type[T], value: Any) -> T:

@@ -29,14 +29,14 @@ NO_GPUS = Gpus()
 class Progress:
     """Where a run is: stage kind -> how many. flying: handed to the engine.
 
-    said: uri -> label and last words of stages that tell how far they are. last: what came in last.
+    words: uri -> label and last words of stages that tell how far they are. last: what came in last.
     """
 
     total: Counter[str] = field(default_factory=Counter)
     done: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     flying: Counter[str] = field(default_factory=Counter)
-    said: dict[str, tuple[str, str]] = field(default_factory=dict)
+    words: dict[str, tuple[str, str]] = field(default_factory=dict)
     last: Outcome | ProgressLine | None = None
 
 
@@ -201,14 +201,14 @@ class _Run:
         self.engine.submit(work)
 
     def hear(self, line: ProgressLine) -> None:
-        self.progress.said[line.uri] = (self.plan.stages[line.uri].label, line.text)
+        self.progress.words[line.uri] = (self.plan.stages[line.uri].label, line.text)
         self.progress.last = line
         self.note(Event(what=What.WORDS, uri=line.uri, text=line.text))
 
     def take(self, outcome: Outcome) -> None:
         work = self.flying.pop(outcome.uri)
         self.in_flight[_window(work)] -= 1
-        self.progress.said.pop(outcome.uri, None)
+        self.progress.words.pop(outcome.uri, None)
         self.progress.flying[work.stage.kind] -= 1
         self.progress.last = outcome
         if outcome.ok:

@@ -28,7 +28,7 @@ def stage_of(
 ) -> Stage:
     """A stage of a kind of `ALONE`. libraries: whose versions are in its key; the rest as `Stage` has it."""
     versions = {name: version_of(name) for name in libraries}
-    contents = {role: found.sha256 for role, found in files.items()}
+    contents = {role: file.sha256 for role, file in files.items()}
     key = key_of(kind, ALONE[kind].version, parameters, {}, contents, versions)
     return Stage(
         kind=kind, key=key, label=label, parameters=parameters, inputs={}, files=files, libraries=versions,

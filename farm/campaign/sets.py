@@ -12,7 +12,7 @@ from farm.campaign.resolve import inputs_of, version_of
 from farm.catalog import CATALOG
 from farm.data import setfolder
 from farm.errors import FarmError, InputError
-from farm.files import replaced, sha256
+from farm.files import replaced_for, sha256
 from farm.grid.choice import Calibration
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.inputs import Input
@@ -74,8 +74,9 @@ def _files(order: Order, listener: Listener) -> dict[str, Input]:
     """The source's files by role, and latents of the user's own."""
     choice = order.choice
     inputs = inputs_of(Path("synth"), listener, frozenset({choice.name}))
-    files = inputs.all_found(choice.spec.inputs, dict(choice.parameters), choice.name)
-    inputs.memo.save()
+    names = {"name": choice.name, "dataset": ""}
+    located = {spec.role: inputs.locate(spec, dict(choice.parameters), names) for spec in choice.spec.inputs}
+    files = inputs.here(located, f"{choice.name}: ")
     if order.latents:
         try:
             content = sha256(order.latents)
@@ -92,7 +93,7 @@ def _parameters(order: Order, out: Path, files: dict[str, Input]) -> Files:
         "source": choice.name,
         "version": CATALOG.stages["synthesize"].version,
         "parameters": {name: value for name, value in options(choice).items() if name != "count"},
-        "contents": {role: found.sha256 for role, found in files.items()},
+        "contents": {role: file.sha256 for role, file in files.items()},
         "libraries": {name: version_of(name) for name in choice.spec.libraries},
         "layout": order.layout,
         "shard_images": order.shard,
@@ -125,12 +126,8 @@ def _target(order: Order) -> Iterator[Path]:
             setfolder.sweep(order.out)
             raise
         return
-    try:
-        with replaced(order.out) as new:
-            new.touch()
-            yield new.resolve()
-    except OSError as error:
-        raise InputError(f"cannot write {order.out}: {error.strerror or error}; choose another --out") from error
+    with replaced_for("--out", order.out) as new:
+        yield new.resolve()
 
 
 def _save_preview(name: str, artefact: Path, path: Path) -> None:

@@ -161,7 +161,10 @@ def _noise(lab: Lab) -> Answer:
     stderr.print("a model against itself: about half a minute ...", style="dim")
     _execute(lab, set(lab.plan.stages))
     (record,) = gather(results, lab.store)
-    return Answer(facts=_noise_facts(record), text=_noise_text(record), sound=_holds(record))
+    text, sound = _judged(record)
+    names = ("speedup_ir", "speedup_ir_low", "speedup_ir_high", "pairs", "disturbed_pairs", *SHARES)
+    facts = {name: getattr(record, name) for name in (*names, "fps", "threads", "verdict")}
+    return Answer(facts=facts | {"mismatch": mismatch(record)}, text=f"noise floor: {text}", sound=sound)
 
 
 def _company(lab: Lab, per_node: int) -> Answer:
@@ -198,36 +201,25 @@ def _floor(record: Record) -> Ratio | None:
     return Ratio(value=record.speedup_ir, low=record.speedup_ir_low, high=record.speedup_ir_high)
 
 
-def _holds(record: Record) -> bool:
-    """Whether a campaign's measurements would hold: no difference where there is none, within what it asks for."""
+def _judged(record: Record) -> tuple[str, bool]:
+    """What is said of the noise floor, and whether a campaign's measurements would hold.
+
+    They do where no difference is seen where there is none, within what a campaign asks for.
+    """
     ratio = _floor(record)
-    within = ratio.within if ratio else None
-    if record.verdict == "invalid" or ratio is None or within is None:
-        return False
-    return within <= TARGET and not differs(ratio)
-
-
-def _noise_facts(record: Record) -> dict[str, Any]:
-    ratio = ("speedup_ir", "speedup_ir_low", "speedup_ir_high")
-    names = (*ratio, "pairs", "disturbed_pairs", *SHARES, "fps", "threads", "verdict")
-    return {**{name: getattr(record, name) for name in names}, "mismatch": mismatch(record)}
-
-
-def _noise_text(record: Record) -> str:
-    ratio = _floor(record)
-    work = f"{record.pairs} pairs of half a second, {record.disturbed_pairs} disturbed"
     if record.verdict == "invalid":
-        return f"noise floor: invalid, so nothing measured here holds: {mismatch(record)}"
-    if ratio is None:
+        return f"invalid, so nothing measured here holds: {mismatch(record)}", False
+    if ratio is None or ratio.within is None:
         taken = ", ".join(f"{words} {getattr(record, name) or 0:.1%}" for name, words in SHARES.items())
         text = f"of at least {PAIRS[0]} undisturbed pairs there are {record.pairs}, {record.disturbed_pairs} disturbed"
-        return f"noise floor: not known: {text} ({taken} of the CPU time): end other programs, and try again"
+        return f"not known: {text} ({taken} of the CPU time): end other programs, and try again", False
+    work = f"{record.pairs} pairs of half a second, {record.disturbed_pairs} disturbed"
     seen = f"on {record.threads} threads a model against itself: x {ratio.value:.3f}{_sure(ratio)} after {work}"
     if differs(ratio):
-        return f"noise floor: {seen}: the same model seems to differ, so nothing measured here holds"
-    if not _holds(record):
-        return f"noise floor: {seen}: too noisy for a campaign's {TARGET:.1%}: fewer threads, or a quieter host"
-    return f"noise floor: {seen}: differences above {ratio.within:.1%} show here"
+        return f"{seen}: the same model seems to differ, so nothing measured here holds", False
+    if ratio.within > TARGET:
+        return f"{seen}: too noisy for a campaign's {TARGET:.1%}: fewer threads, or a quieter host", False
+    return f"{seen}: differences above {ratio.within:.1%} show here", True
 
 
 def _company_text(per_node: int, ratio: Ratio) -> str:

@@ -12,7 +12,7 @@ from farm.campaign.sets import Order, make
 from farm.catalog import CATALOG
 from farm.catalog.sources import SourceParameters, Synthetic
 from farm.cli.entry import entry_of
-from farm.cli.options import stderr, stdout
+from farm.cli.options import NoProgress, stderr, stdout
 from farm.cli.param import assignments, checked
 from farm.cli.progress import console
 from farm.data.formats import FORMATS
@@ -103,7 +103,7 @@ def synth(
             "--verify", help="Check what is there by its checksums, not only by its size; say what was found."
         ),
     ] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+    quiet: NoProgress = False,
 ) -> int:
     """Make a set of images here: the same as a grid's calibration set, to the byte.
 
@@ -194,8 +194,8 @@ def _verified(written: Written) -> list[str]:
     if not unsound:
         images = count(sum(stop - start for start, stop in sound), "image")
         return [f"{count(len(sound), 'shard')} with {images}: all checksums equal"]
-    kept = f"{len(sound):,} of {count(len(sound) + len(unsound), 'shard')} kept; to be made again:"
-    return [kept, *(f"images {start} to {stop - 1}: {why}" for start, stop, why in unsound)]
+    heading = f"{len(sound):,} of {count(len(sound) + len(unsound), 'shard')} kept; to be made again:"
+    return [heading, *(f"images {start} to {stop - 1}: {why}" for start, stop, why in unsound)]
 
 
 def _show_entry(order: Order, count: int, *, quiet: bool) -> None:

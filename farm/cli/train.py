@@ -13,7 +13,7 @@ from farm.campaign.listener import NOBODY, Listener
 from farm.campaign.resolve import inputs_of
 from farm.catalog import CATALOG
 from farm.cli.entry import entry
-from farm.cli.options import DEFAULT_RESULTS, Results, stdout
+from farm.cli.options import DEFAULT_RESULTS, Address, NoProgress, Results, stdout
 from farm.cli.param import assignments, checked, meanings
 from farm.cli.progress import console
 from farm.errors import InputError
@@ -79,9 +79,9 @@ def train(
         int | None,
         typer.Option(min=1, metavar="N", help="Cores to train on. By default this host's; 1 on a GPU or by --address."),
     ] = None,
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster; without it, Ray starts here.")] = None,
+    address: Address = None,
     engine: Annotated[str, typer.Option(help="ray, or inline: without Ray.")] = "ray",
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+    quiet: NoProgress = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
     """Train a small generator, on a GPU where there is one, and keep it in DIR.
@@ -139,12 +139,7 @@ def _located(images: Path, latents: Path | None, judges: list[str], listener: Li
         located[f"judge:{name}"] = inputs.locate(
             CATALOG.models[name].inputs[0], {}, {"name": name, "dataset": "cifar10"}
         )
-    inputs.memo.save()
-    files = {role: found for role, found in located.items() if found is not None}
-    missing = [found.missing for found in files.values() if found.missing]
-    if missing:
-        raise InputError("; ".join(missing))
-    return files
+    return inputs.here(located)
 
 
 def _saved(out: Path) -> int | None:
@@ -176,7 +171,7 @@ def _tell(out: Path, facts: Trained) -> None:
     stdout.print(f"{out}: {how} on {facts.images:,} images; {steps}{ended}", highlight=False, soft_wrap=True)
     for name, judged in facts.judged_by.items():
         text = f"agrees with the class on {judged.agreement:.1%} (teacher {judged.agreement_real:.1%})"
-        own = f"FID {judged.fid:.3f}, KID {judged.kid:.4f} of its own features"
-        stdout.print(f"{name}: {text}; {own}, not Inception's", highlight=False, soft_wrap=True)
-    found = entry(STUDENT, weights=str(out))
-    stdout.print(f"to calibrate with it: {found}", highlight=False, soft_wrap=True)
+        distances = f"FID {judged.fid:.3f}, KID {judged.kid:.4f} of its own features"
+        stdout.print(f"{name}: {text}; {distances}, not Inception's", highlight=False, soft_wrap=True)
+    calibration = entry(STUDENT, weights=str(out))
+    stdout.print(f"to calibrate with it: {calibration}", highlight=False, soft_wrap=True)

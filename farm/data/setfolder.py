@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from farm.codec import differences
 from farm.data.formats import FORMATS, Format, name_of
 from farm.data.imageset import ImageSet, Wrote, cuts
 from farm.errors import DataError, InputError
@@ -197,18 +198,9 @@ def _manifest(path: Path) -> dict[str, Any] | None:
 
 
 def _check_same(path: Path, manifest: Mapping[str, Any], made: Mapping[str, Any], count: int) -> None:
-    different = list(_differences("", manifest["made"], made))
+    different = [f"{name} is {there} there, not {now}" for name, there, now in differences("", manifest["made"], made)]
     if different:
         raise InputError(f"{path} holds another set: {'; '.join(different)}: choose another --out")
     most = max((part.stop for part in ranges_of(manifest)), default=0)
     if most > count:
         raise InputError(f"{path} holds {most:,} images of this set, more than {count:,}: choose another --out")
-
-
-def _differences(name: str, there: Any, wanted: Any) -> Iterator[str]:
-    """What differs, in the order in which `made` says it: the source first."""
-    if isinstance(there, Mapping) and isinstance(wanted, Mapping):
-        for key in dict.fromkeys((*wanted, *there)):
-            yield from _differences(f"{name}.{key}".strip("."), there.get(key), wanted.get(key))
-    elif there != wanted:
-        yield f"{name} is {there} there, not {wanted}"

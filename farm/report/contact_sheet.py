@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 
 from farm.errors import InputError
+from farm.files import replaced_for
 
 ABREAST = 16
 ROWS = 2
@@ -38,10 +39,8 @@ def contact_sheet(samples: Sequence[dict[str, Any]], most: int = ROWS) -> Image.
 
 def save(option: str, path: Path, samples: Sequence[dict[str, Any]], most: int = ROWS) -> None:
     """Write a contact sheet. option: that gives the path. Raises InputError if it cannot be written."""
-    try:
-        contact_sheet(samples, most).save(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}; choose another {option}") from error
+    with replaced_for(option, path) as new:
+        contact_sheet(samples, most).save(new, Image.registered_extensions()[path.suffix.lower()])
 
 
 def check(option: str, path: Path, apart: Path | None = None) -> None:

@@ -64,7 +64,9 @@ def make(order: Order, listener: Listener = NOBODY) -> Written:
         manifest = store.manifest(stage.uri)
         if manifest is None:
             text = outcome.error_message.replace(str(out), str(order.out))
-            raise InputError(text) if is_bad_input(outcome) else FarmError(f"{text}\n{outcome.traceback}".rstrip())
+            if is_bad_input(outcome):
+                raise InputError(text)
+            raise FarmError(f"{outcome.error_class}: {text}\n{outcome.traceback}".rstrip())
         if order.preview:
             _save_preview(order.choice.name, store.open(stage.uri), order.preview)
     return manifest.facts_as(Written)

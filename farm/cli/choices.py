@@ -20,7 +20,7 @@ farm list models --json
 """
 
 
-def list_(
+def choices(
     what: Annotated[str, typer.Argument(help="models, sources, datasets, algorithms, baselines or devices")],
     as_json: Json = False,
 ) -> int:

@@ -6,21 +6,24 @@ range at hand and nothing else.
 
 import json
 import shutil
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from farm.codec import differences
 from farm.data.formats import FORMATS, Format, name_of
 from farm.data.imageset import ImageSet, Wrote, cuts
 from farm.errors import DataError, InputError
-from farm.files import reserved, sha256, sync, write_whole
+from farm.files import locked, reserved, sha256, sync, write_whole
 
 MANIFEST, MAKING = "set.json", ".making"
 SCHEMA = 1
+KILLED_S = 2.0  # what a killed process may take to go
 NEW = "not made yet"  # of a range that the manifest does not know
 
 Facts = Mapping[str, Any]  # JSON
@@ -165,6 +168,15 @@ def claimed(path: Path, made: Facts, count: int, notes: Facts) -> Iterator[SetFo
             shutil.rmtree(path / MAKING, ignore_errors=True)
 
 
+def sweep(path: Path) -> None:
+    """Remove the range at hand of a process that was killed, as soon as it has let go of the folder."""
+    deadline = time.monotonic() + KILLED_S
+    while (path / MAKING).is_dir() and time.monotonic() < deadline:
+        with suppress(BlockingIOError), locked(path):
+            shutil.rmtree(path / MAKING, ignore_errors=True)
+        time.sleep(0.01)
+
+
 def read(path: Path) -> Manifest:
     """A set's manifest. Raises DataError if there is none, or it is damaged."""
     try:
@@ -195,18 +207,10 @@ def _manifest(path: Path) -> Manifest | None:
 
 
 def _check_same(path: Path, manifest: Manifest, wanted: Manifest) -> None:
-    different = list(_differences("", manifest.made, wanted.made))
+    fields = differences("", manifest.made, wanted.made)
+    different = [f"{name} is {there} there, not {now}" for name, there, now in fields]
     if different:
         raise InputError(f"{path} holds another set: {'; '.join(different)}: choose another --out")
     most = max((part.stop for part in manifest.ranges), default=0)
     if most > wanted.count:
         raise InputError(f"{path} holds {most:,} images of this set, more than {wanted.count:,}: choose another --out")
-
-
-def _differences(name: str, there: object, wanted: object) -> Iterator[str]:
-    """What differs, in the order in which `made` says it: the source first."""
-    if isinstance(there, Mapping) and isinstance(wanted, Mapping):
-        for key in dict.fromkeys((*wanted, *there)):
-            yield from _differences(f"{name}.{key}".strip("."), there.get(key), wanted.get(key))
-    elif there != wanted:
-        yield f"{name} is {there} there, not {wanted}"

@@ -38,14 +38,15 @@ class Quantization:
     say: Callable[[str], None]
 
 
-def default(task: Quantization) -> tuple[ov.Model, None]:
+def default(quantization: Quantization) -> tuple[ov.Model, None]:
     """`nncf.quantize` with its parameters by their NNCF names."""
-    return nncf.quantize(task.model, nncf.Dataset(task.calibration), **nncf_arguments(task.options)), None
+    calibration, arguments = nncf.Dataset(quantization.calibration), nncf_arguments(quantization.options)
+    return nncf.quantize(quantization.model, calibration, **arguments), None
 
 
-def subset_size(task: Quantization) -> int:
+def subset_size(quantization: Quantization) -> int:
     """How many calibration images NNCF uses."""
-    return min(int(task.options["subset_size"]), len(task.calibration))
+    return min(int(quantization.options["subset_size"]), len(quantization.calibration))
 
 
 def nncf_arguments(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -58,13 +58,6 @@ def pytest_runtest_protocol(item: pytest.Item):
         tracer.resume()
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, begin with the files that take long."""
-    if hasattr(config, "workerinput"):
-        long = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("ray")}
-        items.sort(key=lambda item: item.path not in long)
-
-
 class ByFile(LoadFileScheduling):
     """A file's tests stay in one process, for what they share is made once; so do those that share one Ray."""
 

@@ -256,7 +256,8 @@ def test_more_than_this_hosts_cores_are_refused_at_once(place, option):
 
 @pytest.mark.slow
 @pytest.mark.skipif(len(measurable(host_cores())) < 2, reason="two measurements at once need two cores")
-def test_the_noise_floor_is_a_model_against_itself_and_company_is_compared_with_being_alone(place):
+def test_the_noise_floor_is_a_model_against_itself_and_company_is_compared_with_being_alone(place, monkeypatch):
+    monkeypatch.setitem(command.GRID["settings"]["measure"], "min_seconds", 0.1)
     said, code = said_by(place, "--threads", "1", "--per-node", "2")
     noise, beside = said["noise"], said["per_node"]
     assert noise["threads"] == 1

@@ -25,7 +25,7 @@ from farm.codec import decode, encode
 from farm.errors import InputError
 from farm.files import new_folder, sha256, sync, write_whole
 from farm.record import Outcome
-from farm.store.manifest import File, Manifest, dumps, loads
+from farm.store.manifest import File, Manifest
 
 MANIFEST = "manifest.json"
 
@@ -92,7 +92,7 @@ class Store:
     def manifest(self, uri: str) -> Manifest | None:
         """The artefact's manifest, or None if there is no whole artefact."""
         try:
-            return loads(self.fs.cat_file(f"{self._folder(uri)}/{MANIFEST}"))
+            return decode(Manifest, json.loads(self.fs.cat_file(f"{self._folder(uri)}/{MANIFEST}")))
         except FileNotFoundError:
             return None
 
@@ -115,7 +115,7 @@ class Store:
                 if self.local_fs:
                     sync(Path(target, path.name))
             whole = replace(manifest, uri=uri, copy=copy, files=files)
-            won = self._put_once(f"{self._folder(uri)}/{MANIFEST}", dumps(whole))
+            won = self._put_once(f"{self._folder(uri)}/{MANIFEST}", encode(whole, indent=1).encode())
         finally:
             if not won:
                 self._remove(target)

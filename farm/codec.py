@@ -1,7 +1,7 @@
 """Dataclasses and times as JSON, and read back from it. Knows no type of farm's own."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from functools import cache
@@ -34,6 +34,15 @@ def iso(time: datetime) -> str:
 
 def _plain(value: Any) -> Any:
     return iso(value) if isinstance(value, datetime) else members(value)
+
+
+def differences(name: str, was: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
+    """What differs between two values of JSON, down to the single entries of mappings, and under which name."""
+    if isinstance(was, Mapping) and isinstance(now, Mapping):
+        for key in dict.fromkeys((*now, *was)):
+            yield from differences(f"{name}.{key}".strip("."), was.get(key), now.get(key))
+    elif was != now:
+        yield name, was, now
 
 
 def decode(kind: type[T], value: Any) -> T:

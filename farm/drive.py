@@ -1,26 +1,24 @@
 """The loop: ready stages out, outcomes back. Knows the plan and an engine, not what stages do.
 
-ready ──(windows, measurements first)──> engine ──> outcome ──> done, retried, or failed with all
-                                                                that needs it
-
-There is a window for each class of stages, so that none of them blocks another: measurements, stages on GPUs,
-and light stages, which are all others.
+ready ──(windows, measurements first)──> engine ──> outcome ──> done, retried, or failed with all that needs it
 """
 
 import heapq
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from farm.engine import Engine, Gpus, ProgressLine, Work
 from farm.grid.settings import Settings
 from farm.plan import Effort, Plan, Stage
 from farm.plan.parameters import device_of
-from farm.record import RETRIES, Outcome
+from farm.record import RETRIES, FailureClass, Outcome
 from farm.results.events import Event, What
 from farm.spec import StageSpec
 from farm.store import Store
 
+Window = Literal["exclusive", "gpu", "light"]  # measurements, stages on GPUs, all others: none blocks another
 WINDOW = 2  # tasks handed to the engine for each of its slots
 TICK_S = 1.0
 QUIET_TICK_S = 5.0  # while a measurement may run, this process sleeps
@@ -31,52 +29,24 @@ NO_GPUS = Gpus()
 class Progress:
     """Where a run is: stage kind -> how many. flying: handed to the engine.
 
-    said: uri -> label and last words of stages that tell how far they are. last: what came in last.
+    words: uri -> label and last words of stages that tell how far they are. last: what came in last.
     """
 
     total: Counter[str] = field(default_factory=Counter)
     done: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     flying: Counter[str] = field(default_factory=Counter)
-    said: dict[str, tuple[str, str]] = field(default_factory=dict)
+    words: dict[str, tuple[str, str]] = field(default_factory=dict)
     last: Outcome | ProgressLine | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The limits of each stage kind: the grid's settings over the table's."""
+    """The limits of each stage kind: the grid's settings over the table's. session: as `farm.engine` names it."""
 
     stages: Mapping[str, StageSpec]
     settings: Settings
     session: str
-
-    def gpu_share(self, stage: Stage) -> float:
-        """The share of a GPU that a stage takes where there are any; 0 of one for a CPU."""
-        return self.settings.gpus.get(stage.kind, 1.0) if stage.equipped else 0.0
-
-    def work(self, stage: Stage, store: Store, *, memory_factor: float = 1.0, gpus: float = 0.0) -> Work:
-        """A stage with its limits, ready for an engine. gpus: the share of a GPU that it will be lent."""
-        spec = self.stages[stage.kind]
-        device = device_of(stage.parameters)
-        threads = device.threads if device else None
-        return Work(
-            stage=stage,
-            function=spec.function,
-            store=store,
-            session=self.session,
-            cores=threads if spec.exclusive else self.settings.cores.get(stage.kind, 1),
-            exclusive=spec.exclusive,
-            per_node=self.settings.measure.per_node if spec.exclusive else 1,
-            effort=Effort(**self.settings.measure.effort()) if spec.exclusive else None,
-            node=device.node if device else None,
-            timeout_s=self.settings.timeout_s.get(stage.kind, spec.timeout_s),
-            memory_gib=self.settings.memory_gib.get(stage.kind, spec.memory_gib) * memory_factor,
-            gpus=gpus,
-        )
-
-
-def _nobody(_event: Event) -> None:
-    """Nobody takes note."""
 
 
 def drive(
@@ -88,7 +58,7 @@ def drive(
     limits: Limits,
     report: Callable[[Progress], None],
     stale: Collection[str] = (),
-    note: Callable[[Event], None] = _nobody,
+    note: Callable[[Event], None] = lambda _: None,
 ) -> dict[str, Outcome]:
     """Run the wanted stages, each after what it needs; the last outcome of each by uri.
 
@@ -102,12 +72,12 @@ def drive(
         engine=engine, store=store, limits=limits, note=note,
     )  # fmt: skip
     run.start()
-    engine.preflight(run.runnable())
+    engine.preflight([run.work(uri) for uri in run.order if uri not in run.outcomes])
     report(run.progress)
-    while run.unfinished():
+    while len(run.outcomes) < len(run.order):
         run.feed()
-        for said in engine.wait(QUIET_TICK_S if run.flying_measurements() else TICK_S):
-            run.hear(said) if isinstance(said, ProgressLine) else run.take(said)
+        for event in engine.wait(QUIET_TICK_S if run.in_flight["exclusive"] else TICK_S):
+            run.hear(event) if isinstance(event, ProgressLine) else run.take(event)
             report(run.progress)
         report(run.progress)
     return run.outcomes
@@ -127,13 +97,12 @@ class _Run:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress)
     blocked: dict[str, set[str]] = field(default_factory=dict)  # uri -> what it still waits for
-    needed_by: dict[str, list[str]] = field(default_factory=dict)
+    needed_by: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     order: dict[str, int] = field(default_factory=dict)
-    light: list[tuple[int, str]] = field(default_factory=list)
-    on_gpus: list[tuple[int, str]] = field(default_factory=list)
-    exclusive: list[tuple[int, str]] = field(default_factory=list)
-    gpus: dict[str, Gpus] = field(default_factory=dict)  # stage kind -> what its stages get
+    queues: dict[Window, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
+    in_flight: Counter[Window] = field(default_factory=Counter)
     flying: dict[str, Work] = field(default_factory=dict)
+    gpus: dict[str, Gpus] = field(default_factory=dict)  # stage kind -> what its stages get
     retries: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def start(self) -> None:
@@ -144,7 +113,7 @@ class _Run:
             self.progress.total[stage.kind] += 1
             self.blocked[uri] = {need for need in stage.inputs.values() if need in self.wanted}
             for need in self.blocked[uri]:
-                self.needed_by.setdefault(need, []).append(uri)
+                self.needed_by[need].append(uri)
         for uri in self.order:
             stage = self.plan.stages[uri]
             if stage.missing:
@@ -153,12 +122,13 @@ class _Run:
             elif not self.blocked[uri]:
                 self.ready(uri)
 
-    def runnable(self) -> list[Work]:
-        return [self.work(uri) for uri in self.order if uri not in self.outcomes]
+    def share(self, stage: Stage) -> float:
+        """The share of a GPU that a stage takes where there are any; 0 of one for a CPU."""
+        return self.limits.settings.gpus.get(stage.kind, 1.0) if stage.equipped else 0.0
 
     def lent(self, stage: Stage) -> Gpus:
         """What a stage gets of the engine's GPUs."""
-        share = self.limits.gpu_share(stage)
+        share = self.share(stage)
         if not share:
             return NO_GPUS
         if stage.kind not in self.gpus:
@@ -167,82 +137,85 @@ class _Run:
 
     def work(self, uri: str) -> Work:
         """A stage as the engine gets it. A GPU that was asked for stays so: the engine refuses what it has not."""
-        stage = self.plan.stages[uri]
-        gpus = bool(self.lent(stage).slots) or stage.kind in self.limits.settings.gpus
-        share = self.limits.gpu_share(stage) if gpus else 0.0
-        factor = 2.0 ** self.retries[uri, "oom"]
-        return self.limits.work(stage, self.store, memory_factor=factor, gpus=share)
+        stage, settings = self.plan.stages[uri], self.limits.settings
+        spec, device = self.limits.stages[stage.kind], device_of(stage.parameters)
+        threads = device.threads if device else None
+        memory_gib = settings.memory_gib.get(stage.kind, spec.memory_gib)
+        return Work(
+            stage=stage,
+            function=spec.function,
+            store=self.store,
+            session=self.limits.session,
+            cores=threads if spec.exclusive else settings.cores.get(stage.kind, 1),
+            exclusive=spec.exclusive,
+            per_node=settings.measure.per_node if spec.exclusive else 1,
+            effort=Effort(**settings.measure.effort()) if spec.exclusive else None,
+            node=device.node if device else None,
+            timeout_s=settings.timeout_s.get(stage.kind, spec.timeout_s),
+            memory_gib=memory_gib * 2.0 ** self.retries[uri, "oom"],
+            gpus=self.share(stage) if self.lent(stage).slots or stage.kind in settings.gpus else 0.0,
+        )
 
-    def not_run(self, uri: str, cause: str, text: str) -> Outcome:
+    def not_run(self, uri: str, cause: FailureClass, text: str) -> Outcome:
         label = self.plan.stages[uri].label
-        return Outcome(uri=uri, label=label, error_class=cause, error_type="NotRun", error_message=text)  # type: ignore[arg-type]
-
-    def unfinished(self) -> bool:
-        return len(self.outcomes) < len(self.order)
-
-    def flying_measurements(self) -> int:
-        return sum(work.exclusive for work in self.flying.values())
-
-    def flying_on_gpus(self) -> int:
-        return sum(work.gpus > 0 for work in self.flying.values())
-
-    def flying_lights(self) -> int:
-        return len(self.flying) - self.flying_measurements() - self.flying_on_gpus()
-
-    def flying_beside(self) -> bool:
-        """Whether anything flies that may land on a node of measurements, and is none."""
-        on_gpus = (self.lent(work.stage) for work in self.flying.values() if work.gpus)
-        return self.flying_lights() > 0 or any(not lent.apart for lent in on_gpus)
+        return Outcome(uri=uri, label=label, error_class=cause, error_type="NotRun", error_message=text)
 
     def ready(self, uri: str) -> None:
         if uri in self.outcomes:
             return
         stage = self.plan.stages[uri]
-        others = self.on_gpus if self.lent(stage).slots else self.light
-        queue = self.exclusive if self.limits.stages[stage.kind].exclusive else others
-        heapq.heappush(queue, (self.order[uri], uri))
+        others: Window = "gpu" if self.lent(stage).slots else "light"
+        window: Window = "exclusive" if self.limits.stages[stage.kind].exclusive else others
+        heapq.heappush(self.queues[window], (self.order[uri], uri))
 
     def feed(self) -> None:
         """Measurements first. Others of their nodes only while no measurement waits: it would starve behind them."""
         per_node = self.limits.settings.measure.per_node
         apart = per_node > 1  # measurements that share a node leave room on it, which is not for light stages
         if not (apart and self.flying_beside()):
-            while self.exclusive and self.flying_measurements() < self.engine.benches * per_node * WINDOW:
-                self.submit(heapq.heappop(self.exclusive)[1])
-        measuring = bool(self.exclusive or self.engine.waiting() or (apart and self.flying_measurements()))
-        while self.on_gpus and self.has_room(self.lent(self.plan.stages[self.on_gpus[0][1]]), measuring=measuring):
-            self.submit(heapq.heappop(self.on_gpus)[1])
-        while not measuring and self.light and self.flying_lights() < self.engine.slots * WINDOW:
-            self.submit(heapq.heappop(self.light)[1])
+            self.hand_over("exclusive", lambda _: self.engine.benches * per_node)
+        waiting = bool(self.queues["exclusive"] or self.engine.waiting())
+        measuring = waiting or (apart and self.in_flight["exclusive"] > 0)
+        self.hand_over("gpu", lambda gpus: gpus.slots if gpus.apart or not measuring else 0)
+        self.hand_over("light", lambda _: 0 if measuring else self.engine.slots)
 
-    def has_room(self, gpus: Gpus, *, measuring: bool) -> bool:
-        """Whether one more stage may be handed to GPUs now."""
-        return (gpus.apart or not measuring) and self.flying_on_gpus() < gpus.slots * WINDOW
+    def flying_beside(self) -> bool:
+        """Whether anything flies that may land on a node of measurements, and is none."""
+        on_gpus = (self.lent(work.stage) for work in self.flying.values() if work.gpus)
+        return self.in_flight["light"] > 0 or any(not gpus.apart for gpus in on_gpus)
+
+    def hand_over(self, window: Window, slots: Callable[[Gpus], int]) -> None:
+        """Hand stages of a window to the engine while it has room. slots: by what the next one is lent of GPUs."""
+        queue = self.queues[window]
+        while queue and self.in_flight[window] < WINDOW * slots(self.lent(self.plan.stages[queue[0][1]])):
+            self.submit(heapq.heappop(queue)[1])
 
     def submit(self, uri: str) -> None:
         if uri in self.stale:
             self.store.discard(uri)
         work = self.work(uri)
         self.flying[uri] = work
+        self.in_flight[_window(work)] += 1
         self.progress.flying[work.stage.kind] += 1
         self.note(Event(what=What.SUBMITTED, uri=uri))
         self.engine.submit(work)
 
-    def hear(self, said: ProgressLine) -> None:
-        self.progress.said[said.uri] = (self.plan.stages[said.uri].label, said.text)
-        self.progress.last = said
-        self.note(Event(what=What.WORDS, uri=said.uri, text=said.text))
+    def hear(self, line: ProgressLine) -> None:
+        self.progress.words[line.uri] = (self.plan.stages[line.uri].label, line.text)
+        self.progress.last = line
+        self.note(Event(what=What.WORDS, uri=line.uri, text=line.text))
 
     def take(self, outcome: Outcome) -> None:
         work = self.flying.pop(outcome.uri)
-        self.progress.said.pop(outcome.uri, None)
+        self.in_flight[_window(work)] -= 1
+        self.progress.words.pop(outcome.uri, None)
         self.progress.flying[work.stage.kind] -= 1
         self.progress.last = outcome
         if outcome.ok:
             self.progress.done[work.stage.kind] += 1
             self.outcomes[outcome.uri] = outcome
             self.note(Event(what=What.ENDED, uri=outcome.uri))
-            for uri in self.needed_by.get(outcome.uri, ()):
+            for uri in self.needed_by[outcome.uri]:
                 self.blocked[uri].discard(outcome.uri)
                 if not self.blocked[uri]:
                     self.ready(uri)
@@ -265,9 +238,13 @@ class _Run:
         self.outcomes[outcome.uri] = outcome
         self.note(_failure(What.ENDED, outcome))
         self.progress.failed[self.plan.stages[outcome.uri].kind] += 1
-        for uri in self.needed_by.get(outcome.uri, ()):
+        for uri in self.needed_by[outcome.uri]:
             self.fail(self.not_run(uri, "dep_failed", f"needs {outcome.uri.partition('/')[0]} {outcome.label}"))
 
 
 def _failure(what: What, outcome: Outcome) -> Event:
     return Event(what=what, uri=outcome.uri, error_class=outcome.error_class, text=outcome.error_message)
+
+
+def _window(work: Work) -> Window:
+    return "exclusive" if work.exclusive else "gpu" if work.gpus else "light"

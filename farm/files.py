@@ -37,6 +37,18 @@ def replaced(path: Path, *, first: bool = False, durable: bool = True) -> Iterat
         new.unlink(missing_ok=True)
 
 
+@contextmanager
+def replaced_for(option: str, path: Path) -> Iterator[Path]:
+    """As `replaced`, for a file that a user names by an option. Raises InputError if it cannot be written."""
+    try:
+        with replaced(path) as new:
+            new.touch()
+            yield new
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else error  # Arrow's own words name the new file
+        raise InputError(f"cannot write {path}: {reason}; choose another {option}") from error
+
+
 def write_whole(path: Path, content: bytes, *, first: bool = False, durable: bool = True) -> None:
     """Write a file whole. first, durable: as `replaced`."""
     with replaced(path, first=first, durable=durable) as new:

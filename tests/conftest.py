@@ -43,14 +43,18 @@ def mirrors(test: Path, covered: str) -> bool:
     return test.parent == ROOT / module.parent and module.name in ("*", test.name.removeprefix("test_"))
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Trace only the pure core's own tests; where processes share the tests, begin with the files that take long."""
-    for item in items:
-        if not any(mirrors(item.path, covered) for covered in COVERED):
-            item.add_marker(pytest.mark.no_cover)
-    if hasattr(config, "workerinput"):
-        long = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("ray")}
-        items.sort(key=lambda item: item.path not in long)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item):
+    """Trace only the pure core's own tests, fixtures included: tracing doubles what a test takes."""
+    plugin = item.config.pluginmanager.getplugin("_cov")
+    tracer = plugin.cov_controller if plugin else None
+    if tracer is None or any(mirrors(item.path, covered) for covered in COVERED):
+        return (yield)
+    tracer.pause()
+    try:
+        return (yield)
+    finally:
+        tracer.resume()
 
 
 class ByFile(LoadFileScheduling):

@@ -351,7 +351,7 @@ def test_what_a_stage_says_is_reported_and_forgotten_when_it_ends():
     seen = []
 
     def report(progress):
-        seen.append((dict(progress.said), progress.last))
+        seen.append((dict(progress.words), progress.last))
 
     engine = ScriptedEngine(says={"e": ["first", "second"]})
     assert run(engine, stage("export", "e"), stage("export", "quiet"), report=report) == {"e": None, "quiet": None}
@@ -365,7 +365,7 @@ def test_what_a_stage_says_is_reported_and_forgotten_when_it_ends():
 def test_what_a_lost_attempt_said_is_forgotten_before_the_next():
     seen = []
     engine = ScriptedEngine({"e": ["lost", None]}, says={"e": ["half way"]})
-    run(engine, stage("export", "e"), report=lambda progress: seen.append((progress.last, dict(progress.said))))
+    run(engine, stage("export", "e"), report=lambda progress: seen.append((progress.last, dict(progress.words))))
     assert [bool(said) for last, said in seen if isinstance(last, Outcome)] == [False] * len(
         [last for last, _ in seen if isinstance(last, Outcome)]
     )

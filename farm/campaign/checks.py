@@ -56,16 +56,16 @@ def _opening(stage: Stage) -> _Opening | None:
     function = table[name].function if name in OPENED else LOOKED_AT.get(name)
     if function is None:
         return None
-    found = [stage.files[spec.role] for spec in table[name].inputs if spec.role in stage.files]
-    files = {each.role: Path(each.path) for each in found}
-    if any(each.missing for each in found) or not all(path.exists() for path in files.values()):
+    inputs = [stage.files[spec.role] for spec in table[name].inputs if spec.role in stage.files]
+    files = {file.role: Path(file.path) for file in inputs}
+    if any(file.missing for file in inputs) or not all(path.exists() for path in files.values()):
         return None
     return _Opening(function=function, parameters=images.arguments(), files=files, count=count)
 
 
 def _unusable(openings: Mapping[str, _Opening]) -> dict[str, str]:
     """Why, by uri, of one set's stages. If one count is too large, so is every larger one: bisect."""
-    by_count = {each.count: each for each in openings.values()}
+    by_count = {opening.count: opening for opening in openings.values()}
     counts = sorted(by_count)
 
     @cache
@@ -75,7 +75,7 @@ def _unusable(openings: Mapping[str, _Opening]) -> dict[str, str]:
     if not fault(counts[-1]):
         return {}
     least = 0 if fault(counts[0]) else bisect_left(counts, True, 1, len(counts) - 1, key=lambda n: bool(fault(n)))
-    return {uri: fault(counts[-1]) for uri, each in openings.items() if each.count >= counts[least]}
+    return {uri: fault(counts[-1]) for uri, opening in openings.items() if opening.count >= counts[least]}
 
 
 def _fault(opening: _Opening) -> str:

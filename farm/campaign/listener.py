@@ -10,10 +10,6 @@ from farm.inputs import DownloadProgress
 Report = Callable[[Progress], None]
 
 
-def _ignore(_: object = None) -> None:
-    """Nobody listens."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
     """What to call; by itself it tells nobody. A call that raises ends the campaign, which keeps what is finished.
@@ -23,10 +19,10 @@ class Listener:
     the engine runs, and has perhaps set signal handlers of its own. closing: entered while a run is closed.
     """
 
-    say: Callable[[str], None] = _ignore
+    say: Callable[[str], None] = lambda _: None
     download: Callable[[str], AbstractContextManager[DownloadProgress]] = lambda _: nullcontext(lambda *_: None)
-    progress: Callable[[], AbstractContextManager[Report]] = lambda: nullcontext(_ignore)
-    started: Callable[[], None] = _ignore
+    progress: Callable[[], AbstractContextManager[Report]] = lambda: nullcontext(lambda _: None)
+    started: Callable[[], None] = lambda: None
     closing: Callable[[], AbstractContextManager[None]] = nullcontext
 
 

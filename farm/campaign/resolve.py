@@ -16,7 +16,7 @@ from farm.errors import DataError, InputError
 from farm.grid.cell import Cell, Grid, expand
 from farm.grid.selection import only
 from farm.inputs import HashMemo, Input, SearchPath, cache_folder, default_search, fetch, locate
-from farm.models.described import describe
+from farm.models.describe import describe
 from farm.plan import Plan
 from farm.plan.build import build
 from farm.spec import InputSpec
@@ -38,32 +38,34 @@ class Inputs:
 
     def locate(self, wanted: InputSpec, parameters: Mapping[str, Any], names: Mapping[str, str]) -> Input | None:
         """As `farm.inputs.locate`. What could not be fetched is missing."""
-        found = locate(wanted, parameters, names, self.search, self.memo)
-        if found is None or found.settled or names.get("name") not in self.wanted_now:
-            return found
-        if self.fetched(found).missing:
-            return self.fetched(found)
+        file = locate(wanted, parameters, names, self.search, self.memo)
+        if file is None or file.settled or names.get("name") not in self.wanted_now:
+            return file
+        if self.fetched(file).missing:
+            return self.fetched(file)
         return locate(wanted, parameters, names, self.search, self.memo)
 
-    def fetched(self, found: Input) -> Input:
+    def fetched(self, file: Input) -> Input:
         """The input once its file is here; missing if it did not come."""
-        if not found.url or found.missing or Path(found.path).exists():
-            return found
-        if found.url not in self.failed:
+        if not file.url or file.missing or Path(file.path).exists():
+            return file
+        if file.url not in self.failed:
             try:
-                with self.listener.download(found.url.rpartition("/")[2]) as progress:
-                    fetch(found, progress)
+                with self.listener.download(file.url.rpartition("/")[2]) as progress:
+                    fetch(file, progress)
             except DataError as error:
-                self.failed[found.url] = str(error)
-        return replace(found, missing=self.failed.get(found.url, ""))
+                self.failed[file.url] = str(error)
+        return replace(file, missing=self.failed.get(file.url, ""))
 
-    def all_found(self, wanted: Collection[InputSpec], parameters: Mapping[str, Any], name: str) -> dict[str, Input]:
-        """The inputs of a choice that no grid has, by role, here and with their content known. Raises InputError."""
-        located = (self.locate(each, parameters, {"name": name, "dataset": ""}) for each in wanted)
-        inputs = {found.role: self.fetched(found) for found in located if found is not None}
-        missing = [found.missing for found in inputs.values() if found.missing]
-        if missing:
-            raise InputError(f"{name}: {'; '.join(missing)}")
+    def here(self, located: Mapping[str, Input | None], prefix: str = "") -> dict[str, Input]:
+        """What was located for a stage of no grid, by role, once it is here.
+
+        Raises InputError for all that is not. prefix: of its message.
+        """
+        inputs = {role: self.fetched(file) for role, file in located.items() if file is not None}
+        self.memo.save()
+        if missing := [file.missing for file in inputs.values() if file.missing]:
+            raise InputError(f"{prefix}{'; '.join(missing)}")
         return inputs
 
 
@@ -87,27 +89,27 @@ def resolve(grid: Grid, inputs: Inputs | None = None) -> Plan:
 
 def names_in(grid: Grid, cells: Collection[str]) -> frozenset[str]:
     """What these cells are made of: the names of their models and sources, and of the dataset."""
-    meant = [cell for cell in expand(grid) if cell.name in cells]
-    sources = [cell.calibration.name for cell in meant if cell.calibration]
-    return frozenset({grid.dataset.name, *(cell.model.name for cell in meant), *sources})
+    wanted = [cell for cell in expand(grid) if cell.name in cells]
+    sources = [cell.calibration.name for cell in wanted if cell.calibration]
+    return frozenset({grid.dataset.name, *(cell.model.name for cell in wanted), *sources})
 
 
 def fetched(plan: Plan, uris: Collection[str], inputs: Inputs) -> Plan:
     """The plan once all files of these stages are here; one that did not come is missing wherever it is needed."""
     for uri in uris:
-        for found in plan.stages[uri].files.values():
-            inputs.fetched(found)
+        for file in plan.stages[uri].files.values():
+            inputs.fetched(file)
     if not inputs.failed:
         return plan
     stages = {
-        uri: replace(stage, files={role: _unless_failed(found, inputs) for role, found in stage.files.items()})
+        uri: replace(stage, files={role: _unless_failed(file, inputs) for role, file in stage.files.items()})
         for uri, stage in plan.stages.items()
     }
     return replace(plan, stages=stages)
 
 
-def _unless_failed(found: Input, inputs: Inputs) -> Input:
-    return inputs.fetched(found) if found.url in inputs.failed else found
+def _unless_failed(file: Input, inputs: Inputs) -> Input:
+    return inputs.fetched(file) if file.url in inputs.failed else file
 
 
 @cache

@@ -21,7 +21,7 @@ from farm.suggest import did_you_mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Order:
     """What is asked of a campaign.
 
     only: cells, as ``--only`` names them; all by default. failed: of them those that failed before. fresh: stage
@@ -46,24 +46,24 @@ class Ended:
     ran: bool
 
 
-def run(grid: Grid, results: Location, asked: Asked, listener: Listener = NOBODY) -> Ended:
+def run(grid: Grid, results: Location, order: Order, listener: Listener = NOBODY) -> Ended:
     """Resolve, plan, drive, gather. Raises InputError for what cannot be done, and EngineError where it cannot run."""
     store, folder = results.store, results.folder(grid.name)
     store.check_writable()
-    cells = set(chosen(expand(grid), asked.only))
+    cells = set(chosen(expand(grid), order.only))
     inputs = inputs_of(grid.path, listener, names_in(grid, cells))
     plan = resolve(grid, inputs)
-    cells = _failed_before(plan, store, cells) if asked.failed else cells
+    cells = _failed_before(plan, store, cells) if order.failed else cells
     uris = plan.needed_by(cells)
-    stale = _stale(plan, uris, asked.fresh)
+    stale = _stale(plan, uris, order.fresh)
     wanted = (uris - store.present(uris)) | stale
     plan = fetched(plan, wanted, inputs)
-    folder.write_plan(replace(plan, grid_file=str(grid.path.resolve()), command=asked.command))
+    folder.write_plan(replace(plan, grid_file=str(grid.path.resolve()), command=order.command))
     try:
         if wanted:
             execute(
                 plan, wanted, store, CATALOG.stages, grid.settings,
-                stale=stale, engine=asked.engine, address=asked.address, listener=listener, journal=Journal(folder),
+                stale=stale, engine=order.engine, address=order.address, listener=listener, journal=Journal(folder),
             )  # fmt: skip
     finally:
         with listener.closing():

@@ -20,5 +20,5 @@ CATALOG = Catalog(
     devices=DEVICES,
     stages=STAGES,
     preprocessing=PREPROCESSING,
-    members={"torchvision": lambda: resolve("farm.models.described:torchvision_names")()},  # noqa: PLW0108 - when asked
+    members={"torchvision": lambda: resolve("farm.models.describe:torchvision_names")()},  # noqa: PLW0108 - when asked
 )

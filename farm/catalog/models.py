@@ -1,7 +1,7 @@
 """Models by name, and the preprocessing of the datasets they were trained on. Knows no OpenVINO.
 
-A network's function takes the number of classes and returns a `torch.nn.Module` in eval mode; a user's own
-``factory`` takes nothing. `describe` tells what models from elsewhere say of themselves.
+A network's function takes the number of classes and returns a `torch.nn.Module`; a user's own ``factory``
+takes nothing. `describe` tells what models from elsewhere say of themselves.
 """
 
 from typing import Annotated, Literal

@@ -25,9 +25,13 @@ STAGES = {
     ),
 }  # fmt: skip
 
-TRAINING = {  # of `farm train`, in no grid
+ALONE = {  # of `farm train` and `farm synth`, in no grid
     "train": StageSpec(
         function="farm.stages.train:run", version=1, libraries=("torch",), timeout_s=30 * 86400, memory_gib=8,
         typical_s=36000, doc="a generator from a teacher's images",
+    ),
+    "files": StageSpec(
+        function="farm.stages.files:run", version=1, doc="a calibration set as files of the user's own",
+        timeout_s=30 * 86400, memory_gib=4096,  # no limit: it is this host's, and the user's
     ),
 }  # fmt: skip

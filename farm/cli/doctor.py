@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,8 @@ from farm.errors import FarmError, InputError
 from farm.grid.cell import Grid
 from farm.grid.load import load
 from farm.grid.settings import Measure
+from farm.host import checks
+from farm.host.check import CheckResult, Host
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import measurable
 from farm.plan import Effort, Plan, parameters
@@ -84,54 +87,41 @@ def doctor(
 
     The noise floor is an A/A test: a model measured against itself. Exit code 1 if measurements will not hold here.
     """
-    from farm.host.check import Host  # noqa: PLC0415 - psutil and more that planning need not pay
-    from farm.host.checks import run_checks  # noqa: PLC0415
-
     _check(per_node, threads)
-    results = run_checks(Host())
+    results = checks.run_checks(Host())
     if not as_json:
         stdout.print(_table(results))
-    answers = _measured(per_node, threads, noise=noise)
+    with tempfile.TemporaryDirectory(prefix="farm-doctor-") as folder:
+        lab = cache(partial(_lab, Path(folder), threads))
+        answers = {"noise": _answered("noise floor", lambda: _noise(lab()))} if noise else {}
+        if per_node is not None:
+            answers["per_node"] = _answered(f"{per_node} at once", lambda: _company(lab(), per_node))
     if as_json:
         facts = {name: answer.facts for name, answer in answers.items()}
-        stdout.print_json(json.dumps({"findings": [asdict(each) for each in results], **facts}))
+        stdout.print_json(json.dumps({"findings": [asdict(result) for result in results], **facts}))
     elif answers:
-        stdout.print("\n" + "\n".join(each.text for each in answers.values()), highlight=False, soft_wrap=True)
-    sound = all(each.state != "bad" for each in results) and all(each.sound for each in answers.values())
+        stdout.print("\n" + "\n".join(answer.text for answer in answers.values()), highlight=False, soft_wrap=True)
+    sound = all(result.state != "bad" for result in results) and all(answer.sound for answer in answers.values())
     return 0 if sound else 1
 
 
 def _check(per_node: int | None, threads: int | None) -> None:
     """Raises InputError if more cores are asked for than there are."""
     lent = len(measurable(host_cores()))
-    for option, asked in (("--per-node", per_node), ("--threads", threads)):
-        if asked is not None and asked > lent:
-            raise InputError(f"{option} {asked}: this host lends {lent} cores to measurements")
+    for option, count in (("--per-node", per_node), ("--threads", threads)):
+        if count is not None and count > lent:
+            raise InputError(f"{option} {count}: this host lends {lent} cores to measurements")
 
 
-def _table(found: Sequence[Any]) -> Table:
+def _table(results: Sequence[CheckResult]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("state", "what"):
         table.add_column(column, no_wrap=True)
     table.add_column("this host", overflow="fold")
-    for each in found:
-        change = f"\n-> {each.change}" if each.change else ""
-        table.add_row(Text(each.state, style=STYLES[each.state]), each.what, Text(f"{each.says}{change}"))
+    for result in results:
+        change = f"\n-> {result.change}" if result.change else ""
+        table.add_row(Text(result.state, style=STYLES[result.state]), result.what, Text(f"{result.says}{change}"))
     return table
-
-
-def _measured(per_node: int | None, threads: int | None, *, noise: bool) -> dict[str, Answer]:
-    """What is asked for of the noise floor (`noise`) and of company (`per_node`)."""
-    if not noise and per_node is None:
-        return {}
-    answers = {}
-    with tempfile.TemporaryDirectory(prefix="farm-doctor-") as folder:
-        lab = _lab(Path(folder), threads)
-        if noise:
-            answers["noise"] = _answered("noise floor", lambda: _noise(lab))
-        if per_node is not None:
-            answers["per_node"] = _answered(f"{per_node} at once", lambda: _company(lab, per_node))
-    return answers
 
 
 def _answered(what: str, measure: Callable[[], Answer]) -> Answer:
@@ -171,7 +161,10 @@ def _noise(lab: Lab) -> Answer:
     stderr.print("a model against itself: about half a minute ...", style="dim")
     _execute(lab, set(lab.plan.stages))
     (record,) = gather(results, lab.store)
-    return Answer(facts=_noise_facts(record), text=_noise_text(record), sound=_holds(record))
+    text, sound = _judged(record)
+    names = ("speedup_ir", "speedup_ir_low", "speedup_ir_high", "pairs", "disturbed_pairs", *SHARES)
+    facts = {name: getattr(record, name) for name in (*names, "fps", "threads", "verdict")}
+    return Answer(facts=facts | {"mismatch": mismatch(record)}, text=f"noise floor: {text}", sound=sound)
 
 
 def _company(lab: Lab, per_node: int) -> Answer:
@@ -180,7 +173,7 @@ def _company(lab: Lab, per_node: int) -> Answer:
     from farm.measuring.pairing import interval  # noqa: PLC0415
 
     stage = next(stage for stage in lab.plan.stages.values() if stage.kind == "measure")
-    _execute(lab, _needs(lab.plan, stage.uri))
+    _execute(lab, set(stage.inputs.values()))  # its FP32 IR
     scratch = lab.folder / "company"
     scratch.mkdir()
     with lease(measurable(host_cores()), None, lock_folder()) as held:
@@ -201,12 +194,6 @@ def _company(lab: Lab, per_node: int) -> Answer:
     return Answer(facts=facts, text=_company_text(per_node, ratio), sound=True)
 
 
-def _needs(plan: Plan, uri: str) -> set[str]:
-    """What a stage needs, directly or not."""
-    direct = set(plan.stages[uri].inputs.values())
-    return direct.union(*(_needs(plan, need) for need in direct))
-
-
 def _floor(record: Record) -> Ratio | None:
     """The speed of the model over its own, with an interval; None where too few pairs were undisturbed."""
     if record.speedup_ir is None or record.speedup_ir_low is None or (record.pairs or 0) < PAIRS[0]:
@@ -214,36 +201,25 @@ def _floor(record: Record) -> Ratio | None:
     return Ratio(value=record.speedup_ir, low=record.speedup_ir_low, high=record.speedup_ir_high)
 
 
-def _holds(record: Record) -> bool:
-    """Whether a campaign's measurements would hold: no difference where there is none, within what it asks for."""
+def _judged(record: Record) -> tuple[str, bool]:
+    """What is said of the noise floor, and whether a campaign's measurements would hold.
+
+    They do where no difference is seen where there is none, within what a campaign asks for.
+    """
     ratio = _floor(record)
-    within = ratio.within if ratio else None
-    if record.verdict == "invalid" or ratio is None or within is None:
-        return False
-    return within <= TARGET and not differs(ratio)
-
-
-def _noise_facts(record: Record) -> dict[str, Any]:
-    ratio = ("speedup_ir", "speedup_ir_low", "speedup_ir_high")
-    names = (*ratio, "pairs", "disturbed_pairs", *SHARES, "fps", "threads", "verdict")
-    return {**{name: getattr(record, name) for name in names}, "mismatch": mismatch(record)}
-
-
-def _noise_text(record: Record) -> str:
-    ratio = _floor(record)
-    work = f"{record.pairs} pairs of half a second, {record.disturbed_pairs} disturbed"
     if record.verdict == "invalid":
-        return f"noise floor: invalid, so nothing measured here holds: {mismatch(record)}"
-    if ratio is None:
+        return f"invalid, so nothing measured here holds: {mismatch(record)}", False
+    if ratio is None or ratio.within is None:
         taken = ", ".join(f"{words} {getattr(record, name) or 0:.1%}" for name, words in SHARES.items())
         text = f"of at least {PAIRS[0]} undisturbed pairs there are {record.pairs}, {record.disturbed_pairs} disturbed"
-        return f"noise floor: not known: {text} ({taken} of the CPU time): end other programs, and try again"
+        return f"not known: {text} ({taken} of the CPU time): end other programs, and try again", False
+    work = f"{record.pairs} pairs of half a second, {record.disturbed_pairs} disturbed"
     seen = f"on {record.threads} threads a model against itself: x {ratio.value:.3f}{_sure(ratio)} after {work}"
     if differs(ratio):
-        return f"noise floor: {seen}: the same model seems to differ, so nothing measured here holds"
-    if not _holds(record):
-        return f"noise floor: {seen}: too noisy for a campaign's {TARGET:.1%}: fewer threads, or a quieter host"
-    return f"noise floor: {seen}: differences above {ratio.within:.1%} show here"
+        return f"{seen}: the same model seems to differ, so nothing measured here holds", False
+    if ratio.within > TARGET:
+        return f"{seen}: too noisy for a campaign's {TARGET:.1%}: fewer threads, or a quieter host", False
+    return f"{seen}: differences above {ratio.within:.1%} show here", True
 
 
 def _company_text(per_node: int, ratio: Ratio) -> str:

@@ -9,13 +9,12 @@ import yaml
 from farm.data.formats import FORMATS
 from farm.data.setfolder import shard_name
 
-ONE_FILE = ".parquet"
-
 
 def entry(name: str, **parameters: Any) -> str:
     """``{name: shards, path: fractals, count: 5000}``, in YAML's quotes where it needs them."""
-    said = {"name": name, **parameters}
-    text = yaml.safe_dump(said, default_flow_style=True, sort_keys=False, allow_unicode=True, width=math.inf)
+    text = yaml.safe_dump(
+        {"name": name, **parameters}, default_flow_style=True, sort_keys=False, allow_unicode=True, width=math.inf
+    )
     return str(text).strip()
 
 
@@ -26,7 +25,7 @@ def entry_of(layout: str, out: Path, count: int, shard: int) -> str:
     of each of its files. Its count is less where a class has too few images to draw so many class by class.
     """
     source, path = FORMATS[layout].source, out
-    if source == "parquet" and out.suffix != ONE_FILE:
+    if source == "parquet" and out.suffix != ".parquet":
         if count > shard:
             return ""
         path = out / shard_name(0)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from farm.cli.options import DEFAULT_RESULTS, Results, stdout
+from farm.cli.options import DEFAULT_RESULTS, Cell, GridName, Results, stdout
 from farm.codec import encode
 from farm.errors import InputError
 from farm.plan.parameters import Evaluate, Quantize, StageParameters
@@ -53,11 +53,9 @@ print(ov.Core().compile_model(here / "model.xml", "CPU")(tensor)[0].argmax())
 
 
 def get(
-    cell: Annotated[
-        str, typer.Argument(help="A cell's name, e.g. 'resnet20/fractal/default/CPU{threads=1}', in quotes.")
-    ],
+    cell: Cell,
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
-    grid: Annotated[str | None, typer.Option(help="The grid's name; the one run last by default.")] = None,
+    grid: GridName = None,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
     """Hand over a cell's IR with its preprocessing, its record, NNCF's parameters and an example to run it."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from farm.cli.options import DEFAULT_RESULTS, Json, Results, stdout
+from farm.cli.options import DEFAULT_RESULTS, GridName, Json, Results, stdout
 from farm.errors import InputError
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.plan import Stage
@@ -32,7 +32,7 @@ def layers(
         str, typer.Argument(help="An int8 cell's name, e.g. 'resnet20/fractal/default/CPU{threads=1}', in quotes.")
     ],
     images: Annotated[int, typer.Option(min=1, help="Test images to compare on, from the first on.")] = 128,
-    grid: Annotated[str | None, typer.Option(help="The grid's name; the one run last by default.")] = None,
+    grid: GridName = None,
     as_json: Json = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
@@ -55,16 +55,16 @@ def layers(
     fp32, int8 = (store.open(stages[role].uri) / "model.xml" for role in ("export", "quantize"))
     with lease(host_cores(), 1, lock_folder()) as held:  # as any stage: a measurement is not disturbed
         os.sched_setaffinity(0, held.cpus)
-        found = comparing.compare(fp32, int8, _batches(stages["evaluate"], images))
+        compared = comparing.compare(fp32, int8, _batches(stages["evaluate"], images))
     if as_json:
-        stdout.print_json(json.dumps([asdict(layer) for layer in found]))
+        stdout.print_json(json.dumps([asdict(layer) for layer in compared]))
         return 0
     table = Table(box=None, header_style="bold", pad_edge=False, caption=LEGEND, caption_justify="left")
     table.add_column("layer", overflow="fold")
     table.add_column("kind")
     for name in ("SQNR dB", "range"):
         table.add_column(name, justify="right")
-    for layer in found:
+    for layer in compared:
         table.add_row(layer.name, layer.kind, f"{layer.sqnr_db:.1f}", f"{layer.range_ratio:,.1f}")
     stdout.print(table)
     return 0
@@ -75,11 +75,11 @@ def _batches(evaluate: Stage, count: int) -> Iterator[Any]:
     from farm.data import imageset  # noqa: PLC0415
     from farm.data.datasets import open_dataset  # noqa: PLC0415
 
-    files = {role: Path(found.path) for role, found in evaluate.files.items()}
+    files = {role: Path(file.path) for role, file in evaluate.files.items()}
     gone = [str(path) for path in files.values() if not path.exists()]
     if gone:
         raise InputError(f"the test images are not on this host: {', '.join(gone)}")
-    sys.path[:0] = [found.path for found in evaluate.files.values() if found.code]
+    sys.path[:0] = [file.path for file in evaluate.files.values() if file.code]
     wanted = evaluate.parameters_as(Evaluate)
     dataset = open_dataset(wanted.dataset, files)
     for index in range(min(count, len(dataset))):

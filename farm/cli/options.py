@@ -20,5 +20,9 @@ Only = Annotated[
     list[str] | None,
     typer.Option("--only", metavar="AXIS=NAME|CELL", help="Only cells so named, e.g. model=resnet20. May be repeated."),
 ]
+Cell = Annotated[str, typer.Argument(help="A cell's name, e.g. 'resnet20/fractal/default/CPU{threads=1}', in quotes.")]
+GridName = Annotated[str | None, typer.Option("--grid", help="The grid's name; the one run last by default.")]
+Address = Annotated[str | None, typer.Option("--address", help="A running Ray cluster; without it, Ray starts here.")]
+NoProgress = Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DEFAULT_RESULTS = "results"

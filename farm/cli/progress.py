@@ -22,12 +22,12 @@ from farm.record import Outcome
 WORTH_SAYING_S = 2.0
 
 
-def console(*, quiet: bool, failures: bool = True) -> Listener:
-    """The console as a campaign's listener. failures: whether stages' are told as they come in."""
+def console(*, quiet: bool, failures: bool = True, alone: bool = False) -> Listener:
+    """The console as a campaign's listener. failures: whether stages' are told as they come in. alone: of one stage."""
     return Listener(
         say=lambda text: None if quiet else stderr.print(text, style="dim"),
         download=partial(_download, quiet=quiet),
-        progress=partial(_progress, quiet=quiet, failures=failures),
+        progress=partial(_progress, quiet=quiet, failures=failures, alone=alone),
         started=interrupt.listen,  # Ray has set handlers of its own
         closing=interrupt.held_off,
     )
@@ -42,32 +42,33 @@ def _download(name: str, *, quiet: bool) -> Iterator[DownloadProgress]:
 
 
 @contextmanager
-def _progress(*, quiet: bool, failures: bool) -> Iterator[Report]:
-    with reporting(stderr, quiet=quiet) as report:
-        yield interrupt.heeding(report if failures else _but_failures(report))
+def _progress(*, quiet: bool, failures: bool, alone: bool) -> Iterator[Report]:
+    with reporting(stderr, quiet=quiet, alone=alone) as report:
 
+        def reported(progress: Progress) -> None:
+            if failures or not isinstance(progress.last, Outcome) or progress.last.ok:
+                report(progress)
 
-def _but_failures(report: Report) -> Report:
-    """The report without a stage's failure."""
-
-    def reported(progress: Progress) -> None:
-        if not (isinstance(progress.last, Outcome) and not progress.last.ok):
-            report(progress)
-
-    return reported
+        yield interrupt.heeding(reported)
 
 
 @contextmanager
-def reporting(console: Console, *, quiet: bool) -> Iterator[Report]:
-    """A function that shows progress as it comes in, in the way that suits the console."""
+def reporting(console: Console, *, quiet: bool, alone: bool = False) -> Iterator[Report]:
+    """A function that shows progress as it comes in, in the way that suits the console. alone: of a single stage."""
     if quiet:
         yield lambda _: None
     elif console.is_terminal:
-        clock = time.monotonic()
+        clock, drawn = time.monotonic(), live_words if alone else live_table
         with Live(console=console, auto_refresh=False, transient=True) as live:
-            yield lambda progress: live.update(live_table(progress, time.monotonic() - clock), refresh=True)
+            yield lambda progress: live.update(drawn(progress, time.monotonic() - clock), refresh=True)
     else:
-        yield _Lines(console).report
+        yield _Lines(console, alone=alone).report
+
+
+def live_words(progress: Progress, elapsed_s: float) -> Text:
+    """The last words of a single stage."""
+    words = "; ".join(text for _, text in progress.words.values())
+    return Text(f"{clock_text(elapsed_s)} elapsed{f': {words}' if words else ''}")
 
 
 def live_table(progress: Progress, elapsed_s: float) -> Table:
@@ -81,7 +82,7 @@ def live_table(progress: Progress, elapsed_s: float) -> Table:
         rest = total - done - failed - running
         failures = Text(str(failed), style="red" if failed else "")
         table.add_row(kind, str(done), str(running), failures, str(rest), str(total))
-    words = [f"{uri.partition('/')[0]} {label}: {text}" for uri, (label, text) in progress.said.items()]
+    words = [f"{uri.partition('/')[0]} {label}: {text}" for uri, (label, text) in progress.words.items()]
     lines = [f"{clock_text(elapsed_s)} elapsed, {_eta(progress, elapsed_s)}", *words]
     table.caption = Text("\n".join(lines), style="table.caption")
     table.caption_justify = "left"
@@ -102,30 +103,28 @@ def _eta(progress: Progress, elapsed_s: float) -> str:
 
 
 class _Lines:
-    """A line for each stage that ended: for logs and pipes."""
+    """A line for each stage that ended: for logs and pipes. alone: only what a single stage says."""
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self, console: Console, *, alone: bool) -> None:
+        self.print = partial(console.print, markup=False, emoji=False, highlight=False, soft_wrap=True)
+        self.alone = alone
         self.shown = 0
         self.heard: ProgressLine | None = None
 
     def report(self, progress: Progress) -> None:
         last = progress.last
-        if isinstance(last, ProgressLine):
-            self.hear(last, progress.said.get(last.uri, ("", ""))[0])
-            return
         over = progress.done.total() + progress.failed.total()
-        if over == self.shown or last is None:
-            return
-        self.shown = over
-        ending = f"{last.wall_s:.1f} s" if last.ok else f"{last.error_class}: {last.error_message}"
-        if last.waited_s > WORTH_SAYING_S:
-            ending += f" (after waiting {last.waited_s:.0f} s for cores that others held)"
-        line = f"[{over}/{progress.total.total()}] {last.uri.partition('/')[0]} {last.label}: {ending}"
-        self.console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
+        if isinstance(last, ProgressLine):
+            if last is not self.heard:
+                label = progress.words.get(last.uri, ("", ""))[0]
+                self.print(last.text if self.alone else f"    {last.uri.partition('/')[0]} {label}: {last.text}")
+            self.heard = last
+        elif last is not None and over != self.shown and not self.alone:
+            self.shown = over
+            self.print(f"[{over}/{progress.total.total()}] {last.uri.partition('/')[0]} {last.label}: {_ending(last)}")
 
-    def hear(self, said: ProgressLine, label: str) -> None:
-        if said is not self.heard:
-            self.heard = said
-            text = f"    {said.uri.partition('/')[0]} {label}: {said.text}"
-            self.console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+def _ending(outcome: Outcome) -> str:
+    ending = f"{outcome.wall_s:.1f} s" if outcome.ok else f"{outcome.error_class}: {outcome.error_message}"
+    waited = f" (after waiting {outcome.waited_s:.0f} s for cores that others held)"
+    return ending + (waited if outcome.waited_s > WORTH_SAYING_S else "")

@@ -10,8 +10,7 @@ import typer
 from fsspec.implementations.local import LocalFileSystem
 
 from farm.cli.options import DEFAULT_RESULTS, Results, stdout
-from farm.errors import InputError
-from farm.files import write_whole
+from farm.files import replaced_for
 from farm.results.folder import Folder
 from farm.results.location import Location
 
@@ -56,8 +55,10 @@ def report(
     plotted = [charts.figures(analysis) for analysis in analyses]
     parts = zip(analyses, plotted, names, strict=True)
     sections = [section(analysis, pictures(of), name) for analysis, of, name in parts]
-    size = _write(target, document(sections, lively=not still))
-    stdout.print(f"{target} ({size / MIB:.1f} MiB): open it in a browser", highlight=False, soft_wrap=True)
+    page = document(sections, lively=not still).encode()
+    with replaced_for("--out", target) as new:
+        new.write_bytes(page)
+    stdout.print(f"{target} ({len(page) / MIB:.1f} MiB): open it in a browser", highlight=False, soft_wrap=True)
     if figures is not None:
         for name, of in zip(_file_names(names), plotted, strict=True):
             folder = figures / name if len(runs) > 1 else figures
@@ -77,13 +78,3 @@ def _place(folders: Sequence[Folder]) -> Path:
     first = folders[0]
     local = len(folders) == 1 and isinstance(first.fs, LocalFileSystem)
     return Path(first.root, PAGE) if local and os.access(first.root, os.W_OK) else Path(PAGE)
-
-
-def _write(path: Path, page: str) -> int:
-    """Write the page whole; its size in bytes. Raises InputError if it cannot be written."""
-    content = page.encode()
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; name another file: --out FILE.html") from error
-    return len(content)

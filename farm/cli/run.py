@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from farm.campaign.run import Asked, Ended
+from farm.campaign.run import Ended, Order
 from farm.campaign.run import run as carried_out
 from farm.catalog import CATALOG
-from farm.cli.options import DEFAULT_RESULTS, GridFile, Only, Results, stdout
+from farm.cli.options import DEFAULT_RESULTS, Address, GridFile, Only, Results, stdout
 from farm.cli.progress import console
 from farm.grid.load import load
 from farm.results.location import Location
@@ -33,7 +33,7 @@ def run(
         list[str] | None,
         typer.Option("--fresh", metavar="STAGE", help="Do this stage kind again, and what needs it, e.g. measure."),
     ] = None,
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster; without it, Ray starts here.")] = None,
+    address: Address = None,
     engine: Annotated[str, typer.Option(help="ray, or inline: one stage after another, without Ray.")] = "ray",
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only the table at the end.")] = False,
     results: Results = DEFAULT_RESULTS,
@@ -43,11 +43,11 @@ def run(
     Exit code 0: all fine, 1: some cells failed, 2: bad input, 130: interrupted (the same command goes on).
     """
     grid = load(grid_file, CATALOG)
-    asked = Asked(
+    order = Order(
         only=only or (), failed=failed, fresh=fresh or (),
         engine=engine, address=address, command=_command(grid_file, results),
     )  # fmt: skip
-    return _show(carried_out(grid, Location.of(results), asked, console(quiet=quiet)))
+    return _show(carried_out(grid, Location.of(results), order, console(quiet=quiet)))
 
 
 def _command(grid_file: Path, results: str) -> str:
@@ -58,9 +58,9 @@ def _command(grid_file: Path, results: str) -> str:
 
 def _show(ended: Ended) -> int:
     """The table of the cells that were asked for; the exit code."""
-    from farm.cli import showing  # noqa: PLC0415 - scipy, which planning need not pay
+    from farm.cli import tables  # noqa: PLC0415 - scipy, which planning need not pay
 
-    showing.print_parts(showing.summary(read_run(ended.folder), ended.cells))
+    tables.print_parts(tables.summary(read_run(ended.folder), ended.cells))
     records = [record for record in ended.records if record.cell in ended.cells]
     failed = [record.cell for record in records if record.outcome != "ok"]
     if failed:

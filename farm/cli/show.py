@@ -5,12 +5,10 @@ from typing import Annotated
 
 import typer
 
-from farm.cli import sheet as sheet_file
 from farm.cli.options import DEFAULT_RESULTS, Json, Results
 from farm.errors import InputError
-from farm.results import tables
-from farm.results.folder import Folder
 from farm.results.location import Location
+from farm.results.tables import SAMPLES
 
 EXAMPLES = """
 farm show table1 --layout table1 --where device=CPU
@@ -53,21 +51,23 @@ def show(
     """Show a grid's table: accuracy, speed and size of each cell, how sure they are, and what failed."""
     outputs = {"--csv": as_csv, "--md": as_md, "--json": as_json, "--parquet": parquet is not None}
     form = _one_of(outputs, watch=watch)
-    from farm.cli import showing  # noqa: PLC0415 - scipy is for those who judge accuracies
+    from farm.cli import tables as shown  # noqa: PLC0415 - scipy is for those who judge accuracies
 
     named: list[str | None] = list(grids) if grids else [None]
     folders = [Location.of(results).grid(name) for name in named]
-    view = showing.view(where or [], sort, layout, form)
+    view = shown.view(where or [], sort, layout, form)
     if sheet is not None:
-        sheet_file.check("--sheet", sheet)
-        _save_sheet(folders, sheet)
+        from farm.report import contact_sheet  # noqa: PLC0415 - Pillow is for those who ask for pictures
+
+        contact_sheet.check("--sheet", sheet)
+        contact_sheet.save("--sheet", sheet, [row for one in folders for row in one.read(SAMPLES).to_pylist()])
     if watch:
         if len(folders) > 1:
             raise InputError("--watch shows one grid: name one")
         from farm.cli import watch as watched  # noqa: PLC0415 - the plan's stages are for those who watch them
 
         return watched.watch(folders[0], view, every)
-    return showing.print_runs(folders, view, form, parquet)
+    return shown.print_runs(folders, view, form, parquet)
 
 
 def _one_of(outputs: dict[str, bool], *, watch: bool) -> str | None:
@@ -76,14 +76,3 @@ def _one_of(outputs: dict[str, bool], *, watch: bool) -> str | None:
     if len(chosen) > 1:
         raise InputError(f"{' and '.join(chosen)}: choose one")
     return chosen[0] if chosen and not watch else None
-
-
-def _save_sheet(folders: list[Folder], path: Path) -> None:
-    """Images of the calibration sets of all grids. Raises InputError if it cannot be written."""
-    from farm.report.contact_sheet import contact_sheet  # noqa: PLC0415 - Pillow is for those who ask for pictures
-
-    samples = [row for folder in folders for row in folder.read(tables.SAMPLES).to_pylist()]
-    try:
-        contact_sheet(samples).save(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error

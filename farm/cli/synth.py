@@ -1,25 +1,26 @@
-"""`farm synth`: a set of images, made here. Parses and tells; `farm.cli.making` does."""
+"""`farm synth`: a set of images, made here. Parses and tells; `farm.campaign.sets` does."""
 
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
+from farm.campaign.sets import Order, make
 from farm.catalog import CATALOG
 from farm.catalog.sources import SourceParameters, Synthetic
-from farm.cli import sheet
-from farm.cli.assignments import assignments
-from farm.cli.entry import ONE_FILE
-from farm.cli.making import RAW_FILE, make
-from farm.cli.opening import Order
+from farm.cli.entry import entry_of
+from farm.cli.options import NoProgress, stderr, stdout
+from farm.cli.param import assignments, checked
+from farm.cli.progress import console
 from farm.data.formats import FORMATS
 from farm.data.imageset import BLOCK
-from farm.errors import InputError
+from farm.errors import DataError, InputError
 from farm.grid.choice import Calibration
-from farm.grid.faults import check
 from farm.grid.label import Label
+from farm.plan.facts import Written
 from farm.suggest import did_you_mean
 
 SIZE = (32, 32)
@@ -102,7 +103,7 @@ def synth(
             "--verify", help="Check what is there by its checksums, not only by its size; say what was found."
         ),
     ] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+    quiet: NoProgress = False,
 ) -> int:
     """Make a set of images here: the same as a grid's calibration set, to the byte.
 
@@ -113,57 +114,99 @@ def synth(
     set.json, beside them, says what they are, with a checksum each.
     """
     given = {"count": count, "seed": seed, "size": _size(size), "weights": weights}
-    choice = _choice(source, {key: value for key, value in given.items() if value is not None}, param or [])
-    if layout not in FORMATS:
-        raise InputError(f"--format {layout}{did_you_mean(layout, FORMATS)}")
-    if device not in DEVICES:
-        raise InputError(f"--device {device}{did_you_mean(device, DEVICES)}")
-    if shard < BLOCK or shard % BLOCK:
-        raise InputError(f"--shard {shard}: must be a multiple of {BLOCK}, such as 8192")
-    if raw != (out.suffix == RAW_FILE):
-        raise InputError(f"--out {out}: --raw writes one FILE{RAW_FILE}, and nothing else does")
-    if (raw or latents) and not choice.spec.network:
-        able = ", ".join(name for name, spec in CATALOG.sources.items() if spec.network)
-        raise InputError(f"{source}: --latents and --raw are for sources with a generator network: {able}")
-    if latents and (count is not None or "count" in assignments(param or [])):
-        raise InputError(f"--latents {latents}: its latents are the images, one each: leave --count out")
-    if out.suffix == ONE_FILE and not FORMATS[layout].single:
-        raise InputError(f"--out {out}: --format {layout} fills a folder")
-    if verify and out.suffix in (ONE_FILE, RAW_FILE):
-        raise InputError(f"--out {out}: --verify is for folders, whose set.json holds checksums; a file is made anew")
-    if preview:
-        sheet.check("--preview", preview, apart=None if out.suffix in (ONE_FILE, RAW_FILE) else out)
-    return make(
-        Order(
-            choice=choice, out=out, layout=layout, shard=shard, batch=batch, latents=latents, preview=preview,
-            device=device, threads=threads, verify=verify, quiet=quiet,
-        )
+    choice = _choice(source, {name: value for name, value in given.items() if value is not None}, assignments(param))
+    order = Order(
+        choice=choice, out=out, layout=layout, shard=shard, batch=batch, latents=latents, preview=preview,
+        device=device, threads=threads, verify=verify,
     )  # fmt: skip
+    _check(order, raw=raw)
+    if latents and (count is not None or "count" in assignments(param)):
+        raise InputError(f"--latents {latents}: its latents are the images, one each: leave --count out")
+    written = make(order, console(quiet=quiet, alone=True))
+    _show(order, written)
+    if not raw:
+        _show_entry(order, written.n_images, quiet=quiet)
+    return 0
 
 
-def _choice(source: str, given: Mapping[str, Any], param: list[str]) -> Calibration:
+def _check(order: Order, *, raw: bool) -> None:
+    """Raises InputError for what is unknown, or does not go together."""
+    out, layout, source = order.out, order.layout, order.choice
+    for option, name, names in (("--format", layout, FORMATS), ("--device", order.device, DEVICES)):
+        if name not in names:
+            raise InputError(f"{option} {name}{did_you_mean(name, names)}")
+    if order.shard < BLOCK or order.shard % BLOCK:
+        raise InputError(f"--shard {order.shard}: must be a multiple of {BLOCK}, such as 8192")
+    if raw != (order.form == "raw"):
+        raise InputError(f"--out {out}: --raw writes one FILE.npz, and nothing else does")
+    if (raw or order.latents) and not source.spec.network:
+        able = ", ".join(name for name, spec in CATALOG.sources.items() if spec.network)
+        raise InputError(f"{source.name}: --latents and --raw are for sources with a generator network: {able}")
+    if order.form == "parquet" and not FORMATS[layout].single:
+        raise InputError(f"--out {out}: --format {layout} fills a folder")
+    if order.verify and order.form != "folder":
+        raise InputError(f"--out {out}: --verify is for folders, whose set.json holds checksums; a file is made anew")
+    if order.preview:
+        from farm.report import contact_sheet  # noqa: PLC0415 - Pillow is for those who ask for pictures
+
+        contact_sheet.check("--preview", order.preview, apart=out if order.form == "folder" else None)
+
+
+def _choice(source: str, given: Mapping[str, Any], assigned: Mapping[str, Any]) -> Calibration:
     """A source with all its parameters. Raises InputError with every fault."""
     if source not in CATALOG.sources:
         raise InputError(f"unknown source {source!r}{did_you_mean(source, CATALOG.sources)}")
-    spec, assigned, faults = CATALOG.sources[source], assignments(param), []
-    twice = sorted(given.keys() & assigned.keys())
+    spec, twice = CATALOG.sources[source], sorted(given.keys() & assigned.keys())
     if twice:
         raise InputError(f"--param {twice[0]}: --{twice[0]} says it already")
-    checked = check(
-        spec.parameters,
-        {**given, **assigned},
-        (),
-        lambda path, text: faults.append(f"{source}: {'.'.join(map(str, path))}: {text}"),
-    )
-    if not isinstance(checked, SourceParameters):
-        raise InputError("\n".join(faults))
-    if isinstance(checked, Synthetic) and checked.size is None:
-        checked = checked.model_copy(update={"size": SIZE})
-    return Calibration(name=source, label=Label(source), spec=spec, parameters=checked)
+    parameters = checked(cast("type[SourceParameters]", spec.parameters), {**given, **assigned}, f"{source}: ")
+    if isinstance(parameters, Synthetic) and parameters.size is None:
+        parameters = parameters.model_copy(update={"size": SIZE})
+    return Calibration(name=source, label=Label(source), spec=spec, parameters=parameters)
 
 
 def _size(text: str | None) -> tuple[int, int] | None:
-    found = SIZE_FORM.fullmatch(text) if text is not None else None
-    if text is not None and found is None:
+    if text is None:
+        return None
+    sides = SIZE_FORM.fullmatch(text)
+    if sides is None:
         raise InputError(f"--size {text}: write HEIGHTxWIDTH in pixels, such as 32x32, or one number for both")
-    return (int(found[1]), int(found[2] or found[1])) if found else None
+    return int(sides[1]), int(sides[2] or sides[1])
+
+
+def _show(order: Order, written: Written) -> None:
+    """How many images there are, how many of them were made, and with --verify what was found."""
+    made, seconds, (height, width) = written.n_made, max(written.made_s, 1e-9), written.size
+    rate = f"{made:,} made in {seconds:,.1f} s, {made / seconds:,.0f} images/s"
+    how = rate if made else "nothing to make: all of it was there"
+    verified = _verified(written) if order.verify else []
+    for line in (*verified, f"{written.n_images:,} images of {height}x{width}; {how}"):
+        stdout.print(f"{order.out}: {line}", highlight=False, soft_wrap=True)
+
+
+def _verified(written: Written) -> list[str]:
+    """What `--verify` found of the shards that were there."""
+    from farm.report.numbers import count  # noqa: PLC0415 - scipy is for those who ask
+
+    sound, unsound = written.sound, written.unsound
+    if not sound and not unsound:
+        return ["nothing there to verify"]
+    if not unsound:
+        images = count(sum(stop - start for start, stop in sound), "image")
+        return [f"{count(len(sound), 'shard')} with {images}: all checksums equal"]
+    heading = f"{len(sound):,} of {count(len(sound) + len(unsound), 'shard')} kept; to be made again:"
+    return [heading, *(f"images {start} to {stop - 1}: {why}" for start, stop, why in unsound)]
+
+
+def _show_entry(order: Order, count: int, *, quiet: bool) -> None:
+    """How a grid calibrates with the set, where one can; else what is in the way."""
+    try:
+        text = entry_of(order.layout, order.out, count, order.shard)
+    except (DataError, OSError) as error:  # what else lies there: the set itself is made
+        stderr.print(f"no grid can calibrate with it as it is: {error}", highlight=False, soft_wrap=True)
+        return
+    if text:
+        stdout.print(f"to calibrate with it: {text}", highlight=False, soft_wrap=True)
+    elif order.layout == "hf" and not quiet:
+        one_file = shlex.quote(f"{order.out}.parquet")
+        stderr.print(f"to calibrate with it, make one file: --out {one_file}", highlight=False, soft_wrap=True)

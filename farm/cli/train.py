@@ -8,34 +8,29 @@ from typing import Annotated
 
 import typer
 
-from farm.campaign.execute import execute
+from farm.campaign.alone import carried_out, is_bad_input, stage_of
 from farm.campaign.listener import NOBODY, Listener
-from farm.campaign.resolve import inputs_of, version_of
+from farm.campaign.resolve import inputs_of
 from farm.catalog import CATALOG
-from farm.catalog.stages import TRAINING
-from farm.cli.assignments import assignments, meanings
 from farm.cli.entry import entry
-from farm.cli.options import DEFAULT_RESULTS, Results, stdout
+from farm.cli.options import DEFAULT_RESULTS, Address, NoProgress, Results, stdout
+from farm.cli.param import assignments, checked, meanings
 from farm.cli.progress import console
-from farm.errors import DataError, InputError
+from farm.errors import InputError
 from farm.generators.distylegan.training import CHECKPOINT
 from farm.generators.distylegan.training.recipe import Recipe, settled
-from farm.grid.faults import check
-from farm.grid.settings import Settings
 from farm.host.gpus import gpu_count
 from farm.host.lease import host_cores
 from farm.inputs import Input
-from farm.plan import Plan, Stage
+from farm.plan import Stage
 from farm.plan.facts import Trained
 from farm.plan.parameters import Train
-from farm.plan.stage import key_of
 from farm.record import Outcome
 from farm.results.location import Location
 from farm.spec import InputSpec
 from farm.suggest import did_you_mean
 
 KIND, STUDENT = "train", "distylegan"
-BAD_INPUT = {error.__name__ for error in (DataError, InputError)}
 LIBRARIES = ("torch", "numpy")
 EXAMPLES = """
 farm train distylegan --images cifar10/train.parquet --out my-gan
@@ -84,9 +79,9 @@ def train(
         int | None,
         typer.Option(min=1, metavar="N", help="Cores to train on. By default this host's; 1 on a GPU or by --address."),
     ] = None,
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster; without it, Ray starts here.")] = None,
+    address: Address = None,
     engine: Annotated[str, typer.Option(help="ray, or inline: without Ray.")] = "ray",
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+    quiet: NoProgress = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
     """Train a small generator, on a GPU where there is one, and keep it in DIR.
@@ -103,14 +98,8 @@ def train(
     stage = _stage(recipe, out.resolve(), hours, _located(images, latents, judge or [], listener))
     store = Location.of(results).store
     store.check_writable()
-    plan = Plan(grid=KIND, stages={stage.uri: stage})
-    settings = Settings(cores=_cores(threads, address))
-    wanted = {stage.uri}
     before = _saved(out)
-    outcome = execute(
-        plan, wanted, store, TRAINING, settings,
-        stale=wanted, engine=engine, address=address, listener=listener,
-    )[stage.uri]  # fmt: skip
+    outcome = carried_out(stage, store, _cores(threads, address), listener, engine=engine, address=address)
     if not outcome.ok:
         return _failed(out, outcome, anew=_saved(out) != before)
     manifest = store.manifest(stage.uri)
@@ -119,34 +108,20 @@ def train(
     return 0
 
 
-def _cores(threads: int | None, address: str | None) -> dict[str, int]:
+def _cores(threads: int | None, address: str | None) -> int | None:
     """What to ask for: all of this host's, where nothing else trains; a GPU needs but one, other nodes may be small."""
-    if threads is not None:
-        return {KIND: threads}
-    return {} if address is not None or gpu_count() else {KIND: len(host_cores())}
+    return threads or (None if address is not None or gpu_count() else len(host_cores()))
 
 
 def _recipe(param: list[str]) -> Recipe:
-    faults: list[str] = []
-    checked = check(
-        Recipe, assignments(param), (), lambda path, text: faults.append(f"--param {'.'.join(map(str, path))}: {text}")
-    )
-    if checked is None:
-        raise InputError("\n".join(faults))
-    return checked
+    return checked(Recipe, assignments(param), "--param ")
 
 
 def _stage(recipe: Recipe, out: Path, hours: float | None, files: Mapping[str, Input]) -> Stage:
     content = "+".join(files[role].sha256 for role in ("images", "latents") if role in files)
     until_s = hours * 3600 if hours is not None else None
     parameters = Train(recipe=recipe.model_dump(), out=str(out), content=content, until_s=until_s)
-    libraries = {name: version_of(name) for name in LIBRARIES}
-    contents = {role: found.sha256 for role, found in files.items()}
-    key = key_of(KIND, TRAINING[KIND].version, parameters, {}, contents, libraries)
-    return Stage(
-        kind=KIND, key=key, label=f"{STUDENT} {out.name}", parameters=parameters, inputs={}, files=files,
-        libraries=libraries, equipped=True,
-    )  # fmt: skip
+    return stage_of(KIND, f"{STUDENT} {out.name}", parameters, files, LIBRARIES, equipped=True)
 
 
 def _located(images: Path, latents: Path | None, judges: list[str], listener: Listener = NOBODY) -> dict[str, Input]:
@@ -164,12 +139,7 @@ def _located(images: Path, latents: Path | None, judges: list[str], listener: Li
         located[f"judge:{name}"] = inputs.locate(
             CATALOG.models[name].inputs[0], {}, {"name": name, "dataset": "cifar10"}
         )
-    inputs.memo.save()
-    files = {role: found for role, found in located.items() if found is not None}
-    missing = [found.missing for found in files.values() if found.missing]
-    if missing:
-        raise InputError("; ".join(missing))
-    return files
+    return inputs.here(located)
 
 
 def _saved(out: Path) -> int | None:
@@ -184,7 +154,7 @@ def _failed(out: Path, outcome: Outcome, *, anew: bool) -> int:
     anew: whether it was saved before it failed. One that is refused may have met the training of something else.
     """
     kept = f"what is trained is kept in {out}"
-    if outcome.error_type in BAD_INPUT:
+    if is_bad_input(outcome):
         raise InputError(f"{outcome.error_message}; {kept}" if anew else outcome.error_message)
     log = f"\n    log: {outcome.log}" if outcome.log else ""
     text = f"{outcome.error_class}: {outcome.label}\n    {outcome.error_message}{log}"
@@ -201,7 +171,7 @@ def _tell(out: Path, facts: Trained) -> None:
     stdout.print(f"{out}: {how} on {facts.images:,} images; {steps}{ended}", highlight=False, soft_wrap=True)
     for name, judged in facts.judged_by.items():
         text = f"agrees with the class on {judged.agreement:.1%} (teacher {judged.agreement_real:.1%})"
-        own = f"FID {judged.fid:.3f}, KID {judged.kid:.4f} of its own features"
-        stdout.print(f"{name}: {text}; {own}, not Inception's", highlight=False, soft_wrap=True)
-    found = entry(STUDENT, weights=str(out))
-    stdout.print(f"to calibrate with it: {found}", highlight=False, soft_wrap=True)
+        distances = f"FID {judged.fid:.3f}, KID {judged.kid:.4f} of its own features"
+        stdout.print(f"{name}: {text}; {distances}, not Inception's", highlight=False, soft_wrap=True)
+    calibration = entry(STUDENT, weights=str(out))
+    stdout.print(f"to calibrate with it: {calibration}", highlight=False, soft_wrap=True)

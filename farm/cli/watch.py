@@ -12,7 +12,7 @@ from rich.text import Text
 from farm.analysis.analysis import analyse
 from farm.campaign.watch import Standing, Watch
 from farm.cli.options import stdout
-from farm.cli.showing import View, check_layout, choice, parts, print_parts, print_runs
+from farm.cli.tables import View, check_layout, choice, parts, print_parts, print_runs
 from farm.errors import FarmError
 from farm.grid.label import AXES
 from farm.plan.state import State
@@ -25,26 +25,26 @@ Drawn = tuple[RenderableType, list[str]]  # a table, and the lines below it
 Show = Callable[[Drawn, str], None]  # the second: how far the run is
 
 
-def watch(folder: Folder, asked: View, every_s: float) -> int:
+def watch(folder: Folder, view: View, every_s: float) -> int:
     """The table again and again. It ends with the run, or by Ctrl-C: the run goes on. Raises InputError."""
     run = Watch(folder, store_beside(folder))
     now = run.look()
     if now is None:
         text = f"there is no {folder.path(EVENTS)}, so no run can be watched: this is what was gathered"
         stdout.print(text, highlight=False, soft_wrap=True)
-        return print_runs([folder], asked, None, None)
-    axes = tuple(condition for condition in asked.where if condition.column in AXES)
+        return print_runs([folder], view, None, None)
+    axes = tuple(condition for condition in view.where if condition.column in AXES)
     selection.check(analyse(now.run).rows, axes)  # a name that no cell has will not come; other texts may
     try:
         with _live() as show:
-            drawn = _drawn(now, asked)
+            drawn = _drawn(now, view)
             show(drawn, _progress(now))
             while not now.end:
                 time.sleep(every_s)
                 before = now
                 now, progress = _next(run, before)
                 if now.run is not before.run:  # to judge a run takes time, on a host that may be measuring
-                    drawn = _drawn(now, asked)
+                    drawn = _drawn(now, view)
                 show(drawn, progress)
     except KeyboardInterrupt:
         stdout.print("no longer watched; a run that is under way goes on", highlight=False)
@@ -74,10 +74,10 @@ def _progress(now: Standing) -> str:
     return "\n".join([line, *(f"    {words}" for words in now.words if ": " in words)])
 
 
-def _drawn(now: Standing, asked: View) -> Drawn:
-    chosen = choice(now.run.name, analyse(now.run), asked)
-    check_layout([chosen], asked)
-    return parts(chosen, asked)
+def _drawn(now: Standing, view: View) -> Drawn:
+    chosen = choice(now.run.name, analyse(now.run), view)
+    check_layout([chosen], view.layout)
+    return parts(chosen)
 
 
 @contextmanager

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from operator import itemgetter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -12,7 +13,8 @@ from rich.table import Table
 from farm.campaign.resolve import resolve
 from farm.campaign.run import has_failed, last_attempt
 from farm.catalog import CATALOG
-from farm.cli.options import DEFAULT_RESULTS, Json, Results, stdout
+from farm.cli.options import DEFAULT_RESULTS, Cell, Json, Results, stdout
+from farm.codec import differences
 from farm.errors import InputError
 from farm.grid.load import load
 from farm.plan import Plan, Stage, dumps, loads
@@ -33,9 +35,7 @@ farm why 'resnet20/-/ir/CPU{threads=1}' --grid quickstart --json
 
 
 def why(
-    cell: Annotated[
-        str, typer.Argument(help="A cell's name, e.g. 'resnet20/fractal/default/CPU{threads=1}', in quotes.")
-    ],
+    cell: Cell,
     grid: Annotated[str | None, typer.Option(help="The grid's name, where several have such a cell.")] = None,
     as_json: Json = False,
     results: Results = DEFAULT_RESULTS,
@@ -136,23 +136,8 @@ def _changes(before: Stage, after: Stage) -> Iterator[str]:
     """What differs between two stages of one role, in words."""
     old, new = asdict(before), asdict(after)
     for part in ("parameters", "inputs", "libraries"):
-        for key in sorted({*old[part], *new[part]}):
-            was, now = old[part].get(key), new[part].get(key)
-            if part == "inputs" and was != now:
-                yield f"{part}.{key} (upstream)"
-            elif was != now:
-                yield from _differences(f"{part}.{key}", was, now)
-    for role in sorted({*old["files"], *new["files"]}):
-        was, now = (each["files"].get(role, {}).get("sha256", "") for each in (old, new))
-        if was != now:
-            yield f"content of {role} {new['files'].get(role, {}).get('path', '')}"
-
-
-def _differences(name: str, was: Any, now: Any) -> Iterator[str]:
-    """What differs, down to the single entries of mappings."""
-    if not (isinstance(was, Mapping) and isinstance(now, Mapping)):
-        yield f"{name} {was} -> {now}"
-        return
-    for key in sorted({*was, *now}):
-        if was.get(key) != now.get(key):
-            yield from _differences(f"{name}.{key}", was.get(key), now.get(key))
+        for name, was, now in sorted(differences(part, old[part], new[part]), key=itemgetter(0)):
+            yield f"{name} (upstream)" if part == "inputs" else f"{name} {was} -> {now}"
+    contents = ({role: file.sha256 for role, file in stage.files.items()} for stage in (before, after))
+    for role, _, _ in sorted(differences("", *contents), key=itemgetter(0)):
+        yield f"content of {role} {after.files[role].path if role in after.files else ''}"

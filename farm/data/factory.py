@@ -10,29 +10,37 @@ else every item is read once for its label.
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol, SupportsIndex, cast
 
 import numpy as np
 from PIL import Image
 
 from farm.data import real
-from farm.data.imageset import Arguments, Files, ImageSet, Labels
+from farm.data.imageset import Arguments, Files, ImageSet, Labels, stray_label
 from farm.data.picture import check_mode
 from farm.errors import DataError
 from farm.spec import resolve
 
 PARTS = 2  # of an item: an image and its label
-AXES, CHANNELS = 3, 3
+CHANNELS = 3
 PLAIN = "an item is (image, label), its image a PIL one or a uint8 array (H, W, 3); normalising is farm's part"
 TARGETS = "make `targets` and `classes` agree with the items, or leave them out"
 
 
+class Data(Protocol):
+    """What a factory returns: a map-style dataset."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> object: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Items:
-    """What a factory returned. name: the factory's, for messages. labels: int64 (n,), where they are known."""
+    """A factory's items. name: the factory's, for messages. labels: int64 (n,), where they are known."""
 
     name: str
-    data: Any
+    data: Data
     labelled: bool
     labels: Labels | None
     classes: int | None
@@ -48,8 +56,7 @@ class Items:
         """The items as pictures."""
         return real.Pictures(count=len(self.data), read=self.read, labels=self.labels, classes=self.classes)
 
-    def _label(self, index: int, given: Any, where: str) -> int | None:
-        """What an item itself says of its class."""
+    def _label(self, index: int, given: object, where: str) -> int | None:
         if given is None:
             if self.labelled and self.labels is None:
                 raise DataError(f"{where}: an image without a label: return (image, label)")
@@ -81,18 +88,22 @@ def source(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - e
     """
     name = parameters["factory"]
     data = _called(name)
-    classes = _classes(data, name)
-    labels = _targets(data, name, classes)
-    labelled = labels is not None or _parts(data[0])[1] is not None
-    if labelled and labels is None:
+    classes, labels = _classes(data, name), _targets(data, name)
+    if labels is None and _parts(data[0])[1] is not None:
         labels = _scanned(data, name, classes)
-    items = Items(name=name, data=data, labelled=labelled, labels=labels, classes=classes if labelled else None)
+    if labels is None:
+        items = Items(name=name, data=data, labelled=False, labels=None, classes=None)
+        return real.source(items.pictures(), parameters)
+    if stray := stray_label(labels, classes):
+        at, expected = stray
+        text = f"the label is {labels[at]}, expected {expected}: number the classes from 0 up"
+        raise DataError(f"factory {name!r}: item {at}: {text}")
+    items = Items(name=name, data=data, labelled=True, labels=labels, classes=classes)
     return real.source(items.pictures(), parameters)
 
 
-def _called(name: str) -> Any:
-    """What the factory returns, once it is seen to be a dataset with items."""
-    data = resolve(name)()
+def _called(name: str) -> Data:
+    data: Data = resolve(name)()
     lacks = [method for method in ("__len__", "__getitem__") if not hasattr(type(data), method)]
     if lacks:
         text = f"returned a {type(data).__name__} without {' and '.join(lacks)}"
@@ -102,24 +113,21 @@ def _called(name: str) -> Any:
     return data
 
 
-def _parts(item: Any) -> tuple[Any, Any]:
+def _parts(item: object) -> tuple[object, object]:
     """An item's image and label; None for the label of a bare image."""
-    if isinstance(item, tuple | list) and len(item) == PARTS:
-        return item[0], item[1]
-    return item, None
+    return (item[0], item[1]) if isinstance(item, tuple | list) and len(item) == PARTS else (item, None)
 
 
-def _picture(image: Any, where: str) -> Image.Image:
+def _picture(image: object, where: str) -> Image.Image:
     if isinstance(image, Image.Image) and min(image.size):
         check_mode(image, where)
         return image
-    plain = isinstance(image, np.ndarray) and image.dtype == np.uint8
-    if plain and image.ndim == AXES and image.shape[2] == CHANNELS and image.size:
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size and image.shape[2:] == (CHANNELS,):
         return Image.fromarray(np.ascontiguousarray(image))
     raise DataError(f"{where}: the image is {_described(image)}: {PLAIN}")
 
 
-def _described(value: Any) -> str:
+def _described(value: object) -> str:
     """A value's type, and what else tells of its shape: ``a Tensor of torch.float32 (3, 32, 32)``."""
     kind = type(value).__name__
     if isinstance(value, tuple | list):
@@ -130,9 +138,9 @@ def _described(value: Any) -> str:
     return f"a {kind}" if dtype is None or shape is None else f"a {kind} of {dtype} {tuple(shape)}"
 
 
-def _number(given: Any, where: str, classes: int | None) -> int:
+def _number(given: object, where: str, classes: int | None) -> int:
     try:
-        label = operator.index(given)
+        label = operator.index(cast("SupportsIndex", given))
     except (TypeError, ValueError) as error:
         text = f"{given!r}, {_described(given)}, not an int: number the classes"
         raise DataError(f"{where}: the label is {text}") from error
@@ -141,8 +149,7 @@ def _number(given: Any, where: str, classes: int | None) -> int:
     return label
 
 
-def _classes(data: Any, name: str) -> int | None:
-    """The dataset's number of classes, if it says one."""
+def _classes(data: Data, name: str) -> int | None:
     classes = getattr(data, "classes", None)
     if classes is None:
         return None
@@ -152,8 +159,7 @@ def _classes(data: Any, name: str) -> int | None:
     return number
 
 
-def _targets(data: Any, name: str, classes: int | None) -> Labels | None:
-    """The labels that the dataset has at hand."""
+def _targets(data: Data, name: str) -> Labels | None:
     targets = getattr(data, "targets", None)
     if targets is None:
         return None
@@ -164,23 +170,14 @@ def _targets(data: Any, name: str, classes: int | None) -> Labels | None:
     if labels.shape != (count,) or labels.dtype.kind not in "iu":
         text = f"`targets` is {_described(labels)}, not {count} ints"
         raise DataError(f"factory {name!r}: {text}: give one label for each item, or leave it out")
-    return _from_zero(labels.astype(np.int64), name, classes)
+    return labels.astype(np.int64)
 
 
-def _scanned(data: Any, name: str, classes: int | None) -> Labels:
-    """The labels of all items, each read once."""
+def _scanned(data: Data, name: str, classes: int | None) -> Labels:
     labels = np.empty(len(data), np.int64)
     for index in range(len(data)):
         where, label = f"factory {name!r}: item {index}", _parts(data[index])[1]
         if label is None:
             raise DataError(f"{where}: an image without a label, item 0 has one: return (image, label) for all")
         labels[index] = _number(label, where, classes)
-    return _from_zero(labels, name, classes)
-
-
-def _from_zero(labels: Labels, name: str, classes: int | None) -> Labels:
-    bad = np.flatnonzero((labels < 0) | (labels >= (classes if classes is not None else np.inf)))
-    if len(bad):
-        text = f"the label is {labels[bad[0]]}, expected 0{' or more' if classes is None else f' to {classes - 1}'}"
-        raise DataError(f"factory {name!r}: item {bad[0]}: {text}: number the classes from 0 up")
     return labels

@@ -19,23 +19,15 @@ LOOKED_FOR = f"looked for {', '.join(EXTENSIONS)}"
 
 
 def dataset(parameters: Arguments, files: Files) -> ImageSet:
-    """The first `count` images of ``files["images"]``, or all, class after class.
-
-    Raises DataError if it is no folder with one subfolder a class, a subfolder has no images, or an
-    image cannot be used.
-    """
+    """The first `count` images of ``files["images"]``, or all, class after class. Raises DataError without classes."""
     pictures = open_folder(files["images"])
     if pictures.labels is None:
-        text = f"{files['images']}: no subfolders: a dataset needs one subfolder a class, named after it"
-        raise DataError(text)
+        raise DataError(f"{files['images']}: no subfolders: a dataset needs one subfolder a class, named after it")
     return real.dataset(pictures, parameters)
 
 
 def source(parameters: Arguments, files: Files) -> ImageSet:
-    """`count` images of ``files["images"]``, class by class where there are subfolders.
-
-    Raises DataError as `dataset`, and if there are too few images.
-    """
+    """`count` images of ``files["images"]``, class by class where there are subfolders. Raises DataError if too few."""
     return real.source(open_folder(files["images"]), parameters)
 
 
@@ -68,7 +60,6 @@ def open_folder(path: Path) -> real.Pictures:
 
 
 def _image_files(folder: Path) -> list[Path]:
-    """The image files directly in a folder, sorted by name."""
     named = (inner for inner in folder.iterdir() if inner.suffix.lower() in EXTENSIONS)
     return sorted(inner for inner in named if inner.is_file() and not inner.name.startswith("."))
 

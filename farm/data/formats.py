@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from farm.data.imageset import BLOCK, UNLABELLED, ImageSet, Labels, Pixels, Wrote, cuts, parquet_file, parts, write
+from farm.data.imageset import BLOCK, UNLABELLED, ImageSet, Labels, Pixels, Wrote, parquet_file, parts, write
 from farm.errors import DataError
 
 Writer = Callable[[Path, ImageSet, int, int, int, Wrote], None]
@@ -36,40 +36,34 @@ class Format:
     doc: str
 
 
-def write_shard(path: Path, images: ImageSet, start: int, stop: int, together: int, wrote: Wrote) -> None:
-    """A shard, farm's own format."""
-    write(path, images, start, stop, together=together, wrote=wrote)
-
-
 def write_hf(path: Path, images: ImageSet, start: int, stop: int, together: int, wrote: Wrote) -> None:
     """A Parquet file of ``img`` {bytes, path}, and ``label`` where there are classes."""
     labelled = _labelled(images, start)
-    columns = [("img", ENCODED), ("label", pa.int64())] if labelled else [("img", ENCODED)]
-    features = {"img": {"_type": "Image"}, **({"label": _label_feature(images.classes)} if labelled else {})}
-    about = {"huggingface": json.dumps({"info": {"features": features}})}
-    schema = pa.schema(columns, metadata=about)
+    columns: dict[str, pa.DataType] = {"img": ENCODED}
+    features: dict[str, dict[str, object]] = {"img": {"_type": "Image"}}
+    if labelled:
+        names = [str(label) for label in range(images.classes or 0)]  # their number is that of the classes
+        columns["label"] = pa.int64()
+        features["label"] = {"names": names, "_type": "ClassLabel"} if names else {"dtype": "int64", "_type": "Value"}
+    schema = pa.schema(columns, metadata={"huggingface": json.dumps({"info": {"features": features}})})
     with parquet_file(path, schema, "snappy") as file:
-        for low, high in cuts(start, stop, together):
-            for at, part in parts(images, low, high, BLOCK):
-                _check_alike(part.labels, at, labelled=labelled)
-                rows = [{"bytes": png, "path": name_of(index)} for index, png in enumerate(_encoded(part.images), at)]
-                arrays = [pa.array(rows, ENCODED), *([pa.array(part.labels)] if labelled else [])]
-                file.write_batch(pa.record_batch(arrays, schema=schema))
-            wrote(high)
+        for at, part in parts(images, start, stop, together, BLOCK, wrote):
+            _check_alike(part.labels, at, labelled=labelled)
+            rows = [{"bytes": png, "path": name_of(index)} for index, png in enumerate(_encoded(part.images), at)]
+            arrays = [pa.array(rows, ENCODED), *([pa.array(part.labels)] if labelled else [])]
+            file.write_batch(pa.record_batch(arrays, schema=schema))
 
 
 def write_png(path: Path, images: ImageSet, start: int, stop: int, together: int, wrote: Wrote) -> None:
     """A file an image, named after its index, in its class's subfolder where there are classes."""
     digits = DIGITS if images.classes is None else len(str(images.classes - 1))
     labelled = _labelled(images, start)
-    for low, high in cuts(start, stop, together):
-        pixels, labels = images.block(low, high)
-        _check_alike(labels, low, labelled=labelled)
-        for index, label, png in zip(range(low, high), labels.tolist(), _encoded(pixels), strict=True):
+    for at, (pixels, labels) in parts(images, start, stop, together, together, wrote):
+        _check_alike(labels, at, labelled=labelled)
+        for index, (label, png) in enumerate(zip(labels.tolist(), _encoded(pixels), strict=True), at):
             folder = path / f"{label:0{digits}}" if labelled else path
             folder.mkdir(exist_ok=True)
             (folder / name_of(index)).write_bytes(png)
-        wrote(high)
 
 
 def name_of(index: int) -> str:
@@ -91,7 +85,6 @@ def _labelled(images: ImageSet, start: int) -> bool:
 
 
 def _check_alike(labels: Labels, start: int, *, labelled: bool) -> None:
-    """These formats have classes, or have none."""
     other = np.flatnonzero((labels != UNLABELLED) != labelled)
     if len(other):
         ours, theirs = ("no class", "one") if labelled else ("a class", "none")
@@ -99,15 +92,8 @@ def _check_alike(labels: Labels, start: int, *, labelled: bool) -> None:
         raise DataError(f"{has}: only the format `shards` holds both")
 
 
-def _label_feature(classes: int | None) -> dict[str, object]:
-    """How `datasets` should take the labels; their number is in the names' number."""
-    if classes is None:
-        return {"dtype": "int64", "_type": "Value"}
-    return {"names": [str(label) for label in range(classes)], "_type": "ClassLabel"}
-
-
 FORMATS = {
-    "shards": Format(write=write_shard, single=True, source="shards", doc="farm's Parquet shards, to calibrate with"),
+    "shards": Format(write=write, single=True, source="shards", doc="farm's Parquet shards, to calibrate with"),
     "png": Format(write=write_png, single=False, source="folder", doc="an ImageFolder: one subfolder a class, or none"),
     "hf": Format(
         write=write_hf,

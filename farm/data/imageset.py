@@ -31,10 +31,6 @@ BLOCK = 256  # images in a row group of a shard, or fewer large ones; its first 
 AT_ONCE_BYTES = 256 << 20  # of pixels that a shard's writer holds, or one image
 
 
-def _nobody(_index: int) -> None:
-    """Nobody listens."""
-
-
 class Block(NamedTuple):
     """Consecutive images of a set.
 
@@ -74,7 +70,6 @@ class Computed:
     classes: int | None = None
 
     def __len__(self) -> int:
-        """How many images there are."""
         return self.count
 
     def block(self, start: int, stop: int) -> Block:
@@ -97,7 +92,6 @@ class Shard:
     classes: int | None
 
     def __len__(self) -> int:
-        """How many images there are."""
         return len(self.rows)
 
     def block(self, start: int, stop: int) -> Block:
@@ -107,6 +101,13 @@ class Shard:
         flat = table.column("image").combine_chunks().storage.flatten().to_numpy()
         shape = tuple(self.rows.schema.field("image").type.shape)
         return Block(flat.reshape(stop - start, *shape), table.column("label").to_numpy())
+
+
+def stray_label(labels: Labels, classes: int | None) -> tuple[int, str] | None:
+    """The place of the first label that is not in 0, ..., classes - 1, and which are expected, in words."""
+    stray = (labels < 0) | (labels >= (np.inf if classes is None else classes))
+    expected = "0 or more" if classes is None else f"0 to {classes - 1}"
+    return (int(stray.argmax()), expected) if stray.any() else None
 
 
 def cuts(start: int, stop: int, step: int) -> Iterator[tuple[int, int]]:
@@ -124,15 +125,13 @@ def at_once(size: tuple[int, int], workers: int) -> int:
 
 
 def row_group(size: tuple[int, int]) -> int:
-    """Images in a row group: as many as `BLOCK`, halved until `AT_ONCE_BYTES` hold them. size: height, width."""
-    group = BLOCK
-    while group > 1 and group * size[0] * size[1] * 3 > AT_ONCE_BYTES:
-        group //= 2
-    return group
+    """Images in a row group: `BLOCK`, or the greatest power of two that `AT_ONCE_BYTES` hold. size: height, width."""
+    most = AT_ONCE_BYTES // (size[0] * size[1] * 3)
+    return min(BLOCK, 1 << max(0, most.bit_length() - 1))
 
 
 def write(
-    path: Path, images: ImageSet, start: int, stop: int, *, together: int | None = None, wrote: Wrote = _nobody
+    path: Path, images: ImageSet, start: int, stop: int, together: int | None = None, wrote: Wrote = lambda _: None
 ) -> None:
     """Write the images start, ..., stop - 1 as a Parquet file, at most `together` of them in memory.
 
@@ -142,23 +141,27 @@ def write(
     """
     if start >= stop:
         raise ValueError(f"a shard of no images: {start} to {stop}")
-    size = size_of(images)
-    schema, group = _schema((*size, 3), images.classes), row_group(size)
+    size, classes = size_of(images), images.classes
+    image, group = pa.fixed_shape_tensor(pa.uint8(), (*size, 3)), row_group(size)
+    columns = [("index", pa.int64()), ("image", image), ("label", pa.int64())]
+    schema = pa.schema(columns, metadata=None if classes is None else {"classes": str(classes)})
     with parquet_file(path, schema, "zstd") as file:
-        for low, high in cuts(start, stop, together or group):
-            for at, part in parts(images, low, high, group):
-                tensor = pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(part.images))
-                columns = [pa.array(np.arange(at, at + len(part.labels))), tensor, pa.array(part.labels)]
-                file.write_batch(pa.record_batch(columns, schema=schema))
-            wrote(high)
+        for at, part in parts(images, start, stop, together or group, group, wrote):
+            tensor = pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(part.images))
+            arrays = [pa.array(np.arange(at, at + len(part.labels))), tensor, pa.array(part.labels)]
+            file.write_batch(pa.record_batch(arrays, schema=schema))
 
 
-def parts(images: ImageSet, start: int, stop: int, step: int) -> Iterator[tuple[int, Block]]:
-    """A block of images in parts that end at multiples of `step`, and the index at which each begins."""
-    block = images.block(start, stop)
-    for low, high in cuts(start, stop, step):
-        part = slice(low - start, high - start)
-        yield low, Block(block.images[part], block.labels[part])
+def parts(
+    images: ImageSet, start: int, stop: int, together: int, group: int, wrote: Wrote
+) -> Iterator[tuple[int, Block]]:
+    """Images asked for `together`, given in parts that end at multiples of `group`, and where each part begins."""
+    for low, high in cuts(start, stop, together):
+        block = images.block(low, high)
+        for begin, end in cuts(low, high, group):
+            part = slice(begin - low, end - low)
+            yield begin, Block(block.images[part], block.labels[part])
+        wrote(high)
 
 
 @contextmanager
@@ -198,11 +201,9 @@ def prepare(images: Pixels, preprocessing: Preprocessing) -> NDArray[Any]:
     """
     size = images.shape[1:3]
     if size != tuple(preprocessing.size):
-        raise DataError(
-            f"the images are {size[0]}x{size[1]} (height x width), the model takes "
-            f"{preprocessing.size[0]}x{preprocessing.size[1]}: "
-            "set `size` of the images or the model, or its `resize`"
-        )
+        model = "x".join(map(str, preprocessing.size))
+        text = f"the images are {size[0]}x{size[1]} (height x width), the model takes {model}"
+        raise DataError(f"{text}: set `size` of the images or the model, or its `resize`")
     laid = images.transpose(AXIS_ORDER[preprocessing.layout])
     if preprocessing.input == "u8":
         return np.array(laid, order="C")
@@ -212,9 +213,3 @@ def prepare(images: Pixels, preprocessing: Preprocessing) -> NDArray[Any]:
     values -= np.asarray(preprocessing.mean, np.float32).reshape(channels)
     values /= np.asarray(preprocessing.std, np.float32).reshape(channels)
     return values.astype(FLOATS[preprocessing.input], copy=False)
-
-
-def _schema(shape: tuple[int, ...], classes: int | None) -> pa.Schema:
-    tensor = pa.fixed_shape_tensor(pa.uint8(), shape)
-    fields = [("index", pa.int64()), ("image", tensor), ("label", pa.int64())]
-    return pa.schema(fields, metadata=None if classes is None else {"classes": str(classes)})

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from farm.data import real
-from farm.data.imageset import UNLABELLED, Arguments, Files, ImageSet, Labels
+from farm.data.imageset import UNLABELLED, Arguments, Files, ImageSet, Labels, stray_label
 from farm.data.picture import decode
 from farm.data.rows import Rows, open_rows
 from farm.errors import DataError
@@ -27,10 +26,7 @@ def dataset(parameters: Arguments, files: Files) -> ImageSet:
 
 
 def source(parameters: Arguments, files: Files) -> ImageSet:
-    """`count` rows of ``files["images"]``, class by class where there are labels.
-
-    Raises DataError as `open_parquet`, and if there are too few images.
-    """
+    """`count` rows of ``files["images"]``, class by class where there are labels. Raises DataError if too few."""
     return real.source(open_parquet(files["images"], labelled=False), parameters)
 
 
@@ -65,7 +61,6 @@ def _read(rows: Rows, start: int, stop: int) -> Iterator[real.Picture]:
 
 
 def _image_column(path: Path, schema: pa.Schema) -> str:
-    """The first of `IMAGE_COLUMNS` that is there."""
     for name in IMAGE_COLUMNS:
         if name in schema.names:
             kind = schema.field(name).type
@@ -87,14 +82,10 @@ def _labels(path: Path, rows: Rows, classes: int | None) -> Labels:
         text = f"{path}: column `label` is {column.type}, not an integer: give each class a number from 0 up"
         raise DataError(text)
     labels: Labels = column.cast(pa.int64(), safe=False).fill_null(UNLABELLED).to_numpy().copy()
-    bad = np.flatnonzero((labels < 0) | (labels >= (classes if classes is not None else np.inf)))
-    if len(bad):
-        row = int(bad[0])
-        value, top = column[row].as_py(), "" if classes is None else f" to {classes - 1}"
-        raise DataError(
-            f"{path}: row {row}: label {value}, expected 0{top or ' or more'}: correct the row, or drop the "
-            "column `label` to use the images without classes"
-        )
+    if stray := stray_label(labels, classes):
+        row, expected = stray
+        change = "correct the row, or drop the column `label` to use the images without classes"
+        raise DataError(f"{path}: row {row}: label {column[row].as_py()}, expected {expected}: {change}")
     return labels
 
 

@@ -22,17 +22,14 @@ class PreparedImages:
     preprocessing: Preprocessing
 
     def __len__(self) -> int:
-        """How many images there are."""
         return len(self.images)
 
     def __getitem__(self, index: int) -> NDArray[Any]:
-        """One image, prepared for the model."""
         if not 0 <= index < len(self):
             raise IndexError(index)
         return imageset.prepare(self.images.block(index, index + 1).images, self.preprocessing)
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
-        """All images in order."""
         return (self[index] for index in range(len(self)))
 
     def take(self, indices: NDArray[np.int64]) -> NDArray[Any]:

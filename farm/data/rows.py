@@ -40,7 +40,6 @@ class Rows:
     last: tuple[int, pa.Table | None] = field(default=(-1, None))
 
     def __len__(self) -> int:
-        """How many rows there are."""
         return int(self.offsets[-1])
 
     @property

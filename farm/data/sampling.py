@@ -35,8 +35,9 @@ def sample(images: ImageSet, labels: Labels | None, count: int, seed: int, skip:
     _check_enough(pools, count, skip)
     chosen = np.empty(skip + count, np.int64)
     for c, pool in enumerate(pools):
+        key = np.array([seed, c], np.uint64)  # a class's order depends on the seed and the class alone
         of_class = chosen[c :: len(pools)]
-        of_class[:] = _shuffled(pool, seed, c)[: len(of_class)]
+        of_class[:] = np.random.Generator(np.random.Philox(key=key)).permutation(pool)[: len(of_class)]
     return Computed(count=count, read=partial(_taken, images, chosen[skip:]), classes=images.classes)
 
 
@@ -69,12 +70,6 @@ def _limits(pools: list[NDArray[np.int64]]) -> list[int]:
     return [c + len(pool) * len(pools) for c, pool in enumerate(pools)]
 
 
-def _shuffled(pool: NDArray[np.int64], seed: int, c: int) -> NDArray[np.int64]:
-    """One class's indices in an order that depends on the seed and the class alone."""
-    key = np.array([seed, c], np.uint64)
-    return np.random.Generator(np.random.Philox(key=key)).permutation(pool)
-
-
 def _check_enough(pools: list[NDArray[np.int64]], count: int, skip: int) -> None:
     limits = _limits(pools)  # the class that ends first sets it
     if skip + count <= min(limits):
@@ -89,5 +84,4 @@ def _check_enough(pools: list[NDArray[np.int64]], count: int, skip: int) -> None
 
 
 def _in_words(count: int, skip: int) -> tuple[str, str]:
-    """What was asked for, and what is to be added to `count`, in words."""
     return (f"`count: {count}` after `skip: {skip}`", "`skip` + ") if skip else (f"`count: {count}`", "")

@@ -1,26 +1,32 @@
 """A folder that holds one set of images, made range by range. Owns ``set.json`` and what is there; knows no source.
 
-``set.json`` says what was made (`made`: its source, parameters, files' contents, library versions, format and range
-length), how many images are meant, and of each finished range its bytes and SHA-256. A range is written into a folder
-of its own and moved here whole, and only then noted: so a killed process loses the range at hand and nothing else.
+A range is written into a folder of its own and moved here whole, and only then noted: so a killed process loses the
+range at hand and nothing else.
 """
 
 import json
 import shutil
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from farm.codec import differences
 from farm.data.formats import FORMATS, Format, name_of
 from farm.data.imageset import ImageSet, Wrote, cuts
 from farm.errors import DataError, InputError
-from farm.files import reserved, sha256, sync, write_whole
+from farm.files import locked, reserved, sha256, sync, write_whole
 
 MANIFEST, MAKING = "set.json", ".making"
 SCHEMA = 1
+KILLED_S = 2.0  # what a killed process may take to go
 NEW = "not made yet"  # of a range that the manifest does not know
+
+Facts = Mapping[str, Any]  # JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +39,38 @@ class Range:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What ``set.json`` must hold; more may stand beside.
+
+    made: what the set is: its source, parameters, files' contents, library versions, format and range length. count:
+    images that are meant. ranges: finished ones. Raises ValueError where these cannot be.
+    """
+
+    made: dict[str, Any]
+    count: int
+    ranges: tuple[Range, ...]
+
+    def __post_init__(self) -> None:
+        layout, step = self.made.get("layout"), self.made.get("shard_images")
+        if not isinstance(layout, str) or type(step) is not int or min(step, self.count) < 1:
+            raise ValueError("numbers that cannot be")
+        cut = [part.start % step == 0 and 0 <= part.start < part.stop <= part.start + step for part in self.ranges]
+        starts = [part.start for part in self.ranges]
+        if not all(cut) or len(set(starts)) != len(starts):
+            raise ValueError("ranges that cannot be")
+
+    @property
+    def layout(self) -> str:
+        """A name of `formats.FORMATS`."""
+        return str(self.made["layout"])
+
+    @property
+    def step(self) -> int:
+        """Images of a range; the last one may have fewer."""
+        return int(self.made["shard_images"])
+
+
 @dataclass(slots=True, kw_only=True)
 class SetFolder:
     """A folder that this process alone writes to.
@@ -41,19 +79,18 @@ class SetFolder:
     """
 
     path: Path
-    made: Mapping[str, Any]
+    made: Facts
     format: Format
     step: int
     count: int
-    notes: Mapping[str, Any]
+    notes: Facts
     ranges: dict[int, Range] = field(default_factory=dict)
 
     def missing(self, *, verify: bool) -> dict[tuple[int, int], str]:
         """The ranges (start, stop) to make, and why in words. verify: compare checksums, not only sizes."""
         scanned = {} if self.format.single else {path.name: path for path in self.path.rglob("*.png")}
-        ranges = list(cuts(0, self.count, self.step))
-        reasons = (self._reason(start, stop, scanned, verify=verify) for start, stop in ranges)
-        return {wanted: reason for wanted, reason in zip(ranges, reasons, strict=True) if reason}
+        reasons = {(a, b): self._reason(a, b, scanned, verify=verify) for a, b in cuts(0, self.count, self.step)}
+        return {wanted: reason for wanted, reason in reasons.items() if reason}
 
     def make(self, images: ImageSet, start: int, stop: int, together: int, wrote: Wrote) -> None:
         """Write one range. together, wrote: as `imageset.write`. Raises what the images raise."""
@@ -61,10 +98,10 @@ class SetFolder:
         staging.mkdir()
         try:
             self.format.write(self._target(staging, start), images, start, stop, together, wrote)
-            size, sha256 = self._moved(staging)
+            size, digest = self._moved(staging)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-        self.ranges[start] = Range(start=start, stop=stop, bytes=size, sha256=sha256)
+        self.ranges[start] = Range(start=start, stop=stop, bytes=size, sha256=digest)
         self.note()
 
     def note(self) -> None:
@@ -90,7 +127,6 @@ class SetFolder:
         return size_and_hash
 
     def _reason(self, start: int, stop: int, scanned: Mapping[str, Path], *, verify: bool) -> str:
-        """Why a range is to be made; empty if it need not be."""
         noted = self.ranges.get(start)
         if noted is None:
             return NEW
@@ -109,22 +145,22 @@ class SetFolder:
 
 
 @contextmanager
-def claimed(path: Path, made: Mapping[str, Any], count: int, notes: Mapping[str, Any]) -> Iterator[SetFolder]:
+def claimed(path: Path, made: Facts, count: int, notes: Facts) -> Iterator[SetFolder]:
     """The folder for a set, new, empty, or with part of that set in it; this process's alone meanwhile.
 
-    made: with `layout`, a name of `formats.FORMATS`, and `shard_images`. Raises InputError if the folder holds
-    anything else, another set, or more images of this one, or if another process writes to it.
+    made: as `Manifest.made`. Raises InputError if the folder holds anything else, another set, or more images of this
+    one, or if another process writes to it.
     """
-    made = json.loads(json.dumps(made))  # as the manifest will give it back
+    wanted = Manifest(made=json.loads(json.dumps(made)), count=count, ranges=())  # as JSON will give it back
     with reserved(path):
-        layout, step = FORMATS[made["layout"]], made["shard_images"]
-        folder = SetFolder(path=path, made=made, format=layout, step=step, count=count, notes=notes)
+        layout, step = FORMATS[wanted.layout], wanted.step
+        folder = SetFolder(path=path, made=wanted.made, format=layout, step=step, count=count, notes=notes)
         manifest = _manifest(path)
         shutil.rmtree(path / MAKING, ignore_errors=True)
         if manifest is not None:
-            _check_same(path, manifest, made, count)
-            folder.ranges = {part.start: part for part in ranges_of(manifest)}
-        if manifest is None or manifest["count"] != count:
+            _check_same(path, manifest, wanted)
+            folder.ranges = {part.start: part for part in manifest.ranges}
+        if manifest is None or manifest.count != count:
             folder.note()
         try:
             yield folder
@@ -132,41 +168,27 @@ def claimed(path: Path, made: Mapping[str, Any], count: int, notes: Mapping[str,
             shutil.rmtree(path / MAKING, ignore_errors=True)
 
 
-def read(path: Path) -> dict[str, Any]:
+def sweep(path: Path) -> None:
+    """Remove the range at hand of a process that was killed, as soon as it has let go of the folder."""
+    deadline = time.monotonic() + KILLED_S
+    while (path / MAKING).is_dir() and time.monotonic() < deadline:
+        with suppress(BlockingIOError), locked(path):
+            shutil.rmtree(path / MAKING, ignore_errors=True)
+        time.sleep(0.01)
+
+
+def read(path: Path) -> Manifest:
     """A set's manifest. Raises DataError if there is none, or it is damaged."""
     try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        current = manifest["schema"] == SCHEMA
-        if current:
-            _check_sound(manifest)
+        content = (path / MANIFEST).read_bytes()
+        if json.loads(content)["schema"] == SCHEMA:
+            return TypeAdapter(Manifest).validate_json(content, strict=True)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DataError(f"{path}: no {MANIFEST}: give a folder that `farm synth` has made") from error
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(
-            f"{path / MANIFEST}: damaged ({type(error).__name__}): remove the folder, and make it again"
-        ) from error
-    if not current:
-        raise DataError(f"{path / MANIFEST}: of another version of farm: remove the folder, and make it again")
-    return dict(manifest)
-
-
-def ranges_of(manifest: Mapping[str, Any]) -> list[Range]:
-    """The ranges that are written, in order."""
-    return sorted((Range(**entry) for entry in manifest["ranges"]), key=lambda part: part.start)
-
-
-def _check_sound(manifest: Mapping[str, Any]) -> None:
-    """Raise ValueError, TypeError or KeyError where ranges, their length or the count cannot be."""
-    made, ranges = manifest["made"], ranges_of(manifest)
-    step, count = made["shard_images"], manifest["count"]
-    numbers = [step, count, *(number for part in ranges for number in (part.start, part.stop, part.bytes))]
-    if any(type(number) is not int for number in numbers) or min(step, count) < 1:
-        raise ValueError("numbers that cannot be")
-    cut = [part.start % step == 0 and 0 <= part.start < part.stop <= part.start + step for part in ranges]
-    texts = [made["layout"], *(part.sha256 for part in ranges)]
-    alone = len({part.start for part in ranges}) == len(ranges)
-    if not (alone and all(cut) and all(isinstance(text, str) for text in texts)):
-        raise ValueError("ranges that cannot be")
+        text = f"damaged ({type(error).__name__}): remove the folder, and make it again"
+        raise DataError(f"{path / MANIFEST}: {text}") from error
+    raise DataError(f"{path / MANIFEST}: of another version of farm: remove the folder, and make it again")
 
 
 def shard_name(number: int) -> str:
@@ -174,8 +196,7 @@ def shard_name(number: int) -> str:
     return f"shard-{number:05}.parquet"
 
 
-def _manifest(path: Path) -> dict[str, Any] | None:
-    """The manifest of a folder, None of an empty one."""
+def _manifest(path: Path) -> Manifest | None:
     if (path / MANIFEST).exists():
         return read(path)
     names = sorted(file.name for file in path.iterdir())
@@ -185,19 +206,11 @@ def _manifest(path: Path) -> dict[str, Any] | None:
     return None
 
 
-def _check_same(path: Path, manifest: Mapping[str, Any], made: Mapping[str, Any], count: int) -> None:
-    different = list(_differences("", manifest["made"], made))
+def _check_same(path: Path, manifest: Manifest, wanted: Manifest) -> None:
+    fields = differences("", manifest.made, wanted.made)
+    different = [f"{name} is {there} there, not {now}" for name, there, now in fields]
     if different:
         raise InputError(f"{path} holds another set: {'; '.join(different)}: choose another --out")
-    most = max((part.stop for part in ranges_of(manifest)), default=0)
-    if most > count:
-        raise InputError(f"{path} holds {most:,} images of this set, more than {count:,}: choose another --out")
-
-
-def _differences(name: str, there: Any, wanted: Any) -> Iterator[str]:
-    """What differs, in the order in which `made` says it: the source first."""
-    if isinstance(there, Mapping) and isinstance(wanted, Mapping):
-        for key in dict.fromkeys((*wanted, *there)):
-            yield from _differences(f"{name}.{key}".strip("."), there.get(key), wanted.get(key))
-    elif there != wanted:
-        yield f"{name} is {there} there, not {wanted}"
+    most = max((part.stop for part in manifest.ranges), default=0)
+    if most > wanted.count:
+        raise InputError(f"{path} holds {most:,} images of this set, more than {wanted.count:,}: choose another --out")

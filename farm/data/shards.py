@@ -32,11 +32,12 @@ def opened(path: Path) -> ImageSet:
     if path.is_file():
         return read(path)
     manifest = setfolder.read(path)
-    made, count = manifest["made"], manifest["count"]
-    if made["layout"] != "shards":
-        text = f"in the format `{made['layout']}`: give it to the source that reads it, or make it with --format shards"
+    ranges, step, count = sorted(manifest.ranges, key=lambda part: part.start), manifest.step, manifest.count
+    if manifest.layout != "shards":
+        text = (
+            f"in the format `{manifest.layout}`: give it to the source that reads it, or make it with --format shards"
+        )
         raise DataError(f"{path}: {text}")
-    ranges, step = setfolder.ranges_of(manifest), made["shard_images"]
     if [(shard.start, shard.stop) for shard in ranges] != list(cuts(0, count, step)):
         there = sum(shard.stop - shard.start for shard in ranges)
         raise DataError(f"{path}: {there:,} of {count:,} images are there: run the same `farm synth` again")

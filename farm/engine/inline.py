@@ -17,7 +17,6 @@ class InlineEngine:
     benches = 1
 
     def __init__(self) -> None:
-        """Nothing is started before the first stage."""
         self.queue: deque[Work] = deque()
         self.running: Generator[ProgressLine | Outcome] | None = None
 

@@ -70,16 +70,13 @@ def needs_devices(works: Iterable[Work]) -> bool:
 
 def check(works: Sequence[Work], nodes: Sequence[Node]) -> None:
     """Raises EngineError, with every fault, if some work could run on none of the nodes."""
-    faults = tuple(dict.fromkeys([*_store_faults(works, nodes), *(f for work in works for f in _faults(work, nodes))]))
+    unseen = (
+        f"does not see {works[0].store.url if works else 'the store'}: name a place that all nodes share with --results"
+    )
+    blind = [f"{node.name} {unseen}" for node in nodes if not node.sees_store]
+    faults = tuple(dict.fromkeys([*blind, *(fault for work in works for fault in _faults(work, nodes))]))
     if faults:
         raise EngineError("this grid can never run here:\n" + "\n".join(f"  - {fault}" for fault in faults))
-
-
-def _store_faults(works: Sequence[Work], nodes: Sequence[Node]) -> Iterator[str]:
-    for node in nodes:
-        if not node.sees_store:
-            where = works[0].store.url if works else "the store"
-            yield f"{node.name} does not see {where}: name a place that all nodes share with --results"
 
 
 def _faults(work: Work, nodes: Sequence[Node]) -> Iterator[str]:

@@ -65,12 +65,11 @@ def run(work: Work, node_id: str = "") -> Generator[ProgressLine | Outcome]:
         scratch = Path(tempfile.mkdtemp(dir=folder))
         outcome = yield from _attempt(work, base, scratch)
     except EngineError as error:
-        outcome = replace(base, **_failure("lost", error))
+        outcome = _failed(base, "lost", error)
     except (FarmError, OSError) as error:
-        outcome = replace(base, **_failure("error", error))
+        outcome = _failed(base, "error", error)
     wall_s = round(time.monotonic() - begun - outcome.waited_s, 4)
-    outcome = replace(outcome, finished_at=_now(), wall_s=wall_s)
-    outcome = _written_down(work, outcome, scratch)
+    outcome = _written_down(work, replace(outcome, finished_at=_now(), wall_s=wall_s), scratch)
     if scratch is not None:
         shutil.rmtree(scratch, ignore_errors=True)
     yield outcome
@@ -123,7 +122,6 @@ def _cores(work: Work) -> tuple[tuple[Core, ...], int | None]:
 
 
 def _heard(work: Work, request: Path) -> Generator[ProgressLine, None, Ending]:
-    """Run the child, passing on what it says."""
     for word in run_child(session_folder(work.session), request, request.parent / LINES, work.timeout_s):
         if isinstance(word, Ending):
             return word
@@ -145,54 +143,38 @@ def _ended(
     work: Work, base: Outcome, ending: Ending, answer: Answer | None, scratch: Path, *, killed_for_memory: bool
 ) -> Outcome:
     """How the child ended, in the words of `record.FAILURE_CLASSES`."""
-    peak = round(ending.peak_rss_kib / 1024, 1) if ending.peak_rss_kib else None
-    base = replace(base, peak_rss_mib=peak)
+    base = replace(base, peak_rss_mib=round(ending.peak_rss_kib / 1024, 1) if ending.peak_rss_kib else None)
+    if answer is not None and not ending.timed_out:
+        return _raised(work, base, answer.error, scratch) if answer.error else base
+    base = replace(base, traceback=_tail(scratch))
     if ending.timed_out:
         text = f"ran longer than {work.timeout_s:g} s; raise settings.timeout_s.{work.stage.kind}"
-        return replace(base, error_class="timeout", error_type="Timeout", error_message=text, traceback=_tail(scratch))
-    if answer is not None:
-        return replace(base, **_raised(work, answer.error, scratch)) if answer.error else base
-    if ending.code < 0:
-        number = -ending.code
-        name = signal.Signals(number).name
-        memory = number == signal.SIGKILL and killed_for_memory
-        text = "the kernel ended it for memory" if memory else f"ended by signal {number} ({name})"
-        cause: FailureClass = "oom" if memory or "bad_alloc" in _tail(scratch) else "crash"
-        return replace(
-            base, error_class=cause, error_type=name, error_message=text, signal=number, traceback=_tail(scratch)
-        )
-    text = f"left no result, exit code {ending.code}"
-    return replace(
-        base,
-        error_class="crash",
-        error_type="Exit",
-        error_message=text,
-        exit_code=ending.code,
-        traceback=_tail(scratch),
-    )
+        return replace(base, error_class="timeout", error_type="Timeout", error_message=text)
+    code, number = ending.code, -ending.code
+    if code >= 0:
+        text = f"left no result, exit code {code}"
+        return replace(base, error_class="crash", error_type="Exit", error_message=text, exit_code=code)
+    name = signal.Signals(number).name
+    memory = number == signal.SIGKILL and killed_for_memory
+    text = "the kernel ended it for memory" if memory else f"ended by signal {number} ({name})"
+    cause: FailureClass = "oom" if memory or "bad_alloc" in base.traceback else "crash"
+    return replace(base, error_class=cause, error_type=name, error_message=text, signal=number)
 
 
-def _raised(work: Work, error: Raised, scratch: Path) -> dict[str, Any]:
+def _raised(work: Work, base: Outcome, error: Raised, scratch: Path) -> Outcome:
     text = error.message + (_tail(scratch) if error.type == "RuntimeError" else "")  # a round's own words
     memory = error.type == "MemoryError" or any(words in text for words in OUT_OF_MEMORY)
     message = error.message
     if memory:
         message = f"needed more than {work.memory_gib:g} GiB ({message}); see settings.memory_gib.{work.stage.kind}"
-    return {
-        "error_class": "oom" if memory else "error",
-        "error_type": error.type,
-        "error_message": message,
-        "traceback": _tail(scratch) or error.traceback,
-    }
+    cause: FailureClass = "oom" if memory else "error"
+    log = _tail(scratch) or error.traceback
+    return replace(base, error_class=cause, error_type=error.type, error_message=message, traceback=log)
 
 
-def _failure(cause: FailureClass, error: BaseException) -> dict[str, Any]:
-    return {
-        "error_class": cause,
-        "error_type": type(error).__name__,
-        "error_message": str(error),
-        "traceback": traceback.format_exc(),
-    }
+def _failed(base: Outcome, cause: FailureClass, error: Exception) -> Outcome:
+    kind, log = type(error).__name__, traceback.format_exc()
+    return replace(base, error_class=cause, error_type=kind, error_message=str(error), traceback=log)
 
 
 def _manifest(work: Work, outcome: Outcome, facts: Mapping[str, Any], wall_s: float) -> Manifest:

@@ -18,6 +18,7 @@ os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
+from ray import ObjectRefGenerator
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -48,8 +49,8 @@ class RayEngine:
             _start_local() if address is None else _join(address)
         except (OSError, RuntimeError, ValueError, RayError) as error:
             raise EngineError(f"cannot reach Ray at {address or 'this machine'}: {error}") from error
-        self.running: dict[Any, Work] = {}
-        self.started: set[Any] = set()
+        self.running: dict[ObjectRefGenerator, Work] = {}
+        self.started: set[ObjectRefGenerator] = set()
         alive = {str(node["NodeID"]): dict(node["Resources"]) for node in ray.nodes() if node["Alive"]}
         self.nodes = {name: resources for name, resources in alive.items() if resources.get(BENCH)}
         self.benches = int(sum(resources[BENCH] for resources in self.nodes.values()))
@@ -120,7 +121,7 @@ class RayEngine:
         self.running.clear()
         ray.shutdown()
 
-    def _next(self, task: Any) -> Outcome | ProgressLine | None:
+    def _next(self, task: ObjectRefGenerator) -> Outcome | ProgressLine | None:
         """What a task says: first that it has started, then how far it is, then its outcome."""
         work = self.running[task]
         try:

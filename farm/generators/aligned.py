@@ -8,12 +8,15 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from farm.data.imageset import UNLABELLED, Block, Labels, Pixels, check_range
 from farm.errors import DataError
 from farm.generators.equipment import is_out_of_memory
 
 T = TypeVar("T")
+Floats = NDArray[np.float32]
+Classes = Callable[[int, int], Labels]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,20 +27,24 @@ class Aligned:
     would round otherwise: so an image is the same to the byte in every order, part and number of workers.
 
     size: (height, width) in pixels. compute: the first index of a block -> its images, uint8 (step, H, W, 3),
-    a function of its argument alone. classes: image i has class i mod `classes`, or none. workers: blocks
-    computed at once. last: the last block that was computed, and where it starts.
+    a function of its argument alone. floats: the same before they become grey levels, float32 (step, 3, H, W), of a
+    network's. classes: how many there are, if any. labels: start, stop -> int64 (stop - start,); i mod `classes` if
+    None. workers: blocks computed at once. note: what must be known wherever the images are shown. last: the last
+    block that was computed, and where it starts.
     """
 
     count: int
     size: tuple[int, int]
     step: int
     compute: Callable[[int], Pixels]
+    floats: Callable[[int], Floats] | None = None
     classes: int | None = None
+    labels: Classes | None = None
     workers: int = 1
+    note: str = ""
     last: tuple[int, Pixels] | None = field(default=None, init=False)
 
     def __len__(self) -> int:
-        """How many images there are."""
         return self.count
 
     def block(self, start: int, stop: int) -> Block:
@@ -49,7 +56,7 @@ class Aligned:
             low, high = max(start, base), min(stop, base + self.step)
             images[low - start : high - start] = block[low - base : high - base]
             self.last = (base, block)
-        return Block(images, labels(start, stop, self.classes))
+        return Block(images, self.labels(start, stop) if self.labels else labels(start, stop, self.classes))
 
     def _blocks(self, bases: range) -> Iterator[Pixels]:
         """The blocks that start at these indices; as many are computed at once as there are workers."""
@@ -83,20 +90,29 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def unless_too_many(
-    compute: Callable[[], T], many: int, things: str, too_small: str, say: Callable[[str], None]
-) -> T | None:
-    """What is computed of so many things at once; None, and it says so, where a GPU's memory is too small for them.
+@dataclass(slots=True, kw_only=True)
+class Memory:
+    """How much goes into a GPU's memory at once: `most` things, half as many from the moment it was too small for them.
 
-    Then the caller tries half of them. Raises DataError, `too_small`, if one is too much.
+    things: what they are, in a message. too_small: says that one is too much. say: tells the user.
     """
-    try:
-        return compute()
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
-            raise
-        if many == 1:
-            raise DataError(too_small) from error
-    torch.cuda.empty_cache()  # the error is gone by now, and with it what it held
-    say(f"GPU memory is too small for {many} {things} at once: going on with {many // 2}")
-    return None
+
+    most: int
+    things: str
+    too_small: str
+    say: Callable[[str], None]
+
+    def fit(self, compute: Callable[[int], T]) -> T:
+        """What is computed with so many things in memory at once. Raises DataError if one is too much."""
+        while True:
+            try:
+                return compute(self.most)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                if self.most == 1:
+                    raise DataError(self.too_small) from error
+            torch.cuda.empty_cache()  # the error is gone by now, and with it what it held
+            half = self.most // 2
+            self.say(f"GPU memory is too small for {self.most} {self.things} at once: going on with {half}")
+            self.most = half

@@ -2,7 +2,7 @@
 
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +10,11 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from farm.data.imageset import UNLABELLED, Labels, size_of
+from farm.data.imageset import UNLABELLED, Labels
 from farm.errors import DataError
-from farm.generators.aligned import labels
+from farm.generators.aligned import Aligned, Floats, labels, one_thread
 from farm.generators.equipment import Equipment
-from farm.generators.generated import Floats, Generated, Network, generated
+from farm.generators.generated import Network, generated
 
 Z, LABELS, IMAGES = "z", "labels", "images.npy"
 MATRIX = 2  # axes
@@ -75,35 +75,32 @@ def read(path: Path, network: Network) -> Given:
     return Given(z=z.astype(np.float32), classes=classes)
 
 
-def images(network: Network, name: str, given: Given, seed: int, equipment: Equipment) -> Generated:
+def images(network: Network, name: str, given: Given, seed: int, equipment: Equipment) -> Aligned:
     """The images of these latents, one each. seed: of the network's own random numbers, if it takes any."""
     count = len(given.z)
 
-    def padded(values: NDArray, start: int, stop: int) -> NDArray:  # type: ignore[type-arg]
-        """A block is computed whole: the last value fills it up."""
-        return values[np.minimum(np.arange(start, stop), count - 1)]
+    def at(start: int, stop: int) -> NDArray[np.int64]:
+        """A block is computed whole: the last latent fills it up."""
+        return np.minimum(np.arange(start, stop), count - 1)
 
-    return generated(
-        network,
-        name,
-        count,
-        seed,
-        equipment,
-        latents=lambda start, stop: padded(given.z, start, stop),
-        classes=lambda start, stop: padded(given.classes, start, stop),
+    z_of, classes_of = (
+        (lambda start, stop: given.z[at(start, stop)]),
+        (lambda start, stop: given.classes[at(start, stop)]),
     )
+    return generated(network, name, count, seed, equipment, z_of, classes_of)
 
 
-def write_raw(path: Path, images: Generated) -> Iterator[int]:
+def write_raw(path: Path, images: Aligned, floats: Callable[[int], Floats]) -> Iterator[int]:
     """Write ``images``, float32 (n, 3, H, W), to an ``.npz``, a block in memory; tells how many are written so far."""
-    header = {"descr": "<f4", "fortran_order": False, "shape": (len(images), 3, *size_of(images))}
-    done = 0
+    count = len(images)
+    header = {"descr": "<f4", "fortran_order": False, "shape": (count, 3, *images.size)}
     with zipfile.ZipFile(path, "w", allowZip64=True) as archive, archive.open(IMAGES, "w", force_zip64=True) as file:
         npy.write_array_header_1_0(file, header)
-        for block in images.raw():
+        for base in range(0, count, images.step):
+            with one_thread():
+                block = floats(base)[: count - base]
             file.write(np.ascontiguousarray(block, "<f4").tobytes())
-            done += len(block)
-            yield done
+            yield base + len(block)
 
 
 def _checked(path: Path, classes: NDArray, count: int, of_network: int | None) -> Labels:  # type: ignore[type-arg]

@@ -153,7 +153,6 @@ def delays(host: Host) -> CheckResult:
 
 
 def _meminfo(proc: Path) -> dict[str, int]:
-    """The entries of /proc/meminfo, in KiB."""
     lines = [line.replace(":", " ").split() for line in text(proc / "meminfo").splitlines()]
     return {name: int(number) for name, number, *_ in lines}
 

@@ -1,7 +1,6 @@
 """OpenVINO devices and their properties. Knows no models."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import openvino as ov
 
@@ -9,7 +8,7 @@ COMPOUND = ("AUTO", "HETERO", "MULTI")
 HINT = "PERFORMANCE_HINT"
 
 
-def configured(device: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+def configured(device: str, properties: Mapping[str, object]) -> dict[str, object]:
     """Properties in the form that a device takes them: ``compile_model``'s config.
 
     device: such as ``CPU``, ``GPU.1`` or ``AUTO:GPU,CPU``. Properties that it does not have are left out. A compound
@@ -26,6 +25,6 @@ def configured(device: str, properties: Mapping[str, Any]) -> dict[str, Any]:
     return {**({HINT: properties[HINT]} if HINT in properties else {}), "DEVICE_PROPERTIES": inner}
 
 
-def _taken(core: ov.Core, device: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+def _taken(core: ov.Core, device: str, properties: Mapping[str, object]) -> dict[str, object]:
     supported = set(core.get_property(device.partition(":")[0], "SUPPORTED_PROPERTIES"))
     return {name: value for name, value in properties.items() if name in supported}

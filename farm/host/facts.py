@@ -1,6 +1,7 @@
 """What a host is: processor, instruction sets, memory. Knows /proc, not what the facts are for."""
 
 import platform
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,24 +37,21 @@ def host_facts() -> dict[str, Any]:
 
 def cpu_model(cpuinfo: str) -> str:
     """The processor's name in the text of /proc/cpuinfo."""
-    for line in cpuinfo.splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return ""
+    return _after(r"model name\s*:", cpuinfo)
 
 
 def isa(cpuinfo: str) -> str:
     """The highest instruction set in the text of /proc/cpuinfo that changes how int8 runs."""
-    for line in cpuinfo.splitlines():
-        if line.startswith(("flags", "Features")):
-            flags = set(line.partition(":")[2].split())
-            return next((name for flag, name in ISA_LEVELS if flag in flags), "")
-    return ""
+    flags = _after(r"(?:flags|Features)\s*:", cpuinfo).split()
+    return next((name for flag, name in ISA_LEVELS if flag in flags), "")
 
 
 def oom_kills() -> int:
     """How often the kernel ended a process for memory since boot."""
-    for line in text(Path("/proc/vmstat")).splitlines():
-        if line.startswith("oom_kill "):
-            return int(line.split()[1])
-    return 0
+    return int(_after("oom_kill ", text(Path("/proc/vmstat"))) or 0)
+
+
+def _after(begin: str, lines: str) -> str:
+    """What follows in the first line that begins so; empty if none does. begin: a regular expression."""
+    match = re.search(rf"^{begin}(.*)$", lines, re.MULTILINE)
+    return match[1].strip() if match else ""

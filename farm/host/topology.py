@@ -40,7 +40,9 @@ def usable_cores(sysfs: Path = SYSFS, mask: frozenset[int] | None = None) -> tup
     mask: this process's own by default, which lies inside its cgroup's cpuset already (the kernel keeps it
     there: sched_setaffinity(2)), so that no cpuset file is read. CPUs of the mask that are offline are left out.
     """
-    allowed = _online(sysfs, mask if mask is not None else frozenset(os.sched_getaffinity(0)))
+    allowed = mask if mask is not None else frozenset(os.sched_getaffinity(0))
+    online = frozenset(cpu for cpu in allowed if (_cpu_folder(sysfs, cpu) / "topology").exists())
+    allowed = online or allowed  # an offline CPU has no such folder; no CPU has one where no topology is told
     nodes, efficient = _node_of_cpus(sysfs), _efficient(sysfs, allowed)
     cores = set()
     for cpu in allowed:
@@ -110,11 +112,6 @@ def _cpu_folder(sysfs: Path, cpu: int) -> Path:
 
 def _siblings(sysfs: Path, cpu: int) -> frozenset[int]:
     return parse_cpu_list(text(_cpu_folder(sysfs, cpu) / "topology/thread_siblings_list")) or frozenset({cpu})
-
-
-def _online(sysfs: Path, cpus: frozenset[int]) -> frozenset[int]:
-    """Those with a topology folder, which an offline CPU has not; all, on a host that tells no topology."""
-    return frozenset(cpu for cpu in cpus if (_cpu_folder(sysfs, cpu) / "topology").exists()) or cpus
 
 
 def _node_of_cpus(sysfs: Path) -> dict[int, int]:

@@ -20,7 +20,7 @@ import numpy as np
 from farm.codec import decode
 from farm.measuring import signals
 from farm.measuring.request import RoundRequest
-from farm.measuring.runner import NS_PER_MS, Runner, runner_of
+from farm.measuring.runner import NS_PER_MS, PRECISION, STREAMS, THREADS, Runner, runner_of
 
 STEADY = 0.03  # two windows of warm-up whose mean times differ by no more
 WINDOWS = 3  # of warm-up at least
@@ -47,9 +47,9 @@ def main() -> None:
         "request_p50_ns": runtime_ms and runtime_ms * NS_PER_MS,
         "warmup_inferences": warmup_inferences,
         "steady": steady,
-        "threads": int(properties.get("INFERENCE_NUM_THREADS", 0)),
-        "streams": int(properties.get("NUM_STREAMS", 0)),
-        "precision": properties.get("INFERENCE_PRECISION_HINT", ""),
+        "threads": int(properties.get(THREADS, 0)),
+        "streams": int(properties.get(STREAMS, 0)),
+        "precision": properties.get(PRECISION, ""),
         "properties": json.dumps(properties, sort_keys=True),
         "stray_cpus": stray_cpus(request.cpus),
         **asdict(signals.between(before, after, len(request.cpus))),

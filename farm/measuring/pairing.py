@@ -6,12 +6,13 @@ that grows slower or faster favours neither. A pair that the host disturbed is p
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from random import Random
 
 from farm.measuring.round import Round
 from farm.measuring.verdict import disturbances
 from farm.plan import Effort
-from farm.record import Ended, Signal
+from farm.record import Ended
 from farm.stats.ratios import Pair, Ratio, alpha_after, looks, paired_ratio
 
 CELL, PARTNER = "cell", "ir"
@@ -68,17 +69,11 @@ def _orders(rng: Random) -> Iterator[tuple[str, str]]:
 def _pair(played: Played, play: Play, order: tuple[str, str]) -> bool:
     """Play one pair; whether it was disturbed."""
     number = played.rounds[-1].pair + 1 if played.rounds else 0
-    pair = [
-        replace(play(variant), pair=number, position=position, variant=variant)
-        for position, variant in enumerate(order)
-    ]
-    disturbed = tuple(dict.fromkeys(signal for one in pair for signal in _disturbances(one)))
+    pair = [replace(play(variant), pair=number, position=at, variant=variant) for at, variant in enumerate(order)]
+    judged = (disturbances(one.signals, one.wall_s, len(one.cpus), synchronous=one.synchronous) for one in pair)
+    disturbed = tuple(dict.fromkeys(chain.from_iterable(judged)))
     played.rounds += [replace(one, disturbed=disturbed) for one in pair]
     return bool(disturbed)
-
-
-def _disturbances(one: Round) -> tuple[Signal, ...]:
-    return disturbances(one.signals, one.wall_s, len(one.cpus), synchronous=one.synchronous)
 
 
 def _ending(played: Played, planned: tuple[int, ...], effort: Effort, spent_s: float) -> Ended | None:

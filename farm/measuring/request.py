@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from farm.axes import Device, Model, Preprocessing
 
@@ -29,8 +28,8 @@ class RoundRequest:
     model: Model | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     python_path: tuple[str, ...] = ()
-    config: Mapping[str, Any] = field(default_factory=dict)
-    asked: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, object] = field(default_factory=dict)
+    asked: Mapping[str, object] = field(default_factory=dict)
     memory_format: str = ""
 
     @property

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from farm.measuring import one_round
 from farm.measuring.pairing import CELL
 from farm.measuring.request import RoundRequest
 from farm.measuring.round import Round, round_of
-from farm.measuring.runner import REQUESTS
+from farm.measuring.runner import PRECISION, REQUESTS, STREAMS, THREADS, Images
 from farm.models.ir import IR
 from farm.plan.parameters import Measure
 
@@ -56,6 +55,9 @@ class Measurement:
             device = replace(device, precision=FP32)
         model = wanted.model if of_cell else None
         asked = _asked(device, in_pytorch=model is not None)
+        config = {} if model else configured(device.name, {"PERFORMANCE_HINT": device.hint.upper(), **asked})
+        if model is None and (device.name == "CPU" or "." in device.name):
+            asked |= {"EXECUTION_DEVICES": device.name}  # GPU alone is read back as GPU.0, AUTO as its choice
         return RoundRequest(
             ir=str((self.variant if of_cell else self.ir) / IR),
             images=str(self.images),
@@ -69,39 +71,29 @@ class Measurement:
             model=model,
             files={role: str(path) for role, path in self.files.items()},
             python_path=tuple(map(str, self.code)),
-            config={} if model else configured(device.name, {"PERFORMANCE_HINT": device.hint.upper(), **asked}),
-            asked=asked | _run_on(device) if model is None else asked,
+            config=config,
+            asked=asked,
         )
 
 
-def rotating_images(wanted: Measure, files: Mapping[str, Path]) -> np.ndarray[Any, Any]:
+def rotating_images(wanted: Measure, files: Mapping[str, Path]) -> Images:
     """As many test images as a round rotates through: prepared, or raw where preparing them is timed too."""
     dataset = open_dataset(wanted.dataset, files)
     block = dataset.block(0, min(REQUESTS * wanted.device.batch, len(dataset)))
     return block.images if wanted.rounds.preprocess else imageset.prepare(block.images, wanted.preprocessing)
 
 
-def _asked(device: Device, *, in_pytorch: bool) -> dict[str, Any]:
-    """What is asked for, by the names of OpenVINO's properties."""
-    threads = {"INFERENCE_NUM_THREADS": device.threads}
+def _asked(device: Device, *, in_pytorch: bool) -> dict[str, object]:
     if in_pytorch:
-        return threads
-    streams = {"NUM_STREAMS": 1} if device.hint == "latency" else {}
-    return {**threads, "INFERENCE_PRECISION_HINT": device.precision, "ENABLE_CPU_PINNING": True, **streams}
-
-
-def _run_on(device: Device) -> dict[str, str]:
-    """The device that must be read back: GPU alone is read back as GPU.0, AUTO as its choice."""
-    return {"EXECUTION_DEVICES": device.name} if device.name == "CPU" or "." in device.name else {}
+        return {THREADS: device.threads}
+    streams = {STREAMS: 1} if device.hint == "latency" else {}
+    return {THREADS: device.threads, PRECISION: device.precision, "ENABLE_CPU_PINNING": True, **streams}
 
 
 def faster_format(request: RoundRequest, scratch: Path) -> str:
     """PyTorch's memory format in which the network runs faster: a short round of each."""
-    trials = {
-        name: run_round(replace(request, memory_format=name, min_seconds=TRIAL_S, min_inferences=1), scratch)
-        for name in MEMORY_FORMATS
-    }
-    return max(trials, key=lambda name: trials[name].fps)
+    short = replace(request, min_seconds=TRIAL_S, min_inferences=1)
+    return max(MEMORY_FORMATS, key=lambda name: run_round(replace(short, memory_format=name), scratch).fps)
 
 
 def round_environment() -> dict[str, str]:
@@ -117,13 +109,11 @@ class RoundCrashed(RuntimeError):  # noqa: N818 - it says what happened
     """A signal ended a round."""
 
     def __init__(self, runtime: str, number: int) -> None:
-        """Keep both arguments, so that the error survives pickling."""
         super().__init__(runtime, number)
         self.runtime = runtime
         self.number = number
 
     def __str__(self) -> str:
-        """Which runtime's round, and which signal."""
         return f"a round of {self.runtime} was ended by signal {self.number} ({signal.Signals(self.number).name})"
 
 

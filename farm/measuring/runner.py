@@ -15,23 +15,14 @@ from numpy.typing import NDArray
 from farm.axes import Model
 from farm.measuring.request import RoundRequest
 
-READ_BACK = (
-    "NUM_STREAMS",
-    "INFERENCE_NUM_THREADS",
-    "ENABLE_CPU_PINNING",
-    "INFERENCE_PRECISION_HINT",
-    "EXECUTION_DEVICES",
-)
+THREADS, STREAMS, PRECISION = "INFERENCE_NUM_THREADS", "NUM_STREAMS", "INFERENCE_PRECISION_HINT"
+READ_BACK = (STREAMS, THREADS, "ENABLE_CPU_PINNING", PRECISION, "EXECUTION_DEVICES")
 REQUESTS = 16  # with an input of its own each: many more would push one another out of the cache
 IMAGES = 4  # axes of a batch of images
 NS_PER_MS = 1e6
 
-Images = NDArray[Any]
+Images = NDArray[np.generic]
 Inputs = Callable[[int], Images]  # the i-th input, rotating
-
-
-def _nothing() -> None:
-    """There is nothing to wait for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +36,7 @@ class Runner:
 
     step: Callable[[int], float | None]
     properties: Mapping[str, str]
-    finish: Callable[[], None] = _nothing
+    finish: Callable[[], None] = lambda: None
     taken: Callable[[], list[int]] | None = None
 
 
@@ -65,7 +56,8 @@ def _inputs(images: Images, request: RoundRequest) -> Inputs:
         return lambda index: ready[index % REQUESTS]
     from farm.data.imageset import prepare
 
-    return lambda index: prepare(images[picks[index % REQUESTS]], request.preprocessing)
+    pixels = images.astype(np.uint8, copy=False)
+    return lambda index: prepare(pixels[picks[index % REQUESTS]], request.preprocessing)
 
 
 def _synchronous(request: RoundRequest, images: Images) -> Runner:
@@ -124,9 +116,14 @@ def _compiled(request: RoundRequest, first: Images) -> tuple[Any, dict[str, str]
     """The model compiled for inputs like the first one, and its properties, read back."""
     import openvino as ov
 
-    core = ov.Core()
+    core, shape = ov.Core(), ov.PartialShape(first.shape)
     model = core.read_model(request.ir)
-    _reshape(model, ov.PartialShape(first.shape))
+    taken = model.input(0).partial_shape
+    if not taken[0].compatible(shape[0]):
+        sys.exit(f"the model has a fixed batch of {taken[0]}, the device's `batch` is {shape[0]}")
+    if not taken.compatible(shape):
+        sys.exit(f"the model takes {taken}, the images are {shape}")
+    model.reshape(shape)
     compiled = core.compile_model(model, request.device.name, request.config)
     supported = set(compiled.get_property("SUPPORTED_PROPERTIES"))
     properties = {name: compiled.get_property(name) for name in READ_BACK if name in supported}
@@ -137,26 +134,17 @@ def _compiled(request: RoundRequest, first: Images) -> tuple[Any, dict[str, str]
     return compiled, {name: _text(value) for name, value in properties.items()}
 
 
-def _reshape(model: Any, shape: Any) -> None:
-    taken = model.input(0).partial_shape
-    if not taken[0].compatible(shape[0]):
-        sys.exit(f"the model has a fixed batch of {taken[0]}, the device's `batch` is {shape[0]}")
-    if not taken.compatible(shape):
-        sys.exit(f"the model takes {taken}, the images are {shape}")
-    model.reshape(shape)
-
-
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return ",".join(map(str, value))
-    return value.to_string() if hasattr(value, "to_string") else str(value)
+    return str(value.to_string() if hasattr(value, "to_string") else value)
 
 
 def _pytorch(request: RoundRequest, model: Model, images: Images) -> Runner:
     """The network in inference mode, in the memory format that is asked for; which one is read back."""
     import torch
 
-    from farm.models.network import build
+    from farm.models.zoo import build
 
     torch.set_num_threads(request.device.threads or 1)
     memory_format = getattr(torch, request.memory_format)
@@ -177,6 +165,6 @@ def _pytorch(request: RoundRequest, model: Model, images: Images) -> Runner:
         with torch.inference_mode():
             network(tensor(index))
 
-    threads = {"INFERENCE_NUM_THREADS": str(torch.get_num_threads()), "NUM_STREAMS": "1"}
-    properties = {**threads, "INFERENCE_PRECISION_HINT": "f32", "MEMORY_FORMAT": request.memory_format}
+    threads = {THREADS: str(torch.get_num_threads()), STREAMS: "1"}
+    properties = {**threads, PRECISION: "f32", "MEMORY_FORMAT": request.memory_format}
     return Runner(step=prepared if request.preprocess else ready, properties=properties)

@@ -45,21 +45,20 @@ def read(
 ) -> Reading:
     """The counters of this process and of the leased CPUs now: some small files a CPU and a thread."""
     ticks = cpu_times(proc)
-    leased, beside = (
-        {name: ticks[name] for cpu in each if (name := f"cpu{cpu}") in ticks}
-        for each in (cpus, siblings_outside(cpus, sysfs))
-    )
+    both = (cpus, siblings_outside(cpus, sysfs))
+    leased, beside = ({name: ticks[name] for cpu in some if (name := f"cpu{cpu}") in ticks} for some in both)
+    khz = _numbers(sysfs, cpus, "cpufreq/scaling_cur_freq")
     used = resource.getrusage(resource.RUSAGE_SELF)
     return Reading(
         at_s=time.perf_counter(),
         own_s=used.ru_utime + used.ru_stime,
         delayed_s=_delayed_s(proc),
-        idle_s=sum(each.idle for each in leased.values()) * TICK_S,
-        steal_s={name: each.steal * TICK_S for name, each in leased.items()},
-        siblings_s={name: each.busy * TICK_S for name, each in beside.items()},
+        idle_s=sum(spent.idle for spent in leased.values()) * TICK_S,
+        steal_s={name: spent.steal * TICK_S for name, spent in leased.items()},
+        siblings_s={name: spent.busy * TICK_S for name, spent in beside.items()},
         throttled_s=throttled_usec(sysfs, cgroup_of_self) / 1e6,
         overheated=sum(_numbers(sysfs, cpus, "thermal_throttle/core_throttle_count")),
-        mhz=_mean(_numbers(sysfs, cpus, "cpufreq/scaling_cur_freq")),
+        mhz=sum(khz) / len(khz) / 1000 if khz else None,
     )
 
 
@@ -88,17 +87,13 @@ def _most(before: Mapping[str, float], after: Mapping[str, float]) -> float:
 
 def _delayed_s(proc: Path) -> dict[str, float]:
     """How long each of this process's threads has stood ready but not run; nothing where the kernel does not tell."""
-    found = {}
+    delayed = {}
     for path in (proc / "self/task").glob("*/schedstat"):
         with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
-            found[path.parent.name] = int(path.read_text().split()[1]) / 1e9
-    return found
+            delayed[path.parent.name] = int(path.read_text().split()[1]) / 1e9
+    return delayed
 
 
 def _numbers(sysfs: Path, cpus: Collection[int], name: str) -> list[int]:
     paths = [sysfs / f"devices/system/cpu/cpu{cpu}/{name}" for cpu in cpus]
     return [int(path.read_text()) for path in paths if path.exists()]
-
-
-def _mean(khz: list[int]) -> float | None:
-    return sum(khz) / len(khz) / 1000 if khz else None

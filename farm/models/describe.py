@@ -10,21 +10,48 @@ import mmap
 import re
 import subprocess
 import sys
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from farm.errors import DataError, InputError
 from farm.files import write_whole
+from farm.inputs import Input, cache_folder
 
+TORCHVISION = "torchvision"
 AXES = {"NCHW": (1, 2, 3), "NHWC": (3, 1, 2)}  # where channels, height and width stand in a shape
-INPUTS = {"f32": "f32", "f16": "f16", "u8": "u8"}
+INPUTS = ("f32", "f16", "u8")
 CHANNELS = 3
 FORMAT = 1  # of the remembered answers
 VARINT = rb"(?:[\x00-\x7f]|[\x80-\xff][\x00-\x7f])"
 LOCATION = re.compile(  # ONNX: a tensor's external_data entry (field 13) of key "location"; the length of its value
     rb"\x6a" + VARINT + rb"\x0a\x08location\x12(" + VARINT + rb")", re.DOTALL
 )
+
+Answer = dict[str, Any]  # JSON
+
+
+def describe(name: str, parameters: Mapping[str, object], file: Input | None) -> Answer:
+    """What a model from elsewhere says of itself: its preprocessing, and the `url` of its released weights.
+
+    file: the model's own file, where it is one. Nothing for the zoo's models and a user's factory.
+    """
+    if file is not None:
+        return {} if file.missing else of_file(Path(file.path), _memos(), file.sha256, metadata.version("openvino"))
+    family, _, member = name.partition("/")
+    if family != TORCHVISION or "factory" in parameters:
+        return {}
+    weights = of_torchvision(_memos(), metadata.version(TORCHVISION))[member]
+    released: Answer | None = weights.get(parameters["weights"])
+    return released or {key: value for key, value in weights["DEFAULT"].items() if key != "url"}
+
+
+def torchvision_names() -> Collection[str]:
+    """The classifiers that the installed torchvision has."""
+    return of_torchvision(_memos(), metadata.version(TORCHVISION))
 
 
 def beside(path: Path) -> tuple[Path, ...]:
@@ -37,46 +64,43 @@ def beside(path: Path) -> tuple[Path, ...]:
     return tuple(_inside(path, name) for name in _external(path)) if path.suffix.lower() == ".onnx" else ()
 
 
-def torchvision(cache_folder: Path, version: str) -> dict[str, Any]:
+def of_torchvision(memos: Path, version: str) -> Answer:
     """All classifiers of torchvision: name -> weights' name -> url, size, resize, interpolation, mean, std.
 
     ``DEFAULT`` stands for the one that torchvision itself prefers. Raises InputError if it cannot be imported.
     """
-    classifiers: dict[str, Any] = _remembered(cache_folder / f"torchvision-{FORMAT}-{version}.json", "torchvision")
+    classifiers = _remembered(memos / f"torchvision-{FORMAT}-{version}.json", TORCHVISION)
     if not classifiers:
         raise InputError("torchvision's models cannot be listed; see: python -c 'import torchvision'")
     return classifiers
 
 
-def file(path: Path, cache_folder: Path, content: str, version: str) -> dict[str, Any]:
+def of_file(path: Path, memos: Path, content: str, version: str) -> Answer:
     """A model file's input, as far as its shape tells: size, layout, input. Empty if it cannot be read.
 
     content: the file's SHA-256, version: OpenVINO's, under which the answer is remembered.
     """
-    interface: dict[str, Any] = _remembered(cache_folder / f"model-{FORMAT}-{version}-{content[:16]}.json", str(path))
-    return interface
+    return _remembered(memos / f"model-{FORMAT}-{version}-{content[:16]}.json", str(path))
+
+
+def _memos() -> Path:
+    return cache_folder() / "described"
 
 
 @cache
-def _remembered(memo: Path, question: str) -> Any:
-    try:
-        return json.loads(memo.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        answer = _answer_of(question)
-    if not answer:
-        return answer  # whatever failed may not fail the next time
-    try:
-        memo.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(memo, json.dumps(answer).encode(), durable=False)
-    except OSError:
-        return answer  # a cache that cannot be written only costs time
-    return answer
-
-
-def _answer_of(question: str) -> Any:
-    """The answer of a process of its own; none where it fails, and then the export says why."""
+def _remembered(memo: Path, question: str) -> Answer:
+    """An answer, from the cache or of a process of its own; none where that fails, and then the export says why."""
+    answer: Answer
+    with suppress(OSError, ValueError):
+        answer = json.loads(memo.read_text(encoding="utf-8"))
+        return answer
     ended = subprocess.run([sys.executable, "-P", __file__, question], check=False, capture_output=True, text=True)
-    return json.loads(ended.stdout.splitlines()[-1]) if ended.returncode == 0 else {}
+    answer = json.loads(ended.stdout.splitlines()[-1]) if ended.returncode == 0 else {}
+    if answer:  # whatever failed may not fail the next time
+        with suppress(OSError):  # a cache that cannot be written only costs time
+            memo.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(memo, json.dumps(answer).encode(), durable=False)
+    return answer
 
 
 def _external(path: Path) -> list[str]:
@@ -100,38 +124,28 @@ def _inside(path: Path, name: str) -> Path:
     return path.parent / name
 
 
-def _torchvision_now() -> dict[str, Any]:
+def _torchvision_now() -> Answer:
     from torchvision import models  # noqa: PLC0415 - only in a process of its own
 
-    classifiers: dict[str, Any] = {}
-    for name in models.list_models(module=models):
-        weights = models.get_model_weights(name)
-        by_weights = {member.name: _weights(member) for member in weights}
-        classifiers[name] = {**by_weights, "DEFAULT": _weights(weights.DEFAULT)}
-    return classifiers
+    def released(member: models.WeightsEnum) -> Answer:
+        how = member.transforms()
+        (crop,), (resize,), interpolation = how.crop_size, how.resize_size, how.interpolation.value
+        scaled = {"size": [crop, crop], "resize": resize, "interpolation": interpolation}
+        return {"url": member.url, **scaled, "mean": how.mean, "std": how.std}
 
-
-def _weights(member: Any) -> dict[str, Any]:
-    how = member.transforms()
-    (crop,) = how.crop_size
-    (resize,) = how.resize_size
+    families = {name: models.get_model_weights(name) for name in models.list_models(module=models)}
     return {
-        "url": member.url,
-        "size": [crop, crop],
-        "resize": resize,
-        "interpolation": how.interpolation.value,
-        "mean": how.mean,
-        "std": how.std,
+        name: {**{member.name: released(member) for member in family}, "DEFAULT": released(family.DEFAULT)}
+        for name, family in families.items()
     }
 
 
-def _file_now(path: str) -> dict[str, Any]:
+def _file_now(path: str) -> Answer:
     import openvino as ov  # noqa: PLC0415 - only in a process of its own
 
     model = ov.Core().read_model(path)
-    value = model.input(0)
-    shape = value.partial_shape
-    interface: dict[str, Any] = {"input": INPUTS.get(value.element_type.to_string(), "f32")}
+    kind, shape = model.input(0).element_type.to_string(), model.input(0).partial_shape
+    interface: Answer = {"input": kind if kind in INPUTS else "f32"}
     if shape.rank.is_dynamic or len(shape) != 4:  # noqa: PLR2004 - a batch of images
         return interface
     for layout, (channels, height, width) in AXES.items():
@@ -144,5 +158,5 @@ def _file_now(path: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    answer = _torchvision_now() if sys.argv[1] == "torchvision" else _file_now(sys.argv[1])
-    sys.stdout.write(json.dumps(answer) + "\n")
+    printed = _torchvision_now() if sys.argv[1] == TORCHVISION else _file_now(sys.argv[1])
+    sys.stdout.write(json.dumps(printed) + "\n")

@@ -23,11 +23,13 @@ MULTIPLE = 8
 LOSS = 0.1  # of the channels, at most, when they are rounded
 
 
-class InvertedResidual(nn.Module):
-    """1x1 expansion, 3x3 depthwise, linear 1x1. (n, before, H, W) -> (n, after, H/stride, W/stride)."""
+class _InvertedResidual(nn.Module):
+    """1x1 expansion, 3x3 depthwise, linear 1x1. (n, before, H, W) -> (n, after, H/stride, W/stride).
+
+    An expansion of 1 has no layer; where nothing changes size the input is added.
+    """
 
     def __init__(self, before: int, after: int, stride: int, expansion: int) -> None:
-        """before, after: channels. An expansion of 1 has no layer; where nothing changes size the input is added."""
         super().__init__()
         inner = before * expansion
         widen = [_convolution(before, inner, 1)] if expansion > 1 else []
@@ -37,7 +39,6 @@ class InvertedResidual(nn.Module):
         self.same = before == after and stride == 1
 
     def forward(self, images: Tensor) -> Tensor:
-        """float32 (n, before, H, W) -> float32 (n, after, H/stride, W/stride)."""
         inner: Tensor = self.conv(images)
         return images + inner if self.same else inner
 
@@ -53,7 +54,7 @@ class MobileNetV2(nn.Module):
         for expansion, width, blocks, stride in STAGES:
             after = _channels(width * multiplier)
             for block in range(blocks):
-                layers.append(InvertedResidual(before, after, stride if block == 0 else 1, expansion))
+                layers.append(_InvertedResidual(before, after, stride if block == 0 else 1, expansion))
                 before = after
         tail = _channels(TAIL * max(1.0, multiplier))
         self.features = nn.Sequential(*layers, _convolution(before, tail, 1))
@@ -61,19 +62,13 @@ class MobileNetV2(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised float32 (n, 3, H, W), H and W multiples of 8 -> logits float32 (n, classes)."""
-        logits: Tensor = self.classifier(self.features(images).mean(dim=(2, 3)))
-        return logits
+        return self.classifier(self.features(images).mean(dim=(2, 3)))
 
 
-def _mobilenetv2(multiplier: float, classes: int) -> nn.Module:
-    """A MobileNetV2, randomly initialised, in eval mode. multiplier: of every stage's channels."""
-    return MobileNetV2(multiplier, classes).eval()
-
-
-mobilenetv2_x0_5 = partial(_mobilenetv2, 0.5)  # 0.70 M parameters
-mobilenetv2_x0_75 = partial(_mobilenetv2, 0.75)  # 1.37 M parameters
-mobilenetv2_x1_0 = partial(_mobilenetv2, 1.0)  # 2.24 M parameters
-mobilenetv2_x1_4 = partial(_mobilenetv2, 1.4)  # 4.33 M parameters
+mobilenetv2_x0_5 = partial(MobileNetV2, 0.5)  # 0.70 M parameters
+mobilenetv2_x0_75 = partial(MobileNetV2, 0.75)  # 1.37 M parameters
+mobilenetv2_x1_0 = partial(MobileNetV2, 1.0)  # 2.24 M parameters
+mobilenetv2_x1_4 = partial(MobileNetV2, 1.4)  # 4.33 M parameters
 
 
 def _convolution(before: int, after: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:

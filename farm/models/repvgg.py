@@ -19,47 +19,43 @@ BLOCKS = (2, 4, 14, 1)  # of stages 1 to 4, variant A
 WIDTHS = (64, 128, 256, 512)
 
 
-class Branch(nn.Module):
-    """A convolution and its batch norm. (n, before, H, W) -> (n, after, H/stride, W/stride)."""
+class _Branch(nn.Module):
+    """A convolution of an odd kernel and its batch norm. (n, before, H, W) -> (n, after, H/stride, W/stride)."""
 
     def __init__(self, before: int, after: int, kernel: int, stride: int) -> None:
-        """before, after: channels. kernel: odd; the image is padded by half of it."""
         super().__init__()
         self.conv = nn.Conv2d(before, after, kernel, stride, padding=kernel // 2, bias=False)
         self.bn = nn.BatchNorm2d(after)
 
     def forward(self, images: Tensor) -> Tensor:
-        """float32 (n, before, H, W) -> float32 (n, after, H/stride, W/stride)."""
-        normalised: Tensor = self.bn(self.conv(images))
-        return normalised
+        return self.bn(self.conv(images))
 
 
-class Branches(nn.Module):
-    """A 3x3, a 1x1 and an identity branch, each with its batch norm. (n, before, H, W) -> (n, after, H/s, W/s)."""
+class _Branches(nn.Module):
+    """A 3x3, a 1x1 and an identity branch, each with its batch norm. (n, before, H, W) -> (n, after, H/s, W/s).
+
+    The identity branch is there where nothing changes size.
+    """
 
     def __init__(self, before: int, after: int, stride: int) -> None:
-        """before, after: channels. The identity branch is there where nothing changes size."""
         super().__init__()
         self.rbr_identity = nn.BatchNorm2d(before) if before == after and stride == 1 else None
-        self.rbr_dense = Branch(before, after, 3, stride)
-        self.rbr_1x1 = Branch(before, after, 1, stride)
+        self.rbr_dense = _Branch(before, after, 3, stride)
+        self.rbr_1x1 = _Branch(before, after, 1, stride)
 
     def forward(self, images: Tensor) -> Tensor:
-        """float32 (n, before, H, W) -> float32 (n, after, H/stride, W/stride)."""
         total = self.rbr_dense(images) + self.rbr_1x1(images)
         return functional.relu(total if self.rbr_identity is None else total + self.rbr_identity(images))
 
 
-class Fused(nn.Module):
-    """What `Branches` becomes: one 3x3 convolution with bias."""
+class _Fused(nn.Module):
+    """What `_Branches` becomes: one 3x3 convolution with bias."""
 
     def __init__(self, before: int, after: int, stride: int) -> None:
-        """before, after: channels."""
         super().__init__()
         self.rbr_reparam = nn.Conv2d(before, after, 3, stride, padding=1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """float32 (n, before, H, W) -> float32 (n, after, H/stride, W/stride)."""
         return functional.relu(self.rbr_reparam(images))
 
 
@@ -72,7 +68,7 @@ class RepVgg(nn.Module):
         stem = int(STEM * min(1.0, multiplier))
         first, second, third = (int(width * multiplier) for width in WIDTHS[:3])
         fourth = int(WIDTHS[3] * last)
-        self.stage0 = Branches(3, stem, stride=1)
+        self.stage0 = _Branches(3, stem, stride=1)
         self.stage1 = _stage(BLOCKS[0], stem, first, stride=1)
         self.stage2 = _stage(BLOCKS[1], first, second, stride=2)
         self.stage3 = _stage(BLOCKS[2], second, third, stride=2)
@@ -82,18 +78,12 @@ class RepVgg(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Normalised float32 (n, 3, H, W), H and W multiples of 8 -> logits float32 (n, classes)."""
         features = self.stage2(self.stage1(self.stage0(images)))
-        logits: Tensor = self.linear(self.stage4(self.stage3(features)).mean(dim=(2, 3)))
-        return logits
+        return self.linear(self.stage4(self.stage3(features)).mean(dim=(2, 3)))
 
 
-def _repvgg(multiplier: float, last: float, classes: int) -> nn.Module:
-    """A RepVGG as trained, randomly initialised, in eval mode. multiplier, last: of channels, as of `RepVgg`."""
-    return RepVgg(multiplier, last, classes).eval()
-
-
-repvgg_a0 = partial(_repvgg, 0.75, 2.5)  # 7.8 M parameters
-repvgg_a1 = partial(_repvgg, 1.0, 2.5)  # 12.8 M parameters
-repvgg_a2 = partial(_repvgg, 1.5, 2.75)  # 26.8 M parameters
+repvgg_a0 = partial(RepVgg, 0.75, 2.5)  # 7.8 M parameters
+repvgg_a1 = partial(RepVgg, 1.0, 2.5)  # 12.8 M parameters
+repvgg_a2 = partial(RepVgg, 1.5, 2.75)  # 26.8 M parameters
 
 
 def reparameterized(network: nn.Module) -> nn.Module:
@@ -107,17 +97,16 @@ def reparameterized(network: nn.Module) -> nn.Module:
         raise DataError(text)
     deployed = copy.deepcopy(network)
     for name, block in network.named_modules():
-        if isinstance(block, Branches):
+        if isinstance(block, _Branches):
             deployed.set_submodule(name, _fuse(block))
     return deployed.eval()
 
 
 def _stage(blocks: int, before: int, after: int, stride: int) -> nn.Sequential:
-    first = Branches(before, after, stride)
-    return nn.Sequential(first, *(Branches(after, after, 1) for _ in range(blocks - 1)))
+    return nn.Sequential(_Branches(before, after, stride), *(_Branches(after, after, 1) for _ in range(blocks - 1)))
 
 
-def _fuse(block: Branches) -> Fused:
+def _fuse(block: _Branches) -> _Fused:
     """The sum of the branches' kernels and biases: summed in float64, rounded to float32 once."""
     dense, point, identity = block.rbr_dense, block.rbr_1x1, block.rbr_identity
     after, before = dense.conv.weight.shape[:2]
@@ -125,7 +114,7 @@ def _fuse(block: Branches) -> Fused:
     kernels.append(_absorb(functional.pad(point.conv.weight, (1, 1, 1, 1)), point.bn))
     if identity is not None:
         kernels.append(_absorb(nn.init.dirac_(torch.empty_like(dense.conv.weight)), identity))
-    fused = Fused(before, after, dense.conv.stride[0])
+    fused = _Fused(before, after, dense.conv.stride[0])
     kernel, bias = (torch.stack(parts).sum(0) for parts in zip(*kernels, strict=True))
     fused.rbr_reparam.load_state_dict({"weight": kernel, "bias": bias})
     return fused.to(kernel.device)

@@ -13,21 +13,23 @@ from torch.nn import functional
 WIDTHS = (16, 32, 64)
 
 
-class Residual(nn.Module):
-    """Two 3x3 convolutions beside a shortcut. (n, before, H, W) -> (n, after, H/stride, W/stride)."""
+class _Residual(nn.Module):
+    """Two 3x3 convolutions beside a shortcut. (n, before, H, W) -> (n, after, H/stride, W/stride).
+
+    The shortcut is the identity where nothing changes size.
+    """
 
     def __init__(self, before: int, after: int, stride: int) -> None:
-        """before, after: channels. The shortcut is the identity where nothing changes size."""
         super().__init__()
         self.conv1 = nn.Conv2d(before, after, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(after)
         self.conv2 = nn.Conv2d(after, after, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(after)
         same = before == after and stride == 1
-        self.downsample = nn.Sequential() if same else _projection(before, after, stride)
+        project = [] if same else [nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after)]
+        self.downsample = nn.Sequential(*project)
 
     def forward(self, images: Tensor) -> Tensor:
-        """float32 (n, before, H, W) -> float32 (n, after, H/stride, W/stride)."""
         inner = functional.relu(self.bn1(self.conv1(images)))
         return functional.relu(self.bn2(self.conv2(inner)) + self.downsample(images))
 
@@ -49,25 +51,14 @@ class ResNet(nn.Module):
         """Normalised float32 (n, 3, H, W), H and W multiples of 4 -> logits float32 (n, classes)."""
         features = functional.relu(self.bn1(self.conv1(images)))
         features = self.layer3(self.layer2(self.layer1(features)))
-        logits: Tensor = self.fc(features.mean(dim=(2, 3)))
-        return logits
+        return self.fc(features.mean(dim=(2, 3)))
 
 
-def _resnet(blocks: int, classes: int) -> nn.Module:
-    """A ResNet, randomly initialised, in eval mode. blocks: of each of its three stages."""
-    return ResNet(blocks, classes).eval()
-
-
-resnet20 = partial(_resnet, 3)  # 0.27 M parameters
-resnet32 = partial(_resnet, 5)  # 0.47 M parameters
-resnet44 = partial(_resnet, 7)  # 0.66 M parameters
-resnet56 = partial(_resnet, 9)  # 0.86 M parameters
+resnet20 = partial(ResNet, 3)  # 0.27 M parameters
+resnet32 = partial(ResNet, 5)  # 0.47 M parameters
+resnet44 = partial(ResNet, 7)  # 0.66 M parameters
+resnet56 = partial(ResNet, 9)  # 0.86 M parameters
 
 
 def _stage(blocks: int, before: int, after: int, stride: int) -> nn.Sequential:
-    first = Residual(before, after, stride)
-    return nn.Sequential(first, *(Residual(after, after, 1) for _ in range(blocks - 1)))
-
-
-def _projection(before: int, after: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
+    return nn.Sequential(_Residual(before, after, stride), *(_Residual(after, after, 1) for _ in range(blocks - 1)))

@@ -1,9 +1,8 @@
 """ShuffleNetV2 for 32x32 images. Owns the layers, their names and their order; knows no weights and no images.
 
-Source: Ma et al. 2018, "ShuffleNet V2: Practical Guidelines for Efficient CNN Architecture Design" (arXiv
-1807.11164), section 3, figure 3 (c, d) and table 5, with the first convolution at stride 1 and no pooling
-after it, so that a 32x32 image ends as 4x4. State-dict keys, order and shapes are those of the released
-CIFAR checkpoints.
+Source: Ma et al. 2018, "ShuffleNet V2: Practical Guidelines for Efficient CNN Architecture Design" (arXiv 1807.11164),
+section 3, figure 3 (c, d) and table 5, with the first convolution at stride 1 and no pooling after it, so that a 32x32
+image ends as 4x4. State-dict keys, order and shapes are those of the released CIFAR checkpoints.
 """
 
 from functools import partial
@@ -16,33 +15,29 @@ STEM = 24
 BLOCKS = (4, 8, 4)  # of stages 2, 3 and 4
 
 
-class Unit(nn.Module):
-    """Half the channels pass, half are convolved, then both are shuffled. Keeps (n, channels, H, W)."""
+class _Unit(nn.Module):
+    """Half the channels pass, half are convolved, then both are shuffled. Keeps (n, channels, H, W); channels even."""
 
     def __init__(self, channels: int) -> None:
-        """channels: even."""
         super().__init__()
         self.passed = half = channels // 2
         self.branch2 = nn.Sequential(*_pointwise(half, half), *_depthwise(half, 1), *_pointwise(half, half))
 
     def forward(self, images: Tensor) -> Tensor:
-        """float32 (n, channels, H, W) -> the same shape."""
         passed, convolved = torch.split(images, self.passed, dim=1)  # chunk would trace arithmetic on the shape
         return functional.channel_shuffle(torch.cat((passed, self.branch2(convolved)), dim=1), 2)
 
 
-class Halving(nn.Module):
-    """Both branches see all channels and halve the image. (n, before, H, W) -> (n, after, H/2, W/2)."""
+class _Halving(nn.Module):
+    """Both branches see all channels and halve the image. (n, before, H, W) -> (n, after, H/2, W/2), all even."""
 
     def __init__(self, before: int, after: int) -> None:
-        """before, after: channels, after even."""
         super().__init__()
         half = after // 2
         self.branch1 = nn.Sequential(*_depthwise(before, 2), *_pointwise(before, half))
         self.branch2 = nn.Sequential(*_pointwise(before, half), *_depthwise(half, 2), *_pointwise(half, half))
 
     def forward(self, images: Tensor) -> Tensor:
-        """float32 (n, before, H, W), H and W even -> float32 (n, after, H/2, W/2)."""
         return functional.channel_shuffle(torch.cat((self.branch1(images), self.branch2(images)), dim=1), 2)
 
 
@@ -63,23 +58,17 @@ class ShuffleNetV2(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Normalised float32 (n, 3, H, W), H and W multiples of 8 -> logits float32 (n, classes)."""
         features = self.stage4(self.stage3(self.stage2(self.conv1(images))))
-        logits: Tensor = self.fc(self.conv5(features).mean(dim=(2, 3)))
-        return logits
+        return self.fc(self.conv5(features).mean(dim=(2, 3)))
 
 
-def _shufflenetv2(widths: tuple[int, int, int], tail: int, classes: int) -> nn.Module:
-    """A ShuffleNetV2, randomly initialised, in eval mode. widths, tail: channels, as of the class."""
-    return ShuffleNetV2(widths, tail, classes).eval()
-
-
-shufflenetv2_x0_5 = partial(_shufflenetv2, (48, 96, 192), 1024)  # 0.35 M parameters
-shufflenetv2_x1_0 = partial(_shufflenetv2, (116, 232, 464), 1024)  # 1.26 M parameters
-shufflenetv2_x1_5 = partial(_shufflenetv2, (176, 352, 704), 1024)  # 2.49 M parameters
-shufflenetv2_x2_0 = partial(_shufflenetv2, (244, 488, 976), 2048)  # 5.37 M parameters
+shufflenetv2_x0_5 = partial(ShuffleNetV2, (48, 96, 192), 1024)  # 0.35 M parameters
+shufflenetv2_x1_0 = partial(ShuffleNetV2, (116, 232, 464), 1024)  # 1.26 M parameters
+shufflenetv2_x1_5 = partial(ShuffleNetV2, (176, 352, 704), 1024)  # 2.49 M parameters
+shufflenetv2_x2_0 = partial(ShuffleNetV2, (244, 488, 976), 2048)  # 5.37 M parameters
 
 
 def _stage(blocks: int, before: int, after: int) -> nn.Sequential:
-    return nn.Sequential(Halving(before, after), *(Unit(after) for _ in range(blocks - 1)))
+    return nn.Sequential(_Halving(before, after), *(_Unit(after) for _ in range(blocks - 1)))
 
 
 def _pointwise(before: int, after: int) -> tuple[nn.Module, ...]:

@@ -35,14 +35,13 @@ def load(name: str, weights: Path) -> nn.Module:
     """
     tensors = {_renamed(key): value for key, value in read_weights(weights).items()}
     options = _image_size(tensors) if name.startswith("vit_") else INSIDE.get(name, {})
-    network: nn.Module = torchvision.models.get_model(name, weights=None, **options)
+    network = torchvision.models.get_model(name, weights=None, **options)
     last, value = list(network.state_dict().items())[-1]
     if last not in tensors:
         raise DataError(f"{weights}: no tensor {last!r}, so not of torchvision's {name}: give its own weights")
     if len(tensors[last]) != len(value):
         network = torchvision.models.get_model(name, weights=None, num_classes=len(tensors[last]), **options)
-    zoo.fit(network, tensors, weights)
-    return network.eval()
+    return zoo.fitted(network, tensors, weights)
 
 
 def _renamed(key: str) -> str:

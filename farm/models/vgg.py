@@ -14,10 +14,9 @@ HEAD = 512
 
 
 class Vgg(nn.Module):
-    """Five stages of 3x3 convolutions, each ended by a 2x2 pooling, then three linear layers."""
+    """Five stages of so many 3x3 convolutions, each ended by a 2x2 pooling, then three linear layers."""
 
     def __init__(self, depths: tuple[int, int, int, int, int], classes: int) -> None:
-        """depths: convolutions of each stage."""
         super().__init__()
         layers: list[nn.Module] = []
         before = 3
@@ -27,24 +26,15 @@ class Vgg(nn.Module):
                 before = after
             layers.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*layers)
-        self.classifier = nn.Sequential(*_hidden(), *_hidden(), nn.Linear(HEAD, classes))
+        hidden = [layer for _ in range(2) for layer in (nn.Linear(HEAD, HEAD), nn.ReLU(), nn.Dropout())]
+        self.classifier = nn.Sequential(*hidden, nn.Linear(HEAD, classes))
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised float32 (n, 3, 32, 32) -> logits float32 (n, classes)."""
-        logits: Tensor = self.classifier(self.features(images).flatten(1))
-        return logits
+        return self.classifier(self.features(images).flatten(1))
 
 
-def _vgg(depths: tuple[int, int, int, int, int], classes: int) -> nn.Module:
-    """A VGG network, randomly initialised, in eval mode. depths: convolutions of each stage."""
-    return Vgg(depths, classes).eval()
-
-
-vgg11_bn = partial(_vgg, (1, 1, 2, 2, 2))  # 9.8 M parameters
-vgg13_bn = partial(_vgg, (2, 2, 2, 2, 2))  # 9.9 M parameters
-vgg16_bn = partial(_vgg, (2, 2, 3, 3, 3))  # 15 M parameters
-vgg19_bn = partial(_vgg, (2, 2, 4, 4, 4))  # 20.6 M parameters
-
-
-def _hidden() -> tuple[nn.Module, ...]:
-    return nn.Linear(HEAD, HEAD), nn.ReLU(), nn.Dropout()
+vgg11_bn = partial(Vgg, (1, 1, 2, 2, 2))  # 9.8 M parameters
+vgg13_bn = partial(Vgg, (2, 2, 2, 2, 2))  # 9.9 M parameters
+vgg16_bn = partial(Vgg, (2, 2, 3, 3, 3))  # 15 M parameters
+vgg19_bn = partial(Vgg, (2, 2, 4, 4, 4))  # 20.6 M parameters

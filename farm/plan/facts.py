@@ -87,6 +87,21 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """Of a set made as files. size: (height, width). n_made: images that were not there, made in made_s.
+
+    Of a folder, sound: ranges (start, stop) that were there; unsound: those made again, and why.
+    """
+
+    n_images: int
+    size: tuple[int, int]
+    n_made: int
+    made_s: float
+    sound: tuple[tuple[int, int], ...] = ()
+    unsound: tuple[tuple[int, int, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """What a classifier says of a student's images, beside the teacher's."""
 

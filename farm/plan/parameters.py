@@ -85,7 +85,26 @@ class Train:
     until_s: float | None = None
 
 
-StageParameters = Synthesize | Export | Quantize | Evaluate | Measure | Train
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """A calibration set as files of the user's own. images: with their count.
+
+    out: a folder or, of these forms, a file: ``parquet``, or ``raw`` for a network's floats. made: what the set is, for
+    its manifest. batch: images in memory at once; None: as many as suit. device: ``cuda`` where no other will do.
+    verify: check what is there by its checksums. preview: how many of the first images are left as the artefact.
+    """
+
+    images: Images
+    out: str
+    form: str
+    made: Mapping[str, Any]
+    batch: int | None = None
+    device: str = "auto"
+    verify: bool = False
+    preview: int = 0
+
+
+StageParameters = Synthesize | Export | Quantize | Evaluate | Measure | Train | Files
 
 KINDS: Mapping[str, type[StageParameters]] = {
     "synthesize": Synthesize,
@@ -94,6 +113,7 @@ KINDS: Mapping[str, type[StageParameters]] = {
     "evaluate": Evaluate,
     "measure": Measure,
     "train": Train,
+    "files": Files,
 }
 
 

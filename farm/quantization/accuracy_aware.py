@@ -10,9 +10,11 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated
 
 import nncf
+import numpy as np
 import openvino as ov
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +25,7 @@ from nncf.quantization.algorithms.accuracy_control.openvino_backend import OVAcc
 from nncf.quantization.algorithms.accuracy_control.ranker import GroupToRank, Ranker
 from openvino._offline_transformations import compress_quantize_weights_transformation
 
+from farm.columns import Column, schema_of
 from farm.plan import facts
 from farm.quantization.default import Quantization, nncf_arguments
 from farm.quantization.validation import MODEL, Scores, Validation, compiled_in_f32, validation
@@ -31,16 +34,6 @@ HISTORY = "history.parquet"
 SAY_EVERY_S = 3.0
 TARGET, ITERATIONS, BUDGET, EXHAUSTED = "target", "iterations", "budget", "exhausted"
 
-SCHEMA = pa.schema([
-    ("iteration", pa.int32()),
-    ("reverted", pa.list_(pa.string())),
-    ("n_reverted", pa.int32()),
-    ("score", pa.float64()),
-    ("drop", pa.float64()),
-    ("seconds", pa.float64()),
-    ("best", pa.bool_()),
-])  # fmt: skip
-
 
 class Stop(Exception):  # noqa: N818 - nothing is wrong
     """How NNCF's loop is left. Its argument says what stopped it."""
@@ -48,20 +41,18 @@ class Stop(Exception):  # noqa: N818 - nothing is wrong
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A model on the way. Iteration 0 is the quantized start, each further one NNCF's next try.
+    """A model on the way: a row of ``history.parquet``."""
 
-    reverted: the names of all layers that were quantized in the start and are in FP32 in it. score: the mean
-    over the validation images. drop: the FP32 model's score minus it. seconds: since the control began.
-    """
-
-    iteration: int
-    reverted: tuple[str, ...]
-    score: float
-    drop: float
-    seconds: float
+    iteration: Annotated[int, Column("0 is the quantized start, each further one NNCF's next try", arrow="int32")]
+    reverted: Annotated[tuple[str, ...], Column("layers that were quantized in the start and are in FP32 in it")]
+    n_reverted: Annotated[int, Column("how many they are", arrow="int32")]
+    score: Annotated[float, Column("the mean over the validation images")]
+    drop: Annotated[float, Column("the FP32 model's score minus it")]
+    seconds: Annotated[float, Column("since the control began", "s")]
+    best: Annotated[bool, Column("whether this is the model that is handed over")] = False
 
 
-def accuracy_aware(task: Quantization) -> tuple[ov.Model, facts.Control]:
+def accuracy_aware(quantization: Quantization) -> tuple[ov.Model, facts.Control]:
     """Quantize, then revert groups of layers until the drop is at most `max_drop` or a budget is spent.
 
     Returns the model of the smallest drop that was met; of equal ones, that with the fewest layers reverted.
@@ -69,42 +60,44 @@ def accuracy_aware(task: Quantization) -> tuple[ov.Model, facts.Control]:
     being compiled or inferred when it ends is waited for. Leaves ``history.parquet``: a row a `Step`. Raises
     DataError where labels and model do not go together, or the metric fails.
     """
-    images = validation(task)
-    labels = "its own answers as labels" if images.labels_from == MODEL else "given labels"
-    task.say(f"FP32 model: score {images.fp32.mean():.4g} on {len(images)} images, {labels}")
-    arguments = nncf_arguments(task.options)
+    judged = validation(quantization)
+    labels = "its own answers as labels" if judged.labels_from == MODEL else "given labels"
+    quantization.say(f"FP32 model: score {judged.fp32.mean():.4g} on {len(judged.fp32)} images, {labels}")
+    arguments = nncf_arguments(quantization.options)
     arguments["advanced_parameters"].backend_params["compress_weights"] = False  # reverting looks for FP32 weights
-    quantized = nncf.quantize(task.model, nncf.Dataset(task.calibration), **arguments)
-    control = Control(task, images, quantized)
-    stopped_by = _revert(task, quantized, control)
+    start = nncf.quantize(quantization.model, nncf.Dataset(quantization.calibration), **arguments)
+    control = Control(judged, start)
+    stopped_by = _revert(start, control)
     best, model = control.best
-    task.say(f"stopped by {stopped_by}: the best is iteration {best.iteration}, {control.word} {best.drop:.3g}")
+    quantization.say(f"stopped by {stopped_by}: the best is iteration {best.iteration}, {control.word} {best.drop:.3g}")
     compress_quantize_weights_transformation(model)
-    rows = [asdict(step) | {"n_reverted": len(step.reverted), "best": step is best} for step in control.steps]
-    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), task.folder / HISTORY, compression="zstd")
+    rows = [asdict(replace(step, best=step is best)) for step in control.steps]
+    history = pa.Table.from_pylist(rows, schema=schema_of(Step))
+    pq.write_table(history, quantization.folder / HISTORY, compression="zstd")
     return model, facts.Control(
         stopped_by=stopped_by,
-        reached=best.drop <= task.options["max_drop"],
+        reached=best.drop <= control.max_drop,
         control_drop=best.drop,
-        control_images=len(control.validation),
+        control_images=len(judged.labels),
         iterations=len(control.steps) - 1,
-        control_labels=control.validation.labels_from,
-        validate_on=task.options["validate_on"],
-        reverted_layers=len(best.reverted),
+        control_labels=judged.labels_from,
+        validate_on=quantization.options["validate_on"],
+        reverted_layers=best.n_reverted,
     )
 
 
-def _revert(task: Quantization, quantized: ov.Model, control: "Control") -> str:
+def _revert(start: ov.Model, control: "Control") -> str:
     """Run NNCF's loop; what ended it. Its own end is that no group is left."""
+    count = len(control.validation.labels)
     restorer = QuantizationAccuracyRestorer(
-        ranking_subset_size=task.options["ranking_subset_size"] or len(control.validation),
+        ranking_subset_size=control.quantization.options["ranking_subset_size"] or count,
         max_num_iterations=sys.maxsize,
         max_drop=-math.inf,  # `control` says when it is enough
         num_ranking_workers=1,
     )
     try:
-        fp32, start = control.begin(quantized)
-        restorer.apply(task.model, fp32, quantized, start, None, len(control.validation), control)
+        results = control.begin(start)
+        restorer.apply(control.quantization.model, results[0], start, results[1], None, count, control)
     except Stop as stop:
         return str(stop)
     return EXHAUSTED
@@ -117,26 +110,25 @@ class Control(Evaluator):
     each iteration. The data set that it hands on is None: the images are the control's own.
     """
 
-    def __init__(self, task: Quantization, images: Validation, quantized: ov.Model) -> None:
-        """The time budget begins. quantized: the start, with uncompressed weights."""
+    def __init__(self, judged: Validation, start: ov.Model) -> None:
+        """The time budget begins. start: the quantized model, with uncompressed weights."""
         super().__init__(validation_fn=None)
-        self.begun = self.told_at = time.monotonic()
-        self.task = task
-        self.max_drop: float = task.options["max_drop"]
-        self.max_iterations: int | None = task.options["max_iterations"]
-        self.budget_s: float = task.options["budget_s"]
-        self.groups = _groups(quantized)
+        self.begun = self.progress_at = time.monotonic()
+        self.validation, self.quantization = judged, judged.quantization
+        self.max_drop: float = self.quantization.options["max_drop"]
+        self.max_iterations: int | None = self.quantization.options["max_iterations"]
+        self.budget_s: float = self.quantization.options["budget_s"]
+        self.word = "disagreement" if judged.labels_from == MODEL else "drop"
+        self.groups = _groups(start)
         self.layers = len(self._reverted(frozenset()))
         self.ranked = 0
         self.steps: list[Step] = []
         self.best: tuple[Step, ov.Model]
-        self.validation = images
-        self.word = "disagreement" if images.labels_from == MODEL else "drop"
 
-    def begin(self, quantized: ov.Model) -> tuple[MetricResults, MetricResults]:
+    def begin(self, start: ov.Model) -> tuple[MetricResults, MetricResults]:
         """Judge the quantized start; the FP32 model's results and its own. Raises Stop if all is done."""
-        scores = self.validation.scores(self._compiled(quantized), None, before_batch=lambda: None)
-        self._record(quantized, scores)
+        scores = self.validation.scores(self._compiled(start), None, before_batch=lambda: None)
+        self._record(start, scores)
         return _results(self.validation.fp32), _results(scores)
 
     def is_metric_mode(self) -> bool:
@@ -147,14 +139,14 @@ class Control(Evaluator):
         """Compile the start with one more group reverted, whose rank is to be found."""
         self._check_budget()
         self.ranked += 1
-        if time.monotonic() - self.told_at >= SAY_EVERY_S:
+        if time.monotonic() - self.progress_at >= SAY_EVERY_S:
             self._say(f"ranking: group {self.ranked} of {self._left(_quantizers(model)) + 1}")
         return self._compiled(model)
 
     def validate_prepared_model(
         self,
         prepared_model: ov.CompiledModel,
-        dataset: None,  # noqa: ARG002 - NNCF's signature
+        dataset: None,
         indices: Sequence[int] | None = None,
     ) -> tuple[float, list[float]]:
         """The mean score, and each image's."""
@@ -162,30 +154,29 @@ class Control(Evaluator):
         return float(scores.mean()), scores.tolist()
 
     def validate(
-        self,
-        model: ov.Model,
-        dataset: None,  # noqa: ARG002 - NNCF's signature
-        indices: Sequence[int] | None = None,
+        self, model: ov.Model, dataset: None, indices: Sequence[int] | None = None
     ) -> tuple[float, list[float]]:
         """The mean score, and each image's, of an iteration's model. Raises Stop if no other is needed."""
-        self._check_budget()
         self.ranked = 0
-        scores = self.validation.scores(self._compiled(model), indices, self._check_budget)
-        self._record(model, scores)
-        return float(scores.mean()), scores.tolist()
+        self._check_budget()
+        mean, scores = self.validate_prepared_model(self._compiled(model), dataset, indices)
+        self._record(model, np.array(scores))
+        return mean, scores
 
     def _record(self, model: ov.Model, scores: Scores) -> None:
         """Note a step, keep its model if it is the best so far, and tell. Raises Stop if it is the last."""
         present = _quantizers(model)
+        reverted = self._reverted(present)
         step = Step(
             iteration=len(self.steps),
-            reverted=self._reverted(present),
+            reverted=reverted,
+            n_reverted=len(reverted),
             score=float(scores.mean()),
             drop=float((self.validation.fp32 - scores).mean()),  # of differences: 6 of 300 is 0.02, and not a bit more
             seconds=time.monotonic() - self.begun,
         )
         self.steps.append(step)
-        if step.iteration == 0 or _order(step) < _order(self.best[0]):
+        if step.iteration == 0 or (step.drop, step.n_reverted) < (self.best[0].drop, self.best[0].n_reverted):
             self.best = step, model
         self._say(self._progress(step))
         if step.drop <= self.max_drop:
@@ -199,7 +190,7 @@ class Control(Evaluator):
         drop = f"{self.word} {step.drop:.3g} (target {self.max_drop:g})"
         if step.iteration == 0:
             return f"quantized model: {drop}"
-        reverted = f"{len(step.reverted)} of {self.layers} layers in FP32"
+        reverted = f"{step.n_reverted} of {self.layers} layers in FP32"
         return f"iteration {step.iteration}: {reverted}, {drop}, best {self.best[0].drop:.3g}"
 
     def _reverted(self, present: frozenset[str]) -> tuple[str, ...]:
@@ -212,15 +203,15 @@ class Control(Evaluator):
         return sum(not _is_reverted(group, present) for group in self.groups)
 
     def _compiled(self, model: ov.Model) -> ov.CompiledModel:
-        return compiled_in_f32(model, self.task.cores)
+        return compiled_in_f32(model, self.quantization.cores)
 
     def _check_budget(self) -> None:
         if time.monotonic() - self.begun >= self.budget_s:
             raise Stop(BUDGET)
 
     def _say(self, text: str) -> None:
-        self.told_at = time.monotonic()
-        self.task.say(f"{text}, {self.told_at - self.begun:.0f} s of {self.budget_s:g} s")
+        self.progress_at = time.monotonic()
+        self.quantization.say(f"{text}, {self.progress_at - self.begun:.0f} s of {self.budget_s:g} s")
 
 
 def _groups(quantized: ov.Model) -> list[GroupToRank]:
@@ -228,11 +219,6 @@ def _groups(quantized: ov.Model) -> list[GroupToRank]:
     ranker = Ranker(1, None, OVAccuracyControlAlgoBackend(), None)
     groups: list[GroupToRank] = ranker.find_groups_of_quantizers_to_rank(build_graph(quantized))
     return groups
-
-
-def _order(step: Step) -> tuple[float, int]:
-    """Steps from the best to the worst."""
-    return step.drop, len(step.reverted)
 
 
 def _results(scores: Scores) -> MetricResults:

@@ -38,26 +38,30 @@ class Quantization:
     say: Callable[[str], None]
 
 
-def default(task: Quantization) -> tuple[ov.Model, None]:
+def default(quantization: Quantization) -> tuple[ov.Model, None]:
     """`nncf.quantize` with its parameters by their NNCF names."""
-    return nncf.quantize(task.model, nncf.Dataset(task.calibration), **nncf_arguments(task.options)), None
+    calibration, arguments = nncf.Dataset(quantization.calibration), nncf_arguments(quantization.options)
+    return nncf.quantize(quantization.model, calibration, **arguments), None
 
 
-def subset_size(task: Quantization) -> int:
+def subset_size(quantization: Quantization) -> int:
     """How many calibration images NNCF uses."""
-    return min(int(task.options["subset_size"]), len(task.calibration))
+    return min(int(quantization.options["subset_size"]), len(quantization.calibration))
 
 
 def nncf_arguments(options: Mapping[str, Any]) -> dict[str, Any]:
     """What `farm.catalog.algorithms.Default` says, as keyword arguments of `nncf.quantize`."""
     preset, model_type = options["preset"], options["model_type"]
     patterns, overflow_fix = list(options["ignored_scope"]), options["overflow_fix"]
+    alphas = {"matmul": options["smooth_quant_alpha"], "convolution": options["smooth_quant_convolution_alpha"]}
     advanced = nncf.AdvancedQuantizationParameters(
         overflow_fix=nncf.OverflowFix(overflow_fix) if overflow_fix else None,
         disable_bias_correction=options["disable_bias_correction"],
         activations_range_estimator_params=_range_estimator(options["activations_range_estimator"]),
         weights_range_estimator_params=_range_estimator(options["weights_range_estimator"]),
-        smooth_quant_alphas=_smooth_quant(options),
+        smooth_quant_alphas=nncf.AdvancedSmoothQuantParameters(
+            **{op: at for op, at in alphas.items() if at is not None}
+        ),
     )
     return {
         "preset": nncf.QuantizationPreset(preset) if preset else None,
@@ -72,11 +76,6 @@ def nncf_arguments(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _range_estimator(name: str | None) -> RangeEstimatorParameters:
     return getattr(RangeEstimatorParametersSet, name.upper()) if name else RangeEstimatorParameters()
-
-
-def _smooth_quant(options: Mapping[str, Any]) -> nncf.AdvancedSmoothQuantParameters:
-    alphas = {"matmul": options["smooth_quant_alpha"], "convolution": options["smooth_quant_convolution_alpha"]}
-    return nncf.AdvancedSmoothQuantParameters(**{op: alpha for op, alpha in alphas.items() if alpha is not None})
 
 
 def check_ignored_scope(model: ov.Model, patterns: Sequence[str], ir: Path) -> None:

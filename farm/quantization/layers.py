@@ -50,7 +50,10 @@ def compare(fp32: Path, int8: Path, batches: Iterator[NDArray[Any]]) -> list[Lay
     for images in batches:
         for name, signal, other in zip(names, first(images).values(), second(images).values(), strict=True):
             errors[name] += [_error(kinds[name], *images) for images in zip(signal, other, strict=True)]
-    return [Layer(name=name, kind=kinds[name], **_medians(errors[name])) for name in names]
+    medians = {name: np.median(np.array(errors[name]), axis=0).tolist() for name in names}
+    return [
+        Layer(name=name, kind=kinds[name], sqnr_db=sqnr, range_ratio=ratio) for name, (sqnr, ratio) in medians.items()
+    ]
 
 
 def _biased(model: ov.Model) -> dict[str, ov.Output]:
@@ -82,7 +85,6 @@ def _is_constant(value: ov.Output) -> bool:
 
 
 def _giving(model: ov.Model, outputs: list[ov.Output]) -> ov.CompiledModel:
-    """The model with these outputs."""
     results = [ov.opset13.result(value) for value in outputs]
     shortened = ov.Model(results, model.get_parameters(), "layers")
     return ov.Core().compile_model(shortened, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1})
@@ -95,8 +97,3 @@ def _error(kind: str, signal: NDArray[np.float32], other: NDArray[np.float32]) -
     rows = np.moveaxis(exact, -1, 0) if kind == "MatMul" else exact
     channels = np.abs(rows).reshape(len(rows), -1).max(axis=1)
     return float(sqnr), float(channels.max() / max(np.median(channels), TINY))
-
-
-def _medians(errors: list[tuple[float, float]]) -> dict[str, float]:
-    sqnr, ratio = np.median(np.array(errors), axis=0)
-    return {"sqnr_db": float(sqnr), "range_ratio": float(ratio)}

@@ -22,61 +22,47 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
-    """Images, what is right about them, and how right the FP32 model is.
+    """The validation images of a quantization, what is right about them, and how right the FP32 model is.
 
     labels: int64 (n,), of the first n images. labels_from: ``given``, or ``model`` where the FP32 model's own
     greatest logit counts as right. fp32: the FP32 model's score of each image, float64 (n,).
     """
 
-    images: PreparedImages
+    quantization: Quantization
     labels: Labels
     labels_from: str
-    score: Scorer
-    cores: int
     batch: int
     fp32: Scores
-
-    def __len__(self) -> int:
-        """How many images there are."""
-        return len(self.labels)
 
     def scores(
         self, compiled: ov.CompiledModel, indices: Sequence[int] | None, before_batch: Callable[[], None]
     ) -> Scores:
         """A model's score of each image, float64; of all of them for None. before_batch: may raise to end it."""
         parts = []
-        for chunk in _chunks(range(len(self)) if indices is None else indices, self.batch):
+        for chunk in _chunks(range(len(self.labels)) if indices is None else indices, self.batch):
             before_batch()
-            parts.append(self.score(_logits(compiled, self.images, chunk), self.labels[chunk]))
-            check_finite(parts[-1], chunk)
+            logits = _logits(compiled, self.quantization.validation, chunk)
+            parts.append(_scores(self.quantization.score, logits, self.labels[chunk], chunk))
         return np.concatenate(parts).astype(np.float64)
 
 
-def validation(task: Quantization) -> Validation:
+def validation(quantization: Quantization) -> Validation:
     """Judge the FP32 model. Raises DataError where labels and model do not go together, or the metric fails."""
-    count = min(task.options["validate_count"] or sys.maxsize, len(task.validation))
-    batch = BATCH if task.model.input(0).partial_shape[0].is_dynamic else 1
-    compiled = compiled_in_f32(task.model, task.cores)
-    chunks = _chunks(range(count), batch)
-    given = task.validation.labels(count)
-    labels_from = _labels_from(given, wanted=task.options["labels"])
-    scores, labels = [], []
-    for chunk in chunks:
-        logits = _logits(compiled, task.validation, chunk)
-        right = logits.argmax(axis=1) if labels_from == MODEL else given[chunk]
-        _check(logits, right, task.score)
-        labels.append(right)
-        scores.append(task.score(logits, right))
-        check_finite(scores[-1], chunk)
-    return Validation(
-        images=task.validation,
-        labels=np.concatenate(labels),
-        labels_from=labels_from,
-        score=task.score,
-        cores=task.cores,
-        batch=batch,
-        fp32=np.concatenate(scores).astype(np.float64),
-    )
+    images, options = quantization.validation, quantization.options
+    count = min(options["validate_count"] or sys.maxsize, len(images))
+    batch = BATCH if quantization.model.input(0).partial_shape[0].is_dynamic else 1
+    compiled = compiled_in_f32(quantization.model, quantization.cores)
+    labels = images.labels(count)
+    labels_from = _labels_from(labels, wanted=options["labels"])
+    scores = []
+    for chunk in _chunks(range(count), batch):
+        logits = _logits(compiled, images, chunk)
+        if labels_from == MODEL:
+            labels[chunk] = logits.argmax(axis=1)
+        _check(logits, labels[chunk], quantization.score)
+        scores.append(_scores(quantization.score, logits, labels[chunk], chunk))
+    fp32 = np.concatenate(scores).astype(np.float64)
+    return Validation(quantization=quantization, labels=labels, labels_from=labels_from, batch=batch, fp32=fp32)
 
 
 def compiled_in_f32(model: ov.Model, cores: int) -> ov.CompiledModel:
@@ -90,6 +76,12 @@ def _chunks(indices: Sequence[int], size: int) -> list[NDArray[np.int64]]:
 
 def _logits(compiled: ov.CompiledModel, images: PreparedImages, indices: NDArray[np.int64]) -> Logits:
     return np.asarray(compiled(images.take(indices))[0], np.float32)
+
+
+def _scores(score: Scorer, logits: Logits, labels: Labels, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+    scores = score(logits, labels)
+    check_finite(scores, indices)
+    return scores
 
 
 def _labels_from(given: Labels, *, wanted: str) -> str:

@@ -3,9 +3,13 @@
 import io
 from collections.abc import Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
+
+from farm.errors import InputError
+from farm.files import replaced_for
 
 ABREAST = 16
 ROWS = 2
@@ -31,6 +35,31 @@ def contact_sheet(samples: Sequence[dict[str, Any]], most: int = ROWS) -> Image.
             corner = (MARGIN + index % ABREAST * TILE, top + HEADING + index // ABREAST * TILE)
             sheet.paste(_tile(row["png"]), corner)
     return sheet
+
+
+def save(option: str, path: Path, samples: Sequence[dict[str, Any]], most: int = ROWS) -> None:
+    """Write a contact sheet. option: that gives the path. Raises InputError if it cannot be written."""
+    with replaced_for(option, path) as new:
+        contact_sheet(samples, most).save(new, Image.registered_extensions()[path.suffix.lower()])
+
+
+def check(option: str, path: Path, apart: Path | None = None) -> None:
+    """Raise InputError, before any work, if Pillow writes no picture with such a suffix, or not there.
+
+    option: that gives the path, for the message. apart: a folder that it must not lie in, as a set of images is to.
+    """
+    ending = f"as {path.suffix}" if path.suffix else "without a suffix"
+    example = f"{path.stem or 'sheet'}.png"
+    form = Image.registered_extensions().get(path.suffix.lower(), "")
+    try:
+        Image.new("RGB", (1, 1)).save(io.BytesIO(), form)
+    except (OSError, ValueError, KeyError) as error:  # what Pillow raises of forms that it only reads, or does not know
+        text = f"no picture can be written {ending}: name a file such as {example}"
+        raise InputError(f"{option} {path}: {text}") from error
+    if apart is not None and path.resolve().is_relative_to(apart.resolve()):
+        raise InputError(f"{option} {path}: {apart} is for the set alone: name a file elsewhere")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"{option} {path}: there is no folder {path.parent}: make it, or name another file")
 
 
 def _tile(png: bytes) -> Image.Image:

@@ -6,7 +6,7 @@ one host.
 
 from collections.abc import Mapping, Sequence
 
-from farm.analysis.against_real import AgainstReal
+from farm.analysis.analysis import AgainstReal
 from farm.analysis.families import Family
 from farm.analysis.rows import Row
 from farm.grid.label import Label

@@ -1,6 +1,6 @@
 """The long table, a row a cell, as in the study's Table 1. Knows records, not where they come from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
 from farm.analysis.rows import Assessment, Row
@@ -29,7 +29,9 @@ def main_table(rows: Sequence[Row]) -> TextTable:
     headings = tuple(Heading(text=column.heading, kind=_kind(column)) for column in shown)
     groups = [list(group) for _, group in groupby(rows, key=lambda row: (row.record.model, row.record.device))]
     entries = [_entries(row, shown, first=row is group[0]) for group in groups for row in group]
-    return TextTable(headings=headings, rows=tuple(entries), legend=tuple(_legend(rows)))
+    there = {mark for row in rows for mark in _marks(row.assessment).values()}
+    legend = tuple(f"{mark} {text}" for mark, text in MARKS.items() if mark in there)
+    return TextTable(headings=headings, rows=tuple(entries), legend=legend)
 
 
 def _kind(column: Column) -> Kind:
@@ -41,7 +43,7 @@ def _kind(column: Column) -> Kind:
 def _entries(row: Row, shown: Sequence[Column], *, first: bool) -> tuple[Entry, ...]:
     """What stands under the headings. first: of its model and device, whose model is named once."""
     texts = {column.name: column.text(row) if first or column.name != "model" else "" for column in shown}
-    marks = {"score": _best(row.assessment), "score_drop": _worse(row.assessment)}
+    marks = _marks(row.assessment)
     outcome = "yellow" if texts["outcome"] == MISSED else OUTCOMES.get(row.record.outcome, "yellow")
     styles = {"verdict": VERDICTS.get(row.record.verdict or "", ""), "outcome": outcome}
     return tuple(
@@ -49,15 +51,6 @@ def _entries(row: Row, shown: Sequence[Column], *, first: bool) -> tuple[Entry, 
     )
 
 
-def _legend(rows: Sequence[Row]) -> Iterator[str]:
-    """A line for each mark that occurs."""
-    marks = {mark for row in rows for mark in (_best(row.assessment), _worse(row.assessment))}
-    return (f"{mark} {text}" for mark, text in MARKS.items() if mark in marks)
-
-
-def _best(assessment: Assessment) -> str:
-    return BEST if assessment.best else ""
-
-
-def _worse(assessment: Assessment) -> str:
-    return WORSE if assessment.standing == "worse" else ""
+def _marks(assessment: Assessment) -> dict[str, str]:
+    """By column."""
+    return {"score": BEST * assessment.best, "score_drop": WORSE * (assessment.standing == "worse")}

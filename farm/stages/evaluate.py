@@ -15,7 +15,7 @@ from farm.data import imageset
 from farm.data.datasets import open_dataset
 from farm.host.devices import configured
 from farm.models.ir import IR
-from farm.models.network import build
+from farm.models.zoo import build
 from farm.plan.facts import Evaluated
 from farm.plan.parameters import Evaluate
 from farm.stages.job import Job

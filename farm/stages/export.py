@@ -8,7 +8,7 @@ from farm.errors import DataError
 from farm.models import modelfile
 from farm.models.ir import IR, size_mib
 from farm.models.layer_names import name_after_modules
-from farm.models.network import build
+from farm.models.zoo import build
 from farm.plan.facts import Exported
 from farm.plan.parameters import Export
 from farm.stages.job import Job

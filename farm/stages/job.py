@@ -10,10 +10,6 @@ from farm.plan import Effort
 P = TypeVar("P")
 
 
-def _nobody(_text: str) -> None:
-    """Nobody listens."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(Generic[P]):
     """One stage in its fresh process.
@@ -34,4 +30,4 @@ class Job(Generic[P]):
     device: str = "cpu"
     effort: Effort | None = None
     code: tuple[Path, ...] = ()
-    say: Callable[[str], None] = _nobody
+    say: Callable[[str], None] = lambda _: None

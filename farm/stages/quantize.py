@@ -21,7 +21,7 @@ def run(job: Job[Quantize]) -> Quantized:
     ir = job.inputs["model"] / IR
     algorithm = job.parameters.algorithm
     calibration = _prepared(job, "calibration")
-    task = Quantization(
+    quantization = Quantization(
         model=ov.Core().read_model(ir),
         calibration=calibration,
         validation=_prepared(job, "validation") if algorithm.options.get("validate_on") == "train" else calibration,
@@ -31,15 +31,15 @@ def run(job: Job[Quantize]) -> Quantized:
         cores=job.cores,
         say=job.say,
     )
-    check_ignored_scope(task.model, algorithm.options.get("ignored_scope", ()), ir)
-    quantized, control = resolve(ALGORITHMS[algorithm.name].function)(task)
+    check_ignored_scope(quantization.model, algorithm.options.get("ignored_scope", ()), ir)
+    quantized, control = resolve(ALGORITHMS[algorithm.name].function)(quantization)
     ov.save_model(quantized, job.folder / IR, compress_to_fp16=False)
     int8, weighted = layer_counts(quantized)
     return Quantized(
         int8_layers=int8,
         weighted_layers=weighted,
         size_mib=size_mib(job.folder),
-        subset_size=subset_size(task),
+        subset_size=subset_size(quantization),
         control=control,
     )
 

@@ -23,7 +23,7 @@ def run(job: Job[Synthesize]) -> Synthesized:
     images = opened(source.name, source.arguments(count=stop), job.files, equipment)
     size, begun = imageset.size_of(images), time.monotonic()
     together = imageset.at_once(size, job.cores)
-    wrote = _telling(job.say, start, stop)
+    wrote = telling(job.say, start, stop)
     imageset.write(job.folder / SHARD, images, start, stop, together=together, wrote=wrote)
     return Synthesized(
         n_images=stop - start,
@@ -43,7 +43,7 @@ def opened(name: str, parameters: Arguments, files: Files, equipment: Equipment)
     return images
 
 
-def _telling(say: Callable[[str], None], start: int, stop: int) -> imageset.Wrote:
+def telling(say: Callable[[str], None], start: int, stop: int) -> imageset.Wrote:
     """Tells every few seconds how far a shard is, while it is not whole."""
     begun = last = time.monotonic()
 

@@ -14,12 +14,12 @@ from farm.errors import DataError
 from farm.files import reserved, write_whole
 from farm.generators.distylegan import source
 from farm.generators.distylegan.checkpoint import CONFIG, WEIGHTS
-from farm.generators.distylegan.training import judge, output
+from farm.generators.distylegan.training import CHECKPOINT, judge, output
 from farm.generators.distylegan.training.recipe import Recipe
 from farm.generators.distylegan.training.run import train
 from farm.generators.distylegan.training.teacher import Teacher, read, sample
 from farm.generators.equipment import Equipment, is_out_of_memory
-from farm.models.network import build
+from farm.models.zoo import build
 from farm.plan.facts import Judged, Trained
 from farm.plan.parameters import Train
 from farm.stages.job import Job
@@ -60,7 +60,8 @@ def _trained(job: Job[Train], recipe: Recipe, teacher: Teacher, out: Path) -> di
             raise
         half = recipe.batch // 2
         less = f"--param batch={half}" if half >= SMALLEST else "--param ndf=64"
-        other = ", and another --out, for this one holds a training of the other" if output.there(out) else ""
+        there = (out / CHECKPOINT).exists()
+        other = ", and another --out, for this one holds a training of the other" if there else ""
         raise DataError(f"the GPU's memory is too small for batch={recipe.batch}: give {less}{other}") from error
 
 

@@ -20,11 +20,11 @@ from publishing import NO_GOAL, goal, options, parser, publish
 
 from farm.data.imageset import Pixels
 from farm.generators.equipment import Equipment, fast_bfloat16
-from farm.generators.generated import generated, grey_levels, normal
+from farm.generators.generated import Network, generated, grey_levels, normal
 from farm.generators.stylegan2.config import Config
 from farm.generators.stylegan2.layout import Layout, shapes
 from farm.generators.stylegan2.prepared import prepared
-from farm.generators.stylegan2.source import StyleGan2
+from farm.generators.stylegan2.source import StyleGan2, network_of
 from farm.host.lease import host_cores
 
 NAME = "stylegan2"
@@ -100,10 +100,10 @@ def random_weights() -> Layout:
     return Layout(config=CIFAR10, arrays=arrays)
 
 
-def network(layout: Layout, precision: str) -> StyleGan2:
+def network(layout: Layout, precision: str) -> Network:
     """farm's network of these weights."""
     generator = prepared(layout, precision=precision)
-    return StyleGan2(generator=generator, device="cpu", psi=1.0, cutoff=None, noise="const")
+    return network_of(StyleGan2(generator=generator, device="cpu", psi=1.0, cutoff=None, noise="const"))
 
 
 def conventionally(tensors: conventional.Tensors, count: int) -> Pixels:
@@ -117,7 +117,7 @@ def conventionally(tensors: conventional.Tensors, count: int) -> Pixels:
     return grey_levels(np.concatenate(batches))
 
 
-def farms(made: StyleGan2, count: int, workers: int) -> Pixels:
+def farms(made: Network, count: int, workers: int) -> Pixels:
     """A calibration set."""
     return generated(made, NAME, count, SEED, Equipment(workers=workers)).block(0, count).images
 

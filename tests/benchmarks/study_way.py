@@ -93,7 +93,7 @@ class Study:
         """The PyTorch model, its IR and an int8 IR for each calibration set: top-1, FPS and seconds by step."""
         seconds: dict[str, float] = {}
         with timed(seconds, "load"):
-            network = zoo.load(function=MODELS[model].function, weights=weights(self.dataset, model), factory=False)
+            network = zoo.load(MODELS[model].function, weights(self.dataset, model))
         with torch.no_grad():
             yield self.evaluated(network, seconds, model, "pytorch")
         with tempfile.TemporaryDirectory() as folder:

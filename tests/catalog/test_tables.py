@@ -8,7 +8,7 @@ import pytest
 
 from farm.catalog import CATALOG
 from farm.catalog.sources import SOURCES
-from farm.catalog.stages import TRAINING
+from farm.catalog.stages import ALONE
 from farm.data import imageset
 from farm.spec import resolve
 
@@ -23,7 +23,7 @@ def functions():
     named |= {(spec.function, COMPUTED if spec.equipped else IMAGES) for spec in CATALOG.sources.values()}
     named |= {(spec.network, COMPUTED) for spec in CATALOG.sources.values() if spec.network}
     named |= {(spec.function, ("task",)) for spec in CATALOG.algorithms.values()}
-    named |= {(spec.function, ("job",)) for spec in (CATALOG.stages | TRAINING).values()}
+    named |= {(spec.function, ("job",)) for spec in (CATALOG.stages | ALONE).values()}
     loaded = (*CATALOG.models.values(), *CATALOG.datasets.values(), *CATALOG.sources.values())
     return sorted(named | {(each.beside, ("path",)) for spec in loaded for each in spec.inputs if each.beside})
 

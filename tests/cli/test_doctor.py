@@ -81,17 +81,16 @@ COMPANY = [
 
 @pytest.mark.parametrize(("found", "words"), NOISE)
 def test_the_noise_floor_is_told_in_words_that_fit_it(found, words):
-    text = command._noise_text(found)
+    text, _ = command._judged(found)
     assert [each for each in (SOUND, NOT_KNOWN, NOISY, INVALID, DIFFERS) if each in text] == [words]
     assert "doctor.yaml" not in text, "that file is gone when this is read"
 
 
 def test_words_about_an_unsound_floor_say_why():
     why = "NUM_STREAMS was 2, not 1; threads were allowed on CPUs 7 outside the lease"
-    assert command._noise_text(record(mismatches=(STREAMS, STRAYED))).endswith(
-        f"invalid, so nothing measured here holds: {why}"
-    )
-    text = command._noise_text(record(1.0, None, pairs=1, disturbed=9))
+    text, _ = command._judged(record(mismatches=(STREAMS, STRAYED)))
+    assert text.endswith(f"invalid, so nothing measured here holds: {why}")
+    text, _ = command._judged(record(1.0, None, pairs=1, disturbed=9))
     assert "of at least 8 undisturbed pairs there are 1, 9 disturbed" in text
     assert "other programs took 12.0%, the hypervisor took 3.0%" in text
 
@@ -257,7 +256,8 @@ def test_more_than_this_hosts_cores_are_refused_at_once(place, option):
 
 @pytest.mark.slow
 @pytest.mark.skipif(len(measurable(host_cores())) < 2, reason="two measurements at once need two cores")
-def test_the_noise_floor_is_a_model_against_itself_and_company_is_compared_with_being_alone(place):
+def test_the_noise_floor_is_a_model_against_itself_and_company_is_compared_with_being_alone(place, monkeypatch):
+    monkeypatch.setitem(command.GRID["settings"]["measure"], "min_seconds", 0.1)
     said, code = said_by(place, "--threads", "1", "--per-node", "2")
     noise, beside = said["noise"], said["per_node"]
     assert noise["threads"] == 1

@@ -17,10 +17,10 @@ FINE = Outcome(uri="export/1", label="resnet20", wall_s=1.24)
 FAILED = Outcome(uri="measure/2", label="[red]x", error_class="crash", error_message="ended by signal 11")
 
 
-def said(progresses, *, terminal=False, quiet=False):
+def said(progresses, *, terminal=False, quiet=False, alone=False):
     text = StringIO()
     console = Console(file=text, force_terminal=terminal, width=100)
-    with reporting(console, quiet=quiet) as report:
+    with reporting(console, quiet=quiet, alone=alone) as report:
         for progress in progresses:
             report(progress)
     return text.getvalue()
@@ -45,11 +45,11 @@ def talking():
     progress = Progress(total=TOTAL, flying=Counter(export=1))
     yield progress
     for text in ("epoch 1", "epoch 1", "[red]50 %[/] :100:"):
-        progress.said["export/1"] = ("[b]x", text)
+        progress.words["export/1"] = ("[b]x", text)
         progress.last = ProgressLine(uri="export/1", text=text)
         yield progress
         yield progress  # a tick
-    del progress.said["export/1"]
+    del progress.words["export/1"]
     progress.last, progress.done, progress.flying = FINE, Counter(export=1), Counter()
     yield progress
     yield progress
@@ -62,6 +62,13 @@ def test_a_pipe_gets_a_line_for_each_word_of_a_stage_once_as_it_stands():
         "    export [b]x: [red]50 %[/] :100:",
         "[1/3] export resnet20: 1.2 s",
     ]
+
+
+def test_of_a_stage_alone_a_pipe_gets_its_words_and_a_terminal_the_last_of_them():
+    assert said(talking(), alone=True).splitlines() == ["epoch 1", "epoch 1", "[red]50 %[/] :100:"]
+    text = said(talking(), alone=True, terminal=True)
+    assert "0:00 elapsed: epoch 1" in text
+    assert "in flight" not in text
 
 
 def test_a_failure_is_told_as_it_stands():
@@ -82,8 +89,8 @@ def test_long_waiting_for_cores_is_told_and_short_is_not():
 
 
 def test_the_table_shows_the_last_words_of_each_stage_that_runs_as_they_stand():
-    said_last = {"export/1": ("[b]x", "[red]50 %[/] :100:"), "measure/2": ("y", "pair 3 of 8 [/]")}
-    progress = Progress(total=TOTAL, flying=Counter(export=1, measure=1), failed=Counter(export=1), said=said_last)
+    last_words = {"export/1": ("[b]x", "[red]50 %[/] :100:"), "measure/2": ("y", "pair 3 of 8 [/]")}
+    progress = Progress(total=TOTAL, flying=Counter(export=1, measure=1), failed=Counter(export=1), words=last_words)
     assert rows(progress, 5.0) == [
         "stage done in flight failed to do of",
         "export 0 1 1 0 2",

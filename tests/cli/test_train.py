@@ -114,12 +114,12 @@ def test_help_says_what_each_number_of_the_recipe_means(place):
 @pytest.mark.parametrize(
     ("threads", "address", "gpus", "asked"),
     [
-        (None, None, 0, {"train": 5}),
-        (None, None, 1, {}),
-        (None, "head:6379", 0, {}),
-        (None, "head:6379", 1, {}),
-        (3, None, 1, {"train": 3}),
-        (3, "head:6379", 0, {"train": 3}),
+        (None, None, 0, 5),
+        (None, None, 1, None),
+        (None, "head:6379", 0, None),
+        (None, "head:6379", 1, None),
+        (3, None, 1, 3),
+        (3, "head:6379", 0, 3),
     ],
 )
 def test_only_a_training_on_this_hosts_cores_asks_for_them_all(monkeypatch, threads, address, gpus, asked):

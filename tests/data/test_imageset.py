@@ -136,8 +136,10 @@ def test_a_block_a_worker_is_asked_for_but_not_more_than_memory_should_hold(size
     assert imageset.at_once(size, workers) == count
 
 
-def test_large_images_lie_in_small_row_groups(tmp_path):
-    imageset.write(tmp_path / "large", numbered(list(range(5)), None, (6000, 5000)), 0, 5)
+def test_large_images_lie_in_small_row_groups(tmp_path, monkeypatch):
+    assert imageset.row_group((6000, 5000)) == 2
+    monkeypatch.setattr(imageset, "AT_ONCE_BYTES", imageset.AT_ONCE_BYTES // 100**2)
+    imageset.write(tmp_path / "large", numbered(list(range(5)), None, (60, 50)), 0, 5)
     groups = pq.ParquetFile(tmp_path / "large").metadata
     assert [groups.row_group(at).num_rows for at in range(groups.num_row_groups)] == [2, 2, 1]
 

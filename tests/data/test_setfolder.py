@@ -218,6 +218,8 @@ def test_two_processes_never_write_to_one_folder(tmp_path):
         ("{}", "damaged"),
         (json.dumps({"schema": 2, "made": {}, "count": 1, "ranges": []}), "of another version of farm"),
         (json.dumps({"schema": 1, "made": {}}), "damaged"),
+        (json.dumps({"schema": 1, "made": made(), "count": 600.5, "ranges": []}), "damaged"),
+        (json.dumps({"schema": 1, "made": made(shard_images=0), "count": 600, "ranges": []}), "damaged"),
     ],
 )
 def test_a_manifest_that_cannot_be_used_is_told(tmp_path, content, says):
@@ -230,7 +232,7 @@ def test_the_manifest_says_what_the_set_is_and_of_each_range_its_checksum(tmp_pa
     import hashlib
 
     work(tmp_path / "set")
-    said = setfolder.read(tmp_path / "set")
+    said = json.loads((tmp_path / "set" / "set.json").read_text())
     assert {key: said[key] for key in ("made", "count", "size", "classes")} == {"made": made(), "count": 600, **NOTES}
     for number, each in enumerate(said["ranges"]):
         content = (tmp_path / "set" / f"shard-{number:05}.parquet").read_bytes()

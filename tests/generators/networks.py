@@ -21,6 +21,7 @@ class Telling:
     fits: int | None = None
     error: Exception = field(default_factory=lambda: torch.OutOfMemoryError("CUDA out of memory"))
     batches: list[int]
+    note: str = ""
 
     def images(self, z, classes, seed, start):
         if self.fits is not None and len(z) > self.fits:

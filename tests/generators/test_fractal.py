@@ -271,7 +271,7 @@ def test_where_a_gpus_memory_is_small_fewer_images_are_in_it_and_it_is_said(monk
     monkeypatch.setattr(source, "render", short)
     found = made(Equipment(say=said.append), count=400).block(0, 300).images
     assert np.array_equal(found[:COUNT], WHOLE)
-    assert short.asked == [512, 200, 100, 50, 25]
+    assert short.asked == [400, 200, 100, 50, 25]
     assert said[-1] == "GPU memory is too small for 50 fractals at once: going on with 25"
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.errors import DataError
-from farm.generators import generated
+from farm.generators import generated, latents
 from farm.generators.equipment import Equipment
 from tests.generators.networks import telling
 
@@ -48,10 +48,10 @@ def test_blocks_are_computed_whole_and_only_once_when_they_are_read_one_by_one()
     assert network.batches == [8, 8, 8]
 
 
-def test_what_the_network_gives_is_told_as_it_is_and_no_further_than_the_set():
-    parts = list(made().raw())
-    assert [len(part) for part in parts] == [8, 8, 8, 6]
-    floats = np.concatenate(parts)
+def test_what_the_network_gives_is_written_as_it_is_and_no_further_than_the_set(tmp_path):
+    images = made()
+    assert list(latents.write_raw(tmp_path / "raw.npz", images, images.floats)) == [8, 16, 24, 30]
+    floats = np.load(tmp_path / "raw.npz")["images"]
     assert (floats.dtype, floats.shape) == (np.float32, (COUNT, 3, 2, 3))
     assert np.array_equal(generated.grey_levels(floats), made().block(0, COUNT).images)
     assert np.abs(floats).max() > 1, "what lies outside the grey levels is cut off there only"

@@ -43,7 +43,7 @@ def test_without_labels_classes_are_as_the_source_has_them(tmp_path, classes, la
 
 def test_raw_images_are_the_networks_own_floats(tmp_path):
     images = of(saved(tmp_path, z=Z.astype(np.float16)))
-    assert list(latents.write_raw(tmp_path / "raw.npz", images)) == [8, 11]
+    assert list(latents.write_raw(tmp_path / "raw.npz", images, images.floats)) == [8, 11]
     with np.load(tmp_path / "raw.npz") as file:
         assert list(file) == ["images"]
         floats = file["images"]

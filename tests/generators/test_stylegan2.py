@@ -13,7 +13,7 @@ from farm.catalog.sources import SOURCES
 from farm.errors import DataError
 from farm.generators.equipment import Equipment
 from farm.generators.stylegan2 import convolution
-from farm.generators.stylegan2.source import network, source
+from farm.generators.stylegan2.source import network, network_of, source
 from tests.benchmarks import conventional_stylegan2 as conventional
 from tests.generators import nvidia
 
@@ -34,6 +34,11 @@ def parameters(**given):
 
 def opened(path, **given):
     return network(parameters(**given), {"weights": path})
+
+
+def model_of(made):
+    """The generator behind a network."""
+    return made.images.__self__
 
 
 @pytest.fixture
@@ -72,7 +77,7 @@ def random_inputs(made, count=10, seed=5):
 
 
 def by_convention(snapshot, made, z, labels, *, psi=1.0, cutoff=None, noise=None):
-    config = made.generator.config
+    config = model_of(made).generator.config
     tensors = {name: value.double() for name, value in nvidia.tensors_of(snapshot["G_ema"]).items()}
     shape = conventional.Shape(config.classes, config.layers, config.sides[-1], config.clamp)
     given_z, given_labels = torch.from_numpy(z).double(), torch.from_numpy(labels)
@@ -117,7 +122,7 @@ def test_random_noise_is_added_where_the_constant_noise_was(way, tmp_path):
     snapshot = nvidia.snapshot()
     made = opened(nvidia.write(tmp_path / "network.pkl", snapshot), noise_mode="random")
     z, labels = random_inputs(made)
-    numbers = [each.numpy() for each in made._noise(9, 100, 10)]
+    numbers = [each.numpy() for each in model_of(made)._noise(9, 100, 10)]
     tensors, drawn = nvidia.tensors_of(snapshot["G_ema"]), iter(numbers)
 
     def noise(name, side):
@@ -129,14 +134,14 @@ def test_random_noise_is_added_where_the_constant_noise_was(way, tmp_path):
 
 def test_random_noise_is_normal_and_each_images_own(saved):
     made = opened(saved(resolution=16), noise_mode="random")
-    layers = made._noise(2**63 - 1, 10, 40)
+    layers = model_of(made)._noise(2**63 - 1, 10, 40)
     assert [tuple(each.shape) for each in layers] == [(40, side, side) for side in (4, 8, 8, 16, 16)]
     flat = torch.cat([each.flatten(1) for each in layers], dim=1)
     assert abs(flat.mean()) < 0.02  # of 26,000 numbers: three standard errors
     assert abs(flat.std() - 1) < 0.02
     assert len(flat.unique()) > 0.99 * flat.numel()
-    assert torch.equal(flat[5], torch.cat([each.flatten() for each in made._noise(2**63 - 1, 15, 1)]))
-    assert not torch.equal(flat[5], torch.cat([each.flatten() for each in made._noise(1, 15, 1)]))
+    assert torch.equal(flat[5], torch.cat([each.flatten() for each in model_of(made)._noise(2**63 - 1, 15, 1)]))
+    assert not torch.equal(flat[5], torch.cat([each.flatten() for each in model_of(made)._noise(1, 15, 1)]))
 
 
 @pytest.mark.parametrize("fast", [False, True])
@@ -159,7 +164,7 @@ def test_all_that_is_computed_with_lies_on_the_device(saved, noise, precision):
     given = parameters(noise_mode=noise, precision=precision, truncation_psi=0.5)
     made = network(given, {"weights": saved()}, Equipment(device="meta"))  # torch's device for shapes alone
     z, labels = random_inputs(made)
-    w = made.generator.latents(torch.from_numpy(z).to("meta"), torch.from_numpy(labels).to("meta"))
+    w = model_of(made).generator.latents(torch.from_numpy(z).to("meta"), torch.from_numpy(labels).to("meta"))
     assert w.device.type == "meta"
     with pytest.raises(NotImplementedError, match="Cannot copy out of meta tensor"):  # the images, to the CPU
         made.images(z, labels, 0, 0)
@@ -186,9 +191,10 @@ def test_an_unconditional_generator_takes_no_notice_of_labels(saved):
 )
 def test_how_many_images_are_computed_together_falls_with_their_size(saved, resolution, channels, step):
     made = opened(saved(resolution=min(resolution, 16), classes=0))
-    config = made.generator.config
     sides = (resolution // 4).bit_length()
+    config = model_of(made).generator.config
     object.__setattr__(config, "channels", (channels,) * sides)  # weights of that size would take a while
+    made = network_of(model_of(made))
     assert (made.size, made.step) == ((resolution, resolution), step)
 
 

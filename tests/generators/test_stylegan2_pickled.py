@@ -182,7 +182,7 @@ DOUBLED = b")\x94" + b"".join(b"h" + bytes([level]) + b"h" + bytes([level]) + b"
     ("content", "says"),
     [
         (BEGIN + b"}" + DOUBLED + b"Ns.", "keys that are no text"),  # to hash it takes 2 ** 200 steps
-        (BEGIN + b"\x8f(" + DOUBLED + b"\x90.", "no set, or that are no text"),
+        (BEGIN + b"\x8f(" + DOUBLED + b"\x90.", "no set, or keys that are no text"),
         (BEGIN + b"}" + b")" + b"\x85" * 200_000 + b"Ns.", "keys that are no text"),  # to hash it ends the stack
         (BEGIN + b"]" * 310_000 + b".", "more than 300,000 steps"),
         (

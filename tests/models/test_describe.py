@@ -27,7 +27,7 @@ def forget():
 @pytest.fixture(scope="module")
 def said(tmp_path_factory):
     """torchvision's real answer."""
-    return describe.torchvision(tmp_path_factory.mktemp("cache") / "new", torchvision.__version__)
+    return describe.of_torchvision(tmp_path_factory.mktemp("cache") / "new", torchvision.__version__)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "vit_b_16"])
@@ -59,22 +59,22 @@ def test_every_classifier_of_torchvision_s_is_told(said):
 
 def test_an_answer_is_remembered_and_no_process_asked_again(tmp_path):
     path = Classifier().write(tmp_path / "model.onnx")
-    first = describe.file(path, tmp_path / "cache", CONTENT, "1.0")
+    first = describe.of_file(path, tmp_path / "cache", CONTENT, "1.0")
     (memo,) = (tmp_path / "cache").iterdir()
     assert json.loads(memo.read_text()) == first == {"input": "f32", "layout": "NCHW", "size": [32, 32]}
     memo.write_text(json.dumps({"input": "from the memo"}))
-    assert describe.file(path, tmp_path / "cache", CONTENT, "1.0") == first, "once a process"
+    assert describe.of_file(path, tmp_path / "cache", CONTENT, "1.0") == first, "once a process"
     describe._remembered.cache_clear()
-    assert describe.file(path, tmp_path / "cache", CONTENT, "1.0") == {"input": "from the memo"}
+    assert describe.of_file(path, tmp_path / "cache", CONTENT, "1.0") == {"input": "from the memo"}
     other = "f" * 64
-    assert describe.file(path, tmp_path / "cache", other, "1.0") == first, "another content is asked about anew"
+    assert describe.of_file(path, tmp_path / "cache", other, "1.0") == first, "another content is asked about anew"
 
 
 def test_a_torn_memo_is_asked_about_anew(tmp_path):
     path = Classifier().write(tmp_path / "model.onnx")
     memo = tmp_path / f"model-{describe.FORMAT}-1.0-{CONTENT[:16]}.json"
     memo.write_text('{"input": "f')
-    found = describe.file(path, tmp_path, CONTENT, "1.0")
+    found = describe.of_file(path, tmp_path, CONTENT, "1.0")
     assert found["layout"] == "NCHW"
     assert json.loads(memo.read_text()) == found
 
@@ -82,7 +82,7 @@ def test_a_torn_memo_is_asked_about_anew(tmp_path):
 def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path):
     path = Classifier().write(tmp_path / "model.onnx")
     (tmp_path / "file").write_text("in the way of the folder")
-    found = describe.file(path, tmp_path / "file" / "cache", CONTENT, "1.0")
+    found = describe.of_file(path, tmp_path / "file" / "cache", CONTENT, "1.0")
     assert found["size"] == [32, 32]
 
 
@@ -113,7 +113,7 @@ def test_a_model_file_tells_its_input(tmp_path, name, write, expected):
 @pytest.mark.parametrize("name", ["a.onnx", "a.xml", "a.tflite"])
 def test_a_broken_file_says_nothing_and_nothing_is_remembered_of_it(tmp_path, name):
     (tmp_path / name).write_bytes(b"no model")
-    assert describe.file(tmp_path / name, tmp_path / "cache", CONTENT, "1.0") == {}
+    assert describe.of_file(tmp_path / name, tmp_path / "cache", CONTENT, "1.0") == {}
     assert not (tmp_path / "cache").exists()
 
 

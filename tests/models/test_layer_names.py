@@ -67,7 +67,7 @@ def named():
 
     @cache
     def make(name):
-        network = drawn(resolve(MODELS[name].function)(10))
+        network = drawn(resolve(MODELS[name].function)(10).eval())
         return network, converted(network, size=SIZES.get(name, 8))
 
     return make
@@ -82,7 +82,7 @@ def test_every_weighted_layer_of_every_family_is_named_after_its_module(named, n
 
 @pytest.mark.slow
 def test_a_fused_repvgg_is_named_after_its_fused_modules():
-    network = repvgg.reparameterized(drawn(resolve(MODELS["repvgg_a0"].function)(10)))
+    network = repvgg.reparameterized(drawn(resolve(MODELS["repvgg_a0"].function)(10).eval()))
     assert sorted(names(converted(network))) == sorted(paths(network))
 
 

@@ -89,5 +89,5 @@ def test_another_network_cannot_be_deployed(network):
 @pytest.mark.skipif(not (REAL.exists() and WEIGHTS.exists()), reason=f"no CIFAR-10 in {SHARED}: set FARM_SHARED")
 def test_a_trained_repvgg_predicts_the_same_when_deployed():
     network = trained("repvgg_a2")
-    images, _ = real_images(200)
+    images, _ = real_images(60)
     assert (predict(reparameterized(network), images) == predict(network, images)).all()

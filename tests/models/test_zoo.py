@@ -47,7 +47,7 @@ def write(path, content):
 def test_a_checkpoint_says_how_many_classes_there_are(tmp_path, name, file):
     function = MODELS[name].function
     path = write(tmp_path / file, resolve(function)(7).state_dict())
-    network = zoo.load(function=function, weights=path, factory=False)
+    network = zoo.load(function, path)
     with torch.inference_mode():
         assert network(torch.zeros(1, 3, 32, 32)).shape == (1, 7)
     assert not network.training
@@ -68,25 +68,25 @@ def test_a_wrapped_state_dict_is_unwrapped(tmp_path):
 
 def test_a_factory_comes_with_or_without_weights(tmp_path):
     function = f"{HERE}:tiny"
-    assert not zoo.load(function=function, weights=None, factory=True).training
+    assert not zoo.made_by(function).training
     ones = {key: torch.ones_like(value) for key, value in tiny().state_dict().items()}
-    network = zoo.load(function=function, weights=write(tmp_path / "a.pt", ones), factory=True)
+    network = zoo.made_by(function, write(tmp_path / "a.pt", ones))
     assert network(torch.ones(1, 12)).tolist() == [[13.0] * 4]
 
 
 def test_a_factory_that_gives_no_network_is_refused():
     with pytest.raises(DataError, match=r"factory .*no_network' returned a str: it must return a torch.nn.Module"):
-        zoo.load(function=f"{HERE}:no_network", weights=None, factory=True)
+        zoo.made_by(f"{HERE}:no_network")
 
 
 def test_a_function_that_does_not_exist_is_an_input_error():
     with pytest.raises(InputError, match=r"cannot import 'farm.models.resnet:resnet19'"):
-        zoo.load(function="farm.models.resnet:resnet19", weights=None, factory=False)
+        zoo.load("farm.models.resnet:resnet19", None)
 
 
 def test_a_zoo_network_needs_weights():
     with pytest.raises(DataError, match="has no weights: give `weights: FILE`"):
-        zoo.load(function=RESNET20, weights=None, factory=False)
+        zoo.load(RESNET20, None)
 
 
 def half_of(path, content):
@@ -125,14 +125,14 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, monkeypatch, name, ma
     monkeypatch.chdir(tmp_path)
     make(tmp_path / name)
     with pytest.raises(DataError, match=rf"{name}: {says}"):
-        zoo.load(function=RESNET20, weights=tmp_path / name, factory=False)
+        zoo.load(RESNET20, tmp_path / name)
     assert not (tmp_path / "ran").exists()
 
 
 def test_keys_of_another_network_are_listed_five_at_most(tmp_path):
     other = {f"layer{i}.weight": torch.zeros(2, 2) for i in range(8)}
     with pytest.raises(DataError) as caught:
-        zoo.load(function=RESNET20, weights=write(tmp_path / "a.pt", other), factory=False)
+        zoo.load(RESNET20, write(tmp_path / "a.pt", other))
     text = str(caught.value)
     assert "a.pt: weights of another network than ResNet: missing: conv1.weight, bn1.weight, bn1.bias" in text
     assert "and 102 more; unexpected: layer0.weight, layer1.weight, layer2.weight" in text
@@ -144,30 +144,30 @@ def test_a_tensor_of_another_shape_is_told_with_both_shapes(tmp_path):
     wrong = state() | {"conv1.weight": torch.zeros(8, 3, 3, 3)}
     expected = r"another shape: conv1.weight is \(8, 3, 3, 3\), not \(16, 3, 3, 3\); give"
     with pytest.raises(DataError, match=expected) as caught:
-        zoo.load(function=RESNET20, weights=write(tmp_path / "a.pt", wrong), factory=False)
+        zoo.load(RESNET20, write(tmp_path / "a.pt", wrong))
     assert "missing" not in str(caught.value)
 
 
 def test_whole_numbers_in_place_of_weights_are_refused(tmp_path):
     wrong = state() | {"conv1.weight": state()["conv1.weight"].to(torch.int8)}
     with pytest.raises(DataError, match=r"another type: conv1.weight is torch.int8, not torch.float32; give"):
-        zoo.load(function=RESNET20, weights=write(tmp_path / "a.pt", wrong), factory=False)
+        zoo.load(RESNET20, write(tmp_path / "a.pt", wrong))
 
 
 def test_a_checkpoint_without_counters_of_batches_fits(tmp_path):
     """Older than PyTorch 0.4.1, as torchvision's first ones are; only training reads them."""
     known = {key: torch.ones_like(value) for key, value in state().items() if not key.endswith("num_batches_tracked")}
-    network = zoo.load(function=RESNET20, weights=write(tmp_path / "a.safetensors", known), factory=False)
+    network = zoo.load(RESNET20, write(tmp_path / "a.safetensors", known))
     assert all(torch.equal(network.state_dict()[key], value) for key, value in known.items())
 
 
 def test_a_factorys_weights_are_checked_too(tmp_path):
     with pytest.raises(DataError, match=r"another network than Sequential: missing: 1.weight, 1.bias; unexpected"):
-        zoo.load(function=f"{HERE}:tiny", weights=write(tmp_path / "a.pt", state()), factory=True)
+        zoo.made_by(f"{HERE}:tiny", write(tmp_path / "a.pt", state()))
 
 
 def test_the_shipped_weights_read_the_digits():
-    network = zoo.load(function=MODELS["resnet20"].function, weights=SHIPPED, factory=False)
+    network = zoo.load(MODELS["resnet20"].function, SHIPPED)
     images, labels = digits.split("test").block(0, 599)
     with torch.inference_mode():
         logits = network(torch.from_numpy(imageset.prepare(images, PREPROCESSING["digits"])))

@@ -128,7 +128,7 @@ class Controlled:
         said = []
         folder = self.folder / str(len(list(self.folder.iterdir())))
         folder.mkdir()
-        task = Quantization(
+        quantization = Quantization(
             model=model,
             calibration=self.images,
             validation=validation or self.images,
@@ -138,7 +138,7 @@ class Controlled:
             cores=1,
             say=say or said.append,
         )
-        quantized, facts = accuracy_aware.accuracy_aware(task)
+        quantized, facts = accuracy_aware.accuracy_aware(quantization)
         return Run(quantized, facts, pq.read_table(folder / accuracy_aware.HISTORY).to_pylist(), said)
 
 

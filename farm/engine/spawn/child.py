@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from farm.engine.spawn.messages import Raised, Request, read_request, write_answer
 from farm.host.gpus import VISIBLE
@@ -56,8 +55,7 @@ def _device(request: Request) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _run(request: Request, scratch: Path, device: str) -> Any:
-    """What the stage function returns."""
+def _run(request: Request, scratch: Path, device: str) -> object:
     import torch  # noqa: PLC0415 - preloaded by the fork server
 
     torch.set_num_threads(request.cores)
@@ -109,15 +107,13 @@ def _say(pipe: Path, text: str) -> None:
 
 
 def _described(error: Exception, code: Sequence[str]) -> Raised:
-    """What was raised; where, if in a user's own code."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_a_users(frame.filename, code)]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_a_users(Path(frame.filename), code)]
     where = f" (in {Path(frames[-1].filename).name}:{frames[-1].lineno}, {frames[-1].name})" if frames else ""
     message = (str(error) or repr(error)) + where
     return Raised(type=type(error).__name__, message=message, traceback="".join(traceback.format_exception(error)))
 
 
-def _is_a_users(file: str, code: Sequence[str]) -> bool:
+def _is_a_users(path: Path, code: Sequence[str]) -> bool:
     """Whether a file is a user's: below a folder of theirs, and neither installed there nor farm's."""
-    path = Path(file)
     theirs = any(path.is_relative_to(folder) for folder in code)
     return theirs and "site-packages" not in path.parts and not path.is_relative_to(FARM)

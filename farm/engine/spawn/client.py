@@ -117,7 +117,6 @@ def _connect(folder: Path) -> socket.socket | None:
 
 
 def _start(folder: Path) -> socket.socket:
-    """Start the server and wait until it has imported what stages need."""
     (folder / SOCKET).unlink(missing_ok=True)
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     environment |= {"OMP_WAIT_POLICY": "PASSIVE", **NO_CUDA}

@@ -42,7 +42,6 @@ class _Server:
     """Children by the descriptor that tells of their end, and the connection that asked for each."""
 
     def __init__(self, folder: Path) -> None:
-        """Listen on the folder's socket."""
         self.folder = folder
         self.selector = selectors.DefaultSelector()
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -138,7 +137,7 @@ class _Server:
         try:
             connection.sendall(json.dumps(answer).encode() + b"\n")
         except ConnectionError:
-            self.note(f"nobody waits for {pid} any more")
+            sys.stderr.write(f"nobody waits for {pid} any more\n")
         self.drop(connection)
 
     def hang_up(self, connection: socket.socket) -> None:
@@ -157,9 +156,6 @@ class _Server:
             os.close(handle)
         self.selector.unregister(connection)
         connection.close()
-
-    def note(self, text: str) -> None:
-        sys.stderr.write(f"{text}\n")
 
 
 def leave_with_parent() -> None:

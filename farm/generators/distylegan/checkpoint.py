@@ -4,20 +4,18 @@ The study's is a folder: ``generator.pt``, a state dict, and ``config.json``. Th
 float16, its config in the metadata. Files are data, never code: what needs code to be read is refused.
 """
 
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 from torch import Tensor
 
 from farm.checkpoint import misfits, read_metadata, read_weights
 from farm.errors import DataError
-from farm.files import write_whole
+from farm.files import replaced, write_whole
 from farm.generators.distylegan import files
 from farm.generators.distylegan.network import CHANNELS, HALVINGS, Config, Generator
 
@@ -28,40 +26,27 @@ WIDEST = 1 << 16  # a greater number in a config is a mistake
 def load(path: Path) -> Generator:
     """A checkpoint's generator in eval mode, in float32.
 
-    path: a folder with ``generator.pt`` and ``config.json``, or a file that `pack` wrote. Raises DataError if a
+    path: a folder with ``generator.pt`` and ``config.json``, or a packed file. Raises DataError if a
     file is missing, damaged or something else, or if weights and config do not agree.
     """
     packed = path.suffix == PACKED
-    config_file = path if packed else path / CONFIG
-    config = checked(_unpacked(path) if packed else _read(config_file), config_file)
-    weights = path if packed else path / WEIGHTS
-    tensors = read_weights(weights)
+    config_file, weights = (path, path) if packed else (path / CONFIG, path / WEIGHTS)
+    config, tensors = _config(config_file, packed=packed), read_weights(weights)
     with torch.device("meta"):  # no memory yet: a wrong config may ask for any amount
         generator = Generator(config)
     if wrong := misfits(generator.state_dict(), tensors):
         tells = "its metadata" if packed else CONFIG
-        raise DataError(
-            f"{weights}: not the weights that {tells} tells of: {wrong}: give the checkpoint of one training"
-        )
+        text = f"not the weights that {tells} tells of: {wrong}"
+        raise DataError(f"{weights}: {text}: give the checkpoint of one training")
     generator.load_state_dict(tensors, assign=True)
     return generator.eval()
 
 
 def save(folder: Path, tensors: Mapping[str, Tensor], config: Config, more: Mapping[str, Any]) -> None:
     """Write the study's two files, each whole. more: of the config, what does not shape the generator, as ``ndf``."""
-    buffer = io.BytesIO()
-    torch.save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, buffer)
-    write_whole(folder / WEIGHTS, buffer.getvalue())
+    with replaced(folder / WEIGHTS) as new, new.open("wb") as file:  # a path would become part of the content
+        torch.save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, file)
     write_whole(folder / CONFIG, (json.dumps({**asdict(config), **more}) + "\n").encode())
-
-
-def pack(path: Path, tensors: Mapping[str, Tensor], config: Config, card: Mapping[str, str]) -> None:
-    """Write one file, floating tensors as float16. card: what else its metadata say, such as a `note`."""
-    halves = {
-        name: value.detach().cpu().contiguous().to(torch.float16 if value.is_floating_point() else value.dtype)
-        for name, value in tensors.items()
-    }
-    safetensors.torch.save_file(halves, path, metadata={**card, "config": json.dumps(asdict(config))})
 
 
 def note(path: Path) -> str:
@@ -69,10 +54,16 @@ def note(path: Path) -> str:
     return read_metadata(path).get("note", "") if path.suffix == PACKED else ""
 
 
-def checked(read: Any, where: Path) -> Config:
+def _config(where: Path, *, packed: bool) -> Config:
     """A config from JSON. Raises DataError for what is missing, no whole number, or cannot be."""
+    try:
+        content = json.loads(read_metadata(where).get("config", "null") if packed else where.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        what = "its metadata's `config` is not JSON" if packed else "cannot be read as JSON"
+        change = "give another file" if packed else files.ADVICE
+        raise DataError(f"{where}: {what} ({type(error).__name__}: {error}): {change}") from error
     names = [field.name for field in fields(Config)]
-    numbers: dict[str, Any] = {name: read.get(name) for name in names} if isinstance(read, dict) else {}
+    numbers: dict[str, Any] = {name: content.get(name) for name in names} if isinstance(content, dict) else {}
     wrong = [name for name in names if type(numbers.get(name)) is not int or not 1 <= numbers[name] <= WIDEST]
     if wrong:
         faults = ", ".join(f"{name} {numbers.get(name)!r}" for name in wrong)
@@ -82,18 +73,3 @@ def checked(read: Any, where: Path) -> Config:
     if numbers["nc"] != CHANNELS:
         raise DataError(f"{where}: nc {numbers['nc']}: farm's images have {CHANNELS} channels: train on RGB images")
     return Config(**numbers)
-
-
-def _unpacked(path: Path) -> Any:
-    try:
-        return json.loads(read_metadata(path).get("config", "null"))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: its metadata's `config` is not JSON ({error}): give another file") from error
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        text = f"cannot be read as JSON ({type(error).__name__}: {error})"
-        raise DataError(f"{path}: {text}: {files.ADVICE}") from error

@@ -32,7 +32,6 @@ class Generator(nn.Module):
     """DiStyleGAN's generator, its parameters named as in the study's checkpoints."""
 
     def __init__(self, config: Config) -> None:
-        """Build the layers with whatever weights torch gives them."""
         super().__init__()
         self.config = config
         self.project = _linear(config.z_dim, config.project_dim)

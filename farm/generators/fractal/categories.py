@@ -1,7 +1,5 @@
 """Categories: a system each, which its images share, and the system's variations. Remembers those it has found."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,7 +7,7 @@ from torch import Tensor
 
 from farm.errors import DataError
 from farm.generators.fractal import ifs
-from farm.generators.fractal.chaos import Frames, frame
+from farm.generators.fractal.chaos import frame
 from farm.generators.fractal.ifs import Systems
 from farm.generators.fractal.random_numbers import numbers
 
@@ -19,7 +17,6 @@ SEARCH = 1  # purpose of the random numbers
 TURNS = 1024  # random systems tried for a category; more than half of all fill a fifth of the canvas
 
 
-@dataclass(slots=True, kw_only=True)
 class Categories:
     """The systems of `count` categories, found when they are first asked for; a function of (seed, fill, category).
 
@@ -27,28 +24,20 @@ class Categories:
     categories that are used, by 0.6 KiB each, and not with images. Threads that ask at once do the work twice, with
     the same outcome: what is known is marked so after it is written.
 
-    maps, bounds, many: of the systems, as in `ifs.Systems`. frames: float32 (count, VARIATIONS, 4), low and span of
-    each variation's attractor; span 0 where it fills too little. searched, tested: which of these are known.
+    systems: of all categories. frames: float32 (count, VARIATIONS, 4), low and span of each variation's attractor;
+    span 0 where it fills too little. searched, tested: which of these are known.
     """
 
-    seed: int
-    count: int
-    fill: float
-    device: str
-    maps: Tensor = field(init=False)
-    bounds: Tensor = field(init=False)
-    many: Tensor = field(init=False)
-    frames: Tensor = field(init=False)
-    searched: NDArray[np.bool_] = field(init=False)
-    tested: NDArray[np.bool_] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.maps = torch.zeros((self.count, ifs.MAPS, ifs.COEFFICIENTS), device=self.device)
-        self.bounds = torch.zeros((self.count, ifs.MAPS), device=self.device)
-        self.many = torch.zeros(self.count, dtype=torch.int64, device=self.device)
-        self.frames = torch.zeros((self.count, ifs.VARIATIONS, 4), device=self.device)
-        self.searched = np.zeros(self.count, np.bool_)
-        self.tested = np.zeros((self.count, ifs.VARIATIONS), np.bool_)
+    def __init__(self, *, seed: int, count: int, fill: float, device: str) -> None:
+        self.seed, self.count, self.fill, self.device = seed, count, fill, device
+        self.systems = Systems(
+            maps=torch.zeros((count, ifs.MAPS, ifs.COEFFICIENTS), device=device),
+            bounds=torch.zeros((count, ifs.MAPS), device=device),
+            many=torch.zeros(count, dtype=torch.int64, device=device),
+        )
+        self.frames = torch.zeros((count, ifs.VARIATIONS, 4), device=device)
+        self.searched = np.zeros(count, np.bool_)
+        self.tested = np.zeros((count, ifs.VARIATIONS), np.bool_)
 
     def varied(self, categories: Indices, variations: Indices) -> tuple[Systems, Tensor, Tensor]:
         """The systems of some categories, varied, and their attractors' low and span: float32 (n, 2) each.
@@ -66,7 +55,7 @@ class Categories:
         at, vectors = self._there(categories), self._there(variations)
         vectors = torch.where(self.frames[at, vectors, 2] > 0, vectors, 0)
         places = self.frames[at, vectors]
-        return ifs.varied(self._systems(at), vectors), places[:, :2], places[:, 2:]
+        return ifs.varied(self.systems.part(at), vectors), places[:, :2], places[:, 2:]
 
     def _find(self, run: Indices) -> None:
         """Search the systems of consecutive categories: one random system for each, until it fills enough."""
@@ -76,32 +65,26 @@ class Categories:
             systems = ifs.candidates(random[missing - run[0]].to(self.device))
             frames = frame(systems)
             good = frames.fill >= self.fill
-            self._store(missing[good.cpu().numpy()], systems.part(good), frames, good)
-            missing = missing[~good.cpu().numpy()]
+            enough = good.cpu().numpy()
+            at = self._there(missing[enough])
+            for name in ("maps", "bounds", "many"):
+                getattr(self.systems, name)[at] = getattr(systems, name)[good]
+            self.frames[at, 0] = torch.cat((frames.low, frames.span), dim=1)[good]
+            self.tested[missing[enough], 0] = True
+            self.searched[missing[enough]] = True
+            missing = missing[~enough]
             if not len(missing):
                 return
-        raise DataError(
-            f"`fill: {self.fill}`: none of the first {TURNS} attractors of category {missing[0]} fills so much of the "
-            "canvas: set `fill` lower"
-        )
-
-    def _store(self, categories: Indices, systems: Systems, frames: Frames, good: Tensor) -> None:
-        at = self._there(categories)
-        self.maps[at], self.bounds[at], self.many[at] = systems.maps, systems.bounds, systems.many
-        self.frames[at, 0] = torch.cat((frames.low[good], frames.span[good]), dim=1)
-        self.tested[categories, 0] = True
-        self.searched[categories] = True
+        text = f"none of the first {TURNS} attractors of category {missing[0]} fills so much of the canvas"
+        raise DataError(f"`fill: {self.fill}`: {text}: set `fill` lower")
 
     def _test(self, categories: Indices, variations: Indices) -> None:
         """See which variations of systems that were found fill enough too."""
         at, vectors = self._there(categories), self._there(variations)
-        frames = frame(ifs.varied(self._systems(at), vectors))
+        frames = frame(ifs.varied(self.systems.part(at), vectors))
         places = torch.cat((frames.low, frames.span), dim=1)
         self.frames[at, vectors] = torch.where((frames.fill >= self.fill)[:, None], places, 0)
         self.tested[categories, variations] = True
-
-    def _systems(self, at: Tensor) -> Systems:
-        return Systems(maps=self.maps[at], bounds=self.bounds[at], many=self.many[at])
 
     def _there(self, indices: Indices) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(indices)).to(self.device)

@@ -1,9 +1,8 @@
 """The chaos game: points of attractors, where these lie, and how much of a canvas they fill. Knows no colours.
 
-Source: Barnsley 1988, "Fractals Everywhere", chapter 3. Here many orbits of many systems go on at once, by two maps at
-a time. An image has as many random pairs of maps as it has orbits, and at each step they are dealt to the orbits anew,
-each pair to one orbit, in an order that is random and the same for all images. So each orbit meets the maps at random
-and as often as their probabilities say, but nothing has to be looked up for a single point.
+Source: Barnsley 1988, "Fractals Everywhere", chapter 3. Many orbits of many systems go on at once, by two maps at a
+time: an image has as many random pairs of maps as orbits, dealt to the orbits anew at each step, in an order that is
+random and the same for all images. So nothing has to be looked up for a single point.
 """
 
 from collections.abc import Iterator

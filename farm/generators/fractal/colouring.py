@@ -1,18 +1,15 @@
 """From hits to pixels: patches, colours, background and blur. Knows counts of points, not where they come from.
 
-No network colours these images. As in Draves, Reckase 2008, "The Fractal Flame Algorithm", sections 3 and 4, a point
-has a tint that tells which maps led to it, so that the parts of an attractor, and the parts of its parts, differ; the
-mean tint of a pixel's points picks a colour of the image's own ramp between `COLOURS` random ones. The more points a
-pixel has, the more it covers the background, a random colour too: n points cover n / (n + mean / 8) of it, where
-Draves takes a logarithm. A point becomes the image's own pattern of 3x3 pixels (FractalDB's patches), and at last
-the image is blurred by none, one or more passes of the kernel (1, 2, 1) / 4 in both directions; k passes are nearly a
-Gaussian of standard deviation sqrt(k / 2) pixels. Beyond its edges a canvas goes on with its background.
+As in Draves, Reckase 2008, "The Fractal Flame Algorithm", sections 3 and 4, a point has a tint that tells which maps
+led to it; the mean tint of a pixel's points picks a colour of the image's own ramp between `COLOURS` random ones. n
+points cover n / (n + mean / 8) of the background, where Draves takes a logarithm. A point becomes the image's own
+pattern of 3x3 pixels (FractalDB's patches), and the image is blurred by passes of (1, 2, 1) / 4 in both directions.
 
 Canvases are flat, row by row, with a border of one pixel, all behind one another: so a shift by rows and columns is one
 shift of a vector, and what it moves from one row or canvas to the next is border, which is kept zero.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -29,8 +26,7 @@ PATTERNS = 2 ** (PATCH * PATCH)
 NUMBERS = 3 * COLOURS + 3 + 2  # that an image's look takes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looks:
+class Looks(NamedTuple):
     """How n images look.
 
     ramp: float32 (n, 3, shades), grey levels 0-255. background: float32 (n, 3, 1). pattern: int64 (n,), a bit for each
@@ -44,19 +40,11 @@ class Looks:
 
     def part(self, chosen: Tensor) -> "Looks":
         """Some of the looks, by indices."""
-        return Looks(
-            ramp=self.ramp.index_select(0, chosen),
-            background=self.background.index_select(0, chosen),
-            pattern=self.pattern.index_select(0, chosen),
-            passes=self.passes.index_select(0, chosen),
-        )
+        return Looks(*(values[chosen] for values in self))
 
 
 def looks(random: Tensor, *, patches: bool, blur: int, background: float = 1.0) -> Looks:
-    """Random looks. random: int16 (n, NUMBERS). patches: else single pixels. blur: the most passes.
-
-    background: how bright a background may be, in [0, 1].
-    """
+    """Random looks, of int16 (n, NUMBERS). The rest: as in `rendering.Rendering`."""
     palette = (uniform(random[:, : 3 * COLOURS + 3]) * WHITE).reshape(-1, COLOURS + 1, 3, 1)
     steps = torch.arange(SHADES, device=random.device)
     share = steps / torch.full_like(steps, SHADES)

@@ -5,7 +5,7 @@ with probability ~ |det|; and its 25 weight vectors, of which one leaves a syste
 multiplies one of the six coefficients, in all maps, by 0.2, 0.6, 1.4 or 1.8.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -35,7 +35,6 @@ class Systems:
     many: Tensor
 
     def __len__(self) -> int:
-        """How many systems there are."""
         return len(self.maps)
 
     def part(self, chosen: Tensor) -> "Systems":
@@ -62,7 +61,7 @@ def varied(systems: Systems, variations: Tensor) -> Systems:
     for k in range(COEFFICIENTS):
         vectors[1 + k * len(FACTORS) : 1 + (k + 1) * len(FACTORS), k] = torch.tensor(FACTORS)
     weights = vectors.to(systems.maps.device)[variations]
-    return Systems(maps=systems.maps * weights[:, None], bounds=systems.bounds, many=systems.many)
+    return replace(systems, maps=systems.maps * weights[:, None])
 
 
 def moved(systems: Systems, low: Tensor, span: Tensor, pose: Matrix, size: tuple[int, int]) -> Systems:
@@ -75,11 +74,9 @@ def moved(systems: Systems, low: Tensor, span: Tensor, pose: Matrix, size: tuple
     height, width = torch.tensor(size, dtype=torch.float64, device=span.device)
     p, q, r, s = pose
     wide, high = span.to(torch.float64).unbind(1)
-    there = (width * p / wide, width * q / high, height * r / wide, height * s / high)
-    back = (wide * p / width, wide * r / height, high * q / width, high * s / height)
-    middle = (low.to(torch.float64) + span.to(torch.float64) / 2).unbind(1)
-    there, back = (_columns(matrix) for matrix in (there, back))
-    x, y = (coordinate[:, None] for coordinate in middle)
+    there = _columns(width * p / wide, width * q / high, height * r / wide, height * s / high)
+    back = _columns(wide * p / width, wide * r / height, high * q / width, high * s / height)
+    x, y = (low.to(torch.float64) + span.to(torch.float64) / 2)[:, None].unbind(2)
     a, b, c, d, e, f = systems.maps.to(torch.float64).unbind(-1)
     image = _applied((a, b, c, d), x, y)
     shift = _applied(there, image[0] + e - x, image[1] + f - y)
@@ -87,8 +84,7 @@ def moved(systems: Systems, low: Tensor, span: Tensor, pose: Matrix, size: tuple
     centre = (1 + width / 2, 1 + height / 2)
     pulled = _applied(matrix, *centre)
     e, f = (shift[k] + centre[k] - pulled[k] for k in range(2))
-    maps = torch.stack((*matrix, e, f), dim=-1).to(torch.float32)
-    return Systems(maps=maps, bounds=systems.bounds, many=systems.many)
+    return replace(systems, maps=torch.stack((*matrix, e, f), dim=-1).to(torch.float32))
 
 
 def pose(tilt: Tensor, mirrored: Tensor, upended: Tensor) -> Matrix:
@@ -100,9 +96,8 @@ def pose(tilt: Tensor, mirrored: Tensor, upended: Tensor) -> Matrix:
     return cosine * mirrored, -sine * upended, sine * mirrored, cosine * upended
 
 
-def _columns(matrix: Matrix) -> Matrix:
-    a, b, c, d = (entry[:, None] for entry in matrix)
-    return a, b, c, d
+def _columns(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Matrix:
+    return a[:, None], b[:, None], c[:, None], d[:, None]
 
 
 def _product(left: Matrix, right: Matrix) -> Matrix:

@@ -18,8 +18,8 @@ def numbers(seed: int, purpose: int, first: int, count: int, each: int, turn: in
     counts = -(-each // NUMBERS)
     philox = np.random.Philox(key=np.array([seed, purpose], np.uint64), counter=(turn << 64) + first * counts)
     words = philox.random_raw(count * counts * WORDS)
-    found = words.astype("<u8", copy=False).view("<i2").astype(np.int16, copy=False)
-    return torch.from_numpy(found.reshape(count, counts * NUMBERS)[:, :each])
+    parts = words.astype("<u8", copy=False).view("<i2").astype(np.int16, copy=False)
+    return torch.from_numpy(parts.reshape(count, counts * NUMBERS)[:, :each])
 
 
 def below(random: Tensor, limit: int) -> Tensor:

@@ -1,11 +1,9 @@
 """Calibration sets of fractals. Owns blocks and memory; knows no systems and no pixels."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 
 from farm.data.imageset import Arguments, Files, Pixels
-from farm.generators.aligned import Aligned, unless_too_many
+from farm.generators.aligned import Aligned, Memory
 from farm.generators.equipment import PLAIN, Equipment
 from farm.generators.fractal.categories import Categories
 from farm.generators.fractal.rendering import Rendering, render
@@ -30,9 +28,13 @@ def source(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) ->
     count, rendering = parameters["count"], rendering_of(parameters, equipment.device)
     most = max(rendering.together, min(BLOCK, 16 * rendering.together))
     step = -(-count // -(-count // most))  # blocks of one length, as no byte depends on it
-    in_parts = InParts(rendering=rendering, step=step, say=equipment.say)
+    memory = Memory(most=min(rendering.together, step), things="fractals", too_small=TOO_SMALL, say=equipment.say)
+
+    def compute(base: int) -> Pixels:
+        return memory.fit(lambda most: render(replace(rendering, together=most), base, base + step))
+
     workers = equipment.workers if equipment.device == "cpu" else 1
-    return Aligned(count=count, size=rendering.size, step=step, compute=in_parts.block, workers=workers)
+    return Aligned(count=count, size=rendering.size, step=step, compute=compute, workers=workers)
 
 
 def rendering_of(parameters: Arguments, device: str) -> Rendering:
@@ -47,22 +49,3 @@ def rendering_of(parameters: Arguments, device: str) -> Rendering:
     return Rendering(
         categories=categories, size=(height, width), points=points, together=together, device=device, **given
     )
-
-
-@dataclass(slots=True, kw_only=True)
-class InParts:
-    """Blocks of `step` images, with fewer of them in memory at once where a GPU's is too small."""
-
-    rendering: Rendering
-    step: int
-    say: Callable[[str], None]
-
-    def block(self, base: int) -> Pixels:
-        """The images base, ..., base + step - 1. Raises DataError as `render`, or if one is too much for the GPU."""
-        while True:
-            many = min(self.rendering.together, self.step)
-            compute = partial(render, self.rendering, base, base + self.step)
-            pixels = unless_too_many(compute, many, "fractals", TOO_SMALL, self.say)
-            if pixels is not None:
-                return pixels
-            self.rendering = replace(self.rendering, together=many // 2)

@@ -90,6 +90,9 @@ def config_of(modules: Modules) -> Config:
         raise Refused(f"`img_channels` is {sizes['img_channels']}: farm's images have {RGB} channels")
     base = _whole("channel_base", synthesis["channel_base"], WIDEST * LARGEST)
     most = _whole("channel_max", synthesis["channel_max"], WIDEST)
+    noisy = synthesis["use_noise"]
+    if type(noisy) is not bool:
+        raise Refused(f"`use_noise` is {shown_value(noisy)}: must be true or false")
     embedded = _whole("embed_features", _or(mapping["embed_features"], sizes["w_dim"]), WIDEST)
     return Config(
         z_dim=sizes["z_dim"],
@@ -101,7 +104,7 @@ def config_of(modules: Modules) -> Config:
         embedded=embedded if sizes["c_dim"] else 0,
         averaged=mapping["w_avg_beta"] is not None,
         channels=_channels(sizes["img_resolution"], base, most),
-        noisy=_flag("use_noise", synthesis["use_noise"]),
+        noisy=noisy,
         clamp=_clamp(synthesis["conv_clamp"], modules),
     )
 
@@ -140,27 +143,16 @@ def _whole(name: str, value: object, most: int, least: int = 1) -> int:
 
 
 def _channels(resolution: int, base: int, most: int) -> tuple[int, ...]:
-    """The channels at each side: fewer where the maps are larger."""
-    sides = _sides(resolution)
+    powers = [SMALLEST << index for index in range((LARGEST // SMALLEST).bit_length())]
+    if resolution not in powers:
+        raise Refused(f"`img_resolution` is {resolution}: must be a power of two from {SMALLEST} to {LARGEST}")
+    sides = powers[: powers.index(resolution) + 1]
     channels = tuple(min(base // side, most) for side in sides)
     if min(channels) < 1:
         raise Refused(f"`channel_base` is {base}: leaves no channels at {sides[-1]}x{sides[-1]}")
     if max(side**2 * wide for side, wide in zip(sides, channels, strict=True)) > ROOMIEST:
         raise Refused(f"`channel_base` is {base}, `channel_max` {most}: maps larger than any of NVIDIA's networks")
     return channels
-
-
-def _sides(resolution: int) -> list[int]:
-    powers = [SMALLEST << index for index in range((LARGEST // SMALLEST).bit_length())]
-    if resolution not in powers:
-        raise Refused(f"`img_resolution` is {resolution}: must be a power of two from {SMALLEST} to {LARGEST}")
-    return powers[: powers.index(resolution) + 1]
-
-
-def _flag(name: str, value: object) -> bool:
-    if type(value) is not bool:
-        raise Refused(f"`{name}` is {shown_value(value)}: must be true or false")
-    return value
 
 
 def _rate(value: object, modules: Modules) -> float:

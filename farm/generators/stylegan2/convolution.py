@@ -7,9 +7,10 @@ are the same for all images, and are prepared once.
 Maps are laid out as (n, H, W, channels). On a CPU a batch is computed in parts, so that they stay in its caches.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -31,8 +32,12 @@ PRODUCT = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, 
 PHASES = ((0, (2, 0), 1), (1, (1,), 0))
 
 
-class Convolution(Protocol):
-    """A convolution with prepared weights."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Direct:
+    """A convolution as torch does it. convolve: (n, inputs, h, w) to (n, outputs, H, W), with weights of `dtype`."""
+
+    convolve: Callable[[Tensor], Tensor]
+    dtype: torch.dtype
 
     def __call__(self, x: Tensor, styles: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         """``scale * (weight * (styles x)) + shift``.
@@ -40,55 +45,12 @@ class Convolution(Protocol):
         x: (n, h, w, inputs). styles: (n, inputs). scale: (n, outputs). shift: (1, H, W, outputs). Returns
         (n, H, W, outputs) where H, W are h, w or twice as much.
         """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Direct:
-    """A convolution as torch does it. weight: (outputs, inputs, 3, 3)."""
-
-    weight: Tensor
-
-    def __call__(self, x: Tensor, styles: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-        """As `Convolution`, to the same side."""
         into = x.new_empty(len(x), *shift.shape[1:])
         for part, style, factor, target in _parts(into[0].numel(), x, styles, scale, into):
-            modulated = (part * style[:, None, None]).to(self.weight.dtype)
-            convolved = conv2d(modulated.permute(0, 3, 1, 2), self.weight, padding=1)
+            modulated = (part * style[:, None, None]).to(self.dtype)
+            convolved = self.convolve(modulated.permute(0, 3, 1, 2))
             torch.addcmul(shift, convolved.permute(0, 2, 3, 1), factor[:, None, None], out=target)
         return into
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Up:
-    """A transposed convolution to twice the side, and the filter after it.
-
-    The output's even and odd rows and columns meet other taps: they are four convolutions, which are faster than a
-    transposed one. weights: of these, (outputs, inputs, 1 or 2, 1 or 2). taps: (outputs, 1, 4, 4).
-    """
-
-    weights: tuple[Tensor, ...]
-    taps: Tensor
-
-    def __call__(self, x: Tensor, styles: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-        """As `Convolution`, to twice the side."""
-        into = x.new_empty(len(x), *shift.shape[1:])
-        for part, style, factor, target in _parts(into[0].numel(), x, styles, scale, into):
-            modulated = (part * style[:, None, None]).to(self.taps.dtype)
-            spread = self._spread(modulated.permute(0, 3, 1, 2))
-            filtered = conv2d(spread, self.taps, padding=1, groups=len(self.taps))
-            torch.addcmul(shift, filtered.permute(0, 2, 3, 1), factor[:, None, None], out=target)
-        return into
-
-    def _spread(self, x: Tensor) -> Tensor:
-        """The transposed convolution: (n, inputs, h, w) to (n, outputs, 2 h + 1, 2 w + 1)."""
-        many, _, height, width = x.shape
-        size = (many, len(self.taps), 2 * height + 1, 2 * width + 1)
-        spread = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
-        weights = iter(self.weights)
-        for row, _, above in PHASES:
-            for column, _, beside in PHASES:
-                spread[:, :, row::2, column::2] = conv2d(x, next(weights), padding=(above, beside))
-        return spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +63,7 @@ class Winograd:
     weight: Tensor
 
     def __call__(self, x: Tensor, styles: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-        """As `Convolution`, to the same side, which is a multiple of 4."""
+        """As `Direct`, to the same side, which is a multiple of 4."""
         into = x.new_empty(len(x), *shift.shape[1:])
         numbers = max(x[0].numel(), into[0].numel()) * REACH**2 // TILE**2
         for part, style, factor, target in _parts(numbers, x, styles, scale, into):
@@ -121,6 +83,9 @@ class Winograd:
         torch.addcmul(shifts, parts, scale[:, None, None, None, None], out=target)
 
 
+Convolution = Direct | Winograd
+
+
 def convolution(weight: Tensor, taps: Tensor | None, *, device: str, dtype: torch.dtype) -> Convolution:
     """A convolution of these weights, prepared for a device.
 
@@ -131,14 +96,29 @@ def convolution(weight: Tensor, taps: Tensor | None, *, device: str, dtype: torc
     if device == "cpu" and dtype == torch.bfloat16 and not fast_bfloat16():
         weight, held = weight.to(dtype).double(), torch.float32  # the same products, in float32
     if taps is not None:
-        kernels = [weight[:, :, rows][:, :, :, columns] for _, rows, _ in PHASES for _, columns, _ in PHASES]
+        kernels = [weight[:, :, rows][:, :, :, columns] for (_, rows, _), (_, columns, _) in product(PHASES, PHASES)]
         filters = (taps * 4).flip((0, 1)).expand(len(weight), 1, -1, -1)  # three of four pixels were zeros
-        return Up(weights=tuple(_put(kernel, device, held) for kernel in kernels), taps=_put(filters, device, held))
+        weights = [_put(kernel, device, held) for kernel in kernels]
+        return Direct(convolve=partial(_doubled, weights, _put(filters, device, held)), dtype=held)
     if device == "cpu" and held == torch.float32 and min(weight.shape[:2]) >= WIDE:
         kernel = torch.tensor(KERNEL, dtype=torch.float64) / 24
         transformed = torch.einsum("ai,bj,ocij->abco", kernel, kernel, weight).flatten(0, 1)
         return Winograd(weight=transformed.to(held).contiguous())
-    return Direct(weight=_put(weight, device, held))
+    return Direct(convolve=partial(conv2d, weight=_put(weight, device, held), padding=1), dtype=held)
+
+
+def _doubled(weights: Sequence[Tensor], taps: Tensor, x: Tensor) -> Tensor:
+    """A transposed convolution to twice the side, (n, outputs, 2 h + 1, 2 w + 1), and the filter after it.
+
+    The output's even and odd rows and columns meet other taps: they are four convolutions, which are faster than a
+    transposed one. weights: of these, (outputs, inputs, 1 or 2, 1 or 2). taps: (outputs, 1, 4, 4).
+    """
+    many, _, height, width = x.shape
+    size = (many, len(taps), 2 * height + 1, 2 * width + 1)
+    spread = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+    for weight, ((row, _, above), (column, _, beside)) in zip(weights, product(PHASES, PHASES), strict=True):
+        spread[:, :, row::2, column::2] = conv2d(x, weight, padding=(above, beside))
+    return conv2d(spread, taps, padding=1, groups=len(taps))
 
 
 def _put(value: Tensor, device: str, dtype: torch.dtype) -> Tensor:

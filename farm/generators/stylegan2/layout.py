@@ -6,7 +6,6 @@ Knows how NVIDIA lays a generator down in its files, not how a file is read nor 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -99,7 +98,7 @@ def _disagreements(expected: Mapping[str, tuple[int, ...]], arrays: Mapping[str,
     yield from (f"{shown(name)} is not the generator's" for name in arrays if name not in expected)
 
 
-def _generator(snapshot: Any) -> Persistent:
+def _generator(snapshot: object) -> Persistent:
     """The averaged generator. Raises Refused with what the snapshot is instead."""
     if type(snapshot) is Persistent:
         raise Refused(f"one {shown(snapshot.class_name)} alone, no snapshot of a training with `G_ema`")
@@ -146,8 +145,7 @@ def _arrays(modules: Mapping[str, Persistent]) -> dict[str, Array]:
     return arrays
 
 
-def _part(module: Persistent, name: str) -> dict[str, Any]:
-    """What is there of a module's dict of modules, parameters or buffers."""
+def _part(module: Persistent, name: str) -> dict[str, object]:
     part = module.state.get(name)
     if type(part) is not dict or len(part) > MOST:
         raise Refused(f"a {shown(module.class_name)} without {name}, or with more than {MOST:,} of them")

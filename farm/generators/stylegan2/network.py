@@ -1,9 +1,8 @@
 """StyleGAN2-ADA's generator, from latents to images. Owns its arithmetic; knows no file and no grey levels.
 
 After Karras et al. 2020: modulated convolutions and skip connections (arXiv 1912.04958, section 2 and figure 7),
-class embedding and clamps (arXiv 2006.06676, appendix). Maps are laid out as (n, H, W, channels). What the weights
-alone decide is computed once, when they are prepared: gains, sums of squares, biases with constant noise. Nothing
-changes while images are computed, so any number of threads may compute.
+class embedding and clamps (arXiv 2006.06676, appendix). Maps are (n, H, W, channels). Nothing changes while images
+are computed, so any number of threads may compute.
 """
 
 from collections.abc import Sequence

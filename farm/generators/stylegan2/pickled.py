@@ -1,9 +1,8 @@
 """NVIDIA's pickles as data: nested dicts, arrays, and `Persistent` objects that do nothing. Knows no network.
 
-The files hold objects of NVIDIA's own classes, each with the source code of its class in ``module_src``, which is
-never looked at, and its ``__dict__``, which is all that is kept of it here. The numbers of a tensor are a pickle of
-torch's within the pickle: the same machine reads it, with a shorter table. Arrays are views of the file's bytes, no
-larger than what they are views of.
+Of an object only its ``__dict__`` is kept; the source code of its class, ``module_src``, is never looked at. A tensor's
+numbers are a pickle of torch's within the pickle: the same machine reads it, with a shorter table. Arrays are views of
+the file's bytes, no larger than what they are views of.
 """
 
 import io
@@ -91,7 +90,9 @@ def read(path: Path) -> object:
     """
     try:
         with path.open("rb") as file:
-            _check_begin(file.read(max(map(len, FOREIGN))))
+            begin = file.read(max(map(len, FOREIGN)))
+            foreign = [text for start, text in FOREIGN.items() if begin.startswith(start)]
+            _check(begin.startswith(FIRST), foreign[0] if foreign else "no pickle" if begin else "empty")
             budget = budget_of(path.stat().st_size)
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 return run(cast("IO[bytes]", content), _names(budget), budget, no_objects, _settle)
@@ -104,17 +105,13 @@ def read(path: Path) -> object:
         raise DataError(f"{path}: {error}: {HELP}") from error
 
 
-def _check_begin(begin: bytes) -> None:
-    if not begin.startswith(FIRST):
-        nothing = "no pickle" if begin else "empty"
-        raise Refused(next((text for start, text in FOREIGN.items() if begin.startswith(start)), nothing))
-
-
 def _names(budget: Budget) -> Names:
     """What NVIDIA's pickles make, by module and name. budget: what the pickles within them share with the file."""
     return {
         ("torch_utils.persistence", "_reconstruct_persistent_obj"): _persistent,
-        ("torch._utils", "_rebuild_parameter"): _parameter,
+        ("torch._utils", "_rebuild_parameter"): lambda data, _grad, _hooks: _as(
+            np.ndarray, data, "a parameter of no tensor"
+        ),
         ("torch._utils", "_rebuild_tensor_v2"): _tensor,
         ("torch.storage", "_load_from_bytes"): partial(_storage, budget),
         ("collections", "OrderedDict"): _empty,
@@ -128,14 +125,13 @@ def _names(budget: Budget) -> Names:
 
 def _persistent(meta: object) -> Persistent:
     described = _as(dict, meta, "an object without a description")
+    name, state = described.get("class_name"), described.get("state")
     nameless = "an object without a class or a state"
-    return Persistent(
-        class_name=_as(str, described.get("class_name"), nameless), state=_as(dict, described.get("state"), nameless)
-    )
+    return Persistent(class_name=_as(str, name, nameless), state=_as(dict, state, nameless))
 
 
 def _empty() -> dict[str, object]:
-    """An OrderedDict or an EasyDict, whose items follow: dicts have an order too."""
+    """An OrderedDict or an EasyDict, whose items follow: `dict` itself would take keys that are no text."""
     return {}
 
 
@@ -160,14 +156,9 @@ def _settle(target: object, state: object) -> None:
 
 
 def _scalar(kind: object, content: object) -> object:
-    """A number of Python's."""
     typeless = "a number without a type"
     code, numbers = _as(Kind, kind, typeless).code, _as(bytes, content, typeless)
     return np.frombuffer(numbers, code, count=1)[0].item()
-
-
-def _parameter(data: object, _requires_grad: object, _hooks: object) -> Array:
-    return _as(np.ndarray, data, "a parameter that is no tensor")
 
 
 def _tensor(storage: object, offset: object, size: object, stride: object, *_: object) -> Array:

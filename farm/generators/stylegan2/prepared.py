@@ -4,18 +4,16 @@ Weights are stored at unit variance and multiplied by a gain whenever they are u
 1710.10196, section 4.1); here they are multiplied once, in float64.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from farm.generators.stylegan2.config import RGB, SMALLEST, Config
+from farm.generators.stylegan2.config import RGB, SMALLEST
 from farm.generators.stylegan2.convolution import convolution
 from farm.generators.stylegan2.layout import Layout
 from farm.generators.stylegan2.network import GAIN, Block, Generator, Layer, Linear, ToRgb
-from farm.generators.stylegan2.pickled import Array
 
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
 
@@ -24,14 +22,13 @@ DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
 class Material:
     """What networks are made of. dtype: of the convolutions' arithmetic; the rest is in float32."""
 
-    config: Config
-    arrays: Mapping[str, Array]
+    weights: Layout
     device: str
     dtype: torch.dtype
 
     def exact(self, name: str) -> Tensor:
         """A parameter in float64, on the CPU."""
-        return torch.from_numpy(self.arrays[name].astype(np.float64))
+        return torch.from_numpy(self.weights.arrays[name].astype(np.float64))
 
     def put(self, value: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """A tensor that is ready for use."""
@@ -41,7 +38,7 @@ class Material:
 def prepared(weights: Layout, *, device: str = "cpu", precision: str = "f32") -> Generator:
     """The generator of a file on its device. precision: of the convolutions, `f32` or `bf16`."""
     config = weights.config
-    material = Material(config=config, arrays=weights.arrays, device=device, dtype=DTYPES[precision])
+    material = Material(weights=weights, device=device, dtype=DTYPES[precision])
     names = [f"mapping.fc{index}" for index in range(config.layers)]
     return Generator(
         config=config,
@@ -76,7 +73,7 @@ def _layer(material: Material, name: str, side: int, *, up: bool) -> Layer:
     taps = material.exact(f"{name}.resample_filter") if up else None
     flat = material.put(bias, material.dtype).expand(1, side, side, -1)
     strength, constant = torch.zeros((), dtype=torch.float64), flat
-    if material.config.noisy:
+    if material.weights.config.noisy:
         strength = material.exact(f"{name}.noise_strength") * GAIN
         noise = material.exact(f"{name}.noise_const")[None, :, :, None]
         constant = material.put(bias + strength * noise, material.dtype)
@@ -87,7 +84,7 @@ def _layer(material: Material, name: str, side: int, *, up: bool) -> Layer:
         bias=flat,
         constant=constant,
         strength=material.put(strength),
-        clamp=material.config.clamp,
+        clamp=material.weights.config.clamp,
     )
 
 
@@ -97,5 +94,5 @@ def _rgb(material: Material, name: str) -> ToRgb:
         affine=_linear(material, f"{name}.affine", gain=len(weight) ** -0.5),
         weight=material.put(weight[None]),
         bias=material.put(material.exact(f"{name}.bias")),
-        clamp=material.config.clamp,
+        clamp=material.weights.config.clamp,
     )

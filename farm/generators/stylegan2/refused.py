@@ -15,12 +15,10 @@ class Unknown(Refused):
     """A name that is not in the table."""
 
     def __init__(self, module: str, name: str) -> None:
-        """Keep both."""
         super().__init__(module, name)
         self.module, self.name = module, name
 
     def __str__(self) -> str:
-        """What is asked for."""
         return f"asks for {shown(f'{self.module}.{self.name}')}, which is code: none of it was run"
 
 

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from farm.data.imageset import Arguments, Files, Labels
 from farm.errors import DataError
+from farm.generators.aligned import Aligned, Floats
 from farm.generators.equipment import PLAIN, Equipment
-from farm.generators.generated import Floats, Generated, Latents, generated
+from farm.generators.generated import Latents, Network, generated
 from farm.generators.streams import stream
 from farm.generators.stylegan2.layout import layout
 from farm.generators.stylegan2.network import Generator
@@ -24,7 +25,7 @@ NOISE = 1  # a stream of random numbers; that of latents is 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StyleGan2:
-    """The generator on its device: a `farm.generators.generated.Network`.
+    """The generator on its device, and how its images are varied.
 
     psi: how far from the mean intermediate latent, of 1. cutoff: in how many of the first layers; None: all. noise:
     `const`, the generator's own; `random`, each image's; or `none`.
@@ -36,48 +37,20 @@ class StyleGan2:
     cutoff: int | None
     noise: str
 
-    @property
-    def z_dim(self) -> int:
-        """Length of a latent."""
-        return self.generator.config.z_dim
-
-    @property
-    def classes(self) -> int | None:
-        """The number of classes; None if it is unconditional."""
-        return self.generator.config.classes or None
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the images."""
-        side = self.generator.config.sides[-1]
-        return side, side
-
-    @property
-    def step(self) -> int:
-        """64 for images of 32x32 and up to 512 channels, one for 1024x1024: as many as take the same memory."""
-        config = self.generator.config
-        largest = max(side**2 * channels for side, channels in zip(config.sides, config.channels, strict=True))
-        return max(1, min(MOST, SPACE // largest))
-
     def images(self, z: Floats, classes: Labels, seed: int, start: int) -> Floats:
         """float32 (n, 3, H, W), about [-1, 1], on the CPU. Raises DataError for a label that is no class.
 
         An unconditional network takes no notice of labels; to a conditional one, -1 is a class of zeros.
         """
-        count = self.classes or 0
+        count = self.generator.config.classes
         if count and len(classes) and not -1 <= classes.min() <= classes.max() < count:
             text = f"the generator has the classes 0 to {count - 1}, and -1 for none"
             raise DataError(f"labels from {classes.min()} to {classes.max()}: {text}")
         with torch.inference_mode():
             w = self.generator.latents(torch.from_numpy(z).to(self.device), torch.from_numpy(classes).to(self.device))
-            images = self.generator.images(self._by_layer(w), self._noise(seed, start, len(z)), constant=self.constant)
-            pixels: Floats = images.cpu().numpy()
-        return pixels
-
-    @property
-    def constant(self) -> bool:
-        """Whether the noise is the generator's own."""
-        return self.noise == "const"
+            noise, constant = self._noise(seed, start, len(z)), self.noise == "const"
+            images: Floats = self.generator.images(self._by_layer(w), noise, constant=constant).cpu().numpy()
+        return images
 
     def _by_layer(self, w: Tensor) -> list[Tensor]:
         """The intermediate latents of every layer, truncated or as they are."""
@@ -97,26 +70,36 @@ class StyleGan2:
         return [numbers[:, begin:end].reshape(-1, side, side).to(self.device) for side, (begin, end) in parts]
 
 
-def network(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) -> StyleGan2:
+def network(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) -> Network:
     """The generator of ``files["weights"]``, a pickle of NVIDIA's, on its device.
 
     Raises DataError if the file is none, or if truncation needs a mean that it has not.
     """
     path = files["weights"]
     weights = layout(path)
-    psi = float(parameters["truncation_psi"])
-    if psi != 1 and not weights.config.averaged:
+    config, psi = weights.config, float(parameters["truncation_psi"])
+    if psi != 1 and not config.averaged:
         raise DataError(f"{path}: has no mean intermediate latent (w_avg): set `truncation_psi` to 1")
-    return StyleGan2(
-        generator=prepared(weights, device=equipment.device, precision=parameters["precision"]),
-        device=equipment.device,
-        psi=psi,
-        cutoff=parameters["truncation_cutoff"],
-        noise=parameters["noise_mode"],
+    generator = prepared(weights, device=equipment.device, precision=parameters["precision"])
+    cutoff, noise = parameters["truncation_cutoff"], parameters["noise_mode"]
+    model = StyleGan2(generator=generator, device=equipment.device, psi=psi, cutoff=cutoff, noise=noise)
+    return network_of(model)
+
+
+def network_of(model: StyleGan2) -> Network:
+    """The network whose images a generator makes.
+
+    It computes 64 images of 32x32 and up to 512 channels together, one of 1024x1024: as many as take the same memory.
+    """
+    config = model.generator.config
+    largest = max(side**2 * channels for side, channels in zip(config.sides, config.channels, strict=True))
+    step, side = max(1, min(MOST, SPACE // largest)), config.sides[-1]
+    return Network(
+        z_dim=config.z_dim, classes=config.classes or None, size=(side, side), step=step, images=model.images
     )
 
 
-def source(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) -> Generated:
+def source(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) -> Aligned:
     """`count` images of a generator; class by class, if it has classes.
 
     Image i is a function of (weights, parameters, i) alone: equal to the byte on one instruction set and torch

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from farm.analysis.against_real import AgainstReal
+from farm.analysis.analysis import AgainstReal
 from farm.analysis.standing import STANDINGS
 from farm.grid.settings import Claims
 from farm.report.figures import rows

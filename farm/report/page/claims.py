@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from farm.analysis.accuracy import Accuracy
-from farm.analysis.against_real import AgainstReal
-from farm.analysis.analysis import Analysis
+from farm.analysis.analysis import AgainstReal, Analysis
 from farm.analysis.families import Family
 from farm.analysis.standing import Standing
 from farm.record import Record, source_of

@@ -16,7 +16,7 @@ STILL_WIDTH = 960  # pixels of a picture that is as wide as its page
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A figure as the page takes it. spec: Vega-Lite with its data. svg: the same for print and where no script runs."""
+    """A figure as the page takes it. spec: Vega-Lite with its data. svg: the same where no script runs."""
 
     figure: figures.Figure
     spec: Mapping[str, Any]

@@ -8,7 +8,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-CHANNELS = 3
+from farm.generators.distylegan.network import CHANNELS
+
 SHIFT = 8  # an image moves by up to a SHIFT-th of its side
 CUT = 2  # a hole's side is a CUT-th of the image's
 
@@ -20,7 +21,8 @@ def augment(images: Tensor, random: Generator) -> Tensor:
 
 def _tinted(images: Tensor, random: Generator) -> Tensor:
     """Brighter or darker by up to 0.5, saturation times 0 to 2, contrast times 0.5 to 1.5."""
-    bright, saturation, contrast = _uniform((3, len(images), 1, 1, 1), images, random).unbind()
+    numbers = torch.rand((3, len(images), 1, 1, 1), generator=random, device=images.device)
+    bright, saturation, contrast = numbers.to(images.dtype).unbind()
     images = images + bright - 0.5
     grey = images.mean(dim=1, keepdim=True)
     images = grey + (images - grey) * (2 * saturation)
@@ -30,32 +32,26 @@ def _tinted(images: Tensor, random: Generator) -> Tensor:
 
 def _moved(images: Tensor, random: Generator) -> Tensor:
     """Shifted, black (0) where nothing is."""
-    count, _, height, width = images.shape
+    height, width = images.shape[2:]
     down, right = height // SHIFT, width // SHIFT
     padded = functional.pad(images, (right, right, down, down))
-    rows = _integers(2 * down + 1, count, images, random)[:, None] + torch.arange(height, device=images.device)
-    columns = _integers(2 * right + 1, count, images, random)[:, None] + torch.arange(width, device=images.device)
+    rows = _integers(2 * down + 1, images, random) + torch.arange(height, device=images.device)
+    columns = _integers(2 * right + 1, images, random) + torch.arange(width, device=images.device)
     tall = padded.gather(2, rows[:, None, :, None].expand(-1, CHANNELS, -1, padded.shape[3]))
     return tall.gather(3, columns[:, None, None, :].expand(-1, CHANNELS, height, -1))
 
 
 def _cut(images: Tensor, random: Generator) -> Tensor:
     """Zero in a rectangle of half the side, its centre anywhere."""
-    count, _, height, width = images.shape
-    rows = _hole(height, count, images, random)
-    columns = _hole(width, count, images, random)
+    rows, columns = (_hole(side, images, random) for side in images.shape[2:])
     return images * ~(rows[:, None, :, None] & columns[:, None, None, :])
 
 
-def _hole(side: int, count: int, images: Tensor, random: Generator) -> Tensor:
-    """Per image (count, side), whether a place lies within a quarter of the side of a random centre."""
-    centre = _integers(side + 1, count, images, random)[:, None]
+def _hole(side: int, images: Tensor, random: Generator) -> Tensor:
+    """Per image (n, side), whether a place lies within a quarter of the side of a random centre."""
+    centre = _integers(side + 1, images, random)
     return (torch.arange(side, device=images.device) - centre + side // CUT // 2).div(side // CUT).floor() == 0
 
 
-def _uniform(shape: tuple[int, ...], images: Tensor, random: Generator) -> Tensor:
-    return torch.rand(shape, generator=random, device=images.device, dtype=torch.float32).to(images.dtype)
-
-
-def _integers(end: int, count: int, images: Tensor, random: Generator) -> Tensor:
-    return torch.randint(end, (count,), generator=random, device=images.device)
+def _integers(end: int, images: Tensor, random: Generator) -> Tensor:
+    return torch.randint(end, (len(images), 1), generator=random, device=images.device)

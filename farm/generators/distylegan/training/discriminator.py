@@ -16,7 +16,6 @@ class Discriminator(nn.Module):
     """Says how real images look, and what it saw."""
 
     def __init__(self, channels: int, classes: int) -> None:
-        """channels: of every block. classes: how many there are."""
         super().__init__()
         shapes = ((3, 2), (channels, 2), (channels, 1), (channels, 1))
         self.blocks = nn.ModuleList(_Block(inputs, channels, shrink, at) for at, (inputs, shrink) in enumerate(shapes))

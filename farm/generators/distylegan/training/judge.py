@@ -1,12 +1,10 @@
 """How like a teacher's images a student's are, in the eyes of a classifier. Knows features, no generator.
 
-The features are those that a classifier of 32x32 images has before its last layer: distances between them are not
-the Inception distances of the literature, and compare only with others taken by the same classifier.
+Distances between a classifier's features are not the Inception distances of the literature: they compare only with
+others taken by the same classifier.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -39,10 +37,11 @@ def look(classifier: nn.Module, images: ImageSet, preprocessing: Preprocessing, 
     answers, labels = [], []
     try:
         with torch.inference_mode():
-            for pixels, given in _batches(images):
-                logits = classifier(torch.from_numpy(prepare(pixels, preprocessing)).to(device))
+            for start in range(0, len(images), TOGETHER):
+                block = images.block(start, min(start + TOGETHER, len(images)))
+                logits = classifier(torch.from_numpy(prepare(block.images, preprocessing)).to(device))
                 answers.append(logits.argmax(dim=1).cpu().numpy())
-                labels.append(given)
+                labels.append(block.labels)
     finally:
         hook.remove()
     features = torch.cat(caught).double().cpu().numpy()
@@ -93,8 +92,3 @@ def _apart(kernel: Doubles) -> float:
 def _cubic(one: Doubles, two: Doubles) -> Doubles:
     products: Doubles = one @ two.T / one.shape[1] + 1
     return products * products * products  # numpy's power is far slower
-
-
-def _batches(images: ImageSet) -> Iterator[tuple[Any, Any]]:
-    for start in range(0, len(images), TOGETHER):
-        yield images.block(start, min(start + TOGETHER, len(images)))

@@ -29,11 +29,9 @@ def feature_distance(teacher: Sequence[Tensor], student: Sequence[Tensor], *, pa
     paired: image i of one is meant to be image i of the other. Else their means over the images are compared
     (Salimans et al. 2016, "Improved Techniques for Training GANs", section 3.1), which need no latents.
     """
-    pairs = zip(FEATURE_WEIGHTS, teacher, student, strict=True)
-    distances = [weight * _distance(real.detach(), made, paired=paired) for weight, real, made in pairs]
+    distances = []
+    for weight, real, made in zip(FEATURE_WEIGHTS, teacher, student, strict=True):
+        features = (made.float(), real.detach().float())
+        compared = features if paired else (maps.mean(dim=0) for maps in features)
+        distances.append(weight * functional.l1_loss(*compared))
     return torch.stack(distances).sum()
-
-
-def _distance(real: Tensor, made: Tensor, *, paired: bool) -> Tensor:
-    real, made = real.float(), made.float()
-    return functional.l1_loss(made, real) if paired else functional.l1_loss(made.mean(dim=0), real.mean(dim=0))

@@ -6,7 +6,6 @@ curves.parquet                 the mean of each loss, epoch by epoch
 samples/epoch-0001.png         images of each class after an epoch, of the same latents every time
 """
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,7 @@ from PIL import Image
 from farm.checkpoint import BROKEN
 from farm.data.imageset import Pixels
 from farm.errors import DataError
-from farm.files import write_whole
-from farm.generators.distylegan import checkpoint
-from farm.generators.distylegan.network import Generator
+from farm.files import replaced
 from farm.generators.distylegan.training import CHECKPOINT
 
 CURVES, SAMPLES = "curves.parquet", "samples"
@@ -30,20 +27,14 @@ CURVES, SAMPLES = "curves.parquet", "samples"
 
 def save(folder: Path, state: Mapping[str, Any]) -> None:
     """Replace the checkpoint by this state of tensors and plain values."""
-    buffer = io.BytesIO()
-    torch.save(dict(state), buffer)
-    write_whole(folder / CHECKPOINT, buffer.getvalue())
-
-
-def there(folder: Path) -> bool:
-    """Whether the folder holds a training."""
-    return (folder / CHECKPOINT).exists()
+    with replaced(folder / CHECKPOINT) as new, new.open("wb") as file:  # a path would become part of the content
+        torch.save(dict(state), file)
 
 
 def load(folder: Path) -> dict[str, Any] | None:
     """The last state, its tensors on the CPU; None if there is none. Raises DataError if it cannot be read."""
     path = folder / CHECKPOINT
-    if not there(folder):
+    if not path.exists():
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -55,23 +46,14 @@ def load(folder: Path) -> dict[str, Any] | None:
 
 def write_curves(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """One row an epoch: epoch, step, the mean of each loss (NaN: not of this training), seconds, images_per_s."""
-    table = pa.Table.from_pylist([dict(row) for row in rows])
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    write_whole(folder / CURVES, buffer.getvalue())
+    with replaced(folder / CURVES) as new:
+        pq.write_table(pa.Table.from_pylist([dict(row) for row in rows]), new, compression="zstd")
 
 
 def write_samples(folder: Path, epoch: int, images: Pixels, across: int) -> None:
     """A sheet of images, uint8 (n, H, W, 3), `across` of them in a row."""
-    count, height, width, channels = images.shape
-    sheet = images.reshape(count // across, across, height, width, channels).swapaxes(1, 2)
+    _, height, width, channels = images.shape
+    sheet = images.reshape(-1, across, height, width, channels).swapaxes(1, 2)
     (folder / SAMPLES).mkdir(exist_ok=True)
-    picture = Image.fromarray(np.ascontiguousarray(sheet.reshape(-1, across * width, channels)))
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    write_whole(folder / SAMPLES / f"epoch-{epoch:04d}.png", buffer.getvalue())
-
-
-def write_generator(folder: Path, generator: Generator, ndf: int) -> None:
-    """The generator in the study's layout."""
-    checkpoint.save(folder, generator.state_dict(), generator.config, {"ndf": ndf})
+    with replaced(folder / SAMPLES / f"epoch-{epoch:04d}.png") as new:
+        Image.fromarray(np.ascontiguousarray(sheet.reshape(-1, across * width, channels))).save(new, "PNG")

@@ -1,7 +1,6 @@
 """How a DiStyleGAN is trained: every number that shapes the result. Pure."""
 
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -46,32 +45,20 @@ class Recipe(Parameters):
     seed: int = Field(0, ge=0, lt=2**31, description="of weights, order, latents and augmentation")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
-    """What the losses count, and how often those that need the critic's scores join: a recipe, its kind settled."""
+def settled(recipe: Recipe, *, distilled: bool) -> tuple[dict[str, float], int]:
+    """What each loss counts, and how often those that need the critic's scores join, with a teacher's latents or not.
 
-    discriminator: float
-    feature: float
-    pixel: float
-    adversarial: float
-    full_every: int
-
-
-def settled(recipe: Recipe, *, distilled: bool) -> Weights:
-    """The weights of a training with a teacher's latents or without. Raises InputError if steps lack any loss."""
-    every = _or_else(recipe.full_every, 10 if distilled else 1)
+    Raises InputError if steps lack any loss.
+    """
+    discriminator, adversarial, every = (0.2, 0.01, 10) if distilled else (1.0, 1.0, 1)
+    every = recipe.full_every or every
     if not distilled and recipe.lambda_feature == 0 and every > 1:
         text = f"lambda_feature=0 and full_every={every} without latents leave the steps between nothing to learn from"
         raise InputError(f"{text}: give full_every=1, a lambda_feature above 0, or --latents")
-    return Weights(
-        discriminator=_or_else(recipe.lambda_discriminator, 0.2 if distilled else 1.0),
-        feature=recipe.lambda_feature,
-        pixel=recipe.lambda_pixel,
-        adversarial=_or_else(recipe.lambda_generator, 0.01 if distilled else 1.0),
-        full_every=every,
-    )
-
-
-def _or_else(value: Any, default: Any) -> Any:
-    """The value, or a default where the recipe leaves it to the kind of training."""
-    return default if value is None else value
+    weights = {
+        "discriminator": discriminator if recipe.lambda_discriminator is None else recipe.lambda_discriminator,
+        "feature": recipe.lambda_feature,
+        "pixel": recipe.lambda_pixel,
+        "adversarial": adversarial if recipe.lambda_generator is None else recipe.lambda_generator,
+    }
+    return weights, every

@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 
+from farm.data.imageset import Pixels
 from farm.errors import DataError
+from farm.generators.distylegan import checkpoint
 from farm.generators.distylegan.training import output
 from farm.generators.distylegan.training.recipe import Recipe
 from farm.generators.distylegan.training.teacher import Teacher
@@ -22,63 +24,48 @@ MOVING = {"epochs"}  # what may change when a training goes on: longer is the sa
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """A training and its folder. rows: the curves so far.
-
-    spent_s: of all sessions. before: of those before this one. begun, saved: on the clock.
-    """
+    """A training and its folder. rows: the curves so far. begun: on the clock, as if it had never been interrupted."""
 
     trainer: Trainer
     folder: Path
     identity: str
     say: Callable[[str], None]
-    clock: Callable[[], float] = time.monotonic
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    spent_s: float = 0.0
-    before: float = 0.0
-    begun: float = 0.0
-    saved: float = 0.0
+    rows: list[dict[str, float]] = field(default_factory=list)
+    begun: float = field(default_factory=time.monotonic)
 
     @property
     def finished(self) -> bool:
         """Whether the recipe's last epoch is done."""
-        return self.trainer.step >= self.trainer.recipe.epochs * self.trainer.steps_an_epoch
+        return self.trainer.step >= self.trainer.total
+
+    @property
+    def spent_s(self) -> float:
+        """Seconds of training, those of earlier sessions included."""
+        return time.monotonic() - self.begun
 
     def epochs(self, until_s: float | None) -> None:
-        """Train until the recipe's last epoch, or until so many seconds are spent."""
-        self.begun = self.saved = self.clock()
-        self.before = self.spent_s
-        while not self.finished and self._epoch(until_s):
-            pass
-
-    def _epoch(self, until_s: float | None) -> bool:
-        """Train to the end of an epoch, saving and telling now and then; False if time is up."""
-        epoch, said_at, first = self.trainer.step // self.trainer.steps_an_epoch, self.clock(), self.trainer.step
-        for step in self.trainer.epoch():
-            if step % self.trainer.steps_an_epoch == 0:
-                self._note(epoch)  # before anything is saved: what is saved here begins with the next epoch
-            now = self._spend()
-            if now - said_at >= SAY_S:
-                self.say(self._progress(epoch, (step - first) / max(1e-9, now - said_at)))
-                said_at, first = now, step
-            if until_s is not None and self.spent_s >= until_s:
-                return False
-            if now - self.saved >= SAVE_S:
-                self.save()
-        return True
-
-    def _spend(self) -> float:
-        """Count the time; returns the clock's."""
-        now = self.clock()
-        self.spent_s = self.before + now - self.begun
-        return now
+        """Train until the recipe's last epoch, or until so many seconds are spent; save and tell now and then."""
+        saved_s = self.spent_s
+        while not self.finished:
+            epoch, told_s, first = self.trainer.step // self.trainer.steps_an_epoch, self.spent_s, self.trainer.step
+            for step in self.trainer.epoch():
+                if step % self.trainer.steps_an_epoch == 0:
+                    self._note(epoch)  # before anything is saved: what is saved here begins with the next epoch
+                now_s = self.spent_s
+                if now_s - told_s >= SAY_S:
+                    self.say(self._progress(epoch, (step - first) / max(1e-9, now_s - told_s)))
+                    told_s, first = now_s, step
+                if until_s is not None and now_s >= until_s:
+                    return
+                if now_s - saved_s >= SAVE_S:
+                    self.save()
+                    saved_s = self.spent_s
 
     def _note(self, epoch: int) -> None:
         losses = self.trainer.losses()  # waits for a GPU, which the clock should see
-        self._spend()
-        done = self.rows[-1]["seconds"] if self.rows else 0.0
-        images = self.trainer.steps_an_epoch * self.trainer.recipe.batch
-        speed = images / max(1e-9, self.spent_s - done)
-        row = {"epoch": epoch + 1, "step": self.trainer.step, **losses, "seconds": self.spent_s, "images_per_s": speed}
+        seconds, done = self.spent_s, self.rows[-1]["seconds"] if self.rows else 0.0
+        speed = self.trainer.steps_an_epoch * self.trainer.recipe.batch / max(1e-9, seconds - done)
+        row = {"epoch": epoch + 1, "step": self.trainer.step, **losses, "seconds": seconds, "images_per_s": speed}
         self.rows.append(row)
         output.write_curves(self.folder, self.rows)
         output.write_samples(self.folder, epoch + 1, samples(self.trainer), SHOWN)
@@ -88,15 +75,16 @@ class Run:
         epochs = self.trainer.recipe.epochs
         extra = {"identity": self.identity, "epochs": epochs, "rows": self.rows, "spent_s": self.spent_s}
         output.save(self.folder, {**self.trainer.state(), **extra})
-        output.write_generator(self.folder, self.trainer.averaged, self.trainer.recipe.ndf)
-        self.saved = self.clock()
+        averaged = self.trainer.averaged
+        checkpoint.save(self.folder, averaged.state_dict(), averaged.config, {"ndf": self.trainer.recipe.ndf})
 
     def _progress(self, epoch: int, steps_per_s: float) -> str:
         trainer = self.trainer
-        total = trainer.recipe.epochs * trainer.steps_an_epoch
-        left_s = (total - trainer.step) / max(1e-9, steps_per_s)
+        left_s = (trainer.total - trainer.step) / max(1e-9, steps_per_s)
+        minutes, hours = left_s / 60, left_s / 3600
+        left = f"{hours:.1f} h" if hours >= 1 else f"{minutes:.0f} min" if minutes >= 1 else f"{left_s:.0f} s"
         speed = steps_per_s * trainer.recipe.batch
-        return f"epoch {epoch + 1} of {trainer.recipe.epochs}, {speed:,.0f} images/s, {_spell(left_s)} left"
+        return f"epoch {epoch + 1} of {trainer.recipe.epochs}, {speed:,.0f} images/s, {left} left"
 
 
 def train(
@@ -124,7 +112,7 @@ def train(
     run.save()
     return {
         "finished": run.finished,
-        "distilled": run.trainer.distilled,
+        "distilled": run.trainer.update.distilled,
         "epochs": run.trainer.step // run.trainer.steps_an_epoch,
         "steps": run.trainer.step,
         "images": len(teacher),
@@ -133,13 +121,13 @@ def train(
     }
 
 
-def samples(trainer: Trainer) -> Any:
+def samples(trainer: Trainer) -> Pixels:
     """Images of each class from the averaged weights, of the same latents every time: uint8 (n, 32, 32, 3)."""
-    classes = trainer.teacher.classes
+    classes = trainer.update.teacher.classes
     z = torch.from_numpy(normal(trainer.recipe.seed, 0, classes * SHOWN, trainer.averaged.config.z_dim))
     labels = torch.arange(classes).repeat_interleave(SHOWN)
     with torch.inference_mode():
-        images = trainer.averaged(z.to(trainer.device), labels.to(trainer.device))
+        images = trainer.averaged(z.to(trainer.update.device), labels.to(trainer.update.device))
     return grey_levels(images.float().cpu().numpy())
 
 
@@ -152,10 +140,5 @@ def _go_on(run: Run, state: dict[str, Any]) -> None:
         text = f"holds a training of {state['epochs']} epochs, whose learning rate falls towards the last of them"
         raise DataError(f"{run.folder} {text}: give epochs={state['epochs']} to go on with it, or another --out")
     run.trainer.restore(state)
-    run.rows, run.spent_s = list(state["rows"]), float(state["spent_s"])
+    run.rows, run.begun = list(state["rows"]), time.monotonic() - float(state["spent_s"])
     run.say(f"going on after step {run.trainer.step:,}")
-
-
-def _spell(seconds: float) -> str:
-    minutes, hours = seconds / 60, seconds / 3600
-    return f"{hours:.1f} h" if hours >= 1 else f"{minutes:.0f} min" if minutes >= 1 else f"{seconds:.0f} s"

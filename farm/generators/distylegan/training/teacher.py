@@ -28,7 +28,6 @@ class Teacher:
     z: Tensor | None = None
 
     def __len__(self) -> int:
-        """How many images there are."""
         return len(self.images)
 
     def to(self, device: str) -> "Teacher":
@@ -73,7 +72,7 @@ def sample(teacher: Teacher, most: int, seed: int) -> ImageSet:
 
 
 def _opened(path: Path) -> ImageSet:
-    if (path / setfolder.MANIFEST).exists() and setfolder.read(path)["made"]["layout"] != "png":
+    if (path / setfolder.MANIFEST).exists() and setfolder.read(path).layout != "png":
         return shards.opened(path)
     if path.is_dir():
         return folder.dataset({"count": None}, {"images": path})

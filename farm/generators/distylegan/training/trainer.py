@@ -26,35 +26,41 @@ class Trainer:
     """The state of a training. step: generator steps done. averaged: the generator that is kept.
 
     The order of images and the random numbers of a step follow from (seed, step) alone, so that a training that
-    was interrupted goes on as if it had not been. rate: the learning rate, on the device. updates: the update with
-    and without the adversarial losses, as it is run. noted: the losses of the steps since `losses` was called.
+    was interrupted goes on as if it had not been. rate: the learning rate, on the device. full_every: the adversarial
+    losses join every so many steps. updates: the update with and without them, as it is run. noted: the losses of the
+    steps since `losses` was called.
     """
 
-    recipe: Recipe
-    teacher: Teacher
-    device: str
     update: Update
     averaged: Generator
     rate: Tensor
+    full_every: int
     step: int = 0
     updates: dict[bool, Callable[[Tensor], Tensor]] = field(default_factory=dict)
     noted: list[Tensor] = field(default_factory=list)
 
     @property
-    def distilled(self) -> bool:
-        """Whether the teacher's latents are known: without them the student is trained adversarially alone."""
-        return self.update.distilled
+    def recipe(self) -> Recipe:
+        """Every number that shapes the result."""
+        return self.update.recipe
 
     @property
     def steps_an_epoch(self) -> int:
         """Generator steps of one pass over the teacher's images; what does not fill a batch is left out of it."""
-        return max(1, len(self.teacher) // self.recipe.batch)
+        return max(1, len(self.update.teacher) // self.recipe.batch)
+
+    @property
+    def total(self) -> int:
+        """Generator steps of the whole training."""
+        return self.recipe.epochs * self.steps_an_epoch
 
     def epoch(self) -> Iterator[int]:
         """Train to the end of the epoch that `step` lies in, from where it stands; gives the steps done."""
-        order = self._order(self.step // self.steps_an_epoch)
-        for at in range(self.step % self.steps_an_epoch, self.steps_an_epoch):
-            self._one(order[at * self.recipe.batch : (at + 1) * self.recipe.batch])
+        epoch, first = divmod(self.step, self.steps_an_epoch)
+        random = torch.Generator().manual_seed(_mixed(self.recipe.seed, epoch * PURPOSES + ORDER))
+        order = torch.randperm(len(self.update.teacher), generator=random).to(self.update.device)
+        for chosen in torch.split(order, self.recipe.batch)[first : self.steps_an_epoch]:
+            self._one(chosen)
             self.step += 1
             yield self.step
 
@@ -85,29 +91,24 @@ class Trainer:
             for group in optimiser.param_groups:
                 group["lr"] = self.rate
         self.step = int(state["step"])
-        self.noted = list(state.get("noted", torch.empty(0)).to(self.device))  # older checkpoints have none
+        self.noted = list(state.get("noted", torch.empty(0)).to(self.update.device))  # older checkpoints have none
 
     def _one(self, chosen: Tensor) -> None:
         """One step of the generator, after those of the critic, on these of the teacher's images."""
         random = self.update.random
         random.manual_seed(_mixed(self.recipe.seed, self.step * PURPOSES + STEP))
         self.rate.fill_(self._rate())
-        full = self.step % self.update.weights.full_every == 0
+        full = self.step % self.full_every == 0
         if full not in self.updates:
             update = partial(self.update, full=full)
-            self.updates[full] = Replay(function=update, random=random) if self.device == "cuda" else update
+            self.updates[full] = Replay(function=update, random=random) if self.update.device == "cuda" else update
         self.noted.append(self.updates[full](chosen))
         self._average()
 
-    def _order(self, epoch: int) -> Tensor:
-        random = torch.Generator().manual_seed(_mixed(self.recipe.seed, epoch * PURPOSES + ORDER))
-        return torch.randperm(len(self.teacher), generator=random).to(self.device)
-
     def _rate(self) -> float:
         """The recipe's rate, falling to nothing over the last share of the steps."""
-        total = self.recipe.epochs * self.steps_an_epoch
-        falling = self.recipe.decay * total
-        return self.recipe.rate * min(1.0, (total - self.step) / falling if falling else 1.0)
+        falling = self.recipe.decay * self.total
+        return self.recipe.rate * min(1.0, (self.total - self.step) / falling if falling else 1.0)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -118,31 +119,28 @@ class Trainer:
 
 def start(recipe: Recipe, teacher: Teacher, device: str) -> Trainer:
     """A training before its first step. Raises InputError for a recipe that cannot be, as `recipe.settled`."""
-    weights = settled(recipe, distilled=teacher.z is not None)
+    weights, full_every = settled(recipe, distilled=teacher.z is not None)
     torch.manual_seed(recipe.seed)
     torch.backends.cudnn.benchmark = True  # all batches of a training are alike
     z_dim = recipe.z_dim if teacher.z is None else teacher.z.shape[1]
     config = Config(ngf=recipe.ngf, z_dim=z_dim, c_dim=teacher.classes, project_dim=recipe.project_dim, nc=CHANNELS)
-    student = _laid(Generator(config), device)
-    critic = _laid(Discriminator(recipe.ndf, teacher.classes), device)
+    student, critic = Generator(config), Discriminator(recipe.ndf, teacher.classes)
+    for network in (student, critic):
+        network.to(device).to(memory_format=torch.channels_last)
     averaged = copy.deepcopy(student).eval().requires_grad_(requires_grad=False)
     rate, fast = torch.tensor(recipe.rate, device=device), device == "cuda"
-    adam = [
-        torch.optim.Adam(network.parameters(), rate, recipe.betas, fused=fast, capturable=fast)
-        for network in (student, critic)
-    ]
-    teacher = teacher.to(device)
+    adam = partial(torch.optim.Adam, lr=rate, betas=recipe.betas, fused=fast, capturable=fast)
     update = Update(
         recipe=recipe,
         weights=weights,
-        teacher=teacher,
+        teacher=teacher.to(device),
         device=device,
         student=student,
         critic=critic,
-        optimisers=(adam[0], adam[1]),
+        optimisers=(adam(student.parameters()), adam(critic.parameters())),
         random=torch.Generator(device),
     )
-    return Trainer(recipe=recipe, teacher=teacher, device=device, update=update, averaged=averaged, rate=rate)
+    return Trainer(update=update, averaged=averaged, rate=rate, full_every=full_every)
 
 
 def _mixed(seed: int, number: int) -> int:
@@ -151,11 +149,4 @@ def _mixed(seed: int, number: int) -> int:
 
 
 def _floating(network: nn.Module) -> list[Tensor]:
-    """Weights and statistics, in the order of the network's definition."""
-    tensors = (*network.parameters(), *network.buffers())
-    return [tensor for tensor in tensors if tensor.is_floating_point()]
-
-
-def _laid(network: Any, device: str) -> Any:
-    moved: nn.Module = network.to(device, memory_format=torch.channels_last)
-    return moved
+    return [tensor for tensor in (*network.parameters(), *network.buffers()) if tensor.is_floating_point()]

@@ -1,5 +1,6 @@
 """One step of a DiStyleGAN's two networks: what each sees, its losses, its descent. Knows no epochs and no seeds."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -10,23 +11,23 @@ from farm.generators.distylegan.network import Generator
 from farm.generators.distylegan.training.augment import augment
 from farm.generators.distylegan.training.discriminator import Discriminator
 from farm.generators.distylegan.training.losses import feature_distance, hinge_discriminator, hinge_generator
-from farm.generators.distylegan.training.recipe import Recipe, Weights
+from farm.generators.distylegan.training.recipe import Recipe
 from farm.generators.distylegan.training.teacher import Teacher
 
 LOSSES = ("discriminator", "feature", "pixel", "adversarial")
 MIRRORED = 0.5  # share of the teacher's images
-Terms = dict[str, tuple[float, Tensor]]
+Losses = dict[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
     """A step as a function of the images that were chosen, and of the state of `random`; it changes the networks.
 
-    optimisers: the student's and the critic's. All of it lies on one device.
+    weights: of the `LOSSES`. optimisers: the student's and the critic's. All of it lies on one device.
     """
 
     recipe: Recipe
-    weights: Weights
+    weights: Mapping[str, float]
     teacher: Teacher
     device: str
     student: Generator
@@ -45,42 +46,39 @@ class Update:
         Nothing in it waits for a value. Returns float32 (4,), the `LOSSES`, NaN: none.
         """
         labels, real = self.teacher.labels[chosen], self._real(chosen)
-        losses: Terms = {}
+        losses: Losses = {}
         if full:
             for _ in range(self.recipe.critic_steps):
                 with torch.no_grad():
                     made = self._made(chosen, labels)
-                losses |= self._judged(real, made, labels)
+                scores, _ = self._seen(torch.cat([real, made]), labels.repeat(2))
+                losses["discriminator"] = hinge_discriminator(*scores.float().chunk(2))
                 self._descend(self.optimisers[1], losses)
         self.critic.requires_grad_(requires_grad=False)
         learnt = self._learnt(real, self._made(chosen, labels), labels, full=full)
         self._descend(self.optimisers[0], learnt)
         self.critic.requires_grad_(requires_grad=True)
-        terms = losses | learnt
+        losses |= learnt
         none = torch.full((), float("nan"), device=self.device)
-        return torch.stack([terms[name][1].detach() if name in terms else none for name in LOSSES])
+        return torch.stack([losses[name].detach() if name in losses else none for name in LOSSES])
 
-    def _judged(self, real: Tensor, made: Tensor, labels: Tensor) -> Terms:
-        """The critic's loss."""
-        scores, _ = self._seen(torch.cat([real, made]), labels.repeat(2))
-        return {"discriminator": (self.weights.discriminator, hinge_discriminator(*scores.float().chunk(2)))}
-
-    def _learnt(self, real: Tensor, made: Tensor, labels: Tensor, *, full: bool) -> Terms:
+    def _learnt(self, real: Tensor, made: Tensor, labels: Tensor, *, full: bool) -> Losses:
         """The student's losses."""
-        terms: Terms = {}
+        losses: Losses = {}
         if self.distilled:
-            terms["pixel"] = (self.weights.pixel, (made - real).abs().mean())
-        if self.weights.feature or full:
+            losses["pixel"] = (made - real).abs().mean()
+        if self.weights["feature"] or full:
             scores, seen = self._seen(torch.cat([made, real]), labels.repeat(2))
             student, teacher = zip(*(maps.chunk(2) for maps in seen), strict=True)
-            terms["feature"] = (self.weights.feature, feature_distance(teacher, student, paired=self.distilled))
+            losses["feature"] = feature_distance(teacher, student, paired=self.distilled)
             if full:
-                terms["adversarial"] = (self.weights.adversarial, hinge_generator(scores.float().chunk(2)[0]))
-        return terms
+                losses["adversarial"] = hinge_generator(scores.float().chunk(2)[0])
+        return losses
 
-    def _descend(self, optimiser: torch.optim.Adam, terms: Terms) -> None:
+    def _descend(self, optimiser: torch.optim.Adam, losses: Losses) -> None:
         optimiser.zero_grad(set_to_none=True)
-        torch.stack([weight * loss for weight, loss in terms.values()]).sum().backward()  # type: ignore[no-untyped-call]
+        weighted = torch.stack([self.weights[name] * loss for name, loss in losses.items()])
+        weighted.sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 
     def _seen(self, images: Tensor, labels: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -20,14 +20,14 @@ farm list models --json
 """
 
 
-def list_(
+def choices(
     what: Annotated[str, typer.Argument(help="models, sources, datasets, algorithms, baselines or devices")],
     as_json: Json = False,
 ) -> int:
     """List what a grid may name, with parameters and defaults."""
-    known = ("models", "sources", "datasets", "algorithms", "baselines", "devices")
-    if what not in known:
-        raise InputError(f"cannot list {what!r}{did_you_mean(what, known)}")
+    tables = ("models", "sources", "datasets", "algorithms", "baselines", "devices")
+    if what not in tables:
+        raise InputError(f"cannot list {what!r}{did_you_mean(what, tables)}")
     specs: Mapping[str, Spec] = getattr(CATALOG, what)
     if as_json:
         stdout.print_json(json.dumps({name: spec.parameters.model_json_schema() for name, spec in specs.items()}))

@@ -1,0 +1,58 @@
+"""One stage that no grid has, run as any other: a set made as files, a generator trained. Knows neither."""
+
+from collections.abc import Iterable, Mapping
+
+from farm.campaign.execute import execute
+from farm.campaign.listener import Listener
+from farm.campaign.resolve import version_of
+from farm.catalog.stages import ALONE
+from farm.errors import DataError, InputError
+from farm.grid.settings import Settings
+from farm.inputs import Input
+from farm.plan import Plan, Stage, key_of
+from farm.plan.parameters import StageParameters
+from farm.record import Outcome
+from farm.store import Store
+
+BAD_INPUT = {error.__name__ for error in (DataError, InputError)}
+
+
+def stage_of(
+    kind: str,
+    label: str,
+    parameters: StageParameters,
+    files: Mapping[str, Input],
+    libraries: Iterable[str],
+    *,
+    equipped: bool,
+) -> Stage:
+    """A stage of a kind of `ALONE`. libraries: whose versions are in its key; the rest as `Stage` has it."""
+    versions = {name: version_of(name) for name in libraries}
+    contents = {role: file.sha256 for role, file in files.items()}
+    key = key_of(kind, ALONE[kind].version, parameters, {}, contents, versions)
+    return Stage(
+        kind=kind, key=key, label=label, parameters=parameters, inputs={}, files=files, libraries=versions,
+        equipped=equipped,
+    )  # fmt: skip
+
+
+def carried_out(
+    stage: Stage,
+    store: Store,
+    cores: int | None,
+    listener: Listener,
+    *,
+    engine: str = "inline",
+    address: str | None = None,
+) -> Outcome:
+    """Do the stage, again if it is there already. cores: None for one; engine, address: as `execute` takes them."""
+    plan, uris = Plan(grid=stage.kind, stages={stage.uri: stage}), {stage.uri}
+    settings = Settings(cores={stage.kind: cores} if cores else {})
+    return execute(
+        plan, uris, store, ALONE, settings, stale=uris, engine=engine, address=address, listener=listener
+    )[stage.uri]  # fmt: skip
+
+
+def is_bad_input(outcome: Outcome) -> bool:
+    """Whether the stage failed because of what the user gave."""
+    return outcome.error_type in BAD_INPUT

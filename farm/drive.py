@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
+from farm.codec import decode
 from farm.engine import Engine, Gpus, ProgressLine, Work
 from farm.grid.settings import Settings
 from farm.plan import Effort, Plan, Stage
@@ -67,7 +68,7 @@ class Limits:
             cores=threads if spec.exclusive else self.settings.cores.get(stage.kind, 1),
             exclusive=spec.exclusive,
             per_node=self.settings.measure.per_node if spec.exclusive else 1,
-            effort=Effort(**self.settings.measure.effort()) if spec.exclusive else None,
+            effort=decode(Effort, self.settings.measure.model_dump()) if spec.exclusive else None,
             node=device.node if device else None,
             timeout_s=self.settings.timeout_s.get(stage.kind, spec.timeout_s),
             memory_gib=self.settings.memory_gib.get(stage.kind, spec.memory_gib) * memory_factor,

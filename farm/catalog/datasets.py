@@ -18,6 +18,7 @@ Made = Annotated[
         description="package.module:function returning a map-style dataset of (image, label); it is run as code",
     ),
 ]
+Place = Annotated[str, Field(min_length=1, description="file or folder, relative to the grid file or to FARM_DATA")]
 
 AT_PATH = (InputSpec(role="images", parameter="path", hint="`path` is looked for beside the grid and in FARM_DATA"),)
 FROM_CODE = (InputSpec(role="images", parameter="factory", code=True),)
@@ -44,7 +45,7 @@ class DatasetParameters(Parameters):
 class DatasetAt(DatasetParameters):
     """A labelled test split of the user's own."""
 
-    path: str = Field(min_length=1, description="file or folder, relative to the grid file or to FARM_DATA")
+    path: Place
 
 
 class DatasetFrom(DatasetParameters):

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator
-from pydantic_core import PydanticCustomError
 
-from farm.spec import Parameters
+from farm.spec import Parameters, fault
 
 LEAST_GPU = 0.01
 Limit = Annotated[float, Field(gt=0, le=10_000_000)]
@@ -38,15 +37,13 @@ class Measure(Parameters):
     @classmethod
     def _in_order(cls, pairs: tuple[int, int]) -> tuple[int, int]:
         if not 1 <= pairs[0] <= pairs[1]:
-            text = "must be a number of pairs, or the least and the most: [8, 32]"
-            raise PydanticCustomError("farm", "{text}", {"text": text})
+            raise fault("must be a number of pairs, or the least and the most: [8, 32]")
         return pairs
 
 
 def _lendable(share: float) -> float:
     if 0 < share < LEAST_GPU:
-        text = f"must be 0, or from {LEAST_GPU:g} to 1"
-        raise PydanticCustomError("farm", "{text}", {"text": text})
+        raise fault(f"must be 0, or from {LEAST_GPU:g} to 1")
     return share
 
 

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import fsspec
@@ -147,15 +148,12 @@ class Store:
         """Write an attempt down under the next free number; returns it with its number and its log's place."""
         folder = f"{self.root}/attempts/{uri.partition('/')[2]}"
         self.fs.makedirs(folder, exist_ok=True)
-        number = len(self._attempt_files(uri)) + 1
-        while True:
-            log_url = f"{folder}/{number}.log" if log is not None else ""
-            numbered = replace(outcome, attempt=number, log=log_url)
+        for number in count(len(self._attempt_files(uri)) + 1):
+            numbered = replace(outcome, attempt=number, log="" if log is None else f"{folder}/{number}.log")
             if self._put_once(f"{folder}/{number}.json", encode(numbered, indent=1).encode()):
                 break
-            number += 1
         if log is not None:
-            self.fs.put_file(str(log), log_url)
+            self.fs.put_file(str(log), numbered.log)
         return numbered
 
     def attempts(self, uri: str) -> tuple[Outcome, ...]:

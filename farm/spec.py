@@ -1,8 +1,7 @@
 """What an extension point says of itself: frozen specs for literal dicts. Knows no names of its own.
 
-A table such as ``catalog.SOURCES`` maps a name to a spec of its kind. The function behind it is named as
-``"module:function"`` and is imported only in the process that runs the stage, so that planning and ``--help`` import
-nothing heavy. Entries are compared by identity: each stands once in its table.
+The function behind an entry is named as ``"module:function"`` and imported only in the process that runs the stage.
+Entries are compared by identity: each stands once in its table.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -10,19 +9,28 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from farm.axes import Preprocessing
 from farm.errors import InputError
 
 MODEL_FILES = (".onnx", ".tflite", ".xml")  # what `models` takes as a path
-Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}$")]  # a SHA-256 in hex, or how it begins
+Sha256 = Annotated[
+    Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}$")] | None,
+    Field(description="the file's SHA-256, or its first 8 digits or more"),
+]
 
 
 class Parameters(BaseModel):
     """The parameters of one choice on an axis, checked once, at the edge."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())
+
+
+def fault(text: str) -> PydanticCustomError:
+    """What a validator raises: the words as they stand here, whose braces would else be pydantic's placeholders."""
+    return PydanticCustomError("farm", "{text}", {"text": text})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,6 @@
 An entry is a frozen spec whose function is named as ``"module:function"`` and resolved in the process that calls it.
 """
 
-from collections.abc import Collection
-
 from farm.catalog.algorithms import ALGORITHMS, BASELINES
 from farm.catalog.datasets import DATASETS
 from farm.catalog.devices import DEVICES
@@ -12,12 +10,6 @@ from farm.catalog.models import MODELS, PREPROCESSING
 from farm.catalog.sources import SOURCES
 from farm.catalog.stages import STAGES
 from farm.spec import Catalog, resolve
-
-
-def _torchvision_names() -> Collection[str]:
-    names: Collection[str] = resolve("farm.models.describe:torchvision_names")()
-    return names
-
 
 CATALOG = Catalog(
     models=MODELS,
@@ -28,5 +20,5 @@ CATALOG = Catalog(
     devices=DEVICES,
     stages=STAGES,
     preprocessing=PREPROCESSING,
-    members={"torchvision": _torchvision_names},
+    members={"torchvision": lambda: resolve("farm.models.describe:torchvision_names")()},  # noqa: PLW0108 - when asked
 )

@@ -4,9 +4,8 @@ import re
 from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
 
-from farm.spec import AlgorithmSpec, Parameters
+from farm.spec import AlgorithmSpec, Parameters, fault
 
 ActivationsRange = Literal[
     "minmax", "mean_minmax", "median_minmax", "mean_no_outliers_minmax", "mean_quantile", "histogram"
@@ -48,7 +47,7 @@ class Default(Parameters):
             try:
                 re.compile(pattern)
             except re.error as error:
-                raise _fault(f"{pattern!r} is no regular expression ({error})") from error
+                raise fault(f"{pattern!r} is no regular expression ({error})") from error
         return patterns
 
     @field_validator("smooth_quant_alpha", "smooth_quant_convolution_alpha")
@@ -57,15 +56,10 @@ class Default(Parameters):
         if alpha is None:
             return None
         if alpha != -1 and not 0 <= alpha <= 1:
-            raise _fault("must be from 0 to 1, or -1 for off")
+            raise fault("must be from 0 to 1, or -1 for off")
         if others.data.get("model_type") != "transformer":
-            raise _fault("needs `model_type: transformer`, without which NNCF does not smooth")
+            raise fault("needs `model_type: transformer`, without which NNCF does not smooth")
         return alpha
-
-
-def _fault(text: str) -> PydanticCustomError:
-    """What pydantic says of a value, as it stands here. Braces would be its placeholders."""
-    return PydanticCustomError("farm", "{text}", {"text": text})
 
 
 class AccuracyAware(Default):

@@ -18,6 +18,7 @@ Made = Annotated[
         description="package.module:function returning a map-style dataset of (image, label); it is run as code",
     ),
 ]
+Place = Annotated[str, Field(min_length=1, description="file or folder, relative to the grid file or to FARM_DATA")]
 
 AT_PATH = (InputSpec(role="images", parameter="path", hint="`path` is looked for beside the grid and in FARM_DATA"),)
 FROM_CODE = (InputSpec(role="images", parameter="factory", code=True),)
@@ -44,7 +45,7 @@ class DatasetParameters(Parameters):
 class DatasetAt(DatasetParameters):
     """A labelled test split of the user's own."""
 
-    path: str = Field(min_length=1, description="file or folder, relative to the grid file or to FARM_DATA")
+    path: Place
 
 
 class DatasetFrom(DatasetParameters):
@@ -55,37 +56,23 @@ class DatasetFrom(DatasetParameters):
 
 DATASETS = {
     "cifar10": LoadedSpec(
-        function="farm.data.cifar10:test",
-        parameters=DatasetParameters,
-        doc="the CIFAR-10 test split: 10,000 images of 32x32, 10 classes",
-        inputs=cifar10_split("test"),
-        libraries=("pillow",),
+        function="farm.data.cifar10:test", parameters=DatasetParameters, inputs=cifar10_split("test"),
+        doc="the CIFAR-10 test split: 10,000 images of 32x32, 10 classes", libraries=("pillow",),
     ),
     "digits": LoadedSpec(
-        function="farm.data.digits:test",
-        parameters=DatasetParameters,
+        function="farm.data.digits:test", parameters=DatasetParameters, libraries=("scikit-learn", "pillow"),
         doc="scikit-learn's handwritten digits, a third of them, at 32x32, 10 classes; needs no download",
-        libraries=("scikit-learn", "pillow"),
     ),
     "folder": LoadedSpec(
-        function="farm.data.folder:dataset",
-        parameters=DatasetAt,
-        doc="an image folder: one subfolder a class",
-        inputs=AT_PATH,
-        libraries=("pillow",),
+        function="farm.data.folder:dataset", parameters=DatasetAt, inputs=AT_PATH,
+        doc="an image folder: one subfolder a class", libraries=("pillow",),
     ),
     "parquet": LoadedSpec(
-        function="farm.data.parquet:dataset",
-        parameters=DatasetAt,
-        doc="a Parquet file in the Hugging Face layout: img {bytes, path}, label",
-        inputs=AT_PATH,
-        libraries=("pillow",),
+        function="farm.data.parquet:dataset", parameters=DatasetAt, inputs=AT_PATH,
+        doc="a Parquet file in the Hugging Face layout: img {bytes, path}, label", libraries=("pillow",),
     ),
     "factory": LoadedSpec(
-        function="farm.data.factory:dataset",
-        parameters=DatasetFrom,
-        doc="a dataset of your own: {factory: package.module:function}, items (image, label)",
-        inputs=FROM_CODE,
-        libraries=("pillow",),
+        function="farm.data.factory:dataset", parameters=DatasetFrom, inputs=FROM_CODE,
+        doc="a dataset of your own: {factory: package.module:function}, items (image, label)", libraries=("pillow",),
     ),
-}
+}  # fmt: skip

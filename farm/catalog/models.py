@@ -4,13 +4,14 @@ A network's function takes the number of classes and returns a `torch.nn.Module`
 takes nothing. `describe` tells what models from elsewhere say of themselves.
 """
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
-from pydantic_core import PydanticCustomError
 
 from farm.axes import Preprocessing
-from farm.spec import MODEL_FILES, Hash, InputSpec, ModelSpec, Parameters
+from farm.catalog.datasets import AT_PATH
+from farm.spec import MODEL_FILES, InputSpec, ModelSpec, Parameters, Sha256, fault
 
 Channels = Annotated[tuple[float, float, float], Field(description="one value a channel, R G B")]
 
@@ -32,7 +33,7 @@ class NetworkParameters(ModelParameters):
     weights: str | None = Field(
         None, min_length=1, description="a .pt or .safetensors state dict or its URL; the dataset's by default"
     )
-    sha256: Hash | None = Field(None, description="the file's SHA-256, or its first 8 digits or more")
+    sha256: Sha256 = None
 
 
 class RepVgg(NetworkParameters):
@@ -61,7 +62,7 @@ class File(ModelParameters):
     """A classifier in a file that OpenVINO reads."""
 
     path: str = Field(min_length=1, description="an .onnx, .tflite or .xml file; its name is the model's by default")
-    sha256: Hash | None = Field(None, description="the file's SHA-256, or its first 8 digits or more")
+    sha256: Sha256 = None
     output: str | None = Field(None, min_length=1, description="the output that holds the logits, if there are several")
     layout: Literal["NCHW", "NHWC"] | None = Field(None, description="of the input; told by its shape by default")
 
@@ -69,7 +70,7 @@ class File(ModelParameters):
     @classmethod
     def _is_a_model_file(cls, path: str) -> str:
         if not path.lower().endswith(MODEL_FILES):
-            raise PydanticCustomError("farm", f"must end in {', '.join(MODEL_FILES)}")
+            raise fault(f"must end in {', '.join(MODEL_FILES)}")
         return path
 
 
@@ -98,7 +99,6 @@ NETWORKS = {
     "repvgg_a1": ("repvgg", "38d2431b", "RepVGG-A1, 13 M parameters as trained"),
     "repvgg_a2": ("repvgg", "09488915", "RepVGG-A2, 27 M parameters as trained"),
 }
-PARAMETERS = {"repvgg": RepVgg}  # of a file's networks, where they have some of their own
 
 
 def _network(name: str, family: str, digits: str, doc: str) -> ModelSpec:
@@ -109,8 +109,7 @@ def _network(name: str, family: str, digits: str, doc: str) -> ModelSpec:
         released={"cifar10": f"{_RELEASES}/{family}/cifar10_{name}-{digits}.pt"},
         hint=_HINT,
     )
-    parameters = PARAMETERS.get(family, NetworkParameters)
-    function = f"farm.models.{family}:{name}"
+    function, parameters = f"farm.models.{family}:{name}", RepVgg if family == "repvgg" else NetworkParameters
     return ModelSpec(function=function, parameters=parameters, doc=doc, inputs=(weights,), libraries=("torch",))
 
 
@@ -118,9 +117,7 @@ MODELS = {name: _network(name, *row) for name, row in NETWORKS.items()} | {
     "torchvision": ModelSpec(
         parameters=Torchvision,
         doc="torchvision/NAME, such as torchvision/resnet50: torchvision's classifiers with their own preprocessing",
-        inputs=(
-            InputSpec(role="weights", parameter="weights", hint="`weights` is DEFAULT, its other names, or a file"),
-        ),
+        inputs=(InputSpec(role="weights", parameter="weights", hint="`weights` is DEFAULT, another name, or a file"),),
         libraries=("torch", "torchvision"),
     ),
     "factory": ModelSpec(
@@ -135,14 +132,7 @@ MODELS = {name: _network(name, *row) for name, row in NETWORKS.items()} | {
     "path": ModelSpec(
         parameters=File,
         doc="an ONNX, TFLite or OpenVINO IR file of your own: {path: FILE}, or just FILE",
-        inputs=(
-            InputSpec(
-                role="model",
-                parameter="path",
-                beside="farm.models.describe:beside",
-                hint="`path` is looked for beside the grid and in FARM_DATA",
-            ),
-        ),
+        inputs=(replace(AT_PATH[0], role="model", beside="farm.models.describe:beside"),),
         in_torch=False,
     ),
 }

@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from farm.catalog.datasets import AT_PATH, FROM_CODE, Made, cifar10_split
-from farm.spec import Hash, InputSpec, Parameters, SourceSpec
+from farm.catalog.datasets import AT_PATH, FROM_CODE, Made, Place, cifar10_split
+from farm.spec import InputSpec, Parameters, Sha256, SourceSpec
 
 Side = Annotated[int, Field(ge=1)]
 Size = Annotated[tuple[Side, Side], Field(description="height and width in pixels; the model's by default")]
+Precision = Annotated[Literal["f32", "bf16"], Field(description="of the network's arithmetic")]
 
 SHIPPED = "farm-cifar10"  # weights of a DiStyleGAN, and a model card beside them
 
@@ -44,7 +45,7 @@ class RealFrom(Real):
 class RealAt(Real):
     """Real images of the user's own."""
 
-    path: str = Field(min_length=1, description="file or folder, relative to the grid file or to FARM_DATA")
+    path: Place
 
 
 class Sharded(SourceParameters):
@@ -69,18 +70,18 @@ class Distilled(Seeded):
         description=f"a folder with generator.pt and config.json, a packed .safetensors, or {SHIPPED}: shipped",
         json_schema_extra={"shown": True},
     )
-    precision: Literal["f32", "bf16"] = Field("f32", description="of the network's arithmetic")
+    precision: Precision = "f32"
 
 
 class StyleGan2(Seeded):
     """Images from a StyleGAN2-ADA of the user's own, in its own size."""
 
     weights: str = Field(min_length=1, description="NVIDIA's .pkl: a file beside the grid or in FARM_DATA, or its URL")
-    sha256: Hash | None = Field(None, description="the file's SHA-256, or its first 8 digits or more")
+    sha256: Sha256 = None
     truncation_psi: float = Field(1.0, description="how far from the mean latent images are sampled; 1: not truncated")
     truncation_cutoff: int | None = Field(None, ge=0, description="truncate the first CUTOFF layers only")
     noise_mode: Literal["const", "random", "none"] = Field("const", description="the noise that layers add")
-    precision: Literal["f32", "bf16"] = Field("f32", description="of the network's arithmetic")
+    precision: Precision = "f32"
     latents: Literal["farm", "nvidia"] = Field(
         "farm", description="nvidia: image i has the latent of NVIDIA's generate.py for the seed SEED + i"
     )
@@ -102,90 +103,56 @@ class Fractal(Synthetic):
     blur: int = Field(1, ge=0, le=16, description="images are blurred by at most so many passes of (1, 2, 1) / 4")
 
 
+_DISTYLEGAN = InputSpec(
+    role="weights",
+    parameter="weights",
+    shipped={SHIPPED: f"weights/distylegan_{SHIPPED}.safetensors"},
+    hint="give `weights: FOLDER` with generator.pt and config.json",
+)
+_PICKLE = "give `weights: FILE.pkl`, a snapshot of NVIDIA's stylegan2-ada-pytorch"
+
 SOURCES = {
     "cifar10": SourceSpec(
-        function="farm.data.cifar10:train",
-        parameters=Real,
-        doc="the CIFAR-10 train split: real images",
-        inputs=cifar10_split("train"),
-        libraries=("numpy", "pillow"),
+        function="farm.data.cifar10:train", parameters=Real, inputs=cifar10_split("train"),
+        doc="the CIFAR-10 train split: real images", libraries=("numpy", "pillow"),
     ),
     "digits": SourceSpec(
-        function="farm.data.digits:train",
-        parameters=Real,
+        function="farm.data.digits:train", parameters=Real, libraries=("numpy", "scikit-learn", "pillow"),
         doc="scikit-learn's handwritten digits, the other two thirds: real images; needs no download",
-        libraries=("numpy", "scikit-learn", "pillow"),
     ),
     "folder": SourceSpec(
-        function="farm.data.folder:source",
-        parameters=RealAt,
-        doc="an image folder, with or without one subfolder a class",
-        inputs=AT_PATH,
-        libraries=("numpy", "pillow"),
+        function="farm.data.folder:source", parameters=RealAt, inputs=AT_PATH,
+        doc="an image folder, with or without one subfolder a class", libraries=("numpy", "pillow"),
     ),
     "parquet": SourceSpec(
-        function="farm.data.parquet:source",
-        parameters=RealAt,
+        function="farm.data.parquet:source", parameters=RealAt, inputs=AT_PATH, libraries=("numpy", "pillow"),
         doc="a Parquet file in the Hugging Face layout: img {bytes, path}, label if there is one",
-        inputs=AT_PATH,
-        libraries=("numpy", "pillow"),
     ),
     "factory": SourceSpec(
-        function="farm.data.factory:source",
-        parameters=RealFrom,
+        function="farm.data.factory:source", parameters=RealFrom, inputs=FROM_CODE, libraries=("numpy", "pillow"),
         doc="images of your own: {factory: package.module:function}, items (image, label) or bare images",
-        inputs=FROM_CODE,
-        libraries=("numpy", "pillow"),
     ),
     "shards": SourceSpec(
-        function="farm.data.shards:source",
-        parameters=Sharded,
+        function="farm.data.shards:source", parameters=Sharded, inputs=AT_PATH, libraries=("numpy", "pillow"),
         doc="a folder of images that `farm synth` has made",
-        inputs=AT_PATH,
-        libraries=("numpy", "pillow"),
     ),
     "distylegan": SourceSpec(
-        function="farm.generators.distylegan.source:source",
-        parameters=Distilled,
+        function="farm.generators.distylegan.source:source", parameters=Distilled, libraries=("numpy", "torch"),
         doc=f"the study's small GAN at 32x32; {SHIPPED} is farm's own: trained on real CIFAR-10, not distilled",
-        inputs=(
-            InputSpec(
-                role="weights",
-                parameter="weights",
-                shipped={SHIPPED: f"weights/distylegan_{SHIPPED}.safetensors"},
-                hint="give `weights: FOLDER` with generator.pt and config.json",
-            ),
-        ),
-        libraries=("numpy", "torch"),
-        equipped=True,
-        network="farm.generators.distylegan.source:network",
+        inputs=(_DISTYLEGAN,), equipped=True, network="farm.generators.distylegan.source:network",
     ),
     "stylegan2-ada": SourceSpec(
-        function="farm.generators.stylegan2.source:source",
-        parameters=StyleGan2,
+        function="farm.generators.stylegan2.source:source", parameters=StyleGan2, libraries=("numpy", "torch"),
         doc="StyleGAN2-ADA from NVIDIA's pickles, read as data, in any size",
-        inputs=(
-            InputSpec(
-                role="weights",
-                parameter="weights",
-                hint="give `weights: FILE.pkl`, a snapshot of NVIDIA's stylegan2-ada-pytorch",
-            ),
-        ),
-        libraries=("numpy", "torch"),
-        equipped=True,
+        inputs=(InputSpec(role="weights", parameter="weights", hint=_PICKLE),), equipped=True,
         network="farm.generators.stylegan2.source:network",
     ),
     "fractal": SourceSpec(
-        function="farm.generators.fractal.source:source",
-        parameters=Fractal,
+        function="farm.generators.fractal.source:source", parameters=Fractal, libraries=("numpy",), equipped=True,
         doc="fractals from iterated function systems: no data at all (Kataoka et al. 2020)",
-        libraries=("numpy",),
-        equipped=True,
     ),
     "noise": SourceSpec(
-        function="farm.generators.noise:source",
-        parameters=Synthetic,
+        function="farm.generators.noise:source", parameters=Synthetic, libraries=("numpy",),
         doc="uniform noise: the floor that every other source should beat",
-        libraries=("numpy",),
     ),
-}
+}  # fmt: skip

@@ -1,11 +1,11 @@
 """One axis entry in YAML, as the choices it stands for. Lists expand here. Pure."""
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import PurePath
-from typing import Generic, TypeVar
+from typing import Generic, TypeGuard, TypeVar
 
 from pydantic.fields import FieldInfo
 
@@ -45,7 +45,7 @@ class Axis(Generic[C]):
 
 
 def choices(entry: object, path: YamlPath, axis: Axis[C], complain: Complain) -> list[C]:
-    """The choices an entry stands for; every fault is complained of."""
+    """The choices an entry stands for: two of ``{seed: [0, 1]}``. Every fault is complained of."""
     named = _name_and_parameters(entry, path, axis, complain)
     if named is None:
         return []
@@ -54,13 +54,15 @@ def choices(entry: object, path: YamlPath, axis: Axis[C], complain: Complain) ->
     spec = axis.table[custom] if custom else _spec(name, path, axis, complain)
     if spec is None:
         return []
-    lists = {key for key, value in raw.items() if _expands(value, spec.parameters.model_fields.get(key))}
+    lists = {key: value for key, value in raw.items() if _expands(value, spec.parameters.model_fields.get(key))}
     chosen = []
-    for values in _expanded(raw, lists):
+    for combination in product(*(lists.get(key, [value]) for key, value in raw.items())):
+        values = dict(zip(raw, combination, strict=True))
         parameters = check(spec.parameters, values, path, complain)
         if parameters is not None:
             full_name = name or _name_of(custom, str(values[custom]))
-            label = _label(full_name, parameters, lists - {custom} if custom else None)
+            shown = lists.keys() - {custom} if custom else _telling(parameters)
+            label = Label.of(full_name, {key: value for key, value in parameters if key in shown})
             chosen.append(axis.kind(name=full_name, label=label, spec=spec, parameters=parameters))
     return chosen
 
@@ -128,14 +130,7 @@ def _name_of(custom: str, value: str) -> str:
     return PurePath(value).stem if custom == "path" else value.rpartition(":")[2]
 
 
-def _expanded(raw: Mapping[str, object], lists: Collection[str]) -> Iterator[dict[str, object]]:
-    """``{seed: [0, 1]}`` as ``{seed: 0}`` and ``{seed: 1}``."""
-    values = [value if isinstance(value, list) and key in lists else [value] for key, value in raw.items()]
-    for combination in product(*values):
-        yield dict(zip(raw, combination, strict=True))
-
-
-def _expands(value: object, field: FieldInfo | None) -> bool:
+def _expands(value: object, field: FieldInfo | None) -> TypeGuard[list[object]]:
     """Whether a list stands for several choices; that of a list-valued parameter must be a list of lists."""
     if not isinstance(value, list) or not value:
         return False
@@ -143,15 +138,8 @@ def _expands(value: object, field: FieldInfo | None) -> bool:
     return all(isinstance(item, list) for item in value) if takes_list else True
 
 
-def _label(name: str, parameters: Parameters, lists: Collection[str] | None) -> Label:
-    """The name with its non-default parameters; of a user's own choice, whose name is free, only those in `lists`."""
+def _telling(parameters: Parameters) -> set[str]:
+    """What a label shows: parameters that are not at their default, and those a table's reader should always see."""
     fields = type(parameters).model_fields
-    shown = {key: value for key, value in parameters if (_tells(fields[key], value) if lists is None else key in lists)}
-    return Label.of(name, shown)
-
-
-def _tells(field: FieldInfo, value: object) -> bool:
-    """Whether a label shows a parameter: no default, or one that a reader of tables should see (`shown`)."""
-    extra = field.json_schema_extra
-    always = isinstance(extra, Mapping) and bool(extra.get("shown"))
-    return always or field.is_required() or bool(value != field.get_default())
+    always = {key for key, field in fields.items() if field.json_schema_extra == {"shown": True}}
+    return always | parameters.model_dump(exclude_defaults=True).keys()

@@ -32,7 +32,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
-    """What an `exclude` or an `accuracy_only` says of one axis: a name or label, or any (None), and some parameters."""
+    """What an `exclude` or an `accuracy_only` says of one axis: a name or label, or any (None), and some parameters.
+
+    A tuple stands for any of its values: lists expand here too.
+    """
 
     name: str | None
     parameters: Mapping[str, object]
@@ -44,12 +47,10 @@ class Pattern:
         if self.name not in (None, choice.name, choice.label):
             return False
         values = dict(choice.parameters)
-        return all(key in values and _agrees(values[key], given) for key, given in self.parameters.items())
-
-
-def _agrees(value: object, given: object) -> bool:
-    """Whether a value is the one that is given, or one of them: lists expand here too."""
-    return bool(value == given or (isinstance(given, tuple) and value in given))
+        return all(
+            key in values and (values[key] == given or (isinstance(given, tuple) and values[key] in given))
+            for key, given in self.parameters.items()
+        )
 
 
 Exclusion = Mapping[str, Pattern]

@@ -29,7 +29,7 @@ class HashMemo:
         """file: where hashes are remembered between runs; None remembers them for this process only."""
         self.file = file
         self.changed = False
-        self.entries: dict[str, list[object]] = {}
+        self.entries: dict[str, list[int | str]] = {}
         if file is not None and file.exists():
             with suppress(ValueError):  # a torn memo only costs time
                 entries = json.loads(file.read_text(encoding="utf-8"))

@@ -31,10 +31,8 @@ def fetch(wanted: Input, progress: DownloadProgress | None = None) -> Path:
             if not digest.startswith(wanted.sha256):
                 raise DataError(f"{wanted.url} sent other content than expected: SHA-256 {digest}, not {wanted.sha256}")
     except OSError as error:
-        reason = getattr(error, "reason", None) or error
-        raise DataError(
-            f"cannot download {wanted.url}: {reason}; fetch it by hand to {path}, or put it into FARM_DATA"
-        ) from error
+        text = f"cannot download {wanted.url}: {getattr(error, 'reason', None) or error}"
+        raise DataError(f"{text}; fetch it by hand to {path}, or put it into FARM_DATA") from error
     return path
 
 

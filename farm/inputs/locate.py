@@ -3,7 +3,7 @@
 import hashlib
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from importlib.machinery import PathFinder
 from pathlib import Path, PurePosixPath
@@ -24,24 +24,24 @@ def locate(
 
     names: what ``{dataset}`` and ``{name}`` stand for in the patterns.
     """
-    given = parameters.get(wanted.parameter) if wanted.parameter else None
+    given = str(parameters.get(wanted.parameter or "") or "")
     if wanted.code:
-        return _code(wanted, str(given), search, memo)
-    if given is None and wanted.optional:
+        return _code(wanted, given, search, memo)
+    if not given and wanted.optional:
         return None
-    given = wanted.shipped.get(str(given), given)
+    given = wanted.shipped.get(given, given)
     digest = str(parameters.get("sha256") or "")
-    if given is not None and str(given).startswith(("https://", "http://")):
-        return _remote(wanted, str(given), digest or hash_in_name(_name_of(str(given))), search, memo)
-    url, start = _origin(wanted, names)
-    among = tuple(pattern.format_map(names) for pattern in wanted.patterns)
-    tried = tuple(_tried((str(given),) if given is not None else among, search, literal=given is not None))
+    if given.startswith(("https://", "http://")):
+        return _remote(wanted, given, digest or hash_in_name(_name_of(given)), search, memo)
+    patterns = [pattern.format_map(names) for pattern in wanted.patterns]
+    tried = tuple(_tried([given] if given else patterns, search, literal=bool(given)))
     for path in tried:
         if path.exists():
             return _checked(wanted, path, digest or (hash_in_name(path.name) if wanted.role == WEIGHTS else ""), memo)
-    if given is None and url and start:
+    url, start = _origin(wanted, names)
+    if not given and url and start:
         return _remote(wanted, url, digest or start, search, memo)
-    places = ", ".join(str(path) for path in tried) or "nowhere"
+    places = ", ".join(map(str, tried)) or "nowhere"
     text = f"no {wanted.role} of {names.get('name', 'it')}: looked for {places}; {wanted.hint}".rstrip("; ")
     return Input(role=wanted.role, path=str(tried[0]) if tried else "", missing=text)
 
@@ -97,7 +97,7 @@ def _remote(wanted: InputSpec, url: str, start: str, search: SearchPath, memo: H
     return Input(role=role, path=str(path), sha256=content, url=url)
 
 
-def _tried(patterns: tuple[str, ...], search: SearchPath, *, literal: bool) -> Iterator[Path]:
+def _tried(patterns: Sequence[str], search: SearchPath, *, literal: bool) -> Iterator[Path]:
     for pattern in patterns:
         if pattern.startswith("~"):
             pattern = os.path.expanduser(pattern)  # noqa: PLW2901, PTH111 - leaves an unknown user's ~ as it is
@@ -117,8 +117,5 @@ def _code(wanted: InputSpec, function: str, search: SearchPath, memo: HashMemo) 
     if spec is None or not (spec.origin or spec.submodule_search_locations):
         text = f"no module {top!r} for {function!r}: looked in {search.grid}, {Path.cwd()} and the installed packages"
         return Input(role=wanted.role, missing=text)
-    if spec.submodule_search_locations:
-        package = Path(next(iter(spec.submodule_search_locations)))
-        return Input(role=wanted.role, path=str(package.parent), sha256=memo.content(package, (".py",)), code=True)
-    origin = Path(str(spec.origin))
-    return Input(role=wanted.role, path=str(origin.parent), sha256=memo.content(origin), code=True)
+    place = Path(next(iter(spec.submodule_search_locations or ()), None) or str(spec.origin))
+    return Input(role=wanted.role, path=str(place.parent), sha256=memo.content(place, (".py",)), code=True)

@@ -42,10 +42,8 @@ class SearchPath:
 
 def cache_folder() -> Path:
     """``$FARM_CACHE``, else ``$XDG_CACHE_HOME/farm``, else ``~/.cache/farm``."""
-    chosen = os.environ.get("FARM_CACHE")
-    if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "farm"
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("FARM_CACHE") or caches / "farm")
 
 
 def default_search(grid_file: Path) -> SearchPath:

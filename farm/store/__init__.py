@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import fsspec
@@ -25,7 +26,7 @@ from farm.codec import decode, encode
 from farm.errors import InputError
 from farm.files import new_folder, sha256, sync, write_whole
 from farm.record import Outcome
-from farm.store.manifest import File, Manifest, dumps, loads
+from farm.store.manifest import File, Manifest
 
 MANIFEST = "manifest.json"
 
@@ -52,11 +53,10 @@ class Store:
         """Raises InputError if nothing can be written, before any work is done."""
         try:
             with self.probe():
-                pass
+                return
         except OSError as error:
-            raise InputError(
-                f"cannot write to {self.url}: {error.strerror or error}; choose another --results"
-            ) from error
+            text = f"cannot write to {self.url}: {error.strerror or error}; choose another --results"
+            raise InputError(text) from error
 
     @contextmanager
     def probe(self) -> Iterator[str]:
@@ -92,7 +92,7 @@ class Store:
     def manifest(self, uri: str) -> Manifest | None:
         """The artefact's manifest, or None if there is no whole artefact."""
         try:
-            return loads(self.fs.cat_file(f"{self._folder(uri)}/{MANIFEST}"))
+            return decode(Manifest, json.loads(self.fs.cat_file(f"{self._folder(uri)}/{MANIFEST}")))
         except FileNotFoundError:
             return None
 
@@ -115,7 +115,7 @@ class Store:
                 if self.local_fs:
                     sync(Path(target, path.name))
             whole = replace(manifest, uri=uri, copy=copy, files=files)
-            won = self._put_once(f"{self._folder(uri)}/{MANIFEST}", dumps(whole))
+            won = self._put_once(f"{self._folder(uri)}/{MANIFEST}", encode(whole, indent=1).encode())
         finally:
             if not won:
                 self._remove(target)
@@ -148,15 +148,12 @@ class Store:
         """Write an attempt down under the next free number; returns it with its number and its log's place."""
         folder = f"{self.root}/attempts/{uri.partition('/')[2]}"
         self.fs.makedirs(folder, exist_ok=True)
-        number = len(self._attempt_files(uri)) + 1
-        while True:
-            log_url = f"{folder}/{number}.log" if log is not None else ""
-            numbered = replace(outcome, attempt=number, log=log_url)
+        for number in count(len(self._attempt_files(uri)) + 1):
+            numbered = replace(outcome, attempt=number, log="" if log is None else f"{folder}/{number}.log")
             if self._put_once(f"{folder}/{number}.json", encode(numbered, indent=1).encode()):
                 break
-            number += 1
         if log is not None:
-            self.fs.put_file(str(log), log_url)
+            self.fs.put_file(str(log), numbered.log)
         return numbered
 
     def attempts(self, uri: str) -> tuple[Outcome, ...]:

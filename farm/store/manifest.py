@@ -1,11 +1,10 @@
 """What is written down of an artefact beside its files, last of all. Knows JSON, not where it lies."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from farm.codec import decode, encode
+from farm.codec import decode
 
 T = TypeVar("T")
 
@@ -57,13 +56,3 @@ class Manifest:
     def facts_as(self, kind: type[T]) -> T:
         """The facts as their type. Raises ValueError where something lacks."""
         return decode(kind, self.facts)
-
-
-def dumps(manifest: Manifest) -> bytes:
-    """The manifest as its file holds it."""
-    return encode(manifest, indent=1).encode()
-
-
-def loads(content: bytes) -> Manifest:
-    """A manifest from its file."""
-    return decode(Manifest, json.loads(content))

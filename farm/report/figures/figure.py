@@ -14,36 +14,31 @@ from farm.results.reading import rounds, samples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """A figure with its words.
+class Plot:
+    """What one module makes of a run: a chart with its words.
 
     caption: what it shows and how to read it, with what the intervals mean. alt: one sentence with the main numbers,
     for readers who cannot see it. chart: without a title; it has its data inside.
     """
 
-    name: str
-    title: str
     caption: str
     alt: str
     chart: TopLevelMixin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plot:
-    """What one module makes of a run: a `Figure` but for its name and title, which `farm.report.figures` gives it."""
+class Figure(Plot):
+    """A plot with the name and title that `farm.report.figures` gives it."""
 
-    caption: str
-    alt: str
-    chart: TopLevelMixin
+    name: str
+    title: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
     """A run's analysis and what else is read of it, once for all figures.
 
-    rounds: of each measured cell.
-    samples: rows of ``samples.parquet``. effort: how measurements were asked to be, from plan.json: pairs (least,
-    most), target (share of 1, of the interval to one side); None where the plan was not published.
+    rounds: of each measured cell. samples: rows of ``samples.parquet``. effort: None where the plan was not published.
     """
 
     analysis: Analysis

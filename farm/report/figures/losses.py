@@ -10,19 +10,7 @@ from farm.grid.settings import Claims
 from farm.report.figures import rows
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, names_of, plain
-from farm.report.figures.style import (
-    BLACK,
-    BLUE,
-    GREEN,
-    GREY,
-    PALE,
-    VERMILLION,
-    Datum,
-    data,
-    scale,
-    tooltip,
-    wide,
-)
+from farm.report.figures.style import BLACK, BLUE, GREEN, GREY, PALE, VERMILLION, Datum, data, scale, tooltip, wide
 from farm.report.numbers import MINUS, count, points
 
 COLOURS = (BLUE, VERMILLION, GREEN, BLACK)

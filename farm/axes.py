@@ -1,7 +1,6 @@
-"""What stages are about: one small type each for a model, images, an algorithm, a device, and a model's preprocessing.
+"""What stages are about. Imports nothing, so that the fresh interpreter of a round may have it.
 
-Imports nothing, so that the fresh interpreter of a round may have them. `options` are an entry's own parameters, which
-differ from one entry of the catalog to the next; who runs an entry knows them.
+`options` are the parameters of an entry of the catalog, which its own function knows.
 """
 
 from collections.abc import Mapping
@@ -15,7 +14,8 @@ class Preprocessing:
 
     size: (height, width) in pixels. mean, std: per channel, in the range after scaling. layout: ``NCHW`` or
     ``NHWC``. input: ``f32``, ``f16``, or ``u8`` for raw pixels, which are not normalised. resize: the shorter
-    side before a crop of the centre; None takes images as they are. interpolation: of that resizing.
+    side before a crop of the centre; None takes images as they are. interpolation: of that resizing, a key of
+    `farm.data.fit.INTERPOLATIONS`.
     """
 
     size: tuple[int, int]
@@ -30,11 +30,7 @@ class Preprocessing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """How pictures of any size become `size`.
-
-    resize: the shorter side before the crop, in pixels. size: (height, width) of the crop of the centre.
-    interpolation: a key of `farm.data.fit.INTERPOLATIONS`.
-    """
+    """How pictures of any size become `size`; as in `Preprocessing`."""
 
     resize: int
     size: tuple[int, int]
@@ -53,10 +49,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Images:
-    """A dataset or a source of calibration images, by its name in the catalog; ``factory``: a user's own.
-
-    fit: how real images of any size are made to fit the model; None where they must have its size.
-    """
+    """A dataset or a source by its name in the catalog. fit: None where real images must have the model's size."""
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -77,11 +70,7 @@ class Algorithm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """What runs a model, and how; as in `farm.catalog.devices`.
-
-    name: OpenVINO's, such as ``CPU``, ``GPU.1`` or ``AUTO:GPU,CPU``. threads: None for all of the lease. node: the
-    label of the only hosts that may.
-    """
+    """What runs a model, and how; as in `farm.catalog.devices`. threads: None for all of the lease."""
 
     name: str = "CPU"
     precision: str = "f32"

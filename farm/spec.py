@@ -1,8 +1,7 @@
 """What an extension point says of itself: frozen specs for literal dicts. Knows no names of its own.
 
-A table such as ``catalog.SOURCES`` maps a name to a spec of its kind. The function behind it is named as
-``"module:function"`` and is imported only in the process that runs the stage, so that planning and ``--help`` import
-nothing heavy. Entries are compared by identity: each stands once in its table.
+The function behind an entry is named as ``"module:function"`` and imported only in the process that runs the stage.
+Entries are compared by identity: each stands once in its table.
 """
 
 from collections.abc import Callable, Collection, Mapping

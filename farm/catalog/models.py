@@ -4,12 +4,14 @@ A network's function takes the number of classes and returns a `torch.nn.Module`
 takes nothing. `describe` tells what models from elsewhere say of themselves.
 """
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from farm.axes import Preprocessing
+from farm.catalog.datasets import AT_PATH
 from farm.spec import MODEL_FILES, Hash, InputSpec, ModelSpec, Parameters
 
 Channels = Annotated[tuple[float, float, float], Field(description="one value a channel, R G B")]
@@ -118,9 +120,7 @@ MODELS = {name: _network(name, *row) for name, row in NETWORKS.items()} | {
     "torchvision": ModelSpec(
         parameters=Torchvision,
         doc="torchvision/NAME, such as torchvision/resnet50: torchvision's classifiers with their own preprocessing",
-        inputs=(
-            InputSpec(role="weights", parameter="weights", hint="`weights` is DEFAULT, its other names, or a file"),
-        ),
+        inputs=(InputSpec(role="weights", parameter="weights", hint="`weights` is DEFAULT, another name, or a file"),),
         libraries=("torch", "torchvision"),
     ),
     "factory": ModelSpec(
@@ -135,14 +135,7 @@ MODELS = {name: _network(name, *row) for name, row in NETWORKS.items()} | {
     "path": ModelSpec(
         parameters=File,
         doc="an ONNX, TFLite or OpenVINO IR file of your own: {path: FILE}, or just FILE",
-        inputs=(
-            InputSpec(
-                role="model",
-                parameter="path",
-                beside="farm.models.describe:beside",
-                hint="`path` is looked for beside the grid and in FARM_DATA",
-            ),
-        ),
+        inputs=(replace(AT_PATH[0], role="model", beside="farm.models.describe:beside"),),
         in_torch=False,
     ),
 }

@@ -102,6 +102,14 @@ class Fractal(Synthetic):
     blur: int = Field(1, ge=0, le=16, description="images are blurred by at most so many passes of (1, 2, 1) / 4")
 
 
+_DISTYLEGAN = InputSpec(
+    role="weights",
+    parameter="weights",
+    shipped={SHIPPED: f"weights/distylegan_{SHIPPED}.safetensors"},
+    hint="give `weights: FOLDER` with generator.pt and config.json",
+)
+_PICKLE = "give `weights: FILE.pkl`, a snapshot of NVIDIA's stylegan2-ada-pytorch"
+
 SOURCES = {
     "cifar10": SourceSpec(
         function="farm.data.cifar10:train",
@@ -148,14 +156,7 @@ SOURCES = {
         function="farm.generators.distylegan.source:source",
         parameters=Distilled,
         doc=f"the study's small GAN at 32x32; {SHIPPED} is farm's own: trained on real CIFAR-10, not distilled",
-        inputs=(
-            InputSpec(
-                role="weights",
-                parameter="weights",
-                shipped={SHIPPED: f"weights/distylegan_{SHIPPED}.safetensors"},
-                hint="give `weights: FOLDER` with generator.pt and config.json",
-            ),
-        ),
+        inputs=(_DISTYLEGAN,),
         libraries=("numpy", "torch"),
         equipped=True,
         network="farm.generators.distylegan.source:network",
@@ -164,13 +165,7 @@ SOURCES = {
         function="farm.generators.stylegan2.source:source",
         parameters=StyleGan2,
         doc="StyleGAN2-ADA from NVIDIA's pickles, read as data, in any size",
-        inputs=(
-            InputSpec(
-                role="weights",
-                parameter="weights",
-                hint="give `weights: FILE.pkl`, a snapshot of NVIDIA's stylegan2-ada-pytorch",
-            ),
-        ),
+        inputs=(InputSpec(role="weights", parameter="weights", hint=_PICKLE),),
         libraries=("numpy", "torch"),
         equipped=True,
         network="farm.generators.stylegan2.source:network",

@@ -1,7 +1,7 @@
 """Settings of a whole grid: how speed is measured, what may be claimed, limits by stage kind. Pure."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
@@ -12,14 +12,10 @@ LEAST_GPU = 0.01
 Limit = Annotated[float, Field(gt=0, le=10_000_000)]
 
 
-EFFORT = ("pairs", "target", "budget_s", "max_redone")
-
-
 class Measure(Parameters):
-    """How a cell's speed is measured: how rounds are run, and how much effort is made to be sure.
+    """How a cell's speed is measured: `farm.plan.parameters.Rounds` in its key, and `farm.plan.Effort` in none.
 
-    How rounds are run is part of the measurement's key; the effort is not, so that more of it for one cell
-    leaves the others' measurements valid.
+    So more effort for one cell leaves the others' measurements valid.
     """
 
     pairs: tuple[int, int] = Field((8, 32), description="least and most pairs of rounds: the cell's and its FP32 IR's")
@@ -32,17 +28,9 @@ class Measure(Parameters):
     preprocess: bool = Field(False, description="time the way from uint8 pixels to the input too, as the study did")
     per_node: int = Field(1, ge=1, le=64, description="measurements that share a node, each on its part of the cores")
 
-    def effort(self) -> dict[str, Any]:
-        """How many pairs, for how narrow an interval, in what time."""
-        return self.model_dump(include=set(EFFORT))
-
-    def how(self) -> dict[str, Any]:
-        """How rounds are run."""
-        return self.model_dump(exclude=set(EFFORT))
-
     @field_validator("pairs", mode="before")
     @classmethod
-    def _least_and_most(cls, pairs: Any) -> Any:
+    def _least_and_most(cls, pairs: object) -> object:
         """A number stands for exactly so many."""
         return (pairs, pairs) if isinstance(pairs, int) else tuple(pairs) if isinstance(pairs, list) else pairs
 

@@ -7,6 +7,7 @@ from farm import axes
 from farm.axes import Fit
 from farm.catalog.algorithms import AccuracyAware
 from farm.catalog.sources import Real, Sharded, Synthetic
+from farm.codec import decode
 from farm.grid.cell import Cell, Grid, matches
 from farm.grid.choice import Algorithm, Calibration, Device, Model
 from farm.grid.settings import Claims
@@ -46,7 +47,7 @@ def build(
         grid=grid.name,
         dataset=grid.dataset.label,
         metric=grid.metric,
-        effort=Effort(**grid.settings.measure.effort()),
+        effort=decode(Effort, grid.settings.measure.model_dump()),
         claims=Claims(reference=grid.reference(), margin=grid.settings.claims.margin),
         grid_file=str(grid.path),
         stages=builder.stages,
@@ -192,7 +193,7 @@ class _Builder:
     def measuring(self, model: Model, device: Device, runtime: str) -> _Recipe:
         parameters = Measure(
             device=axes.Device(name=device.name, **dict(device.parameters)),
-            rounds=Rounds(**self.grid.settings.measure.how()),
+            rounds=decode(Rounds, self.grid.settings.measure.model_dump()),
             dataset=images(self.grid.dataset, self.choices.fit(model)),
             preprocessing=self.choices.preprocessing(model),
             model=self.choices.model(model) if runtime == "pytorch" else None,

@@ -55,9 +55,8 @@ class Stage:
 class PlannedCell:
     """A cell by its labels, as in `farm.record.Record`, and its stages: role -> uri.
 
-    Roles: calibration, validation where the algorithm has a set of its own, export, quantize, fp32 (the evaluation of
-    the FP32 IR), evaluate, and measure unless only accuracy is asked for. A set of several shards has roles as
-    `numbered`. runtime: what runs it, ``pytorch`` for that baseline, ``openvino`` for all else.
+    Roles: calibration and validation as `numbered`, export, quantize, fp32 (the evaluation of the FP32 IR), evaluate,
+    and measure unless only accuracy is asked for. runtime: ``pytorch`` for that baseline, ``openvino`` for all else.
     """
 
     name: str
@@ -92,8 +91,7 @@ NO_CLAIMS = Claims()
 class Plan:
     """All stages, inputs before what needs them, and all cells in the grid's order.
 
-    effort: what measurements are judged by; None of a published run that does not tell. claims: what calibration sets
-    are held against. grid_file, command: where the grid was read, and how it is run again, as it was typed.
+    effort: None of a published run that does not tell. command: how the grid is run again, as it was typed.
     """
 
     grid: str = ""

@@ -1,6 +1,5 @@
 """Where results lie: a folder or a URL that holds the store and a folder a grid. Reads names and times, no content."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,10 +41,7 @@ class Location:
     def grids(self) -> list[str]:
         """The names of the grids that there is a plan of, the latest run first."""
         here = Folder(self.url)
-        if not here.has(""):
-            return []
-        paths = [str(path) for path in here.fs.glob(f"{here.root}/*/{PLAN}")]
-        return [path.split("/")[-2] for path in sorted(paths, key=lambda path: _modified(here, path), reverse=True)]
+        return _grids(here, PLAN) if here.has("") else []
 
     def grid(self, named: str | None = None) -> Folder:
         """The folder of the grid that is named, or of the one that was run last.
@@ -83,20 +79,20 @@ def _folder_at(named: str) -> Folder | None:
     here = Folder(Location.of(named).url)
     if here.has(RECORDS) or here.has(PLAN):
         return here
-    paths = {str(path) for name in (RECORDS, PLAN) for path in here.fs.glob(f"{here.root}/*/{name}")}
-    if paths:
-        latest = max(paths, key=lambda path: (_modified(here, path), path))
-        return Folder(f"{here.url}/{latest.split('/')[-2]}")
+    grids = _grids(here, RECORDS, PLAN)
+    if grids:
+        return Folder(f"{here.url}/{grids[0]}")
     if not is_path:
         return None
     raise InputError(f"there is no {named}/{RECORDS}: name a grid, its results folder, or the folder's URL")
 
 
-def _modified(folder: Folder, path: str) -> float:
-    """When a file was written, in seconds; 0 where the storage does not tell."""
-    facts: Mapping[str, object] = folder.fs.info(path)
-    stamp = facts.get("mtime")
-    return float(stamp) if isinstance(stamp, (int, float)) else 0.0
+def _grids(folder: Folder, *files: str) -> list[str]:
+    """The subfolders with one of these files, the latest first where the storage tells when a file was written."""
+    paths = {str(path) for name in files for path in folder.fs.glob(f"{folder.root}/*/{name}")}
+    written = {path: folder.fs.info(path).get("mtime") for path in paths}
+    times = {path: time if isinstance(time, (int, float)) else 0.0 for path, time in written.items()}
+    return [path.split("/")[-2] for path in sorted(paths, key=lambda path: (times[path], path), reverse=True)]
 
 
 def cell_of(folder: Folder, name: str) -> dict[str, Stage]:

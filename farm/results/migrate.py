@@ -75,8 +75,9 @@ def artefact(table: pa.Table) -> pa.Table:
     names = ["position" if name == "index" else name for name in table.column_names]
     table = table.rename_columns(names)
     if "disturbed" in names and table.schema.field("disturbed").type == pa.string():
-        disturbed = pa.array([_signals(text) for text in table["disturbed"].to_pylist()], pa.list_(pa.string()))
-        table = table.set_column(names.index("disturbed"), "disturbed", disturbed)
+        texts = table["disturbed"].to_pylist()
+        signals = [[signal for words, signal in SIGNALS.items() if words in text] for text in texts]
+        table = table.set_column(names.index("disturbed"), "disturbed", pa.array(signals, pa.list_(pa.string())))
     return table
 
 
@@ -123,8 +124,3 @@ def _worst(reason: str) -> dict[str, Any]:
         share, signal = max(shares)
         return {"worst_signal": signal, "worst_share": share}
     return {"worst_signal": "overheated"} if "the processor throttled itself" in reason else {}
-
-
-def _signals(text: str) -> list[Signal]:
-    """The signals that are told in words."""
-    return [signal for words, signal in SIGNALS.items() if words in text]

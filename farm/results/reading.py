@@ -53,14 +53,17 @@ def read_run(folder: Folder) -> Run:
     """Everything but rounds and samples. Raises InputError if nothing was gathered there."""
     table = records_table(folder)
     records = tuple(tables.records_from(table))
-    name = records[0].grid if records else folder.url.rpartition("/")[2]
+    predictions = {
+        _cell(table): Predicted(**{name: table[name].to_numpy() for name in ("label", "prediction", "score")})
+        for _, table in files_of(folder, tables.PREDICTIONS)
+    }
     return Run(
-        name=name,
+        name=records[0].grid if records else folder.url.rpartition("/")[2],
         folder=folder,
         records=records,
         claims=claims_of(table),
         command=command_of(table),
-        predictions=_predictions(folder),
+        predictions=predictions,
     )
 
 
@@ -96,13 +99,6 @@ def rounds(folder: Folder) -> dict[str, tuple[Round, ...]]:
 def samples(folder: Folder) -> list[dict[str, Any]]:
     """Rows of ``samples.parquet``, set by set; none where it was not published."""
     return list(folder.read(tables.SAMPLES).to_pylist()) if folder.has(tables.SAMPLES) else []
-
-
-def _predictions(folder: Folder) -> dict[str, Predicted]:
-    return {
-        _cell(table): Predicted(**{name: table[name].to_numpy() for name in ("label", "prediction", "score")})
-        for _, table in files_of(folder, tables.PREDICTIONS)
-    }
 
 
 def _cell(table: pa.Table) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from farm.codec import decode
 from farm.columns import Column, schema_of
 from farm.measuring.round import Round
 from farm.record import SCHEMA_VERSION, Outcome, Record
@@ -92,14 +93,7 @@ def of_cell(name: str, table: pa.Table, cell: Whose) -> pa.Table:
 
 def whose(record: Record) -> Whose:
     """A record's cell, as its rows name it."""
-    return Whose(
-        cell=record.cell,
-        model=record.model,
-        calibration=record.calibration,
-        algorithm=record.algorithm,
-        device=record.device,
-        baseline=record.calibration is None,
-    )
+    return decode(Whose, {**asdict(record), "baseline": record.calibration is None})
 
 
 def records_from(table: pa.Table) -> list[Record]:

@@ -52,11 +52,10 @@ class Store:
         """Raises InputError if nothing can be written, before any work is done."""
         try:
             with self.probe():
-                pass
+                return
         except OSError as error:
-            raise InputError(
-                f"cannot write to {self.url}: {error.strerror or error}; choose another --results"
-            ) from error
+            text = f"cannot write to {self.url}: {error.strerror or error}; choose another --results"
+            raise InputError(text) from error
 
     @contextmanager
     def probe(self) -> Iterator[str]:

@@ -1,9 +1,10 @@
-"""Where a wanted input lies on this host, or at which address. Imports no user's code."""
+"""Where inputs are looked for, and where a wanted one lies, here or at an address. Imports no user's code."""
 
 import hashlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from importlib.machinery import PathFinder
 from pathlib import Path, PurePosixPath
@@ -11,10 +12,59 @@ from urllib.parse import urlsplit
 
 from farm.errors import DataError
 from farm.inputs.content import HashMemo, hash_in_name
-from farm.inputs.search import Input, SearchPath
 from farm.spec import InputSpec, resolve
 
 WEIGHTS = "weights"  # the role, and the folder in which files lie that were fetched by hand
+SHA256_DIGITS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """One located input of a stage.
+
+    path: where it is or will be. sha256: of its content (hex); only its start, or nothing, while that is
+    all that is known of a file at its url. url: fetched from there if it is not at path. beside: the other
+    files that it consists of. code: a user's module; path is the folder that it is imported from.
+    missing: why there is none, and how to supply it; such a stage can never run.
+    """
+
+    role: str
+    path: str = ""
+    sha256: str = ""
+    url: str = ""
+    beside: tuple[str, ...] = ()
+    code: bool = False
+    missing: str = ""
+
+    @property
+    def settled(self) -> bool:
+        """Whether its whole content is known, so that it can make a key."""
+        return bool(self.missing) or len(self.sha256) == SHA256_DIGITS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPath:
+    """Where inputs are looked for: the grid's folder, then data folders, then the cache of downloads."""
+
+    grid: Path
+    data: tuple[Path, ...]
+    cache: Path
+
+
+def cache_folder() -> Path:
+    """``$FARM_CACHE``, else ``$XDG_CACHE_HOME/farm``, else ``~/.cache/farm``."""
+    chosen = os.environ.get("FARM_CACHE")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "farm"
+
+
+def default_search(grid_file: Path) -> SearchPath:
+    """The grid's folder, ``$FARM_DATA``, the package's own weights, and the cache folder."""
+    chosen = os.environ.get("FARM_DATA")
+    shipped = (Path(__file__).parents[1] / part for part in ("models", "generators"))
+    data = (*((Path(chosen).resolve(),) if chosen else ()), *shipped)
+    return SearchPath(grid=grid_file.resolve().parent, data=data, cache=cache_folder())
 
 
 def locate(

@@ -22,7 +22,7 @@ def functions():
     named |= {(spec.function, IMAGES) for spec in CATALOG.datasets.values()}
     named |= {(spec.function, COMPUTED if spec.equipped else IMAGES) for spec in CATALOG.sources.values()}
     named |= {(spec.network, COMPUTED) for spec in CATALOG.sources.values() if spec.network}
-    named |= {(spec.function, ("task",)) for spec in CATALOG.algorithms.values()}
+    named |= {(spec.function, ("quantization",)) for spec in CATALOG.algorithms.values()}
     named |= {(spec.function, ("job",)) for spec in (CATALOG.stages | ALONE).values()}
     loaded = (*CATALOG.models.values(), *CATALOG.datasets.values(), *CATALOG.sources.values())
     return sorted(named | {(each.beside, ("path",)) for spec in loaded for each in spec.inputs if each.beside})

@@ -9,10 +9,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from farm.codec import decode
 from farm.engine import Engine, Gpus, ProgressLine, Work
 from farm.grid.settings import Settings
-from farm.plan import Effort, Plan, Stage
+from farm.plan import Plan, Stage
 from farm.plan.parameters import device_of
 from farm.record import RETRIES, FailureClass, Outcome
 from farm.results.events import Event, What
@@ -150,7 +149,7 @@ class _Run:
             cores=threads if spec.exclusive else settings.cores.get(stage.kind, 1),
             exclusive=spec.exclusive,
             per_node=settings.measure.per_node if spec.exclusive else 1,
-            effort=decode(Effort, settings.measure.model_dump()) if spec.exclusive else None,
+            effort=self.plan.effort if spec.exclusive else None,
             node=device.node if device else None,
             timeout_s=settings.timeout_s.get(stage.kind, spec.timeout_s),
             memory_gib=memory_gib * 2.0 ** self.retries[uri, "oom"],

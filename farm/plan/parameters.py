@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from farm.axes import Algorithm, Device, Images, Model, Preprocessing
 from farm.codec import decode
@@ -106,15 +106,7 @@ class Files:
 
 StageParameters = Synthesize | Export | Quantize | Evaluate | Measure | Train | Files
 
-KINDS: Mapping[str, type[StageParameters]] = {
-    "synthesize": Synthesize,
-    "export": Export,
-    "quantize": Quantize,
-    "evaluate": Evaluate,
-    "measure": Measure,
-    "train": Train,
-    "files": Files,
-}
+KINDS: Mapping[str, type[StageParameters]] = {kind.__name__.lower(): kind for kind in get_args(StageParameters)}
 
 
 def parameters_from(kind: str, members: Mapping[str, Any]) -> StageParameters:

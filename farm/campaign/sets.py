@@ -57,9 +57,8 @@ def make(order: Order, listener: Listener = NOBODY) -> Written:
     with tempfile.TemporaryDirectory(prefix="farm-synth-") as folder, _target(order) as out:
         store = Store(f"{folder}/store")
         parameters = _parameters(order, out, files)
-        stage = stage_of(
-            "files", order.choice.name, parameters, files, (), equipped=equipped and order.device != "cpu"
-        )  # fmt: skip
+        equipped = equipped and order.device != "cpu"
+        stage = stage_of("files", order.choice.name, parameters, files, equipped=equipped)
         outcome = carried_out(stage, store, threads, listener)
         manifest = store.manifest(stage.uri)
         if manifest is None:

@@ -18,16 +18,9 @@ from torch import Tensor
 from farm.errors import DataError
 
 BROKEN = (  # what torch.load raises on files that are damaged or something else altogether
-    OSError,
-    RuntimeError,
-    EOFError,
-    pickle.UnpicklingError,
-    ValueError,
-    LookupError,
-    AttributeError,
-    TypeError,
+    OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, LookupError, AttributeError, TypeError,
     AssertionError,
-)
+)  # fmt: skip
 LISTED = 5  # names in a message
 NO_SAFETENSORS = "not a safetensors file, or truncated ({}): fetch or save it again"
 

@@ -1,6 +1,6 @@
 """One stage that no grid has, run as any other: a set made as files, a generator trained. Knows neither."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from farm.campaign.execute import execute
 from farm.campaign.listener import Listener
@@ -18,20 +18,14 @@ BAD_INPUT = {error.__name__ for error in (DataError, InputError)}
 
 
 def stage_of(
-    kind: str,
-    label: str,
-    parameters: StageParameters,
-    files: Mapping[str, Input],
-    libraries: Iterable[str],
-    *,
-    equipped: bool,
+    kind: str, label: str, parameters: StageParameters, files: Mapping[str, Input], *, equipped: bool
 ) -> Stage:
-    """A stage of a kind of `ALONE`. libraries: whose versions are in its key; the rest as `Stage` has it."""
-    versions = {name: version_of(name) for name in libraries}
+    """A stage of a kind of `ALONE`, as `Stage` has it."""
+    libraries = {name: version_of(name) for name in ALONE[kind].libraries}
     contents = {role: file.sha256 for role, file in files.items()}
-    key = key_of(kind, ALONE[kind].version, parameters, {}, contents, versions)
+    key = key_of(kind, ALONE[kind].version, parameters, {}, contents, libraries)
     return Stage(
-        kind=kind, key=key, label=label, parameters=parameters, inputs={}, files=files, libraries=versions,
+        kind=kind, key=key, label=label, parameters=parameters, inputs={}, files=files, libraries=libraries,
         equipped=equipped,
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ from farm.inputs import Input
 from farm.plan.choices import images, options
 from farm.plan.facts import Written
 from farm.plan.parameters import Files
+from farm.record import Outcome
 from farm.store import Store
 
 SHOWN, ROWS = 64, 4  # images of a preview
@@ -48,28 +49,27 @@ class Order:
 
 def make(order: Order, listener: Listener = NOBODY) -> Written:
     """Make the set, or what is missing of it. Raises InputError for what cannot be used, FarmError if it failed."""
-    files = _files(order, listener)
-    equipped = order.choice.spec.equipped
-    if order.device == "cuda" and not equipped:
-        raise InputError(f"--device cuda: `{order.choice.name}` is not computed on GPUs: leave it out")
+    choice, files = order.choice, _files(order, listener)
+    if order.device == "cuda" and not choice.spec.equipped:
+        raise InputError(f"--device cuda: `{choice.name}` is not computed on GPUs: leave it out")
     threads = order.threads or len(host_cores())
     _wait_for_cores(threads, listener)
     with tempfile.TemporaryDirectory(prefix="farm-synth-") as folder, _target(order) as out:
-        store = Store(f"{folder}/store")
-        parameters = _parameters(order, out, files)
-        stage = stage_of(
-            "files", order.choice.name, parameters, files, (), equipped=equipped and order.device != "cpu"
-        )  # fmt: skip
+        store, equipped = Store(f"{folder}/store"), choice.spec.equipped and order.device != "cpu"
+        stage = stage_of("files", choice.name, _parameters(order, out, files), files, equipped=equipped)
         outcome = carried_out(stage, store, threads, listener)
         manifest = store.manifest(stage.uri)
         if manifest is None:
-            text = outcome.error_message.replace(str(out), str(order.out))
-            if is_bad_input(outcome):
-                raise InputError(text)
-            raise FarmError(f"{outcome.error_class}: {text}\n{outcome.traceback}".rstrip())
+            raise _failure(outcome, outcome.error_message.replace(str(out), str(order.out)))
         if order.preview:
             _save_preview(order.choice.name, store.open(stage.uri), order.preview)
     return manifest.facts_as(Written)
+
+
+def _failure(outcome: Outcome, text: str) -> FarmError:
+    if is_bad_input(outcome):
+        return InputError(text)
+    return FarmError(f"{outcome.error_class}: {text}\n{outcome.traceback}".rstrip())
 
 
 def _files(order: Order, listener: Listener) -> dict[str, Input]:

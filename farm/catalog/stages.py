@@ -27,7 +27,7 @@ STAGES = {
 
 ALONE = {  # of `farm train` and `farm synth`, in no grid
     "train": StageSpec(
-        function="farm.stages.train:run", version=1, libraries=("torch",), timeout_s=30 * 86400, memory_gib=8,
+        function="farm.stages.train:run", version=1, libraries=("torch", "numpy"), timeout_s=30 * 86400, memory_gib=8,
         typical_s=36000, doc="a generator from a teacher's images",
     ),
     "files": StageSpec(

@@ -194,22 +194,15 @@ def _company(lab: Lab, per_node: int) -> Answer:
     return Answer(facts=facts, text=_company_text(per_node, ratio), sound=True)
 
 
-def _floor(record: Record) -> Ratio | None:
-    """The speed of the model over its own, with an interval; None where too few pairs were undisturbed."""
-    if record.speedup_ir is None or record.speedup_ir_low is None or (record.pairs or 0) < PAIRS[0]:
-        return None
-    return Ratio(value=record.speedup_ir, low=record.speedup_ir_low, high=record.speedup_ir_high)
-
-
 def _judged(record: Record) -> tuple[str, bool]:
     """What is said of the noise floor, and whether a campaign's measurements would hold.
 
     They do where no difference is seen where there is none, within what a campaign asks for.
     """
-    ratio = _floor(record)
+    ratio = Ratio(value=record.speedup_ir or 1.0, low=record.speedup_ir_low, high=record.speedup_ir_high)
     if record.verdict == "invalid":
         return f"invalid, so nothing measured here holds: {mismatch(record)}", False
-    if ratio is None or ratio.within is None:
+    if ratio.within is None or (record.pairs or 0) < PAIRS[0]:
         taken = ", ".join(f"{words} {getattr(record, name) or 0:.1%}" for name, words in SHARES.items())
         text = f"of at least {PAIRS[0]} undisturbed pairs there are {record.pairs}, {record.disturbed_pairs} disturbed"
         return f"not known: {text} ({taken} of the CPU time): end other programs, and try again", False

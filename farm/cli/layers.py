@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
-from farm.cli.options import DEFAULT_RESULTS, GridName, Json, Results, stdout
+from farm.cli.options import DEFAULT_RESULTS, GridName, Json, Results, stdout, table
 from farm.errors import InputError
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.plan import Stage
@@ -59,14 +58,10 @@ def layers(
     if as_json:
         stdout.print_json(json.dumps([asdict(layer) for layer in compared]))
         return 0
-    table = Table(box=None, header_style="bold", pad_edge=False, caption=LEGEND, caption_justify="left")
-    table.add_column("layer", overflow="fold")
-    table.add_column("kind")
-    for name in ("SQNR dB", "range"):
-        table.add_column(name, justify="right")
+    rows = table("layer", "kind", numbers=("SQNR dB", "range"), caption=LEGEND)
     for layer in compared:
-        table.add_row(layer.name, layer.kind, f"{layer.sqnr_db:.1f}", f"{layer.range_ratio:,.1f}")
-    stdout.print(table)
+        rows.add_row(layer.name, layer.kind, f"{layer.sqnr_db:.1f}", f"{layer.range_ratio:,.1f}")
+    stdout.print(rows)
     return 0
 
 

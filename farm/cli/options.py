@@ -1,11 +1,13 @@
 """What commands share: the consoles, and the options that mean the same everywhere."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 PIPE_WIDTH = 120
 # What is printed is names, paths and messages: a `[name]` or `:100:` in them is text.
@@ -26,3 +28,13 @@ Address = Annotated[str | None, typer.Option("--address", help="A running Ray cl
 NoProgress = Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DEFAULT_RESULTS = "results"
+
+
+def table(*words: str, numbers: Iterable[str] = (), caption: str | None = None) -> Table:
+    """A table without rows. words: headings of columns that wrap where there is no room; numbers: of those after."""
+    empty = Table(box=None, header_style="bold", pad_edge=False, caption=caption, caption_justify="left")
+    for heading in words:
+        empty.add_column(heading, overflow="fold")
+    for heading in numbers:
+        empty.add_column(heading, justify="right")
+    return empty

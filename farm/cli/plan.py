@@ -7,13 +7,12 @@ from statistics import median
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from farm.campaign.checks import faults
 from farm.campaign.resolve import chosen, resolve
 from farm.campaign.run import states_in
 from farm.catalog import CATALOG
-from farm.cli.options import DEFAULT_RESULTS, GridFile, Json, Only, Results, stdout
+from farm.cli.options import DEFAULT_RESULTS, GridFile, Json, Only, Results, stdout, table
 from farm.cli.progress import clock_text
 from farm.grid.cell import expand
 from farm.grid.load import load
@@ -73,13 +72,10 @@ def plan(
 
 def _show(counts: Mapping[str, Mapping[str, float]], cells: int) -> None:
     columns = [key for key in COLUMNS if key != WILL_FAIL or any(count[key] for count in counts.values())]
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("stage")
-    for column in (*map(_heading, columns), "about"):
-        table.add_column(column, justify="right")
+    stages = table("stage", numbers=(*map(_heading, columns), "about"))
     for kind, by_state in counts.items():
-        table.add_row(kind, *(str(by_state[key]) for key in columns), clock_text(float(by_state["estimate_s"])))
-    stdout.print(table)
+        stages.add_row(kind, *(str(by_state[key]) for key in columns), clock_text(float(by_state["estimate_s"])))
+    stdout.print(stages)
     total = sum(float(count["estimate_s"]) for count in counts.values())
     count = f"{cells:,} {'cell' if cells == 1 else 'cells'}"
     stdout.print(f"{count}; about {clock_text(total)} of work, shared by the cores; measurements run alone")

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from farm.campaign.listener import Listener, Report
 from farm.cli import interrupt
-from farm.cli.options import stderr
+from farm.cli.options import stderr, table
 from farm.drive import Progress
 from farm.engine import ProgressLine
 from farm.inputs import DownloadProgress
@@ -73,20 +73,16 @@ def live_words(progress: Progress, elapsed_s: float) -> Text:
 
 def live_table(progress: Progress, elapsed_s: float) -> Table:
     """Stages by kind: done, in flight (running or next), failed; elapsed time and the time still to go."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("stage")
-    for name in ("done", "in flight", "failed", "to do", "of"):
-        table.add_column(name, justify="right")
+    stages = table("stage", numbers=("done", "in flight", "failed", "to do", "of"))
     for kind, total in progress.total.items():
         done, failed, running = progress.done[kind], progress.failed[kind], progress.flying[kind]
         rest = total - done - failed - running
         failures = Text(str(failed), style="red" if failed else "")
-        table.add_row(kind, str(done), str(running), failures, str(rest), str(total))
+        stages.add_row(kind, str(done), str(running), failures, str(rest), str(total))
     words = [f"{uri.partition('/')[0]} {label}: {text}" for uri, (label, text) in progress.words.items()]
     lines = [f"{clock_text(elapsed_s)} elapsed, {_eta(progress, elapsed_s)}", *words]
-    table.caption = Text("\n".join(lines), style="table.caption")
-    table.caption_justify = "left"
-    return table
+    stages.caption = Text("\n".join(lines), style="table.caption")
+    return stages
 
 
 def clock_text(seconds: float) -> str:

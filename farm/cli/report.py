@@ -56,7 +56,7 @@ def report(
     parts = zip(analyses, plotted, names, strict=True)
     sections = [section(analysis, pictures(of), name) for analysis, of, name in parts]
     page = document(sections, lively=not still).encode()
-    with replaced_for("--out", target) as new:
+    with replaced_for("file: --out FILE.html", target) as new:
         new.write_bytes(page)
     stdout.print(f"{target} ({len(page) / MIB:.1f} MiB): open it in a browser", highlight=False, soft_wrap=True)
     if figures is not None:

@@ -132,9 +132,7 @@ def check_layout(chosen: Sequence[Chosen], layout: str) -> None:
 
 
 def _shown(name: str, analysis: Analysis, rows: Sequence[Row], of: View) -> Chosen:
-    none = "" if fills(rows, of.layout) else lacking(of.layout)
-    if not rows:
-        none = selection.none_chosen(of.where)
+    none = "" if fills(rows, of.layout) else lacking(of.layout) if rows else selection.none_chosen(of.where)
     return Chosen(name=name, analysis=analysis, rows=rows, layout=of.layout, none=none)
 
 

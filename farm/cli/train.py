@@ -31,7 +31,6 @@ from farm.spec import InputSpec
 from farm.suggest import did_you_mean
 
 KIND, STUDENT = "train", "distylegan"
-LIBRARIES = ("torch", "numpy")
 EXAMPLES = """
 farm train distylegan --images cifar10/train.parquet --out my-gan
 
@@ -121,7 +120,7 @@ def _stage(recipe: Recipe, out: Path, hours: float | None, files: Mapping[str, I
     content = "+".join(files[role].sha256 for role in ("images", "latents") if role in files)
     until_s = hours * 3600 if hours is not None else None
     parameters = Train(recipe=recipe.model_dump(), out=str(out), content=content, until_s=until_s)
-    return stage_of(KIND, f"{STUDENT} {out.name}", parameters, files, LIBRARIES, equipped=True)
+    return stage_of(KIND, f"{STUDENT} {out.name}", parameters, files, equipped=True)
 
 
 def _located(images: Path, latents: Path | None, judges: list[str], listener: Listener = NOBODY) -> dict[str, Input]:

@@ -1,19 +1,18 @@
 """`farm why`: it reads, and runs nothing."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from operator import itemgetter
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from farm.campaign.resolve import resolve
 from farm.campaign.run import has_failed, last_attempt
 from farm.catalog import CATALOG
-from farm.cli.options import DEFAULT_RESULTS, Cell, Json, Results, stdout
+from farm.cli.options import DEFAULT_RESULTS, Cell, Json, Results, stdout, table
 from farm.codec import differences
 from farm.errors import InputError
 from farm.grid.load import load
@@ -54,18 +53,20 @@ def why(
     if as_json:
         stdout.print_json(json.dumps(rows))
         return 0
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("role", "stage", "state", "because"):
-        table.add_column(column, overflow="fold")
+    _show(rows)
+    return 0
+
+
+def _show(rows: Sequence[Mapping[str, str]]) -> None:
+    stages = table("role", "stage", "state", "because")
     for row in rows:
-        table.add_row(row["role"], row["uri"][:20], State(row["state"]).shown, row["because"])
-    stdout.print(table)
+        stages.add_row(row["role"], row["uri"][:20], State(row["state"]).shown, row["because"])
+    stdout.print(stages)
     for row in rows:
         if row["log"]:
             stdout.print(f"log of {row['role']}: {row['log']}", highlight=False, soft_wrap=True)
         if row["doubt"]:
             stdout.print(f"its measurement is {row['doubt']}", highlight=False, soft_wrap=True)
-    return 0
 
 
 def _plan_with(cell: str, grid: str | None, results: str) -> tuple[Folder, Plan]:
@@ -119,11 +120,10 @@ def _doubt(folder: Folder, cell: str) -> str:
     """The verdict on the cell's measurement and its reason, where it was gathered and does not hold; else empty."""
     if not folder.has(tables.RECORDS):
         return ""
-    table = records_table(folder)
-    doubtful = (
-        record for record in tables.records_from(table) if record.cell == cell and record.verdict not in (None, "valid")
-    )
-    return next((f"{record.verdict}: {sentence([record], command_of(table))}" for record in doubtful), "")
+    gathered = records_table(folder)
+    ours = (record for record in tables.records_from(gathered) if record.cell == cell)
+    doubtful = (record for record in ours if record.verdict not in (None, "valid"))
+    return next((f"{record.verdict}: {sentence([record], command_of(gathered))}" for record in doubtful), "")
 
 
 def _not_downloaded(before: Plan, uri: str) -> list[str]:

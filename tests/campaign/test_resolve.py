@@ -146,13 +146,16 @@ def test_what_is_missing_anyway_is_not_fetched(server, inputs, tmp_path):
     assert downloads == server.asked == []
 
 
-def test_all_files_of_a_choice_without_a_grid_are_here_or_it_is_refused(server, inputs):
+def test_all_files_of_a_stage_without_a_grid_are_here_or_it_is_refused(server, inputs):
     finder, _ = inputs
     server.files["/a.bin"] = CONTENT
-    given = {"weights": f"{server.url}/a.bin", "sha256": WHOLE}
-    assert finder.all_found([WEIGHTS], given, "gan")["weights"].sha256 == WHOLE
+
+    def located(name):
+        return finder.locate(WEIGHTS, {"weights": f"{server.url}/{name}", "sha256": WHOLE}, {"name": "gan"})
+
+    assert finder.here({"weights": located("a.bin"), "latents": None})["weights"].sha256 == WHOLE
     with pytest.raises(InputError, match="gan: cannot download"):
-        finder.all_found([WEIGHTS], given | {"weights": f"{server.url}/b.bin"}, "gan")
+        finder.here({"weights": located("b.bin")}, "gan: ")
 
 
 def test_a_grid_is_planned_once_and_only_what_the_chosen_cells_need_is_fetched_first(files, server, monkeypatch):

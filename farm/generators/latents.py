@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from farm import checkpoint
 from farm.data.imageset import UNLABELLED, Labels
 from farm.errors import DataError
 from farm.generators.aligned import Aligned, Floats, labels, one_thread
@@ -21,18 +22,8 @@ Numbers = NDArray[np.number[Any]]  # of any type
 
 Z, LABELS, IMAGES = "z", "labels", "images.npy"
 MATRIX = 2  # axes
-BROKEN = (  # what numpy and zipfile raise on files that are damaged, something else, or larger than memory
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    LookupError,
-    RuntimeError,
-    MemoryError,
-    OverflowError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+# what numpy and zipfile raise on files that are damaged, something else, or larger than memory
+BROKEN = (*checkpoint.BROKEN, MemoryError, OverflowError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +77,10 @@ def images(network: Network, name: str, given: Given, seed: int, equipment: Equi
         """A block is computed whole: the last latent fills it up."""
         return np.minimum(np.arange(start, stop), count - 1)
 
-    z_of, classes_of = (
-        (lambda start, stop: given.z[at(start, stop)]),
-        (lambda start, stop: given.classes[at(start, stop)]),
-    )
-    return generated(network, name, count, seed, equipment, z_of, classes_of)
+    def z_of(start: int, stop: int) -> Floats:
+        return given.z[at(start, stop)]
+
+    return generated(network, name, count, seed, equipment, z_of, lambda start, stop: given.classes[at(start, stop)])
 
 
 def write_raw(path: Path, images: Aligned, floats: Callable[[int], Floats]) -> Iterator[int]:

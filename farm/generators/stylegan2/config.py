@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeGuard
 
+from farm.generators.stylegan2.machine import Refused, shown
 from farm.generators.stylegan2.pickled import Persistent
-from farm.generators.stylegan2.refused import Refused, shown
 
 SIDES = tuple(4 << index for index in range(11))  # pixels along a side
 SMALLEST, LARGEST = SIDES[0], SIDES[-1]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from farm.axes import Preprocessing
-from farm.data.imageset import ImageSet, prepare
+from farm.data.imageset import ImageSet, cuts, prepare
 
 TOGETHER = 500
 SUBSETS, SUBSET = 50, 1000  # of KID, as its authors take them
@@ -37,8 +37,8 @@ def look(classifier: nn.Module, images: ImageSet, preprocessing: Preprocessing, 
     answers, labels = [], []
     try:
         with torch.inference_mode():
-            for start in range(0, len(images), TOGETHER):
-                block = images.block(start, min(start + TOGETHER, len(images)))
+            for start, stop in cuts(0, len(images), TOGETHER):
+                block = images.block(start, stop)
                 logits = classifier(torch.from_numpy(prepare(block.images, preprocessing)).to(device))
                 answers.append(logits.argmax(dim=1).cpu().numpy())
                 labels.append(block.labels)

@@ -62,10 +62,8 @@ def read(path: Path, network: Network) -> Given:
         raise DataError(f"{path}: {text}: make latents for this network")
     if not np.isfinite(z).all():
         raise DataError(f"{path}: `{Z}` holds NaN or infinity: make the latents again")
-    count = len(z)
-    classes = labels(0, count, network.classes)
-    if LABELS in stored:
-        classes = _checked(path, stored[LABELS], count, network.classes)
+    of_images = labels(0, len(z), network.classes)
+    classes = _checked(path, stored[LABELS], len(z), network.classes) if LABELS in stored else of_images
     return Given(z=z.astype(np.float32), classes=classes)
 
 

@@ -36,8 +36,7 @@ def load(path: Path) -> Generator:
         generator = Generator(config)
     if wrong := misfits(generator.state_dict(), tensors):
         tells = "its metadata" if packed else CONFIG
-        text = f"not the weights that {tells} tells of: {wrong}"
-        raise DataError(f"{weights}: {text}: give the checkpoint of one training")
+        raise DataError(f"{weights}: not the weights that {tells} tells of: {wrong}: give one training's checkpoint")
     generator.load_state_dict(tensors, assign=True)
     return generator.eval()
 

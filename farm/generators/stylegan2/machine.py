@@ -93,10 +93,7 @@ class Machine:
     memo: dict[int, object] = field(default_factory=dict)
 
     def step(self, opcode: str, argument: Any) -> None:
-        """Take one opcode, its argument in its own type.
-
-        Raises Refused, or IndexError or KeyError where stack or memo have nothing.
-        """
+        """Take one opcode. Raises Refused, or IndexError or KeyError where stack or memo have nothing."""
         if opcode in VALUES:
             self.stack.append(argument)
         elif opcode in CONSTANTS:

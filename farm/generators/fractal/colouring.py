@@ -43,7 +43,7 @@ class Looks(NamedTuple):
         return Looks(*(values[chosen] for values in self))
 
 
-def looks(random: Tensor, *, patches: bool, blur: int, background: float = 1.0) -> Looks:
+def looks(random: Tensor, patches: bool, blur: int, background: float = 1.0) -> Looks:
     """Random looks, of int16 (n, NUMBERS). The rest: as in `rendering.Rendering`."""
     palette = (uniform(random[:, : 3 * COLOURS + 3]) * WHITE).reshape(-1, COLOURS + 1, 3, 1)
     steps = torch.arange(SHADES, device=random.device)

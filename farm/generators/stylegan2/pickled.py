@@ -90,20 +90,16 @@ def read(path: Path) -> object:
                 return run(cast("IO[bytes]", content), _names(budget), budget, settle=_settle)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}): {HELP}") from error
-    except Unknown as error:
-        text = TENSORFLOW if error.module.startswith(TF_MODULE) else f"{error}: {HELP}"
-        raise DataError(f"{path}: {text}") from error
     except Refused as error:
-        raise DataError(f"{path}: {error}: {HELP}") from error
+        of_tensorflow = isinstance(error, Unknown) and error.module.startswith(TF_MODULE)
+        raise DataError(f"{path}: {TENSORFLOW}" if of_tensorflow else f"{path}: {error}: {HELP}") from error
 
 
 def _names(budget: Budget) -> Names:
     """What NVIDIA's pickles make, by module and name. budget: what the pickles within them share with the file."""
     return {
         ("torch_utils.persistence", "_reconstruct_persistent_obj"): _persistent,
-        ("torch._utils", "_rebuild_parameter"): lambda data, _grad, _hooks: _as(
-            np.ndarray, data, "a parameter of no tensor"
-        ),
+        ("torch._utils", "_rebuild_parameter"): lambda data, *_: _as(np.ndarray, data, "a parameter of no tensor"),
         ("torch._utils", "_rebuild_tensor_v2"): _tensor,
         ("torch.storage", "_load_from_bytes"): partial(_storage, budget),
         ("collections", "OrderedDict"): _empty,

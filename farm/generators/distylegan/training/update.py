@@ -51,13 +51,12 @@ class Update:
         """
         labels, real = self.teacher.labels[chosen], self._real(chosen)
         losses: Losses = {}
-        if full:
-            for _ in range(self.recipe.critic_steps):
-                with torch.no_grad():
-                    made = self._made(chosen, labels)
-                scores, _ = self._seen(torch.cat([real, made]), labels.repeat(2))
-                losses["discriminator"] = hinge_discriminator(*scores.float().chunk(2))
-                self._descend(self.optimisers[1], losses)
+        for _ in range(self.recipe.critic_steps if full else 0):
+            with torch.no_grad():
+                made = self._made(chosen, labels)
+            scores, _ = self._seen(torch.cat([real, made]), labels.repeat(2))
+            losses["discriminator"] = hinge_discriminator(*scores.float().chunk(2))
+            self._descend(self.optimisers[1], losses)
         self.critic.requires_grad_(requires_grad=False)
         learnt = self._learnt(real, self._made(chosen, labels), labels, full=full)
         self._descend(self.optimisers[0], learnt)

@@ -5,31 +5,25 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from farm import checkpoint
 from farm.data.imageset import UNLABELLED, Labels
 from farm.errors import DataError
 from farm.generators.aligned import Aligned, Floats, labels, one_thread
 from farm.generators.equipment import Equipment
 from farm.generators.generated import Network, generated
 
+Numbers = NDArray[np.number[Any]]  # of any type
+
 Z, LABELS, IMAGES = "z", "labels", "images.npy"
 MATRIX = 2  # axes
-BROKEN = (  # what numpy and zipfile raise on files that are damaged, something else, or larger than memory
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    LookupError,
-    RuntimeError,
-    MemoryError,
-    OverflowError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+# what numpy and zipfile raise on files that are damaged, something else, or larger than memory
+BROKEN = (*checkpoint.BROKEN, MemoryError, OverflowError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +34,7 @@ class Given:
     classes: Labels
 
 
-def arrays(path: Path) -> dict[str, NDArray]:  # type: ignore[type-arg]
+def arrays(path: Path) -> dict[str, Numbers]:
     """What an ``.npz`` has of `z` and `labels`. Raises DataError if it is none, is damaged, or fits no memory."""
     try:
         with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
@@ -68,10 +62,8 @@ def read(path: Path, network: Network) -> Given:
         raise DataError(f"{path}: {text}: make latents for this network")
     if not np.isfinite(z).all():
         raise DataError(f"{path}: `{Z}` holds NaN or infinity: make the latents again")
-    count = len(z)
-    classes = labels(0, count, network.classes)
-    if LABELS in stored:
-        classes = _checked(path, stored[LABELS], count, network.classes)
+    of_images = labels(0, len(z), network.classes)
+    classes = _checked(path, stored[LABELS], len(z), network.classes) if LABELS in stored else of_images
     return Given(z=z.astype(np.float32), classes=classes)
 
 
@@ -83,11 +75,10 @@ def images(network: Network, name: str, given: Given, seed: int, equipment: Equi
         """A block is computed whole: the last latent fills it up."""
         return np.minimum(np.arange(start, stop), count - 1)
 
-    z_of, classes_of = (
-        (lambda start, stop: given.z[at(start, stop)]),
-        (lambda start, stop: given.classes[at(start, stop)]),
-    )
-    return generated(network, name, count, seed, equipment, z_of, classes_of)
+    def z_of(start: int, stop: int) -> Floats:
+        return given.z[at(start, stop)]
+
+    return generated(network, name, count, seed, equipment, z_of, lambda start, stop: given.classes[at(start, stop)])
 
 
 def write_raw(path: Path, images: Aligned, floats: Callable[[int], Floats]) -> Iterator[int]:
@@ -103,7 +94,7 @@ def write_raw(path: Path, images: Aligned, floats: Callable[[int], Floats]) -> I
             yield base + len(block)
 
 
-def _checked(path: Path, classes: NDArray, count: int, of_network: int | None) -> Labels:  # type: ignore[type-arg]
+def _checked(path: Path, classes: Numbers, count: int, of_network: int | None) -> Labels:
     if classes.shape != (count,) or classes.dtype.kind not in "iu":
         text = f"`{LABELS}` is {classes.dtype} {classes.shape}, expected integers of shape ({count},)"
         raise DataError(f"{path}: {text}: one for each latent, {UNLABELLED} for none")

@@ -13,7 +13,7 @@ from farm.data.imageset import ImageSet
 from farm.errors import DataError
 from farm.files import reserved, write_whole
 from farm.generators.distylegan import source
-from farm.generators.distylegan.checkpoint import CONFIG, WEIGHTS
+from farm.generators.distylegan.files import CONFIG, WEIGHTS
 from farm.generators.distylegan.training import CHECKPOINT, judge, output
 from farm.generators.distylegan.training.recipe import Recipe
 from farm.generators.distylegan.training.run import train

@@ -16,10 +16,9 @@ from torch import Tensor
 from farm.checkpoint import misfits, read_metadata, read_weights
 from farm.errors import DataError
 from farm.files import replaced, write_whole
-from farm.generators.distylegan import files
+from farm.generators.distylegan.files import ADVICE, CONFIG, PACKED, WEIGHTS
 from farm.generators.distylegan.network import CHANNELS, HALVINGS, Config, Generator
 
-WEIGHTS, CONFIG, PACKED = files.WEIGHTS, files.CONFIG, files.PACKED
 WIDEST = 1 << 16  # a greater number in a config is a mistake
 
 
@@ -36,8 +35,7 @@ def load(path: Path) -> Generator:
         generator = Generator(config)
     if wrong := misfits(generator.state_dict(), tensors):
         tells = "its metadata" if packed else CONFIG
-        text = f"not the weights that {tells} tells of: {wrong}"
-        raise DataError(f"{weights}: {text}: give the checkpoint of one training")
+        raise DataError(f"{weights}: not the weights that {tells} tells of: {wrong}: give one training's checkpoint")
     generator.load_state_dict(tensors, assign=True)
     return generator.eval()
 
@@ -60,7 +58,7 @@ def _config(where: Path, *, packed: bool) -> Config:
         content = json.loads(read_metadata(where).get("config", "null") if packed else where.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         what = "its metadata's `config` is not JSON" if packed else "cannot be read as JSON"
-        change = "give another file" if packed else files.ADVICE
+        change = "give another file" if packed else ADVICE
         raise DataError(f"{where}: {what} ({type(error).__name__}: {error}): {change}") from error
     names = [field.name for field in fields(Config)]
     numbers: dict[str, Any] = {name: content.get(name) for name in names} if isinstance(content, dict) else {}

@@ -46,9 +46,8 @@ class Categories:
         none that fills enough.
         """
         missing = np.unique(categories[~self.searched[categories]])
-        for run in np.split(missing, np.flatnonzero(np.diff(missing) > 1) + 1):
-            if len(run):
-                self._find(run)
+        for run in np.split(missing, np.flatnonzero(np.diff(missing) > 1) + 1) if len(missing) else ():
+            self._find(run)
         unknown = ~self.tested[categories, variations]
         if unknown.any():
             self._test(*np.unique(np.stack((categories[unknown], variations[unknown])), axis=1))

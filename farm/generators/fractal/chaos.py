@@ -92,11 +92,10 @@ def chaos_game(moves: Moves, steps: int) -> Iterator[Tensor]:
     steps: at most MOST_STEPS, a multiple of STRIDE. Yields float32 (STRIDE, 2, orbits, n), the x and y of so many steps
     after the first SETTLE; they are overwritten by the next ones. Points of orbits that fly apart become inf or NaN.
     """
-    _, orbits, count = moves.shift.shape
-    points = moves.shift.new_zeros((STRIDE, 2, orbits, count))
+    points = moves.shift.new_zeros((STRIDE, *moves.shift.shape))
     places, old, partly = points.unbind(), torch.empty_like(moves.shift), torch.empty_like(moves.shift)
     x, y = old
-    for step, order in enumerate(_orders(orbits, old.device)[: SETTLE + steps].unbind()):
+    for step, order in enumerate(_orders(old.shape[1], old.device)[: SETTLE + steps].unbind()):
         torch.index_select(places[(step - 1) % STRIDE], 1, order, out=old)
         place = torch.mul(moves.along, x, out=places[step % STRIDE])
         torch.mul(moves.across, y, out=partly)

@@ -43,7 +43,7 @@ class Looks(NamedTuple):
         return Looks(*(values[chosen] for values in self))
 
 
-def looks(random: Tensor, *, patches: bool, blur: int, background: float = 1.0) -> Looks:
+def looks(random: Tensor, patches: bool, blur: int, background: float = 1.0) -> Looks:
     """Random looks, of int16 (n, NUMBERS). The rest: as in `rendering.Rendering`."""
     palette = (uniform(random[:, : 3 * COLOURS + 3]) * WHITE).reshape(-1, COLOURS + 1, 3, 1)
     steps = torch.arange(SHADES, device=random.device)
@@ -67,9 +67,7 @@ def paint(counts: Tensor, given: Looks, size: tuple[int, int]) -> Pixels:
     the border. Returns uint8 (n, height, width, 3).
     """
     height, width = size
-    inside = torch.zeros((height + 2, width + 2), device=counts.device)
-    inside[1:-1, 1:-1] = 1
-    inside = inside.flatten()
+    inside = torch.nn.functional.pad(torch.ones(size, device=counts.device), (1, 1, 1, 1)).flatten()
     hits, tints = stamped(counts.mul_(inside), given.pattern, width + 2).mul_(inside)
     layers = coloured(tints.div_(hits.clamp(min=1)), hits / _faint(hits).add(hits), given)
     blurred(layers, given.passes, width + 2, inside / 16)

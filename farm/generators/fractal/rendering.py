@@ -55,9 +55,7 @@ class Rendering:
 def render(rendering: Rendering, start: int, stop: int) -> Pixels:
     """The images start, ..., stop - 1: uint8 (n, height, width, 3). Raises DataError as `Categories.varied`."""
     random = numbers(rendering.seed, LOOKS, start, stop - start, POSE + colouring.NUMBERS).to(rendering.device)
-    looks = colouring.looks(
-        random[:, POSE:], patches=rendering.patches, blur=rendering.blur, background=rendering.background
-    )
+    looks = colouring.looks(random[:, POSE:], rendering.patches, rendering.blur, rendering.background)
     systems, picks = on_canvas(rendering, random[:, :POSE], start, stop), picked(rendering, start, stop)
     images = np.empty((stop - start, *rendering.size, 3), np.uint8)
     order = looks.passes.argsort(descending=True, stable=True)

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeGuard
 
+from farm.generators.stylegan2.machine import Refused, shown
 from farm.generators.stylegan2.pickled import Persistent
-from farm.generators.stylegan2.refused import Refused, shown
 
-SMALLEST, LARGEST = 4, 4096  # pixels along a side
+SIDES = tuple(4 << index for index in range(11))  # pixels along a side
+SMALLEST, LARGEST = SIDES[0], SIDES[-1]
 ROOMIEST = 1 << 26  # numbers of a map; those of NVIDIA's networks have half as many at most
 WIDEST = 1 << 14  # a greater length or number of channels is a mistake
 HUGE = 1 << 63
@@ -70,7 +71,7 @@ class Config:
     @property
     def sides(self) -> tuple[int, ...]:
         """Pixels along a side of the maps, up to the image's."""
-        return tuple(SMALLEST << index for index in range(len(self.channels)))
+        return SIDES[: len(self.channels)]
 
 
 def config_of(modules: Modules) -> Config:
@@ -83,9 +84,8 @@ def config_of(modules: Modules) -> Config:
     sizes = {name: _size(name, given.pop(name, None), state.get(name)) for name in SIZES}
     mapping = _known("mapping_kwargs", given.pop("mapping_kwargs", {}), MAPPING)
     # NVIDIA's later repository gives the arguments of the synthesis network to the generator itself
-    synthesis = _known(
-        "synthesis_kwargs", _dict("synthesis_kwargs", given.pop("synthesis_kwargs", {})) | given, SYNTHESIS
-    )
+    within = _dict("synthesis_kwargs", given.pop("synthesis_kwargs", {}))
+    synthesis = _known("synthesis_kwargs", within | given, SYNTHESIS)
     if sizes["img_channels"] != RGB:
         raise Refused(f"`img_channels` is {sizes['img_channels']}: farm's images have {RGB} channels")
     base = _whole("channel_base", synthesis["channel_base"], WIDEST * LARGEST)
@@ -143,13 +143,12 @@ def _whole(name: str, value: object, most: int, least: int = 1) -> int:
 
 
 def _channels(resolution: int, base: int, most: int) -> tuple[int, ...]:
-    powers = [SMALLEST << index for index in range((LARGEST // SMALLEST).bit_length())]
-    if resolution not in powers:
+    if resolution not in SIDES:
         raise Refused(f"`img_resolution` is {resolution}: must be a power of two from {SMALLEST} to {LARGEST}")
-    sides = powers[: powers.index(resolution) + 1]
+    sides = SIDES[: SIDES.index(resolution) + 1]
     channels = tuple(min(base // side, most) for side in sides)
     if min(channels) < 1:
-        raise Refused(f"`channel_base` is {base}: leaves no channels at {sides[-1]}x{sides[-1]}")
+        raise Refused(f"`channel_base` is {base}: leaves no channels at {resolution}x{resolution}")
     if max(side**2 * wide for side, wide in zip(sides, channels, strict=True)) > ROOMIEST:
         raise Refused(f"`channel_base` is {base}, `channel_max` {most}: maps larger than any of NVIDIA's networks")
     return channels
@@ -159,12 +158,10 @@ def _rate(value: object, modules: Modules) -> float:
     """The learning rate's multiplier, which the first layer of the mapping has as the gain of its biases."""
     first = modules.get("mapping.fc0.")
     gain = first.state.get("bias_gain", value) if first else value
-    if not _is_number(value) or not _is_number(gain) or not 0 < value < WIDEST:
+    if not _is_number(value) or not 0 < value < WIDEST:
         raise Refused(f"`lr_multiplier` is {shown_value(value)}: must be a positive number")
-    if value != gain:
-        raise Refused(
-            f"`lr_multiplier` is {shown_value(value)} in `mapping_kwargs`, but {shown_value(gain)} in mapping.fc0"
-        )
+    if not _is_number(gain) or value != gain:
+        raise Refused(f"`lr_multiplier` is {value} in `mapping_kwargs`, but {shown_value(gain)} in mapping.fc0")
     return float(value)
 
 

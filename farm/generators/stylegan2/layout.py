@@ -12,8 +12,8 @@ import numpy as np
 from farm.checkpoint import first_few
 from farm.errors import DataError
 from farm.generators.stylegan2.config import HELP, RGB, SMALLEST, Config, config_of
+from farm.generators.stylegan2.machine import Refused, shown
 from farm.generators.stylegan2.pickled import Array, Persistent, read
-from farm.generators.stylegan2.refused import Refused, shown
 
 MOST = 2_000  # modules or parameters, or of them in one dict; a generator for 1024x1024 has about 200
 LONGEST = 100  # characters of a parameter's name

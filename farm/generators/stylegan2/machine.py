@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from farm.generators.stylegan2.refused import STEP, Budget, Refused, Unknown, shown
-
+MOST_STEPS = 300_000  # a network for 1024x1024, its discriminator and its average take fewer than 100,000
+STEP = 256  # bytes that are as dear as a step
+SHOWN = 60  # characters of a file's text in a message
 MOST_ARGUMENTS = 16
 
 VALUES = frozenset(  # they push what stands beside them
@@ -29,6 +30,44 @@ TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 FILLING = {"SETITEMS": dict, "APPENDS": list, "ADDITEMS": set}
 
 Names = Mapping[tuple[str, str], Callable[..., object]]
+
+
+class Refused(Exception):  # noqa: N818 - a verdict; whoever knows the file makes an error of it
+    """Why a pickle is not read, in words that go on after the file's name."""
+
+
+class Unknown(Refused):
+    """A name that is not in the table."""
+
+    def __init__(self, module: str, name: str) -> None:
+        super().__init__(module, name)
+        self.module, self.name = module, name
+
+    def __str__(self) -> str:
+        return f"asks for {shown(f'{self.module}.{self.name}')}, which is code: none of it was run"
+
+
+@dataclass(slots=True)
+class Budget:
+    """What a file and all that is nested in it may still cost, in bytes: of arguments, and `STEP` for each step."""
+
+    left: int
+
+    def spend(self, cost: int) -> None:
+        """Take it off. Raises Refused if there is not so much left."""
+        self.left -= cost
+        if self.left < 0:
+            raise Refused(f"takes more than {MOST_STEPS:,} steps or arguments to build, which no network does")
+
+
+def budget_of(size: int) -> Budget:
+    """What a file of so many bytes may cost: its arguments are read once, and what is nested in them once more."""
+    return Budget(STEP * MOST_STEPS + 2 * size)
+
+
+def shown(text: str) -> str:
+    """A file's text as a message may hold it: printable, and not too long."""
+    return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -54,10 +93,7 @@ class Machine:
     memo: dict[int, object] = field(default_factory=dict)
 
     def step(self, opcode: str, argument: Any) -> None:
-        """Take one opcode, its argument in its own type.
-
-        Raises Refused, or IndexError or KeyError where stack or memo have nothing.
-        """
+        """Take one opcode. Raises Refused, or IndexError or KeyError where stack or memo have nothing."""
         if opcode in VALUES:
             self.stack.append(argument)
         elif opcode in CONSTANTS:
@@ -119,12 +155,23 @@ class Machine:
         return Name(self.names[module, name])
 
 
+def _no_objects(_: object) -> object:
+    """Refuse persistent ids."""
+    raise Refused("an object that is kept elsewhere")
+
+
+def _no_state(_target: object, _state: object) -> None:
+    """Refuse to give any object a state."""
+    raise Refused("a state for an object that takes none")
+
+
 def run(
     file: IO[bytes],
     names: Names,
     budget: Budget,
-    load: Callable[[object], object],
-    settle: Callable[[object, object], None],
+    *,
+    load: Callable[[object], object] = _no_objects,
+    settle: Callable[[object, object], None] = _no_state,
 ) -> object:
     """What the pickle that begins here builds; the file is left at its end.
 
@@ -141,16 +188,6 @@ def run(
         return machine.stack.pop()
     except (ValueError, LookupError, TypeError, OverflowError) as error:
         raise Refused(f"damaged or truncated ({type(error).__name__}: {shown(str(error))})") from error
-
-
-def no_objects(_: object) -> object:
-    """Refuse persistent ids."""
-    raise Refused("an object that is kept elsewhere")
-
-
-def no_state(_target: object, _state: object) -> None:
-    """Refuse to give any object a state."""
-    raise Refused("a state for an object that takes none")
 
 
 def _called(function: object, arguments: object) -> object:

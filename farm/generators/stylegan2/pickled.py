@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farm.errors import DataError
-from farm.generators.stylegan2.machine import Name, Names, no_objects, no_state, run
-from farm.generators.stylegan2.refused import STEP, Budget, Refused, Unknown, budget_of
+from farm.generators.stylegan2.machine import STEP, Budget, Name, Names, Refused, Unknown, budget_of, run
 
 FIRST = b"\x80"  # of a pickle of protocol 2 or later
 FOREIGN = {  # how files begin that people take for such pickles
@@ -62,13 +61,6 @@ class Persistent:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Kind:
-    """The type of a numpy scalar. code: numpy's."""
-
-    code: str
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Storage:
     """The numbers that tensors are views of: one axis, read-only."""
 
@@ -95,23 +87,19 @@ def read(path: Path) -> object:
             _check(begin.startswith(FIRST), foreign[0] if foreign else "no pickle" if begin else "empty")
             budget = budget_of(path.stat().st_size)
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                return run(cast("IO[bytes]", content), _names(budget), budget, no_objects, _settle)
+                return run(cast("IO[bytes]", content), _names(budget), budget, settle=_settle)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}): {HELP}") from error
-    except Unknown as error:
-        text = TENSORFLOW if error.module.startswith(TF_MODULE) else f"{error}: {HELP}"
-        raise DataError(f"{path}: {text}") from error
     except Refused as error:
-        raise DataError(f"{path}: {error}: {HELP}") from error
+        of_tensorflow = isinstance(error, Unknown) and error.module.startswith(TF_MODULE)
+        raise DataError(f"{path}: {TENSORFLOW}" if of_tensorflow else f"{path}: {error}: {HELP}") from error
 
 
 def _names(budget: Budget) -> Names:
     """What NVIDIA's pickles make, by module and name. budget: what the pickles within them share with the file."""
     return {
         ("torch_utils.persistence", "_reconstruct_persistent_obj"): _persistent,
-        ("torch._utils", "_rebuild_parameter"): lambda data, _grad, _hooks: _as(
-            np.ndarray, data, "a parameter of no tensor"
-        ),
+        ("torch._utils", "_rebuild_parameter"): lambda data, *_: _as(np.ndarray, data, "a parameter of no tensor"),
         ("torch._utils", "_rebuild_tensor_v2"): _tensor,
         ("torch.storage", "_load_from_bytes"): partial(_storage, budget),
         ("collections", "OrderedDict"): _empty,
@@ -141,24 +129,25 @@ def _set(budget: Budget, items: object) -> set[str]:
     return {_as(str, member, "a set of what is no text") for member in members}
 
 
-def _kind(code: object, *_: object) -> Kind:
+def _kind(code: object, *_: object) -> np.dtype[Any]:
     foreign = "a numpy type that NVIDIA's pickles have not"
     name = _as(str, code, foreign)
     _check(name in SCALARS, foreign)
-    return Kind(SCALARS[name])
+    return np.dtype(SCALARS[name])
 
 
 def _settle(target: object, state: object) -> None:
     """A numpy type's state is its byte order, and nothing else takes one."""
     stateless = "a state for an object that takes none"
-    _as(Kind, target, stateless)
+    _check(isinstance(target, np.dtype), stateless)
     _check(_as(tuple, state, stateless)[1:2] in (("<",), ("|",)), "numbers in big-endian order")
 
 
 def _scalar(kind: object, content: object) -> object:
     typeless = "a number without a type"
-    code, numbers = _as(Kind, kind, typeless).code, _as(bytes, content, typeless)
-    return np.frombuffer(numbers, code, count=1)[0].item()
+    if not isinstance(kind, np.dtype):
+        raise Refused(typeless)
+    return np.frombuffer(_as(bytes, content, typeless), kind, count=1)[0].item()
 
 
 def _tensor(storage: object, offset: object, size: object, stride: object, *_: object) -> Array:
@@ -180,7 +169,7 @@ def _storage(budget: Budget, pickled: object) -> Storage:
     """The numbers of a storage that torch pickled: five pickles, then how many numbers, then the numbers."""
     content = _as(bytes, pickled, "a storage that is no bytes")
     file = io.BytesIO(content)
-    magic, version, system, header, keys = (run(file, DECLARED, budget, _declared, no_state) for _ in range(5))
+    magic, version, system, header, keys = (run(file, DECLARED, budget, load=_declared) for _ in range(5))
     _check((magic, version) == (MAGIC, VERSION), "a storage that torch did not write")
     order = "numbers in big-endian order"
     _check(_as(dict, system, order).get("little_endian") is True, order)

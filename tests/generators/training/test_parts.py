@@ -10,7 +10,7 @@ from torch import nn
 
 from farm.axes import Preprocessing
 from farm.generators.aligned import Aligned
-from farm.generators.distylegan.training import judge, losses
+from farm.generators.distylegan.training import judge, update
 from farm.generators.distylegan.training.augment import augment
 from farm.generators.distylegan.training.discriminator import FEATURE_WEIGHTS, Discriminator
 
@@ -21,25 +21,25 @@ def maps(*numbers):
 
 def test_hinge_losses_are_those_of_their_definition():
     real, made = torch.tensor([2.0, 0.5]), torch.tensor([-3.0, 0.0])
-    assert losses.hinge_discriminator(real, made).item() == pytest.approx((0 + 0.5) / 2 + (0 + 1) / 2)
-    assert losses.hinge_generator(made).item() == pytest.approx(1.5)
+    assert update.hinge_discriminator(real, made).item() == pytest.approx((0 + 0.5) / 2 + (0 + 1) / 2)
+    assert update.hinge_generator(made).item() == pytest.approx(1.5)
 
 
 def test_features_count_by_their_block():
-    found = losses.feature_distance(maps(1, 1, 1, 1), maps(2, 3, 5, 9), paired=True)
+    found = update.feature_distance(maps(1, 1, 1, 1), maps(2, 3, 5, 9), paired=True)
     assert found.item() == pytest.approx(sum(w * d for w, d in zip(FEATURE_WEIGHTS, (1, 2, 4, 8), strict=True)))
 
 
 def test_without_pairs_only_the_means_of_features_count():
     images = torch.randn(6, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     shuffled, zero = [images[[3, 1, 0, 5, 2, 4]]] * 4, [images] * 4
-    assert losses.feature_distance(zero, shuffled, paired=False).item() == pytest.approx(0, abs=1e-6)
-    assert losses.feature_distance(zero, shuffled, paired=True).item() > 0.1
+    assert update.feature_distance(zero, shuffled, paired=False).item() == pytest.approx(0, abs=1e-6)
+    assert update.feature_distance(zero, shuffled, paired=True).item() > 0.1
 
 
 def test_a_teachers_features_get_no_gradient():
     teacher, student = ([each.requires_grad_() for each in maps(1, 2, 3, value)] for value in (4, 5))
-    losses.feature_distance(teacher, student, paired=True).backward()
+    update.feature_distance(teacher, student, paired=True).backward()
     assert all(each.grad is None for each in teacher)
     assert all(each.grad is not None for each in student)
 

@@ -61,8 +61,8 @@ def test_an_image_folder_is_a_teacher(tmp_path):
 def test_a_shard_is_a_teacher_and_comes_back_as_a_set(tmp_path):
     imageset.write(tmp_path / "shard.parquet", Classed(), 0, 20)
     found = read(tmp_path / "shard.parquet")
-    back = as_set(found, 10)
-    assert (len(back), back.classes) == (10, 4)
+    back = as_set(found)
+    assert (len(back), back.classes) == (20, 4)
     assert np.array_equal(back.block(2, 9).images, Classed().block(2, 9).images)
     assert back.block(2, 9).labels.tolist() == [2, 3, 0, 1, 2, 3, 0]
 

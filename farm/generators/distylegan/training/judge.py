@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from farm.axes import Preprocessing
-from farm.data.imageset import ImageSet, prepare
+from farm.data.imageset import ImageSet, cuts, prepare
 
 TOGETHER = 500
 SUBSETS, SUBSET = 50, 1000  # of KID, as its authors take them
@@ -32,18 +32,15 @@ def look(classifier: nn.Module, images: ImageSet, preprocessing: Preprocessing, 
     """Show every image to a classifier, whose last linear layer's input are its features."""
     last = [module for module in classifier.modules() if isinstance(module, nn.Linear)][-1]
     caught: list[Tensor] = []
-    hook = last.register_forward_pre_hook(lambda _, given: caught.append(given[0].detach()))
     classifier = classifier.to(device).eval()
     answers, labels = [], []
-    try:
-        with torch.inference_mode():
-            for start in range(0, len(images), TOGETHER):
-                block = images.block(start, min(start + TOGETHER, len(images)))
-                logits = classifier(torch.from_numpy(prepare(block.images, preprocessing)).to(device))
-                answers.append(logits.argmax(dim=1).cpu().numpy())
-                labels.append(block.labels)
-    finally:
-        hook.remove()
+    hook = last.register_forward_pre_hook(lambda _, given: caught.append(given[0].detach()))
+    with hook, torch.inference_mode():
+        for start, stop in cuts(0, len(images), TOGETHER):
+            block = images.block(start, stop)
+            logits = classifier(torch.from_numpy(prepare(block.images, preprocessing)).to(device))
+            answers.append(logits.argmax(dim=1).cpu().numpy())
+            labels.append(block.labels)
     features = torch.cat(caught).double().cpu().numpy()
     return Seen(features=features, answers=np.concatenate(answers), labels=np.concatenate(labels))
 

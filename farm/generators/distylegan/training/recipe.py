@@ -46,10 +46,7 @@ class Recipe(Parameters):
 
 
 def settled(recipe: Recipe, *, distilled: bool) -> tuple[dict[str, float], int]:
-    """What each loss counts, and how often those that need the critic's scores join, with a teacher's latents or not.
-
-    Raises InputError if steps lack any loss.
-    """
+    """Each loss's weight, and how often those that need the critic join. Raises InputError if steps lack any loss."""
     discriminator, adversarial, every = (0.2, 0.01, 10) if distilled else (1.0, 1.0, 1)
     every = recipe.full_every or every
     if not distilled and recipe.lambda_feature == 0 and every > 1:

@@ -3,7 +3,7 @@
 All images lie in memory as uint8: 3 KiB each at 32x32, 150 MiB for 50,000.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from farm.data import folder, imageset, parquet, sampling, setfolder, shards
-from farm.data.imageset import BLOCK, Block, Computed, ImageSet
+from farm.data.imageset import BLOCK, Block, Computed, ImageSet, cuts
 from farm.errors import DataError
 from farm.generators import aligned, latents
 from farm.generators.distylegan.network import SIDE
@@ -33,7 +33,7 @@ class Teacher:
     def to(self, device: str) -> "Teacher":
         """All of it on a device, whose memory it must fit."""
         z = None if self.z is None else self.z.to(device)
-        return Teacher(images=self.images.to(device), labels=self.labels.to(device), classes=self.classes, z=z)
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device), z=z)
 
 
 def read(path: Path, made_of: Path | None = None) -> Teacher:
@@ -52,19 +52,19 @@ def read(path: Path, made_of: Path | None = None) -> Teacher:
     return Teacher(images=torch.from_numpy(pixels), labels=torch.from_numpy(labels), classes=classes, z=z)
 
 
-def as_set(teacher: Teacher, count: int) -> ImageSet:
-    """The first `count` images."""
+def as_set(teacher: Teacher) -> ImageSet:
+    """The same images, for who knows no teacher."""
 
     def read(start: int, stop: int) -> Block:
         images = teacher.images[start:stop].cpu().permute(0, 2, 3, 1)
         return Block(images.contiguous().numpy(), teacher.labels[start:stop].cpu().numpy())
 
-    return Computed(count=count, read=read, classes=teacher.classes)
+    return Computed(count=len(teacher), read=read, classes=teacher.classes)
 
 
 def sample(teacher: Teacher, most: int, seed: int) -> ImageSet:
     """At most so many images, as many of each class as the scarcest allows; of a teacher that lacks a class, any."""
-    labels, whole = teacher.labels.cpu().numpy(), as_set(teacher, len(teacher))
+    labels, whole = teacher.labels.cpu().numpy(), as_set(teacher)
     has = np.bincount(labels, minlength=teacher.classes)
     if not has.all():
         return sampling.sample(whole, None, min(most, len(teacher)), seed)
@@ -85,8 +85,7 @@ def _opened(path: Path) -> ImageSet:
 def _in_memory(images: ImageSet, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     pixels = np.empty((len(images), 3, SIDE, SIDE), np.uint8)
     labels = np.empty(len(images), np.int64)
-    for start in range(0, len(images), BLOCK):
-        stop = min(start + BLOCK, len(images))
+    for start, stop in cuts(0, len(images), BLOCK):
         block = images.block(start, stop)
         if block.images.shape[1:3] != (SIDE, SIDE):
             height, width = block.images.shape[1:3]

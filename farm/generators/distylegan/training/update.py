@@ -1,16 +1,20 @@
-"""One step of a DiStyleGAN's two networks: what each sees, its losses, its descent. Knows no epochs and no seeds."""
+"""One step of a DiStyleGAN's two networks: what each sees, its losses, its descent. Knows no epochs and no seeds.
 
-from collections.abc import Mapping
+TinyGAN (Chang, Lu 2020, arXiv 2009.13829), section 3: distances to the teacher's images in pixels and in the
+discriminator's features, and hinge losses (Lim, Ye 2017, arXiv 1705.02894) between the student and the teacher.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.nn.utils import parametrize
 
 from farm.generators.distylegan.network import Generator
 from farm.generators.distylegan.training.augment import augment
-from farm.generators.distylegan.training.discriminator import Discriminator
-from farm.generators.distylegan.training.losses import feature_distance, hinge_discriminator, hinge_generator
+from farm.generators.distylegan.training.discriminator import FEATURE_WEIGHTS, Discriminator
 from farm.generators.distylegan.training.recipe import Recipe
 from farm.generators.distylegan.training.teacher import Teacher
 
@@ -47,13 +51,12 @@ class Update:
         """
         labels, real = self.teacher.labels[chosen], self._real(chosen)
         losses: Losses = {}
-        if full:
-            for _ in range(self.recipe.critic_steps):
-                with torch.no_grad():
-                    made = self._made(chosen, labels)
-                scores, _ = self._seen(torch.cat([real, made]), labels.repeat(2))
-                losses["discriminator"] = hinge_discriminator(*scores.float().chunk(2))
-                self._descend(self.optimisers[1], losses)
+        for _ in range(self.recipe.critic_steps if full else 0):
+            with torch.no_grad():
+                made = self._made(chosen, labels)
+            scores, _ = self._seen(torch.cat([real, made]), labels.repeat(2))
+            losses["discriminator"] = hinge_discriminator(*scores.float().chunk(2))
+            self._descend(self.optimisers[1], losses)
         self.critic.requires_grad_(requires_grad=False)
         learnt = self._learnt(real, self._made(chosen, labels), labels, full=full)
         self._descend(self.optimisers[0], learnt)
@@ -112,3 +115,27 @@ class Update:
             return images
         mirrored = torch.rand((len(chosen), 1, 1, 1), generator=self.random, device=self.device) < MIRRORED
         return torch.where(mirrored, images.flip(3), images)
+
+
+def hinge_discriminator(real: Tensor, made: Tensor) -> Tensor:
+    """Of its scores (n,): the teacher's images should have 1 or more, the student's -1 or less."""
+    return functional.relu(1 - real).mean() + functional.relu(1 + made).mean()
+
+
+def hinge_generator(made: Tensor) -> Tensor:
+    """Of the scores (n,) of the student's images."""
+    return -made.mean()
+
+
+def feature_distance(teacher: Sequence[Tensor], student: Sequence[Tensor], *, paired: bool) -> Tensor:
+    """L1 of features (n, C, h, w) of four blocks, weighted.
+
+    paired: image i of one is meant to be image i of the other. Else their means over the images are compared
+    (Salimans et al. 2016, "Improved Techniques for Training GANs", section 3.1), which need no latents.
+    """
+    distances = []
+    for weight, real, made in zip(FEATURE_WEIGHTS, teacher, student, strict=True):
+        features = (made.float(), real.detach().float())
+        compared = features if paired else (maps.mean(dim=0) for maps in features)
+        distances.append(weight * functional.l1_loss(*compared))
+    return torch.stack(distances).sum()

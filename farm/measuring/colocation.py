@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from farm.host.topology import Core
-from farm.measuring.pairing import CELL, PARTNER, Played, conduct
+from farm.measuring.pairing import CELL, PARTNER, Rounds, conduct
 from farm.measuring.request import RoundRequest
 from farm.measuring.round import Round
 from farm.measuring.rounds import Measurement, rotating_images, run_round
@@ -31,7 +31,7 @@ def colocated(
     ir: Path,
     folder: Path,
     say: Callable[[str], None],
-) -> Played:
+) -> Rounds:
     """Rounds of the FP32 IR on one part of the cores, in pairs: in company on all other parts, and alone.
 
     The ratio of such a pair is what is left of the speed in company. cores: leased; per_node equal parts are
@@ -49,12 +49,12 @@ def colocated(
     rng = random.Random()  # noqa: S311 - orders and head starts, which guard nothing
     with ThreadPoolExecutor(per_node) as pool:
 
-        def play(variant: str) -> Round:
+        def measure_round(variant: str) -> Round:
             if variant != CELL:
                 return pool.submit(_round, first).result()
             return _in_company(pool, first, company, rng.uniform(0, parameters.rounds.min_seconds))
 
-        return conduct(play, effort, rng=rng, clock=time.monotonic, say=say)
+        return conduct(measure_round, effort, rng=rng, clock=time.monotonic, say=say)
 
 
 def _slots(cores: Sequence[Core], per_node: int, parameters: Measure, ir: Path, images: Path) -> Iterator[Slot]:
@@ -70,7 +70,7 @@ def _slots(cores: Sequence[Core], per_node: int, parameters: Measure, ir: Path, 
 
 
 def _in_company(pool: ThreadPoolExecutor, first: Slot, company: Sequence[Slot], lead_s: float) -> Round:
-    """The first one's round, while all others play theirs; returns when theirs have ended too."""
+    """The first one's round, while the company measures; returns when all have ended."""
     over = threading.Event()
     neighbours = [pool.submit(_rounds, slot, over) for slot in company]
     try:

@@ -11,7 +11,6 @@ import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
@@ -205,20 +204,6 @@ def _start_local() -> None:
 
 def _written_down(work: Work, cause: FailureClass, error: BaseException) -> Outcome:
     """The worker died before it could write the attempt down, so the driver does."""
-    now = datetime.now(UTC)
-    outcome = Outcome(
-        uri=work.stage.uri,
-        label=work.stage.label,
-        error_class=cause,
-        error_type=type(error).__name__,
-        error_message=str(error).strip().partition("\n")[0] or "the worker died",
-        traceback=str(error),
-        started_at=now,
-        finished_at=now,
-        memory_gib=work.memory_gib,
-        gpus=work.gpus,
-    )
-    try:
-        return work.store.add_attempt(work.stage.uri, outcome)
-    except OSError as failed:
-        return replace(outcome, error_message=f"{outcome.error_message}; not written down: {failed}")
+    message = str(error).strip().partition("\n")[0] or "the worker died"
+    outcome = process.failed(process.begun(work), cause, type(error).__name__, message, str(error))
+    return process.written_down(work, outcome)

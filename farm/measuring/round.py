@@ -16,10 +16,7 @@ ROUNDS = "rounds.parquet"  # the file of a measurement: a row a round
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Round:
-    """One round: a row of ``rounds.parquet`` and, with its cell, of ``latencies/``. Its pairing is told when it ended.
-
-    The signals are explained in `farm.measuring.signals`.
-    """
+    """One round: a row of ``rounds.parquet`` and, with its cell, of ``latencies/``. Its pairing comes last."""
 
     pair: Annotated[int, Column("which pair of the measurement, from 0", arrow="int32")] = 0
     position: Annotated[int, Column("which round of the pair: 0 or 1", arrow="int32")] = 0

@@ -41,14 +41,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signals:
-    """What went on while a round was timed, as the host tells it.
+    """What went on while a round was timed: columns of `farm.measuring.round.Round`, which explains them.
 
-    Inferences wait for the slowest of their threads, so the worst of several is what counts. steal_s: taken by
-    the hypervisor, from the leased CPU that lost most. foreign_s: CPU time on all leased CPUs that was not this
-    process's, beyond what the clock's ticks leave open. delayed_s: ready to run but made to wait, the thread
-    that waited longest. siblings_s: the busiest of the cores' sibling threads that are not leased. throttled_s:
-    held back by the cgroup's quota. overheated: the processor's own throttling events. mhz: mean frequency of
-    the leased CPUs at the end, not judged; None where the host does not show it.
+    Inferences wait for the slowest of their threads, so the worst of several counters is what counts. foreign_s: CPU
+    time on all leased CPUs that was not this process's, beyond what the clock's ticks leave open.
     """
 
     steal_s: float

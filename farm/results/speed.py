@@ -107,10 +107,7 @@ def _worst(rounds: Sequence[Round]) -> tuple[Signal | None, float | None]:
     """What took most of a disturbed round's time, and which share; none of ``overheated``, which is no share."""
     disturbed = [one for one in rounds if one.disturbed]
     by_share = [
-        (shares(one)[signal], signal)
-        for one in disturbed
-        for signal in one.disturbed
-        if signal != "overheated"
+        (shares(one)[signal], signal) for one in disturbed for signal in one.disturbed if signal != "overheated"
     ]
     if by_share:
         share, signal = max(by_share)

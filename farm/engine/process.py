@@ -160,11 +160,11 @@ def _ended(
     if ending.code >= 0:
         text = f"left no result, exit code {ending.code}"
         return replace(failed(base, "crash", "Exit", text, log), exit_code=ending.code)
-    number, name = -ending.code, signal.Signals(-ending.code).name
+    number = signal.Signals(-ending.code)
     memory = number == signal.SIGKILL and killed_for_memory
-    text = "the kernel ended it for memory" if memory else f"ended by signal {number} ({name})"
+    text = "the kernel ended it for memory" if memory else f"ended by signal {number} ({number.name})"
     cause: FailureClass = "oom" if memory or "bad_alloc" in log else "crash"
-    return replace(failed(base, cause, name, text, log), signal=number)
+    return replace(failed(base, cause, number.name, text, log), signal=int(number))
 
 
 def _raised(work: Work, base: Outcome, error: Raised, scratch: Path) -> Outcome:

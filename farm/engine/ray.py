@@ -135,10 +135,7 @@ class RayEngine:
             "num_cpus": 0 if work.exclusive else work.cores,
             "num_gpus": work.gpus,
             "memory": int(min(work.memory_gib * 2**30, memory)),
-            "resources": {
-                **({} if work.gpus and self.apart else bench),
-                **({work.node: LIGHT} if work.node else {}),
-            },
+            "resources": {**({} if work.gpus and self.apart else bench), **({work.node: LIGHT} if work.node else {})},
         }
 
 

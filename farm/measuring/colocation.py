@@ -34,14 +34,11 @@ def colocated(
 ) -> Rounds:
     """Rounds of the FP32 IR on one part of the cores, in pairs: in company on all other parts, and alone.
 
-    The ratio of such a pair is what is left of the speed in company. cores: leased; per_node equal parts are
-    made of them. parameters: of a measure stage. ir: the folder of the FP32 IR. folder: empty.
-    Raises RuntimeError if a round fails.
+    The ratio of such a pair is what is left of the speed in company. cores: leased; per_node equal parts are made of
+    them. ir: the folder of the FP32 IR. folder: empty. Raises RuntimeError if a round fails.
 
-    The company runs round after round until the round beside it has answered, as a neighbour in a campaign
-    would: so it is starting an interpreter and compiling for a part of the time, and timing its own loop for
-    the rest. It has a head start, by lot for each pair, of up to the time of a timed loop: when the round
-    beside it begins to time, the company's first timed loop runs already.
+    The company runs round after round until the round beside it has answered, as neighbours in a campaign do. It has a
+    head start, by lot for each pair, of up to the time of a timed loop: so one runs when the round beside it begins.
     """
     images = folder / "inputs.npy"
     np.save(images, rotating_images(parameters, {}))

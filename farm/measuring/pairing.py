@@ -51,8 +51,7 @@ def conduct(
     while measured.ended is None:
         pair = [replace(measure_round(variant), position=place, variant=variant) for place, variant in enumerate(order)]
         disturbed = tuple(dict.fromkeys(signal for one in pair for signal in disturbances(one)))
-        number = len(measured.rounds) // 2
-        measured.rounds += [replace(one, pair=number, disturbed=disturbed) for one in pair]
+        measured.rounds += [replace(one, pair=len(measured.rounds) // 2, disturbed=disturbed) for one in pair]
         say(_progress(measured, planned))
         measured.ended = _ending(measured, planned, effort, clock() - begun)
         order = order if disturbed else next(orders)

@@ -190,10 +190,7 @@ def sweep(root: Path) -> None:
 
 
 def main() -> None:
-    """Leave the caller's family, import what stages need, say so, and serve.
-
-    Not being a Ray worker's child, the server outlives the worker that started it: others use it too.
-    """
+    """Leave the caller's family, to outlive a Ray worker that others follow; import what stages need, and serve."""
     if os.fork() > 0:
         os._exit(0)
     folder = Path(sys.argv[1])

@@ -177,7 +177,7 @@ def _company(lab: Lab, per_node: int) -> Answer:
     scratch = lab.folder / "company"
     scratch.mkdir()
     with lease(measurable(host_cores()), None, lock_folder()) as held:
-        played = colocated(
+        measured = colocated(
             held.cores,
             per_node,
             parameters=stage.parameters_as(parameters.Measure),
@@ -186,10 +186,10 @@ def _company(lab: Lab, per_node: int) -> Answer:
             folder=scratch,
             say=lambda text: stderr.print(f"    {per_node} at once: {text}", style="dim"),
         )
-    ratio = interval(played.pairs(), looks(*PAIRS))
+    ratio = interval(measured.pairs(), looks(*PAIRS))
     if ratio is None:
         raise FarmError("every pair was disturbed by other programs: end them, and try again")
-    counts = {"pairs": len(played.pairs()), "disturbed_pairs": played.disturbed()}
+    counts = {"pairs": len(measured.pairs()), "disturbed_pairs": measured.disturbed()}
     facts = {"measurements": per_node, **asdict(ratio), **counts}
     return Answer(facts=facts, text=_company_text(per_node, ratio), sound=True)
 

@@ -25,7 +25,7 @@ from farm.engine.spawn.messages import Answer, Raised, Request, read_answer, wri
 from farm.errors import DataError, EngineError, FarmError
 from farm.host.facts import host_facts, oom_kills
 from farm.host.gpus import VISIBLE
-from farm.host.lease import Lease, host_cores, lease, lock_folder, safe_folder
+from farm.host.lease import host_cores, lease, lock_folder, safe_folder
 from farm.host.topology import Core, measurable
 from farm.inputs import HashMemo, cache_folder, fetch
 from farm.plan import Stage
@@ -48,31 +48,43 @@ def run(work: Work, node_id: str = "") -> Generator[ProgressLine | Outcome]:
 
     node_id: Ray's name of this node. Never raises for what the stage does.
     """
-    base = Outcome(
-        uri=work.stage.uri,
-        label=work.stage.label,
-        host=str(host_facts()["host"]),
-        started_at=_now(),
-        memory_gib=work.memory_gib,
-        gpus=work.gpus,
-        node_id=node_id,
-    )
-    begun = time.monotonic()
-    scratch = None
+    base = begun(work, host=str(host_facts()["host"]), node_id=node_id)
+    started_s, scratch = time.monotonic(), None
     try:
         folder = session_folder(work.session)
         hold(folder)
         scratch = Path(tempfile.mkdtemp(dir=folder))
         outcome = yield from _attempt(work, base, scratch)
-    except EngineError as error:
-        outcome = _failed(base, "lost", error)
     except (FarmError, OSError) as error:
-        outcome = _failed(base, "error", error)
-    wall_s = round(time.monotonic() - begun - outcome.waited_s, 4)
-    outcome = _written_down(work, replace(outcome, finished_at=_now(), wall_s=wall_s), scratch)
+        cause: FailureClass = "lost" if isinstance(error, EngineError) else "error"
+        outcome = failed(base, cause, type(error).__name__, str(error), traceback.format_exc())
+    outcome = replace(outcome, wall_s=round(time.monotonic() - started_s - outcome.waited_s, 4))
+    outcome = written_down(work, outcome, scratch)
     if scratch is not None:
         shutil.rmtree(scratch, ignore_errors=True)
     yield outcome
+
+
+def begun(work: Work, host: str = "", node_id: str = "") -> Outcome:
+    """The outcome of an attempt that has just begun."""
+    base = Outcome(uri=work.stage.uri, label=work.stage.label, memory_gib=work.memory_gib, gpus=work.gpus)
+    return replace(base, host=host, node_id=node_id, started_at=_now())
+
+
+def failed(base: Outcome, cause: FailureClass, kind: str, message: str, trace: str) -> Outcome:
+    """The outcome of an attempt that failed. kind: the exception, or the signal."""
+    return replace(base, error_class=cause, error_type=kind, error_message=message, traceback=trace)
+
+
+def written_down(work: Work, outcome: Outcome, scratch: Path | None = None) -> Outcome:
+    """End an attempt, and add it to the store with the log of its scratch folder. Says so where that fails."""
+    outcome = replace(outcome, finished_at=_now())
+    log = scratch / LOG if scratch is not None and (scratch / LOG).exists() else None
+    try:
+        return work.store.add_attempt(outcome.uri, outcome, log)
+    except OSError as error:
+        note = f"the attempt could not be written down: {error.strerror or error}"
+        return replace(outcome, error_message="; ".join(filter(None, (outcome.error_message, note))))
 
 
 def _attempt(work: Work, base: Outcome, scratch: Path) -> Generator[ProgressLine, None, Outcome]:
@@ -82,37 +94,31 @@ def _attempt(work: Work, base: Outcome, scratch: Path) -> Generator[ProgressLine
     inputs = {role: str(work.store.open(uri)) for role, uri in stage.inputs.items()}
     files = {role: str(fetch(file)) for role, file in stage.files.items() if not file.code}
     _check_unchanged(stage)
-    queued = time.monotonic()
+    queued_s = time.monotonic()
     with lease(*_cores(work), lock_folder()) as held:
-        base = replace(base, waited_s=round(time.monotonic() - queued, 4))
-        request = write_request(scratch, _request(work, inputs, files, held))
-        kills = oom_kills()
-        begun = time.monotonic()
-        ending = yield from _heard(work, request)
-        wall_s = time.monotonic() - begun
+        base = replace(base, waited_s=round(time.monotonic() - queued_s, 4))
+        request = Request(
+            function=work.function,
+            kind=stage.kind,
+            parameters=stage.parameters,
+            effort=work.effort,
+            inputs=inputs,
+            files=files,
+            cpus=held.cpus,
+            cores=len(held.cores),
+            memory_gib=work.memory_gib,
+            gpus=work.gpus,
+            visible=os.environ.get(VISIBLE) if work.gpus else "",  # Ray's choice for this task; none are hidden
+            python_path=tuple(dict.fromkeys(file.path for file in stage.files.values() if file.code)),
+        )
+        kills, started_s = oom_kills(), time.monotonic()
+        ending = yield from _progress(work, write_request(scratch, request))
+        wall_s = round(time.monotonic() - started_s, 4)
     answer = read_answer(scratch) if ending.code == 0 else None
     outcome = _ended(work, base, ending, answer, scratch, killed_for_memory=oom_kills() > kills)
     if outcome.ok and answer is not None:
-        manifest = _manifest(work, outcome, answer.facts or {}, round(wall_s, 4))
-        work.store.commit(stage.uri, scratch / "artefact", manifest)
+        work.store.commit(stage.uri, scratch / "artefact", _manifest(stage, outcome, answer.facts or {}, wall_s))
     return outcome
-
-
-def _request(work: Work, inputs: Mapping[str, str], files: Mapping[str, str], held: Lease) -> Request:
-    return Request(
-        function=work.function,
-        kind=work.stage.kind,
-        parameters=work.stage.parameters,
-        effort=work.effort,
-        inputs=inputs,
-        files=files,
-        cpus=held.cpus,
-        cores=len(held.cores),
-        memory_gib=work.memory_gib,
-        gpus=work.gpus,
-        visible=os.environ.get(VISIBLE) if work.gpus else "",  # Ray's choice for this task; none are hidden
-        python_path=tuple(dict.fromkeys(file.path for file in work.stage.files.values() if file.code)),
-    )
 
 
 def _cores(work: Work) -> tuple[tuple[Core, ...], int | None]:
@@ -121,11 +127,12 @@ def _cores(work: Work) -> tuple[tuple[Core, ...], int | None]:
     return cores, max(1, len(cores) // work.per_node) if work.cores is None and work.per_node > 1 else work.cores
 
 
-def _heard(work: Work, request: Path) -> Generator[ProgressLine, None, Ending]:
-    for word in run_child(session_folder(work.session), request, request.parent / LINES, work.timeout_s):
-        if isinstance(word, Ending):
-            return word
-        yield ProgressLine(uri=work.stage.uri, text=word)
+def _progress(work: Work, request: Path) -> Generator[ProgressLine, None, Ending]:
+    """Run the child, passing on its lines of progress."""
+    for line in run_child(session_folder(work.session), request, request.parent / LINES, work.timeout_s):
+        if isinstance(line, Ending):
+            return line
+        yield ProgressLine(uri=work.stage.uri, text=line)
     raise EngineError("the child has gone without a word")  # never: the last word is always its ending
 
 
@@ -146,39 +153,31 @@ def _ended(
     base = replace(base, peak_rss_mib=round(ending.peak_rss_kib / 1024, 1) if ending.peak_rss_kib else None)
     if answer is not None and not ending.timed_out:
         return _raised(work, base, answer.error, scratch) if answer.error else base
-    base = replace(base, traceback=_tail(scratch))
+    log = _tail(scratch)
     if ending.timed_out:
         text = f"ran longer than {work.timeout_s:g} s; raise settings.timeout_s.{work.stage.kind}"
-        return replace(base, error_class="timeout", error_type="Timeout", error_message=text)
-    code, number = ending.code, -ending.code
-    if code >= 0:
-        text = f"left no result, exit code {code}"
-        return replace(base, error_class="crash", error_type="Exit", error_message=text, exit_code=code)
-    name = signal.Signals(number).name
+        return failed(base, "timeout", "Timeout", text, log)
+    if ending.code >= 0:
+        text = f"left no result, exit code {ending.code}"
+        return replace(failed(base, "crash", "Exit", text, log), exit_code=ending.code)
+    number = signal.Signals(-ending.code)
     memory = number == signal.SIGKILL and killed_for_memory
-    text = "the kernel ended it for memory" if memory else f"ended by signal {number} ({name})"
-    cause: FailureClass = "oom" if memory or "bad_alloc" in base.traceback else "crash"
-    return replace(base, error_class=cause, error_type=name, error_message=text, signal=number)
+    text = "the kernel ended it for memory" if memory else f"ended by signal {number} ({number.name})"
+    cause: FailureClass = "oom" if memory or "bad_alloc" in log else "crash"
+    return replace(failed(base, cause, number.name, text, log), signal=int(number))
 
 
 def _raised(work: Work, base: Outcome, error: Raised, scratch: Path) -> Outcome:
-    text = error.message + (_tail(scratch) if error.type == "RuntimeError" else "")  # a round's own words
-    memory = error.type == "MemoryError" or any(words in text for words in OUT_OF_MEMORY)
-    message = error.message
-    if memory:
+    log, message = _tail(scratch), error.message
+    cause: FailureClass = "error"
+    text = message + (log if error.type == "RuntimeError" else "")  # a round's own words
+    if error.type == "MemoryError" or any(words in text for words in OUT_OF_MEMORY):
+        cause = "oom"
         message = f"needed more than {work.memory_gib:g} GiB ({message}); see settings.memory_gib.{work.stage.kind}"
-    cause: FailureClass = "oom" if memory else "error"
-    log = _tail(scratch) or error.traceback
-    return replace(base, error_class=cause, error_type=error.type, error_message=message, traceback=log)
+    return failed(base, cause, error.type, message, log or error.traceback)
 
 
-def _failed(base: Outcome, cause: FailureClass, error: Exception) -> Outcome:
-    kind, log = type(error).__name__, traceback.format_exc()
-    return replace(base, error_class=cause, error_type=kind, error_message=str(error), traceback=log)
-
-
-def _manifest(work: Work, outcome: Outcome, facts: Mapping[str, Any], wall_s: float) -> Manifest:
-    stage = work.stage
+def _manifest(stage: Stage, outcome: Outcome, facts: Mapping[str, Any], wall_s: float) -> Manifest:
     return Manifest(
         label=stage.label,
         parameters=stage.parameters,
@@ -193,15 +192,6 @@ def _manifest(work: Work, outcome: Outcome, facts: Mapping[str, Any], wall_s: fl
         started_at=iso(outcome.started_at) if outcome.started_at else "",
         finished_at=iso(_now()),
     )
-
-
-def _written_down(work: Work, outcome: Outcome, scratch: Path | None) -> Outcome:
-    log = scratch / LOG if scratch is not None and (scratch / LOG).exists() else None
-    try:
-        return work.store.add_attempt(outcome.uri, outcome, log)
-    except OSError as error:
-        note = f"the attempt could not be written down: {error.strerror or error}"
-        return replace(outcome, error_message="; ".join(filter(None, (outcome.error_message, note))))
 
 
 def _tail(scratch: Path) -> str:

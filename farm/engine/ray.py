@@ -11,7 +11,6 @@ import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
@@ -36,6 +35,10 @@ OBJECT_STORE_BYTES = 100 * 2**20  # references carry small values only
 NICENESS = "RAY_worker_niceness"
 CONNECT_S = 10.0
 GPUS_TO_COME = 4  # twice as many stages wait where a cluster has yet to start some: what waits makes it start them
+CAUSES: dict[type[Exception], FailureClass] = {  # a stage's own failures are outcomes: RayTaskError is a bug in farm
+    RayTaskError: "error",
+    OutOfMemoryError: "oom",
+}
 MEMORY_SHARE = 0.9  # of the largest node's, at most, for one stage
 
 
@@ -78,22 +81,12 @@ class RayEngine:
             works = [work for work in works if not work.gpus]
         if not works:
             return
-        ask, nodes = needs_devices(works), dict(self.nodes)
-        if any(work.gpus for work in works):
-            nodes |= self.gpu_nodes
+        nodes = {**self.nodes, **(self.gpu_nodes if any(work.gpus for work in works) else {})}
         if self.local:
-            here = survey(frozenset(), ask_devices=ask)
-            check(works, [_as_ray_has_it(here, resources) for resources in nodes.values()])
-            return
-        with works[0].store.probe() as probe:
-            surveys = [
-                _survey.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
-                    frozenset(resources), ask, works[0].store, probe
-                )
-                for node, resources in nodes.items()
-            ]
-            answers = zip(ray.get(surveys), nodes.values(), strict=True)
-            check(works, [_as_ray_has_it(node, resources) for node, resources in answers])
+            surveyed = [survey(frozenset(), ask_devices=needs_devices(works))] * len(nodes)
+        else:
+            surveyed = _surveyed(nodes, works[0].store, ask_devices=needs_devices(works))
+        check(works, list(map(_as_ray_has_it, surveyed, nodes.values())))
 
     def submit(self, work: Work) -> None:
         """Hand a stage to Ray, under the stage's name."""
@@ -123,15 +116,10 @@ class RayEngine:
 
     def _next(self, task: ObjectRefGenerator) -> Outcome | ProgressLine | None:
         """What a task says: first that it has started, then how far it is, then its outcome."""
-        work = self.running[task]
         try:
             event: Outcome | ProgressLine | None = ray.get(next(task))
-        except RayTaskError as error:  # a bug in farm: a stage's own failures are outcomes
-            event = _written_down(work, "error", error)
-        except OutOfMemoryError as error:
-            event = _written_down(work, "oom", error)
         except (RayError, StopIteration) as error:
-            event = _written_down(work, "lost", error)
+            event = _written_down(self.running[task], error)
         self.started.add(task)
         if isinstance(event, Outcome):
             del self.running[task]
@@ -147,10 +135,7 @@ class RayEngine:
             "num_cpus": 0 if work.exclusive else work.cores,
             "num_gpus": work.gpus,
             "memory": int(min(work.memory_gib * 2**30, memory)),
-            "resources": {
-                **({} if work.gpus and self.apart else bench),
-                **({work.node: LIGHT} if work.node else {}),
-            },
+            "resources": {**({} if work.gpus and self.apart else bench), **({work.node: LIGHT} if work.node else {})},
         }
 
 
@@ -170,9 +155,17 @@ def _as_ray_has_it(node: Node, resources: Mapping[str, float]) -> Node:
     return replace(node, cores=cores, gpus=resources.get(GPU, 0.0), bench=bool(resources.get(BENCH)))
 
 
-@ray.remote(num_cpus=0, max_retries=0)
-def _survey(labels: frozenset[str], ask_devices: bool, store: Store, probe: str) -> Node:
-    return survey(labels, ask_devices=ask_devices, store=store, probe=probe)
+def _surveyed(nodes: Mapping[str, Mapping[str, float]], store: Store, *, ask_devices: bool) -> list[Node]:
+    """Every node as a task of its own finds it. nodes: their resources by Ray's names."""
+    task = ray.remote(num_cpus=0, max_retries=0)(survey)
+    with store.probe() as probe:
+        answers = [
+            task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
+                frozenset(resources), ask_devices=ask_devices, store=store, probe=probe
+            )
+            for node, resources in nodes.items()
+        ]
+        return list(ray.get(answers))
 
 
 @ray.remote(max_retries=0, num_returns="streaming")
@@ -203,22 +196,10 @@ def _start_local() -> None:
     )
 
 
-def _written_down(work: Work, cause: FailureClass, error: BaseException) -> Outcome:
+def _written_down(work: Work, error: Exception) -> Outcome:
     """The worker died before it could write the attempt down, so the driver does."""
-    now = datetime.now(UTC)
-    outcome = Outcome(
-        uri=work.stage.uri,
-        label=work.stage.label,
-        error_class=cause,
-        error_type=type(error).__name__,
-        error_message=str(error).strip().partition("\n")[0] or "the worker died",
-        traceback=str(error),
-        started_at=now,
-        finished_at=now,
-        memory_gib=work.memory_gib,
-        gpus=work.gpus,
-    )
-    try:
-        return work.store.add_attempt(work.stage.uri, outcome)
-    except OSError as failed:
-        return replace(outcome, error_message=f"{outcome.error_message}; not written down: {failed}")
+    causes = (cause for kind, cause in CAUSES.items() if isinstance(error, kind))
+    cause: FailureClass = next(causes, "lost")
+    message = str(error).strip().partition("\n")[0] or "the worker died"
+    outcome = process.failed(process.begun(work), cause, type(error).__name__, message, str(error))
+    return process.written_down(work, outcome)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from farm.host.topology import Core
-from farm.measuring.pairing import CELL, PARTNER, Played, conduct
+from farm.measuring.pairing import CELL, PARTNER, Rounds, conduct
 from farm.measuring.request import RoundRequest
 from farm.measuring.round import Round
 from farm.measuring.rounds import Measurement, rotating_images, run_round
@@ -31,17 +31,14 @@ def colocated(
     ir: Path,
     folder: Path,
     say: Callable[[str], None],
-) -> Played:
+) -> Rounds:
     """Rounds of the FP32 IR on one part of the cores, in pairs: in company on all other parts, and alone.
 
-    The ratio of such a pair is what is left of the speed in company. cores: leased; per_node equal parts are
-    made of them. parameters: of a measure stage. ir: the folder of the FP32 IR. folder: empty.
-    Raises RuntimeError if a round fails.
+    The ratio of such a pair is what is left of the speed in company. cores: leased; per_node equal parts are made of
+    them. ir: the folder of the FP32 IR. folder: empty. Raises RuntimeError if a round fails.
 
-    The company runs round after round until the round beside it has answered, as a neighbour in a campaign
-    would: so it is starting an interpreter and compiling for a part of the time, and timing its own loop for
-    the rest. It has a head start, by lot for each pair, of up to the time of a timed loop: when the round
-    beside it begins to time, the company's first timed loop runs already.
+    The company runs round after round until the round beside it has answered, as neighbours in a campaign do. It has a
+    head start, by lot for each pair, of up to the time of a timed loop: so one runs when the round beside it begins.
     """
     images = folder / "inputs.npy"
     np.save(images, rotating_images(parameters, {}))
@@ -49,12 +46,12 @@ def colocated(
     rng = random.Random()  # noqa: S311 - orders and head starts, which guard nothing
     with ThreadPoolExecutor(per_node) as pool:
 
-        def play(variant: str) -> Round:
+        def measure_round(variant: str) -> Round:
             if variant != CELL:
                 return pool.submit(_round, first).result()
             return _in_company(pool, first, company, rng.uniform(0, parameters.rounds.min_seconds))
 
-        return conduct(play, effort, rng=rng, clock=time.monotonic, say=say)
+        return conduct(measure_round, effort, rng=rng, clock=time.monotonic, say=say)
 
 
 def _slots(cores: Sequence[Core], per_node: int, parameters: Measure, ir: Path, images: Path) -> Iterator[Slot]:
@@ -70,7 +67,7 @@ def _slots(cores: Sequence[Core], per_node: int, parameters: Measure, ir: Path, 
 
 
 def _in_company(pool: ThreadPoolExecutor, first: Slot, company: Sequence[Slot], lead_s: float) -> Round:
-    """The first one's round, while all others play theirs; returns when theirs have ended too."""
+    """The first one's round, while the company measures; returns when all have ended."""
     over = threading.Event()
     neighbours = [pool.submit(_rounds, slot, over) for slot in company]
     try:

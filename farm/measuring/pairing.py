@@ -1,12 +1,11 @@
-"""Which rounds are played, and when that is enough. Pure: is given a player, a clock and a random generator.
+"""Which rounds are measured, and when that is enough. Pure: is given how one is measured, a clock and a generator.
 
 Rounds of a cell (A) and of its FP32 IR (B) come in pairs, two pairs a block, ABBA or BAAB by lot: a host
-that grows slower or faster favours neither. A pair that the host disturbed is played again.
+that grows slower or faster favours neither. A pair that the host disturbed is measured again.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from random import Random
 
 from farm.measuring.round import Round
@@ -17,11 +16,9 @@ from farm.stats.ratios import Pair, Ratio, alpha_after, looks, paired_ratio
 
 CELL, PARTNER = "cell", "ir"
 
-Play = Callable[[str], Round]  # plays a round of a variant
-
 
 @dataclass(slots=True, kw_only=True)
-class Played:
+class Rounds:
     """The rounds so far, each with its pair, position, variant and what disturbed its pair; ended: why."""
 
     rounds: list[Round] = field(default_factory=list)
@@ -37,26 +34,28 @@ class Played:
 
 
 def conduct(
-    play: Play,
+    measure_round: Callable[[str], Round],
     effort: Effort,
     *,
     rng: Random,
     clock: Callable[[], float],
     say: Callable[[str], None] = lambda _: None,
-) -> Played:
-    """Play pairs until the interval is narrow enough at a look, or there may be no more.
+) -> Rounds:
+    """Measure pairs until the interval is narrow enough at a look, or there may be no more.
 
-    clock: seconds. say: is told after every pair how far it is.
+    measure_round: of a variant. clock: seconds. say: is told after every pair how far it is.
     """
-    planned = looks(*effort.pairs)
-    played, begun, orders = Played(), clock(), _orders(rng)
+    planned, measured = looks(*effort.pairs), Rounds()
+    begun, orders = clock(), _orders(rng)
     order = next(orders)
-    while played.ended is None:
-        disturbed = _pair(played, play, order)
-        say(_progress(played, planned))
-        played.ended = _ending(played, planned, effort, clock() - begun)
+    while measured.ended is None:
+        pair = [replace(measure_round(variant), position=place, variant=variant) for place, variant in enumerate(order)]
+        disturbed = tuple(dict.fromkeys(signal for one in pair for signal in disturbances(one)))
+        measured.rounds += [replace(one, pair=len(measured.rounds) // 2, disturbed=disturbed) for one in pair]
+        say(_progress(measured, planned))
+        measured.ended = _ending(measured, planned, effort, clock() - begun)
         order = order if disturbed else next(orders)
-    return played
+    return measured
 
 
 def _orders(rng: Random) -> Iterator[tuple[str, str]]:
@@ -66,25 +65,15 @@ def _orders(rng: Random) -> Iterator[tuple[str, str]]:
         yield from (first, first[::-1])
 
 
-def _pair(played: Played, play: Play, order: tuple[str, str]) -> bool:
-    """Play one pair; whether it was disturbed."""
-    number = played.rounds[-1].pair + 1 if played.rounds else 0
-    pair = [replace(play(variant), pair=number, position=at, variant=variant) for at, variant in enumerate(order)]
-    judged = (disturbances(one.signals, one.wall_s, len(one.cpus), synchronous=one.synchronous) for one in pair)
-    disturbed = tuple(dict.fromkeys(chain.from_iterable(judged)))
-    played.rounds += [replace(one, disturbed=disturbed) for one in pair]
-    return bool(disturbed)
-
-
-def _ending(played: Played, planned: tuple[int, ...], effort: Effort, spent_s: float) -> Ended | None:
-    pairs = played.pairs()
+def _ending(measured: Rounds, planned: tuple[int, ...], effort: Effort, spent_s: float) -> Ended | None:
+    pairs = measured.pairs()
     if len(pairs) in planned:
         ratio = interval(pairs, planned)
         if ratio is not None and ratio.within is not None and ratio.within <= effort.target:
             return "target"
     if len(pairs) == planned[-1]:
         return "pairs"
-    if played.disturbed() > effort.max_redone:
+    if measured.disturbed() > effort.max_redone:
         return "disturbed"
     return "budget" if spent_s > effort.budget_s else None
 
@@ -102,8 +91,8 @@ def speeds(rounds: Sequence[Round]) -> list[Pair]:
     return [(pair[CELL], pair[PARTNER]) for pair in by_pair.values() if len(pair) == 2]  # noqa: PLR2004
 
 
-def _progress(played: Played, planned: tuple[int, ...]) -> str:
-    pairs, disturbed = played.pairs(), played.disturbed()
+def _progress(measured: Rounds, planned: tuple[int, ...]) -> str:
+    pairs, disturbed = measured.pairs(), measured.disturbed()
     ratio = interval(pairs, planned)
     sure = ratio is not None and ratio.within is not None and ratio.within < 1
     width = f", x IR {ratio.value:.2f} within {ratio.within:.1%}" if ratio and sure else ""

@@ -9,7 +9,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from farm.columns import Column, schema_of
-from farm.measuring.verdict import Signals
 from farm.record import Signal
 
 ROUNDS = "rounds.parquet"  # the file of a measurement: a row a round
@@ -17,10 +16,7 @@ ROUNDS = "rounds.parquet"  # the file of a measurement: a row a round
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Round:
-    """One round: a row of ``rounds.parquet`` and, with its cell, of ``latencies/``. Its pairing is told when it ended.
-
-    The signals are explained in `Signals`.
-    """
+    """One round: a row of ``rounds.parquet`` and, with its cell, of ``latencies/``. Its pairing comes last."""
 
     pair: Annotated[int, Column("which pair of the measurement, from 0", arrow="int32")] = 0
     position: Annotated[int, Column("which round of the pair: 0 or 1", arrow="int32")] = 0
@@ -59,11 +55,6 @@ class Round:
     def fps(self) -> float:
         """Images a second."""
         return self.batch * self.inferences / self.wall_s
-
-    @property
-    def signals(self) -> Signals:
-        """What the host told."""
-        return Signals(**{name: getattr(self, name) for name in Signals.__dataclass_fields__})
 
 
 SCHEMA: pa.Schema = schema_of(Round)

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from farm.host.cpu_time import TICK_S, cpu_times
 from farm.host.topology import CGROUP_OF_SELF, SYSFS, siblings_outside, throttled_usec
-from farm.measuring.verdict import Signals
 
 PROC = Path("/proc")
 TICK_ERROR = 1.25  # three standard deviations of the difference of two rounded-down counts, in ticks
@@ -35,6 +34,23 @@ class Reading:
     idle_s: float
     steal_s: Mapping[str, float]
     siblings_s: Mapping[str, float]
+    throttled_s: float
+    overheated: int
+    mhz: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signals:
+    """What went on while a round was timed: columns of `farm.measuring.round.Round`, which explains them.
+
+    Inferences wait for the slowest of their threads, so the worst of several counters is what counts. foreign_s: CPU
+    time on all leased CPUs that was not this process's, beyond what the clock's ticks leave open.
+    """
+
+    steal_s: float
+    foreign_s: float
+    delayed_s: float
+    siblings_s: float
     throttled_s: float
     overheated: int
     mhz: float | None

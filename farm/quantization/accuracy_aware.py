@@ -144,10 +144,7 @@ class Control(Evaluator):
         return self._compiled(model)
 
     def validate_prepared_model(
-        self,
-        prepared_model: ov.CompiledModel,
-        dataset: None,
-        indices: Sequence[int] | None = None,
+        self, prepared_model: ov.CompiledModel, dataset: None, indices: Sequence[int] | None = None
     ) -> tuple[float, list[float]]:
         """The mean score, and each image's."""
         scores = self.validation.scores(prepared_model, indices, self._check_budget)

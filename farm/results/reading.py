@@ -92,7 +92,7 @@ def command_of(records: pa.Table) -> str:
 
 
 def rounds(folder: Folder) -> dict[str, tuple[Round, ...]]:
-    """The rounds of each measured cell, in the order they were played."""
+    """The rounds of each measured cell, in the order they were measured."""
     return {_cell(table): rounds_of(table) for _, table in files_of(folder, tables.LATENCIES)}
 
 

@@ -7,9 +7,9 @@ from dataclasses import asdict, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from farm.measuring.pairing import CELL, PARTNER, Played, interval, speeds
+from farm.measuring.pairing import CELL, PARTNER, Rounds, interval, speeds
 from farm.measuring.round import Round
-from farm.measuring.verdict import Evidence, Mismatch, judge, mismatches, shares
+from farm.measuring.verdict import Mismatch, judge, mismatches, shares
 from farm.plan import Effort
 from farm.record import Ended, Record, Signal, is_fp32_ir
 from farm.stats.ratios import Ratio, looks, percentile, quotient
@@ -23,24 +23,18 @@ def with_speed(
 ) -> Record:
     """The record with its columns of speed.
 
-    effort: what is asked for now. ended: what ended the measurement. per_node, preprocess: how rounds were played.
+    effort: what is asked for now. ended: what ended the measurement. per_node, preprocess: how rounds were measured.
     Figures are of the undisturbed pairs, or of all where too few are.
     """
-    played = Played(rounds=list(rounds))
+    measured, (least, _) = Rounds(rounds=list(rounds)), effort.pairs
     undisturbed = [one for one in rounds if not one.disturbed]
-    used = undisturbed if len(played.pairs()) >= effort.pairs[0] else rounds
+    used = undisturbed if len(measured.pairs()) >= least else rounds
     of_cell, of_ir = ([one for one in used if one.variant == variant] for variant in (CELL, PARTNER))
-    evidence = Evidence(
-        mismatches=tuple(dict.fromkeys(mismatch for one in rounds for mismatch in _mismatches(one))),
-        pairs=len(played.pairs()),
-        disturbed=played.disturbed(),
-        least=effort.pairs[0],
-        target=effort.target,
-        ratio=interval(speeds(used), looks(*effort.pairs)),
-    )
+    ratio = interval(speeds(used), looks(*effort.pairs))
     first, latencies = of_cell[0], np.concatenate([one.latencies_ns for one in of_cell])
     return replace(
-        _judged(record, evidence, ended, rounds),
+        _judged(record, measured, ratio, effort),
+        ended=ended,
         fps=_fps(of_cell),
         fps_ir=_fps(of_ir),
         latency_p50_ms=_latency_ms(latencies, 0.5),
@@ -60,12 +54,12 @@ def with_speed(
     )
 
 
-def _judged(record: Record, evidence: Evidence, ended: Ended, rounds: Sequence[Round]) -> Record:
+def _judged(record: Record, measured: Rounds, ratio: Ratio | None, effort: Effort) -> Record:
     """The record with its speed-up over the FP32 IR, the verdict, and what they rest on."""
-    verdict, cause = judge(evidence)
-    signal, share = _worst(rounds)
-    different = [asdict(mismatch) for mismatch in evidence.mismatches]
-    ratio = evidence.ratio
+    differences = tuple(dict.fromkeys(mismatch for one in measured.rounds for mismatch in _mismatches(one)))
+    counts = {"pairs": len(measured.pairs()), "disturbed": measured.disturbed(), "least": effort.pairs[0]}
+    verdict, cause = judge(differences, ratio, **counts, target=effort.target)
+    signal, share = _worst(measured.rounds)
     return replace(
         record,
         speedup_ir=ratio.value if ratio else None,
@@ -74,14 +68,13 @@ def _judged(record: Record, evidence: Evidence, ended: Ended, rounds: Sequence[R
         verdict=verdict,
         verdict_cause=cause,
         within=ratio.within if ratio else None,
-        asked=evidence.target,
-        least_pairs=evidence.least,
-        ended=ended,
-        pairs=evidence.pairs,
-        disturbed_pairs=evidence.disturbed,
+        asked=effort.target,
+        least_pairs=counts["least"],
+        pairs=counts["pairs"],
+        disturbed_pairs=counts["disturbed"],
         worst_signal=signal,
         worst_share=share,
-        mismatches=json.dumps(different) if different else None,
+        mismatches=json.dumps([asdict(mismatch) for mismatch in differences]) if differences else None,
     )
 
 
@@ -114,10 +107,7 @@ def _worst(rounds: Sequence[Round]) -> tuple[Signal | None, float | None]:
     """What took most of a disturbed round's time, and which share; none of ``overheated``, which is no share."""
     disturbed = [one for one in rounds if one.disturbed]
     by_share = [
-        (shares(one.signals, one.wall_s, len(one.cpus))[signal], signal)
-        for one in disturbed
-        for signal in one.disturbed
-        if signal != "overheated"
+        (shares(one)[signal], signal) for one in disturbed for signal in one.disturbed if signal != "overheated"
     ]
     if by_share:
         share, signal = max(by_share)

@@ -4,7 +4,7 @@ For every network with weights in FARM_DATA and for the packaged digits ResNet20
 leased core, one thread, one stream, pinned, in FP32 precision, batch 1, synchronous. A pair is a round of farm (real
 images, one second after its warm-up) and a run of `benchmark_app -t 1` (random input), each a fresh process; pairs
 come in ABBA blocks of random order, and one that other programs disturbed, on either side and by farm's own rules, is
-played again. Six pairs are played, and up to twelve where FPS are not known within 2 % by then. Both figures are
+measured again. Six pairs are measured, and up to twelve where FPS are not known within 2 % by then. Both figures are
 farm's over `benchmark_app`'s, as geometric means over pairs with 99 % intervals:
 
 - ratio_fps: inferences / wall time of the timed loop, each side with its own Python in it
@@ -24,7 +24,7 @@ from typing import Any
 from publishing import goal, options, parser, publish
 from subjects import GRID, app_round, jobs, leased_core, requests_of, say, study
 
-from farm.measuring.pairing import CELL, PARTNER, Played, conduct, interval, speeds
+from farm.measuring.pairing import CELL, PARTNER, Rounds, conduct, interval, speeds
 from farm.measuring.round import Round
 from farm.plan import Effort
 from farm.stages import measure
@@ -56,16 +56,16 @@ def main() -> None:
         models, absent = study()
         found = subjects(Path(folder), () if said.quick else models)
         with leased_core() as cpus:
-            rounds = {what: play(what, job, cpus, Path(folder), pairs) for what, job in found.items()}
-    disturbed = sum(played.disturbed() for played in rounds.values())
-    tried = sum(len(played.rounds) for played in rounds.values()) // 2
+            rounds = {what: pairs_of(what, job, cpus, Path(folder), pairs) for what, job in found.items()}
+    disturbed = sum(measured.disturbed() for measured in rounds.values())
+    tried = sum(len(measured.rounds) for measured in rounds.values()) // 2
     note = (
         f"{HOW} Medians of its latency have two decimals, of a microsecond while its mean is below 1 ms, else of a "
         f"millisecond. Of {tried} pairs, {disturbed} were disturbed by farm's rules and are left out; `delayed_s`, "
         "threads kept waiting, is judged on farm's side only, as benchmark_app's own delays are not visible. "
         f"Intervals hold at 99 %. {absent}"
     )
-    publish(NAME, [compared(what, played, pairs) for what, played in rounds.items()], note=note)
+    publish(NAME, [compared(what, measured, pairs) for what, measured in rounds.items()], note=note)
 
 
 def subjects(folder: Path, models: Sequence[str]) -> dict[str, Job]:
@@ -94,32 +94,32 @@ def grid(dataset: str, models: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def play(what: str, job: Job, cpus: tuple[int, ...], folder: Path, pairs: tuple[int, int]) -> Played:
+def pairs_of(what: str, job: Job, cpus: tuple[int, ...], folder: Path, pairs: tuple[int, int]) -> Rounds:
     """The pairs of one IR, conducted as the measure stage conducts a cell and its FP32 IR."""
     request = requests_of(job, cpus, folder)[CELL]
     effort = Effort(pairs=pairs, target=TARGET, max_redone=MOST_REDONE, budget_s=BUDGET_S)
-    played = conduct(
+    measured = conduct(
         lambda side: measure._round(request, folder) if side == FARM else app_round(request, SECONDS),
         effort,
         rng=Random(what),
         clock=time.monotonic,
     )
-    say(f"{what}: {len(played.pairs())} pairs, {played.disturbed()} disturbed")
-    return played
+    say(f"{what}: {len(measured.pairs())} pairs, {measured.disturbed()} disturbed")
+    return measured
 
 
-def compared(what: str, played: Played, wanted: tuple[int, int]) -> dict[str, Any]:
+def compared(what: str, measured: Rounds, wanted: tuple[int, int]) -> dict[str, Any]:
     """One row. Figures are of the undisturbed pairs, or of all where there is none."""
-    used = [one for one in played.rounds if not one.disturbed] or played.rounds
+    used = [one for one in measured.rounds if not one.disturbed] or measured.rounds
     pairs = {"fps": speeds(used), "latency": latencies(used)}
     ratios = {name: interval(each, looks(*wanted)) for name, each in pairs.items()}
     apart = {name: ratio for name, ratio in ratios.items() if not LOW <= ratio.value <= HIGH}
     reason = ", ".join(f"{name} {ratio.value - 1:+.1%}" for name, ratio in apart.items())
     if all(ratio.low is not None and ratio.low <= 1 <= ratio.high for ratio in apart.values()):
         reason = f"{reason}, which may be noise: the intervals hold 1"
-    enough = len(played.pairs()) >= wanted[0]
+    enough = len(measured.pairs()) >= wanted[0]
     if not enough:
-        reason = f"the host was busy, only {len(played.pairs())} of {wanted[0]} pairs: run it again"
+        reason = f"the host was busy, only {len(measured.pairs())} of {wanted[0]} pairs: run it again"
     return {
         "what": what,
         "farm_fps": median(one.fps for one in used if one.variant == FARM),

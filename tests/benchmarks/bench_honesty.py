@@ -34,7 +34,7 @@ from farm.cli import interrupt
 from farm.grid.settings import Measure
 from farm.measuring.pairing import CELL, conduct, interval
 from farm.measuring.round import ROUNDS, Round, rounds_of
-from farm.measuring.verdict import Signals
+from farm.measuring.signals import Signals
 from farm.plan import Effort
 from farm.stages import measure
 from farm.stages.job import Job
@@ -113,8 +113,8 @@ def simulated(count: int) -> Iterator[dict[str, Any]]:
         planned, ratios = looks(*settings["pairs"]), []
         for _ in range(count):
             host = Host(rng=rng, truth=truth, settings=settings)
-            played = conduct(host.play, Effort(), rng=rng, clock=lambda host=host: host.now_s)
-            ratios.append(interval(played.pairs(), planned) or Ratio(value=1.0))
+            measured = conduct(host.measure_round, Effort(), rng=rng, clock=lambda host=host: host.now_s)
+            ratios.append(interval(measured.pairs(), planned) or Ratio(value=1.0))
         flagged = sum(map(differs, ratios))
         noisy = sum(ratio.within is None or ratio.within > settings["target"] for ratio in ratios)
         if truth == 1:
@@ -146,7 +146,7 @@ class Host:
         self.noise = 0.002 * 25 ** self.rng.random()
         self.slope = self.rng.uniform(-0.1, 0.1) / self.settings["budget_s"]
 
-    def play(self, variant: str) -> Round:
+    def measure_round(self, variant: str) -> Round:
         """A round, as the measure stage gives it to `conduct`."""
         took_s = START_S + self.settings["warmup_seconds"] + self.settings["min_seconds"]
         if self.now_s >= self.slow_until_s:

@@ -209,15 +209,17 @@ def beside(what: str, cores: Sequence[Core], job: Job) -> dict[str, Any]:
         stop(all_of_them)
         there.enter_context(pinned(job.cpus))
 
-        def play(variant: str) -> Round:
+        def measure_round(variant: str) -> Round:
             with working(all_of_them if variant == CELL else []):
                 return measure._round(request, job.folder)
 
         enough = replace(job.effort, max_redone=job.effort.pairs[1] - 1)
-        played = conduct(play, enough, rng=random.Random(), clock=time.monotonic, say=lambda text: say(f"    {text}"))
-    found: list[Pair] = speeds(played.rounds)
+        measured = conduct(
+            measure_round, enough, rng=random.Random(), clock=time.monotonic, say=lambda text: say(f"    {text}")
+        )
+    found: list[Pair] = speeds(measured.rounds)
     busy, alone = (median(each[index] for each in found) for index in range(2))
-    return row(what, paired_ratio(found), count=played.disturbed(), fps_busy=busy, fps_alone=alone)
+    return row(what, paired_ratio(found), count=measured.disturbed(), fps_busy=busy, fps_alone=alone)
 
 
 @contextmanager

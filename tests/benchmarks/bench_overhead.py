@@ -107,7 +107,7 @@ def main() -> None:
 
 
 def parents(engine: str, folder: Path, sizes: Sizes) -> Iterator[dict[str, Any]]:
-    """Rows of the CPU time of those who wait while rounds are played."""
+    """Rows of the CPU time of those who wait while rounds are measured."""
     say(f"farm run --engine {engine}: watching who waits")
     folder.mkdir()
     path, log = folder / "grid.yaml", folder / "log.txt"

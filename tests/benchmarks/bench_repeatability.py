@@ -115,10 +115,10 @@ def series(
 
 def by_farm(job: Job, requests: Mapping[str, RoundRequest], folder: Path, rng: Random) -> Figures:
     """One measurement, and what its record would say of speed."""
-    played = conduct(
+    measured = conduct(
         lambda variant: measure._round(requests[variant], folder), job.effort, rng=rng, clock=time.monotonic
     )
-    return asdict(speed_of(job, played.rounds, played.ended))
+    return asdict(speed_of(job, measured.rounds, measured.ended))
 
 
 def by_app(requests: Mapping[str, RoundRequest]) -> Figures:

@@ -33,7 +33,8 @@ from farm.measuring.pairing import CELL, PARTNER
 from farm.measuring.request import RoundRequest
 from farm.measuring.round import Round
 from farm.measuring.rounds import Measurement, rotating_images
-from farm.measuring.verdict import Signals, mismatches
+from farm.measuring.signals import Signals
+from farm.measuring.verdict import mismatches
 from farm.record import Ended, Record
 from farm.results.location import Location
 from farm.results.speed import with_speed

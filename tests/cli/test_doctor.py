@@ -12,9 +12,9 @@ from farm.host.check import bad, doubtful, good
 from farm.host.lease import host_cores
 from farm.host.topology import Core, measurable
 from farm.measuring import colocation
-from farm.measuring.pairing import Played
+from farm.measuring.pairing import Rounds
 from farm.measuring.rounds import RoundCrashed
-from farm.measuring.verdict import STRAY, Evidence, Mismatch, judge
+from farm.measuring.verdict import STRAY, Mismatch, judge
 from farm.record import Record
 from farm.results import gather
 from farm.stats.ratios import Ratio
@@ -36,10 +36,7 @@ def ratio(value, within):
 def record(value=1.0, within=0.005, *, mismatches=(), pairs=16, disturbed=1, **changes):
     """What is gathered of an A/A test, its verdict as it is passed."""
     found = ratio(value, within)
-    evidence = Evidence(
-        mismatches=mismatches, pairs=pairs, disturbed=disturbed, least=8, target=0.01, ratio=found,
-    )  # fmt: skip
-    verdict, cause = judge(evidence)
+    verdict, cause = judge(mismatches, found, pairs=pairs, disturbed=disturbed, least=8, target=0.01)
     said = {
         "grid": "doctor", "cell": "resnet20/-/ir/CPU", "model": "resnet20", "algorithm": "ir", "device": "CPU",
         "runtime": "openvino", "outcome": "ok", "speedup_ir": value, "speedup_ir_low": found.low,
@@ -142,7 +139,7 @@ def diagnosed(monkeypatch, capsys, tmp_path):
 
 def company(*pairs, disturbed=()):
     """Rounds with these speeds in company and alone."""
-    return Played(
+    return Rounds(
         rounds=[
             one_round(variant, speed, inferences=speed, pair=number, disturbed=list(disturbed))
             for number, pair in enumerate(pairs)

@@ -1,4 +1,4 @@
-"""Rounds by hand, as a player gives them and as they are kept, and the effort of a measurement."""
+"""Rounds by hand, as they are measured and as they are kept, and the effort of a measurement."""
 
 import json
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def effort(**changes: Any) -> Effort:
 
 
 def heard(fps: float, *, seconds: float = 1.0, **changes: Any) -> Round:
-    """What one quiet synchronous round of so many images a second says, as its player gives it."""
+    """What one quiet synchronous round of so many images a second says, before it is paired."""
     return one_round("", fps, inferences=round(fps * seconds), cpus=[1], **changes)
 
 

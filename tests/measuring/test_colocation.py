@@ -94,7 +94,7 @@ def house(monkeypatch):
     return found
 
 
-def played(tmp_path, per_node, said=None):
+def measured(tmp_path, per_node, said=None):
     return colocation.colocated(
         CORES,
         per_node,
@@ -110,7 +110,7 @@ def played(tmp_path, per_node, said=None):
 def test_the_company_plays_round_after_round_until_the_round_beside_it_has_answered(house, tmp_path, per_node):
     house.neighbours = per_node - 1
     said = []
-    rounds = played(tmp_path, per_node, said)
+    rounds = measured(tmp_path, per_node, said)
     assert rounds.pairs() == [(50.0, 100.0), (50.0, 100.0)]
     assert [one.variant for one in rounds.rounds] in (["cell", "ir", "ir", "cell"], ["ir", "cell", "cell", "ir"])
     assert [one.pair for one in rounds.rounds] == [0, 0, 1, 1]
@@ -126,7 +126,7 @@ def test_the_company_plays_round_after_round_until_the_round_beside_it_has_answe
 )
 def test_each_plays_on_an_equal_part_of_the_cores_with_a_thread_a_core(house, tmp_path, per_node, cpus):
     house.neighbours = per_node - 1
-    rounds = played(tmp_path, per_node)
+    rounds = measured(tmp_path, per_node)
     assert [house.requests[slot].cpus for slot in range(per_node)] == cpus
     assert {request.device.threads for request in house.requests.values()} == {len(CORES) // per_node}
     assert {one.cpus for one in rounds.rounds} == {cpus[0]}, "only the first one's rounds are kept"
@@ -136,7 +136,7 @@ def test_each_plays_on_an_equal_part_of_the_cores_with_a_thread_a_core(house, tm
 def test_who_loses_its_company_was_not_measured_in_it(house, tmp_path):
     house.fault = RoundCrashed("openvino", 11)
     with pytest.raises(RoundCrashed, match="SIGSEGV"):
-        played(tmp_path, 2)
+        measured(tmp_path, 2)
 
 
 def test_the_mask_of_a_round_is_its_threads_own(monkeypatch):

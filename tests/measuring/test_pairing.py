@@ -1,4 +1,4 @@
-"""Which rounds are played and when that is enough, on simulated hosts and a simulated clock."""
+"""Which rounds are measured and when that is enough, on simulated hosts and a simulated clock."""
 
 import itertools
 import math
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.measuring.pairing import CELL, PARTNER, Played, conduct, interval, speeds
+from farm.measuring.pairing import CELL, PARTNER, Rounds, conduct, interval, speeds
 from farm.stats.ratios import alpha_after, differs, looks, paired_ratio
 from tests.measuring.rows import effort, heard, one_round
 
@@ -21,7 +21,7 @@ WIDE = 0.05  # pairs of this spread stay wider than 2 % at 8 and 16 pairs, and a
 
 
 class Host:
-    """Plays rounds, each of a second on its clock, with the speeds and disturbances that a test tells.
+    """Measures rounds, each of a second on its clock, with the speeds and disturbances that a test tells.
 
     fps: (variant, number of the round) -> images a second. busy: rounds, by number, beside which others run.
     """
@@ -29,11 +29,11 @@ class Host:
     def __init__(self, fps=lambda variant, number: 1000.0, busy=lambda number: False):
         self.fps, self.busy = fps, busy
         self.now = 100.0
-        self.played = []
+        self.variants = []
 
-    def play(self, variant):
-        number = len(self.played)
-        self.played.append(variant)
+    def measure_round(self, variant):
+        number = len(self.variants)
+        self.variants.append(variant)
         self.now += ROUND_S
         return heard(self.fps(variant, number), **BUSY if self.busy(number) else {})
 
@@ -42,7 +42,7 @@ class Host:
 
     def conduct(self, *, seed=0, say=lambda _: None, **changes):
         changes = {"budget_s": 10_000.0} | changes
-        return conduct(self.play, effort(**changes), rng=Random(seed), clock=self.clock, say=say)
+        return conduct(self.measure_round, effort(**changes), rng=Random(seed), clock=self.clock, say=say)
 
 
 def noisy(spread, ratio=1.0, seed=0):
@@ -52,10 +52,10 @@ def noisy(spread, ratio=1.0, seed=0):
     return lambda variant, number: 1000.0 * (ratio if variant == CELL else 1.0) * math.exp(draws[number])
 
 
-def orders(played):
+def orders(measured):
     """The order of each pair: ``A`` is the cell, ``B`` its FP32 IR."""
     letters = {CELL: "A", PARTNER: "B"}
-    pairs = itertools.groupby(played.rounds, key=lambda one: one.pair)
+    pairs = itertools.groupby(measured.rounds, key=lambda one: one.pair)
     return ["".join(letters[one.variant] for one in pair) for _, pair in pairs]
 
 
@@ -77,7 +77,7 @@ def test_every_row_tells_its_pair_its_place_and_its_variant_and_what_its_round_s
     host = Host(lambda variant, number: 100.0 + number)
     rounds = host.conduct(pairs=(3, 3)).rounds
     assert [(one.pair, one.position) for one in rounds] == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
-    assert [one.variant for one in rounds] == host.played
+    assert [one.variant for one in rounds] == host.variants
     assert [one.fps for one in rounds] == pytest.approx([100, 101, 102, 103, 104, 105])
     assert [one.disturbed for one in rounds] == [()] * 6
 
@@ -87,9 +87,9 @@ def test_every_row_tells_its_pair_its_place_and_its_variant_and_what_its_round_s
     [(0.001, 8, "target"), (0.020, 16, "target"), (0.038, 32, "target"), (0.2, 32, "pairs")],
 )
 def test_it_ends_at_the_first_look_at_which_the_ratio_is_known_well_enough(spread, pairs, ended):
-    played = Host(noisy(spread, ratio=1.7)).conduct()
-    assert (len(played.pairs()), played.ended) == (pairs, ended)
-    within = [interval(played.pairs()[:look], (8, 16, 32)).within for look in (8, 16, 32) if look <= pairs]
+    measured = Host(noisy(spread, ratio=1.7)).conduct()
+    assert (len(measured.pairs()), measured.ended) == (pairs, ended)
+    within = [interval(measured.pairs()[:look], (8, 16, 32)).within for look in (8, 16, 32) if look <= pairs]
     assert all(each > 0.02 for each in within[:-1])
     assert (within[-1] <= 0.02) is (ended == "target")
 
@@ -112,15 +112,15 @@ def test_exactly_so_many_pairs_where_the_grid_names_a_number():
 
 
 def test_one_pair_has_no_interval_and_so_never_meets_a_target():
-    played = Host().conduct(pairs=(1, 1), target=10.0)
-    assert (len(played.pairs()), played.ended) == (1, "pairs")
+    measured = Host().conduct(pairs=(1, 1), target=10.0)
+    assert (len(measured.pairs()), measured.ended) == (1, "pairs")
     assert Host().conduct(pairs=(1, 4), target=10.0).ended == "target"
 
 
 @pytest.mark.parametrize(("budget_s", "pairs"), [(0.5, 1), (1.9, 1), (2.0, 2), (9.9, 5)])
 def test_no_further_pair_starts_when_the_budget_is_spent(budget_s, pairs):
-    played = Host(noisy(WIDE)).conduct(budget_s=budget_s)
-    assert (len(played.pairs()), played.ended) == (pairs, "budget")
+    measured = Host(noisy(WIDE)).conduct(budget_s=budget_s)
+    assert (len(measured.pairs()), measured.ended) == (pairs, "budget")
 
 
 def test_a_pair_that_is_enough_ends_it_as_such_even_when_the_time_is_over_too():
@@ -130,75 +130,75 @@ def test_a_pair_that_is_enough_ends_it_as_such_even_when_the_time_is_over_too():
 
 
 @pytest.mark.parametrize("busy", [6, 7])
-def test_a_disturbed_pair_is_played_again_in_the_same_order_and_counted(busy):
+def test_a_disturbed_pair_is_measured_again_in_the_same_order_and_counted(busy):
     disturbed = Host(noisy(WIDE), busy=lambda number: number == busy)
     calm = Host(noisy(WIDE))
-    played = disturbed.conduct()
+    measured = disturbed.conduct()
     expected = orders(calm.conduct())
-    assert orders(played) == expected[:4] + expected[3:]
-    assert played.disturbed() == 1
-    assert len(played.pairs()) == 32
-    assert [one.pair for one in played.rounds] == [number for number in range(33) for _ in range(2)]
+    assert orders(measured) == expected[:4] + expected[3:]
+    assert measured.disturbed() == 1
+    assert len(measured.pairs()) == 32
+    assert [one.pair for one in measured.rounds] == [number for number in range(33) for _ in range(2)]
 
 
 @pytest.mark.parametrize("busy", [6, 7])
 def test_one_disturbed_round_marks_both_of_its_pair(busy):
-    played = Host(busy=lambda number: number == busy).conduct()
-    marked = [one.disturbed for one in played.rounds]
+    measured = Host(busy=lambda number: number == busy).conduct()
+    marked = [one.disturbed for one in measured.rounds]
     assert marked == [()] * 6 + [("foreign",)] * 2 + [()] * 10
-    assert len(played.pairs()) == 8
+    assert len(measured.pairs()) == 8
 
 
 def test_what_disturbed_both_rounds_is_said_once_and_what_disturbed_either_is_all_said():
     host = Host()
     signals = [{"foreign_s": 0.5}, {"foreign_s": 0.5}, {"foreign_s": 0.5}, {"steal_s": 0.25, "overheated": 2}]
 
-    def play(variant):
-        return replace(host.play(variant), **signals.pop(0) if signals else {})
+    def measure_round(variant):
+        return replace(host.measure_round(variant), **signals.pop(0) if signals else {})
 
-    rounds = conduct(play, effort(pairs=(2, 2)), rng=Random(0), clock=host.clock).rounds
+    rounds = conduct(measure_round, effort(pairs=(2, 2)), rng=Random(0), clock=host.clock).rounds
     assert [one.disturbed for one in rounds[:4:2]] == [("foreign",), ("foreign", "steal", "overheated")]
 
 
 def test_a_wait_disturbs_only_rounds_of_one_inference_at_a_time():
-    def play(variant, *, synchronous):
+    def measure_round(variant, *, synchronous):
         return heard(100.0, delayed_s=0.5, synchronous=synchronous)
 
     for synchronous, disturbed in ((True, 1), (False, 0)):
-        played = conduct(
-            lambda variant, way=synchronous: play(variant, synchronous=way),
+        measured = conduct(
+            lambda variant, way=synchronous: measure_round(variant, synchronous=way),
             effort(pairs=(2, 2), max_redone=0), rng=Random(0), clock=lambda: 0.0,
         )  # fmt: skip
-        assert played.disturbed() == disturbed
+        assert measured.disturbed() == disturbed
 
 
 @pytest.mark.parametrize("most", [0, 1, 8])
 def test_a_host_that_is_always_disturbed_is_given_up_after_one_more_than_may_be_redone(most):
-    played = Host(busy=lambda number: True).conduct(max_redone=most)
-    assert (played.ended, played.disturbed(), played.pairs()) == ("disturbed", most + 1, [])
-    assert len(set(orders(played))) == 1, "the same pair, again and again"
+    measured = Host(busy=lambda number: True).conduct(max_redone=most)
+    assert (measured.ended, measured.disturbed(), measured.pairs()) == ("disturbed", most + 1, [])
+    assert len(set(orders(measured))) == 1, "the same pair, again and again"
 
 
 def test_a_disturbed_pair_counts_neither_for_a_look_nor_for_the_most():
-    played = Host(noisy(WIDE), busy=lambda number: number % 10 == 0).conduct(max_redone=1000)
-    assert len(played.pairs()) == 32
-    assert played.ended == "pairs"
-    assert played.disturbed() == sum(bool(one.disturbed) for one in played.rounds) / 2 > 5
+    measured = Host(noisy(WIDE), busy=lambda number: number % 10 == 0).conduct(max_redone=1000)
+    assert len(measured.pairs()) == 32
+    assert measured.ended == "pairs"
+    assert measured.disturbed() == sum(bool(one.disturbed) for one in measured.rounds) / 2 > 5
 
 
 def test_redoing_takes_time_from_the_budget():
-    played = Host(busy=lambda number: True).conduct(max_redone=1000, budget_s=5.0)
-    assert (played.ended, played.disturbed()) == ("budget", 3)
+    measured = Host(busy=lambda number: True).conduct(max_redone=1000, budget_s=5.0)
+    assert (measured.ended, measured.disturbed()) == ("budget", 3)
 
 
 @pytest.mark.parametrize("drift", [0.99, 1.01])
 @pytest.mark.parametrize("seed", range(5))
 def test_a_host_that_grows_steadily_slower_or_faster_makes_no_difference_of_equal_models(drift, seed):
-    played = Host(lambda variant, number: 1000.0 * drift**number).conduct(seed=seed)
-    ratio = interval(played.pairs(), looks(8, 32))
+    measured = Host(lambda variant, number: 1000.0 * drift**number).conduct(seed=seed)
+    ratio = interval(measured.pairs(), looks(8, 32))
     assert ratio.value == pytest.approx(1.0, abs=2e-3)  # whole inferences a round: half of one of 500 at the least
     assert not differs(ratio)
-    plain = [(1000.0 * drift ** (2 * pair), 1000.0 * drift ** (2 * pair + 1)) for pair in range(len(played.pairs()))]
+    plain = [(1000.0 * drift ** (2 * pair), 1000.0 * drift ** (2 * pair + 1)) for pair in range(len(measured.pairs()))]
     assert abs(paired_ratio(plain).value - 1) > 5e-3, "always ABAB would make one"
 
 
@@ -235,8 +235,8 @@ def test_speeds_are_images_a_second_of_rounds_that_have_their_partner():
     assert speeds([replace(one, variant=PARTNER, batch=1), one, replace(one, pair=1)]) == [(200.0, 25.0)]
 
 
-def test_who_has_not_begun_has_played_nothing():
-    assert (Played().pairs(), Played().disturbed(), Played().ended) == ([], 0, None)
+def test_who_has_not_begun_has_measured_nothing():
+    assert (Rounds().pairs(), Rounds().disturbed(), Rounds().ended) == ([], 0, None)
 
 
 @given(
@@ -251,20 +251,20 @@ def test_who_has_not_begun_has_played_nothing():
 def test_whatever_a_host_does_it_ends_for_its_own_reason(seed, least, more, most, budget_s, spread, busy):
     host = Host(noisy(spread, seed=seed), busy=lambda number: number in busy)
     given_ = {"pairs": (least, least + more), "max_redone": most, "budget_s": budget_s}
-    played = host.conduct(seed=seed, **given_)
-    count, disturbed = len(played.pairs()), played.disturbed()
-    assert count + disturbed == len(played.rounds) / 2
+    measured = host.conduct(seed=seed, **given_)
+    count, disturbed = len(measured.pairs()), measured.disturbed()
+    assert count + disturbed == len(measured.rounds) / 2
     assert count <= least + more
     assert disturbed <= most + 1
     spent_s = host.now - 100.0
-    assert spent_s - 2 * ROUND_S <= budget_s or len(played.rounds) == 2
+    assert spent_s - 2 * ROUND_S <= budget_s or len(measured.rounds) == 2
     holds = {
         "target": count in looks(*given_["pairs"]),
         "pairs": count == least + more,
         "disturbed": disturbed == most + 1,
         "budget": spent_s > budget_s,
     }
-    assert holds[played.ended]
-    calm = [one.variant for one in played.rounds if not one.disturbed]
+    assert holds[measured.ended]
+    calm = [one.variant for one in measured.rounds if not one.disturbed]
     blocks = ["".join(CELL if each == CELL else "-" for each in calm[at : at + 4]) for at in range(0, len(calm), 4)]
     assert set(blocks) <= {f"{CELL}--{CELL}", f"-{CELL}{CELL}-", f"{CELL}-", f"-{CELL}"}

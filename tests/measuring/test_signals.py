@@ -4,14 +4,16 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 
 import psutil
 import pytest
 
 from farm.host.cpu_time import TICK_S, cpu_times
 from farm.measuring import signals
-from farm.measuring.signals import Reading, between, read
-from farm.measuring.verdict import Signals, disturbances
+from farm.measuring.signals import Reading, Signals, between, read
+from farm.measuring.verdict import disturbances
+from tests.measuring.rows import one_round
 
 NOTHING = Reading(
     at_s=100.0, own_s=5.0, delayed_s={"1": 1.0, "2": 4.0}, idle_s=50.0, steal_s={"cpu0": 2.0, "cpu1": 0.5},
@@ -261,7 +263,8 @@ def test_a_hog_on_the_same_cpu_is_seen_for_all_that_it_took(pinned, hog):
     assert took_s > 0.2 * wall_s, "two share a CPU about evenly, three or four a little less"
     assert found.foreign_s >= took_s - SLACK_S
     assert found.foreign_s <= 0.9 * wall_s, "and something is left for who was measured"
-    assert "foreign" in disturbances(found, wall_s, 1, synchronous=False)
+    timed = {"wall_ns": round(wall_s * 1e9), "cpus": [pinned], "synchronous": False}
+    assert "foreign" in disturbances(one_round("cell", 1.0, **timed | asdict(found)))
 
 
 def test_a_hog_on_the_same_cpu_keeps_a_thread_waiting_for_as_long(pinned, hog):

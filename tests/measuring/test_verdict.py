@@ -7,14 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.measuring.verdict import LIMITS, STRAY, Evidence, Mismatch, Signals, disturbances, judge, mismatches, shares
+from farm.measuring.verdict import LIMITS, STRAY, Mismatch, disturbances, judge, mismatches, shares
 from farm.record import Signal
 from farm.stats.ratios import Ratio
-from tests.measuring.rows import QUIET
+from tests.measuring.rows import QUIET, one_round
+
+
+def taking(wall_s, *, cpus=1, **changes):
+    return one_round("cell", 1.0, wall_ns=round(wall_s * 1e9), cpus=[*range(cpus)], **QUIET | changes)
 
 
 def disturbed_by(wall_s, *, cpus=1, synchronous=True, **changes):
-    return disturbances(Signals(**QUIET | changes), wall_s, cpus, synchronous=synchronous)
+    return disturbances(taking(wall_s, cpus=cpus, synchronous=synchronous, **changes))
 
 
 def test_other_programs_time_is_a_share_of_what_all_leased_cpus_have():
@@ -23,7 +27,7 @@ def test_other_programs_time_is_a_share_of_what_all_leased_cpus_have():
     assert disturbed_by(1.0, cpus=64, foreign_s=0.16 * 64) == ("foreign",)
     for cpus in (1, 64):
         assert disturbed_by(1.0, cpus=cpus, steal_s=0.1) == ("steal",)
-        by_signal = shares(Signals(**QUIET | {"steal_s": 0.2, "foreign_s": 0.3 * cpus, "overheated": 4}), 2.0, cpus)
+        by_signal = shares(taking(2.0, cpus=cpus, steal_s=0.2, foreign_s=0.3 * cpus, overheated=4))
         assert by_signal == pytest.approx(
             {"steal": 0.1, "foreign": 0.15, "delayed": 0, "siblings": 0, "throttled": 0, "overheated": 4}
         )
@@ -140,7 +144,7 @@ def ratio_within(within, value=1.7):
 
 
 SOUND = {
-    "mismatches": (), "pairs": 16, "disturbed": 0, "least": 8, "target": 0.02, "ratio": ratio_within(0.012),
+    "differences": (), "pairs": 16, "disturbed": 0, "least": 8, "target": 0.02, "ratio": ratio_within(0.012),
 }  # fmt: skip
 WRONG, STRAYED = different("NUM_STREAMS", "1", "4"), different(STRAY, "", "3")
 
@@ -151,11 +155,11 @@ WRONG, STRAYED = different("NUM_STREAMS", "1", "4"), different(STRAY, "", "3")
         ({}, ("valid", None)),
         ({"pairs": 8, "disturbed": 3}, ("valid", None)),
         ({"ratio": ratio_within(0.01999)}, ("valid", None)),
-        ({"mismatches": (WRONG,)}, ("invalid", "property")),
-        ({"mismatches": (WRONG, STRAYED)}, ("invalid", "property")),
-        ({"mismatches": (STRAYED,)}, ("invalid", "stray_cpus")),
-        ({"mismatches": (WRONG,), "pairs": 0, "disturbed": 9, "ratio": None}, ("invalid", "property")),
-        ({"mismatches": (WRONG,), "ratio": ratio_within(0.5)}, ("invalid", "property")),
+        ({"differences": (WRONG,)}, ("invalid", "property")),
+        ({"differences": (WRONG, STRAYED)}, ("invalid", "property")),
+        ({"differences": (STRAYED,)}, ("invalid", "stray_cpus")),
+        ({"differences": (WRONG,), "pairs": 0, "disturbed": 9, "ratio": None}, ("invalid", "property")),
+        ({"differences": (WRONG,), "ratio": ratio_within(0.5)}, ("invalid", "property")),
         ({"pairs": 3, "disturbed": 9}, ("noisy", "disturbed")),
         ({"pairs": 0, "disturbed": 9, "ratio": None}, ("noisy", "disturbed")),
         ({"pairs": 5}, ("noisy", "few_pairs")),
@@ -165,7 +169,7 @@ WRONG, STRAYED = different("NUM_STREAMS", "1", "4"), different(STRAY, "", "3")
     ],
 )
 def test_a_verdict_has_a_cause_where_it_does_not_hold(changes, verdict):
-    assert judge(Evidence(**SOUND | changes)) == verdict
+    assert judge(**SOUND | changes) == verdict
 
 
 @given(
@@ -176,9 +180,7 @@ def test_valid_is_exactly_what_ran_as_asked_for_often_enough_and_is_known_well_e
     pairs, disturbed, least, target, wide, wrong
 ):
     ratio = None if wide is None else Ratio(value=1.0, low=math.exp(-wide), high=math.exp(wide))
-    verdict, cause = judge(
-        Evidence(mismatches=wrong, pairs=pairs, disturbed=disturbed, least=least, target=target, ratio=ratio)
-    )
+    verdict, cause = judge(wrong, ratio, pairs=pairs, disturbed=disturbed, least=least, target=target)
     sure = not wrong and pairs >= least and ratio is not None and ratio.within <= target
     assert (verdict == "valid") is bool(sure) is (cause is None)
     assert (verdict == "invalid") is bool(wrong)

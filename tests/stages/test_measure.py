@@ -197,7 +197,7 @@ def test_no_further_pair_starts_when_the_ratio_is_known_well_enough(bench, expor
     assert (facts.pairs, facts.ended) == (4, "target")
 
 
-def test_a_disturbed_pair_is_kept_counted_and_played_again(bench, exported, monkeypatch):
+def test_a_disturbed_pair_is_kept_counted_and_measured_again(bench, exported, monkeypatch):
     said = iter([(), ("foreign",), (), ()])
     monkeypatch.setattr(pairing, "disturbances", lambda *_, **__: next(said, ()))
     facts, rows = measured(bench, measurement(), {"ir": exported[1]})

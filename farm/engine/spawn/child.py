@@ -25,8 +25,7 @@ LINE = 1000  # bytes of a line of progress
 
 def main(request_path: Path) -> int:
     """Run the stage of a request. Exit code 0 if an answer was written, fine or failed."""
-    request = read_request(request_path)
-    scratch = request_path.parent
+    request, scratch = read_request(request_path), request_path.parent
     _redirect(scratch / LOG)
     device = _device(request)
     _limit(request, device)
@@ -46,9 +45,8 @@ def _device(request: Request) -> str:
     """Torch's name of what the stage computes on; CUDA reads the environment when it is first used, here."""
     if not request.gpus:
         return "cpu"
-    if request.visible is None:
-        os.environ.pop(VISIBLE, None)
-    else:
+    os.environ.pop(VISIBLE, None)
+    if request.visible is not None:
         os.environ[VISIBLE] = request.visible
     import torch  # noqa: PLC0415 - preloaded by the fork server
 
@@ -79,8 +77,7 @@ def _run(request: Request, scratch: Path, device: str) -> object:
 
 def _redirect(log: Path) -> None:
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w", 1), os.fdopen(2, "w", 1)

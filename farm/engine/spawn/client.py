@@ -89,10 +89,9 @@ def run_child(folder: Path, request: Path, lines: Path, timeout_s: float) -> Ite
 
 
 def _ending(connection: socket.socket, folder: Path) -> Ending:
-    try:
+    answer = b""
+    with suppress(ConnectionError):
         answer = connection.recv(PIPE_BYTES)
-    except ConnectionError:
-        answer = b""
     if not answer:
         _lifelines.pop(folder).close()
         raise EngineError(f"the fork server of {folder} ended; see {log_path(folder)}")
@@ -118,8 +117,8 @@ def _connect(folder: Path) -> socket.socket | None:
 
 def _start(folder: Path) -> socket.socket:
     (folder / SOCKET).unlink(missing_ok=True)
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    environment |= {"OMP_WAIT_POLICY": "PASSIVE", **NO_CUDA}
+    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", **NO_CUDA}
+    environment.pop("OMP_NUM_THREADS", None)
     with log_path(folder).open("ab") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "farm.engine.spawn.server", str(folder)],

@@ -84,17 +84,15 @@ class _Server:
         self.selector.register(connection, selectors.EVENT_READ, self.hear)
 
     def hear(self, connection: socket.socket) -> None:
-        try:
-            line = connection.recv(65536).decode()
-            word, _, rest = line.strip().partition(" ")
+        word, rest = "", ""
+        with suppress(ConnectionError):  # then it has gone
+            word, _, rest = connection.recv(65536).decode().strip().partition(" ")
             if word == "lifeline":
                 connection.sendall(WELCOME)
-        except ConnectionError:
-            word = "gone"
-        if word == "lifeline":
-            self.lifelines.add(connection)
-            self.met = True
-        elif word == "run":
+                self.lifelines.add(connection)
+                self.met = True
+                return
+        if word == "run":
             self.start(connection, rest)
         else:
             self.hang_up(connection)
@@ -169,10 +167,8 @@ def leave_with_parent() -> None:
 def kill_group(pid: int) -> None:
     """Kill a child and whatever it started; it leads its own session once it has got that far."""
     for kill in (os.killpg, os.kill):
-        try:
+        with suppress(ProcessLookupError):
             kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
 
 
 def lock_path(folder: Path) -> Path:
@@ -194,10 +190,7 @@ def sweep(root: Path) -> None:
 
 
 def main() -> None:
-    """Leave the caller's family, import what stages need, say so, and serve.
-
-    Not being a Ray worker's child, the server outlives the worker that started it: others use it too.
-    """
+    """Leave the caller's family, to outlive a Ray worker that others follow; import what stages need, and serve."""
     if os.fork() > 0:
         os._exit(0)
     folder = Path(sys.argv[1])

@@ -8,7 +8,6 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -38,16 +37,18 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     path: a ``.safetensors`` file, or what `torch.save` wrote of a state dict or of ``{"state_dict": ...}``.
     Raises DataError if it is neither, is truncated, holds anything but tensors, or needs code to be read.
     """
-    state = _safetensors(path) if path.suffix == ".safetensors" else _pickled(path)
+    state: object = _safetensors(path) if path.suffix == ".safetensors" else _pickled(path)
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]
     if not isinstance(state, Mapping):
         raise DataError(f"{path}: holds a {type(state).__name__}, not a state dict: save `model.state_dict()`")
+    tensors: dict[str, Tensor] = {}
     for key, value in state.items():
         if not isinstance(key, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
             kind = type(value).__name__
             raise DataError(f"{path}: {key!r} is a {kind}, not a dense tensor: save `model.state_dict()` alone")
-    return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+        tensors[key] = value.float() if value.is_floating_point() else value
+    return tensors
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -66,18 +67,18 @@ def misfits(state: Mapping[str, Tensor], tensors: Mapping[str, Tensor], optional
     """
     both = [(name, state[name], tensors[name]) for name in state if name in tensors]
     shapes = [(name, tuple(ours.shape), tuple(theirs.shape)) for name, ours, theirs in both]
-    types = [(n, ours.dtype, theirs.dtype) for n, ours, theirs in both if _floats(ours) != _floats(theirs)]
+    types = [(name, ours.dtype, theirs.dtype) for name, ours, theirs in both]
     faults = {
         "missing": [name for name in state if name not in tensors and not (optional and name.endswith(optional))],
         "unexpected": [name for name in tensors if name not in state],
         "of another shape": [f"{name} is {theirs}, not {ours}" for name, ours, theirs in shapes if ours != theirs],
-        "of another type": [f"{name} is {theirs}, not {ours}" for name, ours, theirs in types],
+        "of another type": [
+            f"{name} is {theirs}, not {ours}"
+            for name, ours, theirs in types
+            if ours.is_floating_point != theirs.is_floating_point
+        ],
     }
     return "; ".join(f"{fault}: {first_few(names)}" for fault, names in faults.items() if names)
-
-
-def _floats(tensor: Tensor) -> bool:
-    return tensor.is_floating_point()
 
 
 def first_few(names: Sequence[str]) -> str:
@@ -86,14 +87,14 @@ def first_few(names: Sequence[str]) -> str:
     return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _safetensors(path: Path) -> Any:
+def _safetensors(path: Path) -> object:
     try:
         return safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
         raise DataError(f"{path}: {NO_SAFETENSORS.format(error)}") from error
 
 
-def _pickled(path: Path) -> Any:
+def _pickled(path: Path) -> object:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch remarks on odd files; the error after it says enough

@@ -6,7 +6,6 @@ Images are decoded when they are read, one row group in memory.
 
 import json
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -47,17 +46,16 @@ def open_parquet(path: Path, *, labelled: bool, classes: int | None = None) -> r
     rows = open_rows(path, (image,))
     classes = classes if classes is not None else _class_names(whole.schema)
     labels = _labels(path, rows, classes) if "label" in whole.schema.names else None
-    return real.Pictures(count=len(rows), read=partial(_read, rows), labels=labels, classes=classes)
 
+    def read(start: int, stop: int) -> Iterator[real.Picture]:
+        for row, value in enumerate(rows.read(start, stop).column(0), start):
+            where = f"{path}: row {row}"
+            encoded = (value.as_py() or {}).get("bytes")
+            if encoded is None:
+                raise DataError(f"{where}: no image bytes: embed the images in the file, a path is not followed")
+            yield real.Picture(decode(encoded, where), where)
 
-def _read(rows: Rows, start: int, stop: int) -> Iterator[real.Picture]:
-    """The images of some rows. Raises DataError, with the row, for an unusable one."""
-    for row, value in enumerate(rows.read(start, stop).column(0), start):
-        where = f"{rows.path}: row {row}"
-        encoded = (value.as_py() or {}).get("bytes")
-        if encoded is None:
-            raise DataError(f"{where}: no image bytes: embed the images in the file, a path is not followed")
-        yield real.Picture(decode(encoded, where), where)
+    return real.Pictures(count=len(rows), read=read, labels=labels, classes=classes)
 
 
 def _image_column(path: Path, schema: pa.Schema) -> str:

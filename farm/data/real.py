@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -45,20 +44,19 @@ def uniform(pictures: Pictures, parameters: Arguments) -> ImageSet:
     how: Fit | None = parameters.get("fit")
     (example,) = pictures.read(0, 1)
     size = (example.image.height, example.image.width) if how is None else how.size
-    return Computed(count=pictures.count, read=partial(_block, pictures, size, how), classes=pictures.classes)
 
+    def read(start: int, stop: int) -> Block:
+        images = np.empty((stop - start, *size, 3), np.uint8)
+        labels = np.full(stop - start, UNLABELLED, np.int64)
+        if pictures.labels is not None:
+            labels[:] = pictures.labels[start:stop]
+        for index, picture in zip(range(stop - start), pictures.read(start, stop), strict=True):
+            images[index] = _pixels(picture, size, how)
+            if picture.label is not None:
+                labels[index] = picture.label
+        return Block(images, labels)
 
-def _block(pictures: Pictures, size: tuple[int, int], how: Fit | None, start: int, stop: int) -> Block:
-    """The pictures start, ..., stop - 1 in one size. Raises DataError, with the place, for one that cannot be used."""
-    images = np.empty((stop - start, *size, 3), np.uint8)
-    labels = np.full(stop - start, UNLABELLED, np.int64)
-    if pictures.labels is not None:
-        labels[:] = pictures.labels[start:stop]
-    for index, picture in zip(range(stop - start), pictures.read(start, stop), strict=True):
-        images[index] = _pixels(picture, size, how)
-        if picture.label is not None:
-            labels[index] = picture.label
-    return Block(images, labels)
+    return Computed(count=pictures.count, read=read, classes=pictures.classes)
 
 
 def _pixels(picture: Picture, size: tuple[int, int], how: Fit | None) -> Pixels:
@@ -66,10 +64,8 @@ def _pixels(picture: Picture, size: tuple[int, int], how: Fit | None) -> Pixels:
     if how is not None:
         return np.asarray(fit(image, how, picture.where))
     if (image.height, image.width) != size:
-        raise DataError(
-            f"{picture.where}: the image is {image.height}x{image.width} (height x width), the first one "
-            f"{size[0]}x{size[1]}: resize the images to one size"
-        )
+        text = f"the image is {image.height}x{image.width} (height x width), the first one {size[0]}x{size[1]}"
+        raise DataError(f"{picture.where}: {text}: resize the images to one size")
     return np.asarray(image)
 
 

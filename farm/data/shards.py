@@ -1,8 +1,6 @@
 """Images that `farm synth` has made, as a source. Owns which shards a set consists of; knows no source behind it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -22,8 +20,7 @@ def source(parameters: Arguments, files: Files) -> ImageSet:
     path = files["images"]
     images = opened(path)
     if "fit" in parameters:  # as pictures, which can be made to fit a model
-        pictures = real.Pictures(count=len(images), read=partial(_read, images, path), classes=images.classes)
-        images = real.uniform(pictures, parameters)
+        images = real.uniform(_pictures(images, path), parameters)
     return first(images, parameters["count"], parameters["skip"])
 
 
@@ -34,40 +31,30 @@ def opened(path: Path) -> ImageSet:
     manifest = setfolder.read(path)
     ranges, step, count = sorted(manifest.ranges, key=lambda part: part.start), manifest.step, manifest.count
     if manifest.layout != "shards":
-        text = (
-            f"in the format `{manifest.layout}`: give it to the source that reads it, or make it with --format shards"
-        )
-        raise DataError(f"{path}: {text}")
+        change = "give it to the source that reads it, or make it with --format shards"
+        raise DataError(f"{path}: in the format `{manifest.layout}`: {change}")
     if [(shard.start, shard.stop) for shard in ranges] != list(cuts(0, count, step)):
         there = sum(shard.stop - shard.start for shard in ranges)
         raise DataError(f"{path}: {there:,} of {count:,} images are there: run the same `farm synth` again")
     files = tuple(path / setfolder.shard_name(shard.start // step) for shard in ranges)
-    images, sums = joined(files), tuple(shard.sha256 for shard in ranges)
-    checks = Checks(images=images, files=files, step=step, sums=sums)
-    return Computed(count=count, read=checks.block, classes=images.classes)
+    images, sound = joined(files), set[int]()
 
-
-def _read(images: ImageSet, path: Path, start: int, stop: int) -> Iterator[real.Picture]:
-    block = images.block(start, stop)
-    for index, pixels, label in zip(range(start, stop), block.images, block.labels.tolist(), strict=True):
-        yield real.Picture(Image.fromarray(pixels), f"{path}: image {index}", label)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checks:
-    """Checksums of shards, compared when they are first read. step: images of a shard. sound: the shards so far."""
-
-    images: ImageSet
-    files: tuple[Path, ...]
-    step: int
-    sums: tuple[str, ...]
-    sound: set[int] = field(default_factory=set)
-
-    def block(self, start: int, stop: int) -> Block:
-        """The images start, ..., stop - 1. Raises DataError where a file is damaged, or another than was made."""
-        for at in range(start // self.step, -(-stop // self.step)):
-            if at not in self.sound and sha256(self.files[at]) != self.sums[at]:
+    def checked(start: int, stop: int) -> Block:
+        """Checksums are compared when a shard is first read. Raises DataError where a file is another than was made."""
+        for at in range(start // step, -(-stop // step)):
+            if at not in sound and sha256(files[at]) != ranges[at].sha256:
                 text = "has changed since it was made: `farm synth --verify` makes it again"
-                raise DataError(f"{self.files[at]}: {text}")
-            self.sound.add(at)
-        return self.images.block(start, stop)
+                raise DataError(f"{files[at]}: {text}")
+            sound.add(at)
+        return images.block(start, stop)
+
+    return Computed(count=count, read=checked, classes=images.classes)
+
+
+def _pictures(images: ImageSet, path: Path) -> real.Pictures:
+    def read(start: int, stop: int) -> Iterator[real.Picture]:
+        block = images.block(start, stop)
+        for index, pixels, label in zip(range(start, stop), block.images, block.labels.tolist(), strict=True):
+            yield real.Picture(Image.fromarray(pixels), f"{path}: image {index}", label)
+
+    return real.Pictures(count=len(images), read=read, classes=images.classes)

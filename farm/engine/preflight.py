@@ -93,8 +93,8 @@ def _faults(work: Work, nodes: Sequence[Node]) -> Iterator[str]:
     cores = work.cores or 1
     if not any(_has_room(work, cores, node) for node in fitting):
         wanted = "threads" if work.exclusive else "cores"
-        each = f" by each of {work.per_node}" if work.per_node > 1 else ""
-        yield f"{work.stage.kind} {work.stage.label}: {cores} {wanted} asked for{each}, the largest node lends {most}"
+        shared = f" by each of {work.per_node}" if work.per_node > 1 else ""
+        yield f"{work.stage.kind} {work.stage.label}: {cores} {wanted} asked for{shared}, the largest node lends {most}"
     devices = [device for node in fitting for device in node.devices]
     there = {*devices, *(device.split(".")[0] for device in devices)}
     for part in _devices(work):

@@ -8,10 +8,6 @@ from pathlib import Path
 NO_MEMORY = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 
 
-def _nobody(_text: str) -> None:
-    """Nobody listens."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equipment:
     """What a source is lent where it is computed; none of it is in a key.
@@ -22,7 +18,7 @@ class Equipment:
 
     device: str = "cpu"
     workers: int = 1
-    say: Callable[[str], None] = _nobody
+    say: Callable[[str], None] = lambda _: None
 
 
 PLAIN = Equipment()

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
@@ -15,6 +16,8 @@ from farm.errors import DataError
 from farm.generators.aligned import Aligned, Floats, labels, one_thread
 from farm.generators.equipment import Equipment
 from farm.generators.generated import Network, generated
+
+Numbers = NDArray[np.number[Any]]  # of any type
 
 Z, LABELS, IMAGES = "z", "labels", "images.npy"
 MATRIX = 2  # axes
@@ -40,7 +43,7 @@ class Given:
     classes: Labels
 
 
-def arrays(path: Path) -> dict[str, NDArray]:  # type: ignore[type-arg]
+def arrays(path: Path) -> dict[str, Numbers]:
     """What an ``.npz`` has of `z` and `labels`. Raises DataError if it is none, is damaged, or fits no memory."""
     try:
         with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
@@ -103,7 +106,7 @@ def write_raw(path: Path, images: Aligned, floats: Callable[[int], Floats]) -> I
             yield base + len(block)
 
 
-def _checked(path: Path, classes: NDArray, count: int, of_network: int | None) -> Labels:  # type: ignore[type-arg]
+def _checked(path: Path, classes: Numbers, count: int, of_network: int | None) -> Labels:
     if classes.shape != (count,) or classes.dtype.kind not in "iu":
         text = f"`{LABELS}` is {classes.dtype} {classes.shape}, expected integers of shape ({count},)"
         raise DataError(f"{path}: {text}: one for each latent, {UNLABELLED} for none")

@@ -17,10 +17,8 @@ CONTROLLER_MOUNTS = ("cpu", "cpu,cpuacct", "cpuacct,cpu")  # of cgroup v1; distr
 class Core:
     """A physical core; performance cores sort first, then by NUMA node and CPUs.
 
-    efficient: an efficiency core of a host that also has faster ones.
-    node: its NUMA node.
-    cpus: its logical CPUs (SMT siblings) inside the mask.
-    outside: those outside the mask.
+    efficient: an efficiency core of a host that also has faster ones. node: its NUMA node. cpus: its logical CPUs (SMT
+    siblings) inside the mask. outside: those outside the mask.
     """
 
     efficient: bool = False

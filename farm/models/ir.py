@@ -3,8 +3,6 @@
 from pathlib import Path
 
 IR = "model.xml"
-
-
 MIB = 2**20
 
 

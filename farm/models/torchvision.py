@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torchvision
 from torch import Tensor, nn
@@ -16,10 +15,7 @@ from farm.checkpoint import read_weights
 from farm.errors import DataError
 from farm.models import zoo
 
-INSIDE: Mapping[str, Mapping[str, Any]] = {  # the released weights expect these to normalise once more inside
-    "googlenet": {"transform_input": True, "init_weights": False},
-    "inception_v3": {"transform_input": True, "init_weights": False},
-}
+INSIDE = ("googlenet", "inception_v3")  # the released weights expect these to normalise once more inside
 LEGACY = (  # keys of released checkpoints that are older than the modules; torchvision's own loading renames them too
     (re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)"), r"\1\2"),
     (re.compile(r"(encoder_layer_\d+\.mlp)\.linear_1\."), r"\1.0."),
@@ -34,7 +30,8 @@ def load(name: str, weights: Path) -> nn.Module:
     name: such as ``resnet50``. Raises DataError if the checkpoint cannot be read or is another network's.
     """
     tensors = {_renamed(key): value for key, value in read_weights(weights).items()}
-    options = _image_size(tensors) if name.startswith("vit_") else INSIDE.get(name, {})
+    inside = {"transform_input": True, "init_weights": False} if name in INSIDE else {}
+    options = _image_size(tensors) if name.startswith("vit_") else inside
     network = torchvision.models.get_model(name, weights=None, **options)
     last, value = list(network.state_dict().items())[-1]
     if last not in tensors:
@@ -50,7 +47,7 @@ def _renamed(key: str) -> str:
     return key
 
 
-def _image_size(tensors: Mapping[str, Tensor]) -> Mapping[str, Any]:
+def _image_size(tensors: Mapping[str, Tensor]) -> dict[str, int]:
     """What a vision transformer is built for: it has an embedding for each patch of the image, and one more."""
     if POSITIONS not in tensors or PATCHES not in tensors:
         return {}

@@ -18,10 +18,9 @@ def source(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) ->
     """`count` fractals of ``parameters["size"]`` (height, width), of any size, without classes: labelled -1.
 
     Image i is a function of (parameters other than count, i) alone: equal to the byte on every CPU, within 1 grey level
-    on a GPU. Its category is i mod `categories`, which is no class: nobody is to recognise it. By default there are
-    1,000 categories, so that each image of a set of up to so many has a system of its own: that is the greatest
-    variety, and variety is what calibration wants. The images beyond take systems that are known, which is cheaper,
-    because finding a system takes longer than rendering an image.
+    on a GPU. Its category is i mod `categories`, which is no class: nobody is to recognise it. By default each of up to
+    1,000 images has a system of its own, for variety is what calibration wants; those beyond take systems that are
+    known, which is cheaper: finding a system takes longer than rendering an image.
     points: of an image; None for `POINTS_A_PIXEL` times its pixels. fill: see `Categories`. Others: see `Rendering`.
     Raises DataError, when a block is read, if a category has no system that fills enough or if a GPU is too small.
     """

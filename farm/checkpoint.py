@@ -67,16 +67,12 @@ def misfits(state: Mapping[str, Tensor], tensors: Mapping[str, Tensor], optional
     """
     both = [(name, state[name], tensors[name]) for name in state if name in tensors]
     shapes = [(name, tuple(ours.shape), tuple(theirs.shape)) for name, ours, theirs in both]
-    types = [(name, ours.dtype, theirs.dtype) for name, ours, theirs in both]
+    types = [(n, a.dtype, b.dtype) for n, a, b in both if a.is_floating_point() != b.is_floating_point()]
     faults = {
         "missing": [name for name in state if name not in tensors and not (optional and name.endswith(optional))],
         "unexpected": [name for name in tensors if name not in state],
         "of another shape": [f"{name} is {theirs}, not {ours}" for name, ours, theirs in shapes if ours != theirs],
-        "of another type": [
-            f"{name} is {theirs}, not {ours}"
-            for name, ours, theirs in types
-            if ours.is_floating_point != theirs.is_floating_point
-        ],
+        "of another type": [f"{name} is {theirs}, not {ours}" for name, ours, theirs in types],
     }
     return "; ".join(f"{fault}: {first_few(names)}" for fault, names in faults.items() if names)
 

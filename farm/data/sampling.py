@@ -1,5 +1,7 @@
 """Which images of a set are taken: some in their order, or a sample class by class. Knows indices and labels."""
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,11 +25,9 @@ def first(images: ImageSet, count: int | None, skip: int = 0) -> ImageSet:
 def sample(images: ImageSet, labels: Labels | None, count: int, seed: int, skip: int = 0) -> ImageSet:
     """Sample `count` images without repeats, after `skip` others: image i has class (i + skip) mod C.
 
-    labels: int64 (len(images),), all in [0, C), where C is ``images.classes`` or else the greatest
-    label + 1. Without labels (None) the whole set is shuffled as one class, and image i is any.
-    Every prefix is balanced, and a smaller count gives a prefix of a larger one. Of one seed, the set
-    that skips n images shares none with the first n.
-    Raises DataError if the set, or a class of it, has too few images.
+    labels: int64 (len(images),), all in [0, C), where C is ``images.classes`` or else the greatest label + 1; None: the
+    whole set is shuffled as one class. Every prefix is balanced, and a smaller count gives a prefix of a larger one. Of
+    one seed, the set that skips n images shares none with the first n. Raises DataError if a class has too few images.
     """
     pools = _pools(len(images), labels, images.classes)
     _check_enough(pools, count, skip)
@@ -36,19 +36,19 @@ def sample(images: ImageSet, labels: Labels | None, count: int, seed: int, skip:
         key = np.array([seed, c], np.uint64)  # a class's order depends on the seed and the class alone
         of_class = chosen[c :: len(pools)]
         of_class[:] = np.random.Generator(np.random.Philox(key=key)).permutation(pool)[: len(of_class)]
+    return Computed(count=count, read=partial(_taken, images, chosen[skip:]), classes=images.classes)
 
-    def read(start: int, stop: int) -> Block:
-        """In the set's own order, which its cache likes."""
-        wanted = chosen[skip + start : skip + stop]
-        if not len(wanted):
-            return images.block(0, 0)
-        order = np.argsort(wanted, kind="stable")
-        parts = [images.block(index, index + 1) for index in wanted[order].tolist()]
-        back = np.argsort(order, kind="stable")
-        pixels = np.concatenate([part.images for part in parts])[back]
-        return Block(pixels, np.concatenate([part.labels for part in parts])[back])
 
-    return Computed(count=count, read=read, classes=images.classes)
+def _taken(images: ImageSet, chosen: NDArray[np.int64], start: int, stop: int) -> Block:
+    """The chosen images start, ..., stop - 1; read in the set's own order, which its cache likes."""
+    wanted = chosen[start:stop]
+    if not len(wanted):
+        return images.block(0, 0)
+    order = np.argsort(wanted, kind="stable")
+    parts = [images.block(index, index + 1) for index in wanted[order].tolist()]
+    back = np.argsort(order, kind="stable")
+    pixels = np.concatenate([part.images for part in parts])[back]
+    return Block(pixels, np.concatenate([part.labels for part in parts])[back])
 
 
 def most(total: int, labels: Labels | None, classes: int | None) -> int:

@@ -50,10 +50,7 @@ def read(path: Path, interface: Interface, output: str | None) -> ov.Model:
     if len(model.inputs) != 1:
         names = ", ".join(_name(value) for value in model.inputs)
         raise DataError(f"{path}: the model must have one input, not {len(model.inputs)} ({names})")
-    kind = model.input(0).element_type.to_string()
-    if kind != interface.input:
-        text = f"takes {kind}; farm gives float32, float16 or uint8: convert the model's input"
-        raise DataError(f"{path}: the input {_name(model.input(0))} {text}")
+    _check_type(model, interface, path)
     chosen = _output(model, output, path)
     model = ov.Model([chosen], model.get_parameters(), model.get_friendly_name())
     _reshape(model, interface, path)
@@ -78,6 +75,13 @@ def named_operations(path: Path | None = None) -> Iterator[None]:
             raise
         lines = (line.strip() for line in str(error).splitlines() if not line.startswith(("Exception", "Check")))
         raise DataError(f"{path}: not a model that OpenVINO can read, or damaged ({' '.join(lines)})") from error
+
+
+def _check_type(model: ov.Model, interface: Interface, path: Path) -> None:
+    kind = model.input(0).element_type.to_string()
+    if kind != interface.input:
+        text = f"takes {kind}; farm gives float32, float16 or uint8: convert the model's input"
+        raise DataError(f"{path}: the input {_name(model.input(0))} {text}")
 
 
 def _output(model: ov.Model, wanted: str | None, path: Path) -> ov.Output:

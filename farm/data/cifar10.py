@@ -76,9 +76,7 @@ def _unpack(archive: Path) -> Path:
                 raise DataError(f"{archive}: no folder {FOLDER} in it: download the official archive")
     except BROKEN_ARCHIVE as error:
         reason = str(error).partition("\n")[0].rstrip(":")
-        text = f"{archive}: not a tar.gz archive, or truncated ({reason}): download it again"
-        raise DataError(text) from error
+        raise DataError(f"{archive}: not a tar.gz archive, or truncated ({reason}): download it again") from error
     except OSError as error:
-        text = f"{archive}: cannot be unpacked into {archive.parent} ({error}): make it writable"
-        raise DataError(text) from error
+        raise DataError(f"{archive}: cannot be unpacked into {archive.parent} ({error}): make it writable") from error
     return target

@@ -72,5 +72,4 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        text = f"{path}: cannot be read ({error.strerror}): check that it exists and may be read"
-        raise DataError(text) from error
+        raise DataError(f"{path}: cannot be read ({error.strerror}): check that it exists and may be read") from error

@@ -76,8 +76,7 @@ def _holds_bytes(kind: pa.DataType) -> bool:
 def _labels(path: Path, rows: Rows, classes: int | None) -> Labels:
     column = rows.column("label")
     if not pa.types.is_integer(column.type):
-        text = f"{path}: column `label` is {column.type}, not an integer: give each class a number from 0 up"
-        raise DataError(text)
+        raise DataError(f"{path}: column `label` is {column.type}, not an integer: give each class a number from 0 up")
     labels: Labels = column.cast(pa.int64(), safe=False).fill_null(UNLABELLED).to_numpy().copy()
     if stray := stray_label(labels, classes):
         row, expected = stray

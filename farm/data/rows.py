@@ -93,8 +93,7 @@ def open_rows(path: Path, columns: tuple[str, ...] = ()) -> Rows:
         file = pq.ParquetFile(pa.OSFile(str(path)))  # by itself it takes a path such as `a: b` for a URL
     except (OSError, pa.ArrowException) as error:
         reason = str(error).partition("\n")[0]
-        text = f"{path}: not a Parquet file, or truncated ({reason}): fetch or make the file again"
-        raise DataError(text) from error
+        raise DataError(f"{path}: not a Parquet file, or truncated ({reason}): fetch or make the file again") from error
     numbers = range(file.num_row_groups)
     groups = tuple(Group(path, file, number, file.metadata.row_group(number).num_rows) for number in numbers)
     return Rows(path=path, file=file, groups=groups, columns=columns or tuple(file.schema_arrow.names))

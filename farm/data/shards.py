@@ -46,8 +46,7 @@ def _checked(files: tuple[Path, ...], ranges: Sequence[setfolder.Range], step: i
     def read(start: int, stop: int) -> Block:
         for at in range(start // step, -(-stop // step)):
             if at not in sound and sha256(files[at]) != ranges[at].sha256:
-                text = "has changed since it was made: `farm synth --verify` makes it again"
-                raise DataError(f"{files[at]}: {text}")
+                raise DataError(f"{files[at]}: has changed since it was made: `farm synth --verify` makes it again")
             sound.add(at)
         return images.block(start, stop)
 

@@ -47,12 +47,8 @@ def read(path: Path, interface: Interface, output: str | None) -> ov.Model:
     """
     with named_operations(path):
         model = ov.Core().read_model(path)
-    if len(model.inputs) != 1:
-        names = ", ".join(_name(value) for value in model.inputs)
-        raise DataError(f"{path}: the model must have one input, not {len(model.inputs)} ({names})")
-    _check_type(model, interface, path)
-    chosen = _output(model, output, path)
-    model = ov.Model([chosen], model.get_parameters(), model.get_friendly_name())
+    _check_input(model, interface, path)
+    model = ov.Model([_output(model, output, path)], model.get_parameters(), model.get_friendly_name())
     _reshape(model, interface, path)
     shape = model.output(0).partial_shape
     if shape.rank.is_dynamic or len(shape) != 2 or shape[1].is_dynamic:  # noqa: PLR2004 - (batch, classes)
@@ -77,7 +73,10 @@ def named_operations(path: Path | None = None) -> Iterator[None]:
         raise DataError(f"{path}: not a model that OpenVINO can read, or damaged ({' '.join(lines)})") from error
 
 
-def _check_type(model: ov.Model, interface: Interface, path: Path) -> None:
+def _check_input(model: ov.Model, interface: Interface, path: Path) -> None:
+    if len(model.inputs) != 1:
+        names = ", ".join(_name(value) for value in model.inputs)
+        raise DataError(f"{path}: the model must have one input, not {len(model.inputs)} ({names})")
     kind = model.input(0).element_type.to_string()
     if kind != interface.input:
         text = f"takes {kind}; farm gives float32, float16 or uint8: convert the model's input"

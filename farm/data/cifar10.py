@@ -1,8 +1,6 @@
-"""CIFAR-10 in any of the forms it comes in. Owns the forms; knows no model.
+"""CIFAR-10 as a Parquet file in the Hugging Face layout, as the official folder, or as the official archive.
 
-A Parquet file in the Hugging Face layout, the official folder ``cifar-10-batches-py``, or the official
-archive ``cifar-10-python.tar.gz``, which is unpacked beside itself. Source: Krizhevsky 2009, "Learning
-Multiple Layers of Features from Tiny Images"; 60,000 images of 32x32.
+The archive is unpacked beside itself. Source: Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images".
 """
 
 import gzip

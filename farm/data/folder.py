@@ -1,7 +1,7 @@
-"""Images in a folder, one file each. Owns which files count and what class they have; knows no model.
+"""Images in a folder, one file each, decoded when they are read. Owns which files count and what class they have.
 
-One subfolder a class, their sorted names numbered from 0; a source may also be one flat folder of images
-without classes. Hidden files and folders are left out. Images are decoded when they are read.
+One subfolder a class, their sorted names numbered from 0; a source may also be one flat folder without classes. Hidden
+files and folders are left out.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,6 @@
 """Images in a Parquet file of the Hugging Face layout: ``img`` or ``image`` {bytes, path}, ``label``.
 
-Owns what such a file must hold and says where it does not; knows nothing of what the images show.
-Images are decoded when they are read, one row group in memory.
+Owns what such a file must hold. Images are decoded when they are read, one row group in memory.
 """
 
 import json

@@ -75,10 +75,8 @@ def _check_enough(pools: list[NDArray[np.int64]], count: int, skip: int) -> None
     scarce = limits.index(min(limits))
     has = f"class {scarce} has only {len(pools[scarce])} of them" if len(pools) > 1 else "no more"
     wanted, summand = _in_words(count, skip)
-    raise DataError(
-        f"{wanted}, but there are {sum(map(len, pools))} images, and {has}: "
-        f"set {summand}`count` to {min(limits)} or less, or add images"
-    )
+    change = f"set {summand}`count` to {min(limits)} or less, or add images"
+    raise DataError(f"{wanted}, but there are {sum(map(len, pools))} images, and {has}: {change}")
 
 
 def _in_words(count: int, skip: int) -> tuple[str, str]:

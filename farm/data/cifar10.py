@@ -1,21 +1,20 @@
-"""CIFAR-10 in any of the forms it comes in. Owns the forms; knows no model.
+"""CIFAR-10 as a Parquet file in the Hugging Face layout, as the official folder, or as the official archive.
 
-A Parquet file in the Hugging Face layout, the official folder ``cifar-10-batches-py``, or the official
-archive ``cifar-10-python.tar.gz``, which is unpacked beside itself. Source: Krizhevsky 2009, "Learning
-Multiple Layers of Features from Tiny Images"; 60,000 images of 32x32.
+The archive is unpacked beside itself. Source: Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images".
 """
 
 import gzip
 import tarfile
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from farm.data import real
-from farm.data.imageset import Arguments, Files, ImageSet
+from farm.data.imageset import Arguments, Files, ImageSet, Pixels
 from farm.data.parquet import open_parquet
 from farm.errors import DataError
 from farm.files import new_folder
@@ -44,28 +43,23 @@ def _open(path: Path, *, train: bool) -> real.Pictures:
 
 
 def _batches(folder: Path, *, train: bool) -> real.Pictures:
-    """The official folder: 31 MB for the test and 154 MB for the train split.
-
-    torchvision checks the files' MD5 sums before it unpickles them.
-    """
+    """The official folder: 31 MB, of the train split 154 MB. torchvision checks MD5 sums before it unpickles files."""
     from torchvision.datasets import CIFAR10
 
     if folder.name != FOLDER:
-        text = f"{folder}: CIFAR-10's official folder is called {FOLDER}: rename it, or give another form"
-        raise DataError(text)
+        raise DataError(f"{folder}: CIFAR-10's official folder is called {FOLDER}: rename it, or give another form")
     try:
         split = CIFAR10(str(folder.parent), train=train, download=False)
     except (RuntimeError, OSError) as error:
-        raise DataError(
-            f"{folder}: a file is missing or its MD5 sum is wrong ({error}): unpack cifar-10-python.tar.gz again"
-        ) from error
+        text = f"a file is missing or its MD5 sum is wrong ({error}): unpack cifar-10-python.tar.gz again"
+        raise DataError(f"{folder}: {text}") from error
     images, labels = np.ascontiguousarray(split.data), np.asarray(split.targets, np.int64)
+    return real.Pictures(count=len(labels), read=partial(_read, images), labels=labels, classes=CLASSES)
 
-    def read(start: int, stop: int) -> Iterator[real.Picture]:
-        for index in range(start, stop):
-            yield real.Picture(Image.fromarray(images[index]), f"CIFAR-10's image {index}")
 
-    return real.Pictures(count=len(labels), read=read, labels=labels, classes=CLASSES)
+def _read(images: Pixels, start: int, stop: int) -> Iterator[real.Picture]:
+    for index in range(start, stop):
+        yield real.Picture(Image.fromarray(images[index]), f"CIFAR-10's image {index}")
 
 
 def _unpack(archive: Path) -> Path:
@@ -80,9 +74,7 @@ def _unpack(archive: Path) -> Path:
                 raise DataError(f"{archive}: no folder {FOLDER} in it: download the official archive")
     except BROKEN_ARCHIVE as error:
         reason = str(error).partition("\n")[0].rstrip(":")
-        text = f"{archive}: not a tar.gz archive, or truncated ({reason}): download it again"
-        raise DataError(text) from error
+        raise DataError(f"{archive}: not a tar.gz archive, or truncated ({reason}): download it again") from error
     except OSError as error:
-        text = f"{archive}: cannot be unpacked into {archive.parent} ({error}): make it writable"
-        raise DataError(text) from error
+        raise DataError(f"{archive}: cannot be unpacked into {archive.parent} ({error}): make it writable") from error
     return target

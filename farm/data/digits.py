@@ -1,7 +1,7 @@
-"""scikit-learn's handwritten digits, at 32x32 in RGB. Owns their scaling and their split; needs no file.
+"""scikit-learn's handwritten digits, at 32x32 in RGB: 1,797 images of 8x8 with grey levels 0-16, 10 classes.
 
-1,797 images of 8x8 with grey levels 0-16, 10 classes (Alpaydin, Kaynak 1998, the UCI repository's
-"Optical Recognition of Handwritten Digits" test part). Every third image is a test image.
+Owns their scaling and their split. Source: Alpaydin, Kaynak 1998, the UCI repository's "Optical Recognition of
+Handwritten Digits", its test part.
 """
 
 from collections.abc import Iterator

@@ -91,14 +91,11 @@ def source(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - e
     classes, labels = _classes(data, name), _targets(data, name)
     if labels is None and _parts(data[0])[1] is not None:
         labels = _scanned(data, name, classes)
-    if labels is None:
-        items = Items(name=name, data=data, labelled=False, labels=None, classes=None)
-        return real.source(items.pictures(), parameters)
-    if stray := stray_label(labels, classes):
-        at, expected = stray
-        text = f"the label is {labels[at]}, expected {expected}: number the classes from 0 up"
-        raise DataError(f"factory {name!r}: item {at}: {text}")
-    items = Items(name=name, data=data, labelled=True, labels=labels, classes=classes)
+    if labels is not None and (stray := stray_label(labels, classes)):
+        text = f"item {stray[0]}: the label is {labels[stray[0]]}, expected {stray[1]}"
+        raise DataError(f"factory {name!r}: {text}: number the classes from 0 up")
+    labelled = labels is not None
+    items = Items(name=name, data=data, labelled=labelled, labels=labels, classes=classes if labelled else None)
     return real.source(items.pictures(), parameters)
 
 

@@ -1,7 +1,7 @@
-"""Images in a folder, one file each. Owns which files count and what class they have; knows no model.
+"""Images in a folder, one file each, decoded when they are read. Owns which files count and what class they have.
 
-One subfolder a class, their sorted names numbered from 0; a source may also be one flat folder of images
-without classes. Hidden files and folders are left out. Images are decoded when they are read.
+One subfolder a class, their sorted names numbered from 0; a source may also be one flat folder without classes. Hidden
+files and folders are left out.
 """
 
 from collections.abc import Iterator
@@ -36,27 +36,31 @@ def open_folder(path: Path) -> real.Pictures:
 
     Raises DataError if there are none, or not where they should be, and when they are read for an unusable image.
     """
-    if not path.is_dir():
-        raise DataError(f"{path}: not a folder: give the folder that holds the images")
-    subfolders = sorted(inner for inner in path.iterdir() if inner.is_dir() and not inner.name.startswith("."))
-    loose = _image_files(path)
-    if subfolders and loose:
-        text = f"{path}: both subfolders and images ({loose[0].name}): move these into their class's subfolder"
-        raise DataError(text)
-    groups = [_image_files(inner) for inner in subfolders] or [loose]
-    for folder, group in zip(subfolders or [path], groups, strict=True):
-        if not group:
-            raise DataError(f"{folder}: no images ({LOOKED_FOR}): add some, or remove the folder")
+    groups, flat = _groups(path)
     paths = tuple(file for group in groups for file in group)
 
     def read(start: int, stop: int) -> Iterator[real.Picture]:
         for file in paths[start:stop]:
             yield real.Picture(decode(_content(file), str(file)), str(file))
 
-    if not subfolders:
-        return real.Pictures(count=len(paths), read=read)
-    labels = np.repeat(np.arange(len(subfolders), dtype=np.int64), [len(group) for group in groups])
-    return real.Pictures(count=len(paths), read=read, labels=labels, classes=len(subfolders))
+    labels = None if flat else np.repeat(np.arange(len(groups), dtype=np.int64), [len(group) for group in groups])
+    return real.Pictures(count=len(paths), read=read, labels=labels, classes=None if flat else len(groups))
+
+
+def _groups(path: Path) -> tuple[list[list[Path]], bool]:
+    """The image files of each class, and whether there are none but those of the flat folder."""
+    if not path.is_dir():
+        raise DataError(f"{path}: not a folder: give the folder that holds the images")
+    subfolders = sorted(inner for inner in path.iterdir() if inner.is_dir() and not inner.name.startswith("."))
+    loose = _image_files(path)
+    if subfolders and loose:
+        where = f"both subfolders and images ({loose[0].name})"
+        raise DataError(f"{path}: {where}: move these into their class's subfolder")
+    groups = {folder: _image_files(folder) for folder in subfolders} or {path: loose}
+    for folder, group in groups.items():
+        if not group:
+            raise DataError(f"{folder}: no images ({LOOKED_FOR}): add some, or remove the folder")
+    return list(groups.values()), not subfolders
 
 
 def _image_files(folder: Path) -> list[Path]:
@@ -68,5 +72,4 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        text = f"{path}: cannot be read ({error.strerror}): check that it exists and may be read"
-        raise DataError(text) from error
+        raise DataError(f"{path}: cannot be read ({error.strerror}): check that it exists and may be read") from error

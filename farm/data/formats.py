@@ -1,8 +1,4 @@
-"""Formats in which a range of images can be written. Owns what each looks like; knows no set and no manifest.
-
-`shards`: farm's own, see `imageset.write`. `hf`: Parquet as `datasets` and farm's `parquet` read it. `png`: as
-torchvision's ImageFolder and farm's `folder` read it, one subfolder a class; one flat folder without classes.
-"""
+"""Formats in which a range of images can be written. Owns what each looks like; knows no set and no manifest."""
 
 import io
 import json

@@ -1,11 +1,11 @@
 """Images in a Parquet file of the Hugging Face layout: ``img`` or ``image`` {bytes, path}, ``label``.
 
-Owns what such a file must hold and says where it does not; knows nothing of what the images show.
-Images are decoded when they are read, one row group in memory.
+Owns what such a file must hold. Images are decoded when they are read, one row group in memory.
 """
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,32 +30,30 @@ def source(parameters: Arguments, files: Files) -> ImageSet:
 
 
 def open_parquet(path: Path, *, labelled: bool, classes: int | None = None) -> real.Pictures:
-    """Open a file and check everything but the images.
+    """Open a file and check everything but the images. labelled: a label column must be there.
 
-    labelled: a label column must be there. classes: their number where it is known beforehand; else it
-    is taken from the ``ClassLabel`` names in the schema's ``huggingface`` metadata, if there are any.
-    Raises DataError if the file is no Parquet, has no rows, lacks a column, or has labels out of range.
+    classes: their number, if known beforehand; else that of the ``ClassLabel`` names in the schema's ``huggingface``
+    metadata. Raises DataError if the file is no Parquet, has no rows, lacks a column, or has labels out of range.
     """
     whole = open_rows(path)
-    image = _image_column(path, whole.schema)
-    if labelled and "label" not in whole.schema.names:
-        names = whole.schema.names
-        raise DataError(f"{path}: no column `label`, only {names}: a dataset needs a class for each image")
+    image, has_labels = _image_column(path, whole.schema), "label" in whole.schema.names
+    if labelled and not has_labels:
+        raise DataError(f"{path}: no column `label`, only {whole.schema.names}: a dataset needs a class for each image")
     if not len(whole):
         raise DataError(f"{path}: no rows: give a file that holds images")
     rows = open_rows(path, (image,))
     classes = classes if classes is not None else _class_names(whole.schema)
-    labels = _labels(path, rows, classes) if "label" in whole.schema.names else None
+    labels = _labels(path, rows, classes) if has_labels else None
+    return real.Pictures(count=len(rows), read=partial(_read, rows), labels=labels, classes=classes)
 
-    def read(start: int, stop: int) -> Iterator[real.Picture]:
-        for row, value in enumerate(rows.read(start, stop).column(0), start):
-            where = f"{path}: row {row}"
-            encoded = (value.as_py() or {}).get("bytes")
-            if encoded is None:
-                raise DataError(f"{where}: no image bytes: embed the images in the file, a path is not followed")
-            yield real.Picture(decode(encoded, where), where)
 
-    return real.Pictures(count=len(rows), read=read, labels=labels, classes=classes)
+def _read(rows: Rows, start: int, stop: int) -> Iterator[real.Picture]:
+    for row, value in enumerate(rows.read(start, stop).column(0), start):
+        where = f"{rows.path}: row {row}"
+        encoded = (value.as_py() or {}).get("bytes")
+        if encoded is None:
+            raise DataError(f"{where}: no image bytes: embed the images in the file, a path is not followed")
+        yield real.Picture(decode(encoded, where), where)
 
 
 def _image_column(path: Path, schema: pa.Schema) -> str:
@@ -77,8 +75,7 @@ def _holds_bytes(kind: pa.DataType) -> bool:
 def _labels(path: Path, rows: Rows, classes: int | None) -> Labels:
     column = rows.column("label")
     if not pa.types.is_integer(column.type):
-        text = f"{path}: column `label` is {column.type}, not an integer: give each class a number from 0 up"
-        raise DataError(text)
+        raise DataError(f"{path}: column `label` is {column.type}, not an integer: give each class a number from 0 up")
     labels: Labels = column.cast(pa.int64(), safe=False).fill_null(UNLABELLED).to_numpy().copy()
     if stray := stray_label(labels, classes):
         row, expected = stray

@@ -21,9 +21,8 @@ def decode(encoded: bytes, where: str) -> Image.Image:
         with Image.open(BytesIO(encoded), formats=READABLE) as picture:
             picture.load()
     except BROKEN as error:
-        raise DataError(
-            f"{where}: not an image of {', '.join(READABLE)}, or damaged ({error}): replace or remove it"
-        ) from error
+        text = f"not an image of {', '.join(READABLE)}, or damaged ({error}): replace or remove it"
+        raise DataError(f"{where}: {text}") from error
     check_mode(picture, where)
     return picture
 

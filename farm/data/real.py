@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -44,19 +45,19 @@ def uniform(pictures: Pictures, parameters: Arguments) -> ImageSet:
     how: Fit | None = parameters.get("fit")
     (example,) = pictures.read(0, 1)
     size = (example.image.height, example.image.width) if how is None else how.size
+    return Computed(count=pictures.count, read=partial(_block, pictures, size, how), classes=pictures.classes)
 
-    def read(start: int, stop: int) -> Block:
-        images = np.empty((stop - start, *size, 3), np.uint8)
-        labels = np.full(stop - start, UNLABELLED, np.int64)
-        if pictures.labels is not None:
-            labels[:] = pictures.labels[start:stop]
-        for index, picture in zip(range(stop - start), pictures.read(start, stop), strict=True):
-            images[index] = _pixels(picture, size, how)
-            if picture.label is not None:
-                labels[index] = picture.label
-        return Block(images, labels)
 
-    return Computed(count=pictures.count, read=read, classes=pictures.classes)
+def _block(pictures: Pictures, size: tuple[int, int], how: Fit | None, start: int, stop: int) -> Block:
+    images = np.empty((stop - start, *size, 3), np.uint8)
+    labels = np.full(stop - start, UNLABELLED, np.int64)
+    if pictures.labels is not None:
+        labels[:] = pictures.labels[start:stop]
+    for index, picture in zip(range(stop - start), pictures.read(start, stop), strict=True):
+        images[index] = _pixels(picture, size, how)
+        if picture.label is not None:
+            labels[index] = picture.label
+    return Block(images, labels)
 
 
 def _pixels(picture: Picture, size: tuple[int, int], how: Fit | None) -> Pixels:

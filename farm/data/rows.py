@@ -5,7 +5,6 @@ One row group at a time is in memory, however long and many the files are.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,11 +17,12 @@ from farm.errors import DataError
 
 
 class Group(NamedTuple):
-    """A row group of a file."""
+    """A row group of a file. rows: how many it has."""
 
     path: Path
     file: pq.ParquetFile
     number: int
+    rows: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,9 +35,12 @@ class Rows:
     path: Path
     file: pq.ParquetFile
     groups: tuple[Group, ...]
-    offsets: NDArray[np.int64]
     columns: tuple[str, ...]
-    last: tuple[int, pa.Table | None] = field(default=(-1, None))
+    offsets: NDArray[np.int64] = field(init=False)
+    last: tuple[int, pa.Table | None] = field(default=(-1, None), init=False)
+
+    def __post_init__(self) -> None:
+        self.offsets = np.cumsum([0, *(group.rows for group in self.groups)], dtype=np.int64)
 
     def __len__(self) -> int:
         return int(self.offsets[-1])
@@ -71,7 +74,7 @@ class Rows:
         number, table = self.last
         if number != at or table is None:
             self.last = (-1, None)  # before the new one is read
-            path, file, row_group = self.groups[at]
+            path, file, row_group, _ = self.groups[at]
             try:
                 table = file.read_row_group(row_group, columns=list(self.columns))
             except (OSError, pa.ArrowException) as error:
@@ -90,20 +93,12 @@ def open_rows(path: Path, columns: tuple[str, ...] = ()) -> Rows:
         file = pq.ParquetFile(pa.OSFile(str(path)))  # by itself it takes a path such as `a: b` for a URL
     except (OSError, pa.ArrowException) as error:
         reason = str(error).partition("\n")[0]
-        text = f"{path}: not a Parquet file, or truncated ({reason}): fetch or make the file again"
-        raise DataError(text) from error
-    counts = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
-    return Rows(
-        path=path,
-        file=file,
-        groups=tuple(Group(path, file, number) for number in range(file.num_row_groups)),
-        offsets=np.cumsum([0, *counts], dtype=np.int64),
-        columns=columns or tuple(file.schema_arrow.names),
-    )
+        raise DataError(f"{path}: not a Parquet file, or truncated ({reason}): fetch or make the file again") from error
+    numbers = range(file.num_row_groups)
+    groups = tuple(Group(path, file, number, file.metadata.row_group(number).num_rows) for number in numbers)
+    return Rows(path=path, file=file, groups=groups, columns=columns or tuple(file.schema_arrow.names))
 
 
 def chained(parts: Sequence[Rows]) -> Rows:
     """The rows of files of one schema, one file after another."""
-    counts = [stop - start for rows in parts for start, stop in pairwise(rows.offsets.tolist())]
-    groups = tuple(group for rows in parts for group in rows.groups)
-    return replace(parts[0], groups=groups, offsets=np.cumsum([0, *counts], dtype=np.int64))
+    return replace(parts[0], groups=tuple(group for rows in parts for group in rows.groups))

@@ -23,11 +23,9 @@ def first(images: ImageSet, count: int | None, skip: int = 0) -> ImageSet:
 def sample(images: ImageSet, labels: Labels | None, count: int, seed: int, skip: int = 0) -> ImageSet:
     """Sample `count` images without repeats, after `skip` others: image i has class (i + skip) mod C.
 
-    labels: int64 (len(images),), all in [0, C), where C is ``images.classes`` or else the greatest
-    label + 1. Without labels (None) the whole set is shuffled as one class, and image i is any.
-    Every prefix is balanced, and a smaller count gives a prefix of a larger one. Of one seed, the set
-    that skips n images shares none with the first n.
-    Raises DataError if the set, or a class of it, has too few images.
+    labels: int64 (len(images),), all in [0, C), where C is ``images.classes`` or else the greatest label + 1; None: the
+    whole set is shuffled as one class. Every prefix is balanced, and a smaller count gives a prefix of a larger one. Of
+    one seed, the set that skips n images shares none with the first n. Raises DataError if a class has too few images.
     """
     pools = _pools(len(images), labels, images.classes)
     _check_enough(pools, count, skip)
@@ -75,10 +73,8 @@ def _check_enough(pools: list[NDArray[np.int64]], count: int, skip: int) -> None
     scarce = limits.index(min(limits))
     has = f"class {scarce} has only {len(pools[scarce])} of them" if len(pools) > 1 else "no more"
     wanted, summand = _in_words(count, skip)
-    raise DataError(
-        f"{wanted}, but there are {sum(map(len, pools))} images, and {has}: "
-        f"set {summand}`count` to {min(limits)} or less, or add images"
-    )
+    change = f"set {summand}`count` to {min(limits)} or less, or add images"
+    raise DataError(f"{wanted}, but there are {sum(map(len, pools))} images, and {has}: {change}")
 
 
 def _in_words(count: int, skip: int) -> tuple[str, str]:

@@ -73,23 +73,23 @@ class Manifest:
 
 @dataclass(slots=True, kw_only=True)
 class SetFolder:
-    """A folder that this process alone writes to.
-
-    made: what the set is; a change of it makes another set. step: images of a range. notes: more for the manifest.
-    """
+    """A folder that this process alone writes to. wanted: the set, without ranges. notes: more for its manifest."""
 
     path: Path
-    made: Facts
-    format: Format
-    step: int
-    count: int
+    wanted: Manifest
     notes: Facts
     ranges: dict[int, Range] = field(default_factory=dict)
+
+    @property
+    def format(self) -> Format:
+        """How images are written."""
+        return FORMATS[self.wanted.layout]
 
     def missing(self, *, verify: bool) -> dict[tuple[int, int], str]:
         """The ranges (start, stop) to make, and why in words. verify: compare checksums, not only sizes."""
         scanned = {} if self.format.single else {path.name: path for path in self.path.rglob("*.png")}
-        reasons = {(a, b): self._reason(a, b, scanned, verify=verify) for a, b in cuts(0, self.count, self.step)}
+        ranges = cuts(0, self.wanted.count, self.wanted.step)
+        reasons = {(a, b): self._reason(a, b, scanned, verify=verify) for a, b in ranges}
         return {wanted: reason for wanted, reason in reasons.items() if reason}
 
     def make(self, images: ImageSet, start: int, stop: int, together: int, wrote: Wrote) -> None:
@@ -107,12 +107,13 @@ class SetFolder:
     def note(self) -> None:
         """Write the manifest, whole."""
         ranges = [asdict(self.ranges[start]) for start in sorted(self.ranges)]
-        manifest = {"schema": SCHEMA, "made": self.made, "count": self.count, **self.notes, "ranges": ranges}
+        what = {"made": self.wanted.made, "count": self.wanted.count, **self.notes}
+        manifest = {"schema": SCHEMA, **what, "ranges": ranges}
         write_whole(self.path / MANIFEST, f"{json.dumps(manifest, indent=1)}\n".encode())
 
     def _target(self, folder: Path, start: int) -> Path:
         """Where a format writes a range: a file of the folder, or the folder itself."""
-        return folder / shard_name(start // self.step) if self.format.single else folder
+        return folder / shard_name(start // self.wanted.step) if self.format.single else folder
 
     def _moved(self, staging: Path) -> tuple[int, str]:
         """Move what was written here; its bytes and SHA-256."""
@@ -153,8 +154,7 @@ def claimed(path: Path, made: Facts, count: int, notes: Facts) -> Iterator[SetFo
     """
     wanted = Manifest(made=json.loads(json.dumps(made)), count=count, ranges=())  # as JSON will give it back
     with reserved(path):
-        layout, step = FORMATS[wanted.layout], wanted.step
-        folder = SetFolder(path=path, made=wanted.made, format=layout, step=step, count=count, notes=notes)
+        folder = SetFolder(path=path, wanted=wanted, notes=notes)
         manifest = _manifest(path)
         shutil.rmtree(path / MAKING, ignore_errors=True)
         if manifest is not None:

@@ -1,6 +1,6 @@
 """Images that `farm synth` has made, as a source. Owns which shards a set consists of; knows no source behind it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -36,19 +36,21 @@ def opened(path: Path) -> ImageSet:
     if [(shard.start, shard.stop) for shard in ranges] != list(cuts(0, count, step)):
         there = sum(shard.stop - shard.start for shard in ranges)
         raise DataError(f"{path}: {there:,} of {count:,} images are there: run the same `farm synth` again")
-    files = tuple(path / setfolder.shard_name(shard.start // step) for shard in ranges)
+    return _checked(tuple(path / setfolder.shard_name(part.start // step) for part in ranges), ranges, step)
+
+
+def _checked(files: tuple[Path, ...], ranges: Sequence[setfolder.Range], step: int) -> ImageSet:
+    """The images of shards, whose checksums are compared when they are first read."""
     images, sound = joined(files), set[int]()
 
-    def checked(start: int, stop: int) -> Block:
-        """Checksums are compared when a shard is first read. Raises DataError where a file is another than was made."""
+    def read(start: int, stop: int) -> Block:
         for at in range(start // step, -(-stop // step)):
             if at not in sound and sha256(files[at]) != ranges[at].sha256:
-                text = "has changed since it was made: `farm synth --verify` makes it again"
-                raise DataError(f"{files[at]}: {text}")
+                raise DataError(f"{files[at]}: has changed since it was made: `farm synth --verify` makes it again")
             sound.add(at)
         return images.block(start, stop)
 
-    return Computed(count=count, read=checked, classes=images.classes)
+    return Computed(count=len(images), read=read, classes=images.classes)
 
 
 def _pictures(images: ImageSet, path: Path) -> real.Pictures:

@@ -47,15 +47,8 @@ def read(path: Path, interface: Interface, output: str | None) -> ov.Model:
     """
     with named_operations(path):
         model = ov.Core().read_model(path)
-    if len(model.inputs) != 1:
-        names = ", ".join(_name(value) for value in model.inputs)
-        raise DataError(f"{path}: the model must have one input, not {len(model.inputs)} ({names})")
-    kind = model.input(0).element_type.to_string()
-    if kind != interface.input:
-        text = f"takes {kind}; farm gives float32, float16 or uint8: convert the model's input"
-        raise DataError(f"{path}: the input {_name(model.input(0))} {text}")
-    chosen = _output(model, output, path)
-    model = ov.Model([chosen], model.get_parameters(), model.get_friendly_name())
+    _check_input(model, interface, path)
+    model = ov.Model([_output(model, output, path)], model.get_parameters(), model.get_friendly_name())
     _reshape(model, interface, path)
     shape = model.output(0).partial_shape
     if shape.rank.is_dynamic or len(shape) != 2 or shape[1].is_dynamic:  # noqa: PLR2004 - (batch, classes)
@@ -78,6 +71,16 @@ def named_operations(path: Path | None = None) -> Iterator[None]:
             raise
         lines = (line.strip() for line in str(error).splitlines() if not line.startswith(("Exception", "Check")))
         raise DataError(f"{path}: not a model that OpenVINO can read, or damaged ({' '.join(lines)})") from error
+
+
+def _check_input(model: ov.Model, interface: Interface, path: Path) -> None:
+    if len(model.inputs) != 1:
+        names = ", ".join(_name(value) for value in model.inputs)
+        raise DataError(f"{path}: the model must have one input, not {len(model.inputs)} ({names})")
+    kind = model.input(0).element_type.to_string()
+    if kind != interface.input:
+        text = f"takes {kind}; farm gives float32, float16 or uint8: convert the model's input"
+        raise DataError(f"{path}: the input {_name(model.input(0))} {text}")
 
 
 def _output(model: ov.Model, wanted: str | None, path: Path) -> ov.Output:

@@ -1,8 +1,7 @@
-"""RepVGG as trained and as deployed, for 32x32 images. Owns the layers; knows no weights and no images.
+"""RepVGG as trained and as deployed, for 32x32 images, its state dicts as of the released CIFAR checkpoints.
 
-Source: Ding et al. 2021, "RepVGG: Making VGG-style ConvNets Great Again" (arXiv 2101.03697), sections 3.2 to
-3.4, tables 2 and 3, with its first two stages (`stage0`, `stage1`) at stride 1, so that a 32x32 image ends as
-4x4. State-dict keys, order and shapes are those of the released CIFAR checkpoints.
+Source: Ding et al. 2021, "RepVGG: Making VGG-style ConvNets Great Again" (arXiv 2101.03697), sections 3.2 to 3.4,
+tables 2 and 3, with the first two stages (`stage0`, `stage1`) at stride 1, so that a 32x32 image ends as 4x4.
 """
 
 import copy

@@ -1,8 +1,7 @@
-"""ResNets for 32x32 images. Owns the layers, their names and their order; knows no weights and no images.
+"""ResNets for 32x32 images, with the state-dict keys, order and shapes of the released CIFAR checkpoints.
 
-Source: He et al. 2015, "Deep Residual Learning for Image Recognition" (arXiv 1512.03385), section 4.2.
-Where a stage changes size the shortcut is a 1x1 projection with batch normalisation (option B).
-State-dict keys, order and shapes are those of the released CIFAR checkpoints.
+Source: He et al. 2015, "Deep Residual Learning for Image Recognition" (arXiv 1512.03385), section 4.2. Where a stage
+changes size the shortcut is a 1x1 projection with batch normalisation (option B).
 """
 
 from functools import partial

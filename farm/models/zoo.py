@@ -16,11 +16,7 @@ COUNTER = "num_batches_tracked"  # of batch normalisation; only training reads i
 
 
 def build(model: Model, files: Mapping[str, Path]) -> nn.Module:
-    """A network in eval mode, in float32: of the zoo, re-parameterised with `deploy`, of torchvision, or a user's.
-
-    Raises DataError if the checkpoint among the files cannot be read or is another network's, or if a factory gives no
-    `torch.nn.Module`; InputError if there is no such function.
-    """
+    """A network in eval mode: the zoo's, with `deploy` re-parameterised, torchvision's or a user's. Raises as these."""
     weights, name = files.get("weights"), model.name or ""
     if model.factory:
         return made_by(model.factory, weights)
@@ -37,7 +33,10 @@ def build(model: Model, files: Mapping[str, Path]) -> nn.Module:
 
 
 def made_by(factory: str, weights: Path | None = None) -> nn.Module:
-    """What a user's function makes, called without arguments, with a checkpoint's weights or its own."""
+    """What a user's function makes, called without arguments, with a checkpoint's weights or its own.
+
+    Raises DataError if it is no `torch.nn.Module` or the checkpoint is another's, InputError without such a function.
+    """
     network = resolve(factory)()
     if not isinstance(network, nn.Module):
         kind = type(network).__name__
@@ -46,7 +45,10 @@ def made_by(factory: str, weights: Path | None = None) -> nn.Module:
 
 
 def load(function: str, weights: Path | None) -> nn.Module:
-    """A zoo's network, for as many classes as its checkpoint has: the rows of its last matrix, the linear layer's."""
+    """A zoo's network, for as many classes as its checkpoint has: the rows of its last matrix, the linear layer's.
+
+    Raises DataError if there is no checkpoint, or it cannot be read or is another network's.
+    """
     build_for = resolve(function)
     if weights is None:
         text = f"{function!r} has no weights: give `weights: FILE`, or set FARM_DATA to a folder that has them"

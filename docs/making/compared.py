@@ -26,8 +26,8 @@ def said(published: Path, place: str, other: str) -> str:
     with TemporaryDirectory() as folder:
         here = Path(folder).resolve()
         names = [f"{when}/{published.name}" for when in ("before", "after")]
-        for name, each in zip(names, (run, swapped(run, place, other)), strict=True):
-            write(each, Folder(str(here / name)))
+        for name, variant in zip(names, (run, swapped(run, place, other)), strict=True):
+            write(variant, Folder(str(here / name)))
         command = [sys.executable, "-m", "farm", "compare", *names]
         ended = subprocess.run(command, cwd=here, capture_output=True, text=True, env=os.environ | PLAIN, check=False)
     if ended.returncode not in JUDGED:
@@ -41,14 +41,14 @@ def swapped(run: Run, place: str, other: str) -> Run:
     place: the set whose cells are changed. other: the set that their models are calibrated with.
     Raises InputError if not all cells of the one, and some at least, have one of the other.
     """
-    there = {_where(each): each for each in run.records if each.calibration == other}
-    here = {each.cell: _where(each) for each in run.records if each.calibration == place}
+    there = {_where(record): record for record in run.records if record.calibration == other}
+    here = {record.cell: _where(record) for record in run.records if record.calibration == place}
     if not here or not there.keys() >= set(here.values()):
         raise InputError(f"{run.name} has not the same cells of {place} and of {other}")
     changed = {cell: there[where] for cell, where in here.items()}
     return replace(
         run,
-        records=tuple(_named_like(each, changed.get(each.cell, each)) for each in run.records),
+        records=tuple(_named_like(record, changed.get(record.cell, record)) for record in run.records),
         predictions={
             cell: run.predictions[changed[cell].cell] if cell in changed else mine
             for cell, mine in run.predictions.items()
@@ -59,9 +59,9 @@ def swapped(run: Run, place: str, other: str) -> Run:
 def write(run: Run, folder: Folder) -> None:
     """The run as `farm.results.reading.read_run` reads it."""
     folder.write(tables.RECORDS, tables.records(run.records, run.claims.model_dump()))
-    for number, (cell, each) in enumerate(run.predictions.items()):
-        columns = {"label": each.label, "prediction": each.prediction, "score": each.score}
-        table = pa.table({"cell": [cell] * len(each.label), "index": range(len(each.label)), **columns})
+    for number, (cell, predicted) in enumerate(run.predictions.items()):
+        columns = {"label": predicted.label, "prediction": predicted.prediction, "score": predicted.score}
+        table = pa.table({"cell": [cell] * len(predicted.label), "index": range(len(predicted.label)), **columns})
         folder.write(f"{tables.PREDICTIONS}/{number}.parquet", table)
 
 

@@ -41,7 +41,7 @@ def worst(model: str) -> str:
 
 def _line(layer: dict[str, Row], sets: list[str]) -> str:
     first = next(iter(layer.values()))
-    return f"| `{first['name']}` | {first['range_ratio']:.1f} | {_numbers(layer[each]['sqnr_db'] for each in sets)} |\n"
+    return f"| `{first['name']}` | {first['range_ratio']:.1f} | {_numbers(layer[name]['sqnr_db'] for name in sets)} |\n"
 
 
 def summary() -> str:
@@ -74,7 +74,7 @@ def _rows() -> list[Row]:
 
 
 def rows_of(folder: Folder) -> list[Row]:
-    """The layers of each model's int8 cells by default quantization, one draw of each set. Takes some minutes.
+    """The layers of each model's int8 cells by default quantization, one seed of each set. Takes some minutes.
 
     Raises InputError if the run has no such cell, or one whose models are not in the store any more.
     """

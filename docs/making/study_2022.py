@@ -23,11 +23,11 @@ def gap() -> str:
 
 def better_than_teacher() -> str:
     """The models with which DiStyleGAN did better than StyleGAN2-ADA."""
-    found = []
+    better = []
     for variant in ("default", "accuracy-aware"):
         teacher = dict(_top1("stylegan2-ada", variant))
-        found += [f"{model} ({variant})" for model, top1 in _top1("distylegan", variant) if top1 > teacher[model]]
-    return f"better with {', '.join(found)}"
+        better += [f"{model} ({variant})" for model, top1 in _top1("distylegan", variant) if top1 > teacher[model]]
+    return f"better with {', '.join(better)}"
 
 
 def models() -> list[str]:

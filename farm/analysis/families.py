@@ -1,4 +1,4 @@
-"""What cells are compared within: a family in accuracy, a place in speed. Knows records."""
+"""What cells are compared within in accuracy: a family. Knows records."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -18,17 +18,3 @@ class Family:
     def of(cls, record: Record) -> Self:
         """The family of a cell."""
         return cls(record.model, record.algorithm, record.device)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """Where a model's speed was measured; speeds of two places are not compared."""
-
-    model: str
-    device: str
-    host: str
-
-    @classmethod
-    def of(cls, record: Record) -> Self:
-        """The place of a cell; its host is empty where that is not known."""
-        return cls(record.model, record.device, record.host or "")

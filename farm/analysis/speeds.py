@@ -1,12 +1,27 @@
 """What may be said of speeds: which ratios hold, whose FP32 IR differs from itself. Knows records."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
-from farm.analysis.families import Place
 from farm.record import Record, is_fp32_ir
 from farm.stats.ratios import Ratio, differs
 
 UNLIKE = 1.05  # speeds of one FP32 IR beside different cells: above this ratio, their rows are not comparable
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a model's speed was measured; speeds of two places are not compared."""
+
+    model: str
+    device: str
+    host: str
+
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        """The place of a cell; its host is empty where that is not known."""
+        return cls(record.model, record.device, record.host or "")
 
 
 def over_pytorch(records: Sequence[Record]) -> dict[str, str | None]:

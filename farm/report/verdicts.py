@@ -62,8 +62,12 @@ def cause(records: Sequence[Record]) -> str:
     if first.verdict_cause == "few_pairs":
         return f"{pairs} of at least {least} pairs were measured"
     if first.verdict_cause == "disturbed":
+        worst = ""
+        if first.worst_signal:
+            share = _range((record.worst_share or 0.0 for record in records), "{:.0%}")
+            worst = f": {SIGNALS[first.worst_signal].format(share)}"
         tried = _range(((record.pairs or 0) + (record.disturbed_pairs or 0) for record in records), "{}")
-        return f"only {pairs} of {tried} pairs were undisturbed{_worst(records)}"
+        return f"only {pairs} of {tried} pairs were undisturbed{worst}"
     return f"known {_width(records)}" if first.within is not None else "one pair says nothing of its spread"
 
 
@@ -90,11 +94,6 @@ def _width(records: Sequence[Record]) -> str:
         disturbed = _range((record.disturbed_pairs or 0 for record in records), "{}")
         more = f", {disturbed} {'done again' if first.verdict == 'valid' else 'more disturbed'}"
     return f"{within} after {_range((record.pairs or 0 for record in records), '{}')} pairs{more}"
-
-
-def _worst(records: Sequence[Record]) -> str:
-    signal, share = records[0].worst_signal, _range((record.worst_share or 0.0 for record in records), "{:.0%}")
-    return f": {SIGNALS[signal].format(share)}" if signal else ""
 
 
 def _range(numbers: Iterable[float], pattern: str) -> str:

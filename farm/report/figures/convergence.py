@@ -68,9 +68,9 @@ def _rows(panel: str, record: Record, pairs: Sequence[Pair], target: float | Non
 def _chart(rows: Sequence[Datum], panels: Sequence[str], longest: int, *, banded: bool) -> alt.FacetChart:
     axis, scale = alt.Axis(tickMinStep=1, tickCount=5), alt.Scale(domain=[1, longest], nice=False)
     base = alt.Chart().encode(x=alt.X("pair:Q", title="pairs", axis=axis, scale=scale), tooltip=TOOLTIP)
-    known = base.transform_filter("isValid(datum.low)")
+    narrow = base.transform_filter("isValid(datum.low)")
     target = base.mark_area(color=PALE, opacity=1).encode(y=_y("lower"), y2="upper:Q")
-    band = known.mark_area(color=BLUE, opacity=0.25).encode(y=_y("low"), y2="high:Q")
+    band = narrow.mark_area(color=BLUE, opacity=0.25).encode(y=_y("low"), y2="high:Q")
     dots = base.mark_point(shape="circle", size=14, color=GREY, opacity=1).encode(y=_y("one"))
     line = base.mark_line(color=BLUE, strokeWidth=2).encode(y=_y("ratio"))
     label = f"split(datum.label, '{GAP}')"

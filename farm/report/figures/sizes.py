@@ -60,8 +60,8 @@ def _chart(
     line = base.mark_line(strokeWidth=2).encode(y=_y("top1"))
     interval = base.mark_rule(strokeWidth=1.5).encode(y=_y("low"), y2="high:Q")
     point = base.mark_point(size=70, filled=True, opacity=1).encode(y=_y("top1"), shape=shape, tooltip=TOOLTIP)
-    known = alt.Chart().transform_filter("isValid(datum.fp32)")
-    rule = known.mark_rule(color=GREY, strokeDash=[2, 2]).encode(y=_y("fp32"))
+    ir = alt.Chart().transform_filter("isValid(datum.fp32)")
+    rule = ir.mark_rule(color=GREY, strokeDash=[2, 2]).encode(y=_y("fp32"))
     return side_by_side([rule, interval, line, point], [*rows, *fp32], groups, HEIGHT)
 
 

@@ -136,6 +136,6 @@ def _save_preview(name: str, artefact: Path, path: Path) -> None:
     from farm.report import contact_sheet  # noqa: PLC0415 - Pillow is for those who ask for pictures
     from farm.results.tables import first_images  # noqa: PLC0415
 
-    rows = enumerate(first_images(artefact / "images.parquet", SHOWN))
+    rows = enumerate(first_images(artefact, SHOWN))
     samples = [{"calibration": name, "index": index, "label": label, "png": png} for index, (png, label) in rows]
     contact_sheet.save("--preview", path, samples, ROWS)

@@ -23,10 +23,9 @@ ALWAYS_THERE = ("CPU", "AUTO", "HETERO", "MULTI", "BATCH")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A node that takes stages. devices: OpenVINO's. sees_store: what the driver wrote there.
+    """A node that takes stages. cores: how many it lends to them. measured: how many to measurements, by NUMA node.
 
-    cores: how many it lends to stages. measured: how many to measurements, by NUMA node. gpus: how many it has.
-    bench: whether it takes stages that need no GPU.
+    devices: OpenVINO's. sees_store: what the driver wrote there. bench: whether it takes stages that need no GPU.
     """
 
     name: str

@@ -10,7 +10,7 @@ from typing import Literal
 
 import psutil
 
-from farm.host.load import Processes, other_processes
+from farm.host.load import Processes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,16 @@ class CheckResult:
     state: Literal["good", "doubtful", "bad"]
     says: str
     change: str = ""
+
+
+def other_processes() -> Processes:
+    """All processes but this one, as far as the system tells of them."""
+    us, others = os.getpid(), {}
+    for process in psutil.process_iter(["name", "cpu_times"]):
+        times = process.info["cpu_times"]  # None where it is not ours to know
+        if process.pid != us and times is not None:
+            others[process.pid] = (str(process.info["name"]), float(times.user + times.system))
+    return others
 
 
 def other_users() -> frozenset[str]:

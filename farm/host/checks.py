@@ -11,9 +11,8 @@ from pathlib import Path
 from farm.errors import InputError
 from farm.host import processor
 from farm.host.check import CheckResult, Host, bad, count, doubtful, good, not_shown, user_name
-from farm.host.cpu_time import cpu_times
 from farm.host.lease import lock_folder
-from farm.host.load import sample
+from farm.host.load import cpu_times, sample
 from farm.host.topology import cpu_list, cpu_quota, leasable_count, parse_cpu_list, text, throttled_usec, usable_cores
 
 STAGES_GIB, LEAST_GIB = 4.0, 1.5  # what stages may take; what importing their libraries and a small model takes

@@ -36,10 +36,9 @@ class Lease:
 
 
 def lock_folder() -> Path:
-    """``$FARM_LOCKS``, else a folder of this user's under the temporary folder.
+    """``$FARM_LOCKS``, which several users of a host share, else a folder of this user's under the temporary folder.
 
-    Several users share a host's cores fairly only if they share the folder. Raises InputError if the
-    folder is a link, or somebody else's and not shared with us on purpose.
+    Raises InputError if the folder is a link, or somebody else's and not shared with us on purpose.
     """
     chosen = os.environ.get("FARM_LOCKS")
     folder = Path(chosen) if chosen else Path(tempfile.gettempdir()) / f"farm-cores-{os.getuid()}"
@@ -66,12 +65,10 @@ def host_cores() -> tuple[Core, ...]:
 
 @contextmanager
 def lease(cores: tuple[Core, ...], count: int | None, folder: Path, wait_s: float = 86_400.0) -> Iterator[Lease]:
-    """Hold `count` of the cores (None: all), waiting for them where others hold them.
+    """Hold `count` of the cores (None: all) as `_groups` has them, waiting for them where others hold them.
 
-    The cores are of one kind and one NUMA node where that is enough, performance cores if there are any free.
-    All or nothing, so that two holders never wait for each other; one at a time gathers cores, so that
-    who needs all of them is not overtaken for ever by those who need one. Raises InputError if there are
-    not so many cores, TimeoutError after `wait_s` seconds.
+    All or nothing, so that two holders never wait for each other; one at a time gathers cores, so that who needs all is
+    not overtaken for ever. Raises InputError if there are not so many cores, TimeoutError after `wait_s` seconds.
     """
     wanted = len(cores) if count is None else count
     if not 1 <= wanted <= len(cores):

@@ -1,4 +1,4 @@
-"""How busy a host is at this moment, and with what. Knows /proc/stat and processes, not what is good or bad.
+"""How busy a host is: CPU time by CPU, as /proc/stat counts it, and the busiest programs. Imported by rounds, so small.
 
 The scheduler's clock ticks a hundred times a second, so half a second tells a busy share to about 2 %.
 """
@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+from farm.host.topology import text
 
-from farm.host.cpu_time import CpuTime, cpu_times
-
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 SAMPLE_S = 0.5
 PROGRAMS = 3  # so many of the busiest are named
 WORTH_NAMING = 0.05  # CPUs; what is less disturbs nobody
@@ -20,21 +19,36 @@ Processes = Mapping[int, tuple[str, float]]  # process id -> its program's name,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CpuTime:
+    """CPU time since boot by kind, in ticks. idle: also while it waited for a disk."""
+
+    busy: int
+    idle: int
+    steal: int
+
+    @property
+    def stolen(self) -> float:
+        """Which share of the time that it was wanted a virtual CPU did not get."""
+        return self.steal / max(1, self.busy + self.steal)
+
+
+def cpu_times(proc: Path) -> dict[str, CpuTime]:
+    """The lines of /proc/stat: ``"cpu"`` for all since boot, ``"cpu0"``, ``"cpu1"``, ...; empty if there are none."""
+    times = {}
+    for line in text(proc / "stat").splitlines():
+        if line.startswith("cpu"):
+            name, *counts = line.split()
+            user, nice, system, idle, iowait, irq, softirq, steal = (*map(int, counts[:8]), *[0] * 8)[:8]
+            times[name] = CpuTime(busy=user + nice + system + irq + softirq, idle=idle + iowait, steal=steal)
+    return times
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """busy: how many CPUs were busy. programs: the busiest, as "name (CPUs)"."""
 
     busy: float
     programs: tuple[str, ...]
-
-
-def other_processes() -> Processes:
-    """All processes but this one, as far as the system tells of them."""
-    us, others = os.getpid(), {}
-    for process in psutil.process_iter(["name", "cpu_times"]):
-        times = process.info["cpu_times"]  # None where it is not ours to know
-        if process.pid != us and times is not None:
-            others[process.pid] = (str(process.info["name"]), float(times.user + times.system))
-    return others
 
 
 def sample(

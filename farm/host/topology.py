@@ -51,18 +51,12 @@ def usable_cores(sysfs: Path = SYSFS, mask: frozenset[int] | None = None) -> tup
 
 
 def measurable(cores: tuple[Core, ...]) -> tuple[Core, ...]:
-    """The cores that a measurement may run on: the performance cores where there are any, else all.
-
-    A latency over cores of two kinds depends on which of them an inference met.
-    """
+    """The cores that a measurement may run on: those of one kind, performance cores where there are any."""
     return tuple(core for core in cores if not core.efficient) or cores
 
 
 def siblings_outside(cpus: Collection[int], sysfs: Path = SYSFS) -> tuple[int, ...]:
-    """The SMT siblings of these logical CPUs that are not among them.
-
-    Whatever runs there slows what runs here: the two share a physical core.
-    """
+    """The SMT siblings of these logical CPUs that are not among them: whatever runs there slows what runs here."""
     siblings = {sibling for cpu in cpus for sibling in _siblings(sysfs, cpu)}
     return tuple(sorted(siblings.difference(cpus)))
 
@@ -81,8 +75,7 @@ def cpu_quota(sysfs: Path = SYSFS, cgroup_of_self: Path = CGROUP_OF_SELF) -> flo
 def throttled_usec(sysfs: Path = SYSFS, cgroup_of_self: Path = CGROUP_OF_SELF) -> int:
     """Microseconds for which a CPU quota has held back this process's cgroup or a parent, since they were made.
 
-    The sum over the groups, not the longest: a difference of two readings is more than 0 whichever group was
-    held back, and at least as long as the longest. 0 where no quota is set.
+    The sum over the groups: a difference of two readings is more than 0 whichever was held back. 0 without a quota.
     Source: kernel documentation, `cpu.stat` of cgroup v2 and of the CFS bandwidth control (v1, nanoseconds).
     """
     return sum(_throttled_usec_of(folder) for folder in _own_cgroups(sysfs, cgroup_of_self))
@@ -123,9 +116,8 @@ def _node_of_cpus(sysfs: Path) -> dict[int, int]:
 def _efficient(sysfs: Path, cpus: frozenset[int]) -> frozenset[int]:
     """Which of these CPUs are slower by design: by Intel's lists, else by their capacity (arm64).
 
-    Intel's lists come first, because capacities differ among its performance cores too. A capacity counts
-    as smaller if the largest exceeds it by more than 5 %, as for the kernel's scheduler (`capacity_greater`
-    in kernel/sched/fair.c): firmware tells smaller differences of cores that are alike.
+    Capacities differ among Intel's performance cores too, and by firmware among cores that are alike: one counts as
+    smaller if the largest exceeds it by more than 5 %, as in the kernel (`capacity_greater` in kernel/sched/fair.c).
     """
     lists = {kind: sysfs / "devices" / kind / "cpus" for kind in ("cpu_core", "cpu_atom", "cpu_lowpower")}
     if any(path.exists() for path in lists.values()):

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from farm.host.cpu_time import TICK_S, cpu_times
+from farm.host.load import TICK_S, cpu_times
 from farm.host.topology import CGROUP_OF_SELF, SYSFS, siblings_outside, throttled_usec
 
 PROC = Path("/proc")

@@ -55,10 +55,9 @@ class Step:
 def accuracy_aware(quantization: Quantization) -> tuple[ov.Model, facts.Control]:
     """Quantize, then revert groups of layers until the drop is at most `max_drop` or a budget is spent.
 
-    Returns the model of the smallest drop that was met; of equal ones, that with the fewest layers reverted.
-    The time budget begins after the quantization; the quantized model is judged whatever it says, and what is
-    being compiled or inferred when it ends is waited for. Leaves ``history.parquet``: a row a `Step`. Raises
-    DataError where labels and model do not go together, or the metric fails.
+    Returns the model of the smallest drop that was met; of equal ones, that with the fewest layers reverted. The time
+    budget begins after the quantization; the quantized model is judged in any case, and what is being compiled or
+    inferred when the budget ends is waited for. Leaves ``history.parquet``: a row a `Step`. Raises as `validation`.
     """
     judged = validation(quantization)
     labels = "its own answers as labels" if judged.labels_from == MODEL else "given labels"

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from farm.host.cpu_time import CpuTime, cpu_times
-from farm.host.load import SAMPLE_S, Load, other_processes, sample
+from farm.host.check import other_processes
+from farm.host.load import SAMPLE_S, CpuTime, Load, cpu_times, sample
 
 STAT = "cpu  {0} 0 0 {1} 0 0 0 {2} 0 0\ncpu0 {0} 0 0 {1} 0 0 0 {2} 0 0\ncpu1 0 0 0 {3} 0 0 0 0 0 0\nintr 5 0\n"
 

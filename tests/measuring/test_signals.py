@@ -9,7 +9,7 @@ from dataclasses import asdict
 import psutil
 import pytest
 
-from farm.host.cpu_time import TICK_S, cpu_times
+from farm.host.load import TICK_S, cpu_times
 from farm.measuring import signals
 from farm.measuring.signals import Reading, Signals, between, read
 from farm.measuring.verdict import disturbances

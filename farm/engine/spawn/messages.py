@@ -37,7 +37,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Raised:
-    """An exception of the stage: its class, its words, and the traceback."""
+    """An exception of the stage."""
 
     type: str
     message: str

@@ -4,6 +4,7 @@ import http.server
 import threading
 import tomllib
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -57,17 +58,18 @@ def pytest_runtest_protocol(item: pytest.Item):
         tracer.resume()
 
 
-class ByFile(LoadFileScheduling):
-    """A file's tests stay in one process, for what they share is made once; so do those that share one Ray."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = super()._split_scope(nodeid)
-        return "ray" if file.startswith("tests/engine/") else file
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, begin with the files that have most of what takes long."""
+    if hasattr(config, "workerinput"):
+        slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+        items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
-    return ByFile(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """A file's tests stay in one process, for what they share is made once."""
+    config.option.loadscopereorder = False  # it would begin with files of many tests, which are short
+    return LoadFileScheduling(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,7 +6,7 @@
    shows in the host's signals. Flagged: `farm.stats.ratios.differs`. The same with a true difference of 3 %
    says that it can see one.
 2. Real: the packaged digits ResNet20's FP32 IR against itself on one leased core, 8 short pairs, by the measure stage's
-   own function.
+   own function (`--quick`: 2 pairs).
 3. The same beside a process pinned to the leased core: busy all the time, then 15 of every 50 ms, then 2 of every 12 s,
    so that some pairs can be done again undisturbed. Flagged: `noisy`, or pairs were done again.
 
@@ -45,16 +45,17 @@ LIMIT = 0.01  # of A/A measurements called different
 SEED = 1
 QUIET = Signals(steal_s=0, foreign_s=0, delayed_s=0, siblings_s=0, throttled_s=0, overheated=0, mhz=None)
 START_S = 0.6  # of a round's interpreter and model
-SHORT = {"pairs": [8, 8], "min_seconds": 0.15, "warmup_seconds": 0.05}
+SHORT = {"min_seconds": 0.15, "warmup_seconds": 0.05}
 GIVE_UP = {"max_redone": 2}  # with a hog that never rests, more pairs would only take time
 
 
 class Sizes(NamedTuple):
-    """How many measurements of each part."""
+    """How many measurements of each part; of how many pairs each real one."""
 
     simulated: int
     real: int
     hogs: tuple[int, int, int]
+    pairs: int
 
 
 class Hog(NamedTuple):
@@ -66,7 +67,7 @@ class Hog(NamedTuple):
     effort: Mapping[str, Any]
 
 
-FULL, TRIAL = Sizes(5000, 50, (3, 3, 2)), Sizes(50, 2, (1, 1, 1))
+FULL, TRIAL = Sizes(5000, 50, (3, 3, 2), 8), Sizes(50, 2, (1, 1, 1), 2)
 HOGS = (
     Hog("busy all the time", 1.0, 0.0, GIVE_UP),
     Hog("busy 15 of every 50 ms", 0.015, 0.035, GIVE_UP),
@@ -89,7 +90,7 @@ def main() -> None:
     sizes = TRIAL if options(parser(__doc__)).quick else FULL
     rows = [*simulated(sizes.simulated)]
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
-        job = digits(Path(folder), SHORT)
+        job = digits(Path(folder), {**SHORT, "pairs": [sizes.pairs] * 2})
         with leased_core() as cpus:
             job = replace(job, cpus=cpus)
             quiet = [measured(job, f"A/A {number + 1} of {sizes.real}") for number in range(sizes.real)]

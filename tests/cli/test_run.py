@@ -166,31 +166,42 @@ def test_four_bad_models_are_four_kinds_of_failed_rows_and_nothing_stays_behind(
 
 @pytest.mark.ray
 @pytest.mark.slow
-@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_ended_goes_on_without_doing_anything_twice(place, ending):
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_on_ray_that_is_ended_goes_on_without_doing_anything_twice(place, ending):
+    ended_and_run_again(place, ending)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
+def test_a_run_in_line_that_is_ended_goes_on_without_doing_anything_twice(place, ending):
+    ended_and_run_again(place, ending, *INLINE)
+
+
+def ended_and_run_again(place, ending, *options):
+    """End a run while it goes on, and run it again, then in line."""
     mood = place.folder / "mood"
     mood.touch()
     models = [{"factory": "networks:moody"}, {"factory": "networks:tiny"}]
-    calibrations = [{"name": "noise", "count": 16, "seed": [0, 1, 2]}]
+    calibrations = [{"name": "noise", "count": 16, "seed": [0, 1]}]
     grid = place.grid(models=models, calibrations=calibrations)
-    process = place.start("run", grid)
+    process = place.start("run", grid, *options)
     wait_until(lambda: finished(place, "quantize"), 120)
     family = children(process)
     process.send_signal(ending)
     out, err = process.communicate(timeout=30)
     assert process.returncode == (-ending if ending == signal.SIGKILL else 130), out + err
+    assert ("starting Ray" in out + err) == (not options)
     assert_nothing_left(family, place)
     before = {attempt["uri"] for attempt in place.attempts() if attempt["error_class"] is None}
     failed = [attempt for attempt in place.attempts() if attempt["error_class"] is not None]
     assert [attempt["label"] for attempt in failed] == ["moody"]
-    said = place.process("run", grid, code=1)
-    assert "starting Ray" in said
+    place.farm("run", grid, *INLINE, code=1)
     fine = [attempt["uri"] for attempt in place.attempts() if attempt["error_class"] is None]
     assert before <= set(fine)
     assert len(fine) == len(set(fine)), "a finished stage ran twice"
     records = place.records()
-    assert len(records) == 8
-    assert [record["outcome"] for cell, record in records.items() if cell.startswith("tiny/")] == ["ok"] * 4
+    assert len(records) == 6
+    assert [record["outcome"] for cell, record in records.items() if cell.startswith("tiny/")] == ["ok"] * 3
     assert records["moody/-/ir/CPU"]["attempts"] == 2
 
 

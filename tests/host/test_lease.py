@@ -321,7 +321,7 @@ def cpus_of_two(work, folder):
     return one, two
 
 
-@pytest.mark.slow  # alone: it is told by what else its cores do
+@pytest.mark.alone  # it is told by what else its cores do
 @needs_two_cores
 @pytest.mark.parametrize("work", [compute_on_first, infer_on_one_thread])
 def test_two_processes_that_lease_a_core_each_never_share_one(work, tmp_path):
@@ -331,7 +331,7 @@ def test_two_processes_that_lease_a_core_each_never_share_one(work, tmp_path):
     assert one.isdisjoint(two)
 
 
-@pytest.mark.slow  # alone: it is told by what else its cores do
+@pytest.mark.alone  # it is told by what else its cores do
 @needs_two_cores
 @pytest.mark.parametrize("work", [compute_on_first, infer_on_one_thread])
 def test_without_leases_two_processes_meet_on_the_same_cpu_while_others_are_free(work):

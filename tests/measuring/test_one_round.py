@@ -164,7 +164,7 @@ def elsewhere():
     thread.join()
 
 
-@pytest.mark.slow  # alone: others on its cores would be timed too
+@pytest.mark.alone  # others on its cores would be timed too
 def test_a_thread_that_may_run_outside_the_lease_is_told(elsewhere):
     assert stray_cpus(elsewhere) == []
     assert stray_cpus(elsewhere[:1]) == elsewhere[1:]
@@ -208,7 +208,7 @@ def test_the_script_in_flight_answers_with_every_latency(tmp_path, free):
     assert (latencies > 0).all()
 
 
-@pytest.mark.slow  # alone: others on its cores would be timed too
+@pytest.mark.alone  # others on its cores would be timed too
 def test_the_script_times_preparing_only_where_it_is_asked_for(tmp_path, free):
     """By the shortest latency of many: other programs make some longer, none shorter."""
     shortest = {}

@@ -262,9 +262,10 @@ def test_the_noise_floor_is_a_model_against_itself_and_company_is_compared_with_
     noise, beside = said["noise"], said["per_node"]
     assert noise["threads"] == 1
     assert noise["verdict"] in ("valid", "noisy")
-    assert 0.5 < noise["speedup_ir"] < 2, "the same model, however busy the host"
+    if noise["pairs"]:  # a busy host may disturb every pair: that is a result too
+        assert 0.5 < noise["speedup_ir"] < 2, "the same model"
     assert noise["pairs"] + noise["disturbed_pairs"] >= 2
-    if "error" in beside:  # a busy host may disturb every pair: that is a result too
+    if "error" in beside:
         assert "every pair was disturbed" in beside["error"]
         assert code == 1
     else:

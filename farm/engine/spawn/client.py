@@ -18,7 +18,7 @@ from pathlib import Path
 from farm.engine.spawn.server import READY, SOCKET, WELCOME, lock_path, log_path
 from farm.errors import EngineError
 from farm.files import locked
-from farm.host.gpus import VISIBLE
+from farm.host.facts import VISIBLE
 
 PIPE_BYTES = 65536
 LONGEST_POLL_S = 86_400.0  # the kernel counts milliseconds in 31 bits

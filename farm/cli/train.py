@@ -19,7 +19,7 @@ from farm.cli.progress import console
 from farm.errors import InputError
 from farm.generators.distylegan.training import CHECKPOINT
 from farm.generators.distylegan.training.recipe import Recipe, settled
-from farm.host.gpus import gpu_count
+from farm.host.facts import gpu_count
 from farm.host.lease import host_cores
 from farm.inputs import Input
 from farm.plan import Stage

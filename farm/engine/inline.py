@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from farm.engine import Gpus, ProgressLine, Work, process
 from farm.engine.preflight import check, needs_devices, survey
 from farm.errors import EngineError
-from farm.host.gpus import gpu_count
+from farm.host.facts import gpu_count
 from farm.record import Outcome
 
 

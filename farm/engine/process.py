@@ -23,8 +23,7 @@ from farm.engine.spawn.child import LINES, LOG
 from farm.engine.spawn.client import Ending, hold, release, run_child
 from farm.engine.spawn.messages import Answer, Raised, Request, read_answer, write_request
 from farm.errors import DataError, EngineError, FarmError
-from farm.host.facts import host_facts, oom_kills
-from farm.host.gpus import VISIBLE
+from farm.host.facts import VISIBLE, host_facts, oom_kills
 from farm.host.lease import host_cores, lease, lock_folder, safe_folder
 from farm.host.topology import Core, measurable
 from farm.inputs import HashMemo, cache_folder, fetch

@@ -1,8 +1,10 @@
-"""What a host is: processor, instruction sets, memory. Knows /proc, not what the facts are for."""
+"""What a host is: processor, instruction sets, memory, GPUs. Knows /proc and /dev, not what the facts are for."""
 
+import os
 import platform
 import re
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import psutil
 
 from farm.host.topology import text, usable_cores
 
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 ISA_LEVELS = (
     ("amx_int8", "amx_int8"),
     ("avx512_vnni", "avx512_vnni"),
@@ -49,6 +52,16 @@ def isa(cpuinfo: str) -> str:
 def oom_kills() -> int:
     """How often the kernel ended a process for memory since boot."""
     return int(_after("oom_kill ", text(Path("/proc/vmstat"))) or 0)
+
+
+def gpu_count(devices: Path = Path("/dev")) -> int:
+    """How many NVIDIA GPUs the driver shows here, as far as `VISIBLE` lets this process see them."""
+    there = sum(re.fullmatch(r"nvidia\d+", path.name) is not None for path in devices.iterdir())
+    visible = os.environ.get(VISIBLE)
+    if visible is None:
+        return there
+    named = takewhile(lambda part: part != "-1", map(str.strip, visible.split(",")))  # it hides all from there on
+    return min(there, sum(map(bool, named)))
 
 
 def _after(begin: str, lines: str) -> str:

@@ -81,7 +81,7 @@ def _in_company(pool: ThreadPoolExecutor, first: Slot, company: Sequence[Slot], 
 
 
 def _rounds(slot: Slot, over: threading.Event) -> None:
-    """Rounds for nobody, one after another, until it is over."""
+    """Rounds of the company, one after another, until it is over."""
     while not over.is_set():
         _round(slot)
 

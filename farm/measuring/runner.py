@@ -67,29 +67,27 @@ def _synchronous(request: RoundRequest, images: Images) -> Runner:
     """
     import openvino as ov
 
-    inputs = _inputs(images, request)
+    inputs, anew = _inputs(images, request), request.preprocess
     compiled, properties = _compiled(request, inputs(0))
     queries = [compiled.create_infer_request() for _ in range(REQUESTS)]
     for index, query in enumerate(queries):
         query.set_input_tensor(ov.Tensor(inputs(index)))
 
-    def ready(index: int) -> float:
+    def step(index: int) -> float:
         query = queries[index % REQUESTS]
+        if anew:
+            query.set_input_tensor(ov.Tensor(inputs(index)))
         query.infer()
         return float(query.latency)
 
-    def prepared(index: int) -> float:
-        queries[index % REQUESTS].set_input_tensor(ov.Tensor(inputs(index)))
-        return ready(index)
-
-    return Runner(step=prepared if request.preprocess else ready, properties=properties)
+    return Runner(step=step, properties=properties)
 
 
 def _asynchronous(request: RoundRequest, images: Images) -> Runner:
     """As many requests in flight as the device asks for, each with an input set beforehand."""
     import openvino as ov
 
-    inputs = _inputs(images, request)
+    inputs, anew = _inputs(images, request), request.preprocess
     compiled, properties = _compiled(request, inputs(0))
     queue = ov.AsyncInferQueue(compiled)
     for index, query in enumerate(queue):
@@ -97,18 +95,14 @@ def _asynchronous(request: RoundRequest, images: Images) -> Runner:
     latencies: list[int] = []
     queue.set_callback(lambda query, _: latencies.append(int(query.latency * NS_PER_MS)))
 
-    def ready(_index: int) -> None:
-        queue.start_async()
-
-    def prepared(index: int) -> None:
-        queue.start_async({0: ov.Tensor(inputs(index))})
+    def step(index: int) -> None:
+        queue.start_async({0: ov.Tensor(inputs(index))} if anew else None)
 
     def taken() -> list[int]:
         so_far = latencies.copy()
         latencies.clear()
         return so_far
 
-    step = prepared if request.preprocess else ready
     return Runner(step=step, properties=properties, finish=queue.wait_all, taken=taken)
 
 
@@ -150,21 +144,17 @@ def _pytorch(request: RoundRequest, model: Model, images: Images) -> Runner:
     memory_format = getattr(torch, request.memory_format)
     network = build(model, {role: Path(path) for role, path in request.files.items()})
     network.to(memory_format=memory_format)
-    inputs = _inputs(images, request)
+    inputs, anew = _inputs(images, request), request.preprocess
 
     def tensor(index: int) -> torch.Tensor:
         return torch.from_numpy(inputs(index)).contiguous(memory_format=memory_format)
 
     tensors = [tensor(index) for index in range(REQUESTS)]
 
-    def ready(index: int) -> None:
+    def step(index: int) -> None:
         with torch.inference_mode():
-            network(tensors[index % REQUESTS])
-
-    def prepared(index: int) -> None:
-        with torch.inference_mode():
-            network(tensor(index))
+            network(tensor(index) if anew else tensors[index % REQUESTS])
 
     threads = {THREADS: str(torch.get_num_threads()), STREAMS: "1"}
     properties = {**threads, PRECISION: "f32", "MEMORY_FORMAT": request.memory_format}
-    return Runner(step=prepared if request.preprocess else ready, properties=properties)
+    return Runner(step=step, properties=properties)

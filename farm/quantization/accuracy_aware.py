@@ -126,7 +126,9 @@ class Control(Evaluator):
 
     def begin(self, start: ov.Model) -> tuple[MetricResults, MetricResults]:
         """Judge the quantized start; the FP32 model's results and its own. Raises Stop if all is done."""
-        scores = self.validation.scores(self._compiled(start), None, before_batch=lambda: None)
+        scores = self.validation.scores(
+            compiled_in_f32(start, self.quantization.cores), None, before_batch=lambda: None
+        )
         self._record(start, scores)
         return _results(self.validation.fp32), _results(scores)
 
@@ -140,7 +142,7 @@ class Control(Evaluator):
         self.ranked += 1
         if time.monotonic() - self.progress_at >= SAY_EVERY_S:
             self._say(f"ranking: group {self.ranked} of {self._left(_quantizers(model)) + 1}")
-        return self._compiled(model)
+        return compiled_in_f32(model, self.quantization.cores)
 
     def validate_prepared_model(
         self, prepared_model: ov.CompiledModel, dataset: None, indices: Sequence[int] | None = None
@@ -155,7 +157,7 @@ class Control(Evaluator):
         """The mean score, and each image's, of an iteration's model. Raises Stop if no other is needed."""
         self.ranked = 0
         self._check_budget()
-        mean, scores = self.validate_prepared_model(self._compiled(model), dataset, indices)
+        mean, scores = self.validate_prepared_model(compiled_in_f32(model, self.quantization.cores), dataset, indices)
         self._record(model, np.array(scores))
         return mean, scores
 
@@ -197,9 +199,6 @@ class Control(Evaluator):
     def _left(self, present: frozenset[str]) -> int:
         """How many groups are still quantized."""
         return sum(not _is_reverted(group, present) for group in self.groups)
-
-    def _compiled(self, model: ov.Model) -> ov.CompiledModel:
-        return compiled_in_f32(model, self.quantization.cores)
 
     def _check_budget(self) -> None:
         if time.monotonic() - self.begun >= self.budget_s:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from farm.host.gpus import gpu_count
+from farm.host.facts import gpu_count
 
 FILES = ["null", "nvidia0", "nvidia1", "nvidia12", "nvidiactl", "nvidia-uvm", "nvidia-modeset", "nvidia-caps"]
 

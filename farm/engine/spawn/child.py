@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from farm.engine.spawn.messages import Raised, Request, read_request, write_answer
-from farm.host.gpus import VISIBLE
+from farm.host.facts import VISIBLE
 from farm.spec import resolve
 from farm.stages.job import Job
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from farm.engine.spawn.server import READY, SOCKET, WELCOME, lock_path, log_path
 from farm.errors import EngineError
 from farm.files import locked
-from farm.host.gpus import VISIBLE
+from farm.host.facts import VISIBLE
 
 PIPE_BYTES = 65536
 LONGEST_POLL_S = 86_400.0  # the kernel counts milliseconds in 31 bits
@@ -119,20 +119,18 @@ def _start(folder: Path) -> socket.socket:
     (folder / SOCKET).unlink(missing_ok=True)
     environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", **NO_CUDA}
     environment.pop("OMP_NUM_THREADS", None)
-    with log_path(folder).open("ab") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "farm.engine.spawn.server", str(folder)],
+    command = [sys.executable, "-m", "farm.engine.spawn.server", str(folder)]
+    with log_path(folder).open("ab") as log:  # it leaves its family at once; its pipe stays open until it is ready
+        server = subprocess.run(
+            command,
+            check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
             env=environment,
             start_new_session=True,
         )
-    assert server.stdout is not None  # noqa: S101 - a pipe was asked for
-    server.wait()  # it has left its family at once; its pipe stays open until it is ready
-    with server.stdout:
-        word = server.stdout.readline()
     connection = _connect(folder)
-    if word != READY or connection is None:
+    if server.stdout != READY or connection is None:
         raise EngineError(f"the fork server did not start; see {log_path(folder)}")
     return connection

@@ -3,7 +3,6 @@
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +25,6 @@ MATRIX = 2  # axes
 BROKEN = (*checkpoint.BROKEN, MemoryError, OverflowError, zipfile.BadZipFile, zlib.error)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """Latents of one's own. z: float32 (n, z_dim). classes: int64 (n,), -1 for none."""
-
-    z: Floats
-    classes: Labels
-
-
 def arrays(path: Path) -> dict[str, Numbers]:
     """What an ``.npz`` has of `z` and `labels`. Raises DataError if it is none, is damaged, or fits no memory."""
     try:
@@ -48,37 +39,22 @@ def arrays(path: Path) -> dict[str, Numbers]:
     return stored
 
 
-def read(path: Path, network: Network) -> Given:
-    """The latents of an ``.npz``: `z`, float (n, z_dim), and `labels`, int (n,), -1 for none; i mod C without them.
+def images(path: Path, network: Network, name: str, seed: int, equipment: Equipment) -> Aligned:
+    """The images of latents in an ``.npz``: `z`, float (n, z_dim); `labels`, int (n,), -1 for none, or i mod C.
 
-    Raises DataError if there are none, or if they do not go with the network.
+    seed: of the network's own random numbers, if it takes any. Raises DataError if there are no latents, or if they do
+    not go with the network.
     """
-    stored = arrays(path)
-    if Z not in stored:
-        raise DataError(f"{path}: no array `{Z}`: np.savez({path.name!r}, z=latents of shape (n, {network.z_dim}))")
-    z = stored[Z]
-    if z.ndim != MATRIX or z.dtype.kind != "f" or not len(z) or z.shape[1] != network.z_dim:
-        text = f"`{Z}` is {z.dtype} {z.shape}, expected floats of shape (n, {network.z_dim})"
-        raise DataError(f"{path}: {text}: make latents for this network")
-    if not np.isfinite(z).all():
-        raise DataError(f"{path}: `{Z}` holds NaN or infinity: make the latents again")
-    of_images = labels(0, len(z), network.classes)
-    classes = _checked(path, stored[LABELS], len(z), network.classes) if LABELS in stored else of_images
-    return Given(z=z.astype(np.float32), classes=classes)
-
-
-def images(network: Network, name: str, given: Given, seed: int, equipment: Equipment) -> Aligned:
-    """The images of these latents, one each. seed: of the network's own random numbers, if it takes any."""
-    count = len(given.z)
+    z, classes = _read(path, network)
 
     def at(start: int, stop: int) -> NDArray[np.int64]:
         """A block is computed whole: the last latent fills it up."""
-        return np.minimum(np.arange(start, stop), count - 1)
+        return np.minimum(np.arange(start, stop), len(z) - 1)
 
     def z_of(start: int, stop: int) -> Floats:
-        return given.z[at(start, stop)]
+        return z[at(start, stop)]
 
-    return generated(network, name, count, seed, equipment, z_of, lambda start, stop: given.classes[at(start, stop)])
+    return generated(network, name, len(z), seed, equipment, z_of, lambda start, stop: classes[at(start, stop)])
 
 
 def write_raw(path: Path, images: Aligned, floats: Callable[[int], Floats]) -> Iterator[int]:
@@ -92,6 +68,22 @@ def write_raw(path: Path, images: Aligned, floats: Callable[[int], Floats]) -> I
                 block = floats(base)[: count - base]
             file.write(np.ascontiguousarray(block, "<f4").tobytes())
             yield base + len(block)
+
+
+def _read(path: Path, network: Network) -> tuple[Floats, Labels]:
+    """The latents, float32 (n, z_dim), and the class of each, int64 (n,)."""
+    stored = arrays(path)
+    if Z not in stored:
+        raise DataError(f"{path}: no array `{Z}`: np.savez({path.name!r}, z=latents of shape (n, {network.z_dim}))")
+    z = stored[Z]
+    if z.ndim != MATRIX or z.dtype.kind != "f" or not len(z) or z.shape[1] != network.z_dim:
+        text = f"`{Z}` is {z.dtype} {z.shape}, expected floats of shape (n, {network.z_dim})"
+        raise DataError(f"{path}: {text}: make latents for this network")
+    if not np.isfinite(z).all():
+        raise DataError(f"{path}: `{Z}` holds NaN or infinity: make the latents again")
+    of_images = labels(0, len(z), network.classes)
+    classes = _checked(path, stored[LABELS], len(z), network.classes) if LABELS in stored else of_images
+    return z.astype(np.float32), classes
 
 
 def _checked(path: Path, classes: Numbers, count: int, of_network: int | None) -> Labels:

@@ -46,8 +46,7 @@ def _images(job: Job[Files]) -> ImageSet:
     if LATENTS not in job.files:
         return opened(source.name, source.arguments(), job.files, equipment)
     network = resolve(SOURCES[source.name].network)(source.arguments(), job.files, equipment)
-    given = latents.read(job.files[LATENTS], network)
-    return latents.images(network, source.name, given, source.options.get("seed", 0), equipment)
+    return latents.images(job.files[LATENTS], network, source.name, source.options.get("seed", 0), equipment)
 
 
 def _fill(job: Job[Files], images: ImageSet, together: int) -> Written:

@@ -22,7 +22,7 @@ def saved(path, **arrays):
 
 def of(path, network=None):
     network = network or telling()
-    return latents.images(network, "weights", latents.read(path, network), 5, PLAIN)
+    return latents.images(path, network, "weights", 5, PLAIN)
 
 
 def test_exactly_these_images_are_made(tmp_path):

@@ -79,8 +79,7 @@ def _layer(name: str, config: Config, inputs: int, outputs: int, side: int) -> d
 
 
 def _check(expected: Mapping[str, tuple[int, ...]], arrays: Mapping[str, Array], size: int) -> None:
-    wrong = list(_disagreements(expected, arrays))
-    if wrong:
+    if wrong := list(_disagreements(expected, arrays)):
         raise Refused(f"not the weights that its `_init_kwargs` tell of: {first_few(wrong)}")
     if sum(array.size for array in arrays.values()) > size:
         raise Refused("its weights are more numbers than the file has bytes")

@@ -60,11 +60,8 @@ def _block(material: Material, side: int) -> Block:
     name = f"synthesis.b{side}"
     taps = material.exact(f"{name}.resample_filter") * 4  # zeros between the pixels take three quarters of the light
     convolutions = ("conv0", "conv1") if side > SMALLEST else ("conv1",)
-    return Block(
-        layers=tuple(_layer(material, f"{name}.{layer}", side, up=layer == "conv0") for layer in convolutions),
-        rgb=_rgb(material, f"{name}.torgb"),
-        taps=material.put(taps.expand(RGB, 1, -1, -1)),
-    )
+    layers = tuple(_layer(material, f"{name}.{layer}", side, up=layer == "conv0") for layer in convolutions)
+    return Block(layers=layers, rgb=_rgb(material, f"{name}.torgb"), taps=material.put(taps.expand(RGB, 1, -1, -1)))
 
 
 def _layer(material: Material, name: str, side: int, *, up: bool) -> Layer:
@@ -90,9 +87,6 @@ def _layer(material: Material, name: str, side: int, *, up: bool) -> Layer:
 
 def _rgb(material: Material, name: str) -> ToRgb:
     weight = material.exact(f"{name}.weight")[:, :, 0, 0].T
-    return ToRgb(
-        affine=_linear(material, f"{name}.affine", gain=len(weight) ** -0.5),
-        weight=material.put(weight[None]),
-        bias=material.put(material.exact(f"{name}.bias")),
-        clamp=material.weights.config.clamp,
-    )
+    affine, bias = _linear(material, f"{name}.affine", gain=len(weight) ** -0.5), material.exact(f"{name}.bias")
+    clamp = material.weights.config.clamp
+    return ToRgb(affine=affine, weight=material.put(weight[None]), bias=material.put(bias), clamp=clamp)

@@ -95,8 +95,8 @@ def poses(rendering: Rendering, random: Tensor) -> ifs.Matrix:
 
 def on_canvas(rendering: Rendering, random: Tensor, start: int, stop: int) -> Systems:
     """The images' systems, varied, flipped, rotated and in the canvas's coordinates. random: int16 (n, POSE)."""
-    systems, low, span = rendering.categories.varied(*pairs(start, stop, rendering.categories.count))
-    return ifs.moved(systems, low, span, poses(rendering, random), rendering.size)
+    systems, frames = rendering.categories.varied(*pairs(start, stop, rendering.categories.count))
+    return ifs.moved(systems, frames, poses(rendering, random), rendering.size)
 
 
 def picked(rendering: Rendering, start: int, stop: int) -> Tensor:

@@ -4,8 +4,9 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.lib import format as npy
@@ -18,6 +19,7 @@ from farm.generators.aligned import Aligned, Floats, labels, one_thread
 from farm.generators.equipment import Equipment
 from farm.generators.generated import Network, generated
 
+N = TypeVar("N", bound=np.number[Any])
 Numbers = NDArray[np.number[Any]]  # of any type
 
 Z, LABELS, IMAGES = "z", "labels", "images.npy"
@@ -69,16 +71,13 @@ def read(path: Path, network: Network) -> Given:
 
 def images(network: Network, name: str, given: Given, seed: int, equipment: Equipment) -> Aligned:
     """The images of these latents, one each. seed: of the network's own random numbers, if it takes any."""
-    count = len(given.z)
 
-    def at(start: int, stop: int) -> NDArray[np.int64]:
+    def some(values: NDArray[N], start: int, stop: int) -> NDArray[N]:
         """A block is computed whole: the last latent fills it up."""
-        return np.minimum(np.arange(start, stop), count - 1)
+        return values.take(np.arange(start, stop), axis=0, mode="clip")
 
-    def z_of(start: int, stop: int) -> Floats:
-        return given.z[at(start, stop)]
-
-    return generated(network, name, count, seed, equipment, z_of, lambda start, stop: given.classes[at(start, stop)])
+    z_of, classes_of = partial(some, given.z), partial(some, given.classes)
+    return generated(network, name, len(given.z), seed, equipment, z_of, classes_of)
 
 
 def write_raw(path: Path, images: Aligned, floats: Callable[[int], Floats]) -> Iterator[int]:

@@ -60,11 +60,6 @@ class Budget:
             raise Refused(f"takes more than {MOST_STEPS:,} steps or arguments to build, which no network does")
 
 
-def budget_of(size: int) -> Budget:
-    """What a file of so many bytes may cost: its arguments are read once, and what is nested in them once more."""
-    return Budget(STEP * MOST_STEPS + 2 * size)
-
-
 def shown(text: str) -> str:
     """A file's text as a message may hold it: printable, and not too long."""
     return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")

@@ -1,7 +1,6 @@
-"""One picture brought to a model's size as torchvision does it. Knows Pillow's pictures, not files or labels.
+"""One picture brought to a model's size, byte for byte as by torchvision's ``ImageClassification`` (2 s to import).
 
-Byte for byte what ``torchvision.transforms.functional`` makes of a PIL image with `resize` (antialiased) and
-then `center_crop`: the two steps of torchvision's ``ImageClassification``. torchvision itself costs 2 s.
+Its two steps are `resize` (antialiased) and `center_crop` of ``torchvision.transforms.functional``.
 """
 
 from PIL import Image

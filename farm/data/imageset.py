@@ -1,7 +1,4 @@
-"""What a set of images is, shards of it, and pixels as a model's input.
-
-Knows indices, labels and pixels, not where images come from or which model they are for.
-"""
+"""What a set of images is, shards of it, and pixels as a model's input. Knows no source and no model."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -33,10 +30,7 @@ AT_ONCE_BYTES = 256 << 20  # of pixels that a shard's writer holds, or one image
 
 
 class Block(NamedTuple):
-    """Consecutive images of a set.
-
-    images: uint8 (n, H, W, 3), RGB. labels: int64 (n,), -1 where an image has no class.
-    """
+    """Consecutive images of a set: uint8 (n, H, W, 3), RGB; their labels: int64 (n,), -1 where there is no class."""
 
     images: Pixels
     labels: Labels

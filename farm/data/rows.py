@@ -1,7 +1,4 @@
-"""Row groups of Parquet files, read when they are needed. Knows tables, not images.
-
-One row group at a time is in memory, however long and many the files are.
-"""
+"""Row groups of Parquet files, one of them in memory at a time. Knows tables, not images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

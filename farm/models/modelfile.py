@@ -1,7 +1,6 @@
 """Models in files that OpenVINO reads - ONNX, TFLite, IR - with one input, one output and a free batch.
 
 Keeps a model's own input layout and type, so that nothing is measured that the model does not do itself.
-Knows no images and no NNCF.
 """
 
 import re

@@ -1,7 +1,4 @@
-"""torchvision's classifiers by name, fitted to a checkpoint. Knows no images and no OpenVINO.
-
-Source: torchvision.models; how each prepares its images is told by `farm.models.describe`.
-"""
+"""torchvision's classifiers by name, fitted to a checkpoint; `farm.models.describe` tells how they prepare images."""
 
 import math
 import re

@@ -67,10 +67,9 @@ def render(rendering: Rendering, start: int, stop: int) -> Pixels:
 
 
 def pairs(start: int, stop: int, categories: int) -> tuple[Indices, Indices]:
-    """Category and variation of the images start, ..., stop - 1.
+    """Category and variation of the images start, ..., stop - 1: of image i, i mod `categories`.
 
-    Image i has category i mod `categories`, so that every prefix is balanced; consecutive images, and likewise those
-    of one category, go through all variations in turn.
+    Consecutive images, and likewise those of one category, go through all variations in turn.
     """
     index = np.arange(start, stop)
     category = index % categories

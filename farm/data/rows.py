@@ -82,10 +82,7 @@ class Rows:
 
 
 def open_rows(path: Path, columns: tuple[str, ...] = ()) -> Rows:
-    """Open a Parquet file. columns: those that `Rows.read` gives; all by default.
-
-    Raises DataError if the file is missing, no Parquet or truncated.
-    """
+    """Open a file to read these columns, by default all. Raises DataError if it is missing, no Parquet or truncated."""
     try:
         file = pq.ParquetFile(pa.OSFile(str(path)))  # by itself it takes a path such as `a: b` for a URL
     except (OSError, pa.ArrowException) as error:

@@ -13,10 +13,7 @@ from farm.files import sha256
 
 
 def source(parameters: Arguments, files: Files) -> ImageSet:
-    """`count` images of the folder (or the one shard) ``files["images"]`` after the first `skip`, in their order.
-
-    Raises DataError if it is no such folder, a shard is missing or damaged, or if there are too few images.
-    """
+    """`count` images of a folder or one shard, after the first `skip`. Raises DataError as `opened`, or if too few."""
     path = files["images"]
     images = opened(path)
     if "fit" in parameters:  # as pictures, which can be made to fit a model

@@ -72,10 +72,7 @@ def of_torchvision(memos: Path, version: str) -> Answer:
 
 
 def of_file(path: Path, memos: Path, content: str, version: str) -> Answer:
-    """A model file's input, as far as its shape tells: size, layout, input. Empty if it cannot be read.
-
-    content: the file's SHA-256, version: OpenVINO's, under which the answer is remembered.
-    """
+    """A model file's input, as far as its shape tells: size, layout, input; empty if unread. content: its SHA-256."""
     return _remembered(memos / f"model-{FORMAT}-{version}-{content[:16]}.json", str(path))
 
 

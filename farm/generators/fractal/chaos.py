@@ -59,10 +59,7 @@ def deal(systems: Systems, picks: Tensor) -> Moves:
 
 
 def _pair_bounds(bounds: Tensor) -> Tensor:
-    """Cumulated probabilities of pairs of maps, the last one first: float32 (n, MAPS * MAPS).
-
-    They are above 1 from the last pair on that is used, so that no rounding leads beyond it.
-    """
+    """Cumulated probabilities of pairs of maps, last map first: float32 (n, MAPS**2), above 1 from the last used."""
     edges = torch.nn.functional.pad(bounds, (1, 0))[:, :-1]
     cumulated = edges[..., None] + (bounds - edges)[..., None] * bounds[:, None]
     beyond = (edges >= 1)[..., None] | ((bounds >= 1)[..., None] & (bounds >= 1)[:, None])

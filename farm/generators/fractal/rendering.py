@@ -67,10 +67,7 @@ def render(rendering: Rendering, start: int, stop: int) -> Pixels:
 
 
 def pairs(start: int, stop: int, categories: int) -> tuple[Indices, Indices]:
-    """Category and variation of the images start, ..., stop - 1: of image i, i mod `categories`.
-
-    Consecutive images, and likewise those of one category, go through all variations in turn.
-    """
+    """Category, i mod `categories`, and variation of the images start, ..., stop - 1; those of one take all in turn."""
     index = np.arange(start, stop)
     category = index % categories
     return category, (category + index // categories) % ifs.VARIATIONS

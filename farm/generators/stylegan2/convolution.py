@@ -52,10 +52,7 @@ class Direct:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Winograd:
-    """A convolution with a quarter of the multiplications, by Winograd's minimal filtering of 4x4 pixels.
-
-    weight: (36, inputs, outputs). Source: Lavin, Gray 2016, arXiv 1509.09308.
-    """
+    """A quarter of the multiplications: Lavin, Gray 2016, arXiv 1509.09308. weight: (36, inputs, outputs)."""
 
     weight: Tensor
 

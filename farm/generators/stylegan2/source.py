@@ -71,10 +71,7 @@ class StyleGan2:
 
 
 def network(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) -> Network:
-    """The generator of ``files["weights"]``, a pickle of NVIDIA's, on its device.
-
-    Raises DataError if the file is none, or if truncation needs a mean that it has not.
-    """
+    """The generator of a pickle of NVIDIA's. Raises DataError if it is none, or lacks a mean that truncation needs."""
     path = files["weights"]
     weights = layout(path)
     config, psi = weights.config, float(parameters["truncation_psi"])

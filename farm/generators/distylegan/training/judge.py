@@ -1,7 +1,4 @@
-"""How like a teacher's images a student's are, to a classifier: not the literature's Inception distances.
-
-They compare only with others taken by the same classifier.
-"""
+"""How like a teacher's images a student's are, by a classifier's features: no distances to compare with Inception's."""
 
 from dataclasses import dataclass
 

@@ -1,15 +1,51 @@
-"""Datasets opened by name. Knows the table of them."""
+"""Datasets opened by name, and images as a model takes them. Knows the table of datasets, not what they are for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from farm.axes import Images
+import numpy as np
+from numpy.typing import NDArray
+
+from farm.axes import Images, Preprocessing
 from farm.catalog.datasets import DATASETS
-from farm.data.imageset import ImageSet
+from farm.data import imageset
 from farm.spec import resolve
 
 
-def open_dataset(dataset: Images, files: Mapping[str, Path]) -> ImageSet:
+def open_dataset(dataset: Images, files: Mapping[str, Path]) -> imageset.ImageSet:
     """The labelled test images of a dataset, its files among `files`."""
-    images: ImageSet = resolve(DATASETS[dataset.name].function)(dataset.arguments(), files)
+    images: imageset.ImageSet = resolve(DATASETS[dataset.name].function)(dataset.arguments(), files)
     return images
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedImages:
+    """Images as a model takes them, read when they are asked for: as NNCF wants it, an item is a batch of one."""
+
+    images: imageset.ImageSet
+    preprocessing: Preprocessing
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> NDArray[Any]:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return imageset.prepare(self.images.block(index, index + 1).images, self.preprocessing)
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        return (self[index] for index in range(len(self)))
+
+    def take(self, indices: NDArray[np.int64]) -> NDArray[Any]:
+        """Some images as one batch; neighbours are read together."""
+        runs = np.split(indices, np.flatnonzero(np.diff(indices) != 1) + 1)
+        parts = [self.images.block(int(run[0]), int(run[-1]) + 1).images for run in runs]
+        return imageset.prepare(np.concatenate(parts), self.preprocessing)
+
+    def labels(self, count: int) -> NDArray[np.int64]:
+        """The labels of the first images, int64 (count,); -1 where there is none."""
+        step = imageset.row_group(imageset.size_of(self.images))
+        parts = [self.images.block(at, min(at + step, count)).labels for at in range(0, count, step)]
+        return np.concatenate(parts)

@@ -82,10 +82,7 @@ def dataset(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - 
 
 
 def source(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - every source takes both
-    """`count` items that ``parameters["factory"]`` gives, class by class where there are labels, from 0 up.
-
-    Raises DataError as `dataset`, but for missing labels, and if there are too few items.
-    """
+    """`count` items, class by class where there are labels, from 0 up. Raises DataError as `dataset`, or if too few."""
     name = parameters["factory"]
     data = _called(name)
     classes, labels = _classes(data, name), _targets(data, name)

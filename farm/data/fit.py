@@ -1,8 +1,4 @@
-"""One picture brought to a model's size as torchvision does it. Knows Pillow's pictures, not files or labels.
-
-Byte for byte what ``torchvision.transforms.functional`` makes of a PIL image with `resize` (antialiased) and
-then `center_crop`: the two steps of torchvision's ``ImageClassification``. torchvision itself costs 2 s.
-"""
+"""One picture brought to a model's size, byte for byte as by torchvision's ``ImageClassification`` (2 s to import)."""
 
 from PIL import Image
 
@@ -18,10 +14,7 @@ LARGEST = 1 << 27  # pixels of a resized picture, 0.5 GiB; a thread of 1 x 10,00
 
 
 def fit(picture: Image.Image, how: Fit, where: str) -> Image.Image:
-    """The picture resized and cropped, of ``how.size``; black where it is smaller than the crop.
-
-    Raises DataError if it is so narrow that its resized form would not fit into memory.
-    """
+    """The picture resized and cropped, of ``how.size``; black outside it. Raises DataError if it is too narrow."""
     width, height = _resized(picture.size, how.resize)
     if width * height > LARGEST:
         text = f"{picture.height}x{picture.width} (height x width) would become {height}x{width}"

@@ -32,10 +32,7 @@ def source(parameters: Arguments, files: Files) -> ImageSet:
 
 
 def open_folder(path: Path) -> real.Pictures:
-    """The image files in order; without labels in a flat folder.
-
-    Raises DataError if there are none, or not where they should be, and when they are read for an unusable image.
-    """
+    """The image files in order; without labels in a flat folder. Raises DataError for what is missing or misplaced."""
     groups, flat = _groups(path)
     paths = tuple(file for group in groups for file in group)
 

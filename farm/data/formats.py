@@ -21,10 +21,7 @@ FAST = 1  # zlib's level
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """One format. write: puts a range into a path. single: that path is one file, else a folder for image files.
-
-    source: the name of the calibration source that reads it.
-    """
+    """write: puts a range into a path, of one file if `single`, else a folder. source: the name of what reads it."""
 
     write: Writer
     single: bool

@@ -1,11 +1,9 @@
-"""What a set of images is, shards of it, and pixels as a model's input.
+"""What a set of images is, shards of it, and pixels as a model's input. Knows no source and no model."""
 
-Knows indices, labels and pixels, not where images come from or which model they are for.
-"""
-
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -32,10 +30,7 @@ AT_ONCE_BYTES = 256 << 20  # of pixels that a shard's writer holds, or one image
 
 
 class Block(NamedTuple):
-    """Consecutive images of a set.
-
-    images: uint8 (n, H, W, 3), RGB. labels: int64 (n,), -1 where an image has no class.
-    """
+    """Consecutive images of a set: uint8 (n, H, W, 3), RGB; their labels: int64 (n,), -1 where there is no class."""
 
     images: Pixels
     labels: Labels
@@ -82,25 +77,6 @@ def size_of(images: ImageSet) -> tuple[int, int]:
     """Height and width of a set's images, in pixels; computes none."""
     height, width = images.block(0, 0).images.shape[1:3]
     return height, width
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shard:
-    """Images written by `write`, of one file or of several; image 0 is the first one's first."""
-
-    rows: Rows
-    classes: int | None
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def block(self, start: int, stop: int) -> Block:
-        """The images start, ..., stop - 1. Raises DataError where the file is damaged."""
-        check_range(start, stop, len(self))
-        table = self.rows.read(start, stop)
-        flat = table.column("image").combine_chunks().storage.flatten().to_numpy()
-        shape = tuple(self.rows.schema.field("image").type.shape)
-        return Block(flat.reshape(stop - start, *shape), table.column("label").to_numpy())
 
 
 def stray_label(labels: Labels, classes: int | None) -> tuple[int, str] | None:
@@ -171,25 +147,34 @@ def parquet_file(path: Path, schema: pa.Schema, compression: str) -> Iterator[pq
         yield file
 
 
-def read(path: Path) -> Shard:
-    """A shard's images, one row group at a time. Raises DataError if the file is no shard, or damaged."""
-    rows = open_rows(path, ("image", "label"))
-    columns = {field.name: field.type for field in rows.schema}
+def read(*paths: Path) -> Computed:
+    """The images of one shard or more that `write` has written, in this order, one row group in memory.
+
+    Raises DataError if a file is no shard, they do not go together, or, when it is read, one is damaged.
+    """
+    files = [open_rows(path, ("image", "label")) for path in paths]
+    kinds = [_size_and_classes(path, rows.schema) for path, rows in zip(paths, files, strict=True)]
+    for path, kind in zip(paths, kinds, strict=True):
+        if kind != kinds[0]:
+            other, first = (f"{size}, classes {classes}" for size, classes in (kind, kinds[0]))
+            raise DataError(f"{path}: images of {other}, those of {paths[0]} are of {first}: make the set again")
+    rows, (size, classes) = chained(files), kinds[0]
+    return Computed(count=len(rows), read=partial(_block, rows, size), classes=classes)
+
+
+def _block(rows: Rows, size: tuple[int, int], start: int, stop: int) -> Block:
+    table = rows.read(start, stop)
+    flat = table.column("image").combine_chunks().storage.flatten().to_numpy()
+    return Block(flat.reshape(stop - start, *size, 3), table.column("label").to_numpy())
+
+
+def _size_and_classes(path: Path, schema: pa.Schema) -> tuple[tuple[int, int], int | None]:
+    columns = {field.name: field.type for field in schema}
     if "label" not in columns or not isinstance(columns.get("image"), pa.FixedShapeTensorType):
         has = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         raise DataError(f"{path}: no shard, which has a tensor `image` and a `label`, only {has}: make it again")
-    classes = (rows.schema.metadata or {}).get(b"classes")
-    return Shard(rows=rows, classes=int(classes) if classes else None)
-
-
-def joined(paths: Sequence[Path]) -> Shard:
-    """The images of one shard or more, in this order. Raises DataError as `read`, and if they do not go together."""
-    shards = tuple(read(path) for path in paths)
-    kinds = [f"{size_of(shard)}, classes {shard.classes}" for shard in shards]
-    for path, kind in zip(paths, kinds, strict=True):
-        if kind != kinds[0]:
-            raise DataError(f"{path}: images of {kind}, those of {paths[0]} are of {kinds[0]}: make the set again")
-    return Shard(rows=chained([shard.rows for shard in shards]), classes=shards[0].classes)
+    (height, width, _), classes = columns["image"].shape, (schema.metadata or {}).get(b"classes")
+    return (height, width), int(classes) if classes else None
 
 
 def prepare(images: Pixels, preprocessing: Preprocessing) -> NDArray[Any]:

@@ -1,7 +1,4 @@
-"""Images in a Parquet file of the Hugging Face layout: ``img`` or ``image`` {bytes, path}, ``label``.
-
-Owns what such a file must hold. Images are decoded when they are read, one row group in memory.
-"""
+"""Images in a Parquet file of the Hugging Face layout: ``img`` or ``image`` {bytes, path}, and maybe ``label``."""
 
 import json
 from collections.abc import Iterator

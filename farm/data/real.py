@@ -38,10 +38,7 @@ class Pictures:
 
 
 def uniform(pictures: Pictures, parameters: Arguments) -> ImageSet:
-    """All pictures, brought to one size by ``parameters["fit"]``; else they must have that of the first.
-
-    Raises DataError if the first cannot be used.
-    """
+    """All pictures, by ``parameters["fit"]`` of one size, or all of the first one's. Raises DataError as `read`."""
     how: Fit | None = parameters.get("fit")
     (example,) = pictures.read(0, 1)
     size = (example.image.height, example.image.width) if how is None else how.size
@@ -76,9 +73,6 @@ def dataset(pictures: Pictures, parameters: Arguments) -> ImageSet:
 
 
 def source(pictures: Pictures, parameters: Arguments) -> ImageSet:
-    """Pictures `skip`, ..., `skip` + `count` - 1 of the sample of `seed`, see `sampling.sample`.
-
-    Raises DataError if there are too few.
-    """
+    """Pictures `skip`, ..., `skip` + `count` - 1 of the sample of `seed`. Raises DataError as `sampling.sample`."""
     count, seed, skip = parameters["count"], parameters["seed"], parameters.get("skip", 0)
     return sample(uniform(pictures, parameters), pictures.labels, count, seed, skip)

@@ -1,7 +1,4 @@
-"""Row groups of Parquet files, read when they are needed. Knows tables, not images.
-
-One row group at a time is in memory, however long and many the files are.
-"""
+"""Row groups of Parquet files, one of them in memory at a time. Knows tables, not images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -85,10 +82,7 @@ class Rows:
 
 
 def open_rows(path: Path, columns: tuple[str, ...] = ()) -> Rows:
-    """Open a Parquet file. columns: those that `Rows.read` gives; all by default.
-
-    Raises DataError if the file is missing, no Parquet or truncated.
-    """
+    """Open a file to read these columns, by default all. Raises DataError if it is missing, no Parquet or truncated."""
     try:
         file = pq.ParquetFile(pa.OSFile(str(path)))  # by itself it takes a path such as `a: b` for a URL
     except (OSError, pa.ArrowException) as error:

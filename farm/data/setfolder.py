@@ -1,7 +1,6 @@
 """A folder that holds one set of images, made range by range. Owns ``set.json`` and what is there; knows no source.
 
-A range is written into a folder of its own and moved here whole, and only then noted: so a killed process loses the
-range at hand and nothing else.
+A range is written elsewhere, moved here whole and only then noted: a killed process loses the range at hand alone.
 """
 
 import json

@@ -6,17 +6,14 @@ from pathlib import Path
 from PIL import Image
 
 from farm.data import real, setfolder
-from farm.data.imageset import Arguments, Block, Computed, Files, ImageSet, cuts, joined, read
+from farm.data.imageset import Arguments, Block, Computed, Files, ImageSet, cuts, read
 from farm.data.sampling import first
 from farm.errors import DataError
 from farm.files import sha256
 
 
 def source(parameters: Arguments, files: Files) -> ImageSet:
-    """`count` images of the folder (or the one shard) ``files["images"]`` after the first `skip`, in their order.
-
-    Raises DataError if it is no such folder, a shard is missing or damaged, or if there are too few images.
-    """
+    """`count` images of a folder or one shard, after the first `skip`. Raises DataError as `opened`, or if too few."""
     path = files["images"]
     images = opened(path)
     if "fit" in parameters:  # as pictures, which can be made to fit a model
@@ -41,16 +38,16 @@ def opened(path: Path) -> ImageSet:
 
 def _checked(files: tuple[Path, ...], ranges: Sequence[setfolder.Range], step: int) -> ImageSet:
     """The images of shards, whose checksums are compared when they are first read."""
-    images, sound = joined(files), set[int]()
+    images, sound = read(*files), set[int]()
 
-    def read(start: int, stop: int) -> Block:
+    def checked(start: int, stop: int) -> Block:
         for at in range(start // step, -(-stop // step)):
             if at not in sound and sha256(files[at]) != ranges[at].sha256:
                 raise DataError(f"{files[at]}: has changed since it was made: `farm synth --verify` makes it again")
             sound.add(at)
         return images.block(start, stop)
 
-    return Computed(count=len(images), read=read, classes=images.classes)
+    return Computed(count=len(images), read=checked, classes=images.classes)
 
 
 def _pictures(images: ImageSet, path: Path) -> real.Pictures:

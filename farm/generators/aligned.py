@@ -92,10 +92,7 @@ def one_thread() -> Iterator[None]:
 
 @dataclass(slots=True, kw_only=True)
 class Memory:
-    """How much goes into a GPU's memory at once: `most` things, half as many from the moment it was too small for them.
-
-    things: what they are, in a message. too_small: says that one is too much. say: tells the user.
-    """
+    """How many `things` go into a GPU's memory at once, halved when it was too small; `too_small` says even for one."""
 
     most: int
     things: str

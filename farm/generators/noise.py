@@ -7,10 +7,7 @@ from farm.generators.streams import stream
 
 
 def source(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - every source takes both
-    """`count` images of ``parameters["size"]`` (height, width), without classes: independent uniform grey levels.
-
-    Image i is a function of (seed, size, i) alone.
-    """
+    """`count` images of ``parameters["size"]`` (height, width): uniform grey levels, of (seed, size, i) alone."""
     shape = (*parameters["size"], 3)
 
     def read(start: int, stop: int) -> Block:

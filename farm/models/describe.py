@@ -1,8 +1,7 @@
 """What models from elsewhere say of themselves: torchvision's, and files that OpenVINO reads.
 
-Planning imports neither torch nor openvino, so they are asked in a process of their own, once: answers are
-remembered in the cache. Run as ``python -P describe.py torchvision`` or ``python -P describe.py FILE``, this
-file prints the answer as JSON.
+Planning imports neither torch nor openvino: they are asked once, in a process of their own, and the cache remembers
+the answer, which ``python -P describe.py torchvision`` or ``python -P describe.py FILE`` prints as JSON.
 """
 
 import json
@@ -35,10 +34,7 @@ Answer = dict[str, Any]  # JSON
 
 
 def describe(name: str, parameters: Mapping[str, object], file: Input | None) -> Answer:
-    """What a model from elsewhere says of itself: its preprocessing, and the `url` of its released weights.
-
-    file: the model's own file, where it is one. Nothing for the zoo's models and a user's factory.
-    """
+    """A model's preprocessing and the `url` of its weights, as its `file` or torchvision says; of others nothing."""
     if file is not None:
         return {} if file.missing else of_file(Path(file.path), _memos(), file.sha256, metadata.version("openvino"))
     family, _, member = name.partition("/")
@@ -76,10 +72,7 @@ def of_torchvision(memos: Path, version: str) -> Answer:
 
 
 def of_file(path: Path, memos: Path, content: str, version: str) -> Answer:
-    """A model file's input, as far as its shape tells: size, layout, input. Empty if it cannot be read.
-
-    content: the file's SHA-256, version: OpenVINO's, under which the answer is remembered.
-    """
+    """A model file's input, as far as its shape tells: size, layout, input; empty if unread. content: its SHA-256."""
     return _remembered(memos / f"model-{FORMAT}-{version}-{content[:16]}.json", str(path))
 
 

@@ -19,9 +19,8 @@ SAME = 1e-3  # of a row's greatest weight: folding multiplies in float32
 def name_after_modules(model: ov.Model, network: torch.nn.Module) -> None:
     """Give each weighted layer the path of the module that has its weights; one that has none keeps its name.
 
-    Folding scales each output channel's weights, so they are compared after division by the channel's greatest.
-    Where several modules have the same weights, the name from the converter tells which one it is, if it can.
-    The second use of a module keeps its name: names are unique.
+    Folding scales each output channel's weights, so they are compared after division by the channel's greatest; of
+    modules with the same weights the converter's name tells which one it is. A module's second use keeps its name.
     """
     modules = [(path, _directions(weight)) for path, weight in _weights(network)]
     named = set()

@@ -23,10 +23,7 @@ LOSS = 0.1  # of the channels, at most, when they are rounded
 
 
 class _InvertedResidual(nn.Module):
-    """1x1 expansion, 3x3 depthwise, linear 1x1. (n, before, H, W) -> (n, after, H/stride, W/stride).
-
-    An expansion of 1 has no layer; where nothing changes size the input is added.
-    """
+    """1x1 expansion if above 1, 3x3 depthwise, linear 1x1. (n, before, H, W) -> (n, after, H/stride, W/stride)."""
 
     def __init__(self, before: int, after: int, stride: int, expansion: int) -> None:
         super().__init__()

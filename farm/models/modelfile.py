@@ -1,18 +1,17 @@
 """Models in files that OpenVINO reads - ONNX, TFLite, IR - with one input, one output and a free batch.
 
 Keeps a model's own input layout and type, so that nothing is measured that the model does not do itself.
-Knows no images and no NNCF.
 """
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import openvino as ov
 from openvino.frontend import GeneralFailure, NotImplementedFailure, OpConversionFailure, OpValidationFailure
 
+from farm.axes import Preprocessing
 from farm.errors import DataError
 
 CHANNELS = 3
@@ -24,26 +23,12 @@ UNCONVERTED = (  # the first that is found: operations without a rule make those
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interface:
-    """What the grid says of a model's input. size: (height, width). layout: NCHW or NHWC. input: f32, f16, u8."""
-
-    size: tuple[int, int]
-    layout: str
-    input: str
-
-    def shape(self, batch: int) -> list[int]:
-        """The input's shape; -1 is a free batch."""
-        height, width = self.size
-        spatial = [CHANNELS, height, width] if self.layout == "NCHW" else [height, width, CHANNELS]
-        return [batch, *spatial]
-
-
-def read(path: Path, interface: Interface, output: str | None) -> ov.Model:
+def read(path: Path, interface: Preprocessing, output: str | None) -> ov.Model:
     """The model of a file, its batch free, or fixed at 1 where the model allows no other.
 
-    output: a tensor's name; the only output by default. Raises DataError if the file is no model, if an
-    operation cannot be converted, or if its input or outputs are not what was said of them.
+    interface: the size, layout and input that the grid says of it. output: a tensor's name; the only output by default.
+    Raises DataError if the file is no model, if an operation cannot be converted, or if its input or outputs are not
+    what was said of them.
     """
     with named_operations(path):
         model = ov.Core().read_model(path)
@@ -54,6 +39,11 @@ def read(path: Path, interface: Interface, output: str | None) -> ov.Model:
     if shape.rank.is_dynamic or len(shape) != 2 or shape[1].is_dynamic:  # noqa: PLR2004 - (batch, classes)
         raise DataError(f"{path}: the output must be logits of shape (batch, classes), not {shape}")
     return model
+
+
+def input_shape(interface: Preprocessing, batch: int) -> tuple[int, ...]:
+    """The input's shape; -1 is a free batch."""
+    return (batch, CHANNELS, *interface.size) if interface.layout == "NCHW" else (batch, *interface.size, CHANNELS)
 
 
 @contextmanager
@@ -73,7 +63,7 @@ def named_operations(path: Path | None = None) -> Iterator[None]:
         raise DataError(f"{path}: not a model that OpenVINO can read, or damaged ({' '.join(lines)})") from error
 
 
-def _check_input(model: ov.Model, interface: Interface, path: Path) -> None:
+def _check_input(model: ov.Model, interface: Preprocessing, path: Path) -> None:
     if len(model.inputs) != 1:
         names = ", ".join(_name(value) for value in model.inputs)
         raise DataError(f"{path}: the model must have one input, not {len(model.inputs)} ({names})")
@@ -95,16 +85,16 @@ def _output(model: ov.Model, wanted: str | None, path: Path) -> ov.Output:
     return matches[0].get_node().input_value(0)
 
 
-def _reshape(model: ov.Model, interface: Interface, path: Path) -> None:
+def _reshape(model: ov.Model, interface: Preprocessing, path: Path) -> None:
     """Free the batch and fix the size; a batch that the model itself fixes must be 1."""
     shape = model.input(0).partial_shape
-    if not shape.compatible(ov.PartialShape(interface.shape(-1))):
+    if not shape.compatible(ov.PartialShape(input_shape(interface, -1))):
         height, width = interface.size
         text = f"takes {shape}, not {interface.layout} images of {height}x{width} (height x width)"
         raise DataError(f"{path}: the model {text}: set `size: [HEIGHT, WIDTH]` or `layout` of the model")
     for batch in (-1, 1):
         try:
-            model.reshape(ov.PartialShape(interface.shape(batch)))
+            model.reshape(ov.PartialShape(input_shape(interface, batch)))
         except RuntimeError:
             continue  # the model has its batch built in
         if model.output(0).partial_shape[0].is_dynamic == (batch == -1):

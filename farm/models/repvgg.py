@@ -31,10 +31,7 @@ class _Branch(nn.Module):
 
 
 class _Branches(nn.Module):
-    """A 3x3, a 1x1 and an identity branch, each with its batch norm. (n, before, H, W) -> (n, after, H/s, W/s).
-
-    The identity branch is there where nothing changes size.
-    """
+    """A 3x3, a 1x1 and, where nothing changes size, an identity branch. (n, before, H, W) -> (n, after, H/s, W/s)."""
 
     def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()

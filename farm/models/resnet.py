@@ -13,10 +13,7 @@ WIDTHS = (16, 32, 64)
 
 
 class _Residual(nn.Module):
-    """Two 3x3 convolutions beside a shortcut. (n, before, H, W) -> (n, after, H/stride, W/stride).
-
-    The shortcut is the identity where nothing changes size.
-    """
+    """Two 3x3 convolutions beside a shortcut. (n, before, H, W) -> (n, after, H/stride, W/stride)."""
 
     def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()

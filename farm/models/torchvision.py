@@ -1,7 +1,4 @@
-"""torchvision's classifiers by name, fitted to a checkpoint. Knows no images and no OpenVINO.
-
-Source: torchvision.models; how each prepares its images is told by `farm.models.describe`.
-"""
+"""torchvision's classifiers by name, fitted to a checkpoint; `farm.models.describe` tells how they prepare images."""
 
 import math
 import re
@@ -25,10 +22,7 @@ POSITIONS, PATCHES = "encoder.pos_embedding", "conv_proj.weight"
 
 
 def load(name: str, weights: Path) -> nn.Module:
-    """A network of torchvision's in eval mode, for as many classes as its checkpoint has.
-
-    name: such as ``resnet50``. Raises DataError if the checkpoint cannot be read or is another network's.
-    """
+    """A network, such as ``resnet50``, in eval mode, for its checkpoint's classes. Raises DataError as `zoo.fitted`."""
     tensors = {_renamed(key): value for key, value in read_weights(weights).items()}
     inside = {"transform_input": True, "init_weights": False} if name in INSIDE else {}
     options = _image_size(tensors) if name.startswith("vit_") else inside

@@ -105,8 +105,8 @@ def _revert(start: ov.Model, control: "Control") -> str:
 class Control(Evaluator):
     """Judges every model that NNCF's loop makes, keeps the best, and ends the loop. For one use.
 
-    NNCF calls `prepare_model` and `validate_prepared_model` for each group that it ranks, and `validate` for
-    each iteration. The data set that it hands on is None: the images are the control's own.
+    NNCF calls `prepare_model` and `validate_prepared_model` for each group, `validate` for each iteration; `dataset`
+    is None.
     """
 
     def __init__(self, judged: Validation, start: ov.Model) -> None:

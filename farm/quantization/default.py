@@ -11,7 +11,7 @@ import nncf
 import openvino as ov
 from nncf.quantization.range_estimator import RangeEstimatorParameters, RangeEstimatorParametersSet
 
-from farm.data.prepared import PreparedImages
+from farm.data.datasets import PreparedImages
 from farm.errors import DataError
 from farm.models.layer_names import WEIGHTED
 from farm.tasks.metric import Scorer

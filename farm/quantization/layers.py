@@ -1,7 +1,4 @@
-"""Where quantization hurts: the error of each layer's output, int8 against FP32, on the same images.
-
-Knows two IRs and prepared images, not where they come from.
-"""
+"""Where quantization hurts: the error of each layer's output, int8 against FP32, on the same images."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,10 +32,7 @@ class Layer:
 
 
 def compare(fp32: Path, int8: Path, batches: Iterator[NDArray[Any]]) -> list[Layer]:
-    """The layers of two IRs, ``model.xml`` files, that have a name in common.
-
-    batches: prepared images, as the models take them. Raises DataError if no layer is in both.
-    """
+    """The layers that two IRs, ``model.xml`` files, have in common, on prepared images. Raises DataError for none."""
     exact, rough = (ov.Core().read_model(path) for path in (fp32, int8))
     ours, theirs = _biased(exact), _biased(rough)
     names = [name for name in ours if name in theirs]
@@ -51,9 +45,7 @@ def compare(fp32: Path, int8: Path, batches: Iterator[NDArray[Any]]) -> list[Lay
         for name, signal, other in zip(names, first(images).values(), second(images).values(), strict=True):
             errors[name] += [_error(kinds[name], *images) for images in zip(signal, other, strict=True)]
     medians = {name: np.median(np.array(errors[name]), axis=0).tolist() for name in names}
-    return [
-        Layer(name=name, kind=kinds[name], sqnr_db=sqnr, range_ratio=ratio) for name, (sqnr, ratio) in medians.items()
-    ]
+    return [Layer(name=name, kind=kinds[name], sqnr_db=db, range_ratio=ratio) for name, (db, ratio) in medians.items()]
 
 
 def _biased(model: ov.Model) -> dict[str, ov.Output]:

@@ -8,8 +8,8 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from farm.data.datasets import PreparedImages
 from farm.data.imageset import UNLABELLED
-from farm.data.prepared import PreparedImages
 from farm.errors import DataError
 from farm.quantization.default import Quantization
 from farm.tasks.metric import BUILT_IN, Labels, Logits, Scorer, check_finite

@@ -4,6 +4,7 @@ import numpy as np
 import openvino as ov
 import torch
 
+from farm.axes import Preprocessing
 from farm.errors import DataError
 from farm.models import modelfile
 from farm.models.ir import IR, size_mib
@@ -32,7 +33,7 @@ def run(job: Job[Export]) -> Exported:
 def _from_file(job: Job[Export]) -> ov.Model:
     """An ONNX, TFLite or IR file, checked against what the grid says of it."""
     wanted = job.parameters
-    interface = modelfile.Interface(size=wanted.size, layout=wanted.layout, input=wanted.input)
+    interface = Preprocessing(size=wanted.size, layout=wanted.layout, input=wanted.input)
     return modelfile.read(job.files["model"], interface, wanted.model.options["output"])
 
 

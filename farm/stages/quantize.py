@@ -4,7 +4,7 @@ import openvino as ov
 
 from farm.catalog.algorithms import ALGORITHMS
 from farm.data import imageset
-from farm.data.prepared import PreparedImages
+from farm.data.datasets import PreparedImages
 from farm.models.ir import IR, size_mib
 from farm.plan.facts import Quantized
 from farm.plan.parameters import Quantize
@@ -47,7 +47,7 @@ def run(job: Job[Quantize]) -> Quantized:
 def _prepared(job: Job[Quantize], role: str) -> PreparedImages:
     """An input's images, of all its shards. A wrong size speaks here, before NNCF does."""
     shards = in_order(role, job.inputs)
-    images = imageset.joined([folder / SHARD for folder in shards])
+    images = imageset.read(*(folder / SHARD for folder in shards))
     prepared = PreparedImages(images=images, preprocessing=job.parameters.preprocessing)
     prepared[0]
     return prepared

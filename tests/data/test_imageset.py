@@ -155,7 +155,7 @@ def several(tmp_path_factory):
     paths = [folder / f"{start}.parquet" for start in (0, 256, 512)]
     for path, start in zip(paths, (0, 256, 512), strict=True):
         imageset.write(path, images, start, min(start + 256, 700))
-    return images, imageset.joined(paths)
+    return images, imageset.read(*paths)
 
 
 @settings(max_examples=40)
@@ -171,10 +171,11 @@ def test_shards_that_are_joined_are_one_set_in_any_order_and_slicing(several, ra
 
 def test_of_many_shards_one_row_group_is_in_memory(several):
     _, joined = several
+    rows, _ = joined.read.args
     for start in (600, 0, 300):
         joined.block(start, start + 50)
-        number, table = joined.rows.last
-        low, high = joined.rows.offsets[number : number + 2].tolist()
+        number, table = rows.last
+        low, high = rows.offsets[number : number + 2].tolist()
         assert low < start + 50 <= high == low + table.num_rows
 
 
@@ -182,7 +183,7 @@ def test_a_damaged_row_group_of_one_shard_of_several_is_told_with_its_file(tmp_p
     for name in ("one", "two"):
         imageset.write(tmp_path / name, numbered([0] * 300), 0, 300)
     damage(tmp_path / "two", 0)
-    joined = imageset.joined([tmp_path / "one", tmp_path / "two"])
+    joined = imageset.read(tmp_path / "one", tmp_path / "two")
     assert len(joined.block(0, 300).images) == 300
     with pytest.raises(DataError, match=r"two: row group 0 cannot be read"):
         joined.block(290, 310)
@@ -195,7 +196,7 @@ def test_images_outside_joined_shards_are_an_index_error(several):
 
 def test_one_shard_needs_no_joining(tmp_path):
     imageset.write(tmp_path / "one", numbered([0] * 5), 0, 5)
-    assert chosen(imageset.joined([tmp_path / "one"])) == [0, 1, 2, 3, 4]
+    assert chosen(imageset.read(tmp_path / "one")) == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(("classes", "size"), [(3, (2, 3)), (4, (3, 3))])
@@ -203,7 +204,7 @@ def test_shards_that_do_not_go_together_are_told(tmp_path, classes, size):
     imageset.write(tmp_path / "one", numbered([0] * 5, 4), 0, 5)
     imageset.write(tmp_path / "two", numbered([0] * 5, classes, size), 0, 5)
     with pytest.raises(DataError, match=rf"two: images of .*{classes}, those of .*one are of \(2, 3\), classes 4"):
-        imageset.joined([tmp_path / "one", tmp_path / "two"])
+        imageset.read(tmp_path / "one", tmp_path / "two")
 
 
 def test_prepare_scales_subtracts_divides_and_puts_channels_first():

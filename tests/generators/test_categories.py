@@ -21,9 +21,9 @@ def of(known, numbers, variations=None):
 
 @pytest.mark.parametrize("fill", [0.05, 0.2, 0.4])
 def test_systems_of_categories_fill_what_was_asked(fill):
-    systems, low, span = of(held(fill=fill), range(16))
+    systems, frames = of(held(fill=fill), range(16))
     still = ifs.pose(torch.zeros(16, dtype=torch.float64), torch.ones(16), torch.ones(16))
-    moves = chaos.deal(ifs.moved(systems, low, span, still, (chaos.GRID, chaos.GRID)), picks(16, 256))
+    moves = chaos.deal(ifs.moved(systems, frames, still, (chaos.GRID, chaos.GRID)), picks(16, 256))
     canvas = chaos.Canvas((chaos.GRID, chaos.GRID), moves.weights.shape, torch.device("cpu"))
     for points in chaos.chaos_game(moves, 64):
         canvas.add(points, moves.weights)
@@ -34,11 +34,10 @@ def test_systems_of_categories_fill_what_was_asked(fill):
 def test_a_category_does_not_depend_on_what_is_asked_with_it():
     whole = of(held(), range(20), range(20))
     for numbers in ([7], [19, 0, 1], [5, 5, 4, 12, 5]):
-        systems, low, span = of(held(), numbers, numbers)
+        systems, frames = of(held(), numbers, numbers)
         assert torch.equal(systems.maps, whole[0].maps[numbers])
         assert torch.equal(systems.bounds, whole[0].bounds[numbers])
-        assert torch.equal(low, whole[1][numbers])
-        assert torch.equal(span, whole[2][numbers])
+        assert torch.equal(frames, whole[1][numbers])
 
 
 def test_categories_differ_and_so_do_seeds():
@@ -51,11 +50,11 @@ def test_a_variation_that_fills_too_little_gives_way_to_the_category_itself():
     gave_way = 0
     for category in range(10):
         plain, *_ = of(known, [category])
-        systems, _, span = of(known, np.full(ifs.VARIATIONS, category), every)
+        systems, frames = of(known, np.full(ifs.VARIATIONS, category), every)
         wanted = ifs.varied(plain.part(none), torch.from_numpy(every))
-        fits = chaos.frame(wanted).fill >= 0.3
+        fits = chaos.frame(wanted)[1] >= 0.3
         assert torch.equal(systems.maps, torch.where(fits[:, None, None], wanted.maps, plain.maps))
-        assert (span > 0).all()
+        assert (frames[:, 2:] > 0).all()
         gave_way += int((~fits).sum())
     assert 0 < gave_way < 10 * ifs.VARIATIONS / 2
 

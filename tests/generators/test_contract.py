@@ -99,7 +99,7 @@ def test_shards_and_batches_change_no_byte(case, whole, tmp_path_factory, cuts, 
         paths.append(folder / f"{start}.parquet")
         images = case.made(count=stop, workers=together // 256)
         imageset.write(paths[-1], images, start, stop, together=together)
-    joined = imageset.joined(paths)
+    joined = imageset.read(*paths)
     assert joined.classes == case.classes
     assert np.array_equal(joined.block(0, COUNT).images, whole.images)
     assert np.array_equal(joined.block(0, COUNT).labels, whole.labels)

@@ -7,20 +7,21 @@ import pytest
 import torch
 from onnx.reference import ReferenceEvaluator
 
+from farm.axes import Preprocessing
 from farm.errors import DataError
 from farm.models import modelfile
-from farm.models.modelfile import Interface, named_operations
+from farm.models.modelfile import input_shape, named_operations
 from tests.models.files import Classifier, write_ir, write_pixels_ir, write_tflite
 
 TYPES = {"f32": np.float32, "f16": np.float16, "u8": np.uint8}
 
 
 def interface(layout="NCHW", kind="f32", size=(32, 32)):
-    return Interface(size=size, layout=layout, input=kind)
+    return Preprocessing(size=size, layout=layout, input=kind)
 
 
 def images(count, how):
-    pixels = np.random.default_rng(0).integers(0, 256, how.shape(count))
+    pixels = np.random.default_rng(0).integers(0, 256, input_shape(how, count))
     return pixels.astype(np.uint8) if how.input == "u8" else ((pixels - 127.5) / 64).astype(TYPES[how.input])
 
 
@@ -59,7 +60,7 @@ def test_a_model_read_computes_what_onnx_itself_does(tmp_path, suffix, odd, how,
     write = write_ir if suffix == ".xml" else lambda path, made: made.write(path)
     model = modelfile.read(write(tmp_path / f"model{suffix}", classifier), how, None)
     assert batch_of(model) == batch
-    assert model.input(0).partial_shape.to_string() == f"[{batch},{','.join(map(str, how.shape(1)[1:]))}]"
+    assert model.input(0).partial_shape.to_string() == f"[{batch},{','.join(map(str, input_shape(how, 1)[1:]))}]"
     reference = ReferenceEvaluator(classifier.model())
     given = images(3, how)
     expected = np.concatenate([reference.run(None, {"images": given[i : i + 1]})[0] for i in range(3)])

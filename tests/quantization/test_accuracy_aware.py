@@ -21,9 +21,9 @@ from nncf.quantization.algorithms.accuracy_control.ranker import Ranker
 from farm.axes import Algorithm
 from farm.catalog.algorithms import AccuracyAware
 from farm.data import imageset
+from farm.data.datasets import PreparedImages
 from farm.data.digits import split
 from farm.data.imageset import Block
-from farm.data.prepared import PreparedImages
 from farm.errors import DataError
 from farm.plan.facts import Control
 from farm.plan.parameters import Quantize

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from farm.axes import Preprocessing
 from farm.catalog.algorithms import AccuracyAware, Default
 from farm.data import imageset
-from farm.data.prepared import PreparedImages
+from farm.data.datasets import PreparedImages
 from farm.errors import DataError
 from farm.quantization.default import check_ignored_scope, layer_counts, nncf_arguments
 from farm.stages import quantize, synthesize

@@ -110,7 +110,7 @@ def test_shards_of_a_set_are_the_set(bench):
     parts = [
         bench.run(synthesize.run, synthesis("noise", start, stop, **NOISE))[1] for start, stop in ((0, 256), (256, 600))
     ]
-    whole, joined = (imageset.joined([each / "images.parquet" for each in folders]) for folders in ([one], parts))
+    whole, joined = (imageset.read(*(each / "images.parquet" for each in folders)) for folders in ([one], parts))
     assert np.array_equal(joined.block(0, 600).images, whole.block(0, 600).images)
 
 

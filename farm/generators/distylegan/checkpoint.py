@@ -23,11 +23,7 @@ WIDEST = 1 << 16  # a greater number in a config is a mistake
 
 
 def load(path: Path) -> Generator:
-    """A checkpoint's generator in eval mode, in float32.
-
-    path: a folder with ``generator.pt`` and ``config.json``, or a packed file. Raises DataError if a
-    file is missing, damaged or something else, or if weights and config do not agree.
-    """
+    """A generator in eval mode, float32. Raises DataError if a file is missing, damaged or not as its config tells."""
     packed = path.suffix == PACKED
     config_file, weights = (path, path) if packed else (path / CONFIG, path / WEIGHTS)
     config, tensors = _config(config_file, packed=packed), read_weights(weights)

@@ -16,10 +16,7 @@ DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
 
 
 def network(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) -> Network:
-    """The generator of ``files["weights"]`` on its device, in ``parameters["precision"]``, `f32` or `bf16`.
-
-    Raises DataError if the checkpoint cannot be read, or its weights are not those that its config tells of.
-    """
+    """The generator of a checkpoint on its device. Raises DataError if its weights are not as its config tells."""
     path, device = files["weights"], equipment.device
     slow = device == "cpu" and not fast_bfloat16()  # rounded alike, but multiplied in float32
     folded = Folded(load(path), DTYPES[parameters["precision"]], torch.float32 if slow else None).to(device).eval()

@@ -39,8 +39,8 @@ class Categories:
         self.searched = np.zeros(count, np.bool_)
         self.tested = np.zeros((count, ifs.VARIATIONS), np.bool_)
 
-    def varied(self, categories: Indices, variations: Indices) -> tuple[Systems, Tensor, Tensor]:
-        """The systems of some categories, varied, and their attractors' low and span: float32 (n, 2) each.
+    def varied(self, categories: Indices, variations: Indices) -> tuple[Systems, Tensor]:
+        """The systems of some categories, varied, and their attractors' frames, float32 (n, 4).
 
         A variation that fills too little gives way to the category's own system. Raises DataError if a category has
         none that fills enough.
@@ -53,8 +53,7 @@ class Categories:
             self._test(*np.unique(np.stack((categories[unknown], variations[unknown])), axis=1))
         at, vectors = self._there(categories), self._there(variations)
         vectors = torch.where(self.frames[at, vectors, 2] > 0, vectors, 0)
-        places = self.frames[at, vectors]
-        return ifs.varied(self.systems.part(at), vectors), places[:, :2], places[:, 2:]
+        return ifs.varied(self.systems.part(at), vectors), self.frames[at, vectors]
 
     def _find(self, run: Indices) -> None:
         """Search the systems of consecutive categories: one random system for each, until it fills enough."""
@@ -62,13 +61,13 @@ class Categories:
         for turn in range(TURNS):
             random = numbers(self.seed, SEARCH, int(run[0]), len(run), ifs.NUMBERS, turn)
             systems = ifs.candidates(random[missing - run[0]].to(self.device))
-            frames = frame(systems)
-            good = frames.fill >= self.fill
+            frames, fill = frame(systems)
+            good = fill >= self.fill
             enough = good.cpu().numpy()
             at = self._there(missing[enough])
             for name in ("maps", "bounds", "many"):
                 getattr(self.systems, name)[at] = getattr(systems, name)[good]
-            self.frames[at, 0] = torch.cat((frames.low, frames.span), dim=1)[good]
+            self.frames[at, 0] = frames[good]
             self.tested[missing[enough], 0] = True
             self.searched[missing[enough]] = True
             missing = missing[~enough]
@@ -80,9 +79,8 @@ class Categories:
     def _test(self, categories: Indices, variations: Indices) -> None:
         """See which variations of systems that were found fill enough too."""
         at, vectors = self._there(categories), self._there(variations)
-        frames = frame(ifs.varied(self.systems.part(at), vectors))
-        places = torch.cat((frames.low, frames.span), dim=1)
-        self.frames[at, vectors] = torch.where((frames.fill >= self.fill)[:, None], places, 0)
+        frames, fill = frame(ifs.varied(self.systems.part(at), vectors))
+        self.frames[at, vectors] = torch.where((fill >= self.fill)[:, None], frames, 0)
         self.tested[categories, variations] = True
 
     def _there(self, indices: Indices) -> Tensor:

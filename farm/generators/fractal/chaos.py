@@ -26,15 +26,6 @@ HIT = 32  # bits for a sum of tints, below the count of hits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frames:
-    """Where attractors lie. low, span: float32 (n, 2), corner and extent in x, y. fill: float32 (n,), in [0, 1]."""
-
-    low: Tensor
-    span: Tensor
-    fill: Tensor
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Moves:
     """Pairs of maps for the orbits of n images, made one map each.
 
@@ -68,10 +59,7 @@ def deal(systems: Systems, picks: Tensor) -> Moves:
 
 
 def _pair_bounds(bounds: Tensor) -> Tensor:
-    """Cumulated probabilities of pairs of maps, the last one first: float32 (n, MAPS * MAPS).
-
-    They are above 1 from the last pair on that is used, so that no rounding leads beyond it.
-    """
+    """Cumulated probabilities of pairs of maps, last map first: float32 (n, MAPS**2), above 1 from the last used."""
     edges = torch.nn.functional.pad(bounds, (1, 0))[:, :-1]
     cumulated = edges[..., None] + (bounds - edges)[..., None] * bounds[:, None]
     beyond = (edges >= 1)[..., None] | ((bounds >= 1)[..., None] & (bounds >= 1)[:, None])
@@ -130,10 +118,11 @@ class Canvas:
         self.sums.view(-1).scatter_add_(0, self.bins.copy_(column).view(-1), weights.view(-1))
 
 
-def frame(systems: Systems) -> Frames:
+def frame(systems: Systems) -> tuple[Tensor, Tensor]:
     """Where attractors lie and what they fill, as far as a trial shows, whose picks are the same for all.
 
-    The fill is 0 where an orbit flies apart, or where the attractor is a point or lies on a line along an axis.
+    Returns frames, float32 (n, 4), low and span in x, y, and fills, float32 (n,), in [0, 1]: 0 where an orbit flies
+    apart, or where the attractor is a point or lies on a line along an axis.
     """
     device = systems.maps.device
     picks = (torch.arange(TRIAL_ORBITS, device=device) + 0.5) / TRIAL_ORBITS
@@ -149,7 +138,7 @@ def frame(systems: Systems) -> Frames:
         canvas.add(points.sub_(low[:, None]).mul_(scale[:, None]).add_(1), moves.weights)
     inside = canvas.sums.reshape(-1, GRID + 2, GRID + 2)[:, 1:-1, 1:-1]
     fill = (inside > 0).sum((1, 2)).to(torch.float32) / GRID**2
-    return Frames(low=low.T.contiguous(), span=span.T.contiguous(), fill=fill * sound)
+    return torch.cat((low, span)).T.contiguous(), fill * sound
 
 
 @cache

@@ -64,19 +64,20 @@ def varied(systems: Systems, variations: Tensor) -> Systems:
     return replace(systems, maps=systems.maps * weights[:, None])
 
 
-def moved(systems: Systems, low: Tensor, span: Tensor, pose: Matrix, size: tuple[int, int]) -> Systems:
+def moved(systems: Systems, frames: Tensor, pose: Matrix, size: tuple[int, int]) -> Systems:
     """The systems in a canvas's coordinates: the attractor in its frame becomes a square, is rotated, and is stretched.
 
-    low, span: float32 (n, 2), corner and extent of the frame in x and y. pose: orthogonal matrices, float64 (n,) each.
+    frames: float32 (n, 4), low and span in x and y. pose: orthogonal matrices, float64 (n,) each.
     size: (height, width); the canvas is [1, width + 1] x [1, height + 1], with a border of one pixel around it.
     Computed in float64, because an attractor may lie far from the origin.
     """
-    height, width = torch.tensor(size, dtype=torch.float64, device=span.device)
+    height, width = torch.tensor(size, dtype=torch.float64, device=frames.device)
     p, q, r, s = pose
-    wide, high = span.to(torch.float64).unbind(1)
+    low, span = torch.split(frames.to(torch.float64), 2, dim=1)
+    wide, high = span.unbind(1)
     there = _columns(width * p / wide, width * q / high, height * r / wide, height * s / high)
     back = _columns(wide * p / width, wide * r / height, high * q / width, high * s / height)
-    x, y = (low.to(torch.float64) + span.to(torch.float64) / 2)[:, None].unbind(2)
+    x, y = (low + span / 2)[:, None].unbind(2)
     a, b, c, d, e, f = systems.maps.to(torch.float64).unbind(-1)
     image = _applied((a, b, c, d), x, y)
     shift = _applied(there, image[0] + e - x, image[1] + f - y)

@@ -67,11 +67,7 @@ def render(rendering: Rendering, start: int, stop: int) -> Pixels:
 
 
 def pairs(start: int, stop: int, categories: int) -> tuple[Indices, Indices]:
-    """Category and variation of the images start, ..., stop - 1.
-
-    Image i has category i mod `categories`, so that every prefix is balanced; consecutive images, and likewise those
-    of one category, go through all variations in turn.
-    """
+    """Category, i mod `categories`, and variation of the images start, ..., stop - 1; those of one take all in turn."""
     index = np.arange(start, stop)
     category = index % categories
     return category, (category + index // categories) % ifs.VARIATIONS
@@ -95,8 +91,8 @@ def poses(rendering: Rendering, random: Tensor) -> ifs.Matrix:
 
 def on_canvas(rendering: Rendering, random: Tensor, start: int, stop: int) -> Systems:
     """The images' systems, varied, flipped, rotated and in the canvas's coordinates. random: int16 (n, POSE)."""
-    systems, low, span = rendering.categories.varied(*pairs(start, stop, rendering.categories.count))
-    return ifs.moved(systems, low, span, poses(rendering, random), rendering.size)
+    systems, frames = rendering.categories.varied(*pairs(start, stop, rendering.categories.count))
+    return ifs.moved(systems, frames, poses(rendering, random), rendering.size)
 
 
 def picked(rendering: Rendering, start: int, stop: int) -> Tensor:

@@ -75,14 +75,12 @@ class Config:
 
 
 def config_of(modules: Modules) -> Config:
-    """The configuration of a generator, which is the module with the empty name.
-
-    Raises Refused if it is missing, contradicts itself, or is of a generator that farm cannot compute.
-    """
+    """The configuration of a generator, module "". Raises Refused if it contradicts itself or is none of farm's."""
     state = modules[""].state
     given = dict(_dict("_init_kwargs", state.get("_init_kwargs")))
     sizes = {name: _size(name, given.pop(name, None), state.get(name)) for name in SIZES}
     mapping = _known("mapping_kwargs", given.pop("mapping_kwargs", {}), MAPPING)
+    mapping |= {name: sizes["w_dim"] for name in ("embed_features", "layer_features") if mapping[name] is None}
     # NVIDIA's later repository gives the arguments of the synthesis network to the generator itself
     within = _dict("synthesis_kwargs", given.pop("synthesis_kwargs", {}))
     synthesis = _known("synthesis_kwargs", within | given, SYNTHESIS)
@@ -93,13 +91,13 @@ def config_of(modules: Modules) -> Config:
     noisy = synthesis["use_noise"]
     if type(noisy) is not bool:
         raise Refused(f"`use_noise` is {shown_value(noisy)}: must be true or false")
-    embedded = _whole("embed_features", _or(mapping["embed_features"], sizes["w_dim"]), WIDEST)
+    embedded = _whole("embed_features", mapping["embed_features"], WIDEST)
     return Config(
         z_dim=sizes["z_dim"],
         w_dim=sizes["w_dim"],
         classes=sizes["c_dim"],
         layers=_whole("num_layers", mapping["num_layers"], DEEPEST),
-        hidden=_whole("layer_features", _or(mapping["layer_features"], sizes["w_dim"]), WIDEST),
+        hidden=_whole("layer_features", mapping["layer_features"], WIDEST),
         rate=_rate(mapping["lr_multiplier"], modules),
         embedded=embedded if sizes["c_dim"] else 0,
         averaged=mapping["w_avg_beta"] is not None,
@@ -181,10 +179,6 @@ def _clamp(given: object, modules: Modules) -> float | None:
 def _is_number(value: object) -> TypeGuard[float]:
     """Whether it is a plain number: no bool, no number of numpy's."""
     return type(value) in (int, float)
-
-
-def _or(value: object, default: int) -> object:
-    return default if value is None else value
 
 
 def shown_value(value: object) -> str:

@@ -1,10 +1,7 @@
 """Convolutions of 3x3 between styles, whose weights all images of a batch share. Knows shapes, not networks.
 
-To scale a convolution's weights by an image's styles is to scale its input, and to normalise them is to scale its
-output (Karras et al. 2020, arXiv 1912.04958, section 2.2): ``scale * (weight * (styles x)) + shift``. So the weights
-are the same for all images, and are prepared once.
-
-Maps are laid out as (n, H, W, channels). On a CPU a batch is computed in parts, so that they stay in its caches.
+Scaling the weights by an image's styles is scaling the input, and normalising them is scaling the output (Karras et
+al. 2020, arXiv 1912.04958, section 2.2): ``scale * (weight * (styles x)) + shift``. Maps are (n, H, W, channels).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -55,10 +52,7 @@ class Direct:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Winograd:
-    """A convolution with a quarter of the multiplications, by Winograd's minimal filtering of 4x4 pixels.
-
-    weight: (36, inputs, outputs). Source: Lavin, Gray 2016, arXiv 1509.09308.
-    """
+    """A quarter of the multiplications: Lavin, Gray 2016, arXiv 1509.09308. weight: (36, inputs, outputs)."""
 
     weight: Tensor
 

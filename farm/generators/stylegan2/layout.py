@@ -1,7 +1,4 @@
-"""The parameters of a StyleGAN2-ADA generator, by name and shape, and whether a file has them.
-
-Knows how NVIDIA lays a generator down in its files, not how a file is read nor how a network computes.
-"""
+"""The parameters of a StyleGAN2-ADA generator by name and shape, as NVIDIA lays them down. Knows no arithmetic."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -17,12 +17,10 @@ STEP = 256  # bytes that are as dear as a step
 SHOWN = 60  # characters of a file's text in a message
 MOST_ARGUMENTS = 16
 
-VALUES = frozenset(  # they push what stands beside them
-    (
-        *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
-        *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
-        *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
-    )
+VALUES = (  # they push what stands beside them
+    *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
+    *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
+    *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
 )
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 EMPTY: Mapping[str, Callable[[], object]] = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_SET": set}
@@ -40,11 +38,8 @@ class Unknown(Refused):
     """A name that is not in the table."""
 
     def __init__(self, module: str, name: str) -> None:
-        super().__init__(module, name)
-        self.module, self.name = module, name
-
-    def __str__(self) -> str:
-        return f"asks for {shown(f'{self.module}.{self.name}')}, which is code: none of it was run"
+        super().__init__(f"asks for {shown(f'{module}.{name}')}, which is code: none of it was run")
+        self.module = module
 
 
 @dataclass(slots=True)
@@ -58,11 +53,6 @@ class Budget:
         self.left -= cost
         if self.left < 0:
             raise Refused(f"takes more than {MOST_STEPS:,} steps or arguments to build, which no network does")
-
-
-def budget_of(size: int) -> Budget:
-    """What a file of so many bytes may cost: its arguments are read once, and what is nested in them once more."""
-    return Budget(STEP * MOST_STEPS + 2 * size)
 
 
 def shown(text: str) -> str:

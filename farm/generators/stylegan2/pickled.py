@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farm.errors import DataError
-from farm.generators.stylegan2.machine import STEP, Budget, Name, Names, Refused, Unknown, budget_of, run
+from farm.generators.stylegan2.machine import MOST_STEPS, STEP, Budget, Name, Names, Refused, Unknown, run
 
 FIRST = b"\x80"  # of a pickle of protocol 2 or later
 FOREIGN = {  # how files begin that people take for such pickles
@@ -85,7 +85,7 @@ def read(path: Path) -> object:
             begin = file.read(max(map(len, FOREIGN)))
             foreign = [text for start, text in FOREIGN.items() if begin.startswith(start)]
             _check(begin.startswith(FIRST), foreign[0] if foreign else "no pickle" if begin else "empty")
-            budget = budget_of(path.stat().st_size)
+            budget = Budget(STEP * MOST_STEPS + 2 * path.stat().st_size)  # what is nested in arguments is read again
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 return run(cast("IO[bytes]", content), _names(budget), budget, settle=_settle)
     except OSError as error:

@@ -71,10 +71,7 @@ class StyleGan2:
 
 
 def network(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) -> Network:
-    """The generator of ``files["weights"]``, a pickle of NVIDIA's, on its device.
-
-    Raises DataError if the file is none, or if truncation needs a mean that it has not.
-    """
+    """The generator of a pickle of NVIDIA's. Raises DataError if it is none, or lacks a mean that truncation needs."""
     path = files["weights"]
     weights = layout(path)
     config, psi = weights.config, float(parameters["truncation_psi"])
@@ -87,10 +84,7 @@ def network(parameters: Arguments, files: Files, equipment: Equipment = PLAIN) -
 
 
 def network_of(model: StyleGan2) -> Network:
-    """The network whose images a generator makes.
-
-    It computes 64 images of 32x32 and up to 512 channels together, one of 1024x1024: as many as take the same memory.
-    """
+    """The network of a generator's images, as many together as take the same memory: 64 of 32x32, one of 1024x1024."""
     config = model.generator.config
     largest = max(side**2 * channels for side, channels in zip(config.sides, config.channels, strict=True))
     step, side = max(1, min(MOST, SPACE // largest)), config.sides[-1]

@@ -1,8 +1,4 @@
-"""How like a teacher's images a student's are, in the eyes of a classifier. Knows features, no generator.
-
-Distances between a classifier's features are not the Inception distances of the literature: they compare only with
-others taken by the same classifier.
-"""
+"""How like a teacher's images a student's are, by a classifier's features: no distances to compare with Inception's."""
 
 from dataclasses import dataclass
 
@@ -66,10 +62,7 @@ def frechet(first: Doubles, second: Doubles) -> float:
 
 
 def kernel(first: Doubles, second: Doubles, seed: int = 0) -> float:
-    """The kernel distance (KID): unbiased MMD^2 of a cubic kernel, the mean over subsets.
-
-    Binkowski et al. 2018 (arXiv 1801.01401), section 4.
-    """
+    """KID: unbiased MMD^2 of a cubic kernel, the mean over subsets (Binkowski et al. 2018, arXiv 1801.01401, 4)."""
     random = np.random.default_rng(seed)
     size = min(SUBSET, len(first), len(second))
     distances = []

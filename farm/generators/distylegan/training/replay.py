@@ -1,7 +1,4 @@
-"""A step of a training as one CUDA graph: thousands of small kernels started at once. Knows tensors, no losses.
-
-Without it a fast GPU waits for the host, which starts a small GAN's kernels one by one.
-"""
+"""A step of a training as one CUDA graph: a GPU need not wait for the host to start thousands of small kernels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

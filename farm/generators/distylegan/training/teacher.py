@@ -1,7 +1,4 @@
-"""What a student learns from: a teacher's images, and their latents where it gives them. Knows no network.
-
-All images lie in memory as uint8: 3 KiB each at 32x32, 150 MiB for 50,000.
-"""
+"""What a student learns from: a teacher's images, all in memory as uint8, and their latents where it gives them."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -23,17 +23,13 @@ RUNTIME_LIBRARIES = {"openvino": ("openvino",), "pytorch": ("torch",)}
 FP32 = "f32"
 
 
-def _says_nothing(_name: str, _parameters: Mapping[str, object], _file: Input | None) -> Mapping[str, object]:
-    return {}
-
-
 def build(
     grid: Grid,
     cells: tuple[Cell, ...],
     catalog: Catalog,
     locate: Locate,
     version_of: VersionOf,
-    describe: Describe = _says_nothing,
+    describe: Describe = lambda *_: {},
 ) -> Plan:
     """The plan of a grid's cells. Two cells share every stage that they have in common.
 
@@ -73,17 +69,6 @@ def _planned(cell: Cell, stages: Mapping[str, str]) -> PlannedCell:
 def running(model: Model, runtime: str) -> tuple[str, ...]:
     """The libraries that run a model."""
     return (*RUNTIME_LIBRARIES[runtime], *(model.spec.libraries if runtime == "pytorch" else ()))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Recipe:
-    """A stage but for its inputs: the same for all cells of, say, one model and device. digest: as in `key_of`."""
-
-    kind: str
-    parameters: StageParameters
-    files: Mapping[str, Input]
-    libraries: Mapping[str, str]
-    digest: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -156,7 +141,7 @@ class _Builder:
         recipe = self.choices.once(self.quantizing, model, algorithm, on_train and held_out is None)
         return self.add(recipe, f"{model.label} {source.label} {algorithm.label}", inputs)
 
-    def quantizing(self, model: Model, algorithm: Algorithm, unvalidated: bool) -> _Recipe:
+    def quantizing(self, model: Model, algorithm: Algorithm, unvalidated: bool) -> Stage:
         judges = isinstance(algorithm.parameters, AccuracyAware)
         parameters = Quantize(
             algorithm=axes.Algorithm(name=algorithm.name, options=dict(algorithm.parameters)),
@@ -175,7 +160,7 @@ class _Builder:
         recipe = self.choices.once(self.evaluating, model, name, precision, device.parameters.node)
         return self.add(recipe, f"{label} {precision}", {"model": variant} if variant else {})
 
-    def evaluating(self, model: Model, device: str, precision: str, node: str | None) -> _Recipe:
+    def evaluating(self, model: Model, device: str, precision: str, node: str | None) -> Stage:
         """device: none for PyTorch, which evaluates on the CPU in FP32, whatever the cell's device."""
         parameters = Evaluate(
             device=axes.Device(name=device, precision=precision, node=node) if device else axes.Device(node=node),
@@ -190,7 +175,7 @@ class _Builder:
             "evaluate", parameters, self.run_files(model, runtime) | self.choices.metric_files(), libraries
         )
 
-    def measuring(self, model: Model, device: Device, runtime: str) -> _Recipe:
+    def measuring(self, model: Model, device: Device, runtime: str) -> Stage:
         parameters = Measure(
             device=axes.Device(name=device.name, **dict(device.parameters)),
             rounds=decode(Rounds, self.grid.settings.measure.model_dump()),
@@ -208,22 +193,15 @@ class _Builder:
 
     def recipe(
         self, kind: str, parameters: StageParameters, files: Mapping[str, Input], libraries: tuple[str, ...] = ()
-    ) -> _Recipe:
+    ) -> Stage:
+        """A stage but for its label and inputs: the same for all cells of, say, one model and device."""
         spec = self.catalog.stages[kind]
         versions = {name: self.version_of(name) for name in sorted({*spec.libraries, *libraries})}
         contents = {role: file.sha256 or f"missing: {file.path}" for role, file in files.items()}
-        recipe = digest([kind, spec.version, parameters, contents, versions])
-        return _Recipe(kind=kind, parameters=parameters, files=files, libraries=versions, digest=recipe)
+        key = digest([kind, spec.version, parameters, contents, versions])
+        return Stage(kind=kind, key=key, label="", parameters=parameters, inputs={}, files=files, libraries=versions)
 
-    def add(self, recipe: _Recipe, label: str, inputs: Mapping[str, str], *, equipped: bool = False) -> str:
-        stage = Stage(
-            kind=recipe.kind,
-            key=digest([recipe.digest, inputs]),
-            label=label,
-            parameters=recipe.parameters,
-            inputs=inputs,
-            files=recipe.files,
-            libraries=recipe.libraries,
-            equipped=equipped,
-        )
+    def add(self, recipe: Stage, label: str, inputs: Mapping[str, str], *, equipped: bool = False) -> str:
+        key = digest([recipe.key, inputs])
+        stage = replace(recipe, key=key, label=label, inputs=inputs, equipped=equipped)
         return self.stages.setdefault(stage.uri, stage).uri

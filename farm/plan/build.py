@@ -14,7 +14,7 @@ from farm.grid.settings import Claims
 from farm.inputs import Input
 from farm.plan.choices import Choices, Describe, Locate, images
 from farm.plan.parameters import Evaluate, Export, Measure, Quantize, Rounds, StageParameters, Synthesize
-from farm.plan.stage import Effort, Plan, PlannedCell, Stage, digest, numbered
+from farm.plan.stage import Effort, Plan, PlannedCell, Stage, numbered, recipe
 from farm.spec import Catalog
 
 VersionOf = Callable[[str], str]
@@ -96,9 +96,9 @@ class _Builder:
             label = f"{model.label} {cell.calibration.label} {cell.algorithm.label}"
         roles["evaluate"] = once(self.evaluate, model, device, variant, device.parameters.precision, label)
         if not any(matches(cell, pattern) for pattern in self.grid.accuracy_only):
-            recipe = once(self.measuring, model, device, runtime)
+            measurement = once(self.measuring, model, device, runtime)
             inputs = {} if variant in (None, export) else {"model": variant}
-            roles["measure"] = self.add(recipe, cell.name, {"ir": export, **inputs})
+            roles["measure"] = self.add(measurement, cell.name, {"ir": export, **inputs})
         return roles
 
     def calibration(self, source: Calibration, model: Model) -> tuple[str, ...]:
@@ -118,15 +118,15 @@ class _Builder:
             stop = min(start + step, count)
             shard = Synthesize(images=of_any_count, start=start, stop=stop)
             label = source.label if count <= step else f"{source.label} images {start} to {stop - 1}"
-            recipe = self.recipe("synthesize", shard, files, source.spec.libraries)
-            uris.append(self.add(recipe, label, {}, equipped=source.spec.equipped))
+            incomplete = self.recipe("synthesize", shard, files, source.spec.libraries)
+            uris.append(self.add(incomplete, label, {}, equipped=source.spec.equipped))
         return tuple(uris)
 
     def export(self, model: Model) -> str:
         how = self.choices.preprocessing(model)
         parameters = Export(model=self.choices.model(model), size=how.size, layout=how.layout, input=how.input)
-        recipe = self.recipe("export", parameters, self.choices.model_files(model), model.spec.libraries)
-        return self.add(recipe, model.label, {})
+        files = self.choices.model_files(model)
+        return self.add(self.recipe("export", parameters, files, model.spec.libraries), model.label, {})
 
     def quantize(self, model: Model, source: Calibration, algorithm: Algorithm, export: str) -> str:
         """It depends on all shards, whatever part of them the algorithm takes: that is the algorithm's own affair."""
@@ -138,8 +138,8 @@ class _Builder:
             **numbered("calibration", self.calibration(source, model)),
             **numbered("validation", self.calibration(held_out, model) if held_out else ()),
         }
-        recipe = self.choices.once(self.quantizing, model, algorithm, on_train and held_out is None)
-        return self.add(recipe, f"{model.label} {source.label} {algorithm.label}", inputs)
+        quantization = self.choices.once(self.quantizing, model, algorithm, on_train and held_out is None)
+        return self.add(quantization, f"{model.label} {source.label} {algorithm.label}", inputs)
 
     def quantizing(self, model: Model, algorithm: Algorithm, unvalidated: bool) -> Stage:
         judges = isinstance(algorithm.parameters, AccuracyAware)
@@ -157,8 +157,8 @@ class _Builder:
     def evaluate(self, model: Model, device: Device, variant: str | None, precision: str, label: str) -> str:
         """variant: of the model as an IR; None where PyTorch runs it."""
         name = device.name if variant else ""
-        recipe = self.choices.once(self.evaluating, model, name, precision, device.parameters.node)
-        return self.add(recipe, f"{label} {precision}", {"model": variant} if variant else {})
+        evaluation = self.choices.once(self.evaluating, model, name, precision, device.parameters.node)
+        return self.add(evaluation, f"{label} {precision}", {"model": variant} if variant else {})
 
     def evaluating(self, model: Model, device: str, precision: str, node: str | None) -> Stage:
         """device: none for PyTorch, which evaluates on the CPU in FP32, whatever the cell's device."""
@@ -194,14 +194,10 @@ class _Builder:
     def recipe(
         self, kind: str, parameters: StageParameters, files: Mapping[str, Input], libraries: tuple[str, ...] = ()
     ) -> Stage:
-        """A stage but for its label and inputs: the same for all cells of, say, one model and device."""
         spec = self.catalog.stages[kind]
         versions = {name: self.version_of(name) for name in sorted({*spec.libraries, *libraries})}
-        contents = {role: file.sha256 or f"missing: {file.path}" for role, file in files.items()}
-        key = digest([kind, spec.version, parameters, contents, versions])
-        return Stage(kind=kind, key=key, label="", parameters=parameters, inputs={}, files=files, libraries=versions)
+        return recipe(kind, spec.version, parameters, files, versions)
 
-    def add(self, recipe: Stage, label: str, inputs: Mapping[str, str], *, equipped: bool = False) -> str:
-        key = digest([recipe.key, inputs])
-        stage = replace(recipe, key=key, label=label, inputs=inputs, equipped=equipped)
+    def add(self, incomplete: Stage, label: str, inputs: Mapping[str, str], *, equipped: bool = False) -> str:
+        stage = incomplete.completed(label, inputs, equipped=equipped)
         return self.stages.setdefault(stage.uri, stage).uri

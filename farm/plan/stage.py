@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from farm.codec import members
@@ -44,6 +44,11 @@ class Stage:
         if not isinstance(self.parameters, kind):
             raise TypeError(f"a stage {self.kind} has no parameters of {kind.__name__}")
         return self.parameters
+
+    def completed(self, label: str, inputs: Mapping[str, str], *, equipped: bool = False) -> "Stage":
+        """The stage that a `recipe` becomes with these inputs."""
+        key = digest([self.key, inputs])
+        return replace(self, key=key, label=label, inputs=inputs, equipped=equipped)
 
     @property
     def missing(self) -> str:
@@ -129,16 +134,16 @@ def base(role: str) -> str:
     return role.partition(".")[0]
 
 
-def key_of(
-    kind: str,
-    version: int,
-    parameters: StageParameters,
-    inputs: Mapping[str, str],
-    contents: Mapping[str, str],
-    libraries: Mapping[str, str],
-) -> str:
-    """SHA-256 (hex) of everything that can change what the stage leaves behind."""
-    return digest([digest([kind, version, parameters, contents, libraries]), inputs])
+def recipe(
+    kind: str, version: int, parameters: StageParameters, files: Mapping[str, Input], libraries: Mapping[str, str]
+) -> Stage:
+    """A stage but for its label and inputs: the same for all cells of, say, one model and device.
+
+    Its key, of all that can change what it leaves behind, lacks the inputs: see `Stage.completed`.
+    """
+    contents = {role: file.sha256 or f"missing: {file.path}" for role, file in files.items()}
+    key = digest([kind, version, parameters, contents, libraries])
+    return Stage(kind=kind, key=key, label="", parameters=parameters, inputs={}, files=files, libraries=libraries)
 
 
 def digest(value: object) -> str:

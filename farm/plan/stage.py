@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from farm.codec import members
-from farm.grid.label import NO_CALIBRATION
 from farm.grid.settings import Claims
 from farm.inputs import Input
 from farm.plan.parameters import StageParameters
@@ -73,10 +72,6 @@ class PlannedCell:
     device: str
     runtime: str
     stages: Mapping[str, str]
-
-    def labels(self) -> tuple[str, str, str, str]:
-        """The label of each axis, in the order of `farm.grid.cell.AXES`."""
-        return (self.model, self.calibration or NO_CALIBRATION, self.algorithm, self.device)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,5 @@
 """Tables' columns from the fields of dataclasses: name, type, unit and meaning said once. Knows no table of farm's."""
 
-from collections.abc import Iterator
-from dataclasses import fields
 from datetime import datetime
 from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
@@ -28,15 +26,13 @@ class Described(NamedTuple):
 
 def described(*rows: type) -> tuple[Described, ...]:
     """The columns of a table whose rows these dataclasses are, side by side; ``Annotated`` with a `Column` each."""
-    return tuple(column for row in rows for column in _described(row))
+    hints = (hint for row in rows for hint in get_type_hints(row, include_extras=True).items())
+    return tuple(_described(name, hint) for name, hint in hints)
 
 
-def _described(row: type) -> Iterator[Described]:
-    hints = get_type_hints(row, include_extras=True)
-    for field in fields(row):
-        hint = hints[field.name]
-        column = hint.__metadata__[0] if get_origin(hint) is Annotated else Column("")
-        yield Described(field.name, column.arrow or _arrow(hint), column.unit, column.meaning)
+def _described(name: str, hint: Any) -> Described:
+    column = hint.__metadata__[0] if get_origin(hint) is Annotated else Column("")
+    return Described(name, column.arrow or _arrow(hint), column.unit, column.meaning)
 
 
 def _arrow(hint: Any) -> str:

@@ -52,8 +52,8 @@ class InputSpec:
     parameter: str | None = None
     patterns: tuple[str, ...] = ()
     shipped: Mapping[str, str] = field(default_factory=dict)
-    url: str | None = None
-    sha256: str | None = None
+    url: str = ""
+    sha256: str = ""
     released: Mapping[str, str] = field(default_factory=dict)
     beside: str = ""
     optional: bool = False

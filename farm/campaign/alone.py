@@ -9,7 +9,7 @@ from farm.catalog.stages import ALONE
 from farm.errors import DataError, InputError
 from farm.grid.settings import Settings
 from farm.inputs import Input
-from farm.plan import Plan, Stage, key_of
+from farm.plan import Plan, Stage, recipe
 from farm.plan.parameters import StageParameters
 from farm.record import Outcome
 from farm.store import Store
@@ -22,12 +22,7 @@ def stage_of(
 ) -> Stage:
     """A stage of a kind of `ALONE`, as `Stage` has it."""
     libraries = {name: version_of(name) for name in ALONE[kind].libraries}
-    contents = {role: file.sha256 for role, file in files.items()}
-    key = key_of(kind, ALONE[kind].version, parameters, {}, contents, libraries)
-    return Stage(
-        kind=kind, key=key, label=label, parameters=parameters, inputs={}, files=files, libraries=libraries,
-        equipped=equipped,
-    )  # fmt: skip
+    return recipe(kind, ALONE[kind].version, parameters, files, libraries).completed(label, {}, equipped=equipped)
 
 
 def carried_out(

@@ -100,10 +100,8 @@ def expand(grid: Grid) -> tuple[Cell, ...]:
     Excluded cells are left out; an include adds a cell even where an exclude would drop it. A model that
     PyTorch cannot run, such as an ONNX file, has no ``pytorch`` baseline.
     """
-    cells: dict[str, Cell] = {}
-    for cell in _product(grid):
-        if not any(matches(cell, exclusion) for exclusion in grid.exclude):
-            cells[cell.name] = cell
+    there = (cell for cell in _product(grid) if not any(matches(cell, exclusion) for exclusion in grid.exclude))
+    cells = {cell.name: cell for cell in there}
     for cell in grid.include:
         cells.setdefault(cell.name, cell)
     return tuple(cells.values())

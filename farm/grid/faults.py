@@ -28,9 +28,8 @@ def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
         return f"unknown parameter{did_you_mean(str(details['loc'][-1]), _fields(model, details['loc']))}"
     if details["type"] == "missing":
         return "missing"
-    given = repr(details["input"])
     message = details["msg"]
-    return f"{message[0].lower()}{message[1:]}, not {given[:60]}"
+    return f"{message[0].lower()}{message[1:]}, not {details['input']!r:.60}"
 
 
 def _fields(model: type[BaseModel], location: tuple[str | int, ...]) -> Iterable[str]:

@@ -31,24 +31,15 @@ def read(path: Path) -> tuple[object, dict[YamlPath, int]]:
     lines: dict[YamlPath, int] = {(): 1}
     faults: list[Fault] = []
     try:
-        document = _document(text, lines, faults)
+        node = yaml.compose(text, yaml.SafeLoader)
+        if node is not None:
+            _walk(node, (), lines, faults)
+        document: object = yaml.safe_load(text)
     except UNREADABLE as error:
         raise GridError(str(path), (_syntax_fault(error),)) from error
     if faults:
         raise GridError(str(path), tuple(faults))
     return document, lines
-
-
-def _document(text: str, lines: dict[YamlPath, int], faults: list[Fault]) -> object:
-    loader = yaml.SafeLoader(text)
-    try:
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        _walk(node, (), lines, faults)
-        return loader.construct_document(node)
-    finally:
-        loader.dispose()
 
 
 def dotted(path: YamlPath) -> str:

@@ -39,34 +39,23 @@ def load(path: Path, catalog: Catalog) -> Grid:
     if not isinstance(document, Mapping):
         text = "a grid is a mapping with `dataset:` and `models:`" if document else "the file is empty"
         raise GridError(str(path), (Fault(line=1, path=dotted(()), text=text),))
-    reader = _Reader(path=path, document=document, lines=lines, catalog=catalog, axes=_axes(catalog))
+    reader = _Reader(path=path, document=document, lines=lines, catalog=catalog, axes=_Axes(catalog))
     grid = reader.grid()
     if reader.faults:
         raise GridError(str(path), tuple(reader.faults))
     return grid
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Axes:
     """How each part of a grid is read that names entries of a table."""
 
-    dataset: Axis[Dataset]
-    models: Axis[Model]
-    calibrations: Axis[Calibration]
-    algorithms: Axis[Algorithm]
-    devices: Axis[Device]
-    baselines: Axis[Algorithm]
-
-
-def _axes(catalog: Catalog) -> _Axes:
-    return _Axes(
-        dataset=Axis(kind=Dataset, table=catalog.datasets, noun="dataset"),
-        models=Axis(kind=Model, table=catalog.models, noun="model", family=SLASHED, members=catalog.members),
-        calibrations=Axis(kind=Calibration, table=catalog.sources, noun="image source"),
-        algorithms=Axis(kind=Algorithm, table=catalog.algorithms, noun="algorithm"),
-        devices=Axis(kind=Device, table=catalog.devices, noun="device", family=LETTERS),
-        baselines=Axis(kind=Algorithm, table=catalog.baselines, noun="baseline"),
-    )
+    def __init__(self, catalog: Catalog) -> None:
+        self.dataset = Axis(kind=Dataset, table=catalog.datasets, noun="dataset")
+        self.models = Axis(kind=Model, table=catalog.models, noun="model", family=SLASHED, members=catalog.members)
+        self.calibrations = Axis(kind=Calibration, table=catalog.sources, noun="image source")
+        self.algorithms = Axis(kind=Algorithm, table=catalog.algorithms, noun="algorithm")
+        self.devices = Axis(kind=Device, table=catalog.devices, noun="device", family=LETTERS)
+        self.baselines = Axis(kind=Algorithm, table=catalog.baselines, noun="baseline")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -5,8 +5,7 @@ Knows paths, hashes and URLs, not what a file means.
 
 from farm.inputs.content import HashMemo, hash_in_name
 from farm.inputs.fetch import DownloadProgress, fetch
-from farm.inputs.locate import locate
-from farm.inputs.search import Input, SearchPath, cache_folder, default_search
+from farm.inputs.locate import Input, SearchPath, cache_folder, default_search, locate
 
 __all__ = [
     "DownloadProgress", "HashMemo", "Input", "SearchPath",

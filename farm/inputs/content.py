@@ -54,10 +54,11 @@ class HashMemo:
         return digest.hexdigest()
 
     def save(self) -> None:
-        """Write the memo, if it learnt something; a read-only cache is no fault."""
-        if self.file is None or not self.changed or not _writable(self.file.parent):
-            return
-        write_whole(self.file, json.dumps(self.entries).encode(), durable=False)
+        """Write the memo, if it learnt something; a cache that cannot be written is no fault."""
+        if self.file is not None and self.changed:
+            with suppress(OSError):
+                self.file.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(self.file, json.dumps(self.entries).encode(), durable=False)
 
     def _file(self, path: Path) -> str:
         status = path.stat()
@@ -82,11 +83,3 @@ def _files_below(folder: Path) -> Iterator[Path]:
             continue
         seen.add((status.st_dev, status.st_ino))
         yield from (Path(place, name) for name in names if Path(place, name).is_file())
-
-
-def _writable(folder: Path) -> bool:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return False
-    return os.access(folder, os.W_OK)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from farm.errors import DataError
 from farm.files import replaced
-from farm.inputs.search import Input
+from farm.inputs.locate import Input
 
 CHUNK = 1 << 20
 

@@ -1,9 +1,10 @@
-"""Where a wanted input lies on this host, or at which address. Imports no user's code."""
+"""Where a wanted input is looked for, and where it lies: on this host, or at an address. Imports no user's code."""
 
 import hashlib
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from importlib.machinery import PathFinder
 from pathlib import Path, PurePosixPath
@@ -11,10 +12,57 @@ from urllib.parse import urlsplit
 
 from farm.errors import DataError
 from farm.inputs.content import HashMemo, hash_in_name
-from farm.inputs.search import Input, SearchPath
 from farm.spec import InputSpec, resolve
 
 WEIGHTS = "weights"  # the role, and the folder in which files lie that were fetched by hand
+SHA256_DIGITS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """One located input of a stage.
+
+    path: where it is or will be. sha256: of its content (hex); only its start, or nothing, while that is
+    all that is known of a file at its url. url: fetched from there if it is not at path. beside: the other
+    files that it consists of. code: a user's module; path is the folder that it is imported from.
+    missing: why there is none, and how to supply it; such a stage can never run.
+    """
+
+    role: str
+    path: str = ""
+    sha256: str = ""
+    url: str = ""
+    beside: tuple[str, ...] = ()
+    code: bool = False
+    missing: str = ""
+
+    @property
+    def settled(self) -> bool:
+        """Whether its whole content is known, so that it can make a key."""
+        return bool(self.missing) or len(self.sha256) == SHA256_DIGITS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPath:
+    """Where inputs are looked for: the grid's folder, then data folders, then the cache of downloads."""
+
+    grid: Path
+    data: tuple[Path, ...]
+    cache: Path
+
+
+def cache_folder() -> Path:
+    """``$FARM_CACHE``, else ``$XDG_CACHE_HOME/farm``, else ``~/.cache/farm``."""
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("FARM_CACHE") or caches / "farm")
+
+
+def default_search(grid_file: Path) -> SearchPath:
+    """The grid's folder, ``$FARM_DATA``, the package's own weights, and the cache folder."""
+    chosen = os.environ.get("FARM_DATA")
+    shipped = (Path(__file__).parents[1] / part for part in ("models", "generators"))
+    data = (*((Path(chosen).resolve(),) if chosen else ()), *shipped)
+    return SearchPath(grid=grid_file.resolve().parent, data=data, cache=cache_folder())
 
 
 def locate(
@@ -38,18 +86,13 @@ def locate(
     for path in tried:
         if path.exists():
             return _checked(wanted, path, digest or (hash_in_name(path.name) if wanted.role == WEIGHTS else ""), memo)
-    url, start = _origin(wanted, names)
+    released = wanted.released.get(names.get("dataset", ""), "")
+    url, start = (released, hash_in_name(released)) if released else (wanted.url, wanted.sha256)
     if not given and url and start:
         return _remote(wanted, url, digest or start, search, memo)
     places = ", ".join(map(str, tried)) or "nowhere"
     text = f"no {wanted.role} of {names.get('name', 'it')}: looked for {places}; {wanted.hint}".rstrip("; ")
     return Input(role=wanted.role, path=str(tried[0]) if tried else "", missing=text)
-
-
-def _origin(wanted: InputSpec, names: Mapping[str, str]) -> tuple[str, str]:
-    """The official address and the start of its content's hash; both empty if there is none."""
-    released = wanted.released.get(names.get("dataset", ""), "")
-    return (released, hash_in_name(released)) if released else (wanted.url or "", wanted.sha256 or "")
 
 
 def _name_of(url: str) -> str:

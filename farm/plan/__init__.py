@@ -9,6 +9,6 @@ export resnet20 ─────┴─ quantize ─┬─ evaluate
 """
 
 from farm.plan.document import dumps, loads
-from farm.plan.stage import Effort, Plan, PlannedCell, Stage, base, dependents, key_of
+from farm.plan.stage import Effort, Plan, PlannedCell, Stage, base, dependents, recipe
 
-__all__ = ["Effort", "Plan", "PlannedCell", "Stage", "base", "dependents", "dumps", "key_of", "loads"]
+__all__ = ["Effort", "Plan", "PlannedCell", "Stage", "base", "dependents", "dumps", "loads", "recipe"]

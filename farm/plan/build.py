@@ -14,7 +14,7 @@ from farm.grid.settings import Claims
 from farm.inputs import Input
 from farm.plan.choices import Choices, Describe, Locate, images
 from farm.plan.parameters import Evaluate, Export, Measure, Quantize, Rounds, StageParameters, Synthesize
-from farm.plan.stage import Effort, Plan, PlannedCell, Stage, digest, numbered
+from farm.plan.stage import Effort, Plan, PlannedCell, Stage, numbered, recipe
 from farm.spec import Catalog
 
 VersionOf = Callable[[str], str]
@@ -23,17 +23,13 @@ RUNTIME_LIBRARIES = {"openvino": ("openvino",), "pytorch": ("torch",)}
 FP32 = "f32"
 
 
-def _says_nothing(_name: str, _parameters: Mapping[str, object], _file: Input | None) -> Mapping[str, object]:
-    return {}
-
-
 def build(
     grid: Grid,
     cells: tuple[Cell, ...],
     catalog: Catalog,
     locate: Locate,
     version_of: VersionOf,
-    describe: Describe = _says_nothing,
+    describe: Describe = lambda *_: {},
 ) -> Plan:
     """The plan of a grid's cells. Two cells share every stage that they have in common.
 
@@ -75,17 +71,6 @@ def running(model: Model, runtime: str) -> tuple[str, ...]:
     return (*RUNTIME_LIBRARIES[runtime], *(model.spec.libraries if runtime == "pytorch" else ()))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Recipe:
-    """A stage but for its inputs: the same for all cells of, say, one model and device. digest: as in `key_of`."""
-
-    kind: str
-    parameters: StageParameters
-    files: Mapping[str, Input]
-    libraries: Mapping[str, str]
-    digest: str
-
-
 @dataclass(slots=True, kw_only=True)
 class _Builder:
     """Builds each stage once."""
@@ -111,9 +96,9 @@ class _Builder:
             label = f"{model.label} {cell.calibration.label} {cell.algorithm.label}"
         roles["evaluate"] = once(self.evaluate, model, device, variant, device.parameters.precision, label)
         if not any(matches(cell, pattern) for pattern in self.grid.accuracy_only):
-            recipe = once(self.measuring, model, device, runtime)
+            measurement = once(self.measuring, model, device, runtime)
             inputs = {} if variant in (None, export) else {"model": variant}
-            roles["measure"] = self.add(recipe, cell.name, {"ir": export, **inputs})
+            roles["measure"] = self.add(measurement, cell.name, {"ir": export, **inputs})
         return roles
 
     def calibration(self, source: Calibration, model: Model) -> tuple[str, ...]:
@@ -133,15 +118,15 @@ class _Builder:
             stop = min(start + step, count)
             shard = Synthesize(images=of_any_count, start=start, stop=stop)
             label = source.label if count <= step else f"{source.label} images {start} to {stop - 1}"
-            recipe = self.recipe("synthesize", shard, files, source.spec.libraries)
-            uris.append(self.add(recipe, label, {}, equipped=source.spec.equipped))
+            incomplete = self.recipe("synthesize", shard, files, source.spec.libraries)
+            uris.append(self.add(incomplete, label, {}, equipped=source.spec.equipped))
         return tuple(uris)
 
     def export(self, model: Model) -> str:
         how = self.choices.preprocessing(model)
         parameters = Export(model=self.choices.model(model), size=how.size, layout=how.layout, input=how.input)
-        recipe = self.recipe("export", parameters, self.choices.model_files(model), model.spec.libraries)
-        return self.add(recipe, model.label, {})
+        files = self.choices.model_files(model)
+        return self.add(self.recipe("export", parameters, files, model.spec.libraries), model.label, {})
 
     def quantize(self, model: Model, source: Calibration, algorithm: Algorithm, export: str) -> str:
         """It depends on all shards, whatever part of them the algorithm takes: that is the algorithm's own affair."""
@@ -153,10 +138,10 @@ class _Builder:
             **numbered("calibration", self.calibration(source, model)),
             **numbered("validation", self.calibration(held_out, model) if held_out else ()),
         }
-        recipe = self.choices.once(self.quantizing, model, algorithm, on_train and held_out is None)
-        return self.add(recipe, f"{model.label} {source.label} {algorithm.label}", inputs)
+        quantization = self.choices.once(self.quantizing, model, algorithm, on_train and held_out is None)
+        return self.add(quantization, f"{model.label} {source.label} {algorithm.label}", inputs)
 
-    def quantizing(self, model: Model, algorithm: Algorithm, unvalidated: bool) -> _Recipe:
+    def quantizing(self, model: Model, algorithm: Algorithm, unvalidated: bool) -> Stage:
         judges = isinstance(algorithm.parameters, AccuracyAware)
         parameters = Quantize(
             algorithm=axes.Algorithm(name=algorithm.name, options=dict(algorithm.parameters)),
@@ -172,10 +157,10 @@ class _Builder:
     def evaluate(self, model: Model, device: Device, variant: str | None, precision: str, label: str) -> str:
         """variant: of the model as an IR; None where PyTorch runs it."""
         name = device.name if variant else ""
-        recipe = self.choices.once(self.evaluating, model, name, precision, device.parameters.node)
-        return self.add(recipe, f"{label} {precision}", {"model": variant} if variant else {})
+        evaluation = self.choices.once(self.evaluating, model, name, precision, device.parameters.node)
+        return self.add(evaluation, f"{label} {precision}", {"model": variant} if variant else {})
 
-    def evaluating(self, model: Model, device: str, precision: str, node: str | None) -> _Recipe:
+    def evaluating(self, model: Model, device: str, precision: str, node: str | None) -> Stage:
         """device: none for PyTorch, which evaluates on the CPU in FP32, whatever the cell's device."""
         parameters = Evaluate(
             device=axes.Device(name=device, precision=precision, node=node) if device else axes.Device(node=node),
@@ -190,7 +175,7 @@ class _Builder:
             "evaluate", parameters, self.run_files(model, runtime) | self.choices.metric_files(), libraries
         )
 
-    def measuring(self, model: Model, device: Device, runtime: str) -> _Recipe:
+    def measuring(self, model: Model, device: Device, runtime: str) -> Stage:
         parameters = Measure(
             device=axes.Device(name=device.name, **dict(device.parameters)),
             rounds=decode(Rounds, self.grid.settings.measure.model_dump()),
@@ -208,22 +193,11 @@ class _Builder:
 
     def recipe(
         self, kind: str, parameters: StageParameters, files: Mapping[str, Input], libraries: tuple[str, ...] = ()
-    ) -> _Recipe:
+    ) -> Stage:
         spec = self.catalog.stages[kind]
         versions = {name: self.version_of(name) for name in sorted({*spec.libraries, *libraries})}
-        contents = {role: file.sha256 or f"missing: {file.path}" for role, file in files.items()}
-        recipe = digest([kind, spec.version, parameters, contents, versions])
-        return _Recipe(kind=kind, parameters=parameters, files=files, libraries=versions, digest=recipe)
+        return recipe(kind, spec.version, parameters, files, versions)
 
-    def add(self, recipe: _Recipe, label: str, inputs: Mapping[str, str], *, equipped: bool = False) -> str:
-        stage = Stage(
-            kind=recipe.kind,
-            key=digest([recipe.digest, inputs]),
-            label=label,
-            parameters=recipe.parameters,
-            inputs=inputs,
-            files=recipe.files,
-            libraries=recipe.libraries,
-            equipped=equipped,
-        )
+    def add(self, incomplete: Stage, label: str, inputs: Mapping[str, str], *, equipped: bool = False) -> str:
+        stage = incomplete.completed(label, inputs, equipped=equipped)
         return self.stages.setdefault(stage.uri, stage).uri

@@ -27,7 +27,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 PREPROCESSING = tuple(Preprocessing.__dataclass_fields__)
-NORMALISATION = ("mean", "std", "scale")
 RAW_PIXELS = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "scale": 1.0}
 UNKNOWN = Preprocessing(size=(32, 32))  # of a dataset that is in no table: pixels in [0, 1]
 HELD_OUT = 1000  # images to validate on, where the algorithm does not say how many
@@ -73,7 +72,7 @@ class Choices:
 
     def model_files(self, model: Model) -> dict[str, Input]:
         """Located files by role; torchvision's weights by the address that their name stands for."""
-        url = self._described(model).get("url")
+        url = self.once(self._described, model).get("url")
         return self.once(self._located, model, str(url)) if url else self.files(model)
 
     def metric_files(self) -> dict[str, Input]:
@@ -127,9 +126,10 @@ class Choices:
 
     def _prepared(self, model: Model) -> Preprocessing:
         given = {name: value for name, value in model.parameters if value is not None}
-        described, usual = dict(self._described(model)), asdict(self.catalog.preprocessing.get(self.dataset, UNKNOWN))
+        described = dict(self.once(self._described, model))
+        usual = asdict(self.catalog.preprocessing.get(self.dataset, UNKNOWN))
         if described.get("input") == "u8":
-            contradicted = [name for name in NORMALISATION if name in given]
+            contradicted = [name for name in RAW_PIXELS if name in given]
             if contradicted:
                 text = f"takes raw uint8 pixels, so its preprocessing is inside: leave out {', '.join(contradicted)}"
                 raise InputError(f"model {model.label}: {text}")
@@ -139,9 +139,6 @@ class Choices:
         return decode(Preprocessing, {**usual, **described, **given})
 
     def _described(self, model: Model) -> Mapping[str, object]:
-        return self.once(self._asked, model)
-
-    def _asked(self, model: Model) -> Mapping[str, object]:
         file = self.files(model).get("model") if isinstance(model.parameters, File) else None
         return self.describe(model.name, dict(model.parameters), file)
 

@@ -3,11 +3,10 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from farm.codec import members
-from farm.grid.label import NO_CALIBRATION
 from farm.grid.settings import Claims
 from farm.inputs import Input
 from farm.plan.parameters import StageParameters
@@ -45,6 +44,11 @@ class Stage:
             raise TypeError(f"a stage {self.kind} has no parameters of {kind.__name__}")
         return self.parameters
 
+    def completed(self, label: str, inputs: Mapping[str, str], *, equipped: bool = False) -> "Stage":
+        """The stage that a `recipe` becomes with these inputs."""
+        key = digest([self.key, inputs])
+        return replace(self, key=key, label=label, inputs=inputs, equipped=equipped)
+
     @property
     def missing(self) -> str:
         """What local input it lacks, in words; empty if none."""
@@ -68,10 +72,6 @@ class PlannedCell:
     device: str
     runtime: str
     stages: Mapping[str, str]
-
-    def labels(self) -> tuple[str, str, str, str]:
-        """The label of each axis, in the order of `farm.grid.cell.AXES`."""
-        return (self.model, self.calibration or NO_CALIBRATION, self.algorithm, self.device)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,16 +129,16 @@ def base(role: str) -> str:
     return role.partition(".")[0]
 
 
-def key_of(
-    kind: str,
-    version: int,
-    parameters: StageParameters,
-    inputs: Mapping[str, str],
-    contents: Mapping[str, str],
-    libraries: Mapping[str, str],
-) -> str:
-    """SHA-256 (hex) of everything that can change what the stage leaves behind."""
-    return digest([digest([kind, version, parameters, contents, libraries]), inputs])
+def recipe(
+    kind: str, version: int, parameters: StageParameters, files: Mapping[str, Input], libraries: Mapping[str, str]
+) -> Stage:
+    """A stage but for its label and inputs: the same for all cells of, say, one model and device.
+
+    Its key, of all that can change what it leaves behind, lacks the inputs: see `Stage.completed`.
+    """
+    contents = {role: file.sha256 or f"missing: {file.path}" for role, file in files.items()}
+    key = digest([kind, version, parameters, contents, libraries])
+    return Stage(kind=kind, key=key, label="", parameters=parameters, inputs={}, files=files, libraries=libraries)
 
 
 def digest(value: object) -> str:

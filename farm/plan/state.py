@@ -53,9 +53,7 @@ def states(
     """
     alone = {
         uri: state_of(
-            done=uri in present,
-            missing=stage.missing,
-            failed=uri not in present and not stage.missing and failed(uri),
+            done=uri in present, missing=stage.missing, failed=uri not in present and not stage.missing and failed(uri)
         )
         for uri, stage in plan.stages.items()
         if uri in uris

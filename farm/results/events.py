@@ -157,14 +157,12 @@ class Reader:
         """The last run as events tell of it now; None if there are none. A line that is no event is left out."""
         for line in self._news().splitlines():
             with suppress(ValueError):
-                self._see(decode(Event, json.loads(line)))
+                event = decode(Event, json.loads(line))
+                if event.what == What.BEGUN:
+                    self.last = LastRun(run=event.run, touched=set(event.wanted))
+                elif self.last is not None and event.run == self.last.run:
+                    self.last.see(event)
         return self.last
-
-    def _see(self, event: Event) -> None:
-        if event.what == What.BEGUN:
-            self.last = LastRun(run=event.run, touched=set(event.wanted))
-        elif self.last is not None and event.run == self.last.run:
-            self.last.see(event)
 
     def _news(self) -> bytes:
         """Whole lines that were not read yet; what follows them is still being written, or never will be."""

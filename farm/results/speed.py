@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from farm.measuring.pairing import CELL, PARTNER, Rounds, interval, speeds
 from farm.measuring.round import Round
-from farm.measuring.verdict import Mismatch, judge, mismatches, shares
+from farm.measuring.verdict import judge, mismatches, shares
 from farm.plan import Effort
 from farm.record import Ended, Record, Signal, is_fp32_ir
 from farm.stats.ratios import Ratio, looks, percentile, quotient
@@ -56,7 +56,8 @@ def with_speed(
 
 def _judged(record: Record, measured: Rounds, ratio: Ratio | None, effort: Effort) -> Record:
     """The record with its speed-up over the FP32 IR, the verdict, and what they rest on."""
-    differences = tuple(dict.fromkeys(mismatch for one in measured.rounds for mismatch in _mismatches(one)))
+    checked = ((json.loads(one.asked), json.loads(one.properties), one.stray_cpus) for one in measured.rounds)
+    differences = tuple(dict.fromkeys(mismatch for values in checked for mismatch in mismatches(*values)))
     counts = {"pairs": len(measured.pairs()), "disturbed": measured.disturbed(), "least": effort.pairs[0]}
     verdict, cause = judge(differences, ratio, **counts, target=effort.target)
     signal, share = _worst(measured.rounds)
@@ -113,10 +114,6 @@ def _worst(rounds: Sequence[Round]) -> tuple[Signal | None, float | None]:
         share, signal = max(by_share)
         return signal, share
     return ("overheated" if disturbed else None), None
-
-
-def _mismatches(one: Round) -> tuple[Mismatch, ...]:
-    return mismatches(json.loads(one.asked), json.loads(one.properties), one.stray_cpus)
 
 
 def _fps(rounds: Sequence[Round]) -> float | None:

@@ -1,7 +1,7 @@
 """Classification: one image in, a score a class out.
 
-Owns what is kept of a prediction, what is told of all of them, how two models are compared, and the check that a model
-and a dataset go together. Knows no runtime.
+Owns what is kept of a prediction, what is told of all of them, and the check that a model and a dataset go together.
+Knows no runtime.
 """
 
 from dataclasses import dataclass
@@ -75,11 +75,6 @@ def predictions(artefact: Path) -> NDArray[np.int32]:
     """The class that a model predicts of each test image, (n,). artefact: the folder of an evaluation."""
     table = pq.read_table(artefact / PREDICTIONS, columns=["prediction"])
     return np.asarray(table["prediction"].to_numpy())
-
-
-def agreement(ours: NDArray[np.int32], theirs: NDArray[np.int32]) -> float:
-    """The share of test images of which two models predict the same."""
-    return float(np.mean(ours == theirs))
 
 
 def _mean(column: pa.ChunkedArray) -> float:

@@ -19,12 +19,26 @@ Scorer = Callable[[Logits, Labels], Scores]
 def scorer(metric: str) -> Scorer:
     """A metric by its name: ``top1``, ``top5``, or ``package.module:function`` of the user's own.
 
-    A scorer takes logits float32 (n, classes) and labels int64 (n,) and gives a score for each image,
-    float32 (n,); the metric of a set is their mean. Raises InputError if there is no such function. The
-    scorer raises DataError where the metric gives no numbers or another number of them, and what the metric
-    raises; see `check_finite` for NaN.
+    A scorer gives a score for each image; the metric of a set is their mean. Raises InputError if there is no such
+    function. The scorer raises DataError where the metric gives no numbers or another number of them, and what the
+    metric raises; see `check_finite` for NaN.
     """
-    return BUILT_IN[metric] if metric in BUILT_IN else _own(metric)
+    if metric in BUILT_IN:
+        return BUILT_IN[metric]
+    function = resolve(metric)
+
+    def score(logits: Logits, labels: Labels) -> Scores:
+        returned = function(logits, labels)
+        try:
+            scores = np.asarray(returned, np.float32)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"the metric {metric!r} must give numbers, one for each image ({error})") from error
+        if scores.shape != (len(labels),):
+            text = f"must give one score for each image, so {(len(labels),)} of them, not {scores.shape}"
+            raise DataError(f"the metric {metric!r} {text}")
+        return scores
+
+    return score
 
 
 def top1(logits: Logits, labels: Labels) -> Scores:
@@ -41,24 +55,6 @@ def top5(logits: Logits, labels: Labels) -> Scores:
 
 
 BUILT_IN: Mapping[str, Scorer] = {"top1": top1, "top5": top5}
-
-
-def _own(name: str) -> Scorer:
-    """The user's function, with what it returns checked."""
-    function = resolve(name)
-
-    def score(logits: Logits, labels: Labels) -> Scores:
-        returned = function(logits, labels)
-        try:
-            scores = np.asarray(returned, np.float32)
-        except (TypeError, ValueError) as error:
-            raise DataError(f"the metric {name!r} must give numbers, one for each image ({error})") from error
-        if scores.shape != (len(labels),):
-            text = f"must give one score for each image, so {(len(labels),)} of them, not {scores.shape}"
-            raise DataError(f"the metric {name!r} {text}")
-        return scores
-
-    return score
 
 
 def check_finite(scores: Scores, indices: Sequence[int] | NDArray[np.int64]) -> None:

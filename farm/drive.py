@@ -161,8 +161,6 @@ class _Run:
         return Outcome(uri=uri, label=label, error_class=cause, error_type="NotRun", error_message=text)
 
     def ready(self, uri: str) -> None:
-        if uri in self.outcomes:
-            return
         stage = self.plan.stages[uri]
         others: Window = "gpu" if self.lent(stage).slots else "light"
         window: Window = "exclusive" if self.limits.stages[stage.kind].exclusive else others

@@ -41,9 +41,8 @@ class Inputs:
         file = locate(wanted, parameters, names, self.search, self.memo)
         if file is None or file.settled or names.get("name") not in self.wanted_now:
             return file
-        if self.fetched(file).missing:
-            return self.fetched(file)
-        return locate(wanted, parameters, names, self.search, self.memo)
+        here = self.fetched(file)
+        return here if here.missing else locate(wanted, parameters, names, self.search, self.memo)
 
     def fetched(self, file: Input) -> Input:
         """The input once its file is here; missing if it did not come."""
@@ -101,15 +100,13 @@ def fetched(plan: Plan, uris: Collection[str], inputs: Inputs) -> Plan:
             inputs.fetched(file)
     if not inputs.failed:
         return plan
-    stages = {
-        uri: replace(stage, files={role: _unless_failed(file, inputs) for role, file in stage.files.items()})
-        for uri, stage in plan.stages.items()
-    }
+    stages = {}
+    for uri, stage in plan.stages.items():
+        files = {
+            role: inputs.fetched(file) if file.url in inputs.failed else file for role, file in stage.files.items()
+        }
+        stages[uri] = replace(stage, files=files)
     return replace(plan, stages=stages)
-
-
-def _unless_failed(file: Input, inputs: Inputs) -> Input:
-    return inputs.fetched(file) if file.url in inputs.failed else file
 
 
 @cache

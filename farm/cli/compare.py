@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from farm.cli.options import DEFAULT_RESULTS, Json, Only, Results, stdout
+from farm.cli.options import DEFAULT_RESULTS, Json, Only, Results, say, stdout
 from farm.errors import InputError
 from farm.grid.selection import labels_of
 from farm.grid.selection import only as only_of
@@ -64,11 +64,11 @@ def compare(
     if as_json:
         stdout.print_json(json.dumps(values(changes)))
     elif as_md:
-        stdout.print(comparison.markdown(changes), highlight=False, soft_wrap=True)
+        say(comparison.markdown(changes))
     else:
         stdout.print(comparison.table(changes))
         for line in comparison.lines(changes):
-            stdout.print(line, highlight=False, soft_wrap=True)
+            say(line)
     if changes.vain:
         raise InputError("nothing could be judged: see why above")
     return WORSE if changes.regressions else 0

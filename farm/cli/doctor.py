@@ -15,9 +15,8 @@ from rich.text import Text
 
 from farm.campaign.execute import execute
 from farm.campaign.resolve import resolve
-from farm.campaign.run import last_attempt
 from farm.catalog import CATALOG
-from farm.cli.options import Json, stderr, stdout
+from farm.cli.options import Json, say, stderr, stdout
 from farm.cli.progress import console
 from farm.errors import FarmError, InputError
 from farm.grid.cell import Grid
@@ -100,7 +99,7 @@ def doctor(
         facts = {name: answer.facts for name, answer in answers.items()}
         stdout.print_json(json.dumps({"findings": [asdict(result) for result in results], **facts}))
     elif answers:
-        stdout.print("\n" + "\n".join(answer.text for answer in answers.values()), highlight=False, soft_wrap=True)
+        say("\n" + "\n".join(answer.text for answer in answers.values()))
     sound = all(result.state != "bad" for result in results) and all(answer.sound for answer in answers.values())
     return 0 if sound else 1
 
@@ -142,14 +141,11 @@ def _lab(folder: Path, threads: int | None) -> Lab:
 
 def _execute(lab: Lab, uris: set[str]) -> None:
     """Run these stages as far as they are not there, as `farm run` would. Raises FarmError if one failed."""
-    wanted = uris - lab.store.present(uris)
-    if wanted:
-        execute(lab.plan, wanted, lab.store, CATALOG.stages, lab.grid.settings, listener=console(quiet=False))
-    missing = wanted - lab.store.present(wanted)
-    for uri, stage in lab.plan.stages.items():  # inputs come before what needs them
-        if uri in missing:
-            last = last_attempt(lab.store, uri)
-            raise FarmError(f"the doctor's own {stage.kind} failed: {last.error_message if last else 'not run'}")
+    wanted, listener = uris - lab.store.present(uris), console(quiet=False)
+    outcomes = execute(lab.plan, wanted, lab.store, CATALOG.stages, lab.grid.settings, listener=listener)
+    for uri, outcome in outcomes.items():  # the first of them did not fail for another's sake
+        if not outcome.ok:
+            raise FarmError(f"the doctor's own {uri.partition('/')[0]} failed: {outcome.error_message}")
 
 
 def _noise(lab: Lab) -> Answer:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from farm.cli.options import DEFAULT_RESULTS, Results, stdout
+from farm.cli.options import DEFAULT_RESULTS, Results, say
 from farm.results import tables
 from farm.results.gather import gather as gathered
 from farm.results.location import Location
@@ -25,5 +25,5 @@ def gather(
     """Rebuild a grid's Parquet files from the store: records, attempts, predictions, latencies, samples."""
     folder = Location.of(results).grid(grid)
     records = gathered(folder, Location.of(results).store)
-    stdout.print(f"{len(records)} cells: {folder.path(tables.RECORDS)}", highlight=False, soft_wrap=True)
+    say(f"{len(records)} cells: {folder.path(tables.RECORDS)}")
     return 0

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from farm.cli.options import DEFAULT_RESULTS, Cell, GridName, Results, stdout
+from farm.cli.options import DEFAULT_RESULTS, Cell, GridName, Results, say
 from farm.codec import encode
 from farm.errors import InputError
 from farm.plan.parameters import Evaluate, Quantize, StageParameters
@@ -80,7 +80,7 @@ def get(
     _write(directory / "record.json", record)
     (directory / "infer.py").write_text(INFER, encoding="utf-8")
     names = ", ".join(sorted(path.name for path in directory.iterdir()))
-    stdout.print(f"{directory}: {names}", highlight=False, soft_wrap=True)
+    say(f"{directory}: {names}")
     return 0
 
 

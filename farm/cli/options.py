@@ -30,6 +30,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DEFAULT_RESULTS = "results"
 
 
+def say(text: str) -> None:
+    """Print a text to be copied or piped: no number of it is coloured, and none of its lines is broken."""
+    stdout.print(text, highlight=False, soft_wrap=True)
+
+
 def table(*words: str, numbers: Iterable[str] = (), caption: str | None = None) -> Table:
     """A table without rows. words: headings of columns that wrap where there is no room; numbers: of those after."""
     empty = Table(box=None, header_style="bold", pad_edge=False, caption=caption, caption_justify="left")

@@ -12,7 +12,7 @@ from farm.campaign.checks import faults
 from farm.campaign.resolve import chosen, resolve
 from farm.campaign.run import states_in
 from farm.catalog import CATALOG
-from farm.cli.options import DEFAULT_RESULTS, GridFile, Json, Only, Results, stdout, table
+from farm.cli.options import DEFAULT_RESULTS, GridFile, Json, Only, Results, say, stdout, table
 from farm.cli.progress import clock_text
 from farm.grid.cell import expand
 from farm.grid.load import load
@@ -64,9 +64,9 @@ def plan(
     _show(counts, len(names))
     for state, texts in reasons.items():
         for text in texts:
-            stdout.print(f"{_heading(state)}: {text}", highlight=False, soft_wrap=True)
+            say(f"{_heading(state)}: {text}")
     for name in [cell.name for cell in planned.cells if cell.name in names] if cells else ():
-        stdout.print(name, highlight=False, soft_wrap=True)
+        say(name)
     return 0
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from fsspec.implementations.local import LocalFileSystem
 
-from farm.cli.options import DEFAULT_RESULTS, Results, stdout
+from farm.cli.options import DEFAULT_RESULTS, Results, say
 from farm.files import replaced_for
 from farm.results.folder import Folder
 from farm.results.location import Location
@@ -58,12 +58,12 @@ def report(
     page = document(sections, lively=not still).encode()
     with replaced_for("file: --out FILE.html", target) as new:
         new.write_bytes(page)
-    stdout.print(f"{target} ({len(page) / MIB:.1f} MiB): open it in a browser", highlight=False, soft_wrap=True)
+    say(f"{target} ({len(page) / MIB:.1f} MiB): open it in a browser")
     if figures is not None:
         for name, of in zip(_file_names(names), plotted, strict=True):
             folder = figures / name if len(runs) > 1 else figures
             files = charts.write(of, folder)
-            stdout.print(f"{folder}: {len(files)} files of figures", highlight=False, soft_wrap=True)
+            say(f"{folder}: {len(files)} files of figures")
     return 0
 
 

@@ -9,7 +9,7 @@ import typer
 from farm.campaign.run import Ended, Order
 from farm.campaign.run import run as carried_out
 from farm.catalog import CATALOG
-from farm.cli.options import DEFAULT_RESULTS, Address, GridFile, Only, Results, stdout
+from farm.cli.options import DEFAULT_RESULTS, Address, GridFile, Only, Results, say, stdout
 from farm.cli.progress import console
 from farm.grid.load import load
 from farm.results.location import Location
@@ -69,5 +69,5 @@ def _show(ended: Ended) -> int:
     note = "" if ended.ran else " (nothing to run: all of it was there)"
     total = len(ended.records)
     count = f"{len(records)} of {total} cells" if len(records) < total else f"{total} cells"
-    stdout.print(f"{count}{note}: {ended.folder.path(RECORDS)}", highlight=False, soft_wrap=True)
+    say(f"{count}{note}: {ended.folder.path(RECORDS)}")
     return 1 if failed else 0

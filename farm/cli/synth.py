@@ -12,7 +12,7 @@ from farm.campaign.sets import Order, make
 from farm.catalog import CATALOG
 from farm.catalog.sources import SourceParameters, Synthetic
 from farm.cli.entry import entry_of
-from farm.cli.options import NoProgress, stderr, stdout
+from farm.cli.options import NoProgress, say, stderr
 from farm.cli.param import assignments, checked
 from farm.cli.progress import console
 from farm.data.formats import FORMATS
@@ -44,8 +44,7 @@ A folder of shards is a calibration set: calibrations: [{name: shards, path: fra
 def synth(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="A source of `farm list sources`, e.g. fractal.")],
     out: Annotated[
-        Path,
-        typer.Option(metavar="DIR|FILE", help="A folder, a single FILE.parquet, or with --raw a FILE.npz."),
+        Path, typer.Option(metavar="DIR|FILE", help="A folder, a single FILE.parquet, or with --raw a FILE.npz.")
     ],
     count: Annotated[
         int | None,
@@ -181,7 +180,7 @@ def _show(order: Order, written: Written) -> None:
     how = rate if made else "nothing to make: all of it was there"
     verified = _verified(written) if order.verify else []
     for line in (*verified, f"{written.n_images:,} images of {height}x{width}; {how}"):
-        stdout.print(f"{order.out}: {line}", highlight=False, soft_wrap=True)
+        say(f"{order.out}: {line}")
 
 
 def _verified(written: Written) -> list[str]:
@@ -206,7 +205,7 @@ def _show_entry(order: Order, count: int, *, quiet: bool) -> None:
         stderr.print(f"no grid can calibrate with it as it is: {error}", highlight=False, soft_wrap=True)
         return
     if text:
-        stdout.print(f"to calibrate with it: {text}", highlight=False, soft_wrap=True)
+        say(f"to calibrate with it: {text}")
     elif order.layout == "hf" and not quiet:
         one_file = shlex.quote(f"{order.out}.parquet")
         stderr.print(f"to calibrate with it, make one file: --out {one_file}", highlight=False, soft_wrap=True)

@@ -11,7 +11,7 @@ from rich.measure import Measurement
 
 from farm.analysis.analysis import Analysis, analyse
 from farm.analysis.rows import ROW_COLUMNS, Row
-from farm.cli.options import stdout
+from farm.cli.options import say, stdout
 from farm.codec import encode
 from farm.errors import InputError
 from farm.files import replaced_for
@@ -116,7 +116,7 @@ def print_parts(what: tuple[RenderableType, list[str]]) -> None:
     finally:
         stdout.width = before
     for line in lines:
-        stdout.print(line, highlight=False, soft_wrap=True)
+        say(line)
 
 
 def choice(name: str, analysis: Analysis, of: View) -> Chosen:
@@ -168,7 +168,7 @@ def _give(values: list[dict[str, Any]], claims: Sequence[Claims], form: str, par
         with replaced_for("--parquet", parquet) as new:
             table = formats.as_arrow(values, claims[0] if len(set(map(repr, claims))) == 1 else None)
             pq.write_table(table, new, compression="zstd")
-        stdout.print(f"{len(values)} rows: {parquet}", highlight=False, soft_wrap=True)
+        say(f"{len(values)} rows: {parquet}")
     elif form == "--csv":
         stdout.out(formats.as_csv(ROW_COLUMNS, [list(row.values()) for row in values]), highlight=False, end="")
     else:

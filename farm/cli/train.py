@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from farm.campaign.alone import carried_out, is_bad_input, stage_of
-from farm.campaign.listener import NOBODY, Listener
+from farm.campaign.listener import Listener
 from farm.campaign.resolve import inputs_of
 from farm.catalog import CATALOG
 from farm.cli.entry import entry
-from farm.cli.options import DEFAULT_RESULTS, Address, NoProgress, Results, stdout
+from farm.cli.options import DEFAULT_RESULTS, Address, NoProgress, Results, say
 from farm.cli.param import assignments, checked, meanings
 from farm.cli.progress import console
 from farm.errors import InputError
@@ -63,8 +63,7 @@ def train(
         typer.Option(metavar="FILE.npz", help="What the images were made of: z (n, z_dim). Without it: not distilled."),
     ] = None,
     param: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="A number of the recipe, see below. May be repeated."),
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A number of the recipe, see below. May be repeated.")
     ] = None,
     hours: Annotated[
         float | None,
@@ -91,7 +90,7 @@ def train(
     """
     if student != STUDENT:
         raise InputError(f"unknown student {student!r}{did_you_mean(student, (STUDENT,))}")
-    recipe = _recipe(param or [])
+    recipe = checked(Recipe, assignments(param), "--param ")
     settled(recipe, distilled=latents is not None)
     listener = console(quiet=quiet, failures=False)
     stage = _stage(recipe, out.resolve(), hours, _located(images, latents, judge or [], listener))
@@ -112,10 +111,6 @@ def _cores(threads: int | None, address: str | None) -> int | None:
     return threads or (None if address is not None or gpu_count() else len(host_cores()))
 
 
-def _recipe(param: list[str]) -> Recipe:
-    return checked(Recipe, assignments(param), "--param ")
-
-
 def _stage(recipe: Recipe, out: Path, hours: float | None, files: Mapping[str, Input]) -> Stage:
     content = "+".join(files[role].sha256 for role in ("images", "latents") if role in files)
     until_s = hours * 3600 if hours is not None else None
@@ -123,7 +118,7 @@ def _stage(recipe: Recipe, out: Path, hours: float | None, files: Mapping[str, I
     return stage_of(KIND, f"{STUDENT} {out.name}", parameters, files, equipped=True)
 
 
-def _located(images: Path, latents: Path | None, judges: list[str], listener: Listener = NOBODY) -> dict[str, Input]:
+def _located(images: Path, latents: Path | None, judges: list[str], listener: Listener) -> dict[str, Input]:
     """The teacher's files and the judges' weights. Raises InputError for all that is missing."""
     inputs = inputs_of(Path("train"), listener, frozenset(judges))
     located: dict[str, Input | None] = {}
@@ -156,10 +151,9 @@ def _failed(out: Path, outcome: Outcome, *, anew: bool) -> int:
     if is_bad_input(outcome):
         raise InputError(f"{outcome.error_message}; {kept}" if anew else outcome.error_message)
     log = f"\n    log: {outcome.log}" if outcome.log else ""
-    text = f"{outcome.error_class}: {outcome.label}\n    {outcome.error_message}{log}"
     again = f"next: {shlex.join(['farm', *sys.argv[1:]])}"
-    last = again if _saved(out) is None else f"{kept}; {again}"
-    stdout.print(f"{text}\n{last}", highlight=False, markup=False, soft_wrap=True)
+    say(f"{outcome.error_class}: {outcome.label}\n    {outcome.error_message}{log}")
+    say(again if _saved(out) is None else f"{kept}; {again}")
     return 1
 
 
@@ -167,10 +161,9 @@ def _tell(out: Path, facts: Trained) -> None:
     how = "distilled" if facts.distilled else "trained adversarially, not distilled"
     ended = "" if facts.finished else "; not finished: the same command with more --hours goes on"
     steps = f"{facts.epochs} epochs, {facts.steps:,} steps, {facts.hours:.2f} h on {facts.device}"
-    stdout.print(f"{out}: {how} on {facts.images:,} images; {steps}{ended}", highlight=False, soft_wrap=True)
+    say(f"{out}: {how} on {facts.images:,} images; {steps}{ended}")
     for name, judged in facts.judged_by.items():
         text = f"agrees with the class on {judged.agreement:.1%} (teacher {judged.agreement_real:.1%})"
         distances = f"FID {judged.fid:.3f}, KID {judged.kid:.4f} of its own features"
-        stdout.print(f"{name}: {text}; {distances}, not Inception's", highlight=False, soft_wrap=True)
-    calibration = entry(STUDENT, weights=str(out))
-    stdout.print(f"to calibrate with it: {calibration}", highlight=False, soft_wrap=True)
+        say(f"{name}: {text}; {distances}, not Inception's")
+    say(f"to calibrate with it: {entry(STUDENT, weights=str(out))}")

@@ -12,7 +12,7 @@ import typer
 from farm.campaign.resolve import resolve
 from farm.campaign.run import has_failed, last_attempt
 from farm.catalog import CATALOG
-from farm.cli.options import DEFAULT_RESULTS, Cell, Json, Results, stdout, table
+from farm.cli.options import DEFAULT_RESULTS, Cell, Json, Results, say, stdout, table
 from farm.codec import differences
 from farm.errors import InputError
 from farm.grid.load import load
@@ -64,9 +64,9 @@ def _show(rows: Sequence[Mapping[str, str]]) -> None:
     stdout.print(stages)
     for row in rows:
         if row["log"]:
-            stdout.print(f"log of {row['role']}: {row['log']}", highlight=False, soft_wrap=True)
+            say(f"log of {row['role']}: {row['log']}")
         if row["doubt"]:
-            stdout.print(f"its measurement is {row['doubt']}", highlight=False, soft_wrap=True)
+            say(f"its measurement is {row['doubt']}")
 
 
 def _plan_with(cell: str, grid: str | None, results: str) -> tuple[Folder, Plan]:

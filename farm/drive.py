@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from farm.engine import Engine, Gpus, ProgressLine, Work
+from farm.engine import Engine, Gpus, ProgressLine, Work, new_session
 from farm.grid.settings import Settings
 from farm.plan import Plan, Stage
 from farm.plan.parameters import device_of
@@ -40,22 +40,14 @@ class Progress:
     last: Outcome | ProgressLine | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """The limits of each stage kind: the grid's settings over the table's. session: as `farm.engine` names it."""
-
-    stages: Mapping[str, StageSpec]
-    settings: Settings
-    session: str
-
-
 def drive(
     plan: Plan,
     wanted: Collection[str],
     *,
     engine: Engine,
     store: Store,
-    limits: Limits,
+    stages: Mapping[str, StageSpec],
+    settings: Settings,
     report: Callable[[Progress], None],
     stale: Collection[str] = (),
     note: Callable[[Event], None] = lambda _: None,
@@ -63,13 +55,14 @@ def drive(
     """Run the wanted stages, each after what it needs; the last outcome of each by uri.
 
     Stages that are not wanted count as done. A failed stage fails, as `dep_failed`, all that needs it;
-    everything else goes on. report: called after every change, and once a second or so. Raises EngineError,
-    before anything runs, if some work could never run on this engine. stale: wanted stages whose artefact
-    is discarded when their turn comes, not before. note: called with each event.
+    everything else goes on. Raises EngineError, before anything runs, if some work could never run on this
+    engine. stages: the specs of all kinds, whose limits settings override. report: called after every change,
+    and once a second or so. stale: wanted stages whose artefact is discarded when their turn comes, not before.
+    note: called with each event.
     """
     run = _Run(
         plan=plan, wanted=frozenset(wanted), stale=frozenset(stale),
-        engine=engine, store=store, limits=limits, note=note,
+        engine=engine, store=store, stages=stages, settings=settings, note=note,
     )  # fmt: skip
     run.start()
     engine.preflight([run.work(uri) for uri in run.order if uri not in run.outcomes])
@@ -92,8 +85,10 @@ class _Run:
     stale: frozenset[str]
     engine: Engine
     store: Store
-    limits: Limits
+    stages: Mapping[str, StageSpec]
+    settings: Settings
     note: Callable[[Event], None]
+    session: str = field(default_factory=new_session)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress)
     blocked: dict[str, set[str]] = field(default_factory=dict)  # uri -> what it still waits for
@@ -124,7 +119,7 @@ class _Run:
 
     def share(self, stage: Stage) -> float:
         """The share of a GPU that a stage takes where there are any; 0 of one for a CPU."""
-        return self.limits.settings.gpus.get(stage.kind, 1.0) if stage.equipped else 0.0
+        return self.settings.gpus.get(stage.kind, 1.0) if stage.equipped else 0.0
 
     def lent(self, stage: Stage) -> Gpus:
         """What a stage gets of the engine's GPUs."""
@@ -132,20 +127,20 @@ class _Run:
         if not share:
             return NO_GPUS
         if stage.kind not in self.gpus:
-            self.gpus[stage.kind] = self.engine.gpus(share, asked=stage.kind in self.limits.settings.gpus)
+            self.gpus[stage.kind] = self.engine.gpus(share, asked=stage.kind in self.settings.gpus)
         return self.gpus[stage.kind]
 
     def work(self, uri: str) -> Work:
         """A stage as the engine gets it. A GPU that was asked for stays so: the engine refuses what it has not."""
-        stage, settings = self.plan.stages[uri], self.limits.settings
-        spec, device = self.limits.stages[stage.kind], device_of(stage.parameters)
+        stage, settings = self.plan.stages[uri], self.settings
+        spec, device = self.stages[stage.kind], device_of(stage.parameters)
         threads = device.threads if device else None
         memory_gib = settings.memory_gib.get(stage.kind, spec.memory_gib)
         return Work(
             stage=stage,
             function=spec.function,
             store=self.store,
-            session=self.limits.session,
+            session=self.session,
             cores=threads if spec.exclusive else settings.cores.get(stage.kind, 1),
             exclusive=spec.exclusive,
             per_node=settings.measure.per_node if spec.exclusive else 1,
@@ -163,12 +158,12 @@ class _Run:
     def ready(self, uri: str) -> None:
         stage = self.plan.stages[uri]
         others: Window = "gpu" if self.lent(stage).slots else "light"
-        window: Window = "exclusive" if self.limits.stages[stage.kind].exclusive else others
+        window: Window = "exclusive" if self.stages[stage.kind].exclusive else others
         heapq.heappush(self.queues[window], (self.order[uri], uri))
 
     def feed(self) -> None:
         """Measurements first. Others of their nodes only while no measurement waits: it would starve behind them."""
-        per_node = self.limits.settings.measure.per_node
+        per_node = self.settings.measure.per_node
         apart = per_node > 1  # measurements that share a node leave room on it, which is not for light stages
         if not (apart and self.flying_beside()):
             self.hand_over("exclusive", lambda _: self.engine.benches * per_node)

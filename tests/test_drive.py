@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from farm.axes import Device
 from farm.catalog import CATALOG
-from farm.drive import QUIET_TICK_S, TICK_S, WINDOW, Limits, drive
+from farm.drive import QUIET_TICK_S, TICK_S, WINDOW, drive
 from farm.engine import Gpus, ProgressLine
 from farm.errors import EngineError
 from farm.grid.settings import Settings
@@ -110,7 +110,8 @@ def run(engine, *stages, wanted=None, settings=None, report=lambda _: None, note
         plan.stages if wanted is None else wanted,
         engine=engine,
         store=Store("memory://drive"),
-        limits=Limits(stages=CATALOG.stages, settings=settings or Settings(), session="s"),
+        stages=CATALOG.stages,
+        settings=settings or Settings(),
         report=report,
         note=note,
     )
@@ -263,7 +264,8 @@ def test_a_failed_dependency_is_named():
         [each.uri for each in stages],
         engine=ScriptedEngine({"set": ["error"]}),
         store=Store("memory://drive"),
-        limits=Limits(stages=CATALOG.stages, settings=Settings(), session="s"),
+        stages=CATALOG.stages,
+        settings=Settings(),
         report=lambda _: None,
     )
     assert outcomes["quantize/quantize"].error_message == "needs synthesize label of set"
@@ -403,7 +405,8 @@ def test_a_stages_limits_are_the_grids_over_the_tables():
     assert works["q"].timeout_s == CATALOG.stages["quantize"].timeout_s
     assert (works["m"].cores, works["m"].node, works["m"].exclusive) == (5, "xeon", True)
     assert works["m"].function == "farm.stages.measure:run"
-    assert (works["e"].session, works["e"].node, works["e"].exclusive) == ("s", None, False)
+    assert (works["e"].node, works["e"].exclusive) == (None, False)
+    assert {work.session for work in works.values()} == {works["e"].session}
 
 
 def computed(count, start=0):
@@ -556,7 +559,8 @@ def test_a_stale_artefact_is_discarded_when_its_turn_has_come_and_not_before(tmp
         [first.uri, second.uri],
         engine=engine,
         store=store,
-        limits=Limits(stages=CATALOG.stages, settings=Settings(), session="s"),
+        stages=CATALOG.stages,
+        settings=Settings(),
         report=lambda _: there.append((store.has(first.uri), store.has(second.uri))),
         stale=[first.uri],
     )

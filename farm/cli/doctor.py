@@ -16,7 +16,7 @@ from rich.text import Text
 from farm.campaign.execute import execute
 from farm.campaign.resolve import resolve
 from farm.catalog import CATALOG
-from farm.cli.options import Json, say, stderr, stdout
+from farm.cli.options import Json, say, stderr, stdout, table
 from farm.cli.progress import console
 from farm.errors import FarmError, InputError
 from farm.grid.cell import Grid
@@ -113,14 +113,11 @@ def _check(per_node: int | None, threads: int | None) -> None:
 
 
 def _table(results: Sequence[CheckResult]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("state", "what"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("this host", overflow="fold")
+    rows = table("state", "what", "this host")
     for result in results:
         change = f"\n-> {result.change}" if result.change else ""
-        table.add_row(Text(result.state, style=STYLES[result.state]), result.what, Text(f"{result.says}{change}"))
-    return table
+        rows.add_row(Text(result.state, style=STYLES[result.state]), result.what, Text(f"{result.says}{change}"))
+    return rows
 
 
 def _answered(what: str, measure: Callable[[], Answer]) -> Answer:

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Annotated, Any, NoReturn, cast
 
 import typer
-from typer import TyperException
+from typer import Option, TyperException
 from typer.core import TyperCommand, TyperGroup
 
 from farm.cli import interrupt
@@ -70,7 +70,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def top(
-    version: Annotated[bool, typer.Option("--version", help="Print the versions that numbers depend on.")] = False,
+    version: Annotated[bool, Option("--version", help="Print the versions that numbers depend on.")] = False,
 ) -> None:
     """Print versions, or nothing."""
     if version:

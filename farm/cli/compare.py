@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from farm.cli.options import DEFAULT_RESULTS, Json, Only, Results, say, stdout
 from farm.errors import InputError
@@ -27,20 +27,18 @@ WHERE = "A grid's name, its results folder, or the folder's URL"
 
 
 def compare(
-    first: Annotated[str, typer.Argument(metavar="A", help=f"{WHERE}: what is compared with.")],
-    second: Annotated[str, typer.Argument(metavar="B", help=f"{WHERE}: what may have got worse.")],
-    max_drop: Annotated[
-        float, typer.Option(metavar="SHARE", help="A loss of accuracy up to this does not matter.")
-    ] = 0.005,
+    first: Annotated[str, Argument(metavar="A", help=f"{WHERE}: what is compared with.")],
+    second: Annotated[str, Argument(metavar="B", help=f"{WHERE}: what may have got worse.")],
+    max_drop: Annotated[float, Option(metavar="SHARE", help="A loss of accuracy up to this does not matter.")] = 0.005,
     max_slowdown: Annotated[
-        float, typer.Option(metavar="SHARE", help="A loss of x IR up to this share does not matter.")
+        float, Option(metavar="SHARE", help="A loss of x IR up to this share does not matter.")
     ] = 0.05,
     across_hosts: Annotated[
-        bool, typer.Option("--across-hosts", help="Show FPS and judge x IR of different hosts all the same.")
+        bool, Option("--across-hosts", help="Show FPS and judge x IR of different hosts all the same.")
     ] = False,
     only: Only = None,
     as_json: Json = False,
-    as_md: Annotated[bool, typer.Option("--md", help="Print Markdown, for a pull request.")] = False,
+    as_md: Annotated[bool, Option("--md", help="Print Markdown, for a pull request.")] = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
     """Compare two runs cell by cell: two versions, two hosts, before and after. Regressions come first.

@@ -8,10 +8,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
 import yaml
 from rich.table import Table
 from rich.text import Text
+from typer import Option
 
 from farm.campaign.execute import execute
 from farm.campaign.resolve import resolve
@@ -74,12 +74,10 @@ class Lab:
 
 def doctor(
     per_node: Annotated[
-        int | None, typer.Option(min=2, metavar="K", help="Also measure what K measurements at once cost one another.")
+        int | None, Option(min=2, metavar="K", help="Also measure what K measurements at once cost one another.")
     ] = None,
-    noise: Annotated[bool, typer.Option(help="Measure the noise floor too, which takes half a minute.")] = True,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads of the noise floor; all cores by default.")
-    ] = None,
+    noise: Annotated[bool, Option(help="Measure the noise floor too, which takes half a minute.")] = True,
+    threads: Annotated[int | None, Option(min=1, help="Threads of the noise floor; all cores by default.")] = None,
     as_json: Json = False,
 ) -> int:
     """Check this host before a campaign: what disturbs measurements here, the noise floor, what to change.

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-import typer
+from typer import Argument
 
 from farm.cli.options import DEFAULT_RESULTS, Results, say
 from farm.results import tables
@@ -17,9 +17,7 @@ farm gather quickstart --results s3://bucket/results
 
 
 def gather(
-    grid: Annotated[
-        str | None, typer.Argument(metavar="[GRID]", help="A grid's name; the one run last by default.")
-    ] = None,
+    grid: Annotated[str | None, Argument(metavar="[GRID]", help="A grid's name; the one run last by default.")] = None,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
     """Rebuild a grid's Parquet files from the store: records, attempts, predictions, latencies, samples."""

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from typer import Argument
 
 from farm.cli.options import DEFAULT_RESULTS, Cell, GridName, Results, say
 from farm.codec import encode
@@ -54,7 +54,7 @@ print(ov.Core().compile_model(here / "model.xml", "CPU")(tensor)[0].argmax())
 
 def get(
     cell: Cell,
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    directory: Annotated[Path, Argument(metavar="DIR", help="A new or empty folder.")],
     grid: GridName = None,
     results: Results = DEFAULT_RESULTS,
 ) -> int:

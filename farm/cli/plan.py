@@ -6,7 +6,7 @@ from itertools import islice
 from statistics import median
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from farm.campaign.checks import faults
 from farm.campaign.resolve import chosen, resolve
@@ -37,7 +37,7 @@ farm plan jobs/quickstart.yaml --json
 def plan(
     grid_file: GridFile,
     only: Only = None,
-    cells: Annotated[bool, typer.Option("--cells", help="List the cells too.")] = False,
+    cells: Annotated[bool, Option("--cells", help="List the cells too.")] = False,
     as_json_: Json = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from fsspec.implementations.local import LocalFileSystem
+from typer import Argument, Option
 
 from farm.cli.options import DEFAULT_RESULTS, Results, say
 from farm.files import replaced_for
@@ -26,17 +26,16 @@ farm report table1 table2 --out both.html --still
 def report(
     grids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[GRID]...", help="Grids' names or results folders; the one run last by default."),
+        Argument(metavar="[GRID]...", help="Grids' names or results folders; the one run last by default."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="The page; report.html beside the results by default.")
+        Path | None, Option(metavar="FILE.html", help="The page; report.html beside the results by default.")
     ] = None,
     figures: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Also save each figure as SVG, PNG and Vega-Lite.")
+        Path | None, Option(metavar="DIR", help="Also save each figure as SVG, PNG and Vega-Lite.")
     ] = None,
     still: Annotated[
-        bool,
-        typer.Option("--still", help="Figures as pictures: a small page, without tooltips and without Vega's code."),
+        bool, Option("--still", help="Figures as pictures: a small page, without tooltips and without Vega's code.")
     ] = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:

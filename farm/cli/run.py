@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from farm.campaign.run import Ended, Order
 from farm.campaign.run import run as carried_out
@@ -28,14 +28,14 @@ farm run jobs/table1.yaml --address ray://head:10001 --results s3://bucket/resul
 def run(
     grid_file: GridFile,
     only: Only = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Only cells that failed before.")] = False,
+    failed: Annotated[bool, Option("--failed", help="Only cells that failed before.")] = False,
     fresh: Annotated[
         list[str] | None,
-        typer.Option("--fresh", metavar="STAGE", help="Do this stage kind again, and what needs it, e.g. measure."),
+        Option("--fresh", metavar="STAGE", help="Do this stage kind again, and what needs it, e.g. measure."),
     ] = None,
     address: Address = None,
-    engine: Annotated[str, typer.Option(help="ray, or inline: one stage after another, without Ray.")] = "ray",
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only the table at the end.")] = False,
+    engine: Annotated[str, Option(help="ray, or inline: one stage after another, without Ray.")] = "ray",
+    quiet: Annotated[bool, Option("-q", "--quiet", help="Only the table at the end.")] = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
     """Run what is missing, failed or stale of a grid, and only that; then show its table.

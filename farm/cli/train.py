@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from farm.campaign.alone import carried_out, is_bad_input, stage_of
 from farm.campaign.listener import Listener
@@ -50,35 +50,32 @@ The recipe's numbers, by --param KEY=VALUE, with their defaults:
 
 
 def train(
-    student: Annotated[str, typer.Argument(metavar="STUDENT", help="What is trained: distylegan.")],
+    student: Annotated[str, Argument(metavar="STUDENT", help="What is trained: distylegan.")],
     images: Annotated[
         Path,
-        typer.Option(
-            metavar="PATH", help="The teacher's images: an image folder, a Parquet file, or what farm synth made."
-        ),
+        Option(metavar="PATH", help="The teacher's images: an image folder, a Parquet file, or what farm synth made."),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Checkpoints, curves, sample sheets and the generator.")],
+    out: Annotated[Path, Option(metavar="DIR", help="Checkpoints, curves, sample sheets and the generator.")],
     latents: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.npz", help="What the images were made of: z (n, z_dim). Without it: not distilled."),
+        Option(metavar="FILE.npz", help="What the images were made of: z (n, z_dim). Without it: not distilled."),
     ] = None,
     param: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A number of the recipe, see below. May be repeated.")
+        list[str] | None, Option(metavar="KEY=VALUE", help="A number of the recipe, see below. May be repeated.")
     ] = None,
     hours: Annotated[
-        float | None,
-        typer.Option(min=0, metavar="H", help="Stop, whole, after so many hours in all; else the last epoch."),
+        float | None, Option(min=0, metavar="H", help="Stop, whole, after so many hours in all; else the last epoch.")
     ] = None,
     judge: Annotated[
         list[str] | None,
-        typer.Option(metavar="MODEL", help="A CIFAR-10 classifier that judges the result at the end. May be repeated."),
+        Option(metavar="MODEL", help="A CIFAR-10 classifier that judges the result at the end. May be repeated."),
     ] = None,
     threads: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Cores to train on. By default this host's; 1 on a GPU or by --address."),
+        Option(min=1, metavar="N", help="Cores to train on. By default this host's; 1 on a GPU or by --address."),
     ] = None,
     address: Address = None,
-    engine: Annotated[str, typer.Option(help="ray, or inline: without Ray.")] = "ray",
+    engine: Annotated[str, Option(help="ray, or inline: without Ray.")] = "ray",
     quiet: NoProgress = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:

@@ -7,7 +7,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from farm.campaign.resolve import resolve
 from farm.campaign.run import has_failed, last_attempt
@@ -35,7 +35,7 @@ farm why 'resnet20/-/ir/CPU{threads=1}' --grid quickstart --json
 
 def why(
     cell: Cell,
-    grid: Annotated[str | None, typer.Option(help="The grid's name, where several have such a cell.")] = None,
+    grid: Annotated[str | None, Option(help="The grid's name, where several have such a cell.")] = None,
     as_json: Json = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:

@@ -1,7 +1,4 @@
-"""From a grid to its plan: inputs are located, and fetched where only that tells their key; then it is built, once.
-
-Knows where files lie and how they come here, not what a stage does with them.
-"""
+"""From a grid to its plan: inputs are located, and fetched where only that tells their key; then it is built, once."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -57,10 +54,7 @@ class Inputs:
         return replace(file, missing=self.failed.get(file.url, ""))
 
     def here(self, located: Mapping[str, Input | None], prefix: str = "") -> dict[str, Input]:
-        """What was located for a stage of no grid, by role, once it is here.
-
-        Raises InputError for all that is not. prefix: of its message.
-        """
+        """What was located for a stage of no grid, by role. Raises InputError, prefixed so, for what is not here."""
         inputs = {role: self.fetched(file) for role, file in located.items() if file is not None}
         self.memo.save()
         if missing := [file.missing for file in inputs.values() if file.missing]:

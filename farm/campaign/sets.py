@@ -117,14 +117,11 @@ def _wait_for_cores(threads: int, listener: Listener) -> None:
 
 @contextmanager
 def _target(order: Order) -> Iterator[Path]:
-    """What the stage writes to: the folder, or a new file that takes the place of the one asked for when it is whole.
-
-    A stage that Ctrl-C ends cannot clean up behind it, so that is done here.
-    """
+    """What the stage writes to: the folder, or a new file that takes the place of the one asked for at the end."""
     if order.form == "folder":
         try:
             yield order.out.resolve()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # a stage that it ends cannot clean up behind it
             setfolder.sweep(order.out)
             raise
         return

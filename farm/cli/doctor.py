@@ -186,10 +186,7 @@ def _company(lab: Lab, per_node: int) -> Answer:
 
 
 def _judged(record: Record) -> tuple[str, bool]:
-    """What is said of the noise floor, and whether a campaign's measurements would hold.
-
-    They do where no difference is seen where there is none, within what a campaign asks for.
-    """
+    """What is said of the noise floor, and whether a campaign would see a difference only where there is one."""
     ratio = Ratio(value=record.speedup_ir or 1.0, low=record.speedup_ir_low, high=record.speedup_ir_high)
     if record.verdict == "invalid":
         return f"invalid, so nothing measured here holds: {mismatch(record)}", False

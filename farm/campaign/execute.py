@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from farm.campaign.listener import NOBODY, Listener
-from farm.drive import Progress, drive
+from farm.drive import Driver, Progress
 from farm.engine import Engine
 from farm.errors import InputError
 from farm.grid.settings import Settings
@@ -46,10 +46,11 @@ def execute(
         running = _engine(engine if set(wanted) - lacking else "inline", address, listener)
         listener.started()
         try:
-            return drive(
-                plan, wanted, engine=running, store=store, stages=stages, settings=settings,
-                report=reported, stale=stale, note=journal.note,
+            driver = Driver(
+                plan=plan, wanted=wanted, engine=running, store=store, stages=stages, settings=settings,
+                stale=stale, note=journal.note,
             )  # fmt: skip
+            return driver.drive(reported)
         finally:
             with listener.closing():
                 running.close()

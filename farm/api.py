@@ -31,10 +31,7 @@ RESULTS = "results"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """A grid's gathered results as Arrow tables, each read when it is asked for. Columns: docs/results.md.
-
-    folder: where they lie.
-    """
+    """A grid's gathered results as Arrow tables, each read when it is asked for. Columns: docs/results.md."""
 
     folder: Folder
 

@@ -1,7 +1,4 @@
-"""Checkpoints as tensors by name. Knows no network.
-
-Files are data, never code: a checkpoint that needs code to be read is refused.
-"""
+"""Checkpoints as tensors by name: data, never code. One that needs code to be read is refused. Knows no network."""
 
 import pickle
 import re
@@ -54,10 +51,7 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def misfits(state: Mapping[str, Tensor], tensors: Mapping[str, Tensor], optional: str = "") -> str:
-    """Why tensors are not those of a network with this state, in words; empty where they are.
-
-    optional: the end of the names that may be missing.
-    """
+    """Why a network of this state cannot take tensors; else empty. optional: the end of names that may be missing."""
     both = [(name, state[name], tensors[name]) for name in state if name in tensors]
     shapes = [(name, tuple(ours.shape), tuple(theirs.shape)) for name, ours, theirs in both]
     types = [(name, ours.dtype, theirs.dtype) for name, ours, theirs in both]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from farm.engine import Engine, Gpus, ProgressLine, Work
+from farm.engine import Engine, Gpus, ProgressLine, Work, new_session
 from farm.grid.settings import Settings
 from farm.plan import Plan, Stage
 from farm.plan.parameters import device_of
@@ -40,72 +40,52 @@ class Progress:
     last: Outcome | ProgressLine | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """The limits of each stage kind: the grid's settings over the table's. session: as `farm.engine` names it."""
-
-    stages: Mapping[str, StageSpec]
-    settings: Settings
-    session: str
-
-
-def drive(
-    plan: Plan,
-    wanted: Collection[str],
-    *,
-    engine: Engine,
-    store: Store,
-    limits: Limits,
-    report: Callable[[Progress], None],
-    stale: Collection[str] = (),
-    note: Callable[[Event], None] = lambda _: None,
-) -> dict[str, Outcome]:
-    """Run the wanted stages, each after what it needs; the last outcome of each by uri.
-
-    Stages that are not wanted count as done. A failed stage fails, as `dep_failed`, all that needs it;
-    everything else goes on. report: called after every change, and once a second or so. Raises EngineError,
-    before anything runs, if some work could never run on this engine. stale: wanted stages whose artefact
-    is discarded when their turn comes, not before. note: called with each event.
-    """
-    run = _Run(
-        plan=plan, wanted=frozenset(wanted), stale=frozenset(stale),
-        engine=engine, store=store, limits=limits, note=note,
-    )  # fmt: skip
-    run.start()
-    engine.preflight([run.work(uri) for uri in run.order if uri not in run.outcomes])
-    report(run.progress)
-    while len(run.outcomes) < len(run.order):
-        run.feed()
-        for event in engine.wait(QUIET_TICK_S if run.in_flight["exclusive"] else TICK_S):
-            run.hear(event) if isinstance(event, ProgressLine) else run.take(event)
-            report(run.progress)
-        report(run.progress)
-    return run.outcomes
-
-
 @dataclass(slots=True, kw_only=True)
-class _Run:
-    """The state of one run. Stages are fed in the plan's order, so that early cells finish early."""
+class Driver:
+    """One run of a plan. Stages are fed in the plan's order, so that early cells finish early.
+
+    wanted: uris; other stages count as done. stages: the specs of all kinds, whose limits settings override.
+    stale: wanted stages whose artefact is discarded when their turn comes, not before. note: called with each event.
+    """
 
     plan: Plan
-    wanted: frozenset[str]
-    stale: frozenset[str]
+    wanted: Collection[str]
     engine: Engine
     store: Store
-    limits: Limits
-    note: Callable[[Event], None]
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-    progress: Progress = field(default_factory=Progress)
-    blocked: dict[str, set[str]] = field(default_factory=dict)  # uri -> what it still waits for
-    needed_by: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    order: dict[str, int] = field(default_factory=dict)
-    queues: dict[Window, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
-    in_flight: Counter[Window] = field(default_factory=Counter)
-    flying: dict[str, Work] = field(default_factory=dict)
-    gpus: dict[str, Gpus] = field(default_factory=dict)  # stage kind -> what its stages get
-    retries: Counter[tuple[str, str]] = field(default_factory=Counter)
+    stages: Mapping[str, StageSpec]
+    settings: Settings
+    stale: Collection[str] = ()
+    note: Callable[[Event], None] = lambda _: None
+    session: str = field(init=False, default_factory=new_session)
+    outcomes: dict[str, Outcome] = field(init=False, default_factory=dict)
+    progress: Progress = field(init=False, default_factory=Progress)
+    blocked: dict[str, set[str]] = field(init=False, default_factory=dict)  # uri -> what it still waits for
+    needed_by: dict[str, list[str]] = field(init=False, default_factory=lambda: defaultdict(list))
+    order: dict[str, int] = field(init=False, default_factory=dict)
+    queues: dict[Window, list[tuple[int, str]]] = field(init=False, default_factory=lambda: defaultdict(list))
+    in_flight: Counter[Window] = field(init=False, default_factory=Counter)
+    flying: dict[str, Work] = field(init=False, default_factory=dict)
+    gpus: dict[str, Gpus] = field(init=False, default_factory=dict)  # stage kind -> what its stages get
+    retries: Counter[tuple[str, str]] = field(init=False, default_factory=Counter)
 
-    def start(self) -> None:
+    def drive(self, report: Callable[[Progress], None]) -> dict[str, Outcome]:
+        """Run the wanted stages, each after what it needs; the last outcome of each by uri.
+
+        A failed stage fails, as `dep_failed`, all that needs it; everything else goes on. report: called after every
+        change, and once a second or so. Raises EngineError, before anything runs, if some work never could here.
+        """
+        self._start()
+        self.engine.preflight([self._work(uri) for uri in self.order if uri not in self.outcomes])
+        report(self.progress)
+        while len(self.outcomes) < len(self.order):
+            self._feed()
+            for event in self.engine.wait(QUIET_TICK_S if self.in_flight["exclusive"] else TICK_S):
+                self._hear(event) if isinstance(event, ProgressLine) else self._take(event)
+                report(self.progress)
+            report(self.progress)
+        return self.outcomes
+
+    def _start(self) -> None:
         for index, (uri, stage) in enumerate(self.plan.stages.items()):
             if uri not in self.wanted:
                 continue
@@ -117,35 +97,35 @@ class _Run:
         for uri in self.order:
             stage = self.plan.stages[uri]
             if stage.missing:
-                self.progress.last = self.not_run(uri, "missing_input", stage.missing)
-                self.fail(self.progress.last)
+                self.progress.last = self._not_run(uri, "missing_input", stage.missing)
+                self._fail(self.progress.last)
             elif not self.blocked[uri]:
-                self.ready(uri)
+                self._ready(uri)
 
-    def share(self, stage: Stage) -> float:
+    def _share(self, stage: Stage) -> float:
         """The share of a GPU that a stage takes where there are any; 0 of one for a CPU."""
-        return self.limits.settings.gpus.get(stage.kind, 1.0) if stage.equipped else 0.0
+        return self.settings.gpus.get(stage.kind, 1.0) if stage.equipped else 0.0
 
-    def lent(self, stage: Stage) -> Gpus:
+    def _lent(self, stage: Stage) -> Gpus:
         """What a stage gets of the engine's GPUs."""
-        share = self.share(stage)
+        share = self._share(stage)
         if not share:
             return NO_GPUS
         if stage.kind not in self.gpus:
-            self.gpus[stage.kind] = self.engine.gpus(share, asked=stage.kind in self.limits.settings.gpus)
+            self.gpus[stage.kind] = self.engine.gpus(share, asked=stage.kind in self.settings.gpus)
         return self.gpus[stage.kind]
 
-    def work(self, uri: str) -> Work:
+    def _work(self, uri: str) -> Work:
         """A stage as the engine gets it. A GPU that was asked for stays so: the engine refuses what it has not."""
-        stage, settings = self.plan.stages[uri], self.limits.settings
-        spec, device = self.limits.stages[stage.kind], device_of(stage.parameters)
+        stage, settings = self.plan.stages[uri], self.settings
+        spec, device = self.stages[stage.kind], device_of(stage.parameters)
         threads = device.threads if device else None
         memory_gib = settings.memory_gib.get(stage.kind, spec.memory_gib)
         return Work(
             stage=stage,
             function=spec.function,
             store=self.store,
-            session=self.limits.session,
+            session=self.session,
             cores=threads if spec.exclusive else settings.cores.get(stage.kind, 1),
             exclusive=spec.exclusive,
             per_node=settings.measure.per_node if spec.exclusive else 1,
@@ -153,59 +133,57 @@ class _Run:
             node=device.node if device else None,
             timeout_s=settings.timeout_s.get(stage.kind, spec.timeout_s),
             memory_gib=memory_gib * 2.0 ** self.retries[uri, "oom"],
-            gpus=self.share(stage) if self.lent(stage).slots or stage.kind in settings.gpus else 0.0,
+            gpus=self._share(stage) if self._lent(stage).slots or stage.kind in settings.gpus else 0.0,
         )
 
-    def not_run(self, uri: str, cause: FailureClass, text: str) -> Outcome:
+    def _not_run(self, uri: str, cause: FailureClass, text: str) -> Outcome:
         label = self.plan.stages[uri].label
         return Outcome(uri=uri, label=label, error_class=cause, error_type="NotRun", error_message=text)
 
-    def ready(self, uri: str) -> None:
-        if uri in self.outcomes:
-            return
+    def _ready(self, uri: str) -> None:
         stage = self.plan.stages[uri]
-        others: Window = "gpu" if self.lent(stage).slots else "light"
-        window: Window = "exclusive" if self.limits.stages[stage.kind].exclusive else others
+        others: Window = "gpu" if self._lent(stage).slots else "light"
+        window: Window = "exclusive" if self.stages[stage.kind].exclusive else others
         heapq.heappush(self.queues[window], (self.order[uri], uri))
 
-    def feed(self) -> None:
+    def _feed(self) -> None:
         """Measurements first. Others of their nodes only while no measurement waits: it would starve behind them."""
-        per_node = self.limits.settings.measure.per_node
+        per_node = self.settings.measure.per_node
         apart = per_node > 1  # measurements that share a node leave room on it, which is not for light stages
-        if not (apart and self.flying_beside()):
-            self.hand_over("exclusive", lambda _: self.engine.benches * per_node)
+        if not (apart and self._flying_beside()):
+            self._hand_over("exclusive", lambda _: self.engine.benches * per_node)
         waiting = bool(self.queues["exclusive"] or self.engine.waiting())
         measuring = waiting or (apart and self.in_flight["exclusive"] > 0)
-        self.hand_over("gpu", lambda gpus: gpus.slots if gpus.apart or not measuring else 0)
-        self.hand_over("light", lambda _: 0 if measuring else self.engine.slots)
+        self._hand_over("gpu", lambda gpus: gpus.slots if gpus.apart or not measuring else 0)
+        self._hand_over("light", lambda _: 0 if measuring else self.engine.slots)
 
-    def flying_beside(self) -> bool:
+    def _flying_beside(self) -> bool:
         """Whether anything flies that may land on a node of measurements, and is none."""
-        on_gpus = (self.lent(work.stage) for work in self.flying.values() if work.gpus)
+        on_gpus = (self._lent(work.stage) for work in self.flying.values() if work.gpus)
         return self.in_flight["light"] > 0 or any(not gpus.apart for gpus in on_gpus)
 
-    def hand_over(self, window: Window, slots: Callable[[Gpus], int]) -> None:
+    def _hand_over(self, window: Window, slots: Callable[[Gpus], int]) -> None:
         """Hand stages of a window to the engine while it has room. slots: by what the next one is lent of GPUs."""
         queue = self.queues[window]
-        while queue and self.in_flight[window] < WINDOW * slots(self.lent(self.plan.stages[queue[0][1]])):
-            self.submit(heapq.heappop(queue)[1])
+        while queue and self.in_flight[window] < WINDOW * slots(self._lent(self.plan.stages[queue[0][1]])):
+            self._submit(heapq.heappop(queue)[1])
 
-    def submit(self, uri: str) -> None:
+    def _submit(self, uri: str) -> None:
         if uri in self.stale:
             self.store.discard(uri)
-        work = self.work(uri)
+        work = self._work(uri)
         self.flying[uri] = work
         self.in_flight[_window(work)] += 1
         self.progress.flying[work.stage.kind] += 1
         self.note(Event(what=What.SUBMITTED, uri=uri))
         self.engine.submit(work)
 
-    def hear(self, line: ProgressLine) -> None:
+    def _hear(self, line: ProgressLine) -> None:
         self.progress.words[line.uri] = (self.plan.stages[line.uri].label, line.text)
         self.progress.last = line
         self.note(Event(what=What.WORDS, uri=line.uri, text=line.text))
 
-    def take(self, outcome: Outcome) -> None:
+    def _take(self, outcome: Outcome) -> None:
         work = self.flying.pop(outcome.uri)
         self.in_flight[_window(work)] -= 1
         self.progress.words.pop(outcome.uri, None)
@@ -218,20 +196,20 @@ class _Run:
             for uri in self.needed_by[outcome.uri]:
                 self.blocked[uri].discard(outcome.uri)
                 if not self.blocked[uri]:
-                    self.ready(uri)
-        elif self.may_retry(outcome):
+                    self._ready(uri)
+        elif self._may_retry(outcome):
             self.note(_failure(What.RETRIED, outcome))
-            self.ready(outcome.uri)
+            self._ready(outcome.uri)
         else:
-            self.fail(outcome)
+            self._fail(outcome)
 
-    def may_retry(self, outcome: Outcome) -> bool:
+    def _may_retry(self, outcome: Outcome) -> bool:
         """Lost workers up to three times, memory once with twice as much; nothing else."""
         cause = str(outcome.error_class)
         self.retries[outcome.uri, cause] += 1
         return self.retries[outcome.uri, cause] <= RETRIES.get(cause, 0)
 
-    def fail(self, outcome: Outcome) -> None:
+    def _fail(self, outcome: Outcome) -> None:
         """Write a failure off, and with it all that needs the stage."""
         if outcome.uri in self.outcomes:
             return
@@ -239,7 +217,7 @@ class _Run:
         self.note(_failure(What.ENDED, outcome))
         self.progress.failed[self.plan.stages[outcome.uri].kind] += 1
         for uri in self.needed_by[outcome.uri]:
-            self.fail(self.not_run(uri, "dep_failed", f"needs {outcome.uri.partition('/')[0]} {outcome.label}"))
+            self._fail(self._not_run(uri, "dep_failed", f"needs {outcome.uri.partition('/')[0]} {outcome.label}"))
 
 
 def _failure(what: What, outcome: Outcome) -> Event:

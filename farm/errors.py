@@ -4,7 +4,8 @@
     ├── InputError            what the user gave cannot be used (exit code 2)
     │   └── GridError         a grid file's faults, all of them at once
     ├── DataError             a file's content is not what it should be (raised inside a stage)
-    └── EngineError           no engine could take the work (no such node, Ray not reachable)
+    ├── EngineError           no engine could take the work (no such node, Ray not reachable)
+    └── StageError            a stage of no grid failed, and not because of what the user gave (exit code 1)
 
 Every error passes all its arguments to ``super().__init__`` and formats in ``__str__``, so that it
 survives pickling between processes.
@@ -27,6 +28,10 @@ class DataError(FarmError):
 
 class EngineError(FarmError):
     """No engine could take the work."""
+
+
+class StageError(FarmError):
+    """A stage of no grid failed, and not because of what the user gave."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,10 +105,7 @@ def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
 
 @contextmanager
 def reserved(folder: Path) -> Iterator[None]:
-    """A folder, made if it is not there, that this process alone writes to meanwhile.
-
-    Raises InputError if it cannot be made, or if another process writes to it.
-    """
+    """A folder, made if it is not there, that no other process writes to. Raises InputError where that cannot be."""
     with ExitStack() as lock:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -121,13 +118,9 @@ def reserved(folder: Path) -> Iterator[None]:
 
 
 def _opened(path: Path) -> int:
-    """A lock file's descriptor; nothing is followed, waited for or changed.
-
-    An existing one is opened without O_CREAT: in a shared sticky folder the kernel refuses that to all
-    but the file's owner.
-    """
+    """A lock file's descriptor; nothing is followed, waited for or changed."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    try:
+    try:  # without O_CREAT: in a shared sticky folder the kernel refuses that to all but an existing file's owner
         handle = os.open(path, flags)
     except FileNotFoundError:
         handle = os.open(path, flags | os.O_CREAT, 0o666)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from farm.axes import Device
 from farm.catalog import CATALOG
-from farm.drive import QUIET_TICK_S, TICK_S, WINDOW, Limits, drive
+from farm.drive import QUIET_TICK_S, TICK_S, WINDOW, Driver
 from farm.engine import Gpus, ProgressLine
 from farm.errors import EngineError
 from farm.grid.settings import Settings
@@ -105,15 +105,16 @@ def a_plan(*stages):
 def run(engine, *stages, wanted=None, settings=None, report=lambda _: None, note=lambda _: None):
     """Drive all stages (or the wanted ones); key -> failure class, None where fine."""
     plan = a_plan(*stages)
-    outcomes = drive(
-        plan,
-        plan.stages if wanted is None else wanted,
+    driver = Driver(
+        plan=plan,
+        wanted=plan.stages if wanted is None else wanted,
         engine=engine,
         store=Store("memory://drive"),
-        limits=Limits(stages=CATALOG.stages, settings=settings or Settings(), session="s"),
-        report=report,
+        stages=CATALOG.stages,
+        settings=settings or Settings(),
         note=note,
     )
+    outcomes = driver.drive(report)
     return {uri.partition("/")[2]: outcome.error_class for uri, outcome in outcomes.items()}
 
 
@@ -258,14 +259,15 @@ def test_an_error_a_crash_and_a_timeout_are_never_retried_and_fail_exactly_what_
 
 def test_a_failed_dependency_is_named():
     stages = diamond()
-    outcomes = drive(
-        a_plan(*stages),
-        [each.uri for each in stages],
+    driver = Driver(
+        plan=a_plan(*stages),
+        wanted=[each.uri for each in stages],
         engine=ScriptedEngine({"set": ["error"]}),
         store=Store("memory://drive"),
-        limits=Limits(stages=CATALOG.stages, settings=Settings(), session="s"),
-        report=lambda _: None,
+        stages=CATALOG.stages,
+        settings=Settings(),
     )
+    outcomes = driver.drive(lambda _: None)
     assert outcomes["quantize/quantize"].error_message == "needs synthesize label of set"
     assert outcomes["measure/measure"].error_message == "needs quantize label of quantize"
     assert outcomes["measure/measure"].label == "label of measure"
@@ -403,7 +405,8 @@ def test_a_stages_limits_are_the_grids_over_the_tables():
     assert works["q"].timeout_s == CATALOG.stages["quantize"].timeout_s
     assert (works["m"].cores, works["m"].node, works["m"].exclusive) == (5, "xeon", True)
     assert works["m"].function == "farm.stages.measure:run"
-    assert (works["e"].session, works["e"].node, works["e"].exclusive) == ("s", None, False)
+    assert (works["e"].node, works["e"].exclusive) == (None, False)
+    assert {work.session for work in works.values()} == {works["e"].session}
 
 
 def computed(count, start=0):
@@ -551,14 +554,15 @@ def test_a_stale_artefact_is_discarded_when_its_turn_has_come_and_not_before(tmp
         store.commit(each.uri, tmp_path / "files", Manifest())
     there = []
     engine = ScriptedEngine()
-    drive(
-        a_plan(first, second),
-        [first.uri, second.uri],
+    driver = Driver(
+        plan=a_plan(first, second),
+        wanted=[first.uri, second.uri],
         engine=engine,
         store=store,
-        limits=Limits(stages=CATALOG.stages, settings=Settings(), session="s"),
-        report=lambda _: there.append((store.has(first.uri), store.has(second.uri))),
+        stages=CATALOG.stages,
+        settings=Settings(),
         stale=[first.uri],
     )
+    driver.drive(lambda _: there.append((store.has(first.uri), store.has(second.uri))))
     assert there[0] == (True, True)
     assert there[-1] == (False, True)

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from farm.errors import DataError, EngineError, FarmError, Fault, GridError, InputError
+from farm.errors import DataError, EngineError, FarmError, Fault, GridError, InputError, StageError
 
 FAULTS = (
     Fault(line=7, path="models[0]", text="unknown model"),
@@ -13,7 +13,7 @@ FAULTS = (
 )
 
 
-@pytest.mark.parametrize("error", [InputError, DataError, EngineError, GridError])
+@pytest.mark.parametrize("error", [InputError, DataError, EngineError, StageError, GridError])
 def test_every_error_of_farm_can_be_caught_as_one(error):
     assert issubclass(error, FarmError)
 

@@ -56,9 +56,8 @@ def _opening(stage: Stage) -> _Opening | None:
     function = table[name].function if name in OPENED else LOOKED_AT.get(name)
     if function is None:
         return None
-    inputs = [stage.files[spec.role] for spec in table[name].inputs if spec.role in stage.files]
-    files = {file.role: Path(file.path) for file in inputs}
-    if any(file.missing for file in inputs) or not all(path.exists() for path in files.values()):
+    files = {spec.role: Path(stage.files[spec.role].path) for spec in table[name].inputs if spec.role in stage.files}
+    if not all(path.exists() for path in files.values()):
         return None
     return _Opening(function=function, parameters=images.arguments(), files=files, count=count)
 

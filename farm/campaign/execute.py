@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping
 
 from farm.campaign.listener import NOBODY, Listener
-from farm.drive import Limits, Progress, drive
-from farm.engine import Engine, new_session
+from farm.drive import Driver, Progress
+from farm.engine import Engine
 from farm.errors import InputError
 from farm.grid.settings import Settings
 from farm.plan import Plan, dependents
@@ -35,7 +35,6 @@ def execute(
     stages: the specs of all stage kinds. stale: stages to be done again although they are there. engine: ``ray``, which
     is started only if a stage can run, or ``inline``. address: of a running Ray cluster. journal: notes what is seen.
     """
-    limits = Limits(stages=stages, settings=settings, session=new_session())
     lacking = dependents(plan, {uri for uri in wanted if plan.stages[uri].missing})
     journal = journal or Journal()
     with journal.running(wanted), listener.progress() as report:
@@ -47,10 +46,11 @@ def execute(
         running = _engine(engine if set(wanted) - lacking else "inline", address, listener)
         listener.started()
         try:
-            return drive(
-                plan, wanted, engine=running, store=store, limits=limits,
-                report=reported, stale=stale, note=journal.note,
+            driver = Driver(
+                plan=plan, wanted=wanted, engine=running, store=store, stages=stages, settings=settings,
+                stale=stale, note=journal.note,
             )  # fmt: skip
+            return driver.drive(reported)
         finally:
             with listener.closing():
                 running.close()

@@ -1,7 +1,4 @@
-"""From a grid to its plan: inputs are located, and fetched where only that tells their key; then it is built, once.
-
-Knows where files lie and how they come here, not what a stage does with them.
-"""
+"""From a grid to its plan: inputs are located, and fetched where only that tells their key; then it is built, once."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,9 +38,8 @@ class Inputs:
         file = locate(wanted, parameters, names, self.search, self.memo)
         if file is None or file.settled or names.get("name") not in self.wanted_now:
             return file
-        if self.fetched(file).missing:
-            return self.fetched(file)
-        return locate(wanted, parameters, names, self.search, self.memo)
+        here = self.fetched(file)
+        return here if here.missing else locate(wanted, parameters, names, self.search, self.memo)
 
     def fetched(self, file: Input) -> Input:
         """The input once its file is here; missing if it did not come."""
@@ -58,10 +54,7 @@ class Inputs:
         return replace(file, missing=self.failed.get(file.url, ""))
 
     def here(self, located: Mapping[str, Input | None], prefix: str = "") -> dict[str, Input]:
-        """What was located for a stage of no grid, by role, once it is here.
-
-        Raises InputError for all that is not. prefix: of its message.
-        """
+        """What was located for a stage of no grid, by role. Raises InputError, prefixed so, for what is not here."""
         inputs = {role: self.fetched(file) for role, file in located.items() if file is not None}
         self.memo.save()
         if missing := [file.missing for file in inputs.values() if file.missing]:
@@ -101,15 +94,13 @@ def fetched(plan: Plan, uris: Collection[str], inputs: Inputs) -> Plan:
             inputs.fetched(file)
     if not inputs.failed:
         return plan
-    stages = {
-        uri: replace(stage, files={role: _unless_failed(file, inputs) for role, file in stage.files.items()})
-        for uri, stage in plan.stages.items()
-    }
+    stages = {}
+    for uri, stage in plan.stages.items():
+        files = {
+            role: inputs.fetched(file) if file.url in inputs.failed else file for role, file in stage.files.items()
+        }
+        stages[uri] = replace(stage, files=files)
     return replace(plan, stages=stages)
-
-
-def _unless_failed(file: Input, inputs: Inputs) -> Input:
-    return inputs.fetched(file) if file.url in inputs.failed else file
 
 
 @cache

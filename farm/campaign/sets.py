@@ -11,7 +11,7 @@ from farm.campaign.listener import NOBODY, Listener
 from farm.campaign.resolve import inputs_of, version_of
 from farm.catalog import CATALOG
 from farm.data import setfolder
-from farm.errors import FarmError, InputError
+from farm.errors import FarmError, InputError, StageError
 from farm.files import replaced_for, sha256
 from farm.grid.choice import Calibration
 from farm.host.lease import host_cores, lease, lock_folder
@@ -48,7 +48,7 @@ class Order:
 
 
 def make(order: Order, listener: Listener = NOBODY) -> Written:
-    """Make the set, or what is missing of it. Raises InputError for what cannot be used, FarmError if it failed."""
+    """Make the set, or what is missing of it. Raises InputError for what cannot be used, StageError if it failed."""
     choice, files = order.choice, _files(order, listener)
     if order.device == "cuda" and not choice.spec.equipped:
         raise InputError(f"--device cuda: `{choice.name}` is not computed on GPUs: leave it out")
@@ -69,7 +69,7 @@ def make(order: Order, listener: Listener = NOBODY) -> Written:
 def _failure(outcome: Outcome, text: str) -> FarmError:
     if is_bad_input(outcome):
         return InputError(text)
-    return FarmError(f"{outcome.error_class}: {text}\n{outcome.traceback}".rstrip())
+    return StageError(f"{outcome.error_class}: {text}\n{outcome.traceback}".rstrip())
 
 
 def _files(order: Order, listener: Listener) -> dict[str, Input]:
@@ -117,14 +117,11 @@ def _wait_for_cores(threads: int, listener: Listener) -> None:
 
 @contextmanager
 def _target(order: Order) -> Iterator[Path]:
-    """What the stage writes to: the folder, or a new file that takes the place of the one asked for when it is whole.
-
-    A stage that Ctrl-C ends cannot clean up behind it, so that is done here.
-    """
+    """What the stage writes to: the folder, or a new file that takes the place of the one asked for at the end."""
     if order.form == "folder":
         try:
             yield order.out.resolve()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # a stage that it ends cannot clean up behind it
             setfolder.sweep(order.out)
             raise
         return

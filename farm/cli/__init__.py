@@ -9,12 +9,12 @@ from importlib import import_module
 from typing import Annotated, Any, NoReturn, cast
 
 import typer
-from typer import TyperException
+from typer import Option, TyperException
 from typer.core import TyperCommand, TyperGroup
 
 from farm.cli import interrupt
 from farm.cli.options import stderr, stdout
-from farm.errors import FarmError
+from farm.errors import FarmError, StageError
 
 COMMANDS = {  # each is the function of its name in the module of its name; the line is how its help begins
     "run": "Run what is missing, failed or stale of a grid, and only that; then show its table.",
@@ -70,7 +70,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def top(
-    version: Annotated[bool, typer.Option("--version", help="Print the versions that numbers depend on.")] = False,
+    version: Annotated[bool, Option("--version", help="Print the versions that numbers depend on.")] = False,
 ) -> None:
     """Print versions, or nothing."""
     if version:
@@ -90,7 +90,7 @@ def main() -> NoReturn:
 
 
 def answer(arguments: Sequence[str]) -> int:
-    """Run a command; 0 fine, 1 cells failed, 2 bad input, 3 a bug in farm, 130 interrupted."""
+    """Run a command; 0 fine, 1 cells or a stage failed, 2 bad input, 3 a bug in farm, 130 interrupted."""
     try:
         code = int(app(arguments, standalone_mode=False, prog_name="farm") or OK)
     except TyperException as error:
@@ -99,7 +99,7 @@ def answer(arguments: Sequence[str]) -> int:
         code = BAD_INPUT
     except FarmError as error:
         stderr.print(f"farm: {error}", highlight=False, soft_wrap=True)
-        code = BAD_INPUT
+        code = CELLS_FAILED if isinstance(error, StageError) else BAD_INPUT
     except BrokenPipeError:
         code = OK  # the reader of a pipe has seen enough
     except OSError as error:

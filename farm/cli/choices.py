@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Annotated
 
-import typer
 from rich.markup import escape
+from typer import Argument
 
 from farm.catalog import CATALOG
 from farm.cli.options import Json, stdout
@@ -21,7 +21,7 @@ farm list models --json
 
 
 def choices(
-    what: Annotated[str, typer.Argument(help="models, sources, datasets, algorithms, baselines or devices")],
+    what: Annotated[str, Argument(help="models, sources, datasets, algorithms, baselines or devices")],
     as_json: Json = False,
 ) -> int:
     """List what a grid may name, with parameters and defaults."""

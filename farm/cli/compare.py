@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
-from farm.cli.options import DEFAULT_RESULTS, Json, Only, Results, stdout
+from farm.cli.options import DEFAULT_RESULTS, Json, Only, Results, say, stdout
 from farm.errors import InputError
 from farm.grid.selection import labels_of
 from farm.grid.selection import only as only_of
@@ -27,20 +27,18 @@ WHERE = "A grid's name, its results folder, or the folder's URL"
 
 
 def compare(
-    first: Annotated[str, typer.Argument(metavar="A", help=f"{WHERE}: what is compared with.")],
-    second: Annotated[str, typer.Argument(metavar="B", help=f"{WHERE}: what may have got worse.")],
-    max_drop: Annotated[
-        float, typer.Option(metavar="SHARE", help="A loss of accuracy up to this does not matter.")
-    ] = 0.005,
+    first: Annotated[str, Argument(metavar="A", help=f"{WHERE}: what is compared with.")],
+    second: Annotated[str, Argument(metavar="B", help=f"{WHERE}: what may have got worse.")],
+    max_drop: Annotated[float, Option(metavar="SHARE", help="A loss of accuracy up to this does not matter.")] = 0.005,
     max_slowdown: Annotated[
-        float, typer.Option(metavar="SHARE", help="A loss of x IR up to this share does not matter.")
+        float, Option(metavar="SHARE", help="A loss of x IR up to this share does not matter.")
     ] = 0.05,
     across_hosts: Annotated[
-        bool, typer.Option("--across-hosts", help="Show FPS and judge x IR of different hosts all the same.")
+        bool, Option("--across-hosts", help="Show FPS and judge x IR of different hosts all the same.")
     ] = False,
     only: Only = None,
     as_json: Json = False,
-    as_md: Annotated[bool, typer.Option("--md", help="Print Markdown, for a pull request.")] = False,
+    as_md: Annotated[bool, Option("--md", help="Print Markdown, for a pull request.")] = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
     """Compare two runs cell by cell: two versions, two hosts, before and after. Regressions come first.
@@ -64,11 +62,11 @@ def compare(
     if as_json:
         stdout.print_json(json.dumps(values(changes)))
     elif as_md:
-        stdout.print(comparison.markdown(changes), highlight=False, soft_wrap=True)
+        say(comparison.markdown(changes))
     else:
         stdout.print(comparison.table(changes))
         for line in comparison.lines(changes):
-            stdout.print(line, highlight=False, soft_wrap=True)
+            say(line)
     if changes.vain:
         raise InputError("nothing could be judged: see why above")
     return WORSE if changes.regressions else 0

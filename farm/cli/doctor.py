@@ -8,16 +8,15 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
 import yaml
 from rich.table import Table
 from rich.text import Text
+from typer import Option
 
 from farm.campaign.execute import execute
 from farm.campaign.resolve import resolve
-from farm.campaign.run import last_attempt
 from farm.catalog import CATALOG
-from farm.cli.options import Json, stderr, stdout
+from farm.cli.options import Json, say, stderr, stdout, table
 from farm.cli.progress import console
 from farm.errors import FarmError, InputError
 from farm.grid.cell import Grid
@@ -75,12 +74,10 @@ class Lab:
 
 def doctor(
     per_node: Annotated[
-        int | None, typer.Option(min=2, metavar="K", help="Also measure what K measurements at once cost one another.")
+        int | None, Option(min=2, metavar="K", help="Also measure what K measurements at once cost one another.")
     ] = None,
-    noise: Annotated[bool, typer.Option(help="Measure the noise floor too, which takes half a minute.")] = True,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads of the noise floor; all cores by default.")
-    ] = None,
+    noise: Annotated[bool, Option(help="Measure the noise floor too, which takes half a minute.")] = True,
+    threads: Annotated[int | None, Option(min=1, help="Threads of the noise floor; all cores by default.")] = None,
     as_json: Json = False,
 ) -> int:
     """Check this host before a campaign: what disturbs measurements here, the noise floor, what to change.
@@ -100,7 +97,7 @@ def doctor(
         facts = {name: answer.facts for name, answer in answers.items()}
         stdout.print_json(json.dumps({"findings": [asdict(result) for result in results], **facts}))
     elif answers:
-        stdout.print("\n" + "\n".join(answer.text for answer in answers.values()), highlight=False, soft_wrap=True)
+        say("\n" + "\n".join(answer.text for answer in answers.values()))
     sound = all(result.state != "bad" for result in results) and all(answer.sound for answer in answers.values())
     return 0 if sound else 1
 
@@ -114,14 +111,11 @@ def _check(per_node: int | None, threads: int | None) -> None:
 
 
 def _table(results: Sequence[CheckResult]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("state", "what"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("this host", overflow="fold")
+    rows = table("state", "what", "this host")
     for result in results:
         change = f"\n-> {result.change}" if result.change else ""
-        table.add_row(Text(result.state, style=STYLES[result.state]), result.what, Text(f"{result.says}{change}"))
-    return table
+        rows.add_row(Text(result.state, style=STYLES[result.state]), result.what, Text(f"{result.says}{change}"))
+    return rows
 
 
 def _answered(what: str, measure: Callable[[], Answer]) -> Answer:
@@ -142,14 +136,11 @@ def _lab(folder: Path, threads: int | None) -> Lab:
 
 def _execute(lab: Lab, uris: set[str]) -> None:
     """Run these stages as far as they are not there, as `farm run` would. Raises FarmError if one failed."""
-    wanted = uris - lab.store.present(uris)
-    if wanted:
-        execute(lab.plan, wanted, lab.store, CATALOG.stages, lab.grid.settings, listener=console(quiet=False))
-    missing = wanted - lab.store.present(wanted)
-    for uri, stage in lab.plan.stages.items():  # inputs come before what needs them
-        if uri in missing:
-            last = last_attempt(lab.store, uri)
-            raise FarmError(f"the doctor's own {stage.kind} failed: {last.error_message if last else 'not run'}")
+    wanted, listener = uris - lab.store.present(uris), console(quiet=False)
+    outcomes = execute(lab.plan, wanted, lab.store, CATALOG.stages, lab.grid.settings, listener=listener)
+    for uri, outcome in outcomes.items():  # the first of them did not fail for another's sake
+        if not outcome.ok:
+            raise FarmError(f"the doctor's own {uri.partition('/')[0]} failed: {outcome.error_message}")
 
 
 def _noise(lab: Lab) -> Answer:
@@ -195,10 +186,7 @@ def _company(lab: Lab, per_node: int) -> Answer:
 
 
 def _judged(record: Record) -> tuple[str, bool]:
-    """What is said of the noise floor, and whether a campaign's measurements would hold.
-
-    They do where no difference is seen where there is none, within what a campaign asks for.
-    """
+    """What is said of the noise floor, and whether a campaign would see a difference only where there is one."""
     ratio = Ratio(value=record.speedup_ir or 1.0, low=record.speedup_ir_low, high=record.speedup_ir_high)
     if record.verdict == "invalid":
         return f"invalid, so nothing measured here holds: {mismatch(record)}", False

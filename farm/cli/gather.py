@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-import typer
+from typer import Argument
 
-from farm.cli.options import DEFAULT_RESULTS, Results, stdout
+from farm.cli.options import DEFAULT_RESULTS, Results, say
 from farm.results import tables
 from farm.results.gather import gather as gathered
 from farm.results.location import Location
@@ -17,13 +17,11 @@ farm gather quickstart --results s3://bucket/results
 
 
 def gather(
-    grid: Annotated[
-        str | None, typer.Argument(metavar="[GRID]", help="A grid's name; the one run last by default.")
-    ] = None,
+    grid: Annotated[str | None, Argument(metavar="[GRID]", help="A grid's name; the one run last by default.")] = None,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
     """Rebuild a grid's Parquet files from the store: records, attempts, predictions, latencies, samples."""
     folder = Location.of(results).grid(grid)
     records = gathered(folder, Location.of(results).store)
-    stdout.print(f"{len(records)} cells: {folder.path(tables.RECORDS)}", highlight=False, soft_wrap=True)
+    say(f"{len(records)} cells: {folder.path(tables.RECORDS)}")
     return 0

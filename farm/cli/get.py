@@ -5,9 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from typer import Argument
 
-from farm.cli.options import DEFAULT_RESULTS, Cell, GridName, Results, stdout
+from farm.cli.options import DEFAULT_RESULTS, Cell, GridName, Results, say
 from farm.codec import encode
 from farm.errors import InputError
 from farm.plan.parameters import Evaluate, Quantize, StageParameters
@@ -54,7 +54,7 @@ print(ov.Core().compile_model(here / "model.xml", "CPU")(tensor)[0].argmax())
 
 def get(
     cell: Cell,
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    directory: Annotated[Path, Argument(metavar="DIR", help="A new or empty folder.")],
     grid: GridName = None,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
@@ -80,7 +80,7 @@ def get(
     _write(directory / "record.json", record)
     (directory / "infer.py").write_text(INFER, encoding="utf-8")
     names = ", ".join(sorted(path.name for path in directory.iterdir()))
-    stdout.print(f"{directory}: {names}", highlight=False, soft_wrap=True)
+    say(f"{directory}: {names}")
     return 0
 
 

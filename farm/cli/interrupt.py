@@ -2,12 +2,10 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TypeVar
 
-T = TypeVar("T")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _asked = threading.Event()
 
@@ -18,15 +16,10 @@ def listen() -> None:
         signal.signal(number, _answer)
 
 
-def heeding(call: Callable[[T], None]) -> Callable[[T], None]:
-    """The call, but raising KeyboardInterrupt if a signal came that some library has swallowed."""
-
-    def heeded(value: T) -> None:
-        if _asked.is_set():
-            raise KeyboardInterrupt
-        call(value)
-
-    return heeded
+def heed() -> None:
+    """Raise KeyboardInterrupt if a signal came that some library has swallowed."""
+    if _asked.is_set():
+        raise KeyboardInterrupt
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from typer import Argument, Option
 
 from farm.cli.options import DEFAULT_RESULTS, GridName, Json, Results, stdout, table
 from farm.errors import InputError
@@ -28,9 +28,9 @@ farm layers 'resnet20/noise/default/CPU{threads=1}' --images 512 --json
 
 def layers(
     cell: Annotated[
-        str, typer.Argument(help="An int8 cell's name, e.g. 'resnet20/fractal/default/CPU{threads=1}', in quotes.")
+        str, Argument(help="An int8 cell's name, e.g. 'resnet20/fractal/default/CPU{threads=1}', in quotes.")
     ],
-    images: Annotated[int, typer.Option(min=1, help="Test images to compare on, from the first on.")] = 128,
+    images: Annotated[int, Option(min=1, help="Test images to compare on, from the first on.")] = 128,
     grid: GridName = None,
     as_json: Json = False,
     results: Results = DEFAULT_RESULTS,

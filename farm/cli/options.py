@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from rich.console import Console
 from rich.table import Table
+from typer import Argument, Option
 
 PIPE_WIDTH = 120
 # What is printed is names, paths and messages: a `[name]` or `:100:` in them is text.
@@ -15,19 +15,24 @@ stdout = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, markup=False
 stderr = Console(stderr=True, markup=False, emoji=False)
 
 Results = Annotated[
-    str, typer.Option("--results", envvar="FARM_RESULTS", help="Where results and the store lie: a folder or a URL.")
+    str, Option("--results", envvar="FARM_RESULTS", help="Where results and the store lie: a folder or a URL.")
 ]
-GridFile = Annotated[Path, typer.Argument(metavar="GRID.yaml", help="The grid to run, e.g. jobs/quickstart.yaml.")]
+GridFile = Annotated[Path, Argument(metavar="GRID.yaml", help="The grid to run, e.g. jobs/quickstart.yaml.")]
 Only = Annotated[
     list[str] | None,
-    typer.Option("--only", metavar="AXIS=NAME|CELL", help="Only cells so named, e.g. model=resnet20. May be repeated."),
+    Option("--only", metavar="AXIS=NAME|CELL", help="Only cells so named, e.g. model=resnet20. May be repeated."),
 ]
-Cell = Annotated[str, typer.Argument(help="A cell's name, e.g. 'resnet20/fractal/default/CPU{threads=1}', in quotes.")]
-GridName = Annotated[str | None, typer.Option("--grid", help="The grid's name; the one run last by default.")]
-Address = Annotated[str | None, typer.Option("--address", help="A running Ray cluster; without it, Ray starts here.")]
-NoProgress = Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Cell = Annotated[str, Argument(help="A cell's name, e.g. 'resnet20/fractal/default/CPU{threads=1}', in quotes.")]
+GridName = Annotated[str | None, Option("--grid", help="The grid's name; the one run last by default.")]
+Address = Annotated[str | None, Option("--address", help="A running Ray cluster; without it, Ray starts here.")]
+NoProgress = Annotated[bool, Option("-q", "--quiet", help="No progress.")]
+Json = Annotated[bool, Option("--json", help="Print JSON.")]
 DEFAULT_RESULTS = "results"
+
+
+def say(text: str) -> None:
+    """Print a text to be copied or piped: no number of it is coloured, and none of its lines is broken."""
+    stdout.print(text, highlight=False, soft_wrap=True)
 
 
 def table(*words: str, numbers: Iterable[str] = (), caption: str | None = None) -> Table:

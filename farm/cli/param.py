@@ -15,10 +15,7 @@ P = TypeVar("P", bound=Parameters)
 
 
 def meanings(parameters: type[Parameters]) -> str:
-    """Each parameter with its default, as one types it, and its meaning: a line each, for a help text.
-
-    One without a default that is a number or a word says in its meaning what it is by default.
-    """
+    """Each parameter with its default, as one types it, or without one that is None, and its meaning: a line each."""
     lines = []
     for name, field in parameters.model_fields.items():
         default = field.default if isinstance(field.default, str) else json.dumps(field.default, separators=(",", ":"))

@@ -6,13 +6,13 @@ from itertools import islice
 from statistics import median
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from farm.campaign.checks import faults
 from farm.campaign.resolve import chosen, resolve
 from farm.campaign.run import states_in
 from farm.catalog import CATALOG
-from farm.cli.options import DEFAULT_RESULTS, GridFile, Json, Only, Results, stdout, table
+from farm.cli.options import DEFAULT_RESULTS, GridFile, Json, Only, Results, say, stdout, table
 from farm.cli.progress import clock_text
 from farm.grid.cell import expand
 from farm.grid.load import load
@@ -37,7 +37,7 @@ farm plan jobs/quickstart.yaml --json
 def plan(
     grid_file: GridFile,
     only: Only = None,
-    cells: Annotated[bool, typer.Option("--cells", help="List the cells too.")] = False,
+    cells: Annotated[bool, Option("--cells", help="List the cells too.")] = False,
     as_json_: Json = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
@@ -64,9 +64,9 @@ def plan(
     _show(counts, len(names))
     for state, texts in reasons.items():
         for text in texts:
-            stdout.print(f"{_heading(state)}: {text}", highlight=False, soft_wrap=True)
+            say(f"{_heading(state)}: {text}")
     for name in [cell.name for cell in planned.cells if cell.name in names] if cells else ():
-        stdout.print(name, highlight=False, soft_wrap=True)
+        say(name)
     return 0
 
 

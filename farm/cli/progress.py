@@ -46,10 +46,11 @@ def _progress(*, quiet: bool, failures: bool, alone: bool) -> Iterator[Report]:
     with reporting(stderr, quiet=quiet, alone=alone) as report:
 
         def reported(progress: Progress) -> None:
+            interrupt.heed()
             if failures or not isinstance(progress.last, Outcome) or progress.last.ok:
                 report(progress)
 
-        yield interrupt.heeding(reported)
+        yield reported
 
 
 @contextmanager

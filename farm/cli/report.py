@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from fsspec.implementations.local import LocalFileSystem
+from typer import Argument, Option
 
-from farm.cli.options import DEFAULT_RESULTS, Results, stdout
+from farm.cli.options import DEFAULT_RESULTS, Results, say
 from farm.files import replaced_for
 from farm.results.folder import Folder
 from farm.results.location import Location
@@ -26,17 +26,16 @@ farm report table1 table2 --out both.html --still
 def report(
     grids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[GRID]...", help="Grids' names or results folders; the one run last by default."),
+        Argument(metavar="[GRID]...", help="Grids' names or results folders; the one run last by default."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="The page; report.html beside the results by default.")
+        Path | None, Option(metavar="FILE.html", help="The page; report.html beside the results by default.")
     ] = None,
     figures: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Also save each figure as SVG, PNG and Vega-Lite.")
+        Path | None, Option(metavar="DIR", help="Also save each figure as SVG, PNG and Vega-Lite.")
     ] = None,
     still: Annotated[
-        bool,
-        typer.Option("--still", help="Figures as pictures: a small page, without tooltips and without Vega's code."),
+        bool, Option("--still", help="Figures as pictures: a small page, without tooltips and without Vega's code.")
     ] = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
@@ -58,12 +57,12 @@ def report(
     page = document(sections, lively=not still).encode()
     with replaced_for("file: --out FILE.html", target) as new:
         new.write_bytes(page)
-    stdout.print(f"{target} ({len(page) / MIB:.1f} MiB): open it in a browser", highlight=False, soft_wrap=True)
+    say(f"{target} ({len(page) / MIB:.1f} MiB): open it in a browser")
     if figures is not None:
         for name, of in zip(_file_names(names), plotted, strict=True):
             folder = figures / name if len(runs) > 1 else figures
             files = charts.write(of, folder)
-            stdout.print(f"{folder}: {len(files)} files of figures", highlight=False, soft_wrap=True)
+            say(f"{folder}: {len(files)} files of figures")
     return 0
 
 

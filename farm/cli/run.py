@@ -4,12 +4,12 @@ import shlex
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from farm.campaign.run import Ended, Order
 from farm.campaign.run import run as carried_out
 from farm.catalog import CATALOG
-from farm.cli.options import DEFAULT_RESULTS, Address, GridFile, Only, Results, stdout
+from farm.cli.options import DEFAULT_RESULTS, Address, GridFile, Only, Results, say, stdout
 from farm.cli.progress import console
 from farm.grid.load import load
 from farm.results.location import Location
@@ -28,14 +28,14 @@ farm run jobs/table1.yaml --address ray://head:10001 --results s3://bucket/resul
 def run(
     grid_file: GridFile,
     only: Only = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Only cells that failed before.")] = False,
+    failed: Annotated[bool, Option("--failed", help="Only cells that failed before.")] = False,
     fresh: Annotated[
         list[str] | None,
-        typer.Option("--fresh", metavar="STAGE", help="Do this stage kind again, and what needs it, e.g. measure."),
+        Option("--fresh", metavar="STAGE", help="Do this stage kind again, and what needs it, e.g. measure."),
     ] = None,
     address: Address = None,
-    engine: Annotated[str, typer.Option(help="ray, or inline: one stage after another, without Ray.")] = "ray",
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only the table at the end.")] = False,
+    engine: Annotated[str, Option(help="ray, or inline: one stage after another, without Ray.")] = "ray",
+    quiet: Annotated[bool, Option("-q", "--quiet", help="Only the table at the end.")] = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
     """Run what is missing, failed or stale of a grid, and only that; then show its table.
@@ -69,5 +69,5 @@ def _show(ended: Ended) -> int:
     note = "" if ended.ran else " (nothing to run: all of it was there)"
     total = len(ended.records)
     count = f"{len(records)} of {total} cells" if len(records) < total else f"{total} cells"
-    stdout.print(f"{count}{note}: {ended.folder.path(RECORDS)}", highlight=False, soft_wrap=True)
+    say(f"{count}{note}: {ended.folder.path(RECORDS)}")
     return 1 if failed else 0

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from farm.cli.options import DEFAULT_RESULTS, Json, Results
 from farm.errors import InputError
@@ -24,28 +24,25 @@ farm show --sort -drop --where verdict=valid --md > table.md
 def show(
     grids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[GRID]...", help="Grids' names, results folders or URLs; the run last by default."),
+        Argument(metavar="[GRID]...", help="Grids' names, results folders or URLs; the run last by default."),
     ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option(metavar="AXIS=VALUE", help="Only such rows: an axis, a heading or a column. Repeatable."),
+        Option(metavar="AXIS=VALUE", help="Only such rows: an axis, a heading or a column. Repeatable."),
     ] = None,
     sort: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="By a heading of the table or a column; -COLUMN: from the greatest."),
+        str | None, Option(metavar="COLUMN", help="By a heading of the table or a column; -COLUMN: from the greatest.")
     ] = None,
-    layout: Annotated[
-        str, typer.Option(help="cells, a row each; table1 or table2 of the study, a row a model.")
-    ] = "cells",
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with every column.")] = False,
-    as_md: Annotated[bool, typer.Option("--md", help="Print the table as Markdown.")] = False,
+    layout: Annotated[str, Option(help="cells, a row each; table1 or table2 of the study, a row a model.")] = "cells",
+    as_csv: Annotated[bool, Option("--csv", help="Print CSV, with every column.")] = False,
+    as_md: Annotated[bool, Option("--md", help="Print the table as Markdown.")] = False,
     as_json: Json = False,
-    parquet: Annotated[Path | None, typer.Option(metavar="FILE", help="Write Parquet, with every column.")] = None,
+    parquet: Annotated[Path | None, Option(metavar="FILE", help="Write Parquet, with every column.")] = None,
     sheet: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Also save a sheet with images of each calibration set.")
+        Path | None, Option(metavar="FILE.png", help="Also save a sheet with images of each calibration set.")
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Live, until the run ends, or Ctrl-C.")] = False,
-    every: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="How often --watch looks.")] = 5.0,
+    watch: Annotated[bool, Option("--watch", help="Live, until the run ends, or Ctrl-C.")] = False,
+    every: Annotated[float, Option(metavar="SECONDS", min=0.1, help="How often --watch looks.")] = 5.0,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
     """Show a grid's table: accuracy, speed and size of each cell, how sure they are, and what failed."""

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, cast
 
-import typer
+from typer import Argument, Option
 
 from farm.campaign.sets import Order, make
 from farm.catalog import CATALOG
 from farm.catalog.sources import SourceParameters, Synthetic
 from farm.cli.entry import entry_of
-from farm.cli.options import NoProgress, stderr, stdout
+from farm.cli.options import NoProgress, say, stderr
 from farm.cli.param import assignments, checked
 from farm.cli.progress import console
 from farm.data.formats import FORMATS
@@ -42,66 +42,50 @@ A folder of shards is a calibration set: calibrations: [{name: shards, path: fra
 
 
 def synth(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A source of `farm list sources`, e.g. fractal.")],
-    out: Annotated[
-        Path,
-        typer.Option(metavar="DIR|FILE", help="A folder, a single FILE.parquet, or with --raw a FILE.npz."),
-    ],
+    source: Annotated[str, Argument(metavar="SOURCE", help="A source of `farm list sources`, e.g. fractal.")],
+    out: Annotated[Path, Option(metavar="DIR|FILE", help="A folder, a single FILE.parquet, or with --raw a FILE.npz.")],
     count: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="How many images; more than before: the set goes on. 1000 by default."),
+        int | None, Option(metavar="N", help="How many images; more than before: the set goes on. 1000 by default.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Another seed is another set. 0 by default.")] = None,
+    seed: Annotated[int | None, Option(metavar="N", help="Another seed is another set. 0 by default.")] = None,
     size: Annotated[
-        str | None,
-        typer.Option(metavar="HxW", help="Height and width, where a source has them free. 32x32 by default."),
+        str | None, Option(metavar="HxW", help="Height and width, where a source has them free. 32x32 by default.")
     ] = None,
     weights: Annotated[
-        str | None, typer.Option(metavar="PATH", help="A generator's checkpoint; looked for here and in FARM_DATA.")
+        str | None, Option(metavar="PATH", help="A generator's checkpoint; looked for here and in FARM_DATA.")
     ] = None,
     param: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="Any other parameter, as a grid has it. May be repeated."),
+        list[str] | None, Option(metavar="KEY=VALUE", help="Any other parameter, as a grid has it. May be repeated.")
     ] = None,
     layout: Annotated[
-        str,
-        typer.Option(
-            "--format", metavar="|".join(FORMATS), help="; ".join(f"{k}: {v.doc}" for k, v in FORMATS.items())
-        ),
+        str, Option("--format", metavar="|".join(FORMATS), help="; ".join(f"{k}: {v.doc}" for k, v in FORMATS.items()))
     ] = "shards",
     shard: Annotated[
-        int,
-        typer.Option(metavar="N", help=f"Images of a shard, a multiple of {BLOCK}: what a killed run loses at most."),
+        int, Option(metavar="N", help=f"Images of a shard, a multiple of {BLOCK}: what a killed run loses at most.")
     ] = 8192,
     batch: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help=f"Images in memory at once, in blocks of {BLOCK}; changes no byte."),
+        int | None, Option(min=1, metavar="N", help=f"Images in memory at once, in blocks of {BLOCK}; changes no byte.")
     ] = None,
     latents: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             metavar="FILE.npz",
             help="Make exactly these: z (n, z_dim), labels (n,) or none; -1: no class. z_dim is 512 of the shipped "
             "distylegan and of NVIDIA's stylegan2-ada; else what the network was trained with.",
         ),
     ] = None,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Floats in [-1, 1] as the network gives them: `images`, N x 3 x H x W.")
+        bool, Option("--raw", help="Floats in [-1, 1] as the network gives them: `images`, N x 3 x H x W.")
     ] = False,
     preview: Annotated[
-        Path | None, typer.Option(metavar="SHEET.png", help="Also save a sheet with the first 64 images.")
+        Path | None, Option(metavar="SHEET.png", help="Also save a sheet with the first 64 images.")
     ] = None,
-    device: Annotated[
-        str, typer.Option(metavar="|".join(DEVICES), help="What computes: a GPU where there is one.")
-    ] = "auto",
+    device: Annotated[str, Option(metavar="|".join(DEVICES), help="What computes: a GPU where there is one.")] = "auto",
     threads: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Cores to work on, leased as a stage's are. All by default.")
+        int | None, Option(min=1, metavar="N", help="Cores to work on, leased as a stage's are. All by default.")
     ] = None,
     verify: Annotated[
-        bool,
-        typer.Option(
-            "--verify", help="Check what is there by its checksums, not only by its size; say what was found."
-        ),
+        bool, Option("--verify", help="Check what is there by its checksums, not only by its size; say what was found.")
     ] = False,
     quiet: NoProgress = False,
 ) -> int:
@@ -181,7 +165,7 @@ def _show(order: Order, written: Written) -> None:
     how = rate if made else "nothing to make: all of it was there"
     verified = _verified(written) if order.verify else []
     for line in (*verified, f"{written.n_images:,} images of {height}x{width}; {how}"):
-        stdout.print(f"{order.out}: {line}", highlight=False, soft_wrap=True)
+        say(f"{order.out}: {line}")
 
 
 def _verified(written: Written) -> list[str]:
@@ -206,7 +190,7 @@ def _show_entry(order: Order, count: int, *, quiet: bool) -> None:
         stderr.print(f"no grid can calibrate with it as it is: {error}", highlight=False, soft_wrap=True)
         return
     if text:
-        stdout.print(f"to calibrate with it: {text}", highlight=False, soft_wrap=True)
+        say(f"to calibrate with it: {text}")
     elif order.layout == "hf" and not quiet:
         one_file = shlex.quote(f"{order.out}.parquet")
         stderr.print(f"to calibrate with it, make one file: --out {one_file}", highlight=False, soft_wrap=True)

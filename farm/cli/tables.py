@@ -11,7 +11,7 @@ from rich.measure import Measurement
 
 from farm.analysis.analysis import Analysis, analyse
 from farm.analysis.rows import ROW_COLUMNS, Row
-from farm.cli.options import stdout
+from farm.cli.options import say, stdout
 from farm.codec import encode
 from farm.errors import InputError
 from farm.files import replaced_for
@@ -42,23 +42,26 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """A run under the name that it is shown by, with the rows that a view asks for, in their order and layout.
-
-    none: the sentence in place of a table that would have no row; empty where there is one.
-    """
+    """A run under the name that it is shown by, with the rows that a view asks for, in their order."""
 
     name: str
     analysis: Analysis
     rows: Sequence[Row]
-    layout: str
-    none: str
+    of: View
+
+    @property
+    def none(self) -> str:
+        """The sentence in place of a table that would have no row; empty where there is one."""
+        if fills(self.rows, self.of.layout):
+            return ""
+        return lacking(self.of.layout) if self.rows else selection.none_chosen(self.of.where)
 
     @property
     def table(self) -> TextTable:
         """The rows, laid out."""
-        if self.layout == CELLS:
+        if self.of.layout == CELLS:
             return main_table(self.rows)
-        return laid_out(self.rows, self.layout, self.analysis.against_real)
+        return laid_out(self.rows, self.of.layout, self.analysis.against_real)
 
     @property
     def lines(self) -> list[str]:
@@ -96,7 +99,8 @@ def print_runs(folders: Sequence[Folder], of: View, form: str | None, parquet: P
 def summary(run: Run, cells: Collection[str]) -> tuple[RenderableType, list[str]]:
     """The table of some of a run's cells, judged among all of them, and the lines below it."""
     analysis = analyse(run)
-    return parts(_shown(run.name, analysis, [row for row in analysis.rows if row.record.cell in cells], View()))
+    rows = [row for row in analysis.rows if row.record.cell in cells]
+    return parts(Chosen(name=run.name, analysis=analysis, rows=rows, of=View()))
 
 
 def parts(chosen: Chosen) -> tuple[RenderableType, list[str]]:
@@ -116,12 +120,13 @@ def print_parts(what: tuple[RenderableType, list[str]]) -> None:
     finally:
         stdout.width = before
     for line in lines:
-        stdout.print(line, highlight=False, soft_wrap=True)
+        say(line)
 
 
 def choice(name: str, analysis: Analysis, of: View) -> Chosen:
     """Those of a run's rows that are asked for."""
-    return _shown(name, analysis, selection.ordered(selection.chosen(analysis.rows, of.where), of.sort), of)
+    rows = selection.ordered(selection.chosen(analysis.rows, of.where), of.sort)
+    return Chosen(name=name, analysis=analysis, rows=rows, of=of)
 
 
 def check_layout(chosen: Sequence[Chosen], layout: str) -> None:
@@ -129,11 +134,6 @@ def check_layout(chosen: Sequence[Chosen], layout: str) -> None:
     rows = [row for run in chosen for row in run.rows]
     if rows and not fills(rows, layout):
         raise InputError(f"--layout {layout}: {lacking(layout)} to show; try --layout cells")
-
-
-def _shown(name: str, analysis: Analysis, rows: Sequence[Row], of: View) -> Chosen:
-    none = "" if fills(rows, of.layout) else lacking(of.layout) if rows else selection.none_chosen(of.where)
-    return Chosen(name=name, analysis=analysis, rows=rows, layout=of.layout, none=none)
 
 
 def _chosen(runs: Sequence[Run], of: View) -> list[Chosen]:
@@ -168,7 +168,7 @@ def _give(values: list[dict[str, Any]], claims: Sequence[Claims], form: str, par
         with replaced_for("--parquet", parquet) as new:
             table = formats.as_arrow(values, claims[0] if len(set(map(repr, claims))) == 1 else None)
             pq.write_table(table, new, compression="zstd")
-        stdout.print(f"{len(values)} rows: {parquet}", highlight=False, soft_wrap=True)
+        say(f"{len(values)} rows: {parquet}")
     elif form == "--csv":
         stdout.out(formats.as_csv(ROW_COLUMNS, [list(row.values()) for row in values]), highlight=False, end="")
     else:

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from farm.campaign.alone import carried_out, is_bad_input, stage_of
-from farm.campaign.listener import NOBODY, Listener
+from farm.campaign.listener import Listener
 from farm.campaign.resolve import inputs_of
 from farm.catalog import CATALOG
 from farm.cli.entry import entry
-from farm.cli.options import DEFAULT_RESULTS, Address, NoProgress, Results, stdout
+from farm.cli.options import DEFAULT_RESULTS, Address, NoProgress, Results, say
 from farm.cli.param import assignments, checked, meanings
 from farm.cli.progress import console
 from farm.errors import InputError
@@ -50,36 +50,32 @@ The recipe's numbers, by --param KEY=VALUE, with their defaults:
 
 
 def train(
-    student: Annotated[str, typer.Argument(metavar="STUDENT", help="What is trained: distylegan.")],
+    student: Annotated[str, Argument(metavar="STUDENT", help="What is trained: distylegan.")],
     images: Annotated[
         Path,
-        typer.Option(
-            metavar="PATH", help="The teacher's images: an image folder, a Parquet file, or what farm synth made."
-        ),
+        Option(metavar="PATH", help="The teacher's images: an image folder, a Parquet file, or what farm synth made."),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Checkpoints, curves, sample sheets and the generator.")],
+    out: Annotated[Path, Option(metavar="DIR", help="Checkpoints, curves, sample sheets and the generator.")],
     latents: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.npz", help="What the images were made of: z (n, z_dim). Without it: not distilled."),
+        Option(metavar="FILE.npz", help="What the images were made of: z (n, z_dim). Without it: not distilled."),
     ] = None,
     param: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="A number of the recipe, see below. May be repeated."),
+        list[str] | None, Option(metavar="KEY=VALUE", help="A number of the recipe, see below. May be repeated.")
     ] = None,
     hours: Annotated[
-        float | None,
-        typer.Option(min=0, metavar="H", help="Stop, whole, after so many hours in all; else the last epoch."),
+        float | None, Option(min=0, metavar="H", help="Stop, whole, after so many hours in all; else the last epoch.")
     ] = None,
     judge: Annotated[
         list[str] | None,
-        typer.Option(metavar="MODEL", help="A CIFAR-10 classifier that judges the result at the end. May be repeated."),
+        Option(metavar="MODEL", help="A CIFAR-10 classifier that judges the result at the end. May be repeated."),
     ] = None,
     threads: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Cores to train on. By default this host's; 1 on a GPU or by --address."),
+        Option(min=1, metavar="N", help="Cores to train on. By default this host's; 1 on a GPU or by --address."),
     ] = None,
     address: Address = None,
-    engine: Annotated[str, typer.Option(help="ray, or inline: without Ray.")] = "ray",
+    engine: Annotated[str, Option(help="ray, or inline: without Ray.")] = "ray",
     quiet: NoProgress = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
@@ -91,7 +87,7 @@ def train(
     """
     if student != STUDENT:
         raise InputError(f"unknown student {student!r}{did_you_mean(student, (STUDENT,))}")
-    recipe = _recipe(param or [])
+    recipe = checked(Recipe, assignments(param), "--param ")
     settled(recipe, distilled=latents is not None)
     listener = console(quiet=quiet, failures=False)
     stage = _stage(recipe, out.resolve(), hours, _located(images, latents, judge or [], listener))
@@ -112,10 +108,6 @@ def _cores(threads: int | None, address: str | None) -> int | None:
     return threads or (None if address is not None or gpu_count() else len(host_cores()))
 
 
-def _recipe(param: list[str]) -> Recipe:
-    return checked(Recipe, assignments(param), "--param ")
-
-
 def _stage(recipe: Recipe, out: Path, hours: float | None, files: Mapping[str, Input]) -> Stage:
     content = "+".join(files[role].sha256 for role in ("images", "latents") if role in files)
     until_s = hours * 3600 if hours is not None else None
@@ -123,7 +115,7 @@ def _stage(recipe: Recipe, out: Path, hours: float | None, files: Mapping[str, I
     return stage_of(KIND, f"{STUDENT} {out.name}", parameters, files, equipped=True)
 
 
-def _located(images: Path, latents: Path | None, judges: list[str], listener: Listener = NOBODY) -> dict[str, Input]:
+def _located(images: Path, latents: Path | None, judges: list[str], listener: Listener) -> dict[str, Input]:
     """The teacher's files and the judges' weights. Raises InputError for all that is missing."""
     inputs = inputs_of(Path("train"), listener, frozenset(judges))
     located: dict[str, Input | None] = {}
@@ -156,10 +148,9 @@ def _failed(out: Path, outcome: Outcome, *, anew: bool) -> int:
     if is_bad_input(outcome):
         raise InputError(f"{outcome.error_message}; {kept}" if anew else outcome.error_message)
     log = f"\n    log: {outcome.log}" if outcome.log else ""
-    text = f"{outcome.error_class}: {outcome.label}\n    {outcome.error_message}{log}"
     again = f"next: {shlex.join(['farm', *sys.argv[1:]])}"
-    last = again if _saved(out) is None else f"{kept}; {again}"
-    stdout.print(f"{text}\n{last}", highlight=False, markup=False, soft_wrap=True)
+    say(f"{outcome.error_class}: {outcome.label}\n    {outcome.error_message}{log}")
+    say(again if _saved(out) is None else f"{kept}; {again}")
     return 1
 
 
@@ -167,10 +158,9 @@ def _tell(out: Path, facts: Trained) -> None:
     how = "distilled" if facts.distilled else "trained adversarially, not distilled"
     ended = "" if facts.finished else "; not finished: the same command with more --hours goes on"
     steps = f"{facts.epochs} epochs, {facts.steps:,} steps, {facts.hours:.2f} h on {facts.device}"
-    stdout.print(f"{out}: {how} on {facts.images:,} images; {steps}{ended}", highlight=False, soft_wrap=True)
+    say(f"{out}: {how} on {facts.images:,} images; {steps}{ended}")
     for name, judged in facts.judged_by.items():
         text = f"agrees with the class on {judged.agreement:.1%} (teacher {judged.agreement_real:.1%})"
         distances = f"FID {judged.fid:.3f}, KID {judged.kid:.4f} of its own features"
-        stdout.print(f"{name}: {text}; {distances}, not Inception's", highlight=False, soft_wrap=True)
-    calibration = entry(STUDENT, weights=str(out))
-    stdout.print(f"to calibrate with it: {calibration}", highlight=False, soft_wrap=True)
+        say(f"{name}: {text}; {distances}, not Inception's")
+    say(f"to calibrate with it: {entry(STUDENT, weights=str(out))}")

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from farm.analysis.analysis import analyse
 from farm.campaign.watch import Standing, Watch
-from farm.cli.options import stdout
+from farm.cli.options import say, stdout
 from farm.cli.tables import View, check_layout, choice, parts, print_parts, print_runs
 from farm.errors import FarmError
 from farm.grid.label import AXES
@@ -30,8 +30,7 @@ def watch(folder: Folder, view: View, every_s: float) -> int:
     run = Watch(folder, store_beside(folder))
     now = run.look()
     if now is None:
-        text = f"there is no {folder.path(EVENTS)}, so no run can be watched: this is what was gathered"
-        stdout.print(text, highlight=False, soft_wrap=True)
+        say(f"there is no {folder.path(EVENTS)}, so no run can be watched: this is what was gathered")
         return print_runs([folder], view, None, None)
     axes = tuple(condition for condition in view.where if condition.column in AXES)
     selection.check(analyse(now.run).rows, axes)  # a name that no cell has will not come; other texts may
@@ -84,7 +83,7 @@ def _drawn(now: Standing, view: View) -> Drawn:
 def _live() -> Iterator[Show]:
     """What shows a table: one in place on a terminal; elsewhere a further one whenever it has changed."""
     if not stdout.is_terminal:
-        yield _Printer().show
+        yield _printing()
         return
     with Live(console=stdout, auto_refresh=False) as live:
 
@@ -95,17 +94,18 @@ def _live() -> Iterator[Show]:
         yield show
 
 
-class _Printer:
-    """Prints a table whenever it differs from the one before."""
+def _printing() -> Show:
+    """What prints a table whenever it differs from the one before."""
+    before = ""
 
-    def __init__(self) -> None:
-        self.before = ""
-
-    def show(self, drawn: Drawn, status: str) -> None:
+    def show(drawn: Drawn, status: str) -> None:
+        nonlocal before
         with stdout.capture() as captured:
             print_parts(drawn)
-        if captured.get() != self.before:
-            self.before = captured.get()
-            stdout.print(status, highlight=False, soft_wrap=True)
-            stdout.out(self.before, highlight=False)
+        if captured.get() != before:
+            before = captured.get()
+            say(status)
+            stdout.out(before, highlight=False)
             stdout.file.flush()
+
+    return show

@@ -7,12 +7,12 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from farm.campaign.resolve import resolve
 from farm.campaign.run import has_failed, last_attempt
 from farm.catalog import CATALOG
-from farm.cli.options import DEFAULT_RESULTS, Cell, Json, Results, stdout, table
+from farm.cli.options import DEFAULT_RESULTS, Cell, Json, Results, say, stdout, table
 from farm.codec import differences
 from farm.errors import InputError
 from farm.grid.load import load
@@ -35,7 +35,7 @@ farm why 'resnet20/-/ir/CPU{threads=1}' --grid quickstart --json
 
 def why(
     cell: Cell,
-    grid: Annotated[str | None, typer.Option(help="The grid's name, where several have such a cell.")] = None,
+    grid: Annotated[str | None, Option(help="The grid's name, where several have such a cell.")] = None,
     as_json: Json = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
@@ -64,9 +64,9 @@ def _show(rows: Sequence[Mapping[str, str]]) -> None:
     stdout.print(stages)
     for row in rows:
         if row["log"]:
-            stdout.print(f"log of {row['role']}: {row['log']}", highlight=False, soft_wrap=True)
+            say(f"log of {row['role']}: {row['log']}")
         if row["doubt"]:
-            stdout.print(f"its measurement is {row['doubt']}", highlight=False, soft_wrap=True)
+            say(f"its measurement is {row['doubt']}")
 
 
 def _plan_with(cell: str, grid: str | None, results: str) -> tuple[Folder, Plan]:

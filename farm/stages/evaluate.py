@@ -46,13 +46,13 @@ def _openvino(job: Job[Evaluate]) -> Predict:
     model, device = ov.Core().read_model(job.inputs["model"] / IR), job.parameters.device
     wanted = {"INFERENCE_PRECISION_HINT": device.precision, "INFERENCE_NUM_THREADS": job.cores}
     compiled = ov.Core().compile_model(model, device.name, configured(device.name, wanted))
-    if model.input(0).partial_shape[0].is_dynamic:
-        return lambda images: np.asarray(compiled(images)[0], np.float32)
+    dynamic = model.input(0).partial_shape[0].is_dynamic
 
-    def one_by_one(images: NDArray[Any]) -> NDArray[np.float32]:
-        return np.concatenate([np.array(compiled(image[None])[0], np.float32) for image in images])
+    def predict(images: NDArray[Any]) -> NDArray[np.float32]:
+        batches = [images] if dynamic else np.split(images, len(images))
+        return np.concatenate([np.array(compiled(batch)[0], np.float32) for batch in batches])
 
-    return one_by_one
+    return predict
 
 
 def _pytorch(job: Job[Evaluate], model: Model) -> Predict:

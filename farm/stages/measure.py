@@ -1,8 +1,7 @@
 """The measure stage: rounds of a variant, paired with rounds of its FP32 IR on the same cores.
 
-Each round is a fresh interpreter of its own (`farm.measuring.one_round`), and this process sleeps while it runs.
-The FP32 IR is paired with itself: that shows the host's own noise. Keeps raw latencies and what the host says; the
-verdict is passed when they are read.
+Each round is a fresh interpreter, and this process sleeps while it runs. The FP32 IR is paired with itself, which shows
+the host's own noise. The verdict is passed when the raw latencies are read.
 """
 
 import random
@@ -61,10 +60,7 @@ def run(job: Job[Measure]) -> Measured:
 
 
 def _round(request: RoundRequest, scratch: Path) -> Round:
-    """One round.
-
-    If a signal ends it, this process ends the same way: then the stage's attempt says `crash` and which signal.
-    """
+    """One round. If a signal ends it, it ends this process too: the attempt then says `crash` and which signal."""
     try:
         return run_round(request, scratch)
     except RoundCrashed as crash:

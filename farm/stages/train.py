@@ -30,7 +30,7 @@ SMALLEST = 2  # batch
 
 
 def run(job: Job[Train]) -> Trained:
-    """Train in ``parameters["out"]``, or go on there, and leave the generator as the artefact.
+    """Train in ``parameters.out``, or go on there; the generator is the artefact.
 
     Files: `images`, `latents` if the teacher gives them, and ``judge:MODEL``, weights of classifiers of CIFAR-10.
     """

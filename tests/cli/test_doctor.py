@@ -15,7 +15,7 @@ from farm.measuring import colocation
 from farm.measuring.pairing import Rounds
 from farm.measuring.rounds import RoundCrashed
 from farm.measuring.verdict import STRAY, Mismatch, judge
-from farm.record import Record
+from farm.record import Outcome, Record
 from farm.results import gather
 from farm.stats.ratios import Ratio
 from farm.store import Store
@@ -111,10 +111,13 @@ def diagnosed(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(command, "host_cores", lambda: (Core(node=0, cpus=(0,)), Core(node=0, cpus=(1,))))
 
     def diagnose(found=(), *, floor=None, beside=None, failed=(), **options):
-        def execute(_plan, wanted, *_, **__):
+        def execute(plan, wanted, *_, **__):
             ran.append(sorted(uri.partition("/")[0] for uri in wanted))
-            there.update(uri for uri in wanted if uri.partition("/")[0] not in failed)
-            return given(floor) if isinstance(floor, Exception) else None
+            if isinstance(floor, Exception):
+                raise floor
+            lost = {uri: "error" if uri.partition("/")[0] in failed else None for uri in plan.stages if uri in wanted}
+            there.update(uri for uri, cause in lost.items() if cause is None)
+            return {uri: Outcome(uri=uri, label="", error_class=cause) for uri, cause in lost.items()}
 
         def given(value):
             if isinstance(value, Exception):

@@ -192,6 +192,13 @@ def test_a_layout_that_no_source_reads_is_given_no_entry(place):
     assert entry_in(place.farm(*command, "--out", "set.parquet"))["count"] == 300
 
 
+def test_a_stage_that_breaks_is_no_bad_input(place):
+    (place.folder / "broken.py").write_text("def images():\n    raise ValueError('no such luck')\n")
+    said = place.farm("synth", "factory", "--param", "factory=broken:images", "--out", "set", code=1)
+    assert "farm: error: no such luck (in broken.py:2, images)" in said
+    assert "Traceback" in said
+
+
 def test_a_finished_set_is_no_failure_whatever_else_lies_there(place):
     command = ("synth", "digits", "--threads", 1, "--count", 20, "--out", "set", "--format", "png")
     place.farm(*command)

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from farm.cli import app, train
+from farm.cli.param import assignments, checked
 from farm.errors import FarmError, InputError
 from farm.generators.distylegan.training.recipe import Recipe
 from farm.record import Outcome
@@ -108,7 +109,7 @@ def test_help_says_what_each_number_of_the_recipe_means(place):
         assert line.rstrip().endswith(f": {field.description}")
     for given in ("epochs=150", "rate=0.0002", "betas=[0.5,0.999]", "augment=true", "precision=bf16"):
         assert f" {given}: " in said
-        assert train._recipe([given]) == Recipe()
+        assert checked(Recipe, assignments([given]), "") == Recipe()
 
 
 @pytest.mark.parametrize(

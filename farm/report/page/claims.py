@@ -14,7 +14,7 @@ from farm.analysis.analysis import AgainstReal, Analysis
 from farm.analysis.families import Family
 from farm.analysis.standing import Standing
 from farm.record import Record, source_of
-from farm.report.numbers import count, listed, margin_text, points, span, with_interval
+from farm.report.numbers import count, listed, margin_text, points, span
 from farm.stats.shares import Estimate
 
 BROKEN = 0.05  # of top-1: who surely loses more is said to break
@@ -89,6 +89,11 @@ def _others(beside: Sequence[AgainstReal]) -> Iterator[str]:
         those = sorted((one for one in beside if one.standing == word), key=lambda one: -abs(one.loss.value))
         if those:
             yield f"{word} for {listed([f'{one.family.model}, {_loss(one.loss)}' for one in those], most=3)}"
+
+
+def with_interval(loss: Estimate) -> str:
+    """A loss in points with its interval: ``1.23 points (1.00 to 1.50)``."""
+    return f"{points(loss.value)} points ({points(loss.low)} to {points(loss.high)})"
 
 
 def _loss(loss: Estimate) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from farm.analysis.families import together
 from farm.record import Record, is_fp32_ir
 from farm.stats.ratios import Ratio, differs
 
@@ -29,10 +30,7 @@ def differs_from_itself(record: Record) -> bool:
 
 def unlike_speeds(records: Sequence[Record]) -> dict[Place, tuple[float, float]]:
     """Where the FP32 IR ran at other speeds beside other cells: FPS beside the slowest and beside the fastest."""
-    speeds: dict[Place, list[float]] = {}
-    for record in records:
-        if record.fps_ir is not None:
-            speeds.setdefault(_place(record), []).append(record.fps_ir)
+    speeds = together((_place(record), record.fps_ir) for record in records if record.fps_ir is not None)
     ends = {place: (min(fps), max(fps)) for place, fps in speeds.items()}
     return {place: (least, most) for place, (least, most) in ends.items() if most > UNLIKE * least}
 

@@ -15,13 +15,11 @@ from farm.results.reading import Run
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Cells that failed for one reason. cause: its class; about: what that means. commands: what to type next."""
+    """Cells that failed for one reason, the first's. about: what its class means. commands: what to type next."""
 
-    cause: str
+    first: Record
     about: str
-    message: str
     cells: tuple[str, ...]
-    log: str
     commands: tuple[str, ...]
 
 
@@ -140,20 +138,15 @@ def _rounds(timed: Sequence[Record]) -> Iterator[str]:
 
 def failures(records: Sequence[Record], command: str) -> tuple[Failure, ...]:
     """One for each cause and message, in the order of causes. command: that ran the grid; empty if unknown."""
-    return tuple(_failure(cells, command) for cells in failed_alike(records))
-
-
-def _failure(cells: Sequence[Record], command: str) -> Failure:
-    first = cells[0]
-    cause = first.error_class or "failed"
-    why = f"farm why {shlex.quote(first.cell)}"
-    return Failure(
-        cause=cause,
-        about=FAILURE_CLASSES.get(cause, ""),
-        message=first.error_message or "",
-        cells=tuple(record.cell for record in cells),
-        log=first.log or "",
-        commands=(why, f"{command} --failed") if command else (why,),
+    again = (f"{command} --failed",) if command else ()
+    return tuple(
+        Failure(
+            first=cells[0],
+            about=FAILURE_CLASSES.get(cells[0].error_class or "", ""),
+            cells=tuple(record.cell for record in cells),
+            commands=(f"farm why {shlex.quote(cells[0].cell)}", *again),
+        )
+        for cells in failed_alike(records)
     )
 
 

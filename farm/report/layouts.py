@@ -103,7 +103,6 @@ def _accuracies(line: Family, cells: Cells, keys: Sequence[str], worse: Worse) -
 
 
 def _fps(rows: Sequence[Row]) -> Entry:
-    """The mean over seeds of one host."""
     there = _holding(rows)
     mean = None if _apart(rows) else _mean([record.fps for record in there])
     noisy = mean is not None and any(record.verdict == "noisy" for record in there)

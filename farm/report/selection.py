@@ -155,7 +155,6 @@ def _words(name: str) -> tuple[str, ...]:
 
 
 def _value(row: Row, named: str) -> Any:
-    """A row's value under a heading or in a column."""
     headed = column(named)
     return headed.value(row) if headed else row.value(named)
 

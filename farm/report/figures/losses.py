@@ -38,7 +38,6 @@ def losses(material: Material) -> Plot | None:
 
 
 def _names(beside: AgainstReal, names: Names) -> tuple[str, str]:
-    """Of group and set."""
     family = beside.family
     return names.group(family.model, family.device), names.series(beside.name, family.algorithm)
 

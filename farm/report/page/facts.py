@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from farm.analysis.families import together
 from farm.plan import Plan
 from farm.record import FAILURE_CLASSES, Record
 from farm.report.numbers import count, listed, margin_text, span
@@ -78,11 +79,8 @@ def _where(hosts: Sequence[Sequence[str]]) -> str:
 
 def versions(records: Sequence[Record]) -> dict[str, str]:
     """The versions of each library, by name; all of them where cells were made by several."""
-    by_name: dict[str, dict[str, None]] = {}
-    for record in records:
-        for name, version in json.loads(record.versions or "{}").items():
-            by_name.setdefault(str(name), {})[str(version)] = None
-    return {name: " and ".join(by_name[name]) for name in sorted(by_name)}
+    versions = together(item for record in records for item in json.loads(record.versions or "{}").items())
+    return {name: " and ".join(dict.fromkeys(versions[name])) for name in sorted(versions)}
 
 
 def _when(records: Sequence[Record]) -> str:

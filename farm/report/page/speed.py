@@ -19,7 +19,6 @@ def what_it_buys(analysis: Analysis) -> list[str]:
 
 
 def _where(record: Record) -> tuple[str, str]:
-    """Device and host."""
     return (record.device, record.host or "")
 
 

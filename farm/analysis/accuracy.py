@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from farm.analysis.families import Family
+from farm.analysis.families import Family, together
 from farm.analysis.standing import EQUIVALENCE_ALPHA, Standing, holm, standing
 from farm.record import Record, is_fp32_ir
 from farm.results.reading import Run
@@ -99,11 +99,8 @@ def worst_class(label: NDArray[np.int64], before: NDArray[np.bool_], after: NDAr
 
 def _beside_real(cells: Sequence[_Cell], run: Run) -> Mapping[str, Against]:
     """Every set of a model beside its real images; each family's tests are corrected together."""
-    families: dict[Family, list[_Cell]] = {}
-    for cell in cells:
-        families.setdefault(Family.of(cell.record), []).append(cell)
     beside: dict[str, Against] = {}
-    for family in families.values():
+    for family in together((Family.of(cell.record), cell) for cell in cells).values():
         real = [cell for cell in family if cell.record.calibration_source == run.claims.reference is not None]
         made = [cell for cell in family if cell.record.calibration_source and cell not in real]
         matched = [(cell, other) for cell in made if (other := _real_of(cell, real)) is not None]

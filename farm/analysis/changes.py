@@ -124,9 +124,7 @@ def speed_change(before: Record, after: Record, tolerance: Tolerance) -> SpeedCh
         Ratio(value=old, low=before.speedup_ir_low, high=before.speedup_ir_high),
     )
     word = None if unjudged else _word(ratio, tolerance.max_slowdown)
-    change = SpeedChange(
-        before=old, after=new, same_host=not elsewhere, ratio=ratio, word=word, unjudged=unjudged
-    )  # fmt: skip
+    change = SpeedChange(before=old, after=new, same_host=not elsewhere, ratio=ratio, word=word, unjudged=unjudged)
     if refused or before.timed != after.timed:
         return change
     fps, latency_p50 = over(after.fps, before.fps), over(after.latency_p50_ms, before.latency_p50_ms)

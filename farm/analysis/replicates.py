@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farm.analysis.accuracy import is_top1
-from farm.analysis.families import Family
+from farm.analysis.families import Family, together
 from farm.analysis.standing import EQUIVALENCE_ALPHA, Standing, holm, standing
 from farm.record import Record, source_of
 from farm.results.reading import Run
@@ -47,24 +47,19 @@ class Source:
 
 def sources(run: Run) -> list[Source]:
     """The sources of which there are two seeds or more, in the records' order."""
-    families: dict[Family, dict[str, list[Record]]] = {}
-    for record in run.records:
-        if record.calibration_source is not None and record.top1_drop is not None and is_top1(record):
-            family = families.setdefault(Family.of(record), {})
-            family.setdefault(record.calibration_source, []).append(record)
-    several = {
-        family: {name: records for name, records in seeds.items() if len(records) >= LEAST}
-        for family, seeds in families.items()
-    }
-    return [source for family, seeds in several.items() for source in _family(family, seeds, run)]
+    there = [record for record in run.records if record.top1_drop is not None and is_top1(record)]
+    families = together((Family.of(record), record) for record in there if record.calibration_source is not None)
+    return [source for family, records in families.items() for source in _family(family, records, run)]
 
 
-def _family(family: Family, seeds: Seeds, run: Run) -> Iterator[Source]:
+def _family(family: Family, records: Sequence[Record], run: Run) -> Iterator[Source]:
+    by_source = together((str(record.calibration_source), record) for record in records)
+    seeds = {name: members for name, members in by_source.items() if len(members) >= LEAST}
     images = max((record.n_images or 0 for record in run.records), default=0)
     step = 1 / images if images else 0.0  # drops are multiples of it
     losses = _against_real(seeds, run, step)
-    for name, records in seeds.items():
-        drops = _drops(records)
+    for name, members in seeds.items():
+        drops = _drops(members)
         drop, spread = mean(drops, resolution=step), float(np.std(drops, ddof=1))
         source = Source(family=family, source=name, seeds=len(drops), drop=drop, spread=spread)
         if name in losses:
@@ -123,11 +118,8 @@ class Drop:
 def mean_drops(records: Sequence[Record], sources: Sequence[Source]) -> list[Drop]:
     """One for each source and family of the records, in their order."""
     intervals = {(source.family, source.source): source.drop for source in sources}
-    cells: dict[tuple[Family, str], list[Record]] = {}
-    for record in records:
-        source = source_of(record)
-        if source is not None:
-            cells.setdefault((Family.of(record), source), []).append(record)
+    sets = [(source, record) for record in records if (source := source_of(record)) is not None]
+    cells = together(((Family.of(record), source), record) for source, record in sets)
     return [_drop(*key, members, intervals.get(key)) for key, members in cells.items()]
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from farm.analysis.accuracy import Accuracy
-from farm.analysis.families import Family
+from farm.analysis.families import Family, together
 from farm.record import COLUMNS, Record, accuracy_of
 
 
@@ -73,14 +73,9 @@ def assessment(accuracy: Accuracy | None, *, best: bool) -> Assessment:
 
 def best_sets(records: Sequence[Record]) -> set[str]:
     """The cells whose calibration set does best in their family; none where all do the same."""
-    families: dict[Family, dict[str, float]] = {}
-    for record in records:
-        accuracy = accuracy_of(record)
-        if record.calibration is not None and record.outcome == "ok" and accuracy is not None:
-            families.setdefault(Family.of(record), {})[record.cell] = accuracy
-    return {
-        cell
-        for family in families.values()
-        for cell, accuracy in family.items()
-        if accuracy == max(family.values()) > min(family.values())
-    }
+    best: set[str] = set()
+    int8 = [record for record in records if record.calibration is not None and record.outcome == "ok"]
+    for family in together((Family.of(record), record) for record in int8).values():
+        scores = {record.cell: score for record in family if (score := accuracy_of(record)) is not None}
+        best |= {cell for cell, score in scores.items() if score == max(scores.values()) > min(scores.values())}
+    return best

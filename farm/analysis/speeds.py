@@ -1,34 +1,22 @@
 """What may be said of speeds: which ratios hold, whose FP32 IR differs from itself. Knows records."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
 
+from farm.analysis.families import together
 from farm.record import Record, is_fp32_ir
 from farm.stats.ratios import Ratio, differs
 
 UNLIKE = 1.05  # speeds of one FP32 IR beside different cells: above this ratio, their rows are not comparable
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """Where a model's speed was measured; speeds of two places are not compared."""
-
-    model: str
-    device: str
-    host: str
-
-    @classmethod
-    def of(cls, record: Record) -> Self:
-        """The place of a cell; its host is empty where that is not known."""
-        return cls(record.model, record.device, record.host or "")
+Place = tuple[str, str, str]  # model, device and host, empty if unknown: speeds of two places are not compared
 
 
 def over_pytorch(records: Sequence[Record]) -> dict[str, str | None]:
     """By cell, the verdict on its ratio to PyTorch: its own, or if that is valid, that of its PyTorch baseline."""
-    baselines = {Place.of(record): record.verdict for record in records if record.runtime == "pytorch"}
+    baselines = {_place(record): record.verdict for record in records if record.runtime == "pytorch"}
     return {
-        record.cell: baselines.get(Place.of(record)) if record.verdict == "valid" else record.verdict
+        record.cell: baselines.get(_place(record)) if record.verdict == "valid" else record.verdict
         for record in records
     }
 
@@ -42,9 +30,10 @@ def differs_from_itself(record: Record) -> bool:
 
 def unlike_speeds(records: Sequence[Record]) -> dict[Place, tuple[float, float]]:
     """Where the FP32 IR ran at other speeds beside other cells: FPS beside the slowest and beside the fastest."""
-    speeds: dict[Place, list[float]] = {}
-    for record in records:
-        if record.fps_ir is not None:
-            speeds.setdefault(Place.of(record), []).append(record.fps_ir)
+    speeds = together((_place(record), record.fps_ir) for record in records if record.fps_ir is not None)
     ends = {place: (min(fps), max(fps)) for place, fps in speeds.items()}
     return {place: (least, most) for place, (least, most) in ends.items() if most > UNLIKE * least}
+
+
+def _place(record: Record) -> Place:
+    return (record.model, record.device, record.host or "")

@@ -21,6 +21,7 @@ from farm.errors import DataError, InputError
 from farm.grid.choice import Calibration
 from farm.grid.label import Label
 from farm.plan.facts import Written
+from farm.report.numbers import count
 from farm.suggest import did_you_mean
 
 SIZE = (32, 32)
@@ -170,8 +171,6 @@ def _show(order: Order, written: Written) -> None:
 
 def _verified(written: Written) -> list[str]:
     """What `--verify` found of the shards that were there."""
-    from farm.report.numbers import count  # noqa: PLC0415 - scipy is for those who ask
-
     sound, unsound = written.sound, written.unsound
     if not sound and not unsound:
         return ["nothing there to verify"]

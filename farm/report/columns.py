@@ -69,7 +69,7 @@ class Column:
         if not isinstance(value, int | float):
             return self.word(row.record) if self.word else value or NOTHING
         low, high = self.ends(row) if self.beside else (None, None)
-        text = give_or_take(value, low, high, self.pattern, self.pattern)
+        text = give_or_take(value, low, high, self.pattern)
         return text if label is None else f"{label}: {text}"
 
     def typed(self, row: Row) -> tuple[str | Typed, ...]:

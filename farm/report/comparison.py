@@ -5,8 +5,6 @@ from farm.analysis.comparison import CellChange, Comparison
 from farm.report.formats import as_bullets, escaped
 from farm.report.numbers import NOTHING, count, give_or_take, listed, written
 from farm.report.texttable import Entry, Heading, TextTable
-from farm.stats.ratios import Ratio
-from farm.stats.shares import Estimate
 
 STYLES: dict[str, str] = {"worse": "bold red", "failed": "bold red", "better": "green", "undecided": "yellow"}
 NAMED = 3  # cells of a sentence, before "and more"
@@ -101,28 +99,26 @@ def _of_cells(comparison: Comparison) -> dict[str, list[str]]:
             one.cell for one in cells if one.accuracy.drop is not None and not one.accuracy.paired
         ],
     }
-    for what, reasons in (
-        ("accuracy", [(one.cell, one.accuracy.unjudged) for one in cells]),
-        ("speed", [(one.cell, one.speed.unjudged) for one in cells]),
-    ):
-        for cell, reason in reasons:
-            if reason is not None:
-                notes.setdefault(f"{what} not judged, so it fails no comparison: {reason}", []).append(cell)
+    unjudged = [("accuracy", one.cell, one.accuracy.unjudged) for one in cells]
+    for what, cell, reason in (*unjudged, *(("speed", one.cell, one.speed.unjudged) for one in cells)):
+        if reason is not None:
+            notes.setdefault(f"{what} not judged, so it fails no comparison: {reason}", []).append(cell)
     return {**notes, "only in A": [*comparison.only_first], "only in B": [*comparison.only_second]}
 
 
 def _row(change: CellChange) -> list[str]:
     ended = change.after if change.after != "ok" else None
     accuracy, speed = change.accuracy, change.speed
+    drop, ratio = accuracy.drop, speed.ratio
     lost = None if accuracy.before is None or accuracy.after is None else accuracy.before - accuracy.after
     return [
         change.cell,
         written(accuracy.after, "{:.4f}"),
-        _with(accuracy.drop, "{:+.4f}", "{:.4f}") if accuracy.drop else written(lost, "{:+.4f}"),
+        give_or_take(drop.value, drop.low, drop.high, "{:+.4f}") if drop else written(lost, "{:+.4f}"),
         accuracy.word or ended or NOTHING,
-        _with(speed.ratio, "{:.2f}", "{:.2f}") if speed.ratio else NOTHING,
+        give_or_take(ratio.value, ratio.low, ratio.high, "{:.2f}") if ratio else NOTHING,
         speed.word or ended or NOTHING,
-        *(written(ratio, "{:.2f}") for ratio in (speed.fps, speed.latency_p50, change.size)),
+        *(written(share, "{:.2f}") for share in (speed.fps, speed.latency_p50, change.size)),
     ]
 
 
@@ -144,8 +140,3 @@ def _slower(change: SpeedChange) -> str:
     doubt = f"99 %: {1 - ratio.high:.1%} to {1 - ratio.low:.1%}"
     doubt += "" if change.fps is None else f"; FPS {change.fps:.2f} of A's"  # tells it from a faster FP32 IR
     return f"is slower by {1 - ratio.value:.1%}: {change.before:.2f} x IR in A, {change.after:.2f} in B ({doubt})"
-
-
-def _with(estimate: Estimate | Ratio, pattern: str, within: str) -> str:
-    """``+0.0150 ±.0118``."""
-    return give_or_take(estimate.value, estimate.low, estimate.high, pattern, within)

@@ -7,7 +7,7 @@ one host.
 from collections.abc import Mapping, Sequence
 
 from farm.analysis.analysis import AgainstReal
-from farm.analysis.families import Family
+from farm.analysis.families import Family, together
 from farm.analysis.rows import Row
 from farm.grid.label import Label
 from farm.record import Record, accuracy_of, source_of
@@ -44,10 +44,8 @@ def laid_out(rows: Sequence[Row], layout: str, against_real: Sequence[AgainstRea
     quantities = (metric_word(metric_of(every)), *(("FPS",) if speeds else ()))
     named = [name for name in NAMES if name == NAMES[0] or len({getattr(line, name) for line in lines}) > 1]
     names = [[Entry(text=getattr(line, name), value=getattr(line, name)) for name in named] for line in lines]
-    standings: dict[tuple[Family, str], set[str]] = {}
-    for one in against_real:
-        standings.setdefault((one.family, one.source), set()).add(one.standing)
-    worse = {source for source, words in standings.items() if words == {"worse"}}  # over seeds, or every seed
+    standings = together(((one.family, one.source), one.standing) for one in against_real)
+    worse = {source for source, words in standings.items() if {*words} == {"worse"}}  # over seeds, or every seed
     accuracies = [_accuracies(line, cells, keys, worse) for line, cells in lines.items()]
     fps = [[_fps(cells.get(key, ())) for key in keys] if speeds else [] for cells in lines.values()]
     variants = [VARIANTS.get(key, key) for key in keys]
@@ -105,7 +103,6 @@ def _accuracies(line: Family, cells: Cells, keys: Sequence[str], worse: Worse) -
 
 
 def _fps(rows: Sequence[Row]) -> Entry:
-    """The mean over seeds of one host."""
     there = _holding(rows)
     mean = None if _apart(rows) else _mean([record.fps for record in there])
     noisy = mean is not None and any(record.verdict == "noisy" for record in there)

@@ -1,8 +1,6 @@
 """How tables, figures and the page write numbers: points, intervals, ratios, counts. Pure."""
 
-from collections.abc import Sequence
-
-from farm.stats.shares import Estimate
+from collections.abc import Callable, Sequence
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "-"  # in place of what is not there
@@ -16,33 +14,19 @@ def signed(text: str) -> str:
     return text.replace("-", MINUS)
 
 
-def hundredths(value: float) -> str:
-    """Two decimals and a real minus sign.
-
-    >>> hundredths(-0.001)
-    '0.00'
-    """
-    return signed(f"{value:.2f}".replace("-0.00", "0.00"))
-
-
 def points(share: float) -> str:
     """A share of 1 in percentage points, with two decimals.
 
-    >>> points(0.0123)
-    '1.23'
+    >>> points(0.0123), points(-0.00001)
+    ('1.23', '0.00')
     """
-    return hundredths(100 * share)
+    return signed(f"{100 * share:.2f}".replace("-0.00", "0.00"))
 
 
 def margin_text(margin: float) -> str:
     """A margin, a share of 1, as it was written: ``0.5 points``."""
     number = f"{100 * margin:g}"
     return f"{number} {'point' if number == '1' else 'points'}"
-
-
-def with_interval(loss: Estimate) -> str:
-    """A loss in points with its interval: ``1.23 points (1.00 to 1.50)``."""
-    return f"{points(loss.value)} points ({points(loss.low)} to {points(loss.high)})"
 
 
 def times(ratio: float) -> str:
@@ -60,15 +44,15 @@ def written(value: float | None, pattern: str) -> str:
     return NOTHING if value is None else pattern.format(value)
 
 
-def give_or_take(value: float | None, low: float | None, high: float | None, pattern: str, within: str) -> str:
+def give_or_take(value: float | None, low: float | None, high: float | None, pattern: str) -> str:
     """A number of a table with the greater side of its interval, where that is known.
 
-    >>> give_or_take(1.71, 1.69, 1.72, "{:.2f}", "{:.2f}")
-    '1.71 ±.02'
+    >>> give_or_take(0.015, 0.003, 0.027, "{:+.4f}")
+    '+0.0150 ±.0120'
     """
     if value is None or low is None or high is None or low == high:
         return written(value, pattern)
-    side = within.format(max(value - low, high - value))
+    side = pattern.replace("+", "").format(max(value - low, high - value))
     return f"{pattern.format(value)}{GIVE_OR_TAKE}{side}".replace("±0.", "±.")
 
 
@@ -89,7 +73,7 @@ def listed(names: Sequence[str], most: int = MOST_NAMES) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def span(values: Sequence[int]) -> str:
-    """The least and the most of some counts: ``5``, or ``3 to 5``."""
-    least, most = min(values), max(values)
-    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
+def span(values: Sequence[float], write: Callable[[float], str] = "{:,}".format) -> str:
+    """The least and the most of some numbers, as they are written: ``5``, or ``3 to 5``."""
+    least, most = write(min(values)), write(max(values))
+    return least if least == most else f"{least} to {most}"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from farm.analysis.families import together
 from farm.analysis.speeds import differs_from_itself, unlike_speeds
 from farm.grid.selection import labels_of, options
 from farm.record import Record, source_of
@@ -74,10 +75,7 @@ def reservations(records: Sequence[Record], every: Sequence[Record] = (), comman
 
 def _by_reason(doubtful: Sequence[Record], every: Sequence[Record], command: str) -> Iterator[str]:
     """Cells of one reason together, with the range of each number in it, and one command for them all."""
-    groups: dict[tuple[object, ...], list[Record]] = {}
-    for record in doubtful:
-        groups.setdefault(kind(record), []).append(record)
-    for cells in groups.values():
+    for cells in together((kind(record), record) for record in doubtful).values():
         reason = sentence(cells, command, _only(cells, every))
         yield f"{cells[0].verdict}: {listed([record.cell for record in cells])}\n    {reason}"
 
@@ -98,11 +96,8 @@ def _only(cells: Sequence[Record], every: Sequence[Record]) -> list[str]:
 
 def _baselines(doubtful: Sequence[Record]) -> Iterator[str]:
     """What a PyTorch baseline that does not hold means for its model's other cells."""
-    places: dict[str | None, list[str]] = {}
-    for record in doubtful:
-        if record.runtime == "pytorch":
-            places.setdefault(record.verdict, []).append(f"{record.model}/{record.device}")
-    for verdict, names in places.items():
+    baselines = [record for record in doubtful if record.runtime == "pytorch"]
+    for verdict, names in together((one.verdict, f"{one.model}/{one.device}") for one in baselines).items():
         text = "its PyTorch baseline is {0}, and so is every x PyTorch over it"
         if len(names) > 1:
             text = "their PyTorch baselines are {0}, and so is every x PyTorch over them"
@@ -111,11 +106,10 @@ def _baselines(doubtful: Sequence[Record]) -> Iterator[str]:
 
 def _speeds(records: Sequence[Record]) -> Iterator[str]:
     """The models whose FP32 IR ran at other speeds beside other cells of the same host."""
-    unlike = unlike_speeds(records)
     several = len({record.host for record in records if record.fps_ir is not None}) > 1
     lines = [
-        f"{place.model}/{place.device}{f' on {place.host}' if several else ''}: {least:,.1f} to {most:,.1f} FPS"
-        for place, (least, most) in unlike.items()
+        f"{model}/{device}{f' on {host}' if several else ''}: {least:,.1f} to {most:,.1f} FPS"
+        for (model, device, host), (least, most) in unlike_speeds(records).items()
     ]
     if lines:
         advice = "compare rows by x IR, which was measured side by side, not by FPS"

@@ -47,12 +47,8 @@ def _line(source: Source, claims: Claims, *, several: bool) -> str:
     return f"{text}; {WORDS[source.standing].format(real=claims.reference, margin=claims.margin)}"
 
 
-def over_seeds(sources: Sequence[Source]) -> tuple[tuple[Shown, ...], ...]:
-    """The page's second table: a row a source with a model, under `HEADINGS`."""
-    return tuple(map(_row, sources))
-
-
-def _row(source: Source) -> tuple[Shown, ...]:
+def seed_row(source: Source) -> tuple[Shown, ...]:
+    """A row of the page's second table, under `HEADINGS`: a source with a model."""
     family = source.family
     return (
         *(Shown(text=name) for name in (family.model, source.source, family.algorithm, family.device)),

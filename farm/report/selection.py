@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from farm.analysis.families import together
 from farm.analysis.rows import ROW_COLUMNS, Assessment, Row
 from farm.analysis.standing import STANDINGS
 from farm.errors import InputError
@@ -86,13 +87,13 @@ def check(rows: Sequence[Row], conditions: Wanted, sort: str | None = None) -> N
 
 def chosen(rows: Sequence[Row], conditions: Wanted) -> list[Row]:
     """The rows that have, in each column named, one of its values; maybe none."""
-    columns = _by_column(conditions)
+    columns = together((one.column, one) for one in conditions).values()
     return [row for row in rows if all(any(_is(one, row) for one in some) for some in columns)]
 
 
 def none_chosen(conditions: Wanted) -> str:
     """The sentence where no row is meant."""
-    texts = [" or ".join(map(str, some)) for some in _by_column(conditions)]
+    texts = [" or ".join(map(str, some)) for some in together((one.column, one) for one in conditions).values()]
     return f"no cell has {' and '.join(texts)}" if texts else "no cell"
 
 
@@ -117,14 +118,6 @@ def shown(value: object) -> str:
     if value is None:
         return NOTHING
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _by_column(conditions: Wanted) -> list[list[Condition]]:
-    """Those on one column together, columns as they were first named."""
-    columns: dict[str, list[Condition]] = {}
-    for condition in conditions:
-        columns.setdefault(condition.column, []).append(condition)
-    return list(columns.values())
 
 
 def _check_name(option: str, named: str) -> None:
@@ -162,7 +155,6 @@ def _words(name: str) -> tuple[str, ...]:
 
 
 def _value(row: Row, named: str) -> Any:
-    """A row's value under a heading or in a column."""
     headed = column(named)
     return headed.value(row) if headed else row.value(named)
 

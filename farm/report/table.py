@@ -52,5 +52,4 @@ def _entries(row: Row, shown: Sequence[Column], *, first: bool) -> tuple[Entry, 
 
 
 def _marks(assessment: Assessment) -> dict[str, str]:
-    """By column."""
     return {"score": BEST * assessment.best, "score_drop": WORSE * (assessment.standing == "worse")}

@@ -29,11 +29,6 @@ class Heading:
     group: str = ""
     kind: Kind = "number"
 
-    @property
-    def whole(self) -> str:
-        """The heading on one line: ``top-1 fractal``."""
-        return f"{self.group} {self.text}".strip()
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -62,8 +57,8 @@ class TextTable:
     legend: tuple[str, ...] = ()
 
     def names(self) -> list[str]:
-        """One heading a column."""
-        return [heading.whole for heading in self.headings]
+        """One heading a column, on one line: ``top-1 fractal``."""
+        return [f"{heading.group} {heading.text}".strip() for heading in self.headings]
 
     def markdown(self) -> str:
         """GitHub's table, without the legend."""

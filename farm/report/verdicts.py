@@ -2,10 +2,11 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from farm.measuring.verdict import STRAY
 from farm.record import Ended, Record, Signal
+from farm.report.numbers import span
 
 THEN = ", then: "  # parts a reason from the command that measures again
 WAYS_OUT: dict[Ended, str] = {  # by what ended a measurement that is not sure enough
@@ -57,16 +58,14 @@ def cause(records: Sequence[Record]) -> str:
     first = records[0]
     if first.verdict == "invalid":
         return mismatch(first)
-    pairs = _range((record.pairs or 0 for record in records), "{}")
-    least = _range((record.least_pairs or 0 for record in records), "{}")
+    pairs = _span(records, "pairs")
     if first.verdict_cause == "few_pairs":
-        return f"{pairs} of at least {least} pairs were measured"
+        return f"{pairs} of at least {_span(records, 'least_pairs')} pairs were measured"
     if first.verdict_cause == "disturbed":
         worst = ""
         if first.worst_signal:
-            share = _range((record.worst_share or 0.0 for record in records), "{:.0%}")
-            worst = f": {SIGNALS[first.worst_signal].format(share)}"
-        tried = _range(((record.pairs or 0) + (record.disturbed_pairs or 0) for record in records), "{}")
+            worst = f": {SIGNALS[first.worst_signal].format(_span(records, 'worst_share', '{:.0%}'))}"
+        tried = span([(record.pairs or 0) + (record.disturbed_pairs or 0) for record in records], str)
         return f"only {pairs} of {tried} pairs were undisturbed{worst}"
     return f"known {_width(records)}" if first.within is not None else "one pair says nothing of its spread"
 
@@ -86,22 +85,15 @@ def _width(records: Sequence[Record]) -> str:
     first = records[0]
     if first.within is None:
         return ""
-    within = f"within {_range((record.within or 0.0 for record in records), '{:.1%}')}"
+    within = f"within {_span(records, 'within', '{:.1%}')}"
     if first.verdict != "valid" and first.asked is not None:
-        within += f", not the {_range((record.asked or 0.0 for record in records), '{:.1%}')} asked for,"
+        within += f", not the {_span(records, 'asked', '{:.1%}')} asked for,"
     more = ""
     if first.disturbed_pairs:
-        disturbed = _range((record.disturbed_pairs or 0 for record in records), "{}")
-        more = f", {disturbed} {'done again' if first.verdict == 'valid' else 'more disturbed'}"
-    return f"{within} after {_range((record.pairs or 0 for record in records), '{}')} pairs{more}"
+        more = f", {_span(records, 'disturbed_pairs')} {'done again' if first.verdict == 'valid' else 'more disturbed'}"
+    return f"{within} after {_span(records, 'pairs')} pairs{more}"
 
 
-def _range(numbers: Iterable[float], pattern: str) -> str:
-    """``10.4% to 18.6%``, or the one that all are.
-
-    >>> _range([16, 8, 1024], "{:,}")
-    '8 to 1,024'
-    """
-    values = list(numbers)
-    least, most = pattern.format(min(values)), pattern.format(max(values))
-    return least if least == most else f"{least} to {most}"
+def _span(records: Sequence[Record], column: str, pattern: str = "{}") -> str:
+    """A number of these records: ``10.4% to 18.6%``, or the one that all are."""
+    return span([getattr(record, column) or 0 for record in records], pattern.format)

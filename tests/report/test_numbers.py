@@ -5,12 +5,13 @@ import doctest
 import pytest
 
 from farm.grid import label, selection
-from farm.report import numbers, verdicts, words
-from farm.report.numbers import count, give_or_take, listed, margin_text, points, span, times, with_interval, written
+from farm.report import numbers, words
+from farm.report.numbers import count, give_or_take, listed, margin_text, points, span, times, written
+from farm.report.page.claims import with_interval
 from farm.stats.shares import Estimate
 
 
-@pytest.mark.parametrize("module", [label, selection, numbers, verdicts, words], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [label, selection, numbers, words], ids=lambda module: module.__name__)
 def test_the_examples_in_the_docstrings_hold(module):
     failed, tried = doctest.testmod(module)
     assert (failed, tried > 0) == (0, True)
@@ -63,9 +64,9 @@ def test_counts_ratios_and_spans_read_as_words():
     ],
 )
 def test_a_number_has_the_greater_side_of_its_interval(low, high, text):
-    assert give_or_take(2.345, low, high, "{:.2f}", "{:.2f}") == text
+    assert give_or_take(2.345, low, high, "{:.2f}") == text
 
 
 def test_what_is_not_there_is_a_dash_and_0_is_there():
-    assert give_or_take(None, 1.0, 2.0, "{:.2f}", "{:.2f}") == written(None, "{:.2f}") == "-"
+    assert give_or_take(None, 1.0, 2.0, "{:.2f}") == written(None, "{:.2f}") == "-"
     assert written(0.0, "{:+.4f}") == "+0.0000"

@@ -51,7 +51,6 @@ def _panel(record: Record, names: Names) -> str:
 
 
 def _rows(panel: str, record: Record, pairs: Sequence[Pair], target: float | None) -> Iterator[Datum]:
-    """A row a pair."""
     ratios = [ratio for seen in range(len(pairs)) if (ratio := paired_ratio(pairs[: seen + 1]))]
     last = ratios[-1]
     band = {} if target is None else {"lower": last.value / (1 + target), "upper": last.value * (1 + target)}

@@ -38,7 +38,6 @@ def losses(material: Material) -> Plot | None:
 
 
 def _names(beside: AgainstReal, names: Names) -> tuple[str, str]:
-    """Of group and set."""
     family = beside.family
     return names.group(family.model, family.device), names.series(beside.name, family.algorithm)
 
@@ -67,14 +66,10 @@ def _x(ends: tuple[float, float], margin: float, *, linear: bool) -> alt.X:
 
 def _chart(listed: Sequence[Datum], x: alt.X, margin: float) -> alt.LayerChart:
     domain = rows.domain_of(listed)
-    bounds, edges, middle = (
-        data([{"from": -margin, "to": margin}]),
-        data([{"at": -margin}, {"at": margin}]),
-        [{"at": 0}],
-    )
-    band = alt.Chart(bounds).mark_rect(color=PALE, opacity=0.8).encode(x=alt.X("from:Q"), x2="to:Q")
-    edge = alt.Chart(edges).mark_rule(color=GREY, strokeDash=[4, 3]).encode(x="at:Q")
-    zero = alt.Chart(data(middle)).mark_rule(color=GREY).encode(x="at:Q")
+    band = alt.Chart(data([{"from": -margin, "to": margin}])).mark_rect(color=PALE, opacity=0.8)
+    band = band.encode(x=alt.X("from:Q"), x2="to:Q")
+    edge = alt.Chart(data([{"at": -margin}, {"at": margin}])).mark_rule(color=GREY, strokeDash=[4, 3]).encode(x="at:Q")
+    zero = alt.Chart(data([{"at": 0}])).mark_rule(color=GREY).encode(x="at:Q")
     colour = alt.Color("standing:N", scale=scale(STANDINGS, COLOURS), title=None)
     shape = alt.Shape("standing:N", scale=scale(STANDINGS, SHAPES), title=None)
     base = alt.Chart().encode(y=rows.bare(domain), tooltip=TOOLTIP, color=colour)

@@ -37,18 +37,14 @@ def domain_of(rows: Sequence[Datum]) -> list[str]:
 def axis(domain: list[str], *, grid: bool = True) -> alt.Y:
     """The rows' names on the left, groups' in bold."""
     bold = alt.condition(_HEADING.replace("label", "value"), alt.value("bold"), alt.value("normal"))
-    return _y(domain, alt.Axis(labelExpr=_NAME, labelFontWeight=bold, grid=grid, **_LOOK))
-
-
-def bare(domain: list[str]) -> alt.Y:
-    """The rows without their names, for layers over the one that has them."""
-    return _y(domain, None)
+    return bare(domain, alt.Axis(labelExpr=_NAME, labelFontWeight=bold, grid=grid, **_LOOK))
 
 
 def notes(domain: list[str]) -> alt.Y:
     """The rows' notes on the right."""
-    return _y(domain, alt.Axis(labelExpr=_NOTE, orient="right", grid=False, **_LOOK))
+    return bare(domain, alt.Axis(labelExpr=_NOTE, orient="right", grid=False, **_LOOK))
 
 
-def _y(domain: list[str], axis: alt.Axis | None) -> alt.Y:
+def bare(domain: list[str], axis: alt.Axis | None = None) -> alt.Y:
+    """The rows without their names, for layers over the one that has them."""
     return alt.Y("key:N", scale=alt.Scale(domain=domain), axis=axis)

@@ -81,7 +81,6 @@ def _chart(rows: Sequence[Datum], names: Sequence[str]) -> alt.Chart:
     x = alt.X("place:O", title=None, axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
     images = alt.Chart(data(rows)).mark_image(width=TILE - 4, height=TILE - 4, smooth=False)
     images = images.encode(x=x, y=alt.Y("set:N", title=None, sort=list(names), axis=look), url="url:N", tooltip=TOOLTIP)
-    chart: alt.Chart = images.properties(
-        width=alt.Step(TILE), height=alt.Step(TILE), view=alt.ViewConfig(stroke=None)
-    )  # fmt: skip
+    step = alt.Step(TILE)
+    chart: alt.Chart = images.properties(width=step, height=step, view=alt.ViewConfig(stroke=None))
     return chart

@@ -7,8 +7,9 @@ is readable in black and white. There are six colours, seven shapes and five das
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from itertools import cycle
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import altair as alt
 
@@ -30,7 +31,7 @@ PANEL = 280  # of one of several, two beside each other
 Value = str | float | list[float] | None
 Datum = Mapping[str, Value]  # a row of a chart's data
 Spec = dict[str, Any]  # a part of a Vega-Lite spec, which is JSON
-Look = TypeVar("Look")
+Look = str | list[int]
 
 THEME: Spec = {
     "background": "white",
@@ -46,30 +47,20 @@ THEME: Spec = {
 }  # fmt: skip
 
 
-def colours(names: Sequence[str]) -> alt.Scale:
-    """A colour for each name."""
-    return scale(names, _cycled(COLOURS, names, {IR: BLACK, PYTORCH: GREY}))
-
-
-def shapes(names: Sequence[str]) -> alt.Scale:
-    """A shape for each name."""
-    return scale(names, _cycled(SHAPES, names, {IR: "circle", PYTORCH: "square"}))
-
-
-def dashes(names: Sequence[str]) -> alt.Scale:
-    """A dash for each name."""
-    return scale(names, _cycled(DASHES, names, {IR: [1, 0], PYTORCH: [7, 3]}))
-
-
-def scale(names: Sequence[str], looks: Sequence[str] | Sequence[list[int]]) -> alt.Scale:
+def scale(names: Sequence[str], looks: Sequence[Look]) -> alt.Scale:
     """A look for each name."""
     return alt.Scale(domain=list(names), range=list(looks))
 
 
-def _cycled(looks: Sequence[Look], names: Sequence[str], fixed: Mapping[str, Look]) -> list[Look]:
+def _cycled(looks: Sequence[Look], fixed: Mapping[str, Look], names: Sequence[str]) -> alt.Scale:
     """A look for each name: its own where it has one, else the next."""
     others = cycle(looks)
-    return [fixed[name] if name in fixed else next(others) for name in names]
+    return scale(names, [fixed[name] if name in fixed else next(others) for name in names])
+
+
+colours = partial(_cycled, COLOURS, {IR: BLACK, PYTORCH: GREY})
+shapes = partial(_cycled, SHAPES, {IR: "circle", PYTORCH: "square"})
+dashes = partial(_cycled, DASHES, {IR: [1, 0], PYTORCH: [7, 3]})
 
 
 def legend(names: Sequence[str], size: int | None = None) -> alt.Legend:

@@ -6,6 +6,7 @@ from typing import get_args
 
 from farm.analysis.accuracy import Accuracy
 from farm.analysis.analysis import Analysis
+from farm.analysis.families import together
 from farm.record import Record, Verdict, is_fp32_ir, source_of
 from farm.report.numbers import count, listed, points, span, times
 
@@ -37,13 +38,11 @@ def _images(records: Sequence[Record], accuracies: Mapping[str, Accuracy]) -> It
 
 
 def _seeds(records: Sequence[Record]) -> Iterator[str]:
-    seeds: dict[str, set[int | None]] = {}
-    for record in records:
-        if record.calibration is not None and record.outcome == "ok":
-            seeds.setdefault(source_of(record) or record.calibration, set()).add(record.calibration_seed)
+    int8 = [record for record in records if record.calibration is not None and record.outcome == "ok"]
+    seeds = together((source_of(record), record.calibration_seed) for record in int8)
     if not seeds:
         return
-    numbers = span([len(numbers) for numbers in seeds.values()])
+    numbers = span([len({*numbers}) for numbers in seeds.values()])
     sets = count(len(seeds), "calibration source")
     yield f"{sets}, {numbers} {'seed' if numbers == '1' else 'seeds'} of {'it' if len(seeds) == 1 else 'each'}."
 

@@ -14,7 +14,7 @@ from farm.analysis.analysis import AgainstReal, Analysis
 from farm.analysis.families import Family
 from farm.analysis.standing import Standing
 from farm.record import Record, source_of
-from farm.report.numbers import count, listed, margin_text, points, span, with_interval
+from farm.report.numbers import count, listed, margin_text, points, span
 from farm.stats.shares import Estimate
 
 BROKEN = 0.05  # of top-1: who surely loses more is said to break
@@ -91,6 +91,11 @@ def _others(beside: Sequence[AgainstReal]) -> Iterator[str]:
             yield f"{word} for {listed([f'{one.family.model}, {_loss(one.loss)}' for one in those], most=3)}"
 
 
+def with_interval(loss: Estimate) -> str:
+    """A loss in points with its interval: ``1.23 points (1.00 to 1.50)``."""
+    return f"{points(loss.value)} points ({points(loss.low)} to {points(loss.high)})"
+
+
 def _loss(loss: Estimate) -> str:
     if loss.value >= 0:
         return f"{with_interval(loss)} lost"
@@ -132,7 +137,7 @@ def _observed(int8: Sequence[Record], why: str) -> list[str]:
     record = next(record for record in int8 if drops.get(record.cell) == drop)
     top1 = record.top1_drop is not None
     what = "points of top-1" if top1 else f"of {record.metric or 'the score'}"
-    low, high = (points(least), points(drop)) if top1 else (f"{least:.4f}", f"{drop:.4f}")
+    low, high = (points(loss) if top1 else f"{loss:.4f}" for loss in (least, drop))
     images = f" on {count(record.n_images, 'test image')}" if record.n_images else ""
     return [
         f"Int8 was seen to lose between {low} and {high} {what}{images}, most {_named(record)}.",
@@ -169,14 +174,8 @@ def _broken(losses: Sequence[Loss]) -> Iterator[str]:
         lost = points(values[0]) if len(values) == 1 else f"{points(min(values))} to {points(max(values))}"
         under = f"{family.algorithm} on {family.device}" if several else family.algorithm
         sets = Counter(_source(loss) for loss in those)
-        named = listed(
-            [
-                source
-                if number == seeds[family, source]
-                else f"{source} (in {number} of {seeds[family, source]} seeds)"
-                for (_, source), number in sets.items()
-            ]
-        )
+        some = {one: f" (in {number} of {seeds[one]} seeds)" for one, number in sets.items() if number < seeds[one]}
+        named = listed([f"{source}{some.get((family, source), '')}" for _, source in sets])
         yield f"{family.model} breaks under {under} when calibrated with {named}: {lost} points lost."
     if not broken and all(loss.lost.high < BROKEN for loss in losses):
         yield f"No model breaks: each cell that was judged surely loses less than {limit}."

@@ -62,7 +62,6 @@ def address(picture: Picture) -> str:
 
 
 def _own(name: str) -> str:
-    """A file of this package."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from farm.analysis.families import together
 from farm.plan import Plan
 from farm.record import FAILURE_CLASSES, Record
 from farm.report.numbers import count, listed, margin_text, span
@@ -15,13 +16,11 @@ from farm.results.reading import Run
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Cells that failed for one reason. cause: its class; about: what that means. commands: what to type next."""
+    """Cells that failed for one reason, the first's. about: what its class means. commands: what to type next."""
 
-    cause: str
+    first: Record
     about: str
-    message: str
     cells: tuple[str, ...]
-    log: str
     commands: tuple[str, ...]
 
 
@@ -80,11 +79,8 @@ def _where(hosts: Sequence[Sequence[str]]) -> str:
 
 def versions(records: Sequence[Record]) -> dict[str, str]:
     """The versions of each library, by name; all of them where cells were made by several."""
-    by_name: dict[str, dict[str, None]] = {}
-    for record in records:
-        for name, version in json.loads(record.versions or "{}").items():
-            by_name.setdefault(str(name), {})[str(version)] = None
-    return {name: " and ".join(by_name[name]) for name in sorted(by_name)}
+    versions = together(item for record in records for item in json.loads(record.versions or "{}").items())
+    return {name: " and ".join(dict.fromkeys(versions[name])) for name in sorted(versions)}
 
 
 def _when(records: Sequence[Record]) -> str:
@@ -140,20 +136,15 @@ def _rounds(timed: Sequence[Record]) -> Iterator[str]:
 
 def failures(records: Sequence[Record], command: str) -> tuple[Failure, ...]:
     """One for each cause and message, in the order of causes. command: that ran the grid; empty if unknown."""
-    return tuple(_failure(cells, command) for cells in failed_alike(records))
-
-
-def _failure(cells: Sequence[Record], command: str) -> Failure:
-    first = cells[0]
-    cause = first.error_class or "failed"
-    why = f"farm why {shlex.quote(first.cell)}"
-    return Failure(
-        cause=cause,
-        about=FAILURE_CLASSES.get(cause, ""),
-        message=first.error_message or "",
-        cells=tuple(record.cell for record in cells),
-        log=first.log or "",
-        commands=(why, f"{command} --failed") if command else (why,),
+    again = (f"{command} --failed",) if command else ()
+    return tuple(
+        Failure(
+            first=cells[0],
+            about=FAILURE_CLASSES.get(cells[0].error_class or "", ""),
+            cells=tuple(record.cell for record in cells),
+            commands=(f"farm why {shlex.quote(cells[0].cell)}", *again),
+        )
+        for cells in failed_alike(records)
     )
 
 

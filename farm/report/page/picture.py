@@ -30,13 +30,13 @@ class Picture:
 
 def pictures(of: Sequence[figures.Figure]) -> tuple[Picture, ...]:
     """A run's figures (`farm.report.figures`) as pictures."""
-    return tuple(map(_picture, of))
-
-
-def _picture(figure: figures.Figure) -> Picture:
-    spec = figures.vega(figure)
-    still = {**spec, "width": STILL_WIDTH} if spec.get("width") == "container" else spec
-    return Picture(figure=figure, spec=spec, svg=str(vl_convert.vegalite_to_svg(still, allowed_base_urls=[])))
+    made = []
+    for figure in of:
+        spec = figures.vega(figure)
+        still = {**spec, "width": STILL_WIDTH} if spec.get("width") == "container" else spec
+        svg = str(vl_convert.vegalite_to_svg(still, allowed_base_urls=[]))
+        made.append(Picture(figure=figure, spec=spec, svg=svg))
+    return tuple(made)
 
 
 def models_of(records: Sequence[Record]) -> dict[str, str]:

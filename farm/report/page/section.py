@@ -12,7 +12,7 @@ from farm.report.page.facts import Facts, facts
 from farm.report.page.picture import Picture, models_of
 from farm.report.page.speed import what_it_buys
 from farm.report.remarks import controlled, reservations
-from farm.report.seeds import over_seeds
+from farm.report.seeds import seed_row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ def section(analysis: Analysis, pictures: Sequence[Picture], name: str | None = 
         name=name or run.name,
         answers=answers(analysis),
         table=table(analysis.rows),
-        seeds=over_seeds(analysis.sources),
+        seeds=tuple(map(seed_row, analysis.sources)),
         pictures=tuple(pictures),
         models=models_of(run.records),
         facts=facts(run),

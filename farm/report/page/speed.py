@@ -19,7 +19,6 @@ def what_it_buys(analysis: Analysis) -> list[str]:
 
 
 def _where(record: Record) -> tuple[str, str]:
-    """Device and host."""
     return (record.device, record.host or "")
 
 
@@ -45,12 +44,7 @@ def _speeds(measured: Sequence[Record], analysis: Analysis) -> Iterator[str]:
 
 
 def _range(records: Sequence[Record]) -> str:
-    return f"{_least_to_most([record.speedup_ir for record in records if record.speedup_ir is not None])} times"
-
-
-def _least_to_most(ratios: Sequence[float]) -> str:
-    least, most = times(min(ratios)), times(max(ratios))
-    return least if least == most else f"{least} to {most}"
+    return f"{span([record.speedup_ir for record in records if record.speedup_ir is not None], times)} times"
 
 
 def _reach(records: Sequence[Record]) -> str:
@@ -65,10 +59,10 @@ def _over_pytorch(measured: Sequence[Record], analysis: Analysis, where: str) ->
     sure = [ratio for cell, ratio in ratios.items() if analysis.over_pytorch[cell] == "valid"]
     if sure:
         rest = f", by {len(sure)} of {count(len(ratios), 'measurement')} whose baseline is valid too"
-        yield f"{where}, int8 runs {_least_to_most(sure)} times as fast as PyTorch{rest}."
+        yield f"{where}, int8 runs {span(sure, times)} times as fast as PyTorch{rest}."
     elif ratios:
         yield (
-            f"{where}, {_least_to_most([*ratios.values()])} times the speed of PyTorch was seen, which is not claimed: "
+            f"{where}, {span([*ratios.values()], times)} times the speed of PyTorch was seen, which is not claimed: "
             "of no cell are its own measurement and its PyTorch baseline's both valid."
         )
 

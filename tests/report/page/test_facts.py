@@ -13,13 +13,13 @@ from tests.runs import record
 def test_failures_of_one_cause_are_one_with_all_cells_and_the_next_commands():
     (found,) = failures([failed("a", error_message="no"), failed("b", error_message="no")], "farm run g.yaml")
     assert found.cells == ("a/broken/default/CPU{threads=4}", "b/broken/default/CPU{threads=4}")
-    assert (found.cause, found.about) == ("error", "a Python exception; never retried by itself")
+    assert (found.first.error_class, found.about) == ("error", "a Python exception; never retried by itself")
     assert found.commands == ("farm why 'a/broken/default/CPU{threads=4}'", "farm run g.yaml --failed")
 
 
 def test_two_causes_are_two_failures():
     found = failures([failed("a"), failed("a", error_class="oom"), failed("b")], "")
-    assert [each.cause for each in found] == ["error", "error", "oom"]
+    assert [each.first.error_class for each in found] == ["error", "error", "oom"]
     assert found[0].commands == ("farm why 'a/broken/default/CPU{threads=4}'",)
 
 

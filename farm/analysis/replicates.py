@@ -20,7 +20,6 @@ from farm.stats.replicates import difference, mean, over_images, welch
 from farm.stats.shares import Estimate
 
 LEAST = 2  # seeds that show a spread
-
 Seeds = Mapping[str, Sequence[Record]]  # by source
 
 

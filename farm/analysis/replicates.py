@@ -7,7 +7,6 @@ models, see `farm.analysis.accuracy`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +14,12 @@ from numpy.typing import NDArray
 from farm.analysis.accuracy import is_top1
 from farm.analysis.families import Family, together
 from farm.analysis.standing import EQUIVALENCE_ALPHA, Standing, holm, standing
-from farm.record import Record, source_of
+from farm.record import Record
 from farm.results.reading import Run
 from farm.stats.replicates import difference, mean, over_images, welch
 from farm.stats.shares import Estimate
 
 LEAST = 2  # seeds that show a spread
-
 Seeds = Mapping[str, Sequence[Record]]  # by source
 
 
@@ -59,7 +57,7 @@ def _family(family: Family, records: Sequence[Record], run: Run) -> Iterator[Sou
     step = 1 / images if images else 0.0  # drops are multiples of it
     losses = _against_real(seeds, run, step)
     for name, members in seeds.items():
-        drops = _drops(members)
+        drops = drops_of(members)
         drop, spread = mean(drops, resolution=step), float(np.std(drops, ddof=1))
         source = Source(family=family, source=name, seeds=len(drops), drop=drop, spread=spread)
         if name in losses:
@@ -73,20 +71,21 @@ def _against_real(seeds: Seeds, run: Run, step: float) -> dict[str, tuple[Estima
     reference = run.claims.reference
     if reference is None or reference not in seeds:
         return {}
-    real, expected = _drops(seeds[reference]), _right(seeds[reference], run)
+    real, expected = drops_of(seeds[reference]), _right(seeds[reference], run)
     losses: dict[str, tuple[Estimate, float]] = {}
     for name, records in seeds.items():
         right = _right(records, run)
         if name == reference or expected is None or right is None or len(right) != len(expected):
             continue
-        drops, doubt = _drops(records), over_images(expected, right)
+        drops, doubt = drops_of(records), over_images(expected, right)
         loss = difference(drops, real, EQUIVALENCE_ALPHA, step, doubt)
         losses[name] = (loss, welch(drops, real, step, doubt))
     corrected = holm([p for _, p in losses.values()])
     return {name: (loss, p) for (name, (loss, _)), p in zip(losses.items(), corrected, strict=True)}
 
 
-def _drops(records: Sequence[Record]) -> list[float]:
+def drops_of(records: Sequence[Record]) -> list[float]:
+    """What these cells lost of top-1, as far as it is known: shares of 1."""
     return [record.top1_drop for record in records if record.top1_drop is not None]
 
 
@@ -98,32 +97,3 @@ def _right(records: Sequence[Record], run: Run) -> NDArray[np.float64] | None:
         return None
     shares: NDArray[np.float64] = np.mean([one.prediction == one.label for one in predicted], axis=0, dtype=np.float64)
     return shares
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drop:
-    """The mean drop of top-1 of one source over its seeds, a share of 1; None where no cell has one.
-
-    interval: over several seeds, 95 %. failed: how many cells did.
-    """
-
-    family: Family
-    source: str
-    mean: float | None
-    interval: Estimate | None
-    seeds: int
-    failed: int
-
-
-def mean_drops(records: Sequence[Record], sources: Sequence[Source]) -> list[Drop]:
-    """One for each source and family of the records, in their order."""
-    intervals = {(source.family, source.source): source.drop for source in sources}
-    sets = [(source, record) for record in records if (source := source_of(record)) is not None]
-    cells = together(((Family.of(record), source), record) for source, record in sets)
-    return [_drop(*key, members, intervals.get(key)) for key, members in cells.items()]
-
-
-def _drop(family: Family, source: str, records: Sequence[Record], interval: Estimate | None) -> Drop:
-    values, failed = _drops(records), sum(record.outcome == "failed" for record in records)
-    mean_drop = fmean(values) if values else None
-    return Drop(family=family, source=source, mean=mean_drop, interval=interval, seeds=len(values), failed=failed)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "-"  # in place of what is not there
-GIVE_OR_TAKE = " ±"
 MOST_NAMES = 4
 DIGITS = 3  # of a ratio
 
@@ -53,7 +52,7 @@ def give_or_take(value: float | None, low: float | None, high: float | None, pat
     if value is None or low is None or high is None or low == high:
         return written(value, pattern)
     side = pattern.replace("+", "").format(max(value - low, high - value))
-    return f"{pattern.format(value)}{GIVE_OR_TAKE}{side}".replace("±0.", "±.")
+    return f"{pattern.format(value)} ±{side}".replace("±0.", "±.")
 
 
 def count(number: int, one: str, many: str = "") -> str:

@@ -8,7 +8,6 @@ from farm.measuring.verdict import STRAY
 from farm.record import Ended, Record, Signal
 from farm.report.numbers import span
 
-THEN = ", then: "  # parts a reason from the command that measures again
 WAYS_OUT: dict[Ended, str] = {  # by what ended a measurement that is not sure enough
     "target": "it was enough by the rules that it was measured under: measure it again",
     "pairs": "raise settings.measure.pairs, or measure on fewer threads or a quieter host",
@@ -48,9 +47,8 @@ def sentence(records: Sequence[Record], command: str, only: Sequence[str] | None
         return _width(records) if first.verdict == "valid" else ""
     way_out = ANOTHER_DEVICE if first.verdict == "invalid" else WAYS_OUT[first.ended] if first.ended else ""
     text = "; ".join(filter(None, (cause(records), way_out)))
-    return text + (
-        THEN + again(command, *([record.cell for record in records] if only is None else only)) if command else ""
-    )
+    cells = [record.cell for record in records] if only is None else only
+    return f"{text}, then: {again(command, *cells)}" if command else text
 
 
 def cause(records: Sequence[Record]) -> str:

@@ -1,15 +1,21 @@
 """Which model breaks with which set: the drop of top-1 by model and calibration source."""
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Literal
 
 import altair as alt
 
-from farm.analysis.replicates import Drop, mean_drops
+from farm.analysis.families import Family, together
+from farm.analysis.replicates import drops_of
+from farm.record import Record, source_of
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, distinct, names_of
 from farm.report.figures.style import ORANGE, PALE, SKY, WIDTH, Datum, Spec, tooltip, wide
 from farm.report.numbers import count, points, span
+from farm.stats.shares import Estimate
+
+Square = tuple[Family, str]  # and calibration source
 
 STEP = 34  # pixels a row
 COLUMN = 46  # pixels a column, at least, for its numbers to fit
@@ -27,28 +33,33 @@ TOOLTIP = tooltip(
 def drops(material: Material) -> Plot | None:
     """A square a model and source: the mean drop of top-1 over its seeds, in percentage points."""
     records = material.analysis.run.records
-    names, squares = names_of(records), mean_drops(records, material.analysis.sources)
-    means = {square: square.mean for square in squares if square.mean is not None}
+    names, over_seeds = names_of(records), {(one.family, one.source): one.drop for one in material.analysis.sources}
+    sets = [(source, record) for record in records if (source := source_of(record)) is not None]
+    squares = together(((Family.of(record), source), record) for source, record in sets)
+    means = {square: fmean(lost) for square, cells in squares.items() if (lost := drops_of(cells))}
     if not means:
         return None
-    rows = [_row(square, names) for square in squares]
+    rows = {
+        square: _row(square, cells, means.get(square), over_seeds.get(square), names)
+        for square, cells in squares.items()
+    }
     return Plot(
-        caption=_caption([square.seeds for square in means]),
-        alt=_alt(means, len(squares) - len(means), names),
-        chart=_chart(rows, 100 * max(map(abs, means.values()))),
+        caption=_caption([len(drops_of(squares[square])) for square in means]),
+        alt=_alt(means, rows),
+        chart=_chart(list(rows.values()), 100 * max(map(abs, means.values()))),
     )
 
 
-def _row(drop: Drop, names: Names) -> dict[str, str | float | None]:
-    """A square; numbers are percentage points."""
-    text, interval = "failed" if drop.failed else "not run", ""
-    if drop.mean is not None:
-        ends = drop.interval
-        text, interval = points(drop.mean), f"{points(ends.low)} to {points(ends.high)}" if ends else "one seed: none"
+def _row(square: Square, cells: Sequence[Record], mean: float | None, ends: Estimate | None, names: Names) -> Datum:
+    """Numbers are percentage points. mean: None where no cell has a drop. ends: the interval over several seeds."""
+    (family, source), failed = square, sum(record.outcome == "failed" for record in cells)
+    text, interval = "failed" if failed else "not run", ""
+    if mean is not None:
+        text, interval = points(mean), f"{points(ends.low)} to {points(ends.high)}" if ends else "one seed: none"
     return {
-        "group": names.group(drop.family.model, drop.family.device),
-        "set": names.series(drop.source, drop.family.algorithm), "seeds": drop.seeds, "failed": drop.failed,
-        "drop": None if drop.mean is None else 100 * drop.mean, "text": text, "interval": interval,
+        "group": names.group(family.model, family.device), "set": names.series(source, family.algorithm),
+        "seeds": len(drops_of(cells)), "failed": failed, "drop": None if mean is None else 100 * mean,
+        "text": text, "interval": interval,
     }  # fmt: skip
 
 
@@ -86,9 +97,10 @@ def _caption(seeds: Sequence[int]) -> str:
     )
 
 
-def _alt(means: Mapping[Drop, float], missing: int, names: Names) -> str:
+def _alt(means: Mapping[Square, float], rows: Mapping[Square, Datum]) -> str:
+    missing = len(rows) - len(means)
     rest = f" ({missing} more without a number)" if missing else ""
-    best, worst = (_row(choose(means, key=means.__getitem__), names) for choose in (min, max))
+    best, worst = (rows[choose(means, key=means.__getitem__)] for choose in (min, max))
     return (
         f"Drops of top-1 of {count(len(means), 'square')} of model and set{rest}: from {best['text']} "
         f"points ({best['group']} with {best['set']}) to {worst['text']} ({worst['group']} with {worst['set']})."

@@ -1,9 +1,8 @@
 """How every figure looks: colours, shapes, dashes and the theme. Knows no records.
 
-Colours are those of Okabe and Ito (2008, "Color Universal Design"), which colour-blind readers tell apart; yellow is
-left out, for it is lost on white. A second code stands beside each colour - shape, dash or words - so that a figure
-is readable in black and white. There are six colours, seven shapes and five dashes, so that the pairs come round late:
-42 sets differ in colour or shape. The baselines have black and grey for themselves.
+Colours are those of Okabe and Ito (2008, "Color Universal Design"), which colour-blind readers tell apart, without
+yellow, which is lost on white. Shape, dash or words stand beside each, for black and white; of six colours and seven
+shapes, 42 sets differ.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -12,7 +12,6 @@ ORDER = (
     "model", "algorithm", "calibration", "device", "score", "score_drop", "worst_class_drop", "standing", "size_mib",
     "fps", "speedup_ir", "speedup_pytorch", "verdict", "latency_p50_ms", "outcome",
 )  # fmt: skip
-NOT_MEASURED = "not measured"
 FILTERS = ("model", "calibration", "algorithm", "device", "verdict")  # as in page.js
 
 
@@ -61,5 +60,5 @@ def _filters(record: Record) -> dict[str, str]:
         "calibration": source_of(record) or "none",
         "algorithm": variant(record),
         "device": record.device,
-        "verdict": record.verdict or NOT_MEASURED,
+        "verdict": record.verdict or "not measured",
     }

@@ -1,8 +1,7 @@
 """Sections as one HTML file. All that a user named is escaped; scripts and styles run only if the policy lists them.
 
-The page has a Content-Security-Policy of its own: nothing is fetched, and only the script and the style whose hashes
-stand there are taken. Vega turns expressions into functions at run time, which would need 'unsafe-eval'; with
-vega-embed's `ast: true` its interpreter walks them instead, so the policy does without.
+Vega turns expressions into functions at run time, which would need 'unsafe-eval'; with vega-embed's `ast: true` its
+interpreter walks them instead, so the page's Content-Security-Policy does without.
 """
 
 import base64

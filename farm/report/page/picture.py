@@ -10,7 +10,6 @@ from farm.record import Record
 from farm.report import figures
 from farm.report.figures.names import names_of, plain, short
 
-PHOTOGRAPHS = "<image"  # of an SVG
 STILL_WIDTH = 960  # pixels of a picture that is as wide as its page
 
 
@@ -25,7 +24,7 @@ class Picture:
     @property
     def photographs(self) -> bool:
         """Whether it shows images, whose light stays as it is in the dark."""
-        return PHOTOGRAPHS in self.svg
+        return "<image" in self.svg
 
 
 def pictures(of: Sequence[figures.Figure]) -> tuple[Picture, ...]:

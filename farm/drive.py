@@ -141,6 +141,8 @@ class Driver:
         return Outcome(uri=uri, label=label, error_class=cause, error_type="NotRun", error_message=text)
 
     def _ready(self, uri: str) -> None:
+        if uri in self.outcomes:  # what it lacks is found before its inputs are done
+            return
         stage = self.plan.stages[uri]
         others: Window = "gpu" if self._lent(stage).slots else "light"
         window: Window = "exclusive" if self.stages[stage.kind].exclusive else others

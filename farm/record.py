@@ -121,7 +121,9 @@ class Record:
     speedup_pytorch: Annotated[float | None, Column("the same to PyTorch: one ratio over the other", "ratio")] = None
     speedup_pytorch_low: Annotated[float | None, Column("its 99 % interval", "ratio")] = None
     speedup_pytorch_high: Annotated[float | None, Column("its 99 % interval", "ratio")] = None
-    verdict: Annotated[Verdict | None, Column("`valid`, `noisy` or `invalid`; see docs/measurement.md")] = None
+    verdict: Annotated[
+        Verdict | None, Column("`fps` and `speedup_ir` are `valid`, `noisy` or `invalid`: docs/measurement.md")
+    ] = None
     verdict_cause: Annotated[
         Cause | None,
         Column(
@@ -133,15 +135,19 @@ class Record:
     within: Annotated[float | None, Column("how far `speedup_ir`'s interval goes to one side", "share of 1")] = None
     asked: Annotated[float | None, Column("how far the grid lets it go", "share of 1")] = None
     least_pairs: Annotated[int | None, Column("how many undisturbed pairs the grid asks for")] = None
-    ended: Annotated[Ended | None, Column("what ended it: `target`, `pairs`, `budget` or `disturbed`")] = None
+    ended: Annotated[Ended | None, Column("what ended measuring: `target`, `pairs`, `budget`, `disturbed`")] = None
     pairs: Annotated[int | None, Column("undisturbed pairs")] = None
     disturbed_pairs: Annotated[int | None, Column("disturbed pairs")] = None
     worst_signal: Annotated[Signal | None, Column("what disturbed most: a signal of `latencies/` without unit")] = None
     worst_share: Annotated[float | None, Column("how much; null of `overheated`", "share of 1")] = None
     mismatches: Annotated[str | None, Column("what was not as asked", "JSON: list of {property, asked, found}")] = None
-    unsteady_rounds: Annotated[int | None, Column("rounds that began before their warm-up was steady")] = None
-    foreign_share: Annotated[float | None, Column("CPU time of other programs, on leased CPUs", "share of 1")] = None
-    steal_share: Annotated[float | None, Column("taken by the hypervisor, of the worst CPU", "share of 1")] = None
+    unsteady_rounds: Annotated[int | None, Column("rounds begun before two windows of warm-up took as long")] = None
+    foreign_share: Annotated[
+        float | None, Column("other programs' CPU time, all rounds' leased CPUs", "share of 1")
+    ] = None
+    steal_share: Annotated[float | None, Column("taken by the hypervisor, of each round's worst CPU", "share of 1")] = (
+        None
+    )
     per_node: Annotated[int | None, Column("measurements that may share the node")] = None
     timed: Annotated[str | None, Column("`inference`, or `preprocessing and inference`")] = None
     memory_format: Annotated[str | None, Column("PyTorch's")] = None

@@ -541,9 +541,10 @@ def test_every_wanted_stage_ends_exactly_once_and_only_for_its_own_or_its_inputs
 def test_a_stage_that_lacks_a_file_is_not_fed_when_what_it_needs_is_done():
     export = stage("export", "export")
     measure = stage("measure", "m", export, missing="no weights")
+    later = stage("quantize", "later", export)
     engine = ScriptedEngine()
-    assert run(engine, export, measure) == {"export": None, "m": "missing_input"}
-    assert engine.order == ["export"]
+    assert run(engine, export, measure, later) == {"export": None, "m": "missing_input", "later": None}
+    assert engine.order == ["export", "later"]
 
 
 def test_a_stale_artefact_is_discarded_when_its_turn_has_come_and_not_before(tmp_path):

@@ -54,13 +54,14 @@ def make(order: Order, listener: Listener = NOBODY) -> Written:
         raise InputError(f"--device cuda: `{choice.name}` is not computed on GPUs: leave it out")
     threads = order.threads or len(host_cores())
     _wait_for_cores(threads, listener)
-    with tempfile.TemporaryDirectory(prefix="farm-synth-") as folder, _target(order) as out:
+    with tempfile.TemporaryDirectory(prefix="farm-synth-") as folder:
         store, equipped = Store(f"{folder}/store"), choice.spec.equipped and order.device != "cpu"
-        stage = stage_of("files", choice.name, _parameters(order, out, files), files, equipped=equipped)
-        outcome = carried_out(stage, store, threads, listener)
-        manifest = store.manifest(stage.uri)
-        if manifest is None:
-            raise _failure(outcome, outcome.error_message.replace(str(out), str(order.out)))
+        with _target(order) as out:
+            stage = stage_of("files", choice.name, _parameters(order, out, files), files, equipped=equipped)
+            outcome = carried_out(stage, store, threads, listener)
+            manifest = store.manifest(stage.uri)
+            if manifest is None:
+                raise _failure(outcome, outcome.error_message.replace(str(out), str(order.out)))
         if order.preview:
             _save_preview(order.choice.name, store.open(stage.uri), order.preview)
     return manifest.facts_as(Written)
@@ -122,7 +123,7 @@ def _target(order: Order) -> Iterator[Path]:
         try:
             yield order.out.resolve()
         except KeyboardInterrupt:  # a stage that it ends cannot clean up behind it
-            setfolder.sweep(order.out)
+            setfolder.sweep(order.out.resolve())
             raise
         return
     with replaced_for("--out", order.out) as new:

@@ -33,10 +33,10 @@ def opened(path: Path) -> ImageSet:
     if [(shard.start, shard.stop) for shard in ranges] != list(cuts(0, count, step)):
         there = sum(shard.stop - shard.start for shard in ranges)
         raise DataError(f"{path}: {there:,} of {count:,} images are there: run the same `farm synth` again")
-    return _checked(tuple(path / setfolder.shard_name(part.start // step) for part in ranges), ranges, step)
+    return _checked(tuple(path / setfolder.shard_name(part.start // step) for part in ranges), ranges, count, step)
 
 
-def _checked(files: tuple[Path, ...], ranges: Sequence[setfolder.Range], step: int) -> ImageSet:
+def _checked(files: tuple[Path, ...], ranges: Sequence[setfolder.Range], count: int, step: int) -> ImageSet:
     """The images of shards, whose checksums are compared when they are first read."""
     images, sound = read(*files), set[int]()
 
@@ -47,7 +47,7 @@ def _checked(files: tuple[Path, ...], ranges: Sequence[setfolder.Range], step: i
             sound.add(at)
         return images.block(start, stop)
 
-    return Computed(count=len(images), read=checked, classes=images.classes)
+    return Computed(count=count, read=checked, classes=images.classes)
 
 
 def _pictures(images: ImageSet, path: Path) -> real.Pictures:

@@ -52,7 +52,7 @@ class Evaluate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rounds:
-    """How rounds are run, as in `farm.grid.cell.Measure`."""
+    """How rounds are run, as in `farm.grid.settings.Measure`."""
 
     min_seconds: float
     min_inferences: int

@@ -85,8 +85,8 @@ def records(rows: Iterable[Record], claims: Mapping[str, object], command: str =
 def of_cell(name: str, table: pa.Table, cell: Whose) -> pa.Table:
     """One cell's rows as a file of a subfolder, with whose they are before them; a column may be lacking."""
     schema = SCHEMAS[name]
-    columns = {name: pa.array([value] * len(table), schema.field(name).type) for name, value in asdict(cell).items()}
-    columns |= {name: table[name] for name in table.column_names}
+    whose = {name: pa.array([value] * len(table), schema.field(name).type) for name, value in asdict(cell).items()}
+    columns = {name: table[name] for name in table.column_names} | whose
     present = pa.schema([field for field in schema if field.name in columns], metadata=schema.metadata)
     return pa.table({name: columns[name] for name in present.names}).cast(present)
 

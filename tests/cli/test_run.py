@@ -192,11 +192,11 @@ def ended_and_run_again(place, ending, *options):
     assert process.returncode == (-ending if ending == signal.SIGKILL else 130), out + err
     assert ("starting Ray" in out + err) == (not options)
     assert_nothing_left(family, place)
-    before = {attempt["uri"] for attempt in place.attempts() if attempt["error_class"] is None}
-    failed = [attempt for attempt in place.attempts() if attempt["error_class"] is not None]
+    before = {attempt["uri"] for attempt in place.attempts() if "error_class" not in attempt}
+    failed = [attempt for attempt in place.attempts() if "error_class" in attempt]
     assert [attempt["label"] for attempt in failed] == ["moody"]
     place.farm("run", grid, *INLINE, code=1)
-    fine = [attempt["uri"] for attempt in place.attempts() if attempt["error_class"] is None]
+    fine = [attempt["uri"] for attempt in place.attempts() if "error_class" not in attempt]
     assert before <= set(fine)
     assert len(fine) == len(set(fine)), "a finished stage ran twice"
     records = place.records()

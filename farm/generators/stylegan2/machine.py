@@ -38,8 +38,11 @@ class Unknown(Refused):
     """A name that is not in the table."""
 
     def __init__(self, module: str, name: str) -> None:
-        super().__init__(f"asks for {shown(f'{module}.{name}')}, which is code: none of it was run")
-        self.module = module
+        super().__init__(module, name)
+        self.module, self.name = module, name
+
+    def __str__(self) -> str:
+        return f"asks for {shown(f'{self.module}.{self.name}')}, which is code: none of it was run"
 
 
 @dataclass(slots=True)

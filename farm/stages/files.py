@@ -1,5 +1,6 @@
 """The files stage: a calibration set as files of the user's own, or what is missing of it. Knows sources by name."""
 
+import os
 import time
 from importlib import metadata
 from pathlib import Path
@@ -23,6 +24,16 @@ LATENTS = "latents"  # the role of a file of them
 
 def run(job: Job[Files]) -> Written:
     """Make the set, or what is missing of it. Raises InputError and DataError for what cannot be used."""
+    try:
+        return _make(job)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else error  # Arrow's own words name another file
+        raise InputError(f"cannot write {job.parameters.out}: {reason}; choose another --out") from error
+    except MemoryError as error:
+        raise InputError(f"memory ran out ({error}); a smaller --batch or fewer --threads take less") from error
+
+
+def _make(job: Job[Files]) -> Written:
     wanted, begun = job.parameters, time.monotonic()
     if wanted.device == "cuda" and job.device != "cuda":
         raise InputError("--device cuda: torch sees no GPU here; leave it out, and the CPU computes")

@@ -20,7 +20,7 @@ from farm.results.folder import Folder
 from farm.results.speed import with_pytorch_speedup, with_speed
 from farm.store import Store
 from farm.store.manifest import Manifest
-from farm.tasks.classification import PREDICTIONS, predictions
+from farm.tasks.classification import PREDICTIONS, agreement, predictions
 
 ROLES = ("calibration", "validation", "export", "quantize", "fp32", "evaluate", "measure")
 LABELS = ("model", "calibration", "calibration_source", "calibration_seed", "algorithm", "device", "runtime")
@@ -118,12 +118,11 @@ class _Reader:
         fp32 = made["fp32"].facts_as(Evaluated)
         if uris["fp32"] not in self.predictions:
             self.predictions[uris["fp32"]] = predictions(self.store.open(uris["fp32"]))
-        alike = predictions(self.store.open(uris["evaluate"])) == self.predictions[uris["fp32"]]
         return replace(
             record,
             score_drop=_drop(fp32.score, facts.score),
             top1_drop=_drop(fp32.top1, facts.top1),
-            agreement=float(np.mean(alike)),
+            agreement=agreement(predictions(self.store.open(uris["evaluate"])), self.predictions[uris["fp32"]]),
         )
 
     def with_speed(self, record: Record, uris: Uris, made: Made) -> Record:

@@ -77,5 +77,10 @@ def predictions(artefact: Path) -> NDArray[np.int32]:
     return np.asarray(table["prediction"].to_numpy())
 
 
+def agreement(ours: NDArray[np.int32], theirs: NDArray[np.int32]) -> float:
+    """The share of test images of which two models predict the same."""
+    return float(np.mean(ours == theirs))
+
+
 def _mean(column: pa.ChunkedArray) -> float:
     return float(column.to_numpy().mean(dtype=np.float64))

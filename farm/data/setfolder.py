@@ -168,11 +168,12 @@ def claimed(path: Path, made: Facts, count: int, notes: Facts) -> Iterator[SetFo
 
 
 def sweep(path: Path) -> None:
-    """Remove the range at hand of a process that was killed, as soon as it has let go of the folder."""
+    """Remove the range at hand of a process that is being killed, as soon as it has let go of the folder."""
     deadline = time.monotonic() + KILLED_S
-    while (path / MAKING).is_dir() and time.monotonic() < deadline:
+    while path.is_dir() and time.monotonic() < deadline:
         with suppress(BlockingIOError), locked(path):
             shutil.rmtree(path / MAKING, ignore_errors=True)
+            return
         time.sleep(0.01)
 
 

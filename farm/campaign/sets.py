@@ -11,6 +11,7 @@ from farm.campaign.listener import NOBODY, Listener
 from farm.campaign.resolve import inputs_of, version_of
 from farm.catalog import CATALOG
 from farm.data import setfolder
+from farm.engine.process import scratch_folder
 from farm.errors import FarmError, InputError, StageError
 from farm.files import replaced_for, sha256
 from farm.grid.choice import Calibration
@@ -54,7 +55,7 @@ def make(order: Order, listener: Listener = NOBODY) -> Written:
         raise InputError(f"--device cuda: `{choice.name}` is not computed on GPUs: leave it out")
     threads = order.threads or len(host_cores())
     _wait_for_cores(threads, listener)
-    with tempfile.TemporaryDirectory(prefix="farm-synth-") as folder:
+    with tempfile.TemporaryDirectory(prefix="set-", dir=scratch_folder()) as folder:
         store, equipped = Store(f"{folder}/store"), choice.spec.equipped and order.device != "cpu"
         with _target(order) as out:
             stage = stage_of("files", choice.name, _parameters(order, out, files), files, equipped=equipped)

@@ -58,18 +58,22 @@ def reporting(console: Console, *, quiet: bool, alone: bool = False) -> Iterator
     """A function that shows progress as it comes in, in the way that suits the console. alone: of a single stage."""
     if quiet:
         yield lambda _: None
+    elif console.is_terminal and alone:
+        with bars.Progress(bars.BarColumn(), _Words(), console=console, refresh_per_second=2, transient=True) as bar:
+            yield partial(_update, bar, bar.add_task("", total=None))
     elif console.is_terminal:
-        clock, drawn = time.monotonic(), live_words if alone else live_table
+        clock = time.monotonic()
         with Live(console=console, auto_refresh=False, transient=True) as live:
-            yield lambda progress: live.update(drawn(progress, time.monotonic() - clock), refresh=True)
+            yield lambda progress: live.update(live_table(progress, time.monotonic() - clock), refresh=True)
     else:
         yield _Lines(console, alone=alone).report
 
 
-def live_words(progress: Progress, elapsed_s: float) -> Text:
-    """The last words of a single stage."""
-    words = "; ".join(text for _, text in progress.words.values())
-    return Text(f"{clock_text(elapsed_s)} elapsed{f': {words}' if words else ''}")
+def _update(bar: bars.Progress, task: bars.TaskID, progress: Progress) -> None:
+    """Show the last words of a single stage, and how far it is if it tells; until then the bar moves to and fro."""
+    line = progress.last
+    if isinstance(line, ProgressLine):
+        bar.update(task, description=line.text, completed=line.share, total=None if line.share is None else 1.0)
 
 
 def live_table(progress: Progress, elapsed_s: float) -> Table:
@@ -97,6 +101,16 @@ def _eta(progress: Progress, elapsed_s: float) -> str:
     over = progress.done.total() + progress.failed.total()
     left = progress.total.total() - over
     return f"about {clock_text(elapsed_s / over * left)} to go" if over else "no estimate yet"
+
+
+class _Words(bars.ProgressColumn):
+    """Beside a stage's bar: the time, and to go once the stage tells how far it is; its last words."""
+
+    def render(self, task: bars.Task) -> Text:
+        left_s = task.time_remaining
+        left = "" if left_s is None else f", about {clock_text(left_s)} to go"
+        words = f": {task.description}" if task.description else ""
+        return Text(f"{clock_text(task.elapsed or 0.0)} elapsed{left}{words}")
 
 
 class _Lines:

@@ -5,16 +5,18 @@ Handwritten Digits", its test part.
 """
 
 from collections.abc import Iterator
+from importlib.metadata import distribution
 from typing import Literal
 
 import numpy as np
 from PIL import Image
-from sklearn.datasets import load_digits
 
 from farm.data import real
 from farm.data.imageset import Arguments, Files, ImageSet
 
 Part = Literal["train", "test"]
+
+FILE = "sklearn/datasets/data/digits.csv.gz"  # read as it lies there: to import scikit-learn takes a second or two
 
 SIDE = 32
 CLASSES = 10
@@ -39,7 +41,8 @@ def train(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - ev
 
 def _digits(part: Part) -> real.Pictures:
     """Digits kept small, and when they are read scaled up: bicubic to 32x32, the three channels equal."""
-    images, labels = load_digits(return_X_y=True)
+    rows = np.loadtxt(str(distribution("scikit-learn").locate_file(FILE)), delimiter=",")
+    images, labels = rows[:, :-1], rows[:, -1]
     grey = np.rint(images.reshape(-1, 8, 8) * (255 / LEVELS)).astype(np.uint8)
     chosen = (np.arange(len(labels)) % EVERY == EVERY - 1) == (part == "test")
     small, classes = grey[chosen], labels[chosen].astype(np.int64)

@@ -50,10 +50,11 @@ class Gpus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressLine:
-    """One line of progress of a stage that runs."""
+    """One line of progress of a stage that runs. share: of its work, that is done, if it tells: 0 to 1."""
 
     uri: str
     text: str
+    share: float | None = None
 
 
 class Engine(Protocol):

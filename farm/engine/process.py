@@ -31,15 +31,20 @@ from farm.plan import Stage
 from farm.record import FailureClass, Outcome
 from farm.store.manifest import Host, Manifest
 
-__all__ = ["release", "run", "session_folder"]
+__all__ = ["release", "run", "scratch_folder", "session_folder"]
 
 LOG_TAIL = 4000
 OUT_OF_MEMORY = ("MemoryError", "can't allocate memory", "bad_alloc", "Cannot allocate memory", "not enough memory")
 
 
+def scratch_folder() -> Path:
+    """This host's folder for what ends with a run, a real folder of this user's; what a power cut leaves is swept."""
+    return safe_folder(Path(tempfile.gettempdir()) / f"farm-{os.getuid()}")
+
+
 def session_folder(session: str) -> Path:
-    """This host's folder for a session's socket and scratch space; a real folder of this user's."""
-    return safe_folder(Path(tempfile.gettempdir()) / f"farm-{os.getuid()}") / session
+    """Where a session's socket and the scratch folders of its stages lie on this host."""
+    return scratch_folder() / session
 
 
 def run(work: Work, node_id: str = "") -> Generator[ProgressLine | Outcome]:
@@ -131,7 +136,8 @@ def _progress(work: Work, request: Path) -> Generator[ProgressLine, None, Ending
     for line in run_child(session_folder(work.session), request, request.parent / LINES, work.timeout_s):
         if isinstance(line, Ending):
             return line
-        yield ProgressLine(uri=work.stage.uri, text=line)
+        share, _, text = line.partition("\t")
+        yield ProgressLine(uri=work.stage.uri, text=text, share=float(share) if share else None)
     raise EngineError("the child has gone without a word")  # never: the last word is always its ending
 
 

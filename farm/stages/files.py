@@ -74,10 +74,10 @@ def _fill(job: Job[Files], images: ImageSet, together: int) -> Written:
         if total < count:
             job.say(f"{count - total:,} of {count:,} images are there")
         for number, (start, stop) in enumerate(missing, 1):
-            folder.make(images, start, stop, together, telling(job.say, start, stop))
+            folder.make(images, start, stop, together, telling(job.say, start, stop, done, total))
             done += stop - start
             rate = done / max(time.monotonic() - begun, 1e-9)
-            job.say(f"[{number}/{len(missing)}] images {start} to {stop - 1}: {rate:,.0f} images/s")
+            job.say(f"[{number}/{len(missing)}] images {start} to {stop - 1}: {rate:,.0f} images/s", done / total)
     unsound = tuple((start, stop, why) for (start, stop), why in missing.items() if start in there)
     sound = there.keys() - {start for start, _, _ in unsound}
     return Written(

@@ -1,13 +1,20 @@
 """What a stage function is given. Knows no engine and no store."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from farm.plan import Effort
 
 P = TypeVar("P")
+
+
+class Say(Protocol):
+    """Tells the user, in a line, how far a stage is. share: of its work, that is done: 0 to 1."""
+
+    def __call__(self, text: str, share: float | None = None) -> None:
+        """Tell it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +25,7 @@ class Job(Generic[P]):
     stage's artefact. files: role -> local file. folder: empty; what is left in it becomes the artefact. cpus: the
     leased CPUs, this process's mask. cores: how many physical cores they are, which is how many threads do work.
     device: torch's name of what the stage may compute on: ``cuda`` where it was lent a GPU. code: folders that a
-    user's modules are imported from. say: tells the user how far the stage is, in a line.
+    user's modules are imported from.
     """
 
     parameters: P
@@ -30,4 +37,4 @@ class Job(Generic[P]):
     device: str = "cpu"
     effort: Effort | None = None
     code: tuple[Path, ...] = ()
-    say: Callable[[str], None] = lambda _: None
+    say: Say = lambda _text, _share=None: None

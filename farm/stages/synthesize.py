@@ -1,7 +1,6 @@
 """The synthesize stage: part of a calibration set as a shard of uint8 images. Knows sources by name only."""
 
 import time
-from collections.abc import Callable
 
 from farm.catalog.sources import SOURCES
 from farm.data import imageset
@@ -10,7 +9,7 @@ from farm.generators.equipment import Equipment
 from farm.plan.facts import Synthesized
 from farm.plan.parameters import Synthesize
 from farm.spec import resolve
-from farm.stages.job import Job
+from farm.stages.job import Job, Say
 
 SHARD = "images.parquet"
 SAY_EVERY_S = 3.0
@@ -43,8 +42,8 @@ def opened(name: str, parameters: Arguments, files: Files, equipment: Equipment)
     return images
 
 
-def telling(say: Callable[[str], None], start: int, stop: int) -> imageset.Wrote:
-    """Tells every few seconds how far a shard is, while it is not whole."""
+def telling(say: Say, start: int, stop: int, done: int = 0, total: int | None = None) -> imageset.Wrote:
+    """Tells every few seconds how far a shard is, while it is not whole. done, total: images before it and of all."""
     begun = last = time.monotonic()
 
     def wrote(index: int) -> None:
@@ -53,7 +52,8 @@ def telling(say: Callable[[str], None], start: int, stop: int) -> imageset.Wrote
         if now - last < SAY_EVERY_S or index >= stop:
             return
         last = now
-        rate = (index - start) / (now - begun)
-        say(f"{index - start:,} of {stop - start:,} images, {rate:,.0f} images/s")
+        there, count = index - start, stop - start
+        rate = there / (now - begun)
+        say(f"{there:,} of {count:,} images, {rate:,.0f} images/s", (done + there) / (total or count))
 
     return wrote

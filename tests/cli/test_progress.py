@@ -17,9 +17,9 @@ FINE = Outcome(uri="export/1", label="resnet20", wall_s=1.24)
 FAILED = Outcome(uri="measure/2", label="[red]x", error_class="crash", error_message="ended by signal 11")
 
 
-def said(progresses, *, terminal=False, quiet=False, alone=False):
+def said(progresses, *, terminal=False, quiet=False, alone=False, clock=None):
     text = StringIO()
-    console = Console(file=text, force_terminal=terminal, width=100)
+    console = Console(file=text, force_terminal=terminal, width=100, get_time=clock)
     with reporting(console, quiet=quiet, alone=alone) as report:
         for progress in progresses:
             report(progress)
@@ -67,7 +67,20 @@ def test_a_pipe_gets_a_line_for_each_word_of_a_stage_once_as_it_stands():
 def test_of_a_stage_alone_a_pipe_gets_its_words_and_a_terminal_the_last_of_them():
     assert said(talking(), alone=True).splitlines() == ["epoch 1", "epoch 1", "[red]50 %[/] :100:"]
     text = said(talking(), alone=True, terminal=True)
-    assert "0:00 elapsed: epoch 1" in text
+    assert "0:00 elapsed: [red]50 %[/] :100:" in text
+    assert "to go" not in text
+
+
+def test_a_stage_alone_that_tells_how_far_it_is_has_a_bar_with_the_time_to_go():
+    now = 0.0
+
+    def working():
+        nonlocal now
+        for now in (0.0, 10.0, 20.0):
+            yield Progress(total=TOTAL, last=ProgressLine(uri="files/1", text=f"{now:.0f} made", share=now / 80))
+
+    text = said(working(), alone=True, terminal=True, clock=lambda: now)
+    assert "0:20 elapsed, about 1:00 to go: 20 made" in text
     assert "in flight" not in text
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.datasets import load_digits
 
 from farm.data import digits
@@ -15,7 +16,10 @@ def test_the_test_split_is_every_third_image_in_order():
 
 
 def test_the_train_split_is_the_rest():
-    assert len(digits.split("train")) == 1198
+    images = digits.split("train")
+    assert len(images) == 1198
+    rest = [label for index, label in enumerate(load_digits().target) if index % 3 != 2]
+    assert images.block(0, 1198).labels.tolist() == rest
 
 
 def test_digits_are_grey_in_rgb_at_32_pixels():
@@ -25,6 +29,12 @@ def test_digits_are_grey_in_rgb_at_32_pixels():
     assert (images == images[..., :1]).all()
     assert images.min() == 0
     assert images.max() > 240
+
+
+def test_digits_are_read_as_their_library_has_them():
+    grey = np.rint(load_digits().images * (255 / 16)).astype(np.uint8)[2::3]
+    scaled = [Image.fromarray(small).resize((32, 32), Image.Resampling.BICUBIC) for small in grey]
+    assert np.array_equal(digits.split("test").block(0, 599).images[..., 0], np.stack(scaled))
 
 
 def test_a_scaled_digit_resembles_the_small_one():

@@ -20,7 +20,7 @@ from farm.stages.job import Job
 LOG = "log.txt"
 LINES = "lines"
 FARM = Path(__file__).parents[2]
-LINE = 1000  # bytes of a line of progress
+LINE = 1000  # characters of a line of progress
 
 
 def main(request_path: Path) -> int:
@@ -91,10 +91,10 @@ def _limit(request: Request, device: str) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _say(pipe: Path, text: str) -> None:
+def _say(pipe: Path, text: str, share: float | None = None) -> None:
     """A line for the user, and for the log. One write of less than a pipe's page is never torn."""
     sys.stdout.write(f"{text}\n")
-    line = " ".join(text.split())[:LINE].encode() + b"\n"
+    line = f"{'' if share is None else share}\t{' '.join(text.split())[:LINE]}\n".encode()
     with suppress(OSError):  # nobody listens, or does not keep up: it is in the log
         handle = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
         try:

@@ -21,6 +21,7 @@ from farm.files import locked
 from farm.host.facts import VISIBLE
 
 PIPE_BYTES = 65536
+START_S = 600.0  # a shared disk may take minutes for what a server imports
 LONGEST_POLL_S = 86_400.0  # the kernel counts milliseconds in 31 bits
 # What nncf imports asks for CUDA; a process that has touched it cannot be forked into one that uses it.
 NO_CUDA = {VISIBLE: "", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
@@ -121,16 +122,19 @@ def _start(folder: Path) -> socket.socket:
     environment.pop("OMP_NUM_THREADS", None)
     command = [sys.executable, "-m", "farm.engine.spawn.server", str(folder)]
     with log_path(folder).open("ab") as log:  # it leaves its family at once; its pipe stays open until it is ready
-        server = subprocess.run(
-            command,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env=environment,
-            start_new_session=True,
-        )
+        ready = b""
+        with suppress(subprocess.TimeoutExpired):
+            ready = subprocess.run(
+                command,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
+                timeout=START_S,
+            ).stdout
     connection = _connect(folder)
-    if server.stdout != READY or connection is None:
+    if ready != READY or connection is None:
         raise EngineError(f"the fork server did not start; see {log_path(folder)}")
     return connection

@@ -7,6 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,11 @@ def mirrors(test: Path, covered: str) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item):
-    """Trace only the pure core's own tests, fixtures included: tracing doubles what a test takes."""
+    """Trace only the pure core's own tests, fixtures included, and no slow ones: tracing doubles what a test takes."""
     plugin = item.config.pluginmanager.getplugin("_cov")
     tracer = plugin.cov_controller if plugin else None
-    if tracer is None or any(mirrors(item.path, covered) for covered in COVERED):
+    of_core = any(mirrors(item.path, covered) for covered in COVERED)
+    if tracer is None or (of_core and not item.get_closest_marker("slow")):
         return (yield)
     tracer.pause()
     try:
@@ -59,17 +61,31 @@ def pytest_runtest_protocol(item: pytest.Item):
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, begin with the files that have most of what takes long."""
+    """Where several processes share the tests, begin with Ray's, then the files that have most of what takes long."""
     if hasattr(config, "workerinput"):
         slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-        items.sort(key=lambda item: -slow[item.path])
+        items.sort(key=lambda item: (not starts_ray(item.location[0]), -slow[item.path]))
+
+
+class Scheduling(LoadFileScheduling):
+    """A file's tests stay in one process, for what they share is made once; so do all on Ray, all in a browser."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = super()._split_scope(nodeid)
+        return "ray" if starts_ray(path) else "browser" if "/browser/" in path else path
+
+
+@cache
+def starts_ray(path: str) -> bool:
+    """Whether tests of a file start Ray: several at once would look for each other's ports."""
+    return "mark.ray" in (ROOT / path).read_text(encoding="utf-8")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
-    """A file's tests stay in one process, for what they share is made once."""
+    """Share tests out by what they have in common."""
     config.option.loadscopereorder = False  # it would begin with files of many tests, which are short
-    return LoadFileScheduling(config, log)
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

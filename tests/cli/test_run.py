@@ -172,9 +172,8 @@ def test_a_run_on_ray_that_is_ended_goes_on_without_doing_anything_twice(place, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
-def test_a_run_in_line_that_is_ended_goes_on_without_doing_anything_twice(place, ending):
-    ended_and_run_again(place, ending, *INLINE)
+def test_a_run_in_line_that_is_ended_goes_on_without_doing_anything_twice(place):
+    ended_and_run_again(place, signal.SIGTERM, *INLINE)
 
 
 def ended_and_run_again(place, ending, *options):

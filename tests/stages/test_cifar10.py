@@ -13,8 +13,9 @@ from tests.stages.bench import evaluation, exportation, quantization, synthesis
 from tests.stages.test_stages import assert_same_but_for_ties
 
 DATA = Path(os.environ.get("FARM_DATA", Path(__file__).parents[3] / "shared/data"))
+COUNT = 2500  # of 10,000
 CIFAR10 = PREPROCESSING["cifar10"]
-EVALUATION = replace(evaluation(CIFAR10), dataset=Images(name="cifar10", options={"count": None}))
+EVALUATION = replace(evaluation(CIFAR10), dataset=Images(name="cifar10", options={"count": COUNT}))
 
 pytestmark = [
     pytest.mark.cifar10,
@@ -30,8 +31,8 @@ def test_resnet20_converts_without_loss_and_quantizes_within_a_point(bench):
     _, ir = bench.run(export.run, exportation(model), files=weights)
     torch_facts, theirs = bench.run(evaluate.run, replace(EVALUATION, model=model), files=weights | images)
     ir_facts, ours = bench.run(evaluate.run, EVALUATION, {"model": ir}, images)
-    assert torch_facts.n_images == 10_000
-    assert torch_facts.top1 == pytest.approx(0.8818, abs=0.003), "the weights' own figure, measured in bf16"
+    assert torch_facts.n_images == COUNT
+    assert torch_facts.top1 == pytest.approx(0.8818, abs=0.017), "the weights' own, of all images, within three sigmas"
     assert_same_but_for_ties(ours, theirs)
 
     train = {"images": DATA / "cifar10/train.parquet"}

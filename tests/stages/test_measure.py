@@ -194,7 +194,7 @@ def test_no_further_pair_starts_when_the_budget_is_spent(bench, exported):
 
 @pytest.mark.usefixtures("undisturbed")
 def test_no_further_pair_starts_when_the_ratio_is_known_well_enough(bench, exported):
-    facts, _ = measured(bench, measurement(), {"ir": exported[1]}, pairs=(4, 32), target=100.0)
+    facts, _ = measured(bench, measurement(), {"ir": exported[1]}, pairs=(4, 32), target=1e9)
     assert (facts.pairs, facts.ended) == (4, "target")
 
 

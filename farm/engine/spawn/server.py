@@ -34,7 +34,7 @@ READY = b"ready\n"
 WELCOME = b"welcome\n"
 PATIENCE_S = 30.0
 STALE_S = 2 * 86_400
-PRELOAD = ("torch", "nncf", "openvino", "farm.engine.spawn.child")
+PRELOAD = ("torch", "nncf", "openvino", "pyarrow.parquet", "farm.engine.spawn.child")
 PR_SET_PDEATHSIG = 1
 
 

@@ -150,7 +150,7 @@ from farm.engine.ray import RayEngine
 from tests.engine.conftest import Maker, outcomes_of
 
 maker, engine = Maker(Path(sys.argv[2])), RayEngine(sys.argv[1])
-computed = [maker.work("timed", stage={"seconds": 1.0}, gpus=0.5) for _ in range(6)]
+computed = [maker.work("timed", stage={"seconds": 3.0}, gpus=0.5) for _ in range(4)]
 measured = [maker.work("timed", stage={"seconds": 1.0}, exclusive=True) for _ in range(2)]
 works = [*computed[:2], measured[0], *computed[2:], measured[1]]
 engine.preflight(works)

@@ -31,8 +31,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import psutil
 import yaml
+from cells import GRID, digits, requests_of
+from processes import leased_core, running, say, session
 from publishing import NO_GOAL, goal, options, parser, publish
-from subjects import GRID, digits, leased_core, requests_of, running, say, session
 
 from farm.axes import Images
 from farm.cli import interrupt
@@ -128,8 +129,8 @@ def parents(engine: str, folder: Path, sizes: Sizes) -> Iterator[dict[str, Any]]
     own = sum(shares[who] for who in FARMS_OWN)
     most = max(FARMS_OWN, key=lambda who: shares[who])
     reason = f"most of it is the {most}'s: {shares[most]:.2%}"
-    judged = goal(f"below {CORE_SHARE:.0%} of a core", met=own < CORE_SHARE, reason=reason)
-    yield row(f"{engine}: {', '.join(FARMS_OWN)} together", core_share=own) | judged
+    aim = goal(f"below {CORE_SHARE:.0%} of a core", met=own < CORE_SHARE, reason=reason)
+    yield row(f"{engine}: {', '.join(FARMS_OWN)} together", core_share=own) | aim
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The page's figures in a real browser: the script draws every one, they tell of their marks, and narrow."""
+"""The page's figures in a real browser: the script shows every one, they tell of their marks, and narrow."""
 
 from farm.analysis.analysis import analyse
 from farm.report.figures import FIGURES

@@ -144,7 +144,7 @@ def test_every_layout_is_a_calibration_set_and_shards_have_the_results_of_their_
     place.farm("run", grid, "--engine", "inline")
     models = {name: models_of(place, name) for name in ("noise", "shards", "folder", "parquet")}
     assert models["shards"] == models["noise"]
-    assert models["folder"] == models["parquet"] != models["noise"], "what is drawn is another order of them"
+    assert models["folder"] == models["parquet"] != models["noise"], "a sample is another order of them"
 
 
 def opened_by_a_grid(place, entry, monkeypatch):

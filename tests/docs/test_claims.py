@@ -17,7 +17,7 @@ SPEED, PYTORCH, CHEAP, COLLAPSE, REPVGG, AWARE, REAL, TEACHER = range(8)
 FRACTAL, DISTYLEGAN = "fractal", "distylegan{weights=farm-cifar10}"
 
 
-def drawn(drops, **more):
+def dropped(drops, **more):
     """A run of cells with these drops of top-1, by (model, source): one for each seed."""
     cells = {}
     for (model, source), values in drops.items():
@@ -30,7 +30,7 @@ def drawn(drops, **more):
 
 
 def told(wrong):
-    """A run with two draws of the small GAN's and of real images; wrong: how many of 1,000 the former get wrong."""
+    """A run with two seeds of the small GAN's and of real images; wrong: how many of 1,000 the former get wrong."""
     cells = {record(model=model): () for model in wrong}
     for model, numbers in wrong.items():
         for source, images in (("cifar10", (1, 2)), (DISTYLEGAN, numbers)):
@@ -52,28 +52,28 @@ def test_without_results_nothing_is_tested():
 )
 def test_fractals_are_cheap_if_surely_no_model_loses_more_than_the_study_says(drops, word):
     fine = {(model, FRACTAL): (0.001, 0.002) for model in ("resnet20", "mobilenetv2_x1_4")}
-    assert verdict(CHEAP, drawn(fine | {("vgg16_bn", FRACTAL): drops})) == word
+    assert verdict(CHEAP, dropped(fine | {("vgg16_bn", FRACTAL): drops})) == word
 
 
 def test_a_claim_of_three_models_is_not_shown_by_two():
     two = {(model, FRACTAL): (0.001, 0.002) for model in ("resnet20", "vgg16_bn")}
-    assert verdict(CHEAP, drawn(two)) == "undecided"
+    assert verdict(CHEAP, dropped(two)) == "undecided"
 
 
 @pytest.mark.parametrize(("drops", "word"), [((0.8, 0.82), "reproduced"), ((0.001, 0.002), "not reproduced")])
 def test_a_collapse_is_a_drop_that_leaves_no_use(drops, word):
-    assert verdict(COLLAPSE, drawn({("shufflenetv2_x2_0", FRACTAL): drops})) == word
+    assert verdict(COLLAPSE, dropped({("shufflenetv2_x2_0", FRACTAL): drops})) == word
 
 
 def test_one_form_of_repvgg_that_breaks_is_enough_and_else_there_is_nothing_to_save():
     fine = {("repvgg_a2", "cifar10"): (0.001, 0.002)}
     broken = fine | {("repvgg_a2{deploy=true}", "cifar10"): (0.4, 0.41)}
-    assert [verdict(REPVGG, drawn(each)) for each in (fine, broken)] == ["not reproduced", "reproduced"]
-    assert verdict(AWARE, drawn(fine)) == "not tested"
+    assert [verdict(REPVGG, dropped(each)) for each in (fine, broken)] == ["not reproduced", "reproduced"]
+    assert verdict(AWARE, dropped(fine)) == "not tested"
 
 
 def test_what_is_saved_is_judged_with_real_images_alone():
-    broken = drawn({("repvgg_a2", "cifar10"): (0.4, 0.41)})
+    broken = dropped({("repvgg_a2", "cifar10"): (0.4, 0.41)})
     aware = {source: record(source, model="repvgg_a2", algorithm="accuracy-aware") for source in ("cifar10", "noise")}
     wrong = {record(model="repvgg_a2"): (), aware["cifar10"]: range(2), aware["noise"]: range(300)}
     saved = run(wrong, reference="cifar10")

@@ -203,9 +203,9 @@ def test_images_are_turned_by_as_much_as_is_said():
         assert rendering.tangent_of_half(degrees) == pytest.approx(math.tan(math.radians(degrees) / 2), rel=1e-15)
     angles = {}
     for degrees in (0.0, 30.0):
-        drawn = how(rotation=degrees, categories=1000)
-        random = random_numbers.numbers(drawn.seed, rendering.LOOKS, 0, 1000, rendering.POSE)
-        a, b, c, d = rendering.poses(drawn, random)
+        look = how(rotation=degrees, categories=1000)
+        random = random_numbers.numbers(look.seed, rendering.LOOKS, 0, 1000, rendering.POSE)
+        a, b, c, d = rendering.poses(look, random)
         assert torch.allclose((a * d - b * c).abs(), torch.ones(1000, dtype=torch.float64))
         angles[degrees] = torch.rad2deg(torch.atan(c / a))
     assert (angles[0.0] == 0).all()

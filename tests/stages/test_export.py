@@ -40,8 +40,8 @@ def test_a_model_file_is_exported_as_it_is(bench, tmp_path, kind):
     assert len(ours.inputs) == len(ours.outputs) == 1
     size = parameters.size
     shape = [1, *size, 3] if how.get("layout") == "NHWC" else [1, 3, *size]
-    drawn = np.random.default_rng(0).integers(0, 256, shape)
-    given = drawn.astype(np.uint8) if how.get("input") == "u8" else (drawn / 64 - 2).astype(np.float32)
+    random = np.random.default_rng(0).integers(0, 256, shape)
+    given = random.astype(np.uint8) if how.get("input") == "u8" else (random / 64 - 2).astype(np.float32)
     theirs.reshape(shape)
     config = {"INFERENCE_PRECISION_HINT": "f32"}
     logits = [np.array(core.compile_model(model, "CPU", config)(given)[0]) for model in (ours, theirs)]

@@ -210,7 +210,7 @@ def test_a_finished_set_is_no_failure_whatever_else_lies_there(place):
 
 
 @pytest.mark.parametrize(("form", "out"), [("png", "set"), ("hf", "set.parquet")])
-def test_the_last_line_counts_what_can_be_drawn_class_by_class(place, monkeypatch, form, out):
+def test_the_last_line_counts_what_can_be_sampled_class_by_class(place, monkeypatch, form, out):
     weights = distylegan(place.folder / "checkpoint")
     labels = np.array([0] * 5 + [1] * 3 + [2] * 9)
     z = np.random.default_rng(0).normal(size=(len(labels), CONFIG["z_dim"])).astype(np.float32)
@@ -267,7 +267,7 @@ def test_one_parquet_file_is_written_whole(place):
     assert [path.name for path in place.folder.iterdir() if "set.parquet" in path.name] == ["set.parquet"]
 
 
-def test_a_real_source_gives_a_copy_of_its_drawing(place):
+def test_a_real_source_gives_a_copy_of_its_sample(place):
     place.farm("synth", "digits", "--count", 40, "--out", "set", "--format", "png", "--param", "skip=10")
     found = sorted((place.folder / "set").rglob("*.png"))
     assert len(found) == 40

@@ -11,7 +11,7 @@ from farm.generators.fractal import chaos
 from tests.generators.systems import APART, POINT, SIERPINSKI, joined, picks, points_of, random_systems, system
 
 
-def test_the_chaos_game_draws_sierpinskis_triangle():
+def test_the_chaos_game_gives_sierpinskis_triangle():
     x, y = points_of(system(SIERPINSKI), 100, 50)
     assert x.shape == (100, 50, 1)
     assert (x + y).max() <= 1

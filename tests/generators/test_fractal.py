@@ -110,7 +110,7 @@ def test_the_bytes_are_those_of_other_instruction_sets(instructions):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (2, 3), (33, 17), (224, 224)])
-def test_any_size_can_be_drawn(size):
+def test_any_size_can_be_made(size):
     found = images(0, 4, count=4, size=size)
     assert found.shape == (4, *size, 3)
     assert len({image.tobytes() for image in found}) == 4
@@ -125,7 +125,7 @@ def test_an_image_without_points_given_has_eight_a_pixel():
 
 
 @pytest.mark.parametrize("points", [100, 128, 2048, 8192, 65_536, 131_073, 401_408, 2**24])
-def test_as_many_points_are_drawn_as_were_asked_or_few_more(points):
+def test_as_many_points_are_stamped_as_were_asked_or_few_more(points):
     orbits, games, steps = how(points=points).game
     assert steps % chaos.STRIDE == 0
     assert steps <= chaos.MOST_STEPS

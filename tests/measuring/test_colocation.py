@@ -107,7 +107,7 @@ def measured(tmp_path, per_node, said=None):
 
 
 @pytest.mark.parametrize("per_node", [2, 3])
-def test_the_company_plays_round_after_round_until_the_round_beside_it_has_answered(house, tmp_path, per_node):
+def test_the_company_runs_round_after_round_until_the_round_beside_it_has_answered(house, tmp_path, per_node):
     house.neighbours = per_node - 1
     said = []
     rounds = measured(tmp_path, per_node, said)
@@ -124,7 +124,7 @@ def test_the_company_plays_round_after_round_until_the_round_beside_it_has_answe
     ("per_node", "cpus"),
     [(2, [(0, 1, 8, 9), (2, 3, 10, 11)]), (5, [(0, 8), (1, 9), (2, 10), (3, 11), (4, 12)])],
 )
-def test_each_plays_on_an_equal_part_of_the_cores_with_a_thread_a_core(house, tmp_path, per_node, cpus):
+def test_each_runs_on_an_equal_part_of_the_cores_with_a_thread_a_core(house, tmp_path, per_node, cpus):
     house.neighbours = per_node - 1
     rounds = measured(tmp_path, per_node)
     assert [house.requests[slot].cpus for slot in range(per_node)] == cpus

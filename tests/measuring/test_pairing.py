@@ -67,7 +67,7 @@ def test_pairs_come_in_blocks_of_abba_or_baab(seed):
     assert set(blocks) == {"ABBA", "BAAB"}, "by lot: both come up"
 
 
-def test_which_of_both_a_block_is_is_drawn_anew_and_by_the_generator_alone():
+def test_which_of_both_a_block_is_is_chosen_anew_and_by_the_generator_alone():
     schedules = {tuple(orders(Host(noisy(WIDE)).conduct(seed=seed))) for seed in range(5)}
     assert len(schedules) == 5
     assert orders(Host(noisy(WIDE)).conduct(seed=3)) == orders(Host(noisy(WIDE)).conduct(seed=3))

@@ -29,7 +29,7 @@ def test_a_whole_run_has_every_figure_in_the_order_of_the_table(everything):
     assert [each.title for each in everything] == [FIGURES[name][0] for name in ALL]
 
 
-def test_every_figure_says_what_it_shows_and_is_drawn_with_its_title(everything):
+def test_every_figure_says_what_it_shows_and_is_rendered_with_its_title(everything):
     for figure in everything:
         assert figure.caption.endswith("."), figure.name
         assert any(character.isdigit() for character in figure.alt), figure.name
@@ -91,7 +91,7 @@ def test_a_run_in_which_all_failed_has_no_figure():
     assert figures(analyse(found)) == ()
 
 
-def test_a_run_of_one_cell_is_drawn():
+def test_a_run_of_one_cell_has_its_figures():
     found = measured(run({record("noise"): wrong(10)}), "resnet20/noise/default/CPU", [2.0, 2.1])
     assert [each.name for each in figures(analyse(found))] == ["speedup", "pareto"]
     assert "noise" in texts(figures_of(found)["speedup"])

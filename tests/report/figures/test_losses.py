@@ -32,7 +32,7 @@ def test_each_set_has_a_row_under_its_model_with_its_verdict_in_words():
     assert {"0.10 (\N{MINUS SIGN}0.17 to 0.45) equivalent", "9.90 (8.45 to 11.56) worse"} <= set(said)
 
 
-def test_points_and_intervals_are_drawn_where_the_statistics_say():
+def test_points_and_intervals_stand_where_the_statistics_say():
     points, lines = of_sets("symbol"), of_sets("rule")
     for name in ("fractal", "noise"):
         loss = accuracies(RUN)[f"resnet20/{name}/default/CPU"].real.loss

@@ -22,7 +22,7 @@ dataset: digits
 models: [resnet110]
 calibrations: [{name: plain, count: 300}]
 algorithms: [{name: weights-only, mode: [int8_asym, int8_sym]}]
-devices: ["BATCH:CPU"]
+devices: [NVIDIA]
 baselines: []
 """
 PLANS = """
@@ -34,14 +34,12 @@ print(json.dumps([cell.name for cell in farm.plan("grid.yaml").cells]))
 """
 RESOLVES = """
 from farm.catalog import CATALOG
-from farm.host.devices import COMPOUND
 from farm.spec import resolve
 network = resolve(CATALOG.models["resnet110"].function)(10)
 assert 1.6e6 < sum(tensor.numel() for tensor in network.parameters()) < 1.8e6
 plain = resolve(CATALOG.sources["plain"].function)({"count": 3, "size": (4, 6), "seed": 0}, {})
 assert plain.block(1, 3).images.shape == (2, 4, 6, 3)
 assert callable(resolve(CATALOG.algorithms["weights-only"].function))
-assert "BATCH" in COMPOUND
 """
 
 
@@ -60,7 +58,7 @@ def blocks(text):
 
 
 def follow(tree, heading):
-    """Each example of a recipe put where its step says: a new file, an entry, a constant changed, or a definition."""
+    """Each example of a recipe put where its step says: a new file, an entry, or a definition."""
     path = tree
     for text in steps(heading).values():
         path = tree / next(iter(FILE.findall(text)), path)
@@ -70,12 +68,9 @@ def follow(tree, heading):
 
 def changed(module, block, text):
     """A module's text with one more example in it."""
-    name = re.match(r"(\w+) = ", block)
     if block.startswith('"') and not block.startswith('"""'):
         head = re.search(rf"^{TABLE.findall(text)[0]}\b.* = {{\n", module, re.MULTILINE)
         return module[: head.end()] + block + module[head.end() :]
-    if name and re.search(rf"^{name[1]} = ", module, re.MULTILINE):
-        return re.sub(rf"^{name[1]} = .*\n", block, module, flags=re.MULTILINE)
     table = re.search(r"^[A-Z_]+ = {\n", module, re.MULTILINE)
     at = table.start() if table else len(module)
     return module[:at] + f"\n\n{block}\n\n" * bool(module) + block * (not module) + module[at:]
@@ -111,10 +106,10 @@ def test_a_way_to_add_something_has_five_steps_whose_files_exist(heading):
 def test_what_the_recipes_add_is_listed_and_planned(tree):
     *listed, cells = python(tree, PLANS).splitlines()
     names = {line.split()[0] for line in listed if line and not line.startswith(" ")}
-    assert {"resnet110", "plain", "weights-only", "BATCH"} <= names
+    assert {"resnet110", "plain", "weights-only", "NVIDIA"} <= names
     assert json.loads(cells) == [
-        "resnet110/plain{count=300}/weights-only/BATCH:CPU",
-        "resnet110/plain{count=300}/weights-only{mode=int8_sym}/BATCH:CPU",
+        "resnet110/plain{count=300}/weights-only/NVIDIA",
+        "resnet110/plain{count=300}/weights-only{mode=int8_sym}/NVIDIA",
     ]
 
 

@@ -44,7 +44,7 @@ class InputSpec:
     released: the same by dataset; their names end in the first 8 hex digits of their SHA-256.
     beside: ``"module:function"`` giving the other files that a file consists of, by its path.
     optional: its lack is no fault.
-    code: the parameter names ``package.module:function``; its package's source text is the content.
+    code: the parameter names ``package.module:function``; its package's code is the content.
     hint: how a user can supply the file.
     """
 

@@ -75,7 +75,7 @@ def test_a_goal_that_is_met_needs_no_reason(publishing):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)  # half a minute on an idle host; a busy one disturbs pairs, which are played again
+@pytest.mark.timeout(600)  # half a minute on an idle host; a busy one disturbs pairs, which are measured again
 @pytest.mark.parametrize(
     "name", ["fidelity", "honesty", pytest.param("overhead", marks=pytest.mark.ray)]
 )  # the other scripts' trials take minutes
@@ -98,3 +98,41 @@ def test_a_trial_runs_and_says_what_it_found(name, tmp_path):
     assert facts["name"] == name
     assert facts["note"]
     assert {"finished_at", "host", "versions"} <= facts.keys()
+
+
+# Another checkout's farm: it notes what it was asked, and does nothing else.
+NOTES = """
+import sys
+from pathlib import Path
+with Path("asked.txt").open("a") as file:
+    print(*sys.argv[1:3], file=file)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+def test_commands_are_timed_beside_those_of_another_checkout(tmp_path):
+    other = tmp_path / "other"
+    (other / "farm").mkdir(parents=True)
+    (other / "farm" / "__init__.py").touch()
+    (other / "farm" / "__main__.py").write_text(NOTES)
+    command = [sys.executable, str(FOLDER / "bench_commands.py"), "--quick", "--other", str(other)]
+    ended = subprocess.run([*command, "--out", str(tmp_path)], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    run = "results/reference/quickstart"
+    assert (other / "asked.txt").read_text().splitlines() == ["--help", f"show {run}", f"report {run}"] * 2, (
+        "the first time uncounted"
+    )
+    help_row, *others = rows = pq.read_table(tmp_path / "commands.parquet").to_pylist()
+    assert help_row["goal"] == "below 0.4 s"
+    assert [row["what"] for row in others if row["goal"] is None] == ["farm show RUN", "farm report RUN"]
+    for row in rows:
+        assert row["farm_s"] > row["other_s"], "who does nothing is faster"
+        assert row["ratio"] == pytest.approx(row["farm_s"] / row["other_s"]), "of one repeat"
+
+
+def test_another_checkout_must_be_one(tmp_path):
+    command = [sys.executable, str(FOLDER / "bench_commands.py"), "--quick", "--other", str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "no checkout of farm" in ended.stderr

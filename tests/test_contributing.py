@@ -16,13 +16,13 @@ ROOT = Path(__file__).parents[1]
 RECIPES = ("Add a model", "Add an image source", "Add an algorithm", "Add a device")
 FILE = re.compile(r"`(farm/[\w/]+\.py)`")
 TABLE = re.compile(r"`(_?[A-Z]{3}[A-Z_]*)`")
-NEW = {"farm/generators/grey.py", "tests/generators/test_grey.py", "farm/quantization/weights_only.py"}
+NEW = {"farm/generators/plain.py", "tests/generators/test_plain.py", "farm/quantization/weights_only.py"}
 GRID = """
 dataset: digits
 models: [resnet110]
-calibrations: [{name: grey, count: 300}]
+calibrations: [{name: plain, count: 300}]
 algorithms: [{name: weights-only, mode: [int8_asym, int8_sym]}]
-devices: ["BATCH:CPU"]
+devices: [NVIDIA]
 baselines: []
 """
 PLANS = """
@@ -34,14 +34,12 @@ print(json.dumps([cell.name for cell in farm.plan("grid.yaml").cells]))
 """
 RESOLVES = """
 from farm.catalog import CATALOG
-from farm.host.devices import COMPOUND
 from farm.spec import resolve
 network = resolve(CATALOG.models["resnet110"].function)(10)
 assert 1.6e6 < sum(tensor.numel() for tensor in network.parameters()) < 1.8e6
-grey = resolve(CATALOG.sources["grey"].function)({"count": 3, "size": (4, 6)}, {})
-assert grey.block(1, 3).images.shape == (2, 4, 6, 3)
+plain = resolve(CATALOG.sources["plain"].function)({"count": 3, "size": (4, 6), "seed": 0}, {})
+assert plain.block(1, 3).images.shape == (2, 4, 6, 3)
 assert callable(resolve(CATALOG.algorithms["weights-only"].function))
-assert "BATCH" in COMPOUND
 """
 
 
@@ -60,7 +58,7 @@ def blocks(text):
 
 
 def follow(tree, heading):
-    """Each example of a recipe put where its step says: a new file, an entry, a constant changed, or a definition."""
+    """Each example of a recipe put where its step says: a new file, an entry, or a definition."""
     path = tree
     for text in steps(heading).values():
         path = tree / next(iter(FILE.findall(text)), path)
@@ -70,12 +68,9 @@ def follow(tree, heading):
 
 def changed(module, block, text):
     """A module's text with one more example in it."""
-    name = re.match(r"(\w+) = ", block)
     if block.startswith('"') and not block.startswith('"""'):
         head = re.search(rf"^{TABLE.findall(text)[0]}\b.* = {{\n", module, re.MULTILINE)
         return module[: head.end()] + block + module[head.end() :]
-    if name and re.search(rf"^{name[1]} = ", module, re.MULTILINE):
-        return re.sub(rf"^{name[1]} = .*\n", block, module, flags=re.MULTILINE)
     table = re.search(r"^[A-Z_]+ = {\n", module, re.MULTILINE)
     at = table.start() if table else len(module)
     return module[:at] + f"\n\n{block}\n\n" * bool(module) + block * (not module) + module[at:]
@@ -111,10 +106,10 @@ def test_a_way_to_add_something_has_five_steps_whose_files_exist(heading):
 def test_what_the_recipes_add_is_listed_and_planned(tree):
     *listed, cells = python(tree, PLANS).splitlines()
     names = {line.split()[0] for line in listed if line and not line.startswith(" ")}
-    assert {"resnet110", "grey", "weights-only", "BATCH"} <= names
+    assert {"resnet110", "plain", "weights-only", "NVIDIA"} <= names
     assert json.loads(cells) == [
-        "resnet110/grey{count=300}/weights-only/BATCH:CPU",
-        "resnet110/grey{count=300}/weights-only{mode=int8_sym}/BATCH:CPU",
+        "resnet110/plain{count=300}/weights-only/NVIDIA",
+        "resnet110/plain{count=300}/weights-only{mode=int8_sym}/NVIDIA",
     ]
 
 
@@ -126,11 +121,13 @@ def test_what_the_recipes_add_can_be_called(tree):
 def test_the_example_of_an_image_source_keeps_the_contract():
     names = {"__name__": __name__}
     exec(blocks(steps("Add an image source")[1])[0], names)  # noqa: S102 - our own page
-    parameters = Synthetic(count=300, size=(4, 6)).model_dump()
-    images = names["source"](parameters, {})
-    pixels, labels = images.block(254, 258)
-    assert (len(images), pixels.shape, pixels.dtype) == (300, (4, 4, 6, 3), np.uint8)
-    assert pixels[:, 0, 0, 0].tolist() == [254, 255, 0, 1]
+    sets = [names["source"](Synthetic(count=300, size=(4, 6), seed=seed).model_dump(), {}) for seed in (0, 1)]
+    pixels, labels = sets[0].block(254, 258)
+    assert (len(sets[0]), pixels.shape, pixels.dtype) == (300, (4, 4, 6, 3), np.uint8)
+    assert np.array_equal(pixels[1:3], sets[0].block(255, 257).images)
+    assert (pixels == pixels[:, :1, :1]).all(), "of one colour"
+    assert len({image.tobytes() for images in sets for image in images.block(0, 300).images}) == 600
+    assert sets[0].block(0, 0).images.shape == (0, 4, 6, 3)
     assert labels.tolist() == [-1] * 4
     with pytest.raises(IndexError):
-        images.block(0, 301)
+        sets[0].block(0, 301)

@@ -1,8 +1,8 @@
 """The 2022 study's claims beside farm's numbers: what was found again, what not, and what cannot be told from here.
 
-Their numbers: ``study_2022.csv``, from the tables of the study. Ours: a published run of ``jobs/study.yaml``. A verdict
-follows from an interval, never from a number alone: over seeds of the calibration set where there are several (95 %),
-else over test images (Tango, 95 %).
+Their numbers: ``study_2022.csv``, from the tables of the study. Ours: a published run of ``jobs/study.yaml``. What is
+concluded follows from an interval, never from a number alone: over seeds of the calibration set where there are several
+(95 %), else over test images (Tango, 95 %).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -41,12 +41,12 @@ LARGE = 0.2  # half of what the study's RepVGG lost
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One claim. theirs, ours: numbers in words; verdict: one of the four words; reason: why it is that one."""
+    """One claim. theirs, ours: numbers in words; conclusion: one of the four words; reason: why it is that one."""
 
     text: str
     theirs: str
     ours: str
-    verdict: str
+    conclusion: str
     reason: str
 
 
@@ -58,7 +58,7 @@ def claims(run: Run) -> tuple[Claim, ...]:
 
 def table(run: Run) -> str:
     """The claims as Markdown."""
-    rows = (f"| {c.text} | {c.theirs} | {c.ours} | **{c.verdict}** | {c.reason} |\n" for c in claims(run))
+    rows = (f"| {c.text} | {c.theirs} | {c.ours} | **{c.conclusion}** | {c.reason} |\n" for c in claims(run))
     head = "| the study's claim | its numbers | farm's, with our weights and NNCF | | why |\n|---|---|---|---|---|\n"
     return head + "".join(rows)
 
@@ -77,9 +77,9 @@ def cheap_fractals(evidence: Evidence) -> Claim:
     """Fractals cost three models little."""
     ours = {model: drop for model in THREE if (drop := evidence.drops.get((model, "fractal", "default"))) is not None}
     missing = [model for model in THREE if model not in ours]
-    verdict = every(ours.values(), lambda drop: at_most(drop, CHEAP))
-    if missing and verdict == REPRODUCED:
-        verdict = UNDECIDED
+    conclusion = every(ours.values(), lambda drop: at_most(drop, CHEAP))
+    if missing and conclusion == REPRODUCED:
+        conclusion = UNDECIDED
     lacking = f"of those that were tested, yes; no weights of {', '.join(missing)} were at hand"
     reason = lacking if missing else "all three were tested"
     whom = of_whom(evidence, [(model, "fractal", "default") for model in ours])
@@ -87,7 +87,7 @@ def cheap_fractals(evidence: Evidence) -> Claim:
         text=f"fractals cost at most {100 * CHEAP:.1f} points with ResNet20, VGG16-BN and MobileNetV2",
         theirs=theirs.drops(THREE, "fractal"),
         ours=in_words(ours),
-        verdict=verdict,
+        conclusion=conclusion,
         reason=whom + reason,
     )
 
@@ -100,7 +100,7 @@ def collapse(evidence: Evidence) -> Claim:
         text="ShuffleNetV2 x2.0 collapses with fractals",
         theirs=theirs.drops(("shufflenetv2_x2_0",), "fractal"),
         ours=in_words(ours),
-        verdict=every(ours.values(), lambda drop: at_least(drop, COLLAPSED)),
+        conclusion=every(ours.values(), lambda drop: at_least(drop, COLLAPSED)),
         reason=f"{whom}collapse: {100 * COLLAPSED:.0f} points or more; ours are weights trained for less",
     )
 
@@ -114,7 +114,7 @@ def default_breaks_repvgg(evidence: Evidence) -> Claim:
         text="RepVGG-A2 loses about 40 points by default quantization, with real images too",
         theirs=theirs.drops(REPVGG, "cifar10"),
         ours=in_words(ours),
-        verdict=some(ours.values(), lambda drop: at_least(drop, LARGE)),
+        conclusion=some(ours.values(), lambda drop: at_least(drop, LARGE)),
         reason=f"{whom}a drop of {100 * LARGE:.0f} points or more in either form would do",
     )
 
@@ -124,19 +124,19 @@ def aware_saves_repvgg(evidence: Evidence) -> Claim:
     text = "accuracy-aware quantization saves RepVGG-A2"
     before, after = theirs.drops(REPVGG, "cifar10"), theirs.drops(REPVGG, "cifar10", "accuracy-aware")
     numbers = f"{before} by default, {after} with control"
-    breaks = default_breaks_repvgg(evidence).verdict
+    breaks = default_breaks_repvgg(evidence).conclusion
     images = real(evidence)
     aware = {
         model: drop
         for (model, source, algorithm), drop in evidence.drops.items()
         if model.startswith("repvgg") and source == images and algorithm == "accuracy-aware"
     }
-    verdict = every(aware.values(), lambda drop: at_most(drop, CHEAP))
+    conclusion = every(aware.values(), lambda drop: at_most(drop, CHEAP))
     reason = f"saved: a drop of at most {points(CHEAP)} points with real images"
     if breaks != REPRODUCED:
-        verdict, reason = NOT_TESTED, "there was nothing to save: default quantization did not break ours"
+        conclusion, reason = NOT_TESTED, "there was nothing to save: default quantization did not break ours"
     whom = of_whom(evidence, [(model, images, "accuracy-aware") for model in aware])
-    return Claim(text=text, theirs=numbers, ours=in_words(aware), verdict=verdict, reason=whom + reason)
+    return Claim(text=text, theirs=numbers, ours=in_words(aware), conclusion=conclusion, reason=whom + reason)
 
 
 def as_good_as_real(evidence: Evidence) -> Claim:
@@ -148,13 +148,13 @@ def as_good_as_real(evidence: Evidence) -> Claim:
     ours = f"equivalent within {margin} in {len(equal)} of {len(words)} pairs of model and source" if words else "-"
     unknown = _unknown(model for model, _ in words)
     shown = len(equal) == len(words) and not unknown
-    verdict = NOT_TESTED if not words else REPRODUCED if shown else UNDECIDED
+    conclusion = NOT_TESTED if not words else REPRODUCED if shown else UNDECIDED
     reason = f"Stable Diffusion's images and farm's own GAN's, neither of which the study had; {of}"
     return Claim(
         text="synthetic images are as good as real ones",
         theirs=theirs.gap(),
         ours=ours,
-        verdict=NOT_REPRODUCED if worse else verdict,
+        conclusion=NOT_REPRODUCED if worse else conclusion,
         reason="; ".join([reason, *([f"worse with {', '.join(worse)}"] if worse else unknown)]),
     )
 
@@ -166,7 +166,7 @@ def beats_its_teacher(evidence: Evidence) -> Claim:  # noqa: ARG001 - nothing of
         text="DiStyleGAN sometimes beats its teacher StyleGAN2-ADA",
         theirs=theirs.better_than_teacher(),
         ours="-",
-        verdict=NOT_TESTED,
+        conclusion=NOT_TESTED,
         reason=f"needs the distilled weights and the teacher's: where they are at hand, {lines} in a grid",
     )
 
@@ -195,20 +195,20 @@ def _speed(evidence: Evidence, text: str, column: str, times: float) -> Claim:
     ]
     if not measured:
         reason = "no measurement that holds is published with this run"
-        return Claim(text=text, theirs=numbers, ours="-", verdict=NOT_TESTED, reason=reason)
+        return Claim(text=text, theirs=numbers, ours="-", conclusion=NOT_TESTED, reason=reason)
     best = max(measured, key=lambda record: float(getattr(record, column)))
     value, low, high = (float(getattr(best, column + end)) for end in ("", "_low", "_high"))
     surest, most = (max(float(getattr(record, column + end)) for record in measured) for end in ("_low", "_high"))
     unknown = _unknown(record.model for record in measured)
     slower = UNDECIDED if unknown else NOT_REPRODUCED
-    verdict = REPRODUCED if surest >= times else UNDECIDED if most >= times else slower
+    conclusion = REPRODUCED if surest >= times else UNDECIDED if most >= times else slower
     ours = f"up to {value:.2f} [{low:.2f}, {high:.2f}] times ({best.model})"
     reason = f"reached from {times:g} times on; on {best.cpu_model}, {count(int(best.threads or 0), 'thread')}"
     return Claim(
         text=text,
         theirs=numbers,
         ours=ours,
-        verdict=verdict,
+        conclusion=conclusion,
         reason="; ".join([reason, *(unknown if surest < times else [])]),
     )
 

@@ -1,4 +1,4 @@
-"""What a run says of the things that the 2022 study claimed: drops with intervals, and the four verdicts of them."""
+"""What a run says of the things that the 2022 study claimed: drops with intervals, and the four conclusions on them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -98,12 +98,12 @@ def at_least(drop: Estimate, limit: float) -> str:
 
 
 def every(drops: Iterable[Estimate], judge: Callable[[Estimate], str]) -> str:
-    """What holds of all of them: the worst verdict."""
+    """What holds of all of them: the worst conclusion."""
     return _joined([judge(drop) for drop in drops], (NOT_REPRODUCED, UNDECIDED, REPRODUCED))
 
 
 def some(drops: Iterable[Estimate], judge: Callable[[Estimate], str]) -> str:
-    """What holds of one at least: the best verdict."""
+    """What holds of one at least: the best conclusion."""
     return _joined([judge(drop) for drop in drops], (REPRODUCED, UNDECIDED, NOT_REPRODUCED))
 
 

@@ -47,19 +47,19 @@ def filled(text: str) -> str:
 
 
 def _help(command: str) -> str:
-    return _block(_said(*command.split()[1:], "--help"))
+    return _block(_printed(*command.split()[1:], "--help"))
 
 
 def _table(what: str) -> str:
     """What `farm show` prints of a grid's published results. what: the grid's file, and options of the command."""
     grid, *options = shlex.split(what)
-    return _block(_said("show", str(REFERENCE / Path(grid).stem), *options))
+    return _block(_printed("show", str(REFERENCE / Path(grid).stem), *options))
 
 
 def _compare(what: str) -> str:
     """A run beside itself with one calibration set's model in another's place. what: the run, and the two sets."""
-    name, place, other = what.split()
-    return _block(compared.said(REFERENCE / name, place, other))
+    name, calibration, other = what.split()
+    return _block(compared.printed(REFERENCE / name, calibration, other))
 
 
 def _layers(model: str | None) -> str:
@@ -99,7 +99,7 @@ def _block(text: str) -> str:
     return "```text\n" + "\n".join(lines) + "\n```\n"
 
 
-def _said(*arguments: str) -> str:
+def _printed(*arguments: str) -> str:
     command = [sys.executable, "-m", "farm", *arguments]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | WIDE).stdout
 

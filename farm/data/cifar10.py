@@ -1,6 +1,6 @@
 """CIFAR-10 as a Parquet file in the Hugging Face layout, as the official folder, or as the official archive.
 
-The archive is unpacked beside itself. Source: Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images".
+The archive is unpacked beside itself. From Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images".
 """
 
 import gzip

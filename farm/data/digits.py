@@ -1,6 +1,6 @@
 """scikit-learn's handwritten digits, at 32x32 in RGB: 1,797 images of 8x8 with grey levels 0-16, 10 classes.
 
-Owns their scaling and their split. Source: Alpaydin, Kaynak 1998, the UCI repository's "Optical Recognition of
+Owns their scaling and their split. From Alpaydin, Kaynak 1998, the UCI repository's "Optical Recognition of
 Handwritten Digits", its test part.
 """
 

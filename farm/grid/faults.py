@@ -42,7 +42,7 @@ def _fields(model: type[BaseModel], location: tuple[str | int, ...]) -> Iterable
 
 
 def _tuples(value: object) -> object:
-    """YAML's lists as tuples, so that strict validation takes them and nothing can change later."""
+    """YAML's lists as tuples, so that strict checks take them and nothing can change later."""
     if isinstance(value, Mapping):
         return {str(key): _tuples(item) for key, item in value.items()}
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

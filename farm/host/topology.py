@@ -76,7 +76,7 @@ def throttled_usec(sysfs: Path = SYSFS, cgroup_of_self: Path = CGROUP_OF_SELF) -
     """Microseconds for which a CPU quota has held back this process's cgroup or a parent, since they were made.
 
     The sum over the groups: a difference of two readings is more than 0 whichever was held back. 0 without a quota.
-    Source: kernel documentation, `cpu.stat` of cgroup v2 and of the CFS bandwidth control (v1, nanoseconds).
+    From the kernel's documentation, `cpu.stat` of cgroup v2 and of the CFS bandwidth control (v1, nanoseconds).
     """
     return sum(_throttled_usec_of(folder) for folder in _own_cgroups(sysfs, cgroup_of_self))
 

@@ -152,7 +152,7 @@ def _tried(patterns: Sequence[str], search: SearchPath, *, literal: bool) -> Ite
 
 
 def _code(wanted: InputSpec, function: str, search: SearchPath, memo: HashMemo) -> Input:
-    """The source of the top-level package that a ``package.module:function`` lies in. Imports nothing."""
+    """The code of the top-level package that a ``package.module:function`` lies in. Imports nothing."""
     top = function.partition(":")[0].partition(".")[0]
     if not top or ":" not in function:
         return Input(role=wanted.role, missing=f"{function!r} must be written package.module:function")

@@ -1,6 +1,6 @@
-"""MobileNetV2 for 32x32 images, with the state-dict keys, order and shapes of the released CIFAR checkpoints.
+"""MobileNetV2 for 32x32 images, with the state-dict names, order and shapes of the released CIFAR checkpoints.
 
-Source: Sandler et al. 2018, "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (arXiv 1801.04381), sections 3.3
+From Sandler et al. 2018, "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (arXiv 1801.04381), sections 3.3
 and 4, tables 1 and 2. The first convolution and the stage of 24 channels are at stride 1: a 32x32 image ends as 4x4.
 """
 

@@ -1,6 +1,6 @@
 """RepVGG as trained and as deployed, for 32x32 images, its state dicts as of the released CIFAR checkpoints.
 
-Source: Ding et al. 2021, "RepVGG: Making VGG-style ConvNets Great Again" (arXiv 2101.03697), sections 3.2 to 3.4,
+From Ding et al. 2021, "RepVGG: Making VGG-style ConvNets Great Again" (arXiv 2101.03697), sections 3.2 to 3.4,
 tables 2 and 3, with the first two stages (`stage0`, `stage1`) at stride 1, so that a 32x32 image ends as 4x4.
 """
 
@@ -86,7 +86,7 @@ def reparameterized(network: nn.Module) -> nn.Module:
     """The deployed network: each block one 3x3 convolution `rbr_reparam`, eval mode, the same logits as in eval mode.
 
     network: left untouched; one that is deployed already gives its copy. Raises DataError if it is no RepVGG.
-    Source: Ding et al. 2021, sections 3.2 and 3.3.
+    From Ding et al. 2021, sections 3.2 and 3.3.
     """
     if not isinstance(network, RepVgg):
         text = f"a {type(network).__name__} has no branches to fuse: only repvgg_a0, _a1 and _a2 are re-parameterised"

@@ -1,6 +1,6 @@
-"""ResNets for 32x32 images, with the state-dict keys, order and shapes of the released CIFAR checkpoints.
+"""ResNets for 32x32 images, with the state-dict names, order and shapes of the released CIFAR checkpoints.
 
-Source: He et al. 2015, "Deep Residual Learning for Image Recognition" (arXiv 1512.03385), section 4.2. Where a stage
+From He et al. 2015, "Deep Residual Learning for Image Recognition" (arXiv 1512.03385), section 4.2. Where a stage
 changes size the shortcut is a 1x1 projection with batch normalisation (option B).
 """
 

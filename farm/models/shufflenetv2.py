@@ -1,6 +1,6 @@
-"""ShuffleNetV2 for 32x32 images, with the state-dict keys, order and shapes of the released CIFAR checkpoints.
+"""ShuffleNetV2 for 32x32 images, with the state-dict names, order and shapes of the released CIFAR checkpoints.
 
-Source: Ma et al. 2018, "ShuffleNet V2: Practical Guidelines for Efficient CNN Architecture Design" (arXiv 1807.11164),
+From Ma et al. 2018, "ShuffleNet V2: Practical Guidelines for Efficient CNN Architecture Design" (arXiv 1807.11164),
 section 3, figure 3 (c, d) and table 5, with the first convolution at stride 1 and no pooling after it, so that a 32x32
 image ends as 4x4.
 """

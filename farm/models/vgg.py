@@ -1,6 +1,6 @@
 """VGG networks with batch normalisation for 32x32 images, their state dicts as of the released CIFAR checkpoints.
 
-Source: Simonyan, Zisserman 2014, "Very Deep Convolutional Networks" (arXiv 1409.1556), table 1, with a batch
+From Simonyan, Zisserman 2014, "Very Deep Convolutional Networks" (arXiv 1409.1556), table 1, with a batch
 normalisation after each convolution and a head of 512 features, as five poolings leave 1x1 of a 32x32 image.
 """
 

@@ -27,7 +27,7 @@ def _heading(text: str) -> Heading:
 
 
 def markdown(comparison: Comparison) -> str:
-    """The comparison as GitHub's Markdown: verdict, regressions, table, and what else must be known."""
+    """The comparison as GitHub's Markdown: conclusion, regressions, table, and what else must be known."""
     parts = (
         f"### {escaped(conclusion(comparison))}\n",
         as_bullets(regressions(comparison)),

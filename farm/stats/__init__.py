@@ -1,1 +1,1 @@
-"""Statistics of raw samples: speeds and shares, replicates over seeds. Pure; knows no files and no records."""
+"""Statistics of raw figures: speeds and shares, replicates over seeds. Pure; knows no files and no records."""

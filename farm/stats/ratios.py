@@ -1,4 +1,4 @@
-"""Statistics of raw samples: percentiles, intervals of paired ratios, when to look. Pure; knows no files.
+"""Statistics of raw figures: percentiles, intervals of paired ratios, when to look. Pure; knows no files.
 
 Speeds are compared by ratios of paired rounds, whose logarithms are taken as normal (Student's t): with 8
 pairs a bootstrap interval is too short and finds differences where there are none. Looking several times
@@ -43,7 +43,7 @@ def percentile(samples: NDArray[np.int64], q: float) -> float | None:
 
 
 def paired_ratio(pairs: Sequence[Pair], alpha: float = ALPHA) -> Ratio | None:
-    """Geometric mean of a / b over paired samples, all positive, with its t-interval; None without any.
+    """Geometric mean of a / b over pairs, all positive, with its t-interval; None without any.
 
     >>> round(paired_ratio([(2.0, 1.0), (8.0, 1.0)]).value, 6)
     4.0

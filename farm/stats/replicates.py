@@ -26,7 +26,7 @@ class Doubt:
 def over_images(first: NDArray[np.float64], second: NDArray[np.float64]) -> Doubt:
     """The doubt that n test images leave of the difference of two means over seeds.
 
-    first, second: (n,), the share of each set's seeds that were right on an image, 0 to 1. The images are pairs; one
+    first, second: (n,), the share of each set's seeds that were right on an image, 0 to 1. Images are matched; one
     more that speaks for either side keeps few or equal ones from looking sure (Agresti and Min 2005, Statistics in
     Medicine 24, whose interval of one seed each this is). Raises ValueError for no images.
     """

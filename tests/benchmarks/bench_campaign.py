@@ -11,7 +11,7 @@ all models with weights take part. One after another, always in this order, each
 
 farm's seconds are the whole commands', the start of Ray and the synthesis of calibration images included; the whole
 grid's are those of both its commands, so that one start is counted too many. The study's
-are the whole process's but for the making of its calibration images, which it had on disk. Both must find the same
+are the whole process's but for its calibration images, which it had on disk. Both must find the same
 top-1. The host must be idle: PyTorch's threads spin while they wait, so another busy process makes it many times
 slower. `--quick` takes one model and 200 test images.
 """
@@ -30,8 +30,8 @@ from typing import Any, NamedTuple
 import psutil
 import pyarrow.parquet as pq
 import yaml
+from cells import STUDY, Study, study
 from publishing import NO_GOAL, goal, options, parser, publish
-from subjects import STUDY, Study, study
 
 NAME = "campaign"
 GOALS = {"accuracy of all variants": 0.65, "whole grid": 1.3}  # farm's seconds / the study's
@@ -66,28 +66,28 @@ def main() -> None:
     """Run both ways, check that they agree, publish."""
     asked = parser(__doc__)
     asked.add_argument("--models", nargs="+", choices=STUDY, default=STUDY, help="only these of the study's networks")
-    said, at_hand = options(asked), study()
-    models = [name for name in at_hand.models if name in said.models]
-    if at_hand.models and not models:
-        sys.exit(f"--models {' '.join(said.models)}: {at_hand.absent}")
+    said, available = options(asked), study()
+    models = [name for name in available.models if name in said.models]
+    if available.models and not models:
+        sys.exit(f"--models {' '.join(said.models)}: {available.absent}")
     grid = cells(models, quick=said.quick)
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         scratch = Path(folder)
         accuracy = by_farm({**grid, "accuracy_only": [{"device": "CPU"}]}, scratch)
-        by_hand = by_study(grid, scratch / "study.json")
+        by_script = by_study(grid, scratch / "study.json")
         whole = by_farm(grid, scratch)
     whole = whole._replace(wall_s=accuracy.wall_s + whole.wall_s)
     runs = dict(zip(GOALS, (accuracy, whole), strict=True))
-    judged = tuple(grid["models"]) == at_hand.models and not said.quick
+    complete = tuple(grid["models"]) == available.models and not said.quick
     cut = dict(zip(GOALS, ("", f" with verdicts ({cut_of(grid)})"), strict=True))
-    rows = [compared(what, run, by_hand, judged=judged) for what, run in runs.items()]
+    rows = [compared(what, run, by_script, with_goal=complete) for what, run in runs.items()]
     rows = [{**each, "what": each["what"] + cut[each["what"]]} for each in rows]
-    rows += [row for what, run in runs.items() for row in breakdown(what, run, by_hand)]
-    fp32, int8 = map(max, *(differences(run.top1, by_hand.top1) for run in runs.values()))
+    rows += [row for what, run in runs.items() for row in breakdown(what, run, by_script)]
+    fp32, int8 = map(max, *(differences(run.top1, by_script.top1) for run in runs.values()))
     note = (
-        f"{models_of(grid, at_hand)} {len(whole.top1)} variants. Order: farm without measurements, the study's way, "
+        f"{models_of(grid, available)} {len(whole.top1)} variants. Order: farm without measurements, the study's way, "
         f"farm with them ({cut_of(grid)}; by default 8-32 pairs of 1 s, within 2 %). Largest difference in "
-        f"top-1: {fp32:.4f} in FP32, {int8:.4f} in int8. {by_hand.said} "
+        f"top-1: {fp32:.4f} in FP32, {int8:.4f} in int8. {by_script.said} "
         f"{whole.said} A stage's seconds are summed over stages that may run side by side."
     )
     publish(NAME, rows, note=note)
@@ -123,13 +123,13 @@ def cut_of(grid: Mapping[str, Any]) -> str:
     return f"{pairs} pairs of {measure['min_seconds']:g} s, within {measure['target'] * 100:g} %"
 
 
-def models_of(grid: Mapping[str, Any], at_hand: Study) -> str:
+def models_of(grid: Mapping[str, Any], available: Study) -> str:
     """Which models on which images, and which not."""
     dataset = grid["dataset"]
     text = f"{', '.join(grid['models'])} on {dataset.get('count', 'all')} test images of {dataset['name']}."
-    left = [name for name in at_hand.models if name not in grid["models"]]
+    left = [name for name in available.models if name not in grid["models"]]
     unasked = f"Not asked for, so that no goal is judged: {', '.join(left)}." if left else ""
-    return " ".join(filter(None, (text, unasked, at_hand.absent)))
+    return " ".join(filter(None, (text, unasked, available.absent)))
 
 
 def by_farm(grid: Mapping[str, Any], folder: Path) -> Ran:
@@ -191,14 +191,14 @@ def _own_s() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
-def compared(what: str, farm: Ran, study: Ran, *, judged: bool) -> dict[str, Any]:
+def compared(what: str, farm: Ran, study: Ran, *, with_goal: bool) -> dict[str, Any]:
     """One goal's row. Nothing is won against a study that other processes slowed down."""
     ratio, limit = farm.wall_s / study.wall_s, GOALS[what]
     most = ", ".join(f"{kind} {seconds:.0f} s" for kind, seconds in Counter(farm.seconds).most_common(3))
     idle = study.others <= IDLE
     reason = f"farm's largest parts: {most}" if idle else f"the host was busy ({study.others:.0%}): run it again"
     found = goal(f"ratio at most {limit}", met=idle and ratio <= limit, reason=reason)
-    return row(what, farm.wall_s, study.wall_s) | (found if judged else NO_GOAL)
+    return row(what, farm.wall_s, study.wall_s) | (found if with_goal else NO_GOAL)
 
 
 def breakdown(what: str, farm: Ran, study: Ran) -> list[dict[str, Any]]:

@@ -21,8 +21,10 @@ from random import Random
 from statistics import median
 from typing import Any
 
+from benchmark_app import app_round
+from cells import GRID, jobs, requests_of, study
+from processes import leased_core, say
 from publishing import goal, options, parser, publish
-from subjects import GRID, app_round, jobs, leased_core, requests_of, say, study
 
 from farm.measuring.pairing import CELL, PARTNER, Rounds, conduct, interval, speeds
 from farm.measuring.round import Round
@@ -49,14 +51,14 @@ HOW = (
 
 
 def main() -> None:
-    """Make the IRs, play the pairs of each, publish."""
-    said = options(parser(__doc__))
-    pairs = TRIAL_PAIRS if said.quick else PAIRS
+    """Make the IRs, measure the pairs of each, publish."""
+    asked = options(parser(__doc__))
+    pairs = TRIAL_PAIRS if asked.quick else PAIRS
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         models, absent = study()
-        found = subjects(Path(folder), () if said.quick else models)
+        measured_irs = irs(Path(folder), () if asked.quick else models)
         with leased_core() as cpus:
-            rounds = {what: pairs_of(what, job, cpus, Path(folder), pairs) for what, job in found.items()}
+            rounds = {what: pairs_of(what, job, cpus, Path(folder), pairs) for what, job in measured_irs.items()}
     disturbed = sum(measured.disturbed() for measured in rounds.values())
     tried = sum(len(measured.rounds) for measured in rounds.values()) // 2
     note = (
@@ -68,17 +70,17 @@ def main() -> None:
     publish(NAME, [compared(what, measured, pairs) for what, measured in rounds.items()], note=note)
 
 
-def subjects(folder: Path, models: Sequence[str]) -> dict[str, Job]:
+def irs(folder: Path, models: Sequence[str]) -> dict[str, Job]:
     """What is measured, by name: the FP32 IR and the int8 IR of the digits ResNet20 and of CIFAR-10 models."""
     grids = [("digits ", grid("digits", ["resnet20"]))]
     if models:
         grids.append(("", grid("cifar10", models)))
-    found = {}
+    by_name = {}
     for prefix, each in grids:
         say(f"making the IRs of {', '.join(each['models'])} on {each['name']} ...")
         for (model, algorithm), job in jobs(each, folder / each["name"]).items():
-            found[f"{prefix}{model} {VARIANTS[algorithm]}"] = job
-    return found
+            by_name[f"{prefix}{model} {VARIANTS[algorithm]}"] = job
+    return by_name
 
 
 def grid(dataset: str, models: Sequence[str]) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """Fractals a second, against a plain loop in Python over the points of one image after the other.
 
-1. Drawing, the systems being known: the loop, on one core, plays the chaos game of an image's system and then draws
+1. Rendering, the systems being known: the loop, on one core, runs the chaos game of an image's system and then stamps
    every point as the image's 3x3 pattern, as FractalDB's and Datumaro's generators do; it has no colours, flips,
-   rotation, background or blur. It draws as many points as farm does, and 200,000, as the literature does. farm, on
+   rotation, background or blur. It stamps as many points as farm does, and 200,000, as the literature does. farm, on
    the same core and with one thread, makes whole images of the same systems. Both by turns; the ratio is the median of
    the turns' ratios.
-2. Finding a category's system: the loop plays the game of one random system after the other until one fills a fifth of
+2. Searching a category's system: the loop runs the game of one random system after the other until one fills a fifth of
    32x32 pixels with 4,096 points; farm's search tries the same systems.
 3. Images a second through the source, as a set is read: those that come after every category is known, and the first
    ones, each of which has a category of its own to be found.
@@ -39,7 +39,7 @@ LITERATURE = 200_000  # steps of an image's chaos game
 FILL = 0.2
 ENDLESS = 1_000_000  # images of a set of which only some are read
 TRIAL = chaos.TRIAL_STEPS * chaos.TRIAL_ORBITS  # points
-SETTLE = 16  # steps of the loop that it does not draw
+SETTLE = 16  # steps of the loop that it does not stamp
 SEED = 0
 
 Map = tuple[float, ...]  # a, ..., f
@@ -47,11 +47,11 @@ Pattern = NDArray[np.uint8]
 
 
 class Sizes(NamedTuple):
-    """repeats: of everything. looped: images, or categories, of the loop. drawn, read: images of 32x32 of farm's."""
+    """repeats: of everything. looped: images, or categories, of the loop. rendered, read: images of 32x32 of farm's."""
 
     repeats: int
     looped: int
-    drawn: int
+    rendered: int
     read: int
 
 
@@ -64,7 +64,7 @@ def main() -> None:
     random.seed(SEED)
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[0]})
-    rows = [*drawn(sizes), *found(sizes)]
+    rows = [*rendered(sizes), *searched(sizes)]
     os.sched_setaffinity(0, cores)
     for side, workers in product(SIDES, sorted({1, len(cores)})):
         rows += read(side, workers, sizes)
@@ -77,39 +77,39 @@ def parameters(side: int, count: int, **changes: Any) -> dict[str, Any]:
     return SOURCES["fractal"].parameters.model_validate(given).model_dump()
 
 
-def drawn(sizes: Sizes) -> list[dict[str, Any]]:
-    """Rows of drawing at 32x32."""
+def rendered(sizes: Sizes) -> list[dict[str, Any]]:
+    """Rows of rendering at 32x32."""
     side = 32
-    how = source.rendering_of(parameters(side, sizes.drawn, categories=64), "cpu")
-    pairs = rendering.pairs(0, sizes.drawn, how.categories.count)
+    how = source.rendering_of(parameters(side, sizes.rendered, categories=64), "cpu")
+    pairs = rendering.pairs(0, sizes.rendered, how.categories.count)
     systems = plain(how.categories.varied(*pairs)[0], sizes.looped)
 
     def farm() -> None:
         with one_thread():
-            for start in range(0, sizes.drawn, source.BLOCK):
+            for start in range(0, sizes.rendered, source.BLOCK):
                 rendering.render(how, start, start + source.BLOCK)
 
     def loop(points: int) -> None:
         for one in systems:
-            draw(*play(*one, points), side)
+            stamped(*chaos_game(*one, points), side)
 
     farm()
     works = {
-        "farm": (farm, sizes.drawn),
+        "farm": (farm, sizes.rendered),
         "loop": (lambda: loop(how.points), len(systems)),
-        "game": (lambda: [play(*one, how.points) for one in systems], len(systems)),
+        "game": (lambda: [chaos_game(*one, how.points) for one in systems], len(systems)),
         "long": (lambda: loop(LITERATURE), len(systems)),
     }
     seconds = by_turns(works, sizes.repeats)
     ratio = times(seconds["loop"], seconds["farm"])
-    judged = goal(f"at least {FASTER} times", met=ratio >= FASTER, reason=f"{ratio:.0f} times")
+    aim = goal(f"at least {FASTER} times", met=ratio >= FASTER, reason=f"{ratio:.0f} times")
     return [
-        row("drawing: loop", side, how.points, seconds["loop"]),
-        row("drawing: of that the game alone", side, how.points, seconds["game"]),
-        row("drawing: loop, as in the literature", side, LITERATURE, seconds["long"]),
-        row("drawing: farm", side, how.points, seconds["farm"], ratio) | judged,
+        row("rendering: loop", side, how.points, seconds["loop"]),
+        row("rendering: of that the game alone", side, how.points, seconds["game"]),
+        row("rendering: loop, as in the literature", side, LITERATURE, seconds["long"]),
+        row("rendering: farm", side, how.points, seconds["farm"], ratio) | aim,
         row(
-            "drawing: farm, against the literature",
+            "rendering: farm, against the literature",
             side,
             how.points,
             seconds["farm"],
@@ -118,13 +118,13 @@ def drawn(sizes: Sizes) -> list[dict[str, Any]]:
     ]
 
 
-def found(sizes: Sizes) -> list[dict[str, Any]]:
+def searched(sizes: Sizes) -> list[dict[str, Any]]:
     """Rows of the search."""
     candidates = [first_candidates(category) for category in range(sizes.looped)]
 
     def loop() -> None:
         for some in candidates:
-            next(one for one in some if fills(*play(*one, TRIAL)))
+            next(one for one in some if fills(*chaos_game(*one, TRIAL)))
 
     def farm() -> None:
         known = Categories(seed=SEED, count=source.BLOCK, fill=FILL, device="cpu")
@@ -159,7 +159,7 @@ def read(side: int, workers: int, sizes: Sizes) -> list[dict[str, Any]]:
     ]
 
 
-def play(maps: Sequence[Map], bounds: Sequence[float], points: int) -> tuple[list[float], list[float]]:
+def chaos_game(maps: Sequence[Map], bounds: Sequence[float], points: int) -> tuple[list[float], list[float]]:
     """The chaos game, a point at a time."""
     xs, ys = [], []
     x = y = 0.0
@@ -175,9 +175,9 @@ def play(maps: Sequence[Map], bounds: Sequence[float], points: int) -> tuple[lis
     return xs, ys
 
 
-def draw(xs: list[float], ys: list[float], side: int) -> Pattern:
-    """The points scaled to the canvas, each drawn as a random pattern of 3x3 pixels that the image has."""
-    columns, rows = placed(xs, side), placed(ys, side)
+def stamped(xs: list[float], ys: list[float], side: int) -> Pattern:
+    """The points scaled to the canvas, each as a random pattern of 3x3 pixels that the image has."""
+    columns, rows = pixels(xs, side), pixels(ys, side)
     pattern = np.array([random.random() < 0.5 for _ in range(9)], np.uint8).reshape(3, 3) * np.uint8(127)
     image = np.zeros((side + 2, side + 2), np.uint8)
     for column, row in zip(columns, rows, strict=True):
@@ -189,15 +189,15 @@ def fills(xs: list[float], ys: list[float]) -> bool:
     """Whether the points hit enough of the grid."""
     if not np.isfinite([xs[-1], ys[-1]]).all() or max(xs) == min(xs) or max(ys) == min(ys):
         return False
-    hit = set(zip(placed(xs, chaos.GRID), placed(ys, chaos.GRID), strict=True))
+    hit = set(zip(pixels(xs, chaos.GRID), pixels(ys, chaos.GRID), strict=True))
     return len(hit) >= FILL * chaos.GRID**2
 
 
-def placed(values: list[float], side: int) -> list[int]:
+def pixels(values: list[float], side: int) -> list[int]:
     """Pixels of coordinates."""
-    found = np.array(values)
-    low, high = found.min(), found.max()
-    return ((found - low) / (high - low) * (side - 1)).astype(int).tolist()  # type: ignore[no-any-return]
+    points = np.array(values)
+    low, high = points.min(), points.max()
+    return ((points - low) / (high - low) * (side - 1)).astype(int).tolist()  # type: ignore[no-any-return]
 
 
 def first_candidates(category: int) -> list[tuple[list[Map], list[float]]]:
@@ -219,11 +219,11 @@ def plain(systems: Systems, count: int) -> list[tuple[list[Map], list[float]]]:
 
 def by_turns(works: Mapping[str, tuple[Callable[[], object], int]], repeats: int) -> dict[str, list[float]]:
     """Seconds an item of each work, one after the other, again and again."""
-    found: dict[str, list[float]] = {name: [] for name in works}
+    seconds: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(repeats):
         for name, (work, items) in works.items():
-            found[name].append(seconds_of(work) / items)
-    return found
+            seconds[name].append(seconds_of(work) / items)
+    return seconds
 
 
 def seconds_of(work: Callable[[], object]) -> float:

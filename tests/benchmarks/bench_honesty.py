@@ -26,9 +26,10 @@ from statistics import median
 from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
+from cells import bare_round, digits, speed_of
+from processes import company, leased_core, say
 from publishing import NO_GOAL, goal, options, parser, publish
 from scipy.stats import binom, binomtest
-from subjects import bare_round, company, digits, leased_core, say, speed_of
 
 from farm.cli import interrupt
 from farm.grid.settings import Measure
@@ -182,10 +183,10 @@ def real(quiet: Sequence[Measured], usual_fps: float) -> dict[str, Any]:
     flagged = sum(differs(each.ratio) for each in quiet)
     allowed = int(binom.ppf(0.9, len(quiet), LIMIT))
     text = f"at most {allowed} of {len(quiet)} (at {LIMIT:.0%}, more have a chance below 10 %)"
-    judged = goal(text, met=flagged <= allowed, reason=f"{flagged} of {len(quiet)} were called different")
+    aim = goal(text, met=flagged <= allowed, reason=f"{flagged} of {len(quiet)} were called different")
     noisy = sum(each.verdict != "valid" for each in quiet)
     spread = max(quiet, key=lambda each: abs(each.fps - usual_fps)).fps / usual_fps
-    return row("A/A, real: called different", len(quiet), flagged, noisy=noisy, fps_of_quiet=spread) | judged
+    return row("A/A, real: called different", len(quiet), flagged, noisy=noisy, fps_of_quiet=spread) | aim
 
 
 def beside(hog: Hog, count: int, job: Job) -> list[Measured]:
@@ -199,10 +200,10 @@ def noticed(hog: Hog, found: Sequence[Measured], usual_fps: float) -> Iterator[d
     """A hog's row, and one of those measurements that are called valid all the same, if any."""
     wrong = [each for each in found if each.verdict == "valid" and not each.disturbed]
     text = f"{len(wrong)} of {len(found)} were called valid without a pair done again"
-    judged = goal("all flagged", met=not wrong, reason=text)
+    aim = goal("all flagged", met=not wrong, reason=text)
     valid = [each for each in found if each.verdict == "valid"]
     figures = {"noisy": len(found) - len(valid), "fps_of_quiet": median(each.fps for each in found) / usual_fps}
-    yield row(f"a hog {hog.what}: flagged", len(found), len(found) - len(wrong), **figures) | judged
+    yield row(f"a hog {hog.what}: flagged", len(found), len(found) - len(wrong), **figures) | aim
     if valid:
         off = max(valid, key=lambda each: abs(each.fps - usual_fps)).fps / usual_fps
         different = sum(differs(each.ratio) for each in valid)

@@ -29,8 +29,9 @@ from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 import yaml
+from cells import GRID, digits, requests_of
+from processes import company, pinned, running, say
 from publishing import NO_GOAL, goal, options, parser, publish
-from subjects import GRID, company, digits, pinned, requests_of, running, say
 
 from farm.cli import interrupt
 from farm.host.lease import host_cores, lease, lock_folder
@@ -76,7 +77,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         blocks = [block(number, Path(folder), sizes) for number in range(1 if said.quick else BLOCKS)]
         cost = list(avoided(Path(folder), sizes.pairs))
-    rows = [*compared(blocks), *kept_apart([busy for busy, _ in blocks]), *cost]
+    rows = [*compared(blocks), *apart([busy for busy, _ in blocks]), *cost]
     each = [record for pair in blocks for ran in pair for record in ran.records.values()]
     noisy = sum(record["verdict"] != "valid" for record in each)
     publish(NAME, rows, note=f"{noisy} of {len(each)} measurements were not valid, all counted here.")
@@ -136,17 +137,17 @@ def compared(blocks: Sequence[tuple[Ran, Ran]]) -> Iterator[dict[str, Any]]:
             disturbed = busy["disturbed_pairs"] + alone["disturbed_pairs"]
             figures = {f"{name}_busy": busy[column], f"{name}_alone": alone[column]}
             found = row(f"{what}, {busy['calibration']}", ratio, count=disturbed, **figures)
-            yield found | judged(ratio, doubts(busy, alone, column))
+            yield found | aim(ratio, uncertainties(busy, alone, column))
         mean = paired_ratio([(busy[column], alone[column]) for busy, alone in cells]) or Ratio(value=1.0)
         of_mean = [f"{noisy} of {2 * len(cells)} measurements were not valid"] if noisy else []
-        yield row(f"{what}, mean of {len(cells)} cells", mean) | judged(mean, of_mean)
+        yield row(f"{what}, mean of {len(cells)} cells", mean) | aim(mean, of_mean)
 
 
 def _ratio(record: Mapping[str, Any], column: str) -> Ratio:
     return Ratio(value=record[column], low=record.get(f"{column}_low"), high=record.get(f"{column}_high"))
 
 
-def doubts(busy: Mapping[str, Any], alone: Mapping[str, Any], column: str) -> list[str]:
+def uncertainties(busy: Mapping[str, Any], alone: Mapping[str, Any], column: str) -> list[str]:
     """What makes a cell's difference uncertain, but for its interval."""
     both = {"busy": busy, "alone": alone}
     found = [f"{record['verdict']} when {when}" for when, record in both.items() if record["verdict"] != "valid"]
@@ -156,21 +157,18 @@ def doubts(busy: Mapping[str, Any], alone: Mapping[str, Any], column: str) -> li
     return found
 
 
-def judged(ratio: Ratio, doubted: Sequence[str]) -> dict[str, Any]:
-    """The goal of one comparison. doubted: what makes the difference uncertain, but for its interval."""
-    text, doubted = f"{abs(ratio.value - 1):.1%} {'more' if ratio.value > 1 else 'less'} in a busy farm", list(doubted)
+def aim(ratio: Ratio, causes: Sequence[str]) -> dict[str, Any]:
+    """The goal of one comparison. causes: what makes the difference uncertain, but for its interval."""
+    text, causes = f"{abs(ratio.value - 1):.1%} {'more' if ratio.value > 1 else 'less'} in a busy farm", list(causes)
     if ratio.low is not None and ratio.high is not None and ratio.low <= 1 <= ratio.high:
-        doubted.append(f"its interval, {ratio.low:.3f}-{ratio.high:.3f}, holds 1")
+        causes.append(f"its interval, {ratio.low:.3f}-{ratio.high:.3f}, holds 1")
     sure = "both are valid" if ratio.low is None else "its interval excludes 1, and all are valid"
-    reason = f"{text}, uncertain: {'; '.join(doubted)}" if doubted else f"{text}; {sure}"
+    reason = f"{text}, uncertain: {'; '.join(causes)}" if causes else f"{text}; {sure}"
     return goal(f"from {LOW} to {HIGH}", met=LOW <= ratio.value <= HIGH, reason=reason)
 
 
-def kept_apart(runs: Sequence[Ran]) -> Iterator[dict[str, Any]]:
-    """Rows of how many light stages ran among measurements, and beside one, which none may.
-
-    Times are UTC in one form, so that text sorts.
-    """
+def apart(runs: Sequence[Ran]) -> Iterator[dict[str, Any]]:
+    """Rows of how many light stages ran among measurements, and beside one, which none may."""
     among = beside = 0
     for ran in runs:
         lights, exclusive = [], []
@@ -180,8 +178,8 @@ def kept_apart(runs: Sequence[Ran]) -> Iterator[dict[str, Any]]:
         among += sum(first < each["started_at"] < last for each in lights)
         beside += sum(any(_overlap(each, other) for other in exclusive) for each in lights)
     yield row("lights among measurements", None, count=among)
-    apart = goal("none", met=beside == 0, reason=f"{beside} light stages overlapped a measurement")
-    yield row("lights beside a measurement", None, count=beside) | apart
+    none = goal("none", met=beside == 0, reason=f"{beside} light stages overlapped a measurement")
+    yield row("lights beside a measurement", None, count=beside) | none
 
 
 def _overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

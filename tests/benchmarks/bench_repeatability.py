@@ -22,8 +22,10 @@ from random import Random
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
+from benchmark_app import app_round
+from cells import GRID, jobs, requests_of, speed_of
+from processes import company, leased_core, say
 from publishing import goal, options, parser, publish
-from subjects import GRID, app_round, company, jobs, leased_core, requests_of, say, speed_of
 
 from farm.measuring.pairing import CELL, PARTNER, conduct
 from farm.measuring.request import RoundRequest
@@ -33,7 +35,7 @@ from farm.stages.job import Job
 NAME = "repeatability"
 PAIRS = 8
 APP_SECONDS = 2
-SUBJECT = {
+INT8 = {
     **GRID,
     "dataset": {"name": "digits", "count": 100},
     "calibrations": ["digits"],
@@ -75,7 +77,7 @@ def main() -> None:
     repeats = TRIAL_REPEATS if said.quick else REPEATS
     with tempfile.TemporaryDirectory(prefix="bench") as name:
         folder = Path(name)
-        job = jobs(SUBJECT, folder / "made")["resnet20", "default"]
+        job = jobs(INT8, folder / "made")["resnet20", "default"]
         with leased_core() as cpus:
             requests = requests_of(job, cpus, folder)
             alone = series("alone", job, requests, folder, repeats, math.inf)
@@ -86,8 +88,8 @@ def main() -> None:
     rows += [row(f"{what}, hog", key, hog, judge_beside_hog) for what, key in FIGURES.items()]
     note = (
         f"A repeat of farm took {alone.seconds:.0f} s alone and {hog.seconds:.0f} s beside the hog. It was busy for "
-        f"{BUSY_S[0]:g}-{BUSY_S[1]:g} s and idle for {IDLE_S[0]:g}-{IDLE_S[1]:g} s by turns; farm plays a disturbed "
-        f"pair again, {job.effort.max_redone} at most alone and {BESIDE_HOG['max_redone']} beside the hog. A "
+        f"{BUSY_S[0]:g}-{BUSY_S[1]:g} s and idle for {IDLE_S[0]:g}-{IDLE_S[1]:g} s by turns; farm measures a "
+        f"disturbed pair again, {job.effort.max_redone} at most alone and {BESIDE_HOG['max_redone']} beside the hog. A "
         f"measurement with fewer than {PAIRS} undisturbed pairs is noisy, with figures of all of them; so is one that "
         f"is not known within {job.effort.target:.0%}. All runs of benchmark_app count; `delayed_s`, threads kept "
         "waiting, is judged on farm's side only, as benchmark_app's own delays are not visible."
@@ -154,15 +156,15 @@ def variation(figures: Sequence[float]) -> float:
 
 def judge_alone(ours: float, ours_valid: float | None, _theirs: float) -> dict[str, Any]:
     """Alone, farm's own variation is what counts."""
-    return judged(f"farm_cv at most {MOST_ALONE}", MOST_ALONE, ours, ours_valid)
+    return at_most(f"farm_cv at most {MOST_ALONE}", MOST_ALONE, ours, ours_valid)
 
 
 def judge_beside_hog(ours: float, ours_valid: float | None, theirs: float) -> dict[str, Any]:
     """Beside the hog, farm's variation is held against benchmark_app's."""
-    return judged("farm_cv at most a third of app_cv", MOST_BESIDE_HOG * theirs, ours, ours_valid)
+    return at_most("farm_cv at most a third of app_cv", MOST_BESIDE_HOG * theirs, ours, ours_valid)
 
 
-def judged(text: str, limit: float, ours: float, ours_valid: float | None) -> dict[str, Any]:
+def at_most(text: str, limit: float, ours: float, ours_valid: float | None) -> dict[str, Any]:
     """A goal that all repeats of farm together have to meet."""
     reason = f"{ours:.2%}, more than {limit:.2%}"
     if ours_valid is not None and ours_valid <= limit:

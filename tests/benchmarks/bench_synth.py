@@ -17,8 +17,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+from processes import say
 from publishing import NO_GOAL, goal, options, parser, publish
-from subjects import say
 
 NAME = "synth"
 MEMORY_RATIO, RESUME_RATIO = 1.1, 1.25

@@ -1,4 +1,4 @@
-"""What disturbs a measurement on purpose: a process on a CPU of its own choice. Started by `subjects.company`.
+"""What disturbs a measurement on purpose: a process on a CPU of its own choice. Started by `processes.company`.
 
     python company.py busy CPU BUSY_FROM_S BUSY_TO_S IDLE_FROM_S IDLE_TO_S    busy and idle by turns of random length
     python company.py infer CPU IR.xml                  inferences of 64 images in a loop, as a light stage would do

@@ -5,7 +5,7 @@ each variant on the whole test set. An image goes as PIL image through torchvisi
 batch of one; the same loop gives the top-1 accuracy and, as images / seconds, the FPS. The study's calibration images
 lay on disk; here farm's sources make them (the same ones as `farm run` uses) before the clock starts.
 
-Run by `bench_campaign.py`, or by hand::
+Run by `bench_campaign.py`, or alone::
 
     python tests/benchmarks/study_way.py --models resnet20 --calibrations cifar10 noise --count 100 study.json
 """

@@ -78,7 +78,7 @@ class Visit:
         )
 
     def draw_all(self) -> list[str]:
-        """Scroll to every figure, wait until the script has drawn marks in it, and say which there are."""
+        """Scroll to every figure, wait until marks are in it, and say which there are."""
         figures = self.tab.locator("figure")
         for figure in figures.all():
             figure.scroll_into_view_if_needed()

@@ -1,4 +1,4 @@
-"""The page's figures in a real browser: the script draws every one, they tell of their marks, and narrow."""
+"""The page's figures in a real browser: the script shows every one, they tell of their marks, and narrow."""
 
 from farm.analysis.analysis import analyse
 from farm.report.figures import FIGURES
@@ -6,7 +6,7 @@ from farm.report.page import document, section
 from tests.report.page.scenes import picture, study
 
 
-def test_every_figure_is_drawn_and_tells_of_its_marks(visit, pages):
+def test_every_figure_is_shown_and_tells_of_its_marks(visit, pages):
     page = visit(pages.study)
     assert len(page.draw_all()) >= 3
     mark = page.tab.locator("#run1-drops .chart .mark-text.role-mark text").last
@@ -18,7 +18,7 @@ def test_every_figure_is_drawn_and_tells_of_its_marks(visit, pages):
     assert tooltip.evaluate("(tip) => getComputedStyle(tip).position") == "fixed"
 
 
-def test_every_figure_that_farm_knows_is_drawn_by_script_under_the_policy(visit, pages):
+def test_every_figure_that_farm_knows_is_shown_by_script_under_the_policy(visit, pages):
     page = visit(pages.whole)
     assert page.draw_all() == [f"run1-{name}" for name in FIGURES]
     assert page.tab.locator("figure:not(.live)").count() == 0

@@ -172,7 +172,7 @@ def test_the_exit_code_says_what_the_words_say(diagnosed, floor, words):
     ],
 )
 @pytest.mark.parametrize("noise", [True, False])
-def test_a_bad_finding_counts_whatever_the_noise_floor(diagnosed, found, code, noise):
+def test_a_bad_check_counts_whatever_the_noise_floor(diagnosed, found, code, noise):
     said_code, said = diagnosed(found, floor=record(), noise=noise)
     assert said_code == code
     assert [each["state"] for each in said["findings"]] == [each.state for each in found]
@@ -216,7 +216,7 @@ def test_company_that_could_not_be_measured_is_a_result_beside_the_others(diagno
         ({"floor": EngineError("no such node")}, "no such node"),
     ],
 )
-def test_a_doctors_model_that_fails_is_a_result_beside_the_findings(diagnosed, how, words):
+def test_a_doctors_model_that_fails_is_a_result_beside_the_checks(diagnosed, how, words):
     code, said = diagnosed([good("swap", "none")], **how)
     assert code == 1
     assert words in said["noise"]["error"]

@@ -144,7 +144,7 @@ def test_every_layout_is_a_calibration_set_and_shards_have_the_results_of_their_
     place.farm("run", grid, "--engine", "inline")
     models = {name: models_of(place, name) for name in ("noise", "shards", "folder", "parquet")}
     assert models["shards"] == models["noise"]
-    assert models["folder"] == models["parquet"] != models["noise"], "what is drawn is another order of them"
+    assert models["folder"] == models["parquet"] != models["noise"], "a sample is another order of them"
 
 
 def opened_by_a_grid(place, entry, monkeypatch):
@@ -210,7 +210,7 @@ def test_a_finished_set_is_no_failure_whatever_else_lies_there(place):
 
 
 @pytest.mark.parametrize(("form", "out"), [("png", "set"), ("hf", "set.parquet")])
-def test_the_last_line_counts_what_can_be_drawn_class_by_class(place, monkeypatch, form, out):
+def test_the_last_line_counts_what_can_be_sampled_class_by_class(place, monkeypatch, form, out):
     weights = distylegan(place.folder / "checkpoint")
     labels = np.array([0] * 5 + [1] * 3 + [2] * 9)
     z = np.random.default_rng(0).normal(size=(len(labels), CONFIG["z_dim"])).astype(np.float32)
@@ -267,7 +267,7 @@ def test_one_parquet_file_is_written_whole(place):
     assert [path.name for path in place.folder.iterdir() if "set.parquet" in path.name] == ["set.parquet"]
 
 
-def test_a_real_source_gives_a_copy_of_its_drawing(place):
+def test_a_real_source_gives_a_copy_of_its_sample(place):
     place.farm("synth", "digits", "--count", 40, "--out", "set", "--format", "png", "--param", "skip=10")
     found = sorted((place.folder / "set").rglob("*.png"))
     assert len(found) == 40

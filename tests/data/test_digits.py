@@ -44,7 +44,7 @@ def test_a_scaled_digit_resembles_the_small_one():
     assert np.corrcoef(means.ravel(), small.ravel())[0, 1] > 0.97  # bicubic blurs a little
 
 
-def test_train_draws_class_by_class():
+def test_train_samples_class_by_class():
     sample = digits.train({"count": 40, "seed": 1}, {})
     assert sample.block(0, 40).labels.tolist() == [i % 10 for i in range(40)]
     assert sample.classes == 10

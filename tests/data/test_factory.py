@@ -115,7 +115,7 @@ def test_a_dataset_without_classes_may_have_any_labels(given):
 
 
 @pytest.mark.parametrize("targets", [None, LABELS, np.array(LABELS, np.uint8), torch.tensor(LABELS)])
-def test_a_source_draws_class_by_class(given, targets):
+def test_a_source_samples_class_by_class(given, targets):
     images = sampled(given(Data(PAIRS, targets=targets)), 11)
     assert images.block(0, 11).labels.tolist() == [i % 3 for i in range(11)]
 

@@ -58,7 +58,7 @@ def test_a_flat_folder_is_a_source_without_classes(tmp_path):
     assert sample.block(0, 3).labels.tolist() == [-1, -1, -1]
 
 
-def test_a_source_draws_class_by_class(tmp_path):
+def test_a_source_samples_class_by_class(tmp_path):
     fill(tmp_path / "a", ["1.png", "2.png", "3.png"])
     fill(tmp_path / "b", ["1.png", "2.png"])
     sample = folder.source({"count": 5, "seed": 0}, {"images": tmp_path})

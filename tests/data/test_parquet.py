@@ -50,7 +50,7 @@ def test_count_takes_the_first_rows(tmp_path):
     assert np.array_equal(whole(path, count=2).block(0, 2).images, images[:2])
 
 
-def test_a_source_draws_class_by_class(tmp_path):
+def test_a_source_samples_class_by_class(tmp_path):
     path = write_parquet(tmp_path / "a.parquet", [encode(image) for image in pixels(9)], [2, 1, 0] * 3)
     sample = parquet.source({"count": 7, "seed": 0}, {"images": path})
     assert sample.block(0, 7).labels.tolist() == [0, 1, 2, 0, 1, 2, 0]

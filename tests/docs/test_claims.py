@@ -1,4 +1,4 @@
-"""The study's claims, judged by runs made by hand: each verdict can come out."""
+"""The study's claims, judged by runs made by hand: each conclusion can come out."""
 
 import sys
 from dataclasses import replace
@@ -17,7 +17,7 @@ SPEED, PYTORCH, CHEAP, COLLAPSE, REPVGG, AWARE, REAL, TEACHER = range(8)
 FRACTAL, DISTYLEGAN = "fractal", "distylegan{weights=farm-cifar10}"
 
 
-def drawn(drops, **more):
+def dropped(drops, **more):
     """A run of cells with these drops of top-1, by (model, source): one for each seed."""
     cells = {}
     for (model, source), values in drops.items():
@@ -30,7 +30,7 @@ def drawn(drops, **more):
 
 
 def told(wrong):
-    """A run with two draws of the small GAN's and of real images; wrong: how many of 1,000 the former get wrong."""
+    """A run with two seeds of the small GAN's and of real images; wrong: how many of 1,000 the former get wrong."""
     cells = {record(model=model): () for model in wrong}
     for model, numbers in wrong.items():
         for source, images in (("cifar10", (1, 2)), (DISTYLEGAN, numbers)):
@@ -38,12 +38,12 @@ def told(wrong):
     return run(cells, reference="cifar10")
 
 
-def verdict(number, made):
-    return claims.claims(made)[number].verdict
+def conclusion(number, made):
+    return claims.claims(made)[number].conclusion
 
 
 def test_without_results_nothing_is_tested():
-    assert {claim.verdict for claim in claims.claims(run({}))} == {"not tested"}
+    assert {claim.conclusion for claim in claims.claims(run({}))} == {"not tested"}
 
 
 @pytest.mark.parametrize(
@@ -52,40 +52,40 @@ def test_without_results_nothing_is_tested():
 )
 def test_fractals_are_cheap_if_surely_no_model_loses_more_than_the_study_says(drops, word):
     fine = {(model, FRACTAL): (0.001, 0.002) for model in ("resnet20", "mobilenetv2_x1_4")}
-    assert verdict(CHEAP, drawn(fine | {("vgg16_bn", FRACTAL): drops})) == word
+    assert conclusion(CHEAP, dropped(fine | {("vgg16_bn", FRACTAL): drops})) == word
 
 
 def test_a_claim_of_three_models_is_not_shown_by_two():
     two = {(model, FRACTAL): (0.001, 0.002) for model in ("resnet20", "vgg16_bn")}
-    assert verdict(CHEAP, drawn(two)) == "undecided"
+    assert conclusion(CHEAP, dropped(two)) == "undecided"
 
 
 @pytest.mark.parametrize(("drops", "word"), [((0.8, 0.82), "reproduced"), ((0.001, 0.002), "not reproduced")])
 def test_a_collapse_is_a_drop_that_leaves_no_use(drops, word):
-    assert verdict(COLLAPSE, drawn({("shufflenetv2_x2_0", FRACTAL): drops})) == word
+    assert conclusion(COLLAPSE, dropped({("shufflenetv2_x2_0", FRACTAL): drops})) == word
 
 
 def test_one_form_of_repvgg_that_breaks_is_enough_and_else_there_is_nothing_to_save():
     fine = {("repvgg_a2", "cifar10"): (0.001, 0.002)}
     broken = fine | {("repvgg_a2{deploy=true}", "cifar10"): (0.4, 0.41)}
-    assert [verdict(REPVGG, drawn(each)) for each in (fine, broken)] == ["not reproduced", "reproduced"]
-    assert verdict(AWARE, drawn(fine)) == "not tested"
+    assert [conclusion(REPVGG, dropped(each)) for each in (fine, broken)] == ["not reproduced", "reproduced"]
+    assert conclusion(AWARE, dropped(fine)) == "not tested"
 
 
 def test_what_is_saved_is_judged_with_real_images_alone():
-    broken = drawn({("repvgg_a2", "cifar10"): (0.4, 0.41)})
+    broken = dropped({("repvgg_a2", "cifar10"): (0.4, 0.41)})
     aware = {source: record(source, model="repvgg_a2", algorithm="accuracy-aware") for source in ("cifar10", "noise")}
     wrong = {record(model="repvgg_a2"): (), aware["cifar10"]: range(2), aware["noise"]: range(300)}
     saved = run(wrong, reference="cifar10")
     both = replace(saved, records=(*broken.records, *saved.records[1:]), predictions=saved.predictions)
-    assert verdict(AWARE, both) == "reproduced"
+    assert conclusion(AWARE, both) == "reproduced"
 
 
 def test_a_speed_over_a_noisy_pytorch_does_not_hold():
     ours = {"speedup_pytorch": 20.0, "speedup_pytorch_low": 19.0, "speedup_pytorch_high": 21.0, "verdict": "valid"}
     for said, word in (("noisy", "not tested"), ("valid", "reproduced")):
         pytorch = record(algorithm="pytorch", runtime="pytorch", verdict=said)
-        assert verdict(PYTORCH, run({record("cifar10", **ours): (), pytorch: ()})) == word
+        assert conclusion(PYTORCH, run({record("cifar10", **ours): (), pytorch: ()})) == word
 
 
 def test_with_one_seed_it_is_said_of_whom():
@@ -98,12 +98,12 @@ def test_with_one_seed_it_is_said_of_whom():
     [((1, 2), "reproduced"), ((50, 51), "not reproduced"), ((0, 20), "undecided")],
 )
 def test_synthetic_images_are_as_good_as_real_ones_if_equivalent_with_all_models(drops, word):
-    assert verdict(REAL, told(dict.fromkeys(study_2022.models(), drops))) == word
+    assert conclusion(REAL, told(dict.fromkeys(study_2022.models(), drops))) == word
 
 
 def test_synthetic_images_are_not_shown_to_be_as_good_by_some_of_the_models():
     claim = claims.claims(told({"resnet20": (1, 2), "vgg16_bn": (1, 2), "repvgg_a2{deploy=true}": (1, 2)}))[REAL]
-    assert (claim.verdict, claim.ours) == (
+    assert (claim.conclusion, claim.ours) == (
         "undecided",
         "equivalent within 0.50 points in 3 of 3 pairs of model and source",
     )
@@ -129,13 +129,13 @@ def measured(times, model="resnet20", verdict="valid"):
 def test_a_speed_is_reached_if_the_fastest_measurement_that_holds_is_surely_there(times, word):
     slow = [measured((1.5, 1.4, 1.6), model) for model in study_2022.models()]
     noisy = measured((9, 8, 10), "another", verdict="noisy")
-    assert verdict(SPEED, run(dict.fromkeys([*slow, measured(times), noisy], ()))) == word
+    assert conclusion(SPEED, run(dict.fromkeys([*slow, measured(times), noisy], ()))) == word
 
 
 def test_a_speed_is_not_denied_while_a_model_of_the_study_is_unknown():
     known = [measured((1.5, 1.4, 1.6), model) for model in study_2022.models()[1:]]
     claim = claims.claims(run(dict.fromkeys([*known, measured((9, 8, 10), "resnet20", verdict="noisy")], ())))[SPEED]
-    assert (claim.verdict, claim.reason.rpartition("; ")[2]) == ("undecided", "nothing is known of resnet20")
+    assert (claim.conclusion, claim.reason.rpartition("; ")[2]) == ("undecided", "nothing is known of resnet20")
 
 
 def test_the_studys_numbers_are_those_of_its_tables():

@@ -17,7 +17,7 @@ IR, REAL, NOISE = record(), record("real"), record("noise", size_mib=2.0)
 RUN = run({IR: (), REAL: range(5), NOISE: range(40)})
 
 
-def test_one_sets_model_is_in_the_place_of_another():
+def test_one_sets_model_is_in_the_calibration_of_another():
     ir, real, noise = compared.swapped(RUN, "real", "noise").records
     assert (ir, noise) == (RUN.records[0], RUN.records[2])
     assert (real.cell, real.calibration, real.calibration_source) == (REAL.cell, "real", "real")
@@ -32,15 +32,15 @@ def test_what_is_written_is_read_again(tmp_path):
     assert [*found.predictions] == [*RUN.predictions]
 
 
-@pytest.mark.parametrize(("place", "other"), [("absent", "noise"), ("real", "absent")])
-def test_a_set_that_is_not_there_is_no_example(place, other):
+@pytest.mark.parametrize(("calibration", "other"), [("absent", "noise"), ("real", "absent")])
+def test_a_set_that_is_not_there_is_no_example(calibration, other):
     with pytest.raises(InputError, match="has not the same cells"):
-        compared.swapped(RUN, place, other)
+        compared.swapped(RUN, calibration, other)
 
 
 def test_the_example_is_the_commands_own_words_without_this_machines_folders(tmp_path):
     compared.write(RUN, Folder(str(tmp_path / "small")))
-    lines = compared.said(tmp_path / "small", "real", "noise").splitlines()
+    lines = compared.printed(tmp_path / "small", "real", "noise").splitlines()
     assert lines[1].startswith(REAL.cell)
     assert lines[-1].startswith("1 cell of 3")
     assert {"A: before/small", "B: after/small"} <= {*lines}

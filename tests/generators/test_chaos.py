@@ -11,7 +11,7 @@ from farm.generators.fractal import chaos
 from tests.generators.systems import APART, POINT, SIERPINSKI, joined, picks, points_of, random_systems, system
 
 
-def test_the_chaos_game_draws_sierpinskis_triangle():
+def test_the_chaos_game_gives_sierpinskis_triangle():
     x, y = points_of(system(SIERPINSKI), 100, 50)
     assert x.shape == (100, 50, 1)
     assert (x + y).max() <= 1
@@ -67,9 +67,9 @@ def test_the_chaos_game_is_that_of_a_plain_loop_to_the_last_bit():
 
 
 def test_points_of_a_system_do_not_depend_on_the_others():
-    systems, drawn = random_systems(6), picks(6, 8)
-    whole = next(chaos.chaos_game(chaos.deal(systems, drawn), 4)).clone()
-    alone = next(chaos.chaos_game(chaos.deal(systems.part(torch.tensor([4])), drawn[4:5]), 4))
+    systems, chosen = random_systems(6), picks(6, 8)
+    whole = next(chaos.chaos_game(chaos.deal(systems, chosen), 4)).clone()
+    alone = next(chaos.chaos_game(chaos.deal(systems.part(torch.tensor([4])), chosen[4:5]), 4))
     assert torch.equal(whole[..., 4:5], alone)
 
 

@@ -11,8 +11,8 @@ def test_a_hit_is_stamped_as_the_images_pattern():
     counts = torch.zeros((1, 4, 7, 8))
     counts[:, :, 3, 4] = 2
     pattern = torch.tensor([0b000_010_000, 0b000_000_001, 0b100_000_000, 0b111_101_011])
-    drawn = colouring.stamped(counts.flatten(2), pattern, 8).reshape(4, 7, 8)
-    for image, places in zip(drawn, ([4], [0], [8], [0, 1, 3, 5, 6, 7, 8]), strict=True):
+    stamped = colouring.stamped(counts.flatten(2), pattern, 8).reshape(4, 7, 8)
+    for image, places in zip(stamped, ([4], [0], [8], [0, 1, 3, 5, 6, 7, 8]), strict=True):
         assert image[2:5, 3:6].flatten().nonzero().flatten().tolist() == places
         assert image.sum() == 2 * len(places)
 

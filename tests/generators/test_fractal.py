@@ -110,7 +110,7 @@ def test_the_bytes_are_those_of_other_instruction_sets(instructions):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (2, 3), (33, 17), (224, 224)])
-def test_any_size_can_be_drawn(size):
+def test_any_size_can_be_made(size):
     found = images(0, 4, count=4, size=size)
     assert found.shape == (4, *size, 3)
     assert len({image.tobytes() for image in found}) == 4
@@ -125,7 +125,7 @@ def test_an_image_without_points_given_has_eight_a_pixel():
 
 
 @pytest.mark.parametrize("points", [100, 128, 2048, 8192, 65_536, 131_073, 401_408, 2**24])
-def test_as_many_points_are_drawn_as_were_asked_or_few_more(points):
+def test_as_many_points_are_stamped_as_were_asked_or_few_more(points):
     orbits, games, steps = how(points=points).game
     assert steps % chaos.STRIDE == 0
     assert steps <= chaos.MOST_STEPS
@@ -203,9 +203,9 @@ def test_images_are_turned_by_as_much_as_is_said():
         assert rendering.tangent_of_half(degrees) == pytest.approx(math.tan(math.radians(degrees) / 2), rel=1e-15)
     angles = {}
     for degrees in (0.0, 30.0):
-        drawn = how(rotation=degrees, categories=1000)
-        random = random_numbers.numbers(drawn.seed, rendering.LOOKS, 0, 1000, rendering.POSE)
-        a, b, c, d = rendering.poses(drawn, random)
+        look = how(rotation=degrees, categories=1000)
+        random = random_numbers.numbers(look.seed, rendering.LOOKS, 0, 1000, rendering.POSE)
+        a, b, c, d = rendering.poses(look, random)
         assert torch.allclose((a * d - b * c).abs(), torch.ones(1000, dtype=torch.float64))
         angles[degrees] = torch.rad2deg(torch.atan(c / a))
     assert (angles[0.0] == 0).all()

@@ -113,7 +113,7 @@ def test_latents_are_standard_normal_and_all_their_own():
     assert np.array_equal(generated.normal(2**63 - 1, 300, 310, 64), z[300:310])
 
 
-def test_what_a_seed_draws_stays_as_it_is():
+def test_what_a_seed_gives_stays_as_it_is():
     """If it has to change, the stage `synthesize` needs a new version."""
-    drawn = generated.normal(3, 7, 8, 3)
-    np.testing.assert_allclose(drawn, [[-0.5789085, -0.1895353, 2.1445162]], rtol=1e-6)
+    numbers = generated.normal(3, 7, 8, 3)
+    np.testing.assert_allclose(numbers, [[-0.5789085, -0.1895353, 2.1445162]], rtol=1e-6)

@@ -22,15 +22,15 @@ def test_random_numbers_of_an_item_need_no_others():
 
 def test_random_numbers_differ_by_seed_purpose_turn_and_item():
     asked = [(1, 1, 1, 1), (2, 1, 1, 1), (1, 2, 1, 1), (1, 1, 2, 1), (1, 1, 1, 2)]
-    drawn = [random_numbers.numbers(seed, purpose, item, 1, 16, turn) for seed, purpose, item, turn in asked]
-    assert len({tuple(each[0].tolist()) for each in drawn}) == len(asked)
+    numbers = [random_numbers.numbers(seed, purpose, item, 1, 16, turn) for seed, purpose, item, turn in asked]
+    assert len({tuple(each[0].tolist()) for each in numbers}) == len(asked)
 
 
 def test_random_numbers_are_those_of_philox_low_bits_first():
     words = np.random.Philox(key=np.array([7, 2], np.uint64), counter=[3 * 5, 4, 0, 0]).random_raw(12)
     expected = [int(word) >> shift & 0xFFFF for word in words for shift in (0, 16, 32, 48)]
-    drawn = random_numbers.numbers(7, 2, 5, 1, 37, turn=4)[0].to(torch.int64) & 0xFFFF
-    assert drawn.tolist() == expected[:37]
+    numbers = random_numbers.numbers(7, 2, 5, 1, 37, turn=4)[0].to(torch.int64) & 0xFFFF
+    assert numbers.tolist() == expected[:37]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 6, 511, 65536])

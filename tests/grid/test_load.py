@@ -446,3 +446,16 @@ def test_a_budget_ends_before_the_time_limit_of_its_stage(files, changes):
 def test_the_cores_of_a_measurement_are_its_devices_threads(files):
     with pytest.raises(GridError, match=r"settings.cores.measure: a device's `threads` says"):
         files.grid(settings={"cores": {"quantize": 2, "measure": 2}})
+
+
+def test_a_grid_of_such_a_model_and_no_other_baseline_is_empty(files):
+    with pytest.raises(GridError, match="the grid is empty"):
+        files.grid(models=["net.onnx"], calibrations=[], baselines=["pytorch"])
+
+
+@pytest.mark.parametrize(
+    ("said", "metric"),
+    [({}, "top1"), ({"metric": "top5"}, "top5"), ({"metric": "my_scores.inner:top3"}, "my_scores.inner:top3")],
+)
+def test_a_grids_metric_is_top1_unless_it_says_another(files, said, metric):
+    assert files.grid(**said).metric == metric

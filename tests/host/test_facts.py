@@ -2,13 +2,14 @@
 
 import pytest
 
-from farm.host.facts import cpu_model, host_facts, isa, oom_kills
+from farm.host.facts import cpu_model, gpu_count, host_facts, isa, oom_kills
 
 XEON = """\
 processor\t: 0
 model name\t: Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz
 flags\t\t: fpu sse4_2 avx2 avx512f avx512_vnni{more}
 """
+GPU_FILES = ["null", "nvidia0", "nvidia1", "nvidia12", "nvidiactl", "nvidia-uvm", "nvidia-modeset", "nvidia-caps"]
 
 
 @pytest.mark.parametrize(
@@ -47,3 +48,31 @@ def test_this_hosts_facts_are_there_for_a_record():
 
 def test_the_kernels_kills_for_memory_are_counted():
     assert oom_kills() >= 0
+
+
+@pytest.mark.parametrize(
+    ("visible", "count"),
+    [
+        (None, 3),
+        ("", 0),
+        ("0", 1),
+        ("0,2", 2),
+        ("GPU-5f2a, GPU-77c1", 2),
+        ("0,1,2,3", 3),
+        (",", 0),
+        ("-1", 0),
+        ("0,-1,1", 1),
+    ],
+)
+def test_the_drivers_gpus_are_counted_as_far_as_they_are_visible(tmp_path, monkeypatch, visible, count):
+    for name in GPU_FILES:
+        (tmp_path / name).touch()
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert gpu_count(tmp_path) == count
+
+
+def test_a_host_without_the_driver_has_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert gpu_count(tmp_path) == 0

@@ -1,4 +1,4 @@
-"""Company: who plays when and where. No round is measured."""
+"""Company: which round runs when and where. No round is measured."""
 
 import os
 import threading
@@ -33,7 +33,7 @@ class House:
         self.requests = {}  # slot -> what it was asked last
         self.rounds = []  # of the first slot: how many rounds each neighbour has begun beside it
         self.beside = Counter()
-        self.playing = Counter()
+        self.measuring = Counter()
         self.company = False
         self.leads = []
         self.fault = None
@@ -51,12 +51,12 @@ class House:
         with self.changed:
             assert self.changed.wait_for(lambda: self.fault or condition(), PATIENCE_S)
 
-    def play(self, request, scratch):
+    def measure(self, request, scratch):
         slot = int(scratch.name)
         assert self.masks[threading.get_ident()] == request.cpus, "the mask is the round's own"
         with self.changed:
-            self.playing[slot] += 1
-            assert self.playing[slot] == 1, "one round at a time on a part of the cores"
+            self.measuring[slot] += 1
+            assert self.measuring[slot] == 1, "one round at a time on a part of the cores"
             self.requests[slot] = request
             if slot:
                 self.beside[slot] += 1
@@ -65,14 +65,14 @@ class House:
             return replace(self.first() if slot == 0 else self.neighbour(), cpus=request.cpus)
         finally:
             with self.changed:
-                self.playing[slot] -= 1
+                self.measuring[slot] -= 1
 
     def first(self):
         company, self.company = self.company, False
         if company:
             self.wait_for(lambda: all(self.beside[slot] >= 3 for slot in range(1, self.neighbours + 1)))
         else:
-            assert self.playing.total() == 1, "alone is alone: the company's last rounds have ended"
+            assert self.measuring.total() == 1, "alone is alone: the company's last rounds have ended"
         self.rounds.append(dict(self.beside))
         self.beside.clear()
         return heard(50 if company else 100)
@@ -87,7 +87,7 @@ class House:
 @pytest.fixture
 def house(monkeypatch):
     found = House(neighbours=1)
-    monkeypatch.setattr(colocation, "run_round", found.play)
+    monkeypatch.setattr(colocation, "run_round", found.measure)
     monkeypatch.setattr(colocation, "rotating_images", lambda *_: np.zeros((1, 3, 32, 32), np.float32))
     monkeypatch.setattr(colocation, "os", SimpleNamespace(sched_setaffinity=found.set_mask))
     monkeypatch.setattr(colocation, "time", SimpleNamespace(sleep=found.begin, monotonic=time.monotonic))
@@ -107,7 +107,7 @@ def measured(tmp_path, per_node, said=None):
 
 
 @pytest.mark.parametrize("per_node", [2, 3])
-def test_the_company_plays_round_after_round_until_the_round_beside_it_has_answered(house, tmp_path, per_node):
+def test_the_company_runs_round_after_round_until_the_round_beside_it_has_answered(house, tmp_path, per_node):
     house.neighbours = per_node - 1
     said = []
     rounds = measured(tmp_path, per_node, said)
@@ -124,7 +124,7 @@ def test_the_company_plays_round_after_round_until_the_round_beside_it_has_answe
     ("per_node", "cpus"),
     [(2, [(0, 1, 8, 9), (2, 3, 10, 11)]), (5, [(0, 8), (1, 9), (2, 10), (3, 11), (4, 12)])],
 )
-def test_each_plays_on_an_equal_part_of_the_cores_with_a_thread_a_core(house, tmp_path, per_node, cpus):
+def test_each_runs_on_an_equal_part_of_the_cores_with_a_thread_a_core(house, tmp_path, per_node, cpus):
     house.neighbours = per_node - 1
     rounds = measured(tmp_path, per_node)
     assert [house.requests[slot].cpus for slot in range(per_node)] == cpus

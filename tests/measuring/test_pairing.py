@@ -48,8 +48,8 @@ class Host:
 def noisy(spread, ratio=1.0, seed=0):
     """Speeds whose pairs differ at random: a lognormal factor a round."""
     rng = np.random.default_rng(seed)
-    draws = rng.normal(scale=spread / math.sqrt(2), size=1000)
-    return lambda variant, number: 1000.0 * (ratio if variant == CELL else 1.0) * math.exp(draws[number])
+    noise = rng.normal(scale=spread / math.sqrt(2), size=1000)
+    return lambda variant, number: 1000.0 * (ratio if variant == CELL else 1.0) * math.exp(noise[number])
 
 
 def orders(measured):
@@ -67,9 +67,9 @@ def test_pairs_come_in_blocks_of_abba_or_baab(seed):
     assert set(blocks) == {"ABBA", "BAAB"}, "by lot: both come up"
 
 
-def test_which_of_both_a_block_is_is_drawn_anew_and_by_the_generator_alone():
-    drawn = {tuple(orders(Host(noisy(WIDE)).conduct(seed=seed))) for seed in range(5)}
-    assert len(drawn) == 5
+def test_which_of_both_a_block_is_is_chosen_anew_and_by_the_generator_alone():
+    schedules = {tuple(orders(Host(noisy(WIDE)).conduct(seed=seed))) for seed in range(5)}
+    assert len(schedules) == 5
     assert orders(Host(noisy(WIDE)).conduct(seed=3)) == orders(Host(noisy(WIDE)).conduct(seed=3))
 
 

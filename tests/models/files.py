@@ -1,6 +1,6 @@
 """Model files that tests make: small classifiers as ONNX, TFLite and IR.
 
-Each has a convolution, an average over the image and a linear layer, with weights drawn by one seed.
+Each has a convolution, an average over the image and a linear layer, with random weights of one seed.
 """
 
 from collections.abc import Sequence
@@ -133,7 +133,7 @@ def write_pixels_ir(path: Path, classifier: Classifier) -> Path:
 
 
 class _Graph:
-    """A TFLite flatbuffer in the making: tensors, then operators between them."""
+    """A TFLite flatbuffer as it is put together: tensors, then operators between them."""
 
     def __init__(self) -> None:
         self.builder = flatbuffers.Builder(1024)

@@ -27,8 +27,8 @@ def converted(network, size=8):
     return model
 
 
-def drawn(network):
-    """Weights and statistics of batch normalisation drawn, some of the factors negative: folding has work to do."""
+def randomised(network):
+    """Weights and statistics of batch normalisation at random, some of the factors negative: folding has work to do."""
     torch.manual_seed(0)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -67,7 +67,7 @@ def named():
 
     @cache
     def make(name):
-        network = drawn(resolve(MODELS[name].function)(10).eval())
+        network = randomised(resolve(MODELS[name].function)(10).eval())
         return network, converted(network, size=SIZES.get(name, 8))
 
     return make
@@ -82,7 +82,7 @@ def test_every_weighted_layer_of_every_family_is_named_after_its_module(named, n
 
 @pytest.mark.slow
 def test_a_fused_repvgg_is_named_after_its_fused_modules():
-    network = repvgg.reparameterized(drawn(resolve(MODELS["repvgg_a0"].function)(10).eval()))
+    network = repvgg.reparameterized(randomised(resolve(MODELS["repvgg_a0"].function)(10).eval()))
     assert sorted(names(converted(network))) == sorted(paths(network))
 
 
@@ -101,7 +101,7 @@ class Shared(nn.Module):
 
 
 def test_a_shared_module_names_its_first_use_and_names_stay_unique():
-    found = names(converted(drawn(Shared())))
+    found = names(converted(randomised(Shared())))
     assert found[0] == "stem"
     assert found[1] == "again"
     assert found[2] != "again"
@@ -133,7 +133,7 @@ def test_of_layers_with_equal_weights_each_is_named_after_its_own_module():
 
 def test_of_layers_with_equal_weights_none_is_named_after_another_module():
     """Folding loses their names, and their weights do not tell which is which."""
-    found = names(converted(drawn(Twins(folded=True))))
+    found = names(converted(randomised(Twins(folded=True))))
     assert found[0] == "stem"
     assert found[1] != "second"
     assert found[2] != "first"

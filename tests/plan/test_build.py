@@ -254,7 +254,7 @@ def test_a_changed_input_changes_exactly_the_keys_downstream(shared_files, what)
     check()
 
 
-def test_an_image_source_that_draws_at_the_models_size_depends_on_it(files):
+def test_an_image_source_that_computes_at_the_models_size_depends_on_it(files):
     def synthesis(*sizes, **source):
         models = [{"factory": f"nets:net{index}", "size": list(size)} for index, size in enumerate(sizes)]
         return stages_of(plan_of(files.grid(models=models, calibrations=[{"name": "noise", **source}])), "synthesize")

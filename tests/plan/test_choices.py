@@ -20,7 +20,7 @@ def one(plan, kind):
 
 
 def stages_of(plan, role):
-    """The stages that play a role in some cell, each once."""
+    """The stages that have a role in some cell, each once."""
     uris = dict.fromkeys(cell.stages[role] for cell in plan.cells if role in cell.stages)
     return [plan.stages[uri] for uri in uris]
 
@@ -236,7 +236,7 @@ def test_a_model_that_resizes_has_test_images_fitted_to_it(files, dataset):
         ("distylegan", None, None),
     ],
 )
-def test_real_images_are_fitted_to_a_model_and_computed_ones_are_drawn_at_its_size(files, source, size, fit):
+def test_real_images_are_fitted_to_a_model_and_computed_ones_are_made_at_its_size(files, source, size, fit):
     found = one(plan_of(files.grid(models=[FITTED], calibrations=[source])), "synthesize").parameters.images
     assert (found.options.get("size"), found.fit) == (size, fit)
 
@@ -307,7 +307,7 @@ def test_accuracy_is_validated_on_train_images_that_no_calibration_used(files, d
     assert plan.cells[-1].stages["validation"] == quantize.inputs["validation"], "the cell runs it"
 
 
-def test_each_drawing_of_the_train_split_is_validated_on_what_itself_leaves(files):
+def test_each_sample_of_the_train_split_is_validated_on_what_itself_leaves(files):
     sources = [{"name": "digits", "count": 300, "seed": [1, 2]}, "noise"]
     plan = plan_of(files.grid(calibrations=sources, algorithms=[{"name": AWARE, "validate_on": "train"}]))
     validations = [plan.stages[stage.inputs["validation"]] for stage in stages_of(plan, "quantize")]

@@ -46,8 +46,8 @@ def saved(network, path):
 
 
 def batches(count=4, size=2):
-    drawn = np.random.default_rng(0)
-    return (drawn.standard_normal((size, 3, 8, 8)).astype(np.float32) for _ in range(count))
+    random = np.random.default_rng(0)
+    return (random.standard_normal((size, 3, 8, 8)).astype(np.float32) for _ in range(count))
 
 
 def int8(path):

@@ -32,8 +32,8 @@ def test_what_must_be_known_of_a_set_is_told_once():
     source = "distylegan{weights=w}"
     noted = replace(FULL, calibration=source, calibration_source=source, calibration_note="not distilled")
     other = replace(noted, model="vgg16_bn")
-    draw = replace(noted, calibration="distylegan{seed=1,weights=w}")
-    assert notes([FULL, noted, other, draw, IR]) == [f"{source}: not distilled"]
+    replicate = replace(noted, calibration="distylegan{seed=1,weights=w}")
+    assert notes([FULL, noted, other, replicate, IR]) == [f"{source}: not distilled"]
 
 
 OPTIMISTIC = "(optimistic: the model was trained on them)"
@@ -111,7 +111,7 @@ def test_a_measurement_that_does_not_hold_has_a_line_with_what_to_do():
 GRID = "farm run jobs/my grid.yaml"
 
 
-def judged(name, **changes):
+def noisy_cell(name, **changes):
     """A noisy cell, or as changed."""
     return replace(FULL, cell=f"resnet20/{name}/default/CPU{{threads=1}}", calibration=name, **WIDE | changes)
 
@@ -122,7 +122,7 @@ def told(*cells):
 
 
 def test_cells_that_are_noisy_for_one_reason_are_one_entry_with_the_range_and_one_command():
-    cells = [judged(name, within=within) for name, within in (("a", 0.104), ("b", 0.186), ("c", 0.155))]
+    cells = [noisy_cell(name, within=within) for name, within in (("a", 0.104), ("b", 0.186), ("c", 0.155))]
     [(names, reason)] = told(cells[0], FULL, *cells[1:])
     assert names == "noisy: {}, {} and {}".format(*(cell.cell for cell in cells))
     why, command = reason.split(", then: ")
@@ -134,16 +134,16 @@ def test_cells_that_are_noisy_for_one_reason_are_one_entry_with_the_range_and_on
     assert shlex.split(command) == [*shlex.split(GRID), *only, "--fresh", "measure"]
 
 
-MODELS, DRAWS = [f"m{index}" for index in range(20)], [f"fractal{{seed={index}}}" for index in range(20)]
+MODELS, SETS = [f"m{index}" for index in range(20)], [f"fractal{{seed={index}}}" for index in range(20)]
 
 
-def many(models=MODELS, draws=DRAWS, **changes):
-    """A cell for each model and draw; noisy, or as changed."""
+def many(models=MODELS, sets=SETS, **changes):
+    """A cell for each model and set; noisy, or as changed."""
     found = []
     for model in models:
-        for draw in draws:
-            cell = f"{model}/{draw}/default/CPU"
-            found.append(replace(FULL, cell=cell, model=model, calibration=draw, **WIDE | changes))
+        for calibration in sets:
+            cell = f"{model}/{calibration}/default/CPU"
+            found.append(replace(FULL, cell=cell, model=model, calibration=calibration, **WIDE | changes))
     return found
 
 
@@ -159,9 +159,9 @@ VALID = {"verdict": "valid", "verdict_cause": None, "within": 0.01}
         (many(MODELS[:2]), [*many(MODELS[2:], **VALID), IR], ["model=m0", "model=m1"]),
         (many(["m0"]), [replace(IR, model="m0"), IR], ["algorithm=default"]),
         (
-            many(draws=DRAWS[:1]),
-            many(draws=DRAWS[1:], **VALID),
-            [f"calibration={DRAWS[0]}"],
+            many(sets=SETS[:1]),
+            many(sets=SETS[1:], **VALID),
+            [f"calibration={SETS[0]}"],
         ),
     ],
 )
@@ -209,10 +209,10 @@ def test_many_cells_that_have_nothing_in_common_are_named():
 
 def test_another_reason_and_another_way_out_are_entries_of_their_own():
     cells = [
-        judged("a"),
-        judged("b", ended="budget"),
-        judged("c", disturbed_pairs=2),
-        judged("d", within=None, pairs=1, least_pairs=1),
+        noisy_cell("a"),
+        noisy_cell("b", ended="budget"),
+        noisy_cell("c", disturbed_pairs=2),
+        noisy_cell("d", within=None, pairs=1, least_pairs=1),
     ]
     assert [line[0] for line in told(*cells)] == [f"noisy: {cell.cell}" for cell in cells]
 
@@ -220,7 +220,7 @@ def test_another_reason_and_another_way_out_are_entries_of_their_own():
 def test_faults_of_what_ran_are_one_entry_only_where_they_are_the_same():
     eight = STREAMS.replace("4", "8")
     cells = [
-        judged(name, verdict="invalid", verdict_cause="property", mismatches=text)
+        noisy_cell(name, verdict="invalid", verdict_cause="property", mismatches=text)
         for name, text in (("a", STREAMS), ("b", eight), ("c", STREAMS))
     ]
     (both, reason), (other, _) = told(*cells)

@@ -199,7 +199,7 @@ def test_baselines_have_no_calibration_and_their_own_speedups(bench):
     assert rows[IR]["size_mib"] == 1.0
 
 
-def test_a_stage_that_plays_two_roles_in_a_cell_counts_its_attempts_once(bench):
+def test_a_stage_that_has_two_roles_in_a_cell_counts_its_attempts_once(bench):
     one = bench()
     all_done(one)
     assert by_cell(one)[IR]["attempts"] == 3  # export, evaluate (its own reference), measure

@@ -40,8 +40,8 @@ def test_a_model_file_is_exported_as_it_is(bench, tmp_path, kind):
     assert len(ours.inputs) == len(ours.outputs) == 1
     size = parameters.size
     shape = [1, *size, 3] if how.get("layout") == "NHWC" else [1, 3, *size]
-    drawn = np.random.default_rng(0).integers(0, 256, shape)
-    given = drawn.astype(np.uint8) if how.get("input") == "u8" else (drawn / 64 - 2).astype(np.float32)
+    random = np.random.default_rng(0).integers(0, 256, shape)
+    given = random.astype(np.uint8) if how.get("input") == "u8" else (random / 64 - 2).astype(np.float32)
     theirs.reshape(shape)
     config = {"INFERENCE_PRECISION_HINT": "f32"}
     logits = [np.array(core.compile_model(model, "CPU", config)(given)[0]) for model in (ours, theirs)]
@@ -63,7 +63,7 @@ def test_a_model_file_that_is_not_what_the_grid_says_is_refused(bench, tmp_path)
         bench.run(export.run, parameters, files={"model": path})
 
 
-def test_layers_of_a_pytorch_model_carry_its_modules_names(exported):
+def test_layers_of_a_pytorch_model_have_its_modules_names(exported):
     names = {op.get_friendly_name() for op in ov.Core().read_model(exported[1] / "model.xml").get_ops()}
     assert {"conv1", "layer1.0.conv1", "layer3.2.conv2", "layer2.0.downsample.0", "fc"} <= names
 

@@ -73,11 +73,11 @@ def test_more_certainty_needs_a_wider_interval(counts):
 @pytest.mark.parametrize("shares", [(0.02, 0.02), (0.05, 0.03), (0.002, 0.0)])
 def test_tangos_interval_holds_at_least_as_often_as_it_says(shares):
     n, rng = 500, np.random.default_rng(20)
-    drawn = rng.multinomial(n, (*shares, 1 - sum(shares)), size=2000)
-    kinds, times = np.unique(drawn, axis=0, return_counts=True)
+    counts = rng.multinomial(n, (*shares, 1 - sum(shares)), size=2000)
+    kinds, times = np.unique(counts, axis=0, return_counts=True)
     intervals = [tango(Disagreement(first=int(first), second=int(second), n=n)) for first, second, _ in kinds]
     difference = shares[0] - shares[1]
-    held = sum(times[i] for i, each in enumerate(intervals) if each.low <= difference <= each.high) / len(drawn)
+    held = sum(times[i] for i, each in enumerate(intervals) if each.low <= difference <= each.high) / len(counts)
     assert held >= 0.94  # of 2,000 drawings, 0.95 give 0.94 or more; where counts are few it holds more often
 
 

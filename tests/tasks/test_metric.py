@@ -67,8 +67,8 @@ def test_a_metric_scores_each_image(metric, labels, expected):
 
 
 def test_top5_is_numpy_s_whole_sort():
-    drawn = np.random.default_rng(0)
-    logits, labels = drawn.standard_normal((200, 9)).astype(np.float32), drawn.integers(0, 9, 200)
+    random = np.random.default_rng(0)
+    logits, labels = random.standard_normal((200, 9)).astype(np.float32), random.integers(0, 9, 200)
     ranks = (np.argsort(-logits, axis=1) == labels[:, None]).argmax(axis=1)
     assert np.array_equal(scorer("top5")(logits, labels), ranks < 5)
 

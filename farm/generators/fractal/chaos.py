@@ -1,6 +1,6 @@
 """The chaos game: points of attractors, where these lie, and how much of a canvas they fill. Knows no colours.
 
-Source: Barnsley 1988, "Fractals Everywhere", chapter 3. Many orbits of many systems go on at once, by two maps at a
+From Barnsley 1988, "Fractals Everywhere", chapter 3. Many orbits of many systems go on at once, by two maps at a
 time: an image has as many random pairs of maps as orbits, dealt to the orbits anew at each step, in an order that is
 random and the same for all images. So nothing has to be looked up for a single point.
 """

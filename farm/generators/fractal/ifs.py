@@ -1,6 +1,6 @@
 """Iterated function systems: random ones, their variations, and changes of coordinates. Knows maps, no points.
 
-Source: Kataoka et al. 2020 (FractalDB), section 3.1: 2-7 affine maps with coefficients uniform in [-1, 1], a map picked
+From Kataoka et al. 2020 (FractalDB), section 3.1: 2-7 affine maps with coefficients uniform in [-1, 1], a map picked
 with probability ~ |det|; and its 25 weight vectors, of which one leaves a system as it is and each of the others
 multiplies one of the six coefficients, in all maps, by 0.2, 0.6, 1.4 or 1.8.
 """

@@ -105,7 +105,7 @@ class Generator:
         return x
 
     def truncated(self, w: Tensor, psi: float) -> Tensor:
-        """Intermediate latents moved towards their mean, where a generator has it. Source: 1912.04958, section 1."""
+        """Intermediate latents moved towards their mean, where a generator has it. From 1912.04958, section 1."""
         return w if self.averaged is None or psi == 1 else self.averaged.lerp(w, psi)
 
     def images(self, ws: Sequence[Tensor], noise: Sequence[Tensor] | None, *, constant: bool) -> Tensor:

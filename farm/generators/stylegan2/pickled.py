@@ -1,6 +1,6 @@
 """NVIDIA's pickles as data: nested dicts, arrays, and `Persistent` objects that do nothing. Knows no network.
 
-Of an object only its ``__dict__`` is kept; the source code of its class, ``module_src``, is never looked at. A tensor's
+Of an object only its ``__dict__`` is kept; the code of its class, ``module_src``, is never looked at. A tensor's
 numbers are a pickle of torch's within the pickle: the same machine reads it, with a shorter table. Arrays are views of
 the file's bytes, no larger than what they are views of.
 """

@@ -69,21 +69,21 @@ def test_the_critics_layers_stretch_nothing():
     assert max(largest) < 1.05
 
 
-def drawn(count=64, seed=0):
+def random_images(count=64, seed=0):
     return torch.rand(
         count, 3, 32, 32, generator=torch.Generator().manual_seed(9)
     ) * 2 - 1, torch.Generator().manual_seed(seed)
 
 
 def test_augmentation_follows_from_its_random_numbers():
-    images, random = drawn()
+    images, random = random_images()
     first = augment(images, random)
     assert torch.equal(augment(images, random.manual_seed(0)), first)
     assert not torch.equal(augment(images, random.manual_seed(1)), first)
 
 
 def test_every_image_is_changed_in_its_own_way_and_a_quarter_at_most_is_cut_out():
-    images, random = drawn(200)
+    images, random = random_images(200)
     same = images[:1].expand(200, -1, -1, -1)
     found = augment(same, random)
     assert found.shape == same.shape
@@ -94,7 +94,7 @@ def test_every_image_is_changed_in_its_own_way_and_a_quarter_at_most_is_cut_out(
 
 
 def test_gradients_pass_through_augmentation():
-    images, random = drawn(4)
+    images, random = random_images(4)
     images = images.requires_grad_()
     augment(images, random).square().sum().backward()
     assert (images.grad.abs().sum(dim=(1, 2, 3)) > 0).all()

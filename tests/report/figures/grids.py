@@ -1,4 +1,4 @@
-"""Runs that have everything to draw: cells with predictions, speeds, rounds and samples, in a folder."""
+"""Runs that have something for every figure: cells with predictions, speeds, rounds and samples, in a folder."""
 
 import io
 from dataclasses import replace
@@ -34,7 +34,7 @@ def measured(run_: Run, cell: str, ratios: Any, *, fps_ir: float = 100.0, **chan
     return replace(run_, records=tuple(records))
 
 
-def played(folder: Folder, cell: str, ratios: Any, *, fps_ir: float = 100.0, inferences: int = 40) -> None:
+def write_rounds(folder: Folder, cell: str, ratios: Any, *, fps_ir: float = 100.0, inferences: int = 40) -> None:
     """Write the rounds of a cell: each pair's, undisturbed, with latencies around what its speed says."""
     rng, rounds = np.random.default_rng(0), []
     for pair, ratio in enumerate(ratios):
@@ -76,11 +76,11 @@ def full(folder: Folder, models: Any, sets: Any, seeds: int = 1, *, pairs: int =
         over = dict(zip(("", "_low", "_high"), (4 * ratios.mean() * np.array([1, 0.9, 1.1])).tolist(), strict=True))
         said = {f"speedup_pytorch{end}": value for end, value in over.items()}
         found = measured(found, each.cell, ratios, verdict=word, **said)
-        played(folder, each.cell, ratios, inferences=inferences)
+        write_rounds(folder, each.cell, ratios, inferences=inferences)
     sampled(folder, [each.calibration for each in found.records if each.calibration is not None])
     return found
 
 
-def drawn(found: Run) -> dict[str, Figure]:
+def figures_of(found: Run) -> dict[str, Figure]:
     """The figures of a run by name."""
     return {figure.name: figure for figure in figures(analyse(found))}

@@ -3,14 +3,14 @@
 from dataclasses import replace
 
 from farm.report.figures import svg
-from tests.report.figures.drawn import marks, texts
-from tests.report.figures.grids import drawn, wrong
+from tests.report.figures.grids import figures_of, wrong
+from tests.report.figures.marks import marks, texts
 from tests.runs import record, run
 
 
 def test_a_square_holds_the_mean_drop_of_its_seeds_in_points():
     cells = {record(): wrong(100), record("noise"): wrong(110), record("noise", seed=1): wrong(130)}
-    figure = drawn(run(cells))["drops"]
+    figure = figures_of(run(cells))["drops"]
     assert len(marks(figure, "rect")) == 1
     assert "2.00" in texts(figure)  # the mean of 1.00 and 3.00
     assert "the mean over 2 seeds of the set" in figure.caption
@@ -19,7 +19,7 @@ def test_a_square_holds_the_mean_drop_of_its_seeds_in_points():
 
 def test_a_gain_is_written_with_a_minus_sign_and_in_another_colour():
     cells = {record(): wrong(100), record("a"): wrong(60), record("b"): wrong(140), record("c"): wrong(100)}
-    gain, loss, none = marks(drawn(run(cells))["drops"], "rect")
+    gain, loss, none = marks(figures_of(run(cells))["drops"], "rect")
     assert "mean drop, points: \N{MINUS SIGN}4.00" in gain.said
     assert (gain.look["fill"], loss.look["fill"]) == ("rgb(86, 180, 233)", "rgb(230, 159, 0)")
     assert none.look["fill"] == "rgb(255, 255, 255)"
@@ -28,7 +28,7 @@ def test_a_gain_is_written_with_a_minus_sign_and_in_another_colour():
 def test_a_failed_cell_says_so_in_grey():
     failed = replace(record("noise", model="vgg16_bn"), outcome="failed", top1=None)
     found = run({record(): wrong(100), record("noise"): wrong(150)})
-    figure = drawn(replace(found, records=(*found.records, failed)))["drops"]
+    figure = figures_of(replace(found, records=(*found.records, failed)))["drops"]
     assert {"failed", "5.00"} <= set(texts(figure))
     assert len(marks(figure, "rect")) == 2
     assert "1 more without a number" in figure.alt
@@ -36,14 +36,14 @@ def test_a_failed_cell_says_so_in_grey():
 
 def test_the_alternative_text_names_the_least_and_the_most():
     cells = {record(): wrong(100), record("real"): wrong(101), record("noise"): wrong(150)}
-    alt = drawn(run(cells))["drops"].alt
+    alt = figures_of(run(cells))["drops"].alt
     assert "from 0.10 points (resnet20 with real) to 5.00 (resnet20 with noise)" in alt
 
 
 def test_many_long_names_stand_aslant_and_do_not_squeeze_their_numbers():
     cells = {record(): wrong(100)}
     cells |= {record(f"a-set-with-a-long-name-{index:02}"): wrong(101 + index) for index in range(30)}
-    figure = drawn(run(cells))["drops"]
+    figure = figures_of(run(cells))["drops"]
     assert len(marks(figure, "rect")) == 30
     assert svg(figure).count("rotate(35)") == 30
     assert figure.chart.to_dict()["width"] == {"step": 46}
@@ -51,10 +51,10 @@ def test_many_long_names_stand_aslant_and_do_not_squeeze_their_numbers():
 
 def test_devices_and_algorithms_are_named_only_where_there_are_several():
     one = {record(): wrong(100), record("noise"): wrong(150)}
-    assert "resnet20" in texts(drawn(run(one))["drops"])
+    assert "resnet20" in texts(figures_of(run(one))["drops"])
     two = one | {
         record(device="GPU"): wrong(100),
         record("noise", device="GPU", algorithm="accuracy-aware{max_drop=0.02}"): wrong(120),
     }
-    found = texts(drawn(run(two))["drops"])
+    found = texts(figures_of(run(two))["drops"])
     assert {"resnet20 on CPU", "resnet20 on GPU", "noise", "noise, accuracy-aware"} <= set(found)

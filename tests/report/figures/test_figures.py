@@ -1,4 +1,4 @@
-"""All figures of a run: which are drawn, what every one has, and whatever users call their things."""
+"""All figures of a run: which there are, what every one has, and whatever users call their things."""
 
 import json
 from dataclasses import replace
@@ -10,8 +10,8 @@ from farm.report import figures as package
 from farm.report.figures import FIGURES, figures, vega
 from farm.report.figures.rendering import still
 from farm.results.folder import Folder
-from tests.report.figures.drawn import SVG, marks, texts, tree
-from tests.report.figures.grids import drawn, full, measured, wrong
+from tests.report.figures.grids import figures_of, full, measured, wrong
+from tests.report.figures.marks import SVG, marks, texts, tree
 from tests.runs import record, run
 
 SETS = {"real": 103, "fractal": 106, "noise": 180}
@@ -29,7 +29,7 @@ def test_a_whole_run_has_every_figure_in_the_order_of_the_table(everything):
     assert [each.title for each in everything] == [FIGURES[name][0] for name in ALL]
 
 
-def test_every_figure_says_what_it_shows_and_is_drawn_with_its_title(everything):
+def test_every_figure_says_what_it_shows_and_is_rendered_with_its_title(everything):
     for figure in everything:
         assert figure.caption.endswith("."), figure.name
         assert any(character.isdigit() for character in figure.alt), figure.name
@@ -91,10 +91,10 @@ def test_a_run_in_which_all_failed_has_no_figure():
     assert figures(analyse(found)) == ()
 
 
-def test_a_run_of_one_cell_is_drawn():
+def test_a_run_of_one_cell_has_its_figures():
     found = measured(run({record("noise"): wrong(10)}), "resnet20/noise/default/CPU", [2.0, 2.1])
     assert [each.name for each in figures(analyse(found))] == ["speedup", "pareto"]
-    assert "noise" in texts(drawn(found)["speedup"])
+    assert "noise" in texts(figures_of(found)["speedup"])
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_run_of_one_cell_is_drawn():
 def test_whatever_a_user_calls_a_model_or_a_set_survives(name, tmp_path):
     folder = Folder(str(tmp_path))
     found = full(folder, [name], {"real": 103, name: 120}, 2)
-    made = drawn(found)
+    made = figures_of(found)
     assert set(made) == set(ALL)
     said = name.replace("\t", " ").replace("\x00\x1b", "").replace("\u2003", " ")
     for figure in made.values():
@@ -121,7 +121,7 @@ def test_whatever_a_user_calls_a_model_or_a_set_survives(name, tmp_path):
 
 def test_long_names_are_cut_in_their_middle(tmp_path):
     name = "folder{path=/a/rather/long/path/to/a/folder/of/images/of/cats}"
-    found = drawn(full(Folder(str(tmp_path)), ["resnet20"], {"real": 103, name: 120}, 1))
+    found = figures_of(full(Folder(str(tmp_path)), ["resnet20"], {"real": 103, name: 120}, 1))
     cut = [text for text in texts(found["drops"]) if "…" in text]
     assert len(cut) == 1
     assert cut[0].startswith("folder{path=/a/ra…")
@@ -131,7 +131,9 @@ def test_long_names_are_cut_in_their_middle(tmp_path):
 
 def test_two_long_names_that_differ_in_their_middle_stay_two():
     names = [f"folder{{path=/a/rather/long/path/{middle}/of/images/of/all/kinds}}" for middle in ("one", "two")]
-    figure = drawn(run({record(): wrong(100), record(names[0]): wrong(110), record(names[1]): wrong(120)}))["drops"]
+    figure = figures_of(run({record(): wrong(100), record(names[0]): wrong(110), record(names[1]): wrong(120)}))[
+        "drops"
+    ]
     assert len(marks(figure, "rect")) == 2
     assert {"1.00", "2.00"} <= set(texts(figure))
 

@@ -8,8 +8,8 @@ import pytest
 from farm.report.figures.latency import ecdf, valid_rounds
 from farm.results.folder import Folder
 from tests.measuring.rows import one_round
-from tests.report.figures.drawn import marks, texts
-from tests.report.figures.grids import drawn, full, measured, played, wrong
+from tests.report.figures.grids import figures_of, full, measured, write_rounds, wrong
+from tests.report.figures.marks import marks, texts
 from tests.runs import record, run
 
 
@@ -34,7 +34,7 @@ def test_where_too_few_are_undisturbed_all_of_its_rounds_count():
 
 
 def test_each_measured_cell_is_a_line_by_colour_and_dash(tmp_path):
-    figure = drawn(full(Folder(str(tmp_path)), ["resnet20"], {"real": 103, "noise": 180}, 1))["latency"]
+    figure = figures_of(full(Folder(str(tmp_path)), ["resnet20"], {"real": 103, "noise": 180}, 1))["latency"]
     lines = marks(figure, "line")
     assert len(lines) == 4
     assert len({mark.look["stroke"] for mark in lines}) == 4
@@ -45,8 +45,8 @@ def test_each_measured_cell_is_a_line_by_colour_and_dash(tmp_path):
 def test_an_invalid_measurement_is_left_out(tmp_path):
     folder = Folder(str(tmp_path))
     found = measured(run({record("noise"): wrong(10)}), record("noise").cell, [2.0, 2.1], verdict="invalid")
-    played(folder, record("noise").cell, [2.0, 2.1])
-    assert "latency" not in drawn(replace(found, folder=folder))
+    write_rounds(folder, record("noise").cell, [2.0, 2.1])
+    assert "latency" not in figures_of(replace(found, folder=folder))
 
 
 def test_the_alternative_text_has_the_medians(tmp_path):
@@ -55,6 +55,6 @@ def test_the_alternative_text_has_the_medians(tmp_path):
     found = replace(run(cells), folder=folder)
     for cell, ratio in zip(cells, (2.0, 4.0), strict=True):
         found = measured(found, cell.cell, [ratio, ratio])
-        played(folder, cell.cell, [ratio, ratio], fps_ir=100.0, inferences=500)
-    alt = drawn(found)["latency"].alt
+        write_rounds(folder, cell.cell, [ratio, ratio], fps_ir=100.0, inferences=500)
+    alt = figures_of(found)["latency"].alt
     assert "medians from 2.48 ms (resnet20/real/default/CPU) to 4.96 ms (resnet20/noise/default/CPU)" in alt

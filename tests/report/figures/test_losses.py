@@ -3,8 +3,8 @@
 import pytest
 
 from farm.analysis.accuracy import accuracies
-from tests.report.figures.drawn import marks, texts
-from tests.report.figures.grids import drawn, wrong
+from tests.report.figures.grids import figures_of, wrong
+from tests.report.figures.marks import marks, texts
 from tests.runs import record, run
 
 CELLS = {
@@ -14,7 +14,7 @@ CELLS = {
     record("noise"): wrong(200),
 }
 RUN = run(CELLS, margin=0.01)
-FIGURE = drawn(RUN)["losses"]
+FIGURE = figures_of(RUN)["losses"]
 
 
 def of_sets(kind):
@@ -32,7 +32,7 @@ def test_each_set_has_a_row_under_its_model_with_its_verdict_in_words():
     assert {"0.10 (\N{MINUS SIGN}0.17 to 0.45) equivalent", "9.90 (8.45 to 11.56) worse"} <= set(said)
 
 
-def test_points_and_intervals_are_drawn_where_the_statistics_say():
+def test_points_and_intervals_stand_where_the_statistics_say():
     points, lines = of_sets("symbol"), of_sets("rule")
     for name in ("fractal", "noise"):
         loss = accuracies(RUN)[f"resnet20/{name}/default/CPU"].real.loss
@@ -55,7 +55,7 @@ def test_shapes_tell_verdicts_apart_without_colour():
 
 
 def test_where_losses_are_small_the_axis_is_of_one_scale():
-    small = drawn(run({record(): wrong(0), record("real"): wrong(1), record("noise"): wrong(2)}))["losses"]
+    small = figures_of(run({record(): wrong(0), record("real"): wrong(1), record("noise"): wrong(2)}))["losses"]
     assert "logarithmic" not in small.caption
     assert "logarithmic" in FIGURE.caption
 
@@ -68,7 +68,7 @@ def test_with_several_seeds_it_speaks_of_the_source_and_each_has_one_row():
     cells = {record(): wrong(100)}
     for name, count in {"real": 101, "fractal": 102, "noise": 200}.items():
         cells |= {record(name, seed=seed): wrong(count + seed) for seed in range(3)}
-    figure = drawn(run(cells))["losses"]
+    figure = figures_of(run(cells))["losses"]
     assert "speaks of the source" in figure.caption
     assert "these two models only" not in figure.caption
     assert [text for text in texts(figure) if text in ("fractal", "noise")] == ["fractal", "noise"]
@@ -80,4 +80,4 @@ def test_the_alternative_text_counts_verdicts_and_names_the_worst():
 
 
 def test_without_real_images_there_is_nothing_to_hold_sets_against():
-    assert "losses" not in drawn(run(CELLS, reference=None))
+    assert "losses" not in figures_of(run(CELLS, reference=None))

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.report.figures.pareto import front
-from tests.report.figures.drawn import marks, texts
-from tests.report.figures.grids import drawn, measured, wrong
+from tests.report.figures.grids import figures_of, measured, wrong
+from tests.report.figures.marks import marks, texts
 from tests.runs import record, run
 
 MODELS = {"slow": (100, 1.0), "quick": (150, 3.0), "bad": (300, 2.0)}
@@ -30,7 +30,7 @@ def test_the_front_is_what_no_other_beats_and_beats_all_the_rest(both):
 
 
 def test_each_cell_is_a_mark_with_its_accuracy_and_interval():
-    figure = drawn(speeds())["pareto"]
+    figure = figures_of(speeds())["pareto"]
     points = {mark.said.split("cell: ")[1].split("/")[0]: mark for mark in marks(figure, "symbol")}
     assert {name: mark.number("top-1, %") for name, mark in points.items()} == {"slow": 90, "quick": 85, "bad": 70}
     assert points["slow"].number("95 % interval from") == pytest.approx(87.98, abs=0.01)  # Wilson, 900 of 1,000
@@ -38,7 +38,7 @@ def test_each_cell_is_a_mark_with_its_accuracy_and_interval():
 
 
 def test_only_those_on_the_front_are_named_beside_their_marks():
-    figure = drawn(speeds())["pareto"]
+    figure = figures_of(speeds())["pareto"]
     points = {mark.said.split("cell: ")[1].split("/")[0]: mark for mark in marks(figure, "symbol")}
     on_front = {name: "on the front: true" in mark.said for name, mark in points.items()}
     assert on_front == {"slow": True, "quick": True, "bad": False}
@@ -48,25 +48,25 @@ def test_only_those_on_the_front_are_named_beside_their_marks():
 
 
 def test_models_differ_in_shape_and_colour():
-    found = marks(drawn(speeds())["pareto"], "symbol")
+    found = marks(figures_of(speeds())["pareto"], "symbol")
     assert len({mark.look["d"] for mark in found}) == len({mark.look["stroke"] for mark in found}) == 3
 
 
 def test_an_invalid_measurement_is_on_no_front():
-    figure = drawn(speeds(quick={"verdict": "invalid"}))["pareto"]
+    figure = figures_of(speeds(quick={"verdict": "invalid"}))["pareto"]
     assert "bad, noise" in figure.alt
     assert "quick" not in figure.alt
 
 
 def test_each_host_has_its_own_front():
-    figure = drawn(speeds(bad={"host": "other", "cpu_model": "Old CPU"}))["pareto"]
+    figure = figures_of(speeds(bad={"host": "other", "cpu_model": "Old CPU"}))["pareto"]
     assert {"CPU of bench", "CPU of other"} <= set(texts(figure))
     assert all("on the front: true" in mark.said for mark in marks(figure, "symbol"))
     assert "bench (Some CPU, 8 cores) and other (Old CPU, 8 cores)" in figure.caption
 
 
 def test_one_host_is_named_on_the_axis():
-    assert "images a second on CPU of bench" in texts(drawn(speeds())["pareto"])
+    assert "images a second on CPU of bench" in texts(figures_of(speeds())["pareto"])
 
 
 def test_of_names_that_would_cover_each_other_the_fastest_stays():
@@ -75,6 +75,6 @@ def test_of_names_that_would_cover_each_other_the_fastest_stays():
     for index, cell in enumerate(cells):
         ratio = 9.0 if cell.calibration == "far" else 2 + index / 1000
         found = measured(found, cell.cell, [ratio, ratio])
-    shown = texts(drawn(found)["pareto"])
+    shown = texts(figures_of(found)["pareto"])
     assert [name for name in shown if name.startswith("set")].count("set4") == 3  # its legend, and twice at its mark
     assert shown.count("set3") == 1

@@ -9,8 +9,8 @@ from PIL import Image
 from farm.analysis.analysis import analyse
 from farm.errors import InputError
 from farm.report.figures import figures, png, svg, write
-from tests.report.figures.drawn import tree
 from tests.report.figures.grids import wrong
+from tests.report.figures.marks import tree
 from tests.runs import record, run
 
 

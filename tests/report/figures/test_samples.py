@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 
 from farm.results.folder import Folder
-from tests.report.figures.drawn import SVG, texts, tree
-from tests.report.figures.grids import drawn, sampled, wrong
+from tests.report.figures.grids import figures_of, sampled, wrong
+from tests.report.figures.marks import SVG, texts, tree
 from tests.runs import record, run
 
 
 def figure(folder, cells, **more):
     sampled(folder, [cell.calibration for cell in cells], **more)
-    return drawn(replace(run(dict.fromkeys(cells, wrong(10))), folder=folder))["samples"]
+    return figures_of(replace(run(dict.fromkeys(cells, wrong(10))), folder=folder))["samples"]
 
 
 def images(shown):

@@ -44,7 +44,7 @@ def predicted(share_wrong: float, seed: int) -> Predicted:
 
 
 def study(models=("resnet20", "vgg16_bn", "repvgg_a2"), sets=("cifar10", "fractal", "noise"), seeds=1) -> Run:
-    """A run of these models and sets, with speeds of the first draw, one failed cell and one noisy one."""
+    """A run of these models and sets, with speeds of the first seed, one failed cell and one noisy one."""
     records, predictions = [], {}
     for at, model in enumerate(models):
         made = [*_baselines(model, at)]

@@ -53,7 +53,7 @@ def test_a_set_that_is_better_gained():
     assert "gained" in text
 
 
-def test_several_seeds_make_a_claim_on_the_source_over_so_many_draws():
+def test_several_seeds_make_a_claim_on_the_source_over_so_many_seeds():
     text = said(study(seeds=4), REAL)
     assert "fractal is equivalent to cifar10 within 1 point for 3 of 3 models, over 4 seeds" in text
     assert "noise is not shown to be equivalent to cifar10 within 1 point for any of 3 models, over 4 seeds" in text
@@ -109,21 +109,21 @@ def test_why_nothing_is_claimed_is_what_is_lacking(changes, why):
     assert "predictions of single images" not in text
 
 
-def drawn(*wrong, **changes):
+def seeded(*wrong, **changes):
     """A model with so many seeds of fractals, each with its number of images that it gets wrong."""
     cells = {record(**changes): range(100), record("real", **changes): range(100)}
     return cells | {record("fractal", seed=seed, **changes): range(each) for seed, each in enumerate(wrong)}
 
 
 def test_a_source_of_which_one_seed_breaks_is_not_said_to_break():
-    text = said(run(drawn(101, 102, 400, 103, 104)), COST)
+    text = said(run(seeded(101, 102, 400, 103, 104)), COST)
     assert "resnet20 breaks under default when calibrated with fractal (in 1 of 5 seeds): 30.00 points lost." in text
-    text = said(run(drawn(400, 410)), COST)
+    text = said(run(seeded(400, 410)), COST)
     assert "resnet20 breaks under default when calibrated with fractal: 30.00 to 31.00 points lost." in text
 
 
 def test_where_there_are_several_devices_the_one_where_a_model_breaks_is_named():
-    text = said(run(drawn(400) | drawn(101, device="CPU{threads=2}")), COST)
+    text = said(run(seeded(400) | seeded(101, device="CPU{threads=2}")), COST)
     assert "resnet20 breaks under default on CPU when calibrated with fractal: 30.00 points lost." in text
     assert text.count("breaks") == 1
 

@@ -74,7 +74,7 @@ def kernel(first: Doubles, second: Doubles, seed: int = 0) -> float:
 
 
 def _apart(kernel: Doubles) -> float:
-    """The mean over pairs of different rows."""
+    """The mean over every two different rows."""
     size = len(kernel)
     return float(kernel.sum() - np.trace(kernel)) / (size * (size - 1))
 

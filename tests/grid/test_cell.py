@@ -1,11 +1,10 @@
-"""Grid -> cells: what expands, what is left out, what is added."""
+"""Grid -> cells: what expands, what is left out, what is added, and what cells are held against."""
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from farm.catalog import CATALOG
-from farm.errors import GridError
 from farm.grid.cell import Pattern, expand, matches
 from farm.grid.label import AXES
 from farm.grid.load import load
@@ -28,95 +27,6 @@ def test_axes_with_defaults_may_be_left_out(files):
     assert names(grid) == ["resnet20/-/pytorch/CPU", "resnet20/-/ir/CPU"]
 
 
-@pytest.mark.parametrize(
-    ("axis", "entry", "labels"),
-    [
-        ("calibrations", {"name": "noise", "seed": [0, 1, 2]}, ["noise", "noise{seed=1}", "noise{seed=2}"]),
-        (
-            "calibrations",
-            {"name": "noise", "seed": [0, 1], "count": [10, 1000]},
-            ["noise{count=10}", "noise", "noise{count=10,seed=1}", "noise{seed=1}"],
-        ),
-        ("calibrations", {"name": "noise", "size": [8, 9]}, ["noise{size=[8, 9]}"]),
-        ("calibrations", {"name": "noise", "size": [[8, 9], [8, 8]]}, ["noise{size=[8, 9]}", "noise{size=[8, 8]}"]),
-        ("algorithms", {"name": "default", "ignored_scope": ["a", "b"]}, ['default{ignored_scope=["a", "b"]}']),
-        (
-            "algorithms",
-            {"name": "default", "ignored_scope": [["a"], ["b"], []]},
-            ['default{ignored_scope=["a"]}', 'default{ignored_scope=["b"]}', "default"],
-        ),
-        ("algorithms", {"name": "default", "ignored_scope": []}, ["default"]),
-        ("algorithms", {"name": "default", "fast_bias_correction": [True, False]},
-         ["default", "default{fast_bias_correction=false}"]),
-        ("algorithms", {"name": "default", "preset": [None, "mixed"]}, ["default", "default{preset=mixed}"]),
-        ("devices", {"name": "CPU", "threads": 2, "batch": 8, "hint": "latency"}, ["CPU{batch=8,threads=2}"]),
-        ("devices", "GPU.0", ["GPU.0"]),
-        ("devices", "AUTO:GPU,CPU", ["AUTO:GPU,CPU"]),
-        ("models", {"name": "resnet20", "weights": "w.pt"}, ["resnet20{weights=w.pt}"]),
-        ("models", {"name": "mine", "factory": "nets:tiny"}, ["mine"]),
-        ("models", {"factory": "nets:tiny", "weights": "w.pt"}, ["tiny"]),
-        ("models", {"factory": "nets:tiny", "weights": ["a.pt", "b.pt"]}, ["tiny{weights=a.pt}", "tiny{weights=b.pt}"]),
-        ("models", {"factory": "nets:tiny", "size": [[8, 8], [16, 16]]}, ["tiny{size=[8, 8]}", "tiny{size=[16, 16]}"]),
-        ("models", "nets/classifier.onnx", ["classifier"]),
-        ("models", "classifier.v2.tflite", ["classifier.v2"]),
-        ("models", "Classifier.ONNX", ["Classifier"]),
-        ("models", {"path": "nets/classifier.xml"}, ["classifier"]),
-        ("models", {"path": "a:b.onnx"}, ["a:b"]),
-        ("models", {"path": "classifier.onnx", "name": "mine"}, ["mine"]),
-        ("models", {"path": ["a.onnx", "b.onnx"]}, ["a", "b"]),
-        ("models", {"path": "a.onnx", "layout": ["NCHW", "NHWC"]}, ["a{layout=NCHW}", "a{layout=NHWC}"]),
-        ("models", {"path": "a.onnx", "output": "logits", "sha256": "0123abcd"}, ["a"]),
-        ("models", "torchvision/resnet50", ["torchvision/resnet50"]),
-        (
-            "models",
-            {"name": "torchvision/resnet50", "weights": ["DEFAULT", "IMAGENET1K_V1"]},
-            ["torchvision/resnet50", "torchvision/resnet50{weights=IMAGENET1K_V1}"],
-        ),
-        ("models", {"name": "repvgg_a0", "deploy": [False, True]}, ["repvgg_a0", "repvgg_a0{deploy=true}"]),
-        ("calibrations", "distylegan", ["distylegan{weights=farm-cifar10}"]),  # shown, although it is the default
-        ("calibrations", {"name": "distylegan", "weights": "gan"}, ["distylegan{weights=gan}"]),
-        ("calibrations", {"factory": "photos:train", "count": 9}, ["train"]),
-        ("calibrations", {"factory": "photos:train", "name": "mine", "count": [8, 9]},
-         ["mine{count=8}", "mine{count=9}"]),
-    ],
-)  # fmt: skip
-def test_an_entry_stands_for_these_labels_of_sorted_non_default_parameters(files, axis, entry, labels):
-    assert [choice.label for choice in getattr(files.grid(**{axis: [entry]}), axis)] == labels
-
-
-def test_a_factory_keeps_its_function_and_the_zoo_its_name(files):
-    [mine] = files.grid(models=[{"name": "mine", "factory": "nets:tiny"}]).models
-    assert mine.spec is CATALOG.models["factory"]
-    assert mine.parameters.factory == "nets:tiny"
-
-
-def test_several_factories_in_one_list_are_named_after_their_functions(files):
-    grid = files.grid(models=[{"factory": ["nets:one", "nets:two"]}])
-    assert [choice.label for choice in grid.models] == ["one", "two"]
-
-
-@pytest.mark.parametrize(
-    ("axis", "entry", "key", "parameter"),
-    [
-        ("models", "nets/classifier.onnx", "path", "nets/classifier.onnx"),
-        ("models", {"path": "Net.ONNX", "name": "resnet20"}, "path", "Net.ONNX"),
-        ("models", {"factory": "nets:tiny", "name": "torchvision/resnet50"}, "factory", "nets:tiny"),
-        ("calibrations", {"factory": "photos:train", "name": "digits"}, "factory", "photos:train"),
-    ],
-)
-def test_an_entry_of_the_users_own_is_read_by_its_own_spec_whatever_its_name(files, axis, entry, key, parameter):
-    [mine] = getattr(files.grid(**{axis: [entry]}), axis)
-    assert getattr(mine.parameters, key) == parameter
-    assert mine.spec is {"models": CATALOG.models, "calibrations": CATALOG.sources}[axis][key]
-
-
-@pytest.mark.parametrize(("entry", "name"), [({"factory": "photos:test"}, "test"),
-                                             ({"factory": "photos:test", "name": "mine"}, "mine")])  # fmt: skip
-def test_a_dataset_of_the_users_own_is_named_after_its_function_or_as_is_said(files, entry, name):
-    dataset = files.grid(dataset=entry).dataset
-    assert (dataset.name, dataset.label, dataset.spec) == (name, name, CATALOG.datasets["factory"])
-
-
 def test_a_model_that_pytorch_cannot_run_has_no_pytorch_baseline(files):
     assert names(files.grid(models=["net.onnx", {"factory": "nets:tiny"}], calibrations=[])) == [
         "net/-/ir/CPU",
@@ -125,28 +35,10 @@ def test_a_model_that_pytorch_cannot_run_has_no_pytorch_baseline(files):
     ]
 
 
-def test_a_grid_of_such_a_model_and_no_other_baseline_is_empty(files):
-    with pytest.raises(GridError, match="the grid is empty"):
-        files.grid(models=["net.onnx"], calibrations=[], baselines=["pytorch"])
-
-
-@pytest.mark.parametrize(
-    ("said", "metric"),
-    [({}, "top1"), ({"metric": "top5"}, "top5"), ({"metric": "my_scores.inner:top3"}, "my_scores.inner:top3")],
-)
-def test_a_grids_metric_is_top1_unless_it_says_another(files, said, metric):
-    assert files.grid(**said).metric == metric
-
-
 def test_cells_whose_accuracy_alone_is_asked_for_are_cells_all_the_same(files):
     grid = files.grid(accuracy_only=[{"algorithm": "ir"}, {"model": {"name": "resnet20"}, "calibration": "noise"}])
     assert names(grid) == names(files.grid())
     assert [any(matches(cell, meant) for meant in grid.accuracy_only) for cell in expand(grid)] == [False, True, True]
-
-
-def test_a_parameter_written_as_its_default_makes_no_other_choice(files):
-    grid = files.grid(calibrations=[{"name": "noise", "count": 1000, "seed": 0}])
-    assert [choice.label for choice in grid.calibrations] == ["noise"]
 
 
 MODELS = ["resnet20", {"name": "vgg16_bn", "weights": "w.pt"}]
@@ -285,3 +177,19 @@ def test_a_pattern_without_parameters_matches_by_name_and_an_empty_exclusion_eve
     assert matches(cell, {"device": Pattern(name="CPU", parameters={})})
     assert not matches(cell, {"calibration": Pattern(name="-", parameters={})})
     assert matches(cell, {})
+
+
+def test_the_set_named_like_the_dataset_is_the_reference(files):
+    assert files.grid(calibrations=["noise", "digits"]).reference() == "digits"
+    assert files.grid(calibrations=["noise"]).reference() is None
+
+
+def test_a_grid_may_name_another_reference(files):
+    assert files.grid(settings={"claims": {"reference": "noise"}}).reference() == "noise"
+
+
+def test_an_included_set_may_be_the_reference(files):
+    grid = files.grid(include=[INCLUDED], settings={"claims": {"reference": "fractal"}})
+    assert grid.sources == ("noise", "fractal")
+    assert grid.reference() == "fractal"
+    assert len(expand(grid)) == 4

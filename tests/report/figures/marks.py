@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 from farm.report.figures import Figure, svg
 
-_DRAWN: dict[int, tuple[Figure, ET.Element]] = {}  # by identity: a figure that is kept keeps its own
+_TREES: dict[int, tuple[Figure, ET.Element]] = {}  # by identity: a figure keeps its own
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -23,14 +23,14 @@ class Mark:
 
 
 def tree(figure: Figure) -> ET.Element:
-    """The figure's SVG as XML; drawn once, for it takes a second."""
-    if id(figure) not in _DRAWN:
-        _DRAWN[id(figure)] = (figure, ET.fromstring(svg(figure)))  # noqa: S314 - our own SVG
-    return _DRAWN[id(figure)][1]
+    """The figure's SVG as XML; rendered once, for it takes a second."""
+    if id(figure) not in _TREES:
+        _TREES[id(figure)] = (figure, ET.fromstring(svg(figure)))  # noqa: S314 - our own SVG
+    return _TREES[id(figure)][1]
 
 
 def texts(figure: Figure) -> list[str]:
-    """Every text that is drawn, lines and all."""
+    """Every text in it, lines and all."""
     found = ["\n".join(each.itertext()) for each in tree(figure).iter(f"{SVG}text")]
     return [text for text in found if text]
 

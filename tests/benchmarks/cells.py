@@ -1,0 +1,121 @@
+"""What the scripts measure: cells of a small grid, whose IRs are made as `farm run` makes them."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import yaml
+
+from farm.campaign.execute import execute
+from farm.campaign.resolve import resolve
+from farm.catalog import CATALOG
+from farm.grid.load import load
+from farm.inputs import default_search, fetch
+from farm.measuring.pairing import CELL, PARTNER
+from farm.measuring.request import RoundRequest
+from farm.measuring.round import Round
+from farm.measuring.rounds import Measurement, rotating_images
+from farm.measuring.signals import Signals
+from farm.record import Ended, Record
+from farm.results.location import Location
+from farm.results.speed import with_speed
+from farm.stages.job import Job
+
+STUDY = (
+    "resnet20",
+    "vgg16_bn",
+    "mobilenetv2_x1_4",
+    "shufflenetv2_x2_0",
+    "repvgg_a2",
+)  # the networks of jobs/table1.yaml
+SPLITS = ("cifar10/test.parquet", "cifar10/train.parquet")
+GRID: Mapping[str, Any] = {  # the packaged digits ResNet20 on one thread
+    "name": "digits",
+    "dataset": {"name": "digits", "count": 64},
+    "models": ["resnet20"],
+    "baselines": ["pytorch", "ir"],
+    "devices": [{"name": "CPU", "threads": 1}],
+}
+BEFORE_MEASURING = ("synthesize", "export", "quantize")
+
+
+class Study(NamedTuple):
+    """models: the study's networks with weights; none without CIFAR-10. absent: what is not there, in words."""
+
+    models: tuple[str, ...]
+    absent: str
+
+
+def study() -> Study:
+    """What of the study FARM_DATA has."""
+    folders = default_search(Path()).data
+    lacking = [split for split in SPLITS if not any((folder / split).exists() for folder in folders)]
+    models = [name for name in STUDY if any(list(folder.glob(f"weights/cifar10_{name}.*")) for folder in folders)]
+    absent = [*lacking, *(f"weights of {name}" for name in STUDY if name not in models)]
+    text = f"Left out, not in FARM_DATA: {', '.join(absent)}." if absent else ""
+    return Study(() if lacking else tuple(models), text)
+
+
+def digits(folder: Path, measure: Mapping[str, Any], baseline: str = "ir") -> Job:
+    """The measurement of the packaged digits ResNet20. measure: the grid's settings."""
+    return jobs({**GRID, "settings": {"measure": dict(measure)}}, folder)["resnet20", baseline]
+
+
+def jobs(grid: Mapping[str, Any], folder: Path) -> dict[tuple[str, str], Job]:
+    """The measurement of each cell but for its cores: by model, and algorithm or baseline. Measures nothing."""
+    folder.mkdir(exist_ok=True)
+    path = folder / "grid.yaml"
+    path.write_text(yaml.safe_dump(dict(grid)), encoding="utf-8")
+    checked = load(path, CATALOG)
+    plan, store = resolve(checked), Location.of(folder).store
+    wanted = {uri for uri, stage in plan.stages.items() if stage.kind in BEFORE_MEASURING}
+    execute(plan, wanted, store, CATALOG.stages, checked.settings)
+    if failed := wanted - store.present(wanted):
+        last = [attempt.error_message for uri in failed for attempt in store.attempts(uri)[-1:]]
+        sys.exit(f"of {grid['name']}, {len(failed)} stages before the measurements failed: {'; '.join(last)}")
+    found = {}
+    for planned in plan.cells:
+        stage = plan.stages[planned.stages["measure"]]
+        found[planned.model, planned.algorithm] = Job(
+            parameters=stage.parameters,
+            effort=plan.effort,
+            inputs={role: store.open(uri) for role, uri in stage.inputs.items()},
+            files={role: fetch(file) for role, file in stage.files.items()},
+            folder=folder,
+            cpus=(),
+            cores=1,
+        )
+    return found
+
+
+def speed_of(job: Job, rounds: Sequence[Round], ended: Ended) -> Record:
+    """What the record of a measurement would say of its speed."""
+    nobody = dict.fromkeys(("grid", "cell", "model", "algorithm", "device", "runtime", "outcome"), "")
+    how = job.parameters.rounds
+    return with_speed(Record(**nobody), rounds, job.effort, ended, per_node=how.per_node, preprocess=how.preprocess)
+
+
+def bare_round(meanwhile: Signals, **values: Any) -> Round:
+    """A round of one synchronous inference at a time, of which only these are known."""
+    unknown = dict.fromkeys(("runtime", "precision", "asked", "properties"), "")
+    counts = {"warmup_inferences": 0, "steady": True, "threads": 1, "streams": 1, "stray_cpus": ()}
+    given = {"batch": 1, "synchronous": True, "request_p50_ns": None, **unknown, **counts, **asdict(meanwhile)}
+    return Round(**given | values, latencies_ns=np.array([], np.int64))
+
+
+def requests_of(job: Job, cpus: tuple[int, ...], scratch: Path) -> dict[str, RoundRequest]:
+    """What a round of the cell, and one of its FP32 IR, is asked. Leaves the images in `scratch`."""
+    measurement = Measurement(
+        parameters=job.parameters,
+        ir=job.inputs["ir"],
+        variant=job.inputs.get("model", job.inputs["ir"]),
+        files=job.files,
+        images=scratch / "inputs.npy",
+        cpus=cpus,
+        cores=job.cores,
+    )
+    np.save(measurement.images, rotating_images(job.parameters, job.files))
+    return {variant: measurement.request(variant) for variant in (CELL, PARTNER)}

@@ -173,7 +173,11 @@ def _size_and_classes(path: Path, schema: pa.Schema) -> tuple[tuple[int, int], i
     if "label" not in columns or not isinstance(columns.get("image"), pa.FixedShapeTensorType):
         has = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         raise DataError(f"{path}: no shard, which has a tensor `image` and a `label`, only {has}: make it again")
-    (height, width, _), classes = columns["image"].shape, (schema.metadata or {}).get(b"classes")
+    shape, pixel = columns["image"].shape, columns["image"].value_type
+    if shape[2:] != [3] or pixel != pa.uint8():
+        text = f"images of {'x'.join(map(str, shape))} {pixel}, not of (height)x(width)x3 uint8"
+        raise DataError(f"{path}: {text}: make it again")
+    (height, width, _), classes = shape, (schema.metadata or {}).get(b"classes")
     return (height, width), int(classes) if classes else None
 
 

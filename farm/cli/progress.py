@@ -59,9 +59,9 @@ def reporting(console: Console, *, quiet: bool, alone: bool = False) -> Iterator
     if quiet:
         yield lambda _: None
     elif console.is_terminal:
-        clock, drawn = time.monotonic(), live_words if alone else live_table
+        clock, look = time.monotonic(), live_words if alone else live_table
         with Live(console=console, auto_refresh=False, transient=True) as live:
-            yield lambda progress: live.update(drawn(progress, time.monotonic() - clock), refresh=True)
+            yield lambda progress: live.update(look(progress, time.monotonic() - clock), refresh=True)
     else:
         yield _Lines(console, alone=alone).report
 

@@ -53,7 +53,7 @@ def test_a_set_that_is_better_gained():
     assert "gained" in text
 
 
-def test_several_seeds_make_a_claim_on_the_source_over_so_many_draws():
+def test_several_seeds_make_a_claim_on_the_source_over_so_many_seeds():
     text = said(study(seeds=4), REAL)
     assert "fractal is equivalent to cifar10 within 1 point for 3 of 3 models, over 4 seeds" in text
     assert "noise is not shown to be equivalent to cifar10 within 1 point for any of 3 models, over 4 seeds" in text

@@ -58,9 +58,9 @@ def _command(grid_file: Path, results: str) -> str:
 
 def _show(ended: Ended) -> int:
     """The table of the cells that were asked for; the exit code."""
-    from farm.cli import tables  # noqa: PLC0415 - scipy, which planning need not pay
+    from farm.cli import views  # noqa: PLC0415 - scipy, which planning need not pay
 
-    tables.print_parts(tables.summary(read_run(ended.folder), ended.cells))
+    views.summary(read_run(ended.folder), ended.cells).show()
     records = [record for record in ended.records if record.cell in ended.cells]
     failed = [record.cell for record in records if record.outcome != "ok"]
     if failed:

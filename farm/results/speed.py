@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from farm.measuring.pairing import CELL, PARTNER, Rounds, interval, speeds
+from farm.measuring.pairing import CELL, PARTNER, PairedRounds, interval, speeds
 from farm.measuring.round import Round
 from farm.measuring.verdict import judge, mismatches, shares
 from farm.plan import Effort
@@ -26,7 +26,7 @@ def with_speed(
     effort: what is asked for now. ended: what ended the measurement. per_node, preprocess: how rounds were measured.
     Figures are of the undisturbed pairs, or of all where too few are.
     """
-    measured, (least, _) = Rounds(rounds=list(rounds)), effort.pairs
+    measured, (least, _) = PairedRounds(rounds=list(rounds)), effort.pairs
     undisturbed = [one for one in rounds if not one.disturbed]
     used = undisturbed if len(measured.pairs()) >= least else rounds
     of_cell, of_ir = ([one for one in used if one.variant == variant] for variant in (CELL, PARTNER))
@@ -54,7 +54,7 @@ def with_speed(
     )
 
 
-def _judged(record: Record, measured: Rounds, ratio: Ratio | None, effort: Effort) -> Record:
+def _judged(record: Record, measured: PairedRounds, ratio: Ratio | None, effort: Effort) -> Record:
     """The record with its speed-up over the FP32 IR, the verdict, and what they rest on."""
     checked = ((json.loads(one.asked), json.loads(one.properties), one.stray_cpus) for one in measured.rounds)
     differences = tuple(dict.fromkeys(mismatch for values in checked for mismatch in mismatches(*values)))

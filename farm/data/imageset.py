@@ -175,10 +175,9 @@ def _size_and_classes(path: Path, schema: pa.Schema) -> tuple[tuple[int, int], i
         raise DataError(f"{path}: no shard, which has a tensor `image` and a `label`, only {has}: make it again")
     shape, pixel = columns["image"].shape, columns["image"].value_type
     if shape[2:] != [3] or pixel != pa.uint8():
-        text = f"images of {'x'.join(map(str, shape))} {pixel}, not of (height)x(width)x3 uint8"
-        raise DataError(f"{path}: {text}: make it again")
-    (height, width, _), classes = shape, (schema.metadata or {}).get(b"classes")
-    return (height, width), int(classes) if classes else None
+        raise DataError(f"{path}: images of {'x'.join(map(str, shape))} {pixel}, not of HxWx3 uint8: make it again")
+    classes = (schema.metadata or {}).get(b"classes")
+    return (shape[0], shape[1]), int(classes) if classes else None
 
 
 def prepare(images: Pixels, preprocessing: Preprocessing) -> NDArray[Any]:

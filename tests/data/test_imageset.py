@@ -89,7 +89,7 @@ def tensors(*shape: int, kind: type = np.uint8) -> Callable[[Path], None]:
         (Path.is_file, "not a Parquet file"),  # nothing is made
         (without_tensor, "no shard, .* only image binary, label int64"),
         (without_label, "no shard, .* only image extension"),
-        (tensors(4, 5), r"images of 4x5 uint8, not of \(height\)x\(width\)x3 uint8"),
+        (tensors(4, 5), "images of 4x5 uint8, not of HxWx3 uint8"),
         (tensors(4, 5, 1), "images of 4x5x1 uint8, not"),
         (tensors(4, 5, 4), "images of 4x5x4 uint8, not"),
         (tensors(2, 4, 5, 3), "images of 2x4x5x3 uint8, not"),

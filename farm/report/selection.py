@@ -74,13 +74,12 @@ def check(rows: Sequence[Row], conditions: Wanted, sort: str | None = None) -> N
     """
     for condition in conditions:
         _check_metric(f"--where {condition}", condition.named, rows)
-        types = _types(condition.column)
-        is_open = str in types and not _words(condition.column)  # only the rows tell which values there are
+        name, types = condition.column, _types(condition.column)
+        is_open = str in types and not _words(name)  # only the rows tell which values there are
         null = condition.text == NOTHING and type(None) in types
         if is_open and not null and not any(_is(condition, row) for row in rows):
-            axis = condition.column if condition.column in AXES else None
             values = {shown(_value(row, condition.named)) for row in rows}
-            there = names(getattr(labels_of(row.record), axis) for row in rows) if axis else sorted(values)
+            there = names(getattr(labels_of(row.record), name) for row in rows) if name in AXES else sorted(values)
             raise InputError(f"--where {condition} means no cell{did_you_mean(condition.text, there)}")
     if sort is not None:
         _check_metric(f"--sort {sort}", sort.removeprefix("-"), rows)

@@ -17,7 +17,7 @@ from farm.stats.ratios import Ratio, looks, percentile, quotient
 
 NS_PER_MS = 1e6
 ITSELF = Ratio(value=1.0, low=1.0, high=1.0)
-QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +48,14 @@ def with_speed(
     of_cell, of_ir = ([one for one in used if one.variant == variant] for variant in (CELL, PARTNER))
     ratio = interval(speeds(used), looks(*effort.pairs))
     first, latencies = of_cell[0], np.concatenate([one.latencies_ns for one in of_cell])
+    p50, p90, p95, p99, p999 = (_latency_ms(latencies, quantile) for quantile in QUANTILES)
     return replace(
         _judged(record, measured, ratio, effort), ended=ended, fps=_fps(of_cell), fps_ir=_fps(of_ir),
-        **{f"latency_{name}_ms": _latency_ms(latencies, quantile) for name, quantile in QUANTILES.items()},
+        latency_p50_ms=p50, latency_p90_ms=p90, latency_p95_ms=p95, latency_p99_ms=p99, latency_p999_ms=p999,
         threads=first.threads, streams=first.streams, precision=first.precision,
-        unsteady_rounds=sum(not one.steady for one in rounds),
+        unsteady_rounds=sum(not one.steady for one in rounds), per_node=per_node,
         foreign_share=sum(one.foreign_s for one in rounds) / sum(one.wall_s * len(one.cpus) for one in rounds),
-        steal_share=sum(one.steal_s for one in rounds) / sum(one.wall_s for one in rounds), per_node=per_node,
+        steal_share=sum(one.steal_s for one in rounds) / sum(one.wall_s for one in rounds),
         memory_format=json.loads(first.properties).get("MEMORY_FORMAT"),
         timed="preprocessing and inference" if preprocess else "inference",
     )  # fmt: skip

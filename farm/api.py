@@ -15,7 +15,7 @@ from farm.analysis.comparison import Comparison
 from farm.analysis.comparison import compare as compared
 from farm.campaign.listener import NOBODY, Listener
 from farm.campaign.resolve import resolve
-from farm.campaign.run import Order
+from farm.campaign.run import RunOptions
 from farm.campaign.run import run as carried_out
 from farm.catalog import CATALOG
 from farm.grid.cell import Grid
@@ -92,10 +92,10 @@ def run(
     fails is a row with its cause. Raises InputError for what cannot be used, EngineError where the grid cannot run.
     """
     chosen = _grid(grid)
-    order = Order(
+    options = RunOptions(
         only=only, failed=failed, fresh=fresh, engine=engine, address=address, command=f"farm run {chosen.path}"
     )
-    return Tables(folder=carried_out(chosen, Location.of(results), order, listener).folder)
+    return Tables(folder=carried_out(chosen, Location.of(results), options, listener).folder)
 
 
 def read(named: str | Path | None = None, *, results: str | Path = RESULTS) -> Tables:

@@ -28,7 +28,7 @@ FAILURE_CLASSES: dict[str, str] = {
     "timeout": "the stage ran longer than its time limit",
     "oom": "memory ran out; retried once with twice the memory",
     "lost": "the worker or its node died; retried up to three times",
-    "missing_input": "a local file that it needs is not there; no task was started",
+    "missing_input": "a local file that it needs is not there; no process was started",
     "dep_failed": "a stage that it needs failed",
 }
 RETRIES = {"lost": 3, "oom": 1}  # by failure class, in one run; all others have none

@@ -54,5 +54,5 @@ def test_the_help_imports_no_command():
 
 @pytest.mark.parametrize(("name", "line"), COMMANDS.items())
 def test_a_commands_own_help_begins_as_the_list_of_all_says(name, line):
-    function = "choices" if name == "list" else name
+    function = "listing" if name == "list" else name
     assert getattr(import_module(f"farm.cli.{function}"), function).__doc__.partition("\n")[0] == line

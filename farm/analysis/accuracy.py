@@ -1,6 +1,6 @@
 """What may be said of each cell's accuracy: against its FP32 IR, and against real images. Knows predictions.
 
-Test images are one reason for doubt, and the one that is judged here: whether *these two models* differ. The seed of a
+Test images are one uncertainty, and the one that is judged here: whether *these two models* differ. The seed of a
 calibration set is another, see `farm.analysis.replicates`.
 """
 

@@ -12,6 +12,7 @@ from farm.analysis.accuracy import disagreement
 from farm.analysis.standing import Standing, standing
 from farm.record import Record, accuracy_of, is_fp32_ir
 from farm.results.reading import Predicted
+from farm.results.speed import ratio_of
 from farm.stats.ratios import Ratio, quotient
 from farm.stats.replicates import difference, welch
 from farm.stats.shares import ALPHA, Count, Estimate, mcnemar, newcombe, pearson, tango
@@ -114,15 +115,13 @@ def with_word(change: AccuracyChange, p: float, tolerance: Tolerance) -> Accurac
 def speed_change(before: Record, after: Record, tolerance: Tolerance) -> SpeedChange:
     """The change of a cell's speed, judged by x IR, which each run measured side by side with its own FP32 IR."""
     old, new = before.speedup_ir, after.speedup_ir
-    if old is None or new is None:
+    was, now = ratio_of(before), ratio_of(after)
+    if was is None or now is None:
         return SpeedChange(before=old, after=new, unjudged=_lacking("speed", (before, old), (after, new)))
     elsewhere = [name for name in HOST if getattr(before, name) != getattr(after, name)]
     refused = f"another {' and '.join(elsewhere)} in B" if elsewhere and not tolerance.across_hosts else None
     unjudged = _why_not(before, after) or refused
-    ratio = quotient(
-        Ratio(value=new, low=after.speedup_ir_low, high=after.speedup_ir_high),
-        Ratio(value=old, low=before.speedup_ir_low, high=before.speedup_ir_high),
-    )
+    ratio = quotient(now, was)
     word = None if unjudged else _word(ratio, tolerance.max_slowdown)
     change = SpeedChange(before=old, after=new, same_host=not elsewhere, ratio=ratio, word=word, unjudged=unjudged)
     if refused or before.timed != after.timed:

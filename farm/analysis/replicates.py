@@ -1,7 +1,7 @@
 """Calibration sources over several seeds: the mean drop, its spread, and whether it is as good as real. Knows records.
 
-With several seeds the unit is the set of one seed, so a claim may be made of the *source*. It holds both doubts: of the
-seeds, and of the test images that all of them share. With one seed there is no such claim to make: only of the two
+With several seeds the unit is the set of one seed, so a claim may be made of the *source*. It holds the uncertainty of
+the seeds and of the test images that all of them share. With one seed there is no such claim to make: only of the two
 models, see `farm.analysis.accuracy`.
 """
 
@@ -77,9 +77,9 @@ def _against_real(seeds: Seeds, run: Run, step: float) -> dict[str, tuple[Estima
         right = _right(records, run)
         if name == reference or expected is None or right is None or len(right) != len(expected):
             continue
-        drops, doubt = drops_of(records), over_images(expected, right)
-        loss = difference(drops, real, EQUIVALENCE_ALPHA, step, doubt)
-        losses[name] = (loss, welch(drops, real, step, doubt))
+        drops, images = drops_of(records), over_images(expected, right)
+        loss = difference(drops, real, EQUIVALENCE_ALPHA, step, images)
+        losses[name] = (loss, welch(drops, real, step, images))
     corrected = holm([p for _, p in losses.values()])
     return {name: (loss, p) for (name, (loss, _)), p in zip(losses.items(), corrected, strict=True)}
 

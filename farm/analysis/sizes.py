@@ -7,8 +7,9 @@ from typing import Literal
 from farm.analysis.accuracy import Accuracy
 from farm.analysis.analysis import Analysis
 from farm.analysis.families import Family
-from farm.grid.label import Label
-from farm.record import Record, source_of
+from farm.grid.choice import SEED
+from farm.grid.selection import labels_of
+from farm.record import Record
 from farm.stats.replicates import mean
 from farm.stats.shares import Estimate
 
@@ -32,9 +33,8 @@ def by_size(analysis: Analysis) -> list[Sized]:
     """Line by line from few images to many; lines of one size only are left out."""
     lines: dict[Line, dict[int, list[Record]]] = {}
     for record in map(unsized, analysis.run.records):
-        source = source_of(record)
-        if source is not None and record.subset_size is not None and record.top1 is not None:
-            line = (Family.of(record), Label(source).without("count"))
+        if record.calibration is not None and record.subset_size is not None and record.top1 is not None:
+            line = (Family.of(record), labels_of(record).calibration.without(SEED, "count"))
             lines.setdefault(line, {}).setdefault(record.subset_size, []).append(record)
     several = {line: sizes for line, sizes in lines.items() if len(sizes) > 1}
     return [
@@ -46,7 +46,7 @@ def by_size(analysis: Analysis) -> list[Sized]:
 
 def unsized(record: Record) -> Record:
     """The record whose algorithm does not tell how many images it takes."""
-    return replace(record, algorithm=Label(record.algorithm).without("subset_size"))
+    return replace(record, algorithm=labels_of(record).algorithm.without("subset_size"))
 
 
 def _sized(line: Line, size: int, records: Sequence[Record], accuracies: Mapping[str, Accuracy]) -> Sized:

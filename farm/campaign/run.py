@@ -21,7 +21,7 @@ from farm.suggest import did_you_mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class RunOptions:
     """What is asked of a campaign.
 
     only: cells, as ``--only`` names them; all by default. failed: of them those that failed before. fresh: stage
@@ -46,24 +46,24 @@ class Ended:
     ran: bool
 
 
-def run(grid: Grid, results: Location, order: Order, listener: Listener = NOBODY) -> Ended:
+def run(grid: Grid, results: Location, options: RunOptions, listener: Listener = NOBODY) -> Ended:
     """Resolve, plan, drive, gather. Raises InputError for what cannot be done, and EngineError where it cannot run."""
     store, folder = results.store, results.folder(grid.name)
     store.check_writable()
-    cells = set(chosen(expand(grid), order.only))
+    cells = set(chosen(expand(grid), options.only))
     inputs = inputs_of(grid.path, listener, names_in(grid, cells))
     plan = resolve(grid, inputs)
-    cells = _failed_before(plan, store, cells) if order.failed else cells
+    cells = _failed_before(plan, store, cells) if options.failed else cells
     uris = plan.needed_by(cells)
-    stale = _stale(plan, uris, order.fresh)
+    stale = _stale(plan, uris, options.fresh)
     wanted = (uris - store.present(uris)) | stale
     plan = fetched(plan, wanted, inputs)
-    folder.write_plan(replace(plan, grid_file=str(grid.path.resolve()), command=order.command))
+    folder.write_plan(replace(plan, grid_file=str(grid.path.resolve()), command=options.command))
     try:
         if wanted:
             execute(
                 plan, wanted, store, CATALOG.stages, grid.settings,
-                stale=stale, engine=order.engine, address=order.address, listener=listener, journal=Journal(folder),
+                stale=stale, engine=options.engine, address=options.address, listener=listener, journal=Journal(folder),
             )  # fmt: skip
     finally:
         with listener.closing():

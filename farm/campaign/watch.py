@@ -59,21 +59,15 @@ class Watch:
         if touched or self.run is None:
             self._read(touched)
             self.run = Run(
-                name=self.plan.grid,
-                folder=self.folder,
+                name=self.plan.grid, folder=self.folder,
                 records=tuple(with_pytorch_speedup([self.records[cell.name] for cell in self.plan.cells])),
-                claims=self.plan.claims,
-                predictions=dict(self.predictions),
-                command=self.plan.command,
-            )
+                claims=self.plan.claims, predictions=dict(self.predictions), command=self.plan.command,
+            )  # fmt: skip
         states = {uri: self._state(uri, seen) for uri in self.plan.stages}
         return Standing(
-            run=self.run,
-            states=states,
-            words=tuple(self._words(uri, words) for uri, words in seen.running.items()),
-            retried=frozenset() if seen.end else self._retried(states),
-            end=seen.end,
-        )
+            run=self.run, states=states, words=tuple(self._words(uri, words) for uri, words in seen.running.items()),
+            retried=frozenset() if seen.end else self._retried(states), end=seen.end,
+        )  # fmt: skip
 
     def _read(self, touched: set[str]) -> None:
         """Read what has changed of these stages, and of the cells that need them."""

@@ -50,7 +50,7 @@ class Commands(TyperGroup):
 
 
 def _imported(name: str) -> TyperCommand:
-    function = "choices" if name == "list" else name  # a module `list` would hide Python's own here
+    function = "listing" if name == "list" else name  # a module `list` would hide Python's own here
     module = import_module(f"farm.cli.{function}")
     alone = typer.Typer(add_completion=False)
     alone.command(name=name, epilog=module.EXAMPLES)(getattr(module, function))

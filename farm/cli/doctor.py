@@ -21,7 +21,7 @@ from farm.cli.progress import console
 from farm.errors import FarmError, InputError
 from farm.grid.cell import Grid
 from farm.grid.load import load
-from farm.grid.settings import Measure
+from farm.grid.settings import Measuring
 from farm.host import checks
 from farm.host.check import CheckResult, Host
 from farm.host.lease import host_cores, lease, lock_folder
@@ -48,7 +48,7 @@ GRID = {
     "baselines": ["ir"],
     "settings": {"measure": {"pairs": list(PAIRS), "min_seconds": 0.5, "target": 0.01}},
 }
-TARGET = Measure().target  # of a campaign: what is known within that is known well enough
+TARGET = Measuring().target  # of a campaign: what is known within that is known well enough
 STYLES = {"good": "green", "doubtful": "yellow", "bad": "bold red"}
 SHARES = {"foreign_share": "other programs took", "steal_share": "the hypervisor took"}
 

@@ -22,7 +22,7 @@ def entry_of(layout: str, out: Path, count: int, shard: int) -> str:
     """The entry that calibrates with a set as it was written; empty if no source reads it.
 
     layout: a name of `FORMATS`. out: the set's folder, or its one Parquet file. count, shard: images of the set, and
-    of each of its files. Its count is less where a class has too few images to draw so many class by class.
+    of each of its files. Its count is less where a class has too few images to sample so many class by class.
     """
     source, path = FORMATS[layout].source, out
     if source == "parquet" and out.suffix != ".parquet":

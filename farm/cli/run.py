@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typer import Option
 
-from farm.campaign.run import Ended, Order
+from farm.campaign.run import Ended, RunOptions
 from farm.campaign.run import run as carried_out
 from farm.catalog import CATALOG
 from farm.cli.options import DEFAULT_RESULTS, Address, GridFile, Only, Results, say, stdout
@@ -43,11 +43,11 @@ def run(
     Exit code 0: all fine, 1: some cells failed, 2: bad input, 130: interrupted (the same command goes on).
     """
     grid = load(grid_file, CATALOG)
-    order = Order(
+    options = RunOptions(
         only=only or (), failed=failed, fresh=fresh or (),
         engine=engine, address=address, command=_command(grid_file, results),
     )  # fmt: skip
-    return _show(carried_out(grid, Location.of(results), order, console(quiet=quiet)))
+    return _show(carried_out(grid, Location.of(results), options, console(quiet=quiet)))
 
 
 def _command(grid_file: Path, results: str) -> str:
@@ -58,9 +58,9 @@ def _command(grid_file: Path, results: str) -> str:
 
 def _show(ended: Ended) -> int:
     """The table of the cells that were asked for; the exit code."""
-    from farm.cli import tables  # noqa: PLC0415 - scipy, which planning need not pay
+    from farm.cli import views  # noqa: PLC0415 - scipy, which planning need not pay
 
-    tables.print_parts(tables.summary(read_run(ended.folder), ended.cells))
+    views.summary(read_run(ended.folder), ended.cells).show()
     records = [record for record in ended.records if record.cell in ended.cells]
     failed = [record.cell for record in records if record.outcome != "ok"]
     if failed:

@@ -48,11 +48,11 @@ def show(
     """Show a grid's table: accuracy, speed and size of each cell, how sure they are, and what failed."""
     outputs = {"--csv": as_csv, "--md": as_md, "--json": as_json, "--parquet": parquet is not None}
     form = _one_of(outputs, watch=watch)
-    from farm.cli import tables as shown  # noqa: PLC0415 - scipy is for those who judge accuracies
+    from farm.cli import views  # noqa: PLC0415 - scipy is for those who judge accuracies
 
     named: list[str | None] = list(grids) if grids else [None]
     folders = [Location.of(results).grid(name) for name in named]
-    view = shown.view(where or [], sort, layout, form)
+    view = views.view(where or [], sort, layout, form)
     if sheet is not None:
         from farm.report import contact_sheet  # noqa: PLC0415 - Pillow is for those who ask for pictures
 
@@ -64,7 +64,7 @@ def show(
         from farm.cli import watch as watched  # noqa: PLC0415 - the plan's stages are for those who watch them
 
         return watched.watch(folders[0], view, every)
-    return shown.print_runs(folders, view, form, parquet)
+    return views.print_runs(folders, view, form, parquet)
 
 
 def _one_of(outputs: dict[str, bool], *, watch: bool) -> str | None:

@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Group, RenderableType
+from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
 from farm.analysis.analysis import analyse
 from farm.campaign.watch import Standing, Watch
 from farm.cli.options import say, stdout
-from farm.cli.tables import View, check_layout, choice, parts, print_parts, print_runs
+from farm.cli.views import Printout, View, check_layout, choice, print_runs, printout
 from farm.errors import FarmError
 from farm.grid.label import AXES
 from farm.plan.state import State
@@ -21,8 +21,7 @@ from farm.results.events import EVENTS, What
 from farm.results.folder import Folder
 from farm.results.location import store_beside
 
-Drawn = tuple[RenderableType, list[str]]  # a table, and the lines below it
-Show = Callable[[Drawn, str], None]  # the second: how far the run is
+Show = Callable[[Printout, str], None]  # the second: how far the run is
 
 
 def watch(folder: Folder, view: View, every_s: float) -> int:
@@ -36,15 +35,15 @@ def watch(folder: Folder, view: View, every_s: float) -> int:
     selection.check(analyse(now.run).rows, axes)  # a name that no cell has will not come; other texts may
     try:
         with _live() as show:
-            drawn = _drawn(now, view)
-            show(drawn, _progress(now))
+            printed = _printout(now, view)
+            show(printed, _progress(now))
             while not now.end:
                 time.sleep(every_s)
                 before = now
                 now, progress = _next(run, before)
                 if now.run is not before.run:  # to judge a run takes time, on a host that may be measuring
-                    drawn = _drawn(now, view)
-                show(drawn, progress)
+                    printed = _printout(now, view)
+                show(printed, progress)
     except KeyboardInterrupt:
         stdout.print("no longer watched; a run that is under way goes on", highlight=False)
     return 0
@@ -73,10 +72,10 @@ def _progress(now: Standing) -> str:
     return "\n".join([line, *(f"    {words}" for words in now.words if ": " in words)])
 
 
-def _drawn(now: Standing, view: View) -> Drawn:
+def _printout(now: Standing, view: View) -> Printout:
     chosen = choice(now.run.name, analyse(now.run), view)
     check_layout([chosen], view.layout)
-    return parts(chosen)
+    return printout(chosen)
 
 
 @contextmanager
@@ -87,9 +86,8 @@ def _live() -> Iterator[Show]:
         return
     with Live(console=stdout, auto_refresh=False) as live:
 
-        def show(drawn: Drawn, status: str) -> None:
-            table, lines = drawn
-            live.update(Group(Text(status, style="bold"), table, *map(Text, lines)), refresh=True)
+        def show(printed: Printout, status: str) -> None:
+            live.update(Group(Text(status, style="bold"), printed.table, *map(Text, printed.lines)), refresh=True)
 
         yield show
 
@@ -98,10 +96,10 @@ def _printing() -> Show:
     """What prints a table whenever it differs from the one before."""
     before = ""
 
-    def show(drawn: Drawn, status: str) -> None:
+    def show(printed: Printout, status: str) -> None:
         nonlocal before
         with stdout.capture() as captured:
-            print_parts(drawn)
+            printed.show()
         if captured.get() != before:
             before = captured.get()
             say(status)

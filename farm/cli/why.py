@@ -49,7 +49,7 @@ def why(
     rows = list(_reasons(before, now, cell, store))
     for row in rows:
         gathered = row["role"] == "measure" and row["uri"] == _stages(before, cell).get("measure")
-        row["doubt"] = _doubt(folder, cell) if gathered and row["state"] == State.DONE else ""
+        row["verdict"] = _verdict(folder, cell) if gathered and row["state"] == State.DONE else ""
     if as_json:
         stdout.print_json(json.dumps(rows))
         return 0
@@ -65,8 +65,8 @@ def _show(rows: Sequence[Mapping[str, str]]) -> None:
     for row in rows:
         if row["log"]:
             say(f"log of {row['role']}: {row['log']}")
-        if row["doubt"]:
-            say(f"its measurement is {row['doubt']}")
+        if row["verdict"]:
+            say(f"its measurement is {row['verdict']}")
 
 
 def _plan_with(cell: str, grid: str | None, results: str) -> tuple[Folder, Plan]:
@@ -116,14 +116,14 @@ def _reasons(before: Plan, now: Plan, cell: str, store: Store) -> Iterator[dict[
         yield {"role": role, "uri": uri, "state": state, "because": because, "log": log}
 
 
-def _doubt(folder: Folder, cell: str) -> str:
+def _verdict(folder: Folder, cell: str) -> str:
     """The verdict on the cell's measurement and its reason, where it was gathered and does not hold; else empty."""
     if not folder.has(tables.RECORDS):
         return ""
     gathered = records_table(folder)
     ours = (record for record in tables.records_from(gathered) if record.cell == cell)
-    doubtful = (record for record in ours if record.verdict not in (None, "valid"))
-    return next((f"{record.verdict}: {sentence([record], command_of(gathered))}" for record in doubtful), "")
+    failing = (record for record in ours if record.verdict not in (None, "valid"))
+    return next((f"{record.verdict}: {sentence([record], command_of(gathered))}" for record in failing), "")
 
 
 def _not_downloaded(before: Plan, uri: str) -> list[str]:

@@ -173,8 +173,11 @@ def _size_and_classes(path: Path, schema: pa.Schema) -> tuple[tuple[int, int], i
     if "label" not in columns or not isinstance(columns.get("image"), pa.FixedShapeTensorType):
         has = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         raise DataError(f"{path}: no shard, which has a tensor `image` and a `label`, only {has}: make it again")
-    (height, width, _), classes = columns["image"].shape, (schema.metadata or {}).get(b"classes")
-    return (height, width), int(classes) if classes else None
+    shape, pixel = columns["image"].shape, columns["image"].value_type
+    if shape[2:] != [3] or pixel != pa.uint8():
+        raise DataError(f"{path}: images of {'x'.join(map(str, shape))} {pixel}, not of HxWx3 uint8: make it again")
+    classes = (schema.metadata or {}).get(b"classes")
+    return (shape[0], shape[1]), int(classes) if classes else None
 
 
 def prepare(images: Pixels, preprocessing: Preprocessing) -> NDArray[Any]:

@@ -20,10 +20,10 @@ from farm.data.imageset import ImageSet, Wrote, cuts
 from farm.errors import DataError, InputError
 from farm.files import locked, reserved, sha256, sync, write_whole
 
-MANIFEST, MAKING = "set.json", ".making"
+INVENTORY, MAKING = "set.json", ".making"
 SCHEMA = 1
 KILLED_S = 2.0  # what a killed process may take to go
-NEW = "not made yet"  # of a range that the manifest does not know
+NEW = "not made yet"  # of a range that the inventory does not know
 
 Facts = Mapping[str, Any]  # JSON
 
@@ -39,7 +39,7 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Inventory:
     """What ``set.json`` must hold; more may stand beside.
 
     made: what the set is: its source, parameters, files' contents, library versions, format and range length. count:
@@ -72,10 +72,10 @@ class Manifest:
 
 @dataclass(slots=True, kw_only=True)
 class SetFolder:
-    """A folder that this process alone writes to. wanted: the set, without ranges. notes: more for its manifest."""
+    """A folder that this process alone writes to. wanted: the set, without ranges. notes: more for its inventory."""
 
     path: Path
-    wanted: Manifest
+    wanted: Inventory
     notes: Facts
     ranges: dict[int, Range] = field(default_factory=dict)
 
@@ -104,11 +104,11 @@ class SetFolder:
         self.note()
 
     def note(self) -> None:
-        """Write the manifest, whole."""
+        """Write the inventory, whole."""
         ranges = [asdict(self.ranges[start]) for start in sorted(self.ranges)]
         what = {"made": self.wanted.made, "count": self.wanted.count, **self.notes}
-        manifest = {"schema": SCHEMA, **what, "ranges": ranges}
-        write_whole(self.path / MANIFEST, f"{json.dumps(manifest, indent=1)}\n".encode())
+        inventory = {"schema": SCHEMA, **what, "ranges": ranges}
+        write_whole(self.path / INVENTORY, f"{json.dumps(inventory, indent=1)}\n".encode())
 
     def _target(self, folder: Path, start: int) -> Path:
         """Where a format writes a range: a file of the folder, or the folder itself."""
@@ -148,18 +148,18 @@ class SetFolder:
 def claimed(path: Path, made: Facts, count: int, notes: Facts) -> Iterator[SetFolder]:
     """The folder for a set, new, empty, or with part of that set in it; this process's alone meanwhile.
 
-    made: as `Manifest.made`. Raises InputError if the folder holds anything else, another set, or more images of this
+    made: as `Inventory.made`. Raises InputError if the folder holds anything else, another set, or more images of this
     one, or if another process writes to it.
     """
-    wanted = Manifest(made=json.loads(json.dumps(made)), count=count, ranges=())  # as JSON will give it back
+    wanted = Inventory(made=json.loads(json.dumps(made)), count=count, ranges=())  # as JSON will give it back
     with reserved(path):
         folder = SetFolder(path=path, wanted=wanted, notes=notes)
-        manifest = _manifest(path)
+        inventory = _inventory(path)
         shutil.rmtree(path / MAKING, ignore_errors=True)
-        if manifest is not None:
-            _check_same(path, manifest, wanted)
-            folder.ranges = {part.start: part for part in manifest.ranges}
-        if manifest is None or manifest.count != count:
+        if inventory is not None:
+            _check_same(path, inventory, wanted)
+            folder.ranges = {part.start: part for part in inventory.ranges}
+        if inventory is None or inventory.count != count:
             folder.note()
         try:
             yield folder
@@ -177,18 +177,18 @@ def sweep(path: Path) -> None:
         time.sleep(0.01)
 
 
-def read(path: Path) -> Manifest:
-    """A set's manifest. Raises DataError if there is none, or it is damaged."""
+def read(path: Path) -> Inventory:
+    """A set's inventory. Raises DataError if there is none, or it is damaged."""
     try:
-        content = (path / MANIFEST).read_bytes()
+        content = (path / INVENTORY).read_bytes()
         if json.loads(content)["schema"] == SCHEMA:
-            return TypeAdapter(Manifest).validate_json(content, strict=True)
+            return TypeAdapter(Inventory).validate_json(content, strict=True)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise DataError(f"{path}: no {MANIFEST}: give a folder that `farm synth` has made") from error
+        raise DataError(f"{path}: no {INVENTORY}: give a folder that `farm synth` has made") from error
     except (OSError, ValueError, TypeError, KeyError) as error:
         text = f"damaged ({type(error).__name__}): remove the folder, and make it again"
-        raise DataError(f"{path / MANIFEST}: {text}") from error
-    raise DataError(f"{path / MANIFEST}: of another version of farm: remove the folder, and make it again")
+        raise DataError(f"{path / INVENTORY}: {text}") from error
+    raise DataError(f"{path / INVENTORY}: of another version of farm: remove the folder, and make it again")
 
 
 def shard_name(number: int) -> str:
@@ -196,21 +196,21 @@ def shard_name(number: int) -> str:
     return f"shard-{number:05}.parquet"
 
 
-def _manifest(path: Path) -> Manifest | None:
-    if (path / MANIFEST).exists():
+def _inventory(path: Path) -> Inventory | None:
+    if (path / INVENTORY).exists():
         return read(path)
     names = sorted(file.name for file in path.iterdir())
-    others = [name for name in names if name != MAKING and not name.startswith(f".{MANIFEST}.")]
+    others = [name for name in names if name != MAKING and not name.startswith(f".{INVENTORY}.")]
     if others:
         raise InputError(f"{path} is not empty ({others[0]}), and holds no set of images: choose another --out")
     return None
 
 
-def _check_same(path: Path, manifest: Manifest, wanted: Manifest) -> None:
-    fields = differences("", manifest.made, wanted.made)
+def _check_same(path: Path, inventory: Inventory, wanted: Inventory) -> None:
+    fields = differences("", inventory.made, wanted.made)
     different = [f"{name} is {there} there, not {now}" for name, there, now in fields]
     if different:
         raise InputError(f"{path} holds another set: {'; '.join(different)}: choose another --out")
-    most = max((part.stop for part in manifest.ranges), default=0)
+    most = max((part.stop for part in inventory.ranges), default=0)
     if most > wanted.count:
         raise InputError(f"{path} holds {most:,} images of this set, more than {wanted.count:,}: choose another --out")

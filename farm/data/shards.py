@@ -25,11 +25,11 @@ def opened(path: Path) -> ImageSet:
     """All images of a folder of shards, or of one shard. Raises DataError if it is neither, or not whole."""
     if path.is_file():
         return read(path)
-    manifest = setfolder.read(path)
-    ranges, step, count = sorted(manifest.ranges, key=lambda part: part.start), manifest.step, manifest.count
-    if manifest.layout != "shards":
+    inventory = setfolder.read(path)
+    ranges, step, count = sorted(inventory.ranges, key=lambda part: part.start), inventory.step, inventory.count
+    if inventory.layout != "shards":
         change = "give it to the source that reads it, or make it with --format shards"
-        raise DataError(f"{path}: in the format `{manifest.layout}`: {change}")
+        raise DataError(f"{path}: in the format `{inventory.layout}`: {change}")
     if [(shard.start, shard.stop) for shard in ranges] != list(cuts(0, count, step)):
         there = sum(shard.stop - shard.start for shard in ranges)
         raise DataError(f"{path}: {there:,} of {count:,} images are there: run the same `farm synth` again")

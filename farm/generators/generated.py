@@ -75,16 +75,10 @@ def generated(
         return images
 
     return Aligned(
-        count=count,
-        size=network.size,
-        step=network.step,
-        compute=lambda base: grey_levels(floats(base)),
-        floats=floats,
-        classes=network.classes,
-        labels=classes_of,
-        workers=equipment.workers if equipment.device == "cpu" else 1,
-        note=network.note,
-    )
+        count=count, size=network.size, step=network.step, compute=lambda base: grey_levels(floats(base)),
+        floats=floats, classes=network.classes, labels=classes_of,
+        workers=equipment.workers if equipment.device == "cpu" else 1, note=network.note,
+    )  # fmt: skip
 
 
 def normal(seed: int, start: int, stop: int, length: int) -> Floats:

@@ -6,7 +6,7 @@ from itertools import product
 from pathlib import Path
 
 from farm.grid.choice import Algorithm, Calibration, Choice, Dataset, Device, Model
-from farm.grid.label import NO_CALIBRATION, Label
+from farm.grid.label import NO_CALIBRATION, CellLabels, Label
 from farm.grid.settings import Settings
 
 
@@ -24,10 +24,10 @@ class Cell:
         """``model/calibration/algorithm/device``: stable, and what joins runs."""
         return "/".join(self.labels())
 
-    def labels(self) -> tuple[str, str, str, str]:
-        """The label of each axis, in the order of `AXES`."""
+    def labels(self) -> CellLabels:
+        """The label of each axis."""
         calibration = self.calibration.label if self.calibration else NO_CALIBRATION
-        return (self.model.label, calibration, self.algorithm.label, self.device.label)
+        return CellLabels(self.model.label, calibration, self.algorithm.label, self.device.label)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-AXES = ("model", "calibration", "algorithm", "device")
-NO_CALIBRATION = "-"
 PUNCTUATION = frozenset(",={}")
 
 
@@ -44,6 +43,19 @@ class Label(str):
         if not parameters.keys() & set(keys):
             return self
         return Label(_joined(self.name, ((key, text) for key, text in parameters.items() if key not in keys)))
+
+
+class CellLabels(NamedTuple):
+    """A cell's labels, one an axis; a baseline's calibration is `NO_CALIBRATION`."""
+
+    model: Label
+    calibration: Label
+    algorithm: Label
+    device: Label
+
+
+AXES = CellLabels._fields
+NO_CALIBRATION = Label("-")
 
 
 def _joined(name: str, parameters: Iterable[tuple[str, str]]) -> str:

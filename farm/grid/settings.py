@@ -11,7 +11,7 @@ LEAST_GPU = 0.01
 Limit = Annotated[float, Field(gt=0, le=10_000_000)]
 
 
-class Measure(Parameters):
+class Measuring(Parameters):
     """How a cell's speed is measured: `farm.plan.parameters.Rounds` in its key, and `farm.plan.Effort` in none.
 
     So more effort for one cell leaves the others' measurements valid.
@@ -63,7 +63,7 @@ class Settings(Parameters):
     there are.
     """
 
-    measure: Measure = Measure()
+    measure: Measuring = Measuring()
     claims: Claims = Claims()
     timeout_s: Mapping[str, Limit] = Field({}, description="time limit of a stage kind, in seconds")
     memory_gib: Mapping[str, Limit] = Field({}, description="memory limit of a stage kind, in GiB")

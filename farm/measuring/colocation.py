@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from farm.host.topology import Core
-from farm.measuring.pairing import CELL, PARTNER, Rounds, conduct
+from farm.measuring.pairing import CELL, PARTNER, PairedRounds, conduct
 from farm.measuring.request import RoundRequest
 from farm.measuring.round import Round
 from farm.measuring.rounds import Measurement, rotating_images, run_round
@@ -31,7 +31,7 @@ def colocated(
     ir: Path,
     folder: Path,
     say: Callable[[str], None],
-) -> Rounds:
+) -> PairedRounds:
     """Rounds of the FP32 IR on one part of the cores, in pairs: in company on all other parts, and alone.
 
     The ratio of such a pair is what is left of the speed in company. cores: leased; per_node equal parts are made of

@@ -18,7 +18,7 @@ CELL, PARTNER = "cell", "ir"
 
 
 @dataclass(slots=True, kw_only=True)
-class Rounds:
+class PairedRounds:
     """The rounds so far, each with its pair, position, variant and what disturbed its pair; ended: why."""
 
     rounds: list[Round] = field(default_factory=list)
@@ -40,12 +40,12 @@ def conduct(
     rng: Random,
     clock: Callable[[], float],
     say: Callable[[str], None] = lambda _: None,
-) -> Rounds:
+) -> PairedRounds:
     """Measure pairs until the interval is narrow enough at a look, or there may be no more.
 
     measure_round: of a variant. clock: seconds. say: is told after every pair how far it is.
     """
-    planned, measured = looks(*effort.pairs), Rounds()
+    planned, measured = looks(*effort.pairs), PairedRounds()
     begun, orders = clock(), _orders(rng)
     order = next(orders)
     while measured.ended is None:
@@ -65,7 +65,7 @@ def _orders(rng: Random) -> Iterator[tuple[str, str]]:
         yield from (first, first[::-1])
 
 
-def _ending(measured: Rounds, planned: tuple[int, ...], effort: Effort, spent_s: float) -> Ended | None:
+def _ending(measured: PairedRounds, planned: tuple[int, ...], effort: Effort, spent_s: float) -> Ended | None:
     pairs = measured.pairs()
     if len(pairs) in planned:
         ratio = interval(pairs, planned)
@@ -91,7 +91,7 @@ def speeds(rounds: Sequence[Round]) -> list[Pair]:
     return [(pair[CELL], pair[PARTNER]) for pair in by_pair.values() if len(pair) == 2]  # noqa: PLR2004
 
 
-def _progress(measured: Rounds, planned: tuple[int, ...]) -> str:
+def _progress(measured: PairedRounds, planned: tuple[int, ...]) -> str:
     pairs, disturbed = measured.pairs(), measured.disturbed()
     ratio = interval(pairs, planned)
     sure = ratio is not None and ratio.within is not None and ratio.within < 1

@@ -13,7 +13,7 @@ class RoundRequest:
     ir: its ``model.xml``. model, files: what PyTorch runs instead, and its files by role. images: an .npy file, which
     batches rotate through. device: its threads are settled. config: for `compile_model`, in the form that the device
     takes. asked: the same by name, as it is read back and judged. memory_format: PyTorch's. The other numbers: as in
-    `farm.grid.settings.Measure`.
+    `farm.grid.settings.Measuring`.
     """
 
     ir: str

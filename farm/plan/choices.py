@@ -5,7 +5,7 @@ Files are located, and models from elsewhere described, by the caller.
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import ParamSpec, TypeVar, cast
+from typing import TypeVar, TypeVarTuple, cast
 
 from farm import axes
 from farm.axes import Fit, Preprocessing
@@ -23,7 +23,7 @@ from farm.spec import Catalog, InputSpec
 
 Locate = Callable[[InputSpec, Mapping[str, object], Mapping[str, str]], Input | None]
 Describe = Callable[[str, Mapping[str, object], Input | None], Mapping[str, object]]
-P = ParamSpec("P")
+Ts = TypeVarTuple("Ts")
 R = TypeVar("R")
 
 PREPROCESSING = tuple(Preprocessing.__dataclass_fields__)
@@ -54,12 +54,12 @@ class Choices:
     describe: Describe
     memo: dict[tuple[object, ...], object] = field(default_factory=dict)
 
-    def once(self, make: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
-        """`make(*arguments)`, made once for the same arguments, so that 100,000 cells plan in seconds."""
-        key = (make.__name__, *arguments)
-        if key not in self.memo:
-            self.memo[key] = make(*arguments, **named)
-        return cast("R", self.memo[key])
+    def once(self, make: Callable[[*Ts], R], *arguments: *Ts) -> R:
+        """`make(*arguments)`, made once for the same maker and arguments, so that 100,000 cells plan in seconds."""
+        call = (make, *arguments)
+        if call not in self.memo:
+            self.memo[call] = make(*arguments)
+        return cast("R", self.memo[call])
 
     @property
     def dataset(self) -> str:
@@ -68,7 +68,7 @@ class Choices:
 
     def files(self, choice: Loaded) -> dict[str, Input]:
         """Located files by role."""
-        return self.once(self._located, choice)
+        return self.once(self._located, choice, "")
 
     def model_files(self, model: Model) -> dict[str, Input]:
         """Located files by role; torchvision's weights by the address that their name stands for."""
@@ -142,8 +142,8 @@ class Choices:
         file = self.files(model).get("model") if isinstance(model.parameters, File) else None
         return self.describe(model.name, dict(model.parameters), file)
 
-    def _located(self, choice: Loaded, weights: str = "") -> dict[str, Input]:
-        """weights: an address instead of what the parameter says."""
+    def _located(self, choice: Loaded, weights: str) -> dict[str, Input]:
+        """weights: an address instead of what the parameter says; empty for none."""
         parameters = dict(choice.parameters) | ({"weights": weights} if weights else {})
         names = {"name": choice.name, "dataset": self.dataset}
         inputs = (self.locate(spec, parameters, names) for spec in choice.spec.inputs)

@@ -52,7 +52,7 @@ class Evaluate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rounds:
-    """How rounds are run, as in `farm.grid.settings.Measure`."""
+    """How rounds are run, as in `farm.grid.settings.Measuring`."""
 
     min_seconds: float
     min_inferences: int
@@ -90,7 +90,7 @@ class Files:
     """A calibration set as files of the user's own. images: with their count.
 
     out: a folder or, of these forms, a file: ``parquet``, or ``raw`` for a network's floats. made: what the set is, for
-    its manifest. batch: images in memory at once; None: as many as suit. device: ``cuda`` where no other will do.
+    its inventory. batch: images in memory at once; None: as many as suit. device: ``cuda`` where no other will do.
     verify: check what is there by its checksums. preview: how many of the first images are left as the artefact.
     """
 

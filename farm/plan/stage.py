@@ -76,7 +76,7 @@ class PlannedCell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """Made to be sure of a speed, as in `farm.grid.settings.Measure`, and in no key. pairs: least and most."""
+    """Made to be sure of a speed, as in `farm.grid.settings.Measuring`, and in no key. pairs: least and most."""
 
     pairs: tuple[int, int] = (8, 32)
     target: float = 0.02

@@ -31,8 +31,8 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """A column. name: in CSV, Parquet and SQL. heading: on the terminal; none, where only the page has it.
+class Display:
+    """A column on show. name: in CSV, Parquet and SQL. heading: on the terminal; none, where only the page has it.
 
     title, unit: on the page. meaning: for people who ask. pattern: of a number on the terminal; empty for words.
     of: its value where that is not what is stored under the name. word: what people are told in its place.
@@ -108,7 +108,7 @@ def _plain(number: float) -> str:
     return signed(f"{number:.4f}")
 
 
-def score(metric: str | None, name: str = "score") -> Column:
+def score(metric: str | None, name: str = "score") -> Display:
     """The score of records of this metric; ``top-1`` is known of records of other metrics too."""
 
     def of(record: Record) -> float | None:
@@ -117,17 +117,17 @@ def score(metric: str | None, name: str = "score") -> Column:
         return record.top1 if metric in (None, "top1") else None
 
     word, share = metric_word(metric), metric in METRICS
-    return Column(
+    return Display(
         name=name, heading=word, title=word.capitalize() if share else word, unit="%" if share else "", of=of,
         pattern="{:.4f}", interval="top1" if share else "", on_page=points if share else None,
         meaning="accuracy on the test images, with its 95 % interval" if share else "the grid's metric",
     )  # fmt: skip
 
 
-def drop(metric: str | None) -> Column:
+def drop(metric: str | None) -> Display:
     """What the score lost: in points on the page, where it is of top-1 or top-5."""
     share = metric in METRICS
-    return Column(
+    return Display(
         name="score_drop", heading="drop", title="Drop", unit="points" if share else "", of=drop_of,
         pattern="{:+.4f}", interval="drop" if share else "", on_page=points if share else _plain,
         meaning="lost against the FP32 IR, with its 95 % interval where predictions are known",
@@ -147,41 +147,42 @@ def _outcome(record: Record) -> str:
 
 
 FIXED = (
-    Column(name="model", heading="model", title="Model", meaning="the network, with its parameters"),
-    Column(name="algorithm", heading="variant", title="Variant", word=variant,
-           meaning="PyTorch, the FP32 IR, or int8 with the algorithm that made it"),
-    Column(name="calibration", heading="calibration", title="Calibration",
-           meaning="the set that calibrated it, with its seed; a baseline has none"),
-    Column(name="device", heading="device", title="Device", meaning="what it ran on"),
-    Column(name="worst_class_drop", heading="worst class", title="Worst class", unit="points", pattern="{:+.4f}",
-           on_page=points, label=_worst_class,
-           meaning="of all classes, the greatest loss against the FP32 IR, and which class"),
-    Column(name="standing", title="Against real", interval="real_loss", on_page=points,
-           meaning="the word for the loss against the same model calibrated with real images, and its 90 % interval "
-           "in points"),
-    Column(name="size_mib", heading="MiB", title="Size", unit="MiB", pattern="{:.2f}", meaning="size of the IR"),
-    Column(name="fps", heading="FPS", title="FPS", pattern="{:,.1f}", meaning="inferences a second times the batch"),
-    Column(name="speedup_ir", heading="x IR", title="Speed-up", unit="over IR", pattern="{:.2f}", beside=True,
-           interval="speedup_ir", meaning="paired ratio to the FP32 IR, 99 % interval"),
-    Column(name="speedup_pytorch", heading="x PyTorch", title="Speed-up", unit="over PyTorch", pattern="{:.2f}",
-           beside=True, interval="speedup_pytorch", meaning="ratio to PyTorch, 99 % interval"),
-    Column(name="latency_p50_ms", heading="p50 ms", title="Median", unit="ms", pattern="{:.3f}",
-           meaning="of all latencies"),
-    Column(name="verdict", heading="verdict", title="Verdict", meaning="whether the speed holds"),
-    Column(name="outcome", heading="outcome", title="Outcome", word=_outcome,
-           meaning="ok, how it failed, or pending; ok, target missed of an accuracy-aware cell that missed its target"),
+    Display(name="model", heading="model", title="Model", meaning="the network, with its parameters"),
+    Display(name="algorithm", heading="variant", title="Variant", word=variant,
+            meaning="PyTorch, the FP32 IR, or int8 with the algorithm that made it"),
+    Display(name="calibration", heading="calibration", title="Calibration",
+            meaning="the set that calibrated it, with its seed; a baseline has none"),
+    Display(name="device", heading="device", title="Device", meaning="what it ran on"),
+    Display(name="worst_class_drop", heading="worst class", title="Worst class", unit="points", pattern="{:+.4f}",
+            on_page=points, label=_worst_class,
+            meaning="of all classes, the greatest loss against the FP32 IR, and which class"),
+    Display(name="standing", title="Against real", interval="real_loss", on_page=points,
+            meaning="the word for the loss against the same model calibrated with real images, and its 90 % interval "
+            "in points"),
+    Display(name="size_mib", heading="MiB", title="Size", unit="MiB", pattern="{:.2f}", meaning="size of the IR"),
+    Display(name="fps", heading="FPS", title="FPS", pattern="{:,.1f}", meaning="inferences a second times the batch"),
+    Display(name="speedup_ir", heading="x IR", title="Speed-up", unit="over IR", pattern="{:.2f}", beside=True,
+            interval="speedup_ir", meaning="paired ratio to the FP32 IR, 99 % interval"),
+    Display(name="speedup_pytorch", heading="x PyTorch", title="Speed-up", unit="over PyTorch", pattern="{:.2f}",
+            beside=True, interval="speedup_pytorch", meaning="ratio to PyTorch, 99 % interval"),
+    Display(name="latency_p50_ms", heading="p50 ms", title="Median", unit="ms", pattern="{:.3f}",
+            meaning="of all latencies"),
+    Display(name="verdict", heading="verdict", title="Verdict", meaning="whether the speed holds"),
+    Display(name="outcome", heading="outcome", title="Outcome", word=_outcome,
+            meaning="ok, how it failed, or pending; ok, target missed of an accuracy-aware cell that missed its "
+            "target"),
 )  # fmt: skip
 HEADED = {
     column.heading: column for column in (score("top1", "top1"), score("top5"), drop("top1"), *FIXED) if column.heading
 }
 
 
-def column(named: str) -> Column | None:
+def column(named: str) -> Display | None:
     """The column under a heading, of a metric of the user's own too (``package.module:function``); None if none is."""
     return HEADED.get(named) or (score(named) if ":" in named else None)
 
 
-def columns(rows: Sequence[Row], order: Sequence[str]) -> list[Column]:
+def columns(rows: Sequence[Row], order: Sequence[str]) -> list[Display]:
     """Those of an order of names that have something to show; ``score`` and ``score_drop`` are of the rows' metric."""
     metric = metric_of([row.record for row in rows])
     by_name = {one.name: one for one in (score(metric), drop(metric), *FIXED)}

@@ -129,14 +129,14 @@ def _lost(change: AccuracyChange) -> str:
     images = f"{change.lost} of {change.n_images} images lost, {change.won} won" if change.paired else "unpaired"
     if change.lost is None and change.paired:
         images = f"{change.n_images} images, paired"
-    doubt = f"95 %: {drop.low:.4f} to {drop.high:.4f}; p {change.p:.2g}; {images}"
-    return f"lost {drop.value:.4f}: {change.before:.4f} in A, {change.after:.4f} in B ({doubt})"
+    interval = f"95 %: {drop.low:.4f} to {drop.high:.4f}; p {change.p:.2g}; {images}"
+    return f"lost {drop.value:.4f}: {change.before:.4f} in A, {change.after:.4f} in B ({interval})"
 
 
 def _slower(change: SpeedChange) -> str:
     ratio = change.ratio
     if ratio is None or ratio.low is None or ratio.high is None:
         raise ValueError("a slowdown without interval is no regression")
-    doubt = f"99 %: {1 - ratio.high:.1%} to {1 - ratio.low:.1%}"
-    doubt += "" if change.fps is None else f"; FPS {change.fps:.2f} of A's"  # tells it from a faster FP32 IR
-    return f"is slower by {1 - ratio.value:.1%}: {change.before:.2f} x IR in A, {change.after:.2f} in B ({doubt})"
+    interval = f"99 %: {1 - ratio.high:.1%} to {1 - ratio.low:.1%}"
+    interval += "" if change.fps is None else f"; FPS {change.fps:.2f} of A's"  # tells it from a faster FP32 IR
+    return f"is slower by {1 - ratio.value:.1%}: {change.before:.2f} x IR in A, {change.after:.2f} in B ({interval})"

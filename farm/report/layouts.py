@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from farm.analysis.analysis import AgainstReal
 from farm.analysis.families import Family, together
 from farm.analysis.rows import Row
-from farm.grid.label import Label
+from farm.grid.selection import labels_of
 from farm.record import Record, accuracy_of, source_of
 from farm.report.numbers import written
 from farm.report.table import BEST, WORSE
@@ -71,7 +71,7 @@ def lacking(layout: str) -> str:
 
 
 def _is_of(record: Record, algorithm: str) -> bool:
-    return record.calibration is not None and Label(record.algorithm).name == algorithm
+    return record.calibration is not None and labels_of(record).algorithm.name == algorithm
 
 
 def _keys(lines: Mapping[Family, Cells]) -> list[str]:

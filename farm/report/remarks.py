@@ -108,8 +108,8 @@ def _speeds(records: Sequence[Record]) -> Iterator[str]:
     """The models whose FP32 IR ran at other speeds beside other cells of the same host."""
     several = len({record.host for record in records if record.fps_ir is not None}) > 1
     lines = [
-        f"{model}/{device}{f' on {host}' if several else ''}: {least:,.1f} to {most:,.1f} FPS"
-        for (model, device, host), (least, most) in unlike_speeds(records).items()
+        f"{place.model}/{place.device}{f' on {place.host}' if several else ''}: {least:,.1f} to {most:,.1f} FPS"
+        for place, (least, most) in unlike_speeds(records).items()
     ]
     if lines:
         advice = "compare rows by x IR, which was measured side by side, not by FPS"

@@ -15,7 +15,7 @@ from farm.analysis.rows import ROW_COLUMNS, Assessment, Row
 from farm.analysis.standing import STANDINGS
 from farm.errors import InputError
 from farm.grid.label import AXES
-from farm.grid.selection import means, names
+from farm.grid.selection import labels_of, means, names
 from farm.record import FAILURE_CLASSES, Record
 from farm.report.columns import HEADED, MISSED, column
 from farm.report.numbers import NOTHING
@@ -74,12 +74,12 @@ def check(rows: Sequence[Row], conditions: Wanted, sort: str | None = None) -> N
     """
     for condition in conditions:
         _check_metric(f"--where {condition}", condition.named, rows)
-        types = _types(condition.column)
-        is_open = str in types and not _words(condition.column)  # only the rows tell which values there are
+        name, types = condition.column, _types(condition.column)
+        is_open = str in types and not _words(name)  # only the rows tell which values there are
         null = condition.text == NOTHING and type(None) in types
         if is_open and not null and not any(_is(condition, row) for row in rows):
-            labels = {shown(_value(row, condition.named)) for row in rows}
-            there = names(labels) if condition.column in AXES else sorted(labels)
+            values = {shown(_value(row, condition.named)) for row in rows}
+            there = names(getattr(labels_of(row.record), name) for row in rows) if name in AXES else sorted(values)
             raise InputError(f"--where {condition} means no cell{did_you_mean(condition.text, there)}")
     if sort is not None:
         _check_metric(f"--sort {sort}", sort.removeprefix("-"), rows)
@@ -162,9 +162,9 @@ def _value(row: Row, named: str) -> Any:
 def _is(condition: Condition, row: Row) -> bool:
     """Whether a row is so. A label's name means it with any parameters; a number is itself in any notation."""
     name, text, headed = condition.column, condition.text, column(condition.named)
+    if name in AXES:
+        return means(algorithm_of(text) if name == "algorithm" else text, getattr(labels_of(row.record), name))
     value = _value(row, condition.named)
-    if name in AXES and (value is None or isinstance(value, str)):
-        return means(algorithm_of(text) if name == "algorithm" else text, value)
     typed = headed.typed(row) if headed else (shown(value), (value,))
     return text in typed or _numbers(text) in typed
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from farm.analysis.rows import Assessment, Row
-from farm.report.columns import MISSED, Column, columns
+from farm.report.columns import MISSED, Display, columns
 from farm.report.texttable import Entry, Heading, Kind, TextTable
 
 ORDER = (
@@ -34,13 +34,13 @@ def main_table(rows: Sequence[Row]) -> TextTable:
     return TextTable(headings=headings, rows=tuple(entries), legend=legend)
 
 
-def _kind(column: Column) -> Kind:
+def _kind(column: Display) -> Kind:
     if column.pattern:
         return "number"
     return "word" if column.name in ("verdict", "outcome") else "name"
 
 
-def _entries(row: Row, shown: Sequence[Column], *, first: bool) -> tuple[Entry, ...]:
+def _entries(row: Row, shown: Sequence[Display], *, first: bool) -> tuple[Entry, ...]:
     """What stands under the headings. first: of its model and device, whose model is named once."""
     texts = {column.name: column.text(row) if first or column.name != "model" else "" for column in shown}
     marks = _marks(row.assessment)

@@ -58,13 +58,9 @@ def read_run(folder: Folder) -> Run:
         for _, table in files_of(folder, tables.PREDICTIONS)
     }
     return Run(
-        name=records[0].grid if records else folder.url.rpartition("/")[2],
-        folder=folder,
-        records=records,
-        claims=claims_of(table),
-        command=command_of(table),
-        predictions=predictions,
-    )
+        name=records[0].grid if records else folder.url.rpartition("/")[2], folder=folder, records=records,
+        claims=claims_of(table), command=command_of(table), predictions=predictions,
+    )  # fmt: skip
 
 
 def records_table(folder: Folder) -> pa.Table:

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from farm.measuring.pairing import CELL, PARTNER, Rounds, interval, speeds
+from farm.measuring.pairing import CELL, PARTNER, PairedRounds, interval, speeds
 from farm.measuring.round import Round
 from farm.measuring.verdict import judge, mismatches, shares
 from farm.plan import Effort
@@ -16,6 +17,21 @@ from farm.stats.ratios import Ratio, looks, percentile, quotient
 
 NS_PER_MS = 1e6
 ITSELF = Ratio(value=1.0, low=1.0, high=1.0)
+QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a model ran: speeds of two places are not compared. host: empty if unknown."""
+
+    model: str
+    device: str
+    host: str
+
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        """Where a cell's speed was measured."""
+        return cls(model=record.model, device=record.device, host=record.host or "")
 
 
 def with_speed(
@@ -26,35 +42,26 @@ def with_speed(
     effort: what is asked for now. ended: what ended the measurement. per_node, preprocess: how rounds were measured.
     Figures are of the undisturbed pairs, or of all where too few are.
     """
-    measured, (least, _) = Rounds(rounds=list(rounds)), effort.pairs
+    measured, (least, _) = PairedRounds(rounds=list(rounds)), effort.pairs
     undisturbed = [one for one in rounds if not one.disturbed]
     used = undisturbed if len(measured.pairs()) >= least else rounds
     of_cell, of_ir = ([one for one in used if one.variant == variant] for variant in (CELL, PARTNER))
     ratio = interval(speeds(used), looks(*effort.pairs))
     first, latencies = of_cell[0], np.concatenate([one.latencies_ns for one in of_cell])
+    p50, p90, p95, p99, p999 = (_latency_ms(latencies, quantile) for quantile in QUANTILES)
     return replace(
-        _judged(record, measured, ratio, effort),
-        ended=ended,
-        fps=_fps(of_cell),
-        fps_ir=_fps(of_ir),
-        latency_p50_ms=_latency_ms(latencies, 0.5),
-        latency_p90_ms=_latency_ms(latencies, 0.9),
-        latency_p95_ms=_latency_ms(latencies, 0.95),
-        latency_p99_ms=_latency_ms(latencies, 0.99),
-        latency_p999_ms=_latency_ms(latencies, 0.999),
-        threads=first.threads,
-        streams=first.streams,
-        precision=first.precision,
-        unsteady_rounds=sum(not one.steady for one in rounds),
+        _judged(record, measured, ratio, effort), ended=ended, fps=_fps(of_cell), fps_ir=_fps(of_ir),
+        latency_p50_ms=p50, latency_p90_ms=p90, latency_p95_ms=p95, latency_p99_ms=p99, latency_p999_ms=p999,
+        threads=first.threads, streams=first.streams, precision=first.precision,
+        unsteady_rounds=sum(not one.steady for one in rounds), per_node=per_node,
         foreign_share=sum(one.foreign_s for one in rounds) / sum(one.wall_s * len(one.cpus) for one in rounds),
         steal_share=sum(one.steal_s for one in rounds) / sum(one.wall_s for one in rounds),
-        per_node=per_node,
         memory_format=json.loads(first.properties).get("MEMORY_FORMAT"),
         timed="preprocessing and inference" if preprocess else "inference",
-    )
+    )  # fmt: skip
 
 
-def _judged(record: Record, measured: Rounds, ratio: Ratio | None, effort: Effort) -> Record:
+def _judged(record: Record, measured: PairedRounds, ratio: Ratio | None, effort: Effort) -> Record:
     """The record with its speed-up over the FP32 IR, the verdict, and what they rest on."""
     checked = ((json.loads(one.asked), json.loads(one.properties), one.stray_cpus) for one in measured.rounds)
     differences = tuple(dict.fromkeys(mismatch for values in checked for mismatch in mismatches(*values)))
@@ -62,35 +69,22 @@ def _judged(record: Record, measured: Rounds, ratio: Ratio | None, effort: Effor
     verdict, cause = judge(differences, ratio, **counts, target=effort.target)
     signal, share = _worst(measured.rounds)
     return replace(
-        record,
-        speedup_ir=ratio.value if ratio else None,
-        speedup_ir_low=ratio.low if ratio else None,
-        speedup_ir_high=ratio.high if ratio else None,
-        verdict=verdict,
-        verdict_cause=cause,
-        within=ratio.within if ratio else None,
-        asked=effort.target,
-        least_pairs=counts["least"],
-        pairs=counts["pairs"],
-        disturbed_pairs=counts["disturbed"],
-        worst_signal=signal,
-        worst_share=share,
+        record, speedup_ir=ratio.value if ratio else None, speedup_ir_low=ratio.low if ratio else None,
+        speedup_ir_high=ratio.high if ratio else None, verdict=verdict, verdict_cause=cause,
+        within=ratio.within if ratio else None, asked=effort.target, least_pairs=counts["least"], pairs=counts["pairs"],
+        disturbed_pairs=counts["disturbed"], worst_signal=signal, worst_share=share,
         mismatches=json.dumps([asdict(mismatch) for mismatch in differences]) if differences else None,
-    )
+    )  # fmt: skip
 
 
 def with_pytorch_speedup(records: list[Record]) -> list[Record]:
     """Fill `speedup_pytorch`: both were paired with the same FP32 IR, so it is a ratio of ratios."""
-    baseline = {_where(record): record for record in records if record.runtime == "pytorch"}
-    return [_over(record, baseline.get(_where(record))) for record in records]
-
-
-def _where(record: Record) -> tuple[str | None, ...]:
-    return (record.model, record.device, record.host)
+    baseline = {Place.of(record): record for record in records if record.runtime == "pytorch"}
+    return [_over(record, baseline.get(Place.of(record))) for record in records]
 
 
 def _over(record: Record, baseline: Record | None) -> Record:
-    ours, theirs = _ratio(record), _ratio(baseline)
+    ours, theirs = ratio_of(record), ratio_of(baseline)
     if baseline is None or ours is None or theirs is None or baseline.verdict == "invalid":
         return record
     over = ITSELF if is_fp32_ir(record) else ours  # the IR is the very thing that PyTorch was paired with
@@ -98,7 +92,8 @@ def _over(record: Record, baseline: Record | None) -> Record:
     return replace(record, speedup_pytorch=ratio.value, speedup_pytorch_low=ratio.low, speedup_pytorch_high=ratio.high)
 
 
-def _ratio(record: Record | None) -> Ratio | None:
+def ratio_of(record: Record | None) -> Ratio | None:
+    """The ratio to the FP32 IR, of a record that has one."""
     if record is None or record.speedup_ir is None:
         return None
     return Ratio(value=record.speedup_ir, low=record.speedup_ir_low, high=record.speedup_ir_high)

@@ -1,7 +1,7 @@
-"""Several seeds of a calibration set: each is a unit, and their spread the doubt. Pure.
+"""Several seeds of a calibration set: each is a unit, and their spread the uncertainty. Pure.
 
 Seeds of one set are taken as normal, two sets' as of unlike spread (Welch 1947, Biometrika 34). All seeds are judged
-on the same test images, so their spread says nothing of what other images would give: that doubt is added.
+on the same test images, so their spread says nothing of what other images would give: that uncertainty is added.
 """
 
 import math
@@ -16,15 +16,15 @@ from farm.stats.shares import ALPHA, Estimate
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class Uncertainty:
     """One part of what is not known of a difference. square: its standard error, squared; freedom: degrees of it."""
 
     square: float
     freedom: float
 
 
-def over_images(first: NDArray[np.float64], second: NDArray[np.float64]) -> Doubt:
-    """The doubt that n test images leave of the difference of two means over seeds.
+def over_images(first: NDArray[np.float64], second: NDArray[np.float64]) -> Uncertainty:
+    """The uncertainty that n test images leave of the difference of two means over seeds.
 
     first, second: (n,), the share of each set's seeds that were right on an image, 0 to 1. Images are matched; one
     more that speaks for either side keeps few or equal ones from looking sure (Agresti and Min 2005, Statistics in
@@ -35,7 +35,7 @@ def over_images(first: NDArray[np.float64], second: NDArray[np.float64]) -> Doub
     if not n:
         raise ValueError("no test images")
     variance = (float(lost @ lost) + 1) / (n + 2) - (float(lost.sum()) / (n + 2)) ** 2
-    return Doubt(variance / (n + 2), n + 1)
+    return Uncertainty(variance / (n + 2), n + 1)
 
 
 def mean(values: Sequence[float], alpha: float = ALPHA, resolution: float = 0.0) -> Estimate:
@@ -53,11 +53,11 @@ def difference(
     second: Sequence[float],
     alpha: float = ALPHA,
     resolution: float = 0.0,
-    images: Doubt | None = None,
+    images: Uncertainty | None = None,
 ) -> Estimate:
     """The first's mean minus the second's, with Welch's interval. Otherwise as `mean`.
 
-    images: the doubt of `over_images`, which widens the interval; None where the images are all that is spoken of.
+    images: as of `over_images`, which widens the interval; None where the images are all that is spoken of.
     """
     value = float(np.mean(first) - np.mean(second))
     error, freedom = _welch(first, second, resolution, images)
@@ -66,7 +66,7 @@ def difference(
 
 
 def welch(
-    first: Sequence[float], second: Sequence[float], resolution: float = 0.0, images: Doubt | None = None
+    first: Sequence[float], second: Sequence[float], resolution: float = 0.0, images: Uncertainty | None = None
 ) -> float:
     """The two-sided p-value of equal means. Otherwise as `difference`."""
     value = float(np.mean(first) - np.mean(second))
@@ -77,15 +77,15 @@ def welch(
 
 
 def _welch(
-    first: Sequence[float], second: Sequence[float], resolution: float, images: Doubt | None
+    first: Sequence[float], second: Sequence[float], resolution: float, images: Uncertainty | None
 ) -> tuple[float, float]:
     """The standard error of the difference, and its degrees of freedom (Welch and Satterthwaite)."""
-    doubts = [Doubt(_square_error(values, resolution), len(values) - 1) for values in (first, second)]
-    doubts += [images] if images else []
-    total = sum(doubt.square for doubt in doubts)
+    parts = [Uncertainty(_square_error(values, resolution), len(values) - 1) for values in (first, second)]
+    parts += [images] if images else []
+    total = sum(part.square for part in parts)
     if not total:
         return 0.0, 1.0
-    return math.sqrt(total), total**2 / sum(doubt.square**2 / doubt.freedom for doubt in doubts)
+    return math.sqrt(total), total**2 / sum(part.square**2 / part.freedom for part in parts)
 
 
 def _square_error(values: Sequence[float], resolution: float) -> float:

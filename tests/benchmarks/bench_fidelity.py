@@ -26,7 +26,7 @@ from cells import GRID, jobs, requests_of, study
 from processes import leased_core, say
 from publishing import goal, options, parser, publish
 
-from farm.measuring.pairing import CELL, PARTNER, Rounds, conduct, interval, speeds
+from farm.measuring.pairing import CELL, PARTNER, PairedRounds, conduct, interval, speeds
 from farm.measuring.round import Round
 from farm.plan import Effort
 from farm.stages import measure
@@ -96,7 +96,7 @@ def grid(dataset: str, models: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def pairs_of(what: str, job: Job, cpus: tuple[int, ...], folder: Path, pairs: tuple[int, int]) -> Rounds:
+def pairs_of(what: str, job: Job, cpus: tuple[int, ...], folder: Path, pairs: tuple[int, int]) -> PairedRounds:
     """The pairs of one IR, conducted as the measure stage conducts a cell and its FP32 IR."""
     request = requests_of(job, cpus, folder)[CELL]
     effort = Effort(pairs=pairs, target=TARGET, max_redone=MOST_REDONE, budget_s=BUDGET_S)
@@ -110,7 +110,7 @@ def pairs_of(what: str, job: Job, cpus: tuple[int, ...], folder: Path, pairs: tu
     return measured
 
 
-def compared(what: str, measured: Rounds, wanted: tuple[int, int]) -> dict[str, Any]:
+def compared(what: str, measured: PairedRounds, wanted: tuple[int, int]) -> dict[str, Any]:
     """One row. Figures are of the undisturbed pairs, or of all where there is none."""
     used = [one for one in measured.rounds if not one.disturbed] or measured.rounds
     pairs = {"fps": speeds(used), "latency": latencies(used)}

@@ -32,7 +32,7 @@ from publishing import NO_GOAL, goal, options, parser, publish
 from scipy.stats import binom, binomtest
 
 from farm.cli import interrupt
-from farm.grid.settings import Measure
+from farm.grid.settings import Measuring
 from farm.measuring.pairing import CELL, conduct, interval
 from farm.measuring.round import ROUNDS, Round, rounds_of
 from farm.measuring.signals import Signals
@@ -111,7 +111,7 @@ def simulated(count: int) -> Iterator[dict[str, Any]]:
     """Rows of simulated measurements: without a difference, and with one."""
     for truth in (1.0, 1.03):
         say(f"simulated x {truth}: {count} measurements")
-        settings, rng = Measure().model_dump(), random.Random(SEED)
+        settings, rng = Measuring().model_dump(), random.Random(SEED)
         planned, ratios = looks(*settings["pairs"]), []
         for _ in range(count):
             host = Host(rng=rng, truth=truth, settings=settings)

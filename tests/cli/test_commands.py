@@ -41,18 +41,18 @@ def test_why_says_hit_or_which_input_changed(ran):
     assert states["measure"][0] == "stale"
     assert states["measure"][1].startswith("changed: parameters.rounds.min_seconds")
     assert states["quantize"][0] == "done"
-    assert {row["doubt"] for row in said} == {""}, "the measurement that was made is not this one"
+    assert {row["verdict"] for row in said} == {""}, "the measurement that was made is not this one"
 
 
 def test_why_says_why_a_measurement_does_not_hold(ran):
     assert ran.records()[INT8]["verdict"] == "noisy", "one pair is too few"
     shown = ran.farm("why", INT8)
-    doubts = {row["role"]: row["doubt"] for row in json.loads(ran.farm("why", INT8, "--json"))}
-    reason = doubts.pop("measure")
+    verdicts = {row["role"]: row["verdict"] for row in json.loads(ran.farm("why", INT8, "--json"))}
+    reason = verdicts.pop("measure")
     assert f"its measurement is {reason}\n" in shown
     assert reason.startswith("noisy: ")
     assert reason.endswith(f" --only {shlex.quote(INT8)} --fresh measure")
-    assert set(doubts.values()) == {""}
+    assert set(verdicts.values()) == {""}
     shutil.rmtree(ran.folder / "results" / "quick" / "latencies")
     (ran.folder / "results" / "quick" / "records.parquet").unlink()
     assert "its measurement" not in ran.farm("why", INT8), "nothing is gathered that could say so"

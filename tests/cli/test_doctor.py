@@ -12,7 +12,7 @@ from farm.host.check import bad, doubtful, good
 from farm.host.lease import host_cores
 from farm.host.topology import Core, measurable
 from farm.measuring import colocation
-from farm.measuring.pairing import Rounds
+from farm.measuring.pairing import PairedRounds
 from farm.measuring.rounds import RoundCrashed
 from farm.measuring.verdict import STRAY, Mismatch, judge
 from farm.record import Outcome, Record
@@ -142,7 +142,7 @@ def diagnosed(monkeypatch, capsys, tmp_path):
 
 def company(*pairs, disturbed=()):
     """Rounds with these speeds in company and alone."""
-    return Rounds(
+    return PairedRounds(
         rounds=[
             one_round(variant, speed, inferences=speed, pair=number, disturbed=list(disturbed))
             for number, pair in enumerate(pairs)

@@ -6,7 +6,7 @@ import pytest
 
 from farm.analysis.analysis import analyse
 from farm.campaign.watch import Standing
-from farm.cli import tables, watch
+from farm.cli import views, watch
 from farm.plan.state import State
 from farm.results.folder import Folder
 from tests.runs import record, run
@@ -37,7 +37,7 @@ def looks(monkeypatch):
         monkeypatch.setattr(watch, "Watch", Watched)
         monkeypatch.setattr(watch, "store_beside", lambda _: None)
         monkeypatch.setattr(watch, "analyse", lambda found: judged.append(found.name) or analyse(found))
-        view = tables.view([], None, "cells", None)
+        view = views.view([], None, "cells", None)
         assert watch.watch(Folder("memory://small"), view, 0.0) == 0
         return judged
 

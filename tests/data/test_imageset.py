@@ -1,5 +1,6 @@
 """Shards, sets of several of them, and preprocessing."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,16 @@ def without_label(path: Path) -> None:
     pq.write_table(pa.table({"image": tensor}), path)
 
 
+def tensors(*shape: int, kind: type = np.uint8) -> Callable[[Path], None]:
+    """What writes one tensor of this shape, where a shard has images."""
+
+    def make(path: Path) -> None:
+        tensor = pa.FixedShapeTensorArray.from_numpy_ndarray(np.zeros((1, *shape), kind))
+        pq.write_table(pa.table({"image": tensor, "label": [0]}), path)
+
+    return make
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
@@ -78,6 +89,11 @@ def without_label(path: Path) -> None:
         (Path.is_file, "not a Parquet file"),  # nothing is made
         (without_tensor, "no shard, .* only image binary, label int64"),
         (without_label, "no shard, .* only image extension"),
+        (tensors(4, 5), "images of 4x5 uint8, not of HxWx3 uint8"),
+        (tensors(4, 5, 1), "images of 4x5x1 uint8, not"),
+        (tensors(4, 5, 4), "images of 4x5x4 uint8, not"),
+        (tensors(2, 4, 5, 3), "images of 2x4x5x3 uint8, not"),
+        (tensors(4, 5, 3, kind=np.float32), "images of 4x5x3 float, not"),
     ],
 )
 def test_a_file_that_is_no_shard_is_refused(tmp_path, make, says):

@@ -222,13 +222,13 @@ def test_two_processes_never_write_to_one_folder(tmp_path):
         (json.dumps({"schema": 1, "made": made(shard_images=0), "count": 600, "ranges": []}), "damaged"),
     ],
 )
-def test_a_manifest_that_cannot_be_used_is_told(tmp_path, content, says):
+def test_an_inventory_that_cannot_be_used_is_told(tmp_path, content, says):
     (tmp_path / "set.json").write_text(content)
     with pytest.raises(DataError, match=f"set.json: {says}.*: remove the folder, and make it again"):
         setfolder.read(tmp_path)
 
 
-def test_the_manifest_says_what_the_set_is_and_of_each_range_its_checksum(tmp_path):
+def test_the_inventory_says_what_the_set_is_and_of_each_range_its_checksum(tmp_path):
     import hashlib
 
     work(tmp_path / "set")

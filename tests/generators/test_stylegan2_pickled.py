@@ -17,7 +17,7 @@ from farm.errors import DataError
 from farm.generators.stylegan2.layout import layout
 from farm.generators.stylegan2.pickled import Persistent, read
 from tests.generators import nvidia
-from tests.generators.nvidia import BEGIN, LOAD, PERSISTENT, call, held, name, numbers, tensor, text
+from tests.generators.nvidia import BEGIN, LOAD, PERSISTENT, call, held, name, number, numbers, tensor, text
 
 
 @pytest.fixture
@@ -54,6 +54,9 @@ def test_tensors_of_every_type_come_out(saved, kind):
 def test_an_object_is_its_classs_name_and_its_state(saved):
     found = read(saved(nvidia.module("Any", {"a": torch.ones(2)}, up=2)))
     assert (type(found), found.class_name, found.state["up"]) == (Persistent, "Any", 2)
+
+
+KIND = call("numpy", "dtype", text("f4"), number(False), number(True))
 
 
 class Attack:
@@ -133,6 +136,15 @@ ATTACKS = {
         "a state for an object that takes none",
     ),
     "a state in a storage": (lambda _: BEGIN + call(*LOAD, held(b"\x80\x02}}b.")) + b".", "a state for an object"),
+    "a state of a type in which a tensor is its byte order": (
+        lambda _: BEGIN + KIND + b"(" + number(3) + tensor() + b"Ntb.",
+        "a state for an object that takes none",
+    ),
+    "a state of a type in which a type is its byte order": (
+        lambda _: BEGIN + KIND + b"(" + number(3) + KIND + b"Ntb.",
+        "a state for an object that takes none",
+    ),
+    "a type of the other byte order": (lambda _: BEGIN + KIND + number((3, ">")) + b"b.", "big-endian"),
     "an array's state": (lambda _: BEGIN + tensor() + b"}b.", "a state for an object that takes none"),
 }
 
@@ -155,6 +167,11 @@ def test_the_source_code_in_a_file_is_never_run(saved, tmp_path, monkeypatch):
     assert [each.name for each in tmp_path.iterdir()] == ["network.pkl"]
     exec(nvidia.SOURCE)  # noqa: S102 - it would have been seen
     assert (tmp_path / "it_ran").is_dir()
+
+
+def test_a_type_of_numbers_comes_out_as_nothing_that_reads_text_it_is_compared_with(saved):
+    assert np.dtype("f4") == "f4"
+    assert read(saved(BEGIN + KIND + b".")) != "f4"
 
 
 def nested(depth, outer, inner):

@@ -166,7 +166,7 @@ def test_what_is_missing_or_empty_is_named(files, text, said):
         ("settings: 7", "4: settings: must be a mapping"),
         ("settings: {measures: {}}", "4: settings.measures: unknown parameter, did you mean 'measure'?"),
         ("settings: {measure: 7}",
-         "4: settings.measure: input should be a valid dictionary or instance of Measure, not 7"),
+         "4: settings.measure: input should be a valid dictionary or instance of Measuring, not 7"),
         ("settings: {measure: {pairs: 0}}", f"4: settings.measure.pairs: {PAIRS}, not 0"),
         ("settings: {measure: {pairs: -3}}", f"4: settings.measure.pairs: {PAIRS}, not -3"),
         ("settings: {measure: {pairs: [32, 8]}}", f"4: settings.measure.pairs: {PAIRS}, not (32, 8)"),

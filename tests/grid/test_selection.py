@@ -5,12 +5,17 @@ import re
 import pytest
 
 from farm.errors import InputError
-from farm.grid.label import AXES
+from farm.grid.label import AXES, NO_CALIBRATION, CellLabels, Label
 from farm.grid.selection import labels_of, means, names, only, options
 from farm.record import Record
 
+
+def labelled(*texts):
+    return CellLabels(*map(Label, texts))
+
+
 CELLS = {
-    f"{model}/noise{{seed={seed}}}/default/CPU": (model, f"noise{{seed={seed}}}", "default", "CPU")
+    f"{model}/noise{{seed={seed}}}/default/CPU": labelled(model, f"noise{{seed={seed}}}", "default", "CPU")
     for model in ("resnet20", "vgg16")
     for seed in (1, 2)
 }
@@ -24,11 +29,12 @@ def test_a_records_labels_stand_in_the_axes_order():
 
 
 def test_a_name_means_a_label_and_what_stands_before_its_parameters():
-    assert means("noise", "noise{seed=1}")
-    assert means("noise{seed=1}", "noise{seed=1}")
-    assert not means("noise{seed=2}", "noise{seed=1}")
-    assert means("-", None)
-    assert names(["noise{seed=1}", "fractal"]) == ["fractal", "noise", "noise{seed=1}"]
+    label = Label("noise{seed=1}")
+    assert means("noise", label)
+    assert means("noise{seed=1}", label)
+    assert not means("noise{seed=2}", label)
+    assert means("-", NO_CALIBRATION)
+    assert names([label, Label("fractal")]) == ["fractal", "noise", "noise{seed=1}"]
 
 
 def test_without_options_all_cells_are_meant():
@@ -64,7 +70,7 @@ def test_an_option_that_means_no_cell_says_what_was_meant(text, says):
 
 
 def test_options_that_mean_no_cell_together_are_refused():
-    cells = {"a": ("a", "noise", "default", "CPU"), "b": ("b", "fractal", "default", "CPU")}
+    cells = {"a": labelled("a", "noise", "default", "CPU"), "b": labelled("b", "fractal", "default", "CPU")}
     with pytest.raises(InputError, match="no cell is meant by all of them together"):
         only(["model=a", "calibration=fractal"], cells)
 

@@ -33,6 +33,18 @@ def test_a_home_folder_is_told_by_its_sign(search, tmp_path, monkeypatch):
     assert f"{search.grid}/~nobody-here/mine.pt" in missing
 
 
+@pytest.mark.parametrize("name", ["{run}.pt", "{name}.pt", "a{.pt", "}{0}*[b].pt"])
+def test_braces_and_stars_in_a_path_that_is_asked_for_stand_for_themselves(search, name):
+    path = old(search.grid / name, b"x")
+    assert locate(WEIGHTS, {"weights": name}, NAMES, search, HashMemo(None)).path == str(path)
+
+
+@pytest.mark.parametrize("name", ["{dataset}", "{run", "}{0}"])
+def test_braces_in_what_a_pattern_is_filled_with_stand_for_themselves(search, name):
+    path = old(search.data[0] / "weights" / f"digits_{name}.pt", b"x")
+    assert locate(WEIGHTS, {}, NAMES | {"name": name}, search, HashMemo(None)).path == str(path)
+
+
 def test_without_a_path_patterns_are_tried_in_their_order(search):
     last = old(search.grid / "old" / "b.pt", b"b")
     assert locate(WEIGHTS, {}, NAMES, search, HashMemo(None)).path == str(last)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.measuring.pairing import CELL, PARTNER, Rounds, conduct, interval, speeds
+from farm.measuring.pairing import CELL, PARTNER, PairedRounds, conduct, interval, speeds
 from farm.stats.ratios import alpha_after, differs, looks, paired_ratio
 from tests.measuring.rows import effort, heard, one_round
 
@@ -236,7 +236,7 @@ def test_speeds_are_images_a_second_of_rounds_that_have_their_partner():
 
 
 def test_who_has_not_begun_has_measured_nothing():
-    assert (Rounds().pairs(), Rounds().disturbed(), Rounds().ended) == ([], 0, None)
+    assert (PairedRounds().pairs(), PairedRounds().disturbed(), PairedRounds().ended) == ([], 0, None)
 
 
 @given(

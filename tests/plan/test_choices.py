@@ -5,7 +5,9 @@ from dataclasses import asdict, replace
 import pytest
 
 from farm.axes import Fit, Images, Model
+from farm.catalog import CATALOG
 from farm.errors import InputError
+from farm.plan.choices import Choices
 from farm.plan.parameters import Evaluate, Measure, Quantize, Synthesize
 from tests.conftest import Located, plan_of
 
@@ -33,6 +35,13 @@ def prepared(plan):
         if isinstance(stage.parameters, (Quantize, Evaluate, Measure))
     }
     return asdict(found)
+
+
+def test_what_two_makers_of_one_name_make_of_the_same_is_kept_apart(files):
+    choices = Choices(grid=files.grid(), catalog=CATALOG, locate=Located(), describe=describing())
+    made = [choices.once(kind.fromhex, "ff") for kind in (bytes, bytearray, bytes)]
+    assert [*map(type, made)] == [bytes, bytearray, bytes]
+    assert made[2] is made[0]
 
 
 def describing(**said):

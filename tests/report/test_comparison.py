@@ -21,7 +21,7 @@ def shown(table):
     return captured.get()
 
 
-def test_a_loss_is_told_with_its_doubt_and_its_images():
+def test_a_loss_is_told_with_its_interval_and_its_images():
     found = compared({REAL: range(10)}, {REAL: range(5, 40)})
     (line,) = comparison.regressions(found)
     assert line.startswith("resnet20/real/default/CPU lost 0.0250: 0.9900 in A, 0.9650 in B (95 %: 0.0")
@@ -51,7 +51,7 @@ def test_a_ratio_without_interval_is_shown_as_it_is():
     assert row[4:] == ["alike", "0.80", "-", "0.80", "1.25", "-"]
 
 
-def test_a_slowdown_is_told_with_its_doubt_and_beside_fps():
+def test_a_slowdown_is_told_with_its_interval_and_beside_fps():
     (line,) = comparison.regressions(compared({fast(2.5): ()}, {fast(2.0): ()}))
     assert line == (
         "resnet20/real/default/CPU is slower by 20.0%: 2.50 x IR in A, 2.00 in B "

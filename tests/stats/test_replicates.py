@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from farm.stats.replicates import Doubt, difference, mean, over_images, welch
+from farm.stats.replicates import Uncertainty, difference, mean, over_images, welch
 from farm.stats.shares import Disagreement, tango
 
 DROPS = st.lists(st.floats(-0.2, 0.2).map(lambda drop: round(drop, 4)), min_size=2, max_size=8)
@@ -31,7 +31,7 @@ def test_the_difference_is_welchs(first, second):
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(100, 2000))
-def test_with_one_seed_each_the_doubt_over_images_is_agresti_and_mins(first, second, n):
+def test_with_one_seed_each_the_uncertainty_over_images_is_agresti_and_mins(first, second, n):
     ours, theirs = np.zeros((2, n))
     ours[:first], theirs[first : first + second] = 1, 1
     b, c = first + 0.5, second + 0.5  # their half in each of the four cells
@@ -40,7 +40,7 @@ def test_with_one_seed_each_the_doubt_over_images_is_agresti_and_mins(first, sec
 
 
 @pytest.mark.parametrize(("first", "second", "n"), [(10, 5, 200), (40, 30, 1000), (300, 200, 10_000)])
-def test_with_one_seed_each_the_doubt_over_images_is_about_tangos(first, second, n):
+def test_with_one_seed_each_the_uncertainty_over_images_is_about_tangos(first, second, n):
     ours, theirs = np.zeros((2, n))
     ours[:first], theirs[first : first + second] = 1, 1
     score = tango(Disagreement(first=first, second=second, n=n))
@@ -53,24 +53,24 @@ def test_images_on_which_half_the_seeds_differ_count_half():
     assert over_images(half, np.zeros(1000)).square < over_images(2 * half, np.zeros(1000)).square / 2
 
 
-def test_no_images_leave_no_doubt_to_speak_of():
+def test_no_images_leave_no_uncertainty_to_speak_of():
     with pytest.raises(ValueError, match="no test images"):
         over_images(np.zeros(0), np.zeros(0))
 
 
 def test_few_test_images_leave_equal_seeds_unsure():
     right = np.repeat([1.0, 0.0], [90, 10])
-    doubt = over_images(right, right)
+    images = over_images(right, right)
     seeds = [0.1] * 5
-    sure, found = difference(seeds, seeds, 0.1, 0.01), difference(seeds, seeds, 0.1, 0.01, doubt)
+    sure, found = difference(seeds, seeds, 0.1, 0.01), difference(seeds, seeds, 0.1, 0.01, images)
     assert sure.high < 0.005
     assert found.high > 0.015
     assert welch(seeds, [0.11] * 5, 0.01) < 0.01
-    assert welch(seeds, [0.11] * 5, 0.01, doubt) > 0.05
+    assert welch(seeds, [0.11] * 5, 0.01, images) > 0.05
 
 
-def test_the_doubt_of_images_alone_has_their_degrees_of_freedom():
-    found = difference([0.5, 0.5], [0.25, 0.25], 0.1, images=Doubt(0.01, 20))
+def test_the_uncertainty_of_images_alone_has_their_degrees_of_freedom():
+    found = difference([0.5, 0.5], [0.25, 0.25], 0.1, images=Uncertainty(0.01, 20))
     assert found.high - found.value == pytest.approx(0.1 * stats.t.ppf(0.95, 20))
 
 

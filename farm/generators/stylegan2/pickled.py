@@ -75,6 +75,13 @@ class Declared:
     count: int
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Kind:
+    """A type of numbers: numpy's code of it, and no object of numpy's, which compares itself with any text."""
+
+    code: str
+
+
 def read(path: Path) -> object:
     """What a pickle of NVIDIA's holds; tensors are read-only numpy arrays of the shape and type they were saved in.
 
@@ -129,25 +136,25 @@ def _set(budget: Budget, items: object) -> set[str]:
     return {_as(str, member, "a set of what is no text") for member in members}
 
 
-def _kind(code: object, *_: object) -> np.dtype[Any]:
+def _kind(code: object, *_: object) -> Kind:
     foreign = "a numpy type that NVIDIA's pickles have not"
     name = _as(str, code, foreign)
     _check(name in SCALARS, foreign)
-    return np.dtype(SCALARS[name])
+    return Kind(SCALARS[name])
 
 
 def _settle(target: object, state: object) -> None:
     """A numpy type's state is its byte order, and nothing else takes one."""
     stateless = "a state for an object that takes none"
-    _check(isinstance(target, np.dtype), stateless)
-    _check(_as(tuple, state, stateless)[1:2] in (("<",), ("|",)), "numbers in big-endian order")
+    _as(Kind, target, stateless)
+    order = next(iter(_as(tuple, state, stateless)[1:2]), None)
+    _check(_as(str, order, stateless) in ("<", "|"), "numbers in big-endian order")
 
 
 def _scalar(kind: object, content: object) -> object:
     typeless = "a number without a type"
-    if not isinstance(kind, np.dtype):
-        raise Refused(typeless)
-    return np.frombuffer(_as(bytes, content, typeless), kind, count=1)[0].item()
+    code = _as(Kind, kind, typeless).code
+    return np.frombuffer(_as(bytes, content, typeless), code, count=1)[0].item()
 
 
 def _tensor(storage: object, offset: object, size: object, stride: object, *_: object) -> Array:

@@ -1,6 +1,7 @@
 """Figures of a run: one altair chart each for the page, SVG and PNG."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from farm.analysis.analysis import Analysis
 from farm.report.figures.convergence import convergence
@@ -17,23 +18,30 @@ from farm.report.figures.speedup import speedup
 __all__ = ["FIGURES", "SUFFIXES", "Figure", "figures", "png", "svg", "vega", "write"]
 
 
-# Of each figure its title, and what plots it: None where the run has nothing for it.
-FIGURES: dict[str, tuple[str, Callable[[Material], Plot | None]]] = {
-    "losses": ("Top-1 lost against calibration with real images", losses),
-    "drops": ("Top-1 lost by quantization, by model and calibration set", drops),
-    "sizes": ("Top-1 by how many images calibrate", sizes),
-    "speedup": ("Speed-up over PyTorch and over the FP32 IR", speedup),
-    "pareto": ("Accuracy against speed", pareto),
-    "latency": ("Distribution of latencies", latency),
-    "convergence": ("How each measurement converged", convergence),
-    "samples": ("What the calibration sets look like", samples),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureSpec:
+    """What a figure is called, and what plots it: None where the run has nothing for it."""
+
+    title: str
+    plot: Callable[[Material], Plot | None]
+
+
+FIGURES = {
+    "losses": FigureSpec(title="Top-1 lost against calibration with real images", plot=losses),
+    "drops": FigureSpec(title="Top-1 lost by quantization, by model and calibration set", plot=drops),
+    "sizes": FigureSpec(title="Top-1 by how many images calibrate", plot=sizes),
+    "speedup": FigureSpec(title="Speed-up over PyTorch and over the FP32 IR", plot=speedup),
+    "pareto": FigureSpec(title="Accuracy against speed", plot=pareto),
+    "latency": FigureSpec(title="Distribution of latencies", plot=latency),
+    "convergence": FigureSpec(title="How each measurement converged", plot=convergence),
+    "samples": FigureSpec(title="What the calibration sets look like", plot=samples),
 }
 
 
 def figures(analysis: Analysis) -> tuple[Figure, ...]:
     """The figures that this run has data for, in the order in which a reader wants them."""
     shared = material(analysis)
-    plots = ((name, title, plot(shared)) for name, (title, plot) in FIGURES.items())
+    plots = ((name, spec.title, spec.plot(shared)) for name, spec in FIGURES.items())
     return tuple(
         Figure(name=name, title=title, caption=plot.caption, alt=plot.alt, chart=plot.chart)
         for name, title, plot in plots

@@ -48,7 +48,7 @@ def _row(beside: AgainstReal, names: Names) -> Datum:
     note = f"{points(loss.value)} ({points(loss.low)} to {points(loss.high)}) {beside.standing}"
     basis = f"{beside.seeds} seeds of the set" if beside.seeds else f"the same {beside.n_images} test images"
     return {
-        "group": group, "set": name, "note": note, "key": rows.key(group, name, note), "standing": beside.standing,
+        "group": group, "set": name, "note": note, "row": rows.label(group, name, note), "standing": beside.standing,
         "value": 100 * loss.value, "low": 100 * loss.low, "high": 100 * loss.high, "p": beside.p, "basis": basis,
     }  # fmt: skip
 

@@ -1,11 +1,12 @@
 """What cells are called in figures: only the parts that differ within the run, and not too long. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
 from farm.grid.label import Label
+from farm.grid.selection import labels_of
 from farm.record import Record
 from farm.report.words import VARIANTS
 
@@ -48,21 +49,21 @@ class Names:
 def names_of(records: Sequence[Record]) -> Names:
     """What must be said in figures of these records."""
     return Names(
-        algorithms=_brief(distinct(record.algorithm for record in records if record.calibration is not None)),
+        algorithms=_brief({labels_of(record).algorithm: None for record in records if record.calibration is not None}),
         devices=len({record.device for record in records}) > 1,
         hosts=len({record.host for record in records if record.fps is not None}) > 1,
     )
 
 
-def _brief(algorithms: Sequence[str]) -> dict[str, str]:
+def _brief(algorithms: Collection[Label]) -> dict[str, str]:
     """What must be said of each algorithm: its parameters only where its name is not enough.
 
-    >>> _brief(["default", "accuracy-aware{max_drop=0.02}"])
+    >>> _brief([Label("default"), Label("accuracy-aware{max_drop=0.02}")])
     {'default': '', 'accuracy-aware{max_drop=0.02}': 'accuracy-aware'}
     """
     if len(algorithms) == 1:
         return {}
-    names = [Label(label).name for label in algorithms]
+    names = [label.name for label in algorithms]
     brief = {label: name if names.count(name) == 1 else label for label, name in zip(algorithms, names, strict=True)}
     return {label: "" if label == DEFAULT else name for label, name in brief.items()}
 

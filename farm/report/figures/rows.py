@@ -18,8 +18,8 @@ _NAME = f"{_HEADING} ? datum.label : split(datum.label, '{GAP}')[1]"
 _NOTE = f"{_HEADING} ? '' : split(datum.label, '{GAP}')[2]"
 
 
-def key(group: str, name: str, note: str = "") -> str:
-    """What stands for a row in the data's `key`. note: for the right side."""
+def label(group: str, name: str, note: str = "") -> str:
+    """What stands for a row in the data's `row`. note: for the right side."""
     return GAP.join((group, name, note))
 
 
@@ -30,8 +30,8 @@ def grouped(rows: Sequence[Datum]) -> list[Datum]:
 
 
 def domain_of(rows: Sequence[Datum]) -> list[str]:
-    """The axis of grouped rows from top to bottom: each group's name, then the keys of its rows."""
-    return distinct(str(text) for row in rows for text in (row["group"], row["key"]))
+    """The axis of grouped rows from top to bottom: each group's name, then the labels of its rows."""
+    return distinct(str(text) for row in rows for text in (row["group"], row["row"]))
 
 
 def axis(domain: list[str], *, grid: bool = True) -> alt.Y:
@@ -47,4 +47,4 @@ def notes(domain: list[str]) -> alt.Y:
 
 def bare(domain: list[str], axis: alt.Axis | None = None) -> alt.Y:
     """The rows without their names, for layers over the one that has them."""
-    return alt.Y("key:N", scale=alt.Scale(domain=domain), axis=axis)
+    return alt.Y("row:N", scale=alt.Scale(domain=domain), axis=axis)

@@ -43,7 +43,7 @@ def speedup(material: Material) -> Plot | None:
         return None
     names = names_of(records)
     listed = rows.grouped([_row(one, names) for one in speedups])
-    several = len({one.record.cell for one in speedups}) > len({row["key"] for row in listed})
+    several = len({one.record.cell for one in speedups}) > len({row["row"] for row in listed})
     caption = _caption([one.verdict for one in speedups], records, several=several)
     return Plot(caption=caption, alt=_alt(speedups), chart=_chart(listed, speedups))
 
@@ -62,7 +62,7 @@ def _row(one: Speedup, names: Names) -> Datum:
     record = one.record
     group, name = names.measured(record), names.series(source_of(record), record.algorithm)
     return {
-        "group": group, "name": name, "key": rows.key(group, name), "cell": plain(record.cell), "over": one.over,
+        "group": group, "name": name, "row": rows.label(group, name), "cell": plain(record.cell), "over": one.over,
         "value": one.ratio.value, "low": one.ratio.low, "high": one.ratio.high, "verdict": one.verdict,
         "fps": record.fps, "why": plain(sentence([record], "")),
     }  # fmt: skip

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from farm.analysis.rows import Row
 from farm.record import Record, source_of
-from farm.report.columns import Column, Shown, columns
+from farm.report.columns import Display, Shown, columns
 from farm.report.words import variant
 
 ORDER = (
@@ -28,7 +28,7 @@ class PageRow:
 class Table:
     """The table of one run. choices: of each filter, its words in the grid's order. measured: whether speed was."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[Display, ...]
     rows: tuple[PageRow, ...]
     choices: Mapping[str, tuple[str, ...]]
     measured: bool

@@ -38,15 +38,10 @@ def section(analysis: Analysis, pictures: Sequence[Picture], name: str | None = 
     """What there is to say of a run. pictures: of its figures. name: by default the grid's."""
     run = analysis.run
     return Section(
-        name=name or run.name,
-        answers=answers(analysis),
-        table=table(analysis.rows),
-        seeds=tuple(map(seed_row, analysis.sources)),
-        pictures=tuple(pictures),
-        models=models_of(run.records),
-        facts=facts(run),
-        remarks=(*controlled(run.records), *reservations(run.records, run.records, run.command)),
-    )
+        name=name or run.name, answers=answers(analysis), table=table(analysis.rows),
+        seeds=tuple(map(seed_row, analysis.sources)), pictures=tuple(pictures), models=models_of(run.records),
+        facts=facts(run), remarks=(*controlled(run.records), *reservations(run.records, run.records, run.command)),
+    )  # fmt: skip
 
 
 def answers(analysis: Analysis) -> dict[str, list[str]]:

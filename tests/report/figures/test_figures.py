@@ -26,7 +26,7 @@ def everything(tmp_path_factory):
 
 def test_a_whole_run_has_every_figure_in_the_order_of_the_table(everything):
     assert [each.name for each in everything] == list(ALL)
-    assert [each.title for each in everything] == [FIGURES[name][0] for name in ALL]
+    assert [each.title for each in everything] == [FIGURES[name].title for name in ALL]
 
 
 def test_every_figure_says_what_it_shows_and_is_rendered_with_its_title(everything):

@@ -69,7 +69,7 @@ def sample(teacher: Teacher, most: int, seed: int) -> ImageSet:
 
 
 def _opened(path: Path) -> ImageSet:
-    if (path / setfolder.MANIFEST).exists() and setfolder.read(path).layout != "png":
+    if (path / setfolder.INVENTORY).exists() and setfolder.read(path).layout != "png":
         return shards.opened(path)
     if path.is_dir():
         return folder.dataset({"count": None}, {"images": path})

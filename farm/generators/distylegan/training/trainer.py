@@ -26,15 +26,13 @@ class Trainer:
     """The state of a training. step: generator steps done. averaged: the generator that is kept.
 
     The order of images and the random numbers of a step follow from (seed, step) alone, so that a training that
-    was interrupted goes on as if it had not been. rate: the learning rate, on the device. full_every: the adversarial
-    losses join every so many steps. updates: the update with and without them, as it is run. noted: the losses of the
-    steps since `losses` was called.
+    was interrupted goes on as if it had not been. rate: the learning rate, on the device. updates: the update with and
+    without adversarial losses, as it is run. noted: the losses of the steps since `losses` was called.
     """
 
     update: Update
     averaged: Generator
     rate: Tensor
-    full_every: int
     step: int = 0
     updates: dict[bool, Callable[[Tensor], Tensor]] = field(default_factory=dict)
     noted: list[Tensor] = field(default_factory=list)
@@ -98,7 +96,7 @@ class Trainer:
         random = self.update.random
         random.manual_seed(_mixed(self.recipe.seed, self.step * PURPOSES + STEP))
         self.rate.fill_(self._rate())
-        full = self.step % self.full_every == 0
+        full = self.step % self.update.weights.full_every == 0
         if full not in self.updates:
             update = partial(self.update, full=full)
             self.updates[full] = Replay(function=update, random=random) if self.update.device == "cuda" else update
@@ -119,7 +117,7 @@ class Trainer:
 
 def start(recipe: Recipe, teacher: Teacher, device: str) -> Trainer:
     """A training before its first step. Raises InputError for a recipe that cannot be, as `recipe.settled`."""
-    weights, full_every = settled(recipe, distilled=teacher.z is not None)
+    weights = settled(recipe, distilled=teacher.z is not None)
     torch.manual_seed(recipe.seed)
     torch.backends.cudnn.benchmark = True  # all batches of a training are alike
     z_dim = recipe.z_dim if teacher.z is None else teacher.z.shape[1]
@@ -131,16 +129,10 @@ def start(recipe: Recipe, teacher: Teacher, device: str) -> Trainer:
     rate, fast = torch.tensor(recipe.rate, device=device), device == "cuda"
     adam = partial(torch.optim.Adam, lr=rate, betas=recipe.betas, fused=fast, capturable=fast)
     update = Update(
-        recipe=recipe,
-        weights=weights,
-        teacher=teacher.to(device),
-        device=device,
-        student=student,
-        critic=critic,
-        optimisers=(adam(student.parameters()), adam(critic.parameters())),
-        random=torch.Generator(device),
-    )
-    return Trainer(update=update, averaged=averaged, rate=rate, full_every=full_every)
+        recipe=recipe, weights=weights, teacher=teacher.to(device), device=device, student=student, critic=critic,
+        optimisers=(adam(student.parameters()), adam(critic.parameters())), random=torch.Generator(device),
+    )  # fmt: skip
+    return Trainer(update=update, averaged=averaged, rate=rate)
 
 
 def _mixed(seed: int, number: int) -> int:

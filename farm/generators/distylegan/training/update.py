@@ -4,7 +4,7 @@ TinyGAN (Chang, Lu 2020, arXiv 2009.13829), section 3: distances to the teacher'
 discriminator's features, and hinge losses (Lim, Ye 2017, arXiv 1705.02894) between the student and the teacher.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +15,7 @@ from torch.nn.utils import parametrize
 from farm.generators.distylegan.network import Generator
 from farm.generators.distylegan.training.augment import augment
 from farm.generators.distylegan.training.discriminator import FEATURE_WEIGHTS, Discriminator
-from farm.generators.distylegan.training.recipe import Recipe
+from farm.generators.distylegan.training.recipe import Recipe, Weights
 from farm.generators.distylegan.training.teacher import Teacher
 
 LOSSES = ("discriminator", "feature", "pixel", "adversarial")
@@ -27,11 +27,11 @@ Losses = dict[str, Tensor]
 class Update:
     """A step as a function of the images that were chosen, and of the state of `random`; it changes the networks.
 
-    weights: of the `LOSSES`. optimisers: the student's and the critic's. All of it lies on one device.
+    optimisers: the student's and the critic's. All of it lies on one device.
     """
 
     recipe: Recipe
-    weights: Mapping[str, float]
+    weights: Weights
     teacher: Teacher
     device: str
     student: Generator
@@ -70,7 +70,7 @@ class Update:
         losses: Losses = {}
         if self.distilled:
             losses["pixel"] = (made - real).abs().mean()
-        if self.weights["feature"] or full:
+        if self.weights.feature or full:
             scores, seen = self._seen(torch.cat([made, real]), labels.repeat(2))
             student, teacher = zip(*(maps.chunk(2) for maps in seen), strict=True)
             losses["feature"] = feature_distance(teacher, student, paired=self.distilled)
@@ -80,7 +80,7 @@ class Update:
 
     def _descend(self, optimiser: torch.optim.Adam, losses: Losses) -> None:
         optimiser.zero_grad(set_to_none=True)
-        weighted = torch.stack([self.weights[name] * loss for name, loss in losses.items()])
+        weighted = torch.stack([getattr(self.weights, name) * loss for name, loss in losses.items()])
         weighted.sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 

@@ -20,7 +20,7 @@ farm list models --json
 """
 
 
-def choices(
+def listing(
     what: Annotated[str, Argument(help="models, sources, datasets, algorithms, baselines or devices")],
     as_json: Json = False,
 ) -> int:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from rich.console import RenderableType
 from rich.measure import Measurement
 
 from farm.analysis.analysis import Analysis, analyse
@@ -70,6 +69,27 @@ class Chosen:
         return [*seed_lines(self.analysis, records), *remarks(records, run.records, run.command)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Printout:
+    """What is printed of a run. table: or the sentence in its place. lines: below it."""
+
+    table: TextTable | str
+    lines: Sequence[str]
+
+    def show(self) -> None:
+        """Print the table, no narrower than it is where no screen ends its lines, and the lines."""
+        before = stdout.width
+        if not stdout.is_terminal:
+            needed = Measurement.get(stdout, stdout.options.update_width(WIDEST), self.table).maximum
+            stdout.width = max(before, needed)
+        try:
+            stdout.print(self.table, highlight=False)
+        finally:
+            stdout.width = before
+        for line in self.lines:
+            say(line)
+
+
 def view(where: Sequence[str], sort: str | None, layout: str, form: str | None) -> View:
     """What is asked for, checked before anything is read. Raises InputError."""
     if layout not in LAYOUTS:
@@ -86,7 +106,7 @@ def print_runs(folders: Sequence[Folder], of: View, form: str | None, parquet: P
         for index, run in enumerate(runs):
             if len(runs) > 1:
                 stdout.print("\n" * (index > 0) + run.name, style="bold", highlight=False, soft_wrap=True)
-            print_parts(parts(run))
+            printout(run).show()
     elif form == "--md":
         stdout.out("\n".join(_markdown(run, several=len(runs) > 1) for run in runs), highlight=False, end="")
     elif of.layout != CELLS:
@@ -96,31 +116,16 @@ def print_runs(folders: Sequence[Folder], of: View, form: str | None, parquet: P
     return 0
 
 
-def summary(run: Run, cells: Collection[str]) -> tuple[RenderableType, list[str]]:
+def summary(run: Run, cells: Collection[str]) -> Printout:
     """The table of some of a run's cells, judged among all of them, and the lines below it."""
     analysis = analyse(run)
     rows = [row for row in analysis.rows if row.record.cell in cells]
-    return parts(Chosen(name=run.name, analysis=analysis, rows=rows, of=View()))
+    return printout(Chosen(name=run.name, analysis=analysis, rows=rows, of=View()))
 
 
-def parts(chosen: Chosen) -> tuple[RenderableType, list[str]]:
+def printout(chosen: Chosen) -> Printout:
     """A run's table, and the lines below it; a sentence where it would have no row."""
-    return (chosen.none, []) if chosen.none else (chosen.table, chosen.lines)
-
-
-def print_parts(what: tuple[RenderableType, list[str]]) -> None:
-    """Print a table, no narrower than it is where no screen ends its lines, and its lines."""
-    table, lines = what
-    before = stdout.width
-    if not stdout.is_terminal:
-        needed = Measurement.get(stdout, stdout.options.update_width(WIDEST), table).maximum
-        stdout.width = max(before, needed)
-    try:
-        stdout.print(table, highlight=False)
-    finally:
-        stdout.width = before
-    for line in lines:
-        say(line)
+    return Printout(table=chosen.none or chosen.table, lines=() if chosen.none else chosen.lines)
 
 
 def choice(name: str, analysis: Analysis, of: View) -> Chosen:

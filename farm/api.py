@@ -4,6 +4,7 @@ Everything a notebook needs, in its own terms; `farm.cli` has the same in words.
 asks for an event loop or ends the process: a fault is a `farm.errors.FarmError`.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from farm.results.folder import Folder
 from farm.results.location import Location
 from farm.results.reading import attempts_table, files_of, read_run, records_table
 
-RESULTS = "results"
+RESULTS = os.environ.get("FARM_RESULTS") or "results"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,7 +58,8 @@ def run(grid: Grid, results: Location, options: RunOptions, listener: Listener =
     stale = _stale(plan, uris, options.fresh)
     wanted = (uris - store.present(uris)) | stale
     plan = fetched(plan, wanted, inputs)
-    folder.write_plan(replace(plan, grid_file=str(grid.path.resolve()), command=options.command))
+    plan = replace(plan, grid_file=str(grid.path.resolve()), command=options.command)
+    folder.write_plan(plan)
     try:
         if wanted:
             execute(
@@ -67,7 +68,7 @@ def run(grid: Grid, results: Location, options: RunOptions, listener: Listener =
             )  # fmt: skip
     finally:
         with listener.closing():
-            records = tuple(gather(folder, store))
+            records = tuple(gather(folder, store, plan))
     return Ended(folder=folder, records=records, cells=frozenset(cells), ran=bool(wanted))
 
 

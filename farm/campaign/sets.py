@@ -13,7 +13,7 @@ from farm.catalog import CATALOG
 from farm.data import setfolder
 from farm.engine.process import scratch_folder
 from farm.errors import FarmError, InputError, StageError
-from farm.files import replaced_for, sha256
+from farm.files import locked, replaced_for, sha256
 from farm.grid.choice import Calibration
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.inputs import Input
@@ -55,7 +55,7 @@ def make(order: Order, listener: Listener = NOBODY) -> Written:
         raise InputError(f"--device cuda: `{choice.name}` is not computed on GPUs: leave it out")
     threads = order.threads or len(host_cores())
     _wait_for_cores(threads, listener)
-    with tempfile.TemporaryDirectory(prefix="set-", dir=scratch_folder()) as folder:
+    with tempfile.TemporaryDirectory(prefix="set-", dir=scratch_folder()) as folder, locked(Path(folder)):
         store, equipped = Store(f"{folder}/store"), choice.spec.equipped and order.device != "cpu"
         with _target(order) as out:
             stage = stage_of("files", choice.name, _parameters(order, out, files), files, equipped=equipped)

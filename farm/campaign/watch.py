@@ -52,12 +52,12 @@ class Watch:
         seen = self.events.look()
         if seen is None:
             return None
-        touched, seen.touched = seen.touched, set()
         if seen.run != self.name:  # another run than before, if any: its plan may be another
             self.name, self.plan, self.records = seen.run, self.folder.read_plan(), {}
-            touched = set(self.plan.stages)
-        if touched or self.run is None:
-            self._read(touched)
+            seen.touched = set(self.plan.stages)
+        if seen.touched or self.run is None:
+            self._read(seen.touched)
+            seen.touched = set()  # not before: what cannot be read now is read at the next look
             self.run = Run(
                 name=self.plan.grid, folder=self.folder,
                 records=tuple(with_pytorch_speedup([self.records[cell.name] for cell in self.plan.cells])),

@@ -100,6 +100,8 @@ def answer(arguments: Sequence[str]) -> int:
     except FarmError as error:
         stderr.print(f"farm: {error}", highlight=False, soft_wrap=True)
         code = CELLS_FAILED if isinstance(error, StageError) else BAD_INPUT
+    except KeyboardInterrupt:  # while what a command imports was imported
+        code = INTERRUPTED
     except BrokenPipeError:
         code = OK  # the reader of a pipe has seen enough
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: neither lost in somebody else's code, nor heard while a run is being closed."""
+"""Ctrl-C, SIGTERM and a closed terminal: not lost in somebody else's code, nor heard while a run is being closed."""
 
 import signal
 import threading
@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _asked = threading.Event()
 
 
 def listen() -> None:
-    """Answer both signals with KeyboardInterrupt. Called again after Ray, which sets handlers of its own."""
+    """Answer signals with KeyboardInterrupt. Called again after Ray, which sets handlers of its own."""
     for number in SIGNALS:
-        signal.signal(number, _answer)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` has it
+            signal.signal(number, _answer)
 
 
 def heed() -> None:
@@ -24,7 +25,7 @@ def heed() -> None:
 
 @contextmanager
 def held_off() -> Iterator[None]:
-    """Ignore both signals for the seconds that closing takes."""
+    """Ignore them for the seconds that closing takes."""
     before = [(number, signal.signal(number, signal.SIG_IGN)) for number in SIGNALS]
     try:
         yield

@@ -10,9 +10,27 @@ from rich.table import Table
 from typer import Argument, Option
 
 PIPE_WIDTH = 120
+
+
+class Answers(Console):
+    """What was asked for. Where its reader has seen enough, the command ends."""
+
+    def on_broken_pipe(self) -> None:
+        """Rich would end the process with an exit code that says something else."""
+        raise BrokenPipeError
+
+
+class Remarks(Console):
+    """What is said beside. Where nobody reads it any more, the work goes on."""
+
+    def on_broken_pipe(self) -> None:
+        """Say no more."""
+        self.quiet = True
+
+
 # What is printed is names, paths and messages: a `[name]` or `:100:` in them is text.
-stdout = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, markup=False, emoji=False)
-stderr = Console(stderr=True, markup=False, emoji=False)
+stdout = Answers(width=None if sys.stdout.isatty() else PIPE_WIDTH, markup=False, emoji=False)
+stderr = Remarks(stderr=True, markup=False, emoji=False)
 
 Results = Annotated[
     str, Option("--results", envvar="FARM_RESULTS", help="Where results and the store lie: a folder or a URL.")

@@ -127,6 +127,8 @@ def _check(order: Order, *, raw: bool) -> None:
     if (raw or order.latents) and not source.spec.network:
         able = ", ".join(name for name, spec in CATALOG.sources.items() if spec.network)
         raise InputError(f"{source.name}: --latents and --raw are for sources with a generator network: {able}")
+    if order.latents and order.latents.resolve() == out.resolve():
+        raise InputError(f"--out {out}: these are the latents: choose another --out")
     if order.form == "parquet" and not FORMATS[layout].single:
         raise InputError(f"--out {out}: --format {layout} fills a folder")
     if order.verify and order.form != "folder":

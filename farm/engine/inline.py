@@ -19,6 +19,7 @@ class InlineEngine:
     def __init__(self) -> None:
         self.queue: deque[Work] = deque()
         self.running: Generator[ProgressLine | Outcome] | None = None
+        self.sessions: set[str] = set()
 
     def gpus(self, share: float, *, asked: bool) -> Gpus:  # noqa: ARG002 - one stage at a time has all of them
         """This host's."""
@@ -33,6 +34,7 @@ class InlineEngine:
     def submit(self, work: Work) -> None:
         """Queue the work."""
         self.queue.append(work)
+        self.sessions.add(work.session)
 
     def wait(self, timeout_s: float) -> Sequence[Outcome | ProgressLine]:  # noqa: ARG002 - a stage is always awaited
         """Run the oldest work until it says something or ends."""
@@ -47,8 +49,9 @@ class InlineEngine:
         return 0
 
     def close(self) -> None:
-        """Drop what is queued and let the fork server go."""
+        """Drop what is queued and let the fork server go; another engine's stays."""
         self.queue.clear()
         if self.running:
             self.running.close()
-        process.release()
+        for session in self.sessions:
+            process.release(process.session_folder(session))

@@ -101,6 +101,8 @@ def _attempt(work: Work, base: Outcome, scratch: Path) -> Generator[ProgressLine
     queued_s = time.monotonic()
     with lease(*_cores(work), lock_folder()) as held:
         base = replace(base, waited_s=round(time.monotonic() - queued_s, 4))
+        if work.store.has(stage.uri):  # another run has done it meanwhile
+            return base
         request = Request(
             function=work.function,
             kind=stage.kind,

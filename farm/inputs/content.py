@@ -50,7 +50,7 @@ class HashMemo:
             name = inner.relative_to(path)
             hidden = any(part.startswith((".", "__pycache__")) for part in name.parts)
             if not hidden and (not suffixes or inner.suffix in suffixes):
-                digest.update(f"{name.as_posix()}\0{self._file(inner)}\n".encode())
+                digest.update(os.fsencode(f"{name.as_posix()}\0{self._file(inner)}\n"))
         return digest.hexdigest()
 
     def save(self) -> None:
@@ -64,8 +64,8 @@ class HashMemo:
         status = path.stat()
         stamp = [status.st_size, status.st_mtime_ns, status.st_ino]
         entry = self.entries.get(str(path))
-        if entry is not None and entry[:3] == stamp:
-            return str(entry[3])
+        if isinstance(entry, list) and entry[:3] == stamp and len(entry) > len(stamp):
+            return str(entry[-1])
         digest = sha256(path)
         if time.time() - status.st_mtime > SETTLED_S:
             self.entries[str(path)] = [*stamp, digest]

@@ -6,6 +6,7 @@ MINUS = "\N{MINUS SIGN}"
 NOTHING = "-"  # in place of what is not there
 MOST_NAMES = 4
 DIGITS = 3  # of a ratio
+MOST_SIDE = 1000  # of an interval that is written out: a few pairs on a busy host know nothing
 
 
 def signed(text: str) -> str:
@@ -48,11 +49,14 @@ def give_or_take(value: float | None, low: float | None, high: float | None, pat
 
     >>> give_or_take(0.015, 0.003, 0.027, "{:+.4f}")
     '+0.0150 ±.0120'
+    >>> give_or_take(0.7, 1e-9, 2.6e16, "{:.2f}")
+    '0.70 ±3e+16'
     """
     if value is None or low is None or high is None or low == high:
         return written(value, pattern)
-    side = pattern.replace("+", "").format(max(value - low, high - value))
-    return f"{pattern.format(value)} ±{side}".replace("±0.", "±.")
+    side = max(value - low, high - value)
+    side_text = pattern.replace("+", "").format(side) if side < MOST_SIDE else f"{side:.0e}"
+    return f"{pattern.format(value)} ±{side_text}".replace("±0.", "±.")
 
 
 def count(number: int, one: str, many: str = "") -> str:

@@ -31,9 +31,12 @@ Uris = Mapping[str, str]  # by role
 Made = Mapping[str, Manifest]  # what there is of them, by role
 
 
-def gather(folder: Folder, store: Store) -> list[Record]:
-    """Write records, attempts, predictions, latencies and samples; returns the records, in the grid's order."""
-    plan = folder.read_plan()
+def gather(folder: Folder, store: Store, plan: Plan | None = None) -> list[Record]:
+    """Write records, attempts, predictions, latencies and samples; returns the records, in the grid's order.
+
+    plan: that was run; None for the one that lies there, which is of the run that began last.
+    """
+    plan = plan or folder.read_plan()
     reader = _Reader(plan=plan, store=store)
     records = reader.records()
     attempts = (outcome for uri in plan.stages for outcome in reader.attempts(uri))

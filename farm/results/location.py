@@ -1,6 +1,7 @@
 """Where results lie: a folder or a URL that holds the store and a folder a grid. Reads names and times, no content."""
 
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 from farm.errors import InputError
@@ -89,7 +90,7 @@ def _folder_at(named: str) -> Folder | None:
 
 def _grids(folder: Folder, *files: str) -> list[str]:
     """The subfolders with one of these files, the latest first where the storage tells when a file was written."""
-    paths = {str(path) for name in files for path in folder.fs.glob(f"{folder.root}/*/{name}")}
+    paths = {str(path) for name in files for path in folder.fs.glob(f"{escape(folder.root)}/*/{name}")}
     written = {path: folder.fs.info(path).get("mtime") for path in paths}
     times = {path: time if isinstance(time, (int, float)) else 0.0 for path, time in written.items()}
     return [path.split("/")[-2] for path in sorted(paths, key=lambda path: (times[path], path), reverse=True)]

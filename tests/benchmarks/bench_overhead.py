@@ -228,7 +228,7 @@ def lights(folder: Path, count: int) -> Iterator[dict[str, Any]]:
         attempts = [_seconds(lambda work=work: _attempt(work)) for work in works][1:]  # the first starts the server
         forks = [_seconds(lambda number=number: _fork(folder, name, number)) for number in range(count)]
     finally:
-        process.release()
+        process.release(process.session_folder(name))
     whole = timed("a light stage's attempt, doing nothing", attempts)
     yield whole | within(whole, LIGHT_MS)
     yield timed("of that the forked process alone", forks)

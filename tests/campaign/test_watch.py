@@ -114,6 +114,18 @@ def test_a_run_that_has_not_changed_is_the_same_and_nothing_is_read_again(almost
     assert not alien & {uri for _, uri in read}
 
 
+def test_what_cannot_be_read_at_one_look_is_read_at_the_next(almost, journal, monkeypatch):
+    watch = Watch(almost.folder, almost.store)
+    watch.look()
+    almost.done(INT8, "quantize")
+    note(journal, almost, What.ENDED)
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "present", lambda *_: (_ for _ in ()).throw(OSError("stale")))
+        with pytest.raises(OSError, match="stale"):
+            watch.look()
+    assert watch.look().states[almost.cells[INT8]["quantize"]] is State.DONE
+
+
 def test_what_was_read_in_parts_is_what_is_gathered(almost, journal):
     watch = Watch(almost.folder, almost.store)
     watch.look()

@@ -160,6 +160,21 @@ def test_farm_alone_shows_its_help_and_no_error(place):
     assert err == ""
 
 
+def test_a_reader_that_has_seen_enough_ends_a_command_without_a_fault_and_no_work(ran):
+    with ran.start("show") as process:
+        process.stdout.close()
+        assert (process.wait(60), process.stderr.read()) == (0, "")
+    with ran.start("synth", "noise", "--count", 20, "--out", "set") as process:
+        process.stderr.close()
+        assert process.wait(60) == 0
+        assert "20 images of 32x32; 20 made" in process.stdout.read()
+
+
+def test_results_may_lie_in_a_folder_whose_name_is_a_pattern(ran):
+    (ran.folder / "results").rename(ran.folder / "w [1]")
+    assert IR in ran.farm("show", "--csv", "--results", "w [1]")
+
+
 def test_help_teaches_every_command_by_examples(place):
     commands = re.findall(r"^│ ([a-z]+) ", place.farm("--help").partition("Commands")[2], re.MULTILINE)
     assert len(commands) == 13

@@ -95,7 +95,7 @@ def test_verify_says_what_it_found(place):
     assert "set: images 512 to 699: grows from 88 to 188 images, and is made anew\n" in said
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_an_interrupted_set_keeps_whole_shards_and_goes_on(place, number):
     command = ("synth", "noise", "--size", "64x64", "--shard", 256, "--count", 100_000, "--threads", 1, "--out", "set")
     with place.start(*command) as running:
@@ -259,6 +259,10 @@ def test_latents_of_ones_own_make_exactly_their_images(place):
     assert own.labels[::-1].tolist() == plain.labels.tolist()
     said = place.farm(*command, "--latents", "z.npz", "--count", 20, "--out", "set", code=2)
     assert "its latents are the images, one each: leave --count out" in said
+    latents = (place.folder / "z.npz").read_bytes()
+    said = place.farm(*command, "--latents", "z.npz", "--raw", "--out", place.folder / "z.npz", code=2)
+    assert "these are the latents: choose another --out" in said
+    assert (place.folder / "z.npz").read_bytes() == latents
 
 
 def test_one_parquet_file_is_written_whole(place):

@@ -1,7 +1,12 @@
 """What only the inline engine does: it runs a stage while it is waited for."""
 
+import uuid
+from dataclasses import replace
+
 from farm.engine import ProgressLine, process
 from farm.engine.inline import InlineEngine
+from farm.engine.spawn.server import SOCKET
+from tests.engine.conftest import outcome_of
 
 
 def test_closing_ends_the_stage_that_runs_and_drops_the_others(maker, monkeypatch):
@@ -14,19 +19,28 @@ def test_closing_ends_the_stage_that_runs_and_drops_the_others(maker, monkeypatc
             ended.append(work.stage.label)
 
     monkeypatch.setattr(process, "run", running)
-    monkeypatch.setattr(process, "release", lambda: ended.append("the fork server"))
+    monkeypatch.setattr(process, "release", lambda folder: ended.append(folder.name))
     works = [maker.work("fine"), maker.work("fine")]
     engine = InlineEngine()
     for work in works:
         engine.submit(work)
     assert engine.wait(0) == (ProgressLine(uri=works[0].stage.uri, text="still here"),)
     engine.close()
-    assert ended == [works[0].stage.label, "the fork server"]
+    assert ended == [works[0].stage.label, maker.session]
     assert engine.wait(0) == ()
 
 
-def test_closing_what_never_ran_is_no_fault(monkeypatch):
-    monkeypatch.setattr(process, "release", lambda: None)
+def test_an_engine_that_is_closed_lets_go_of_its_own_fork_server_alone(maker, tmp_path):
+    ours, theirs = InlineEngine(), InlineEngine()
+    other = replace(maker.work("fine"), session=uuid.uuid4().hex)
+    assert outcome_of(theirs, other).ok
+    assert outcome_of(ours, maker.work("fine")).ok
+    ours.close()
+    assert (process.session_folder(other.session) / SOCKET).exists()
+    theirs.close()
+
+
+def test_closing_what_never_ran_is_no_fault():
     engine = InlineEngine()
     assert engine.wait(0) == ()
     engine.close()

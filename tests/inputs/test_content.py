@@ -104,6 +104,13 @@ def test_a_linked_folder_is_hashed_once_even_where_it_leads_round_in_a_circle(tm
     assert HashMemo(None).content(tmp_path / "photos") != first
 
 
+def test_a_file_whose_name_is_no_utf8_is_hashed_by_its_bytes(tmp_path):
+    (tmp_path / os.fsdecode(b"caf\xe9.png")).write_bytes(b"1")
+    first = HashMemo(None).content(tmp_path)
+    (tmp_path / os.fsdecode(b"caf\xe9.png")).rename(tmp_path / "cafe.png")
+    assert HashMemo(None).content(tmp_path) != first
+
+
 @pytest.mark.parametrize("torn", ["", "{", "\x00"])
 def test_a_torn_memo_only_costs_time(tmp_path, torn):
     (tmp_path / "hashes.json").write_text(torn)
@@ -113,7 +120,7 @@ def test_a_torn_memo_only_costs_time(tmp_path, torn):
     assert json.loads((tmp_path / "hashes.json").read_text())[str(tmp_path / "a")][3] == sha256(b"one")
 
 
-@pytest.mark.parametrize("odd", ["[]", "null", '{"FILE": []}'])
+@pytest.mark.parametrize("odd", ["[]", "null", '{"FILE": []}', '{"FILE": 5}'])
 def test_a_memo_of_another_form_is_forgotten(tmp_path, odd):
     path = old(tmp_path / "a", b"one")
     (tmp_path / "hashes.json").write_text(odd.replace("FILE", str(path)))

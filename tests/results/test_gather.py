@@ -252,6 +252,14 @@ def test_a_measurement_that_does_not_hold_has_its_cause_and_the_table_the_comman
     assert command_of(one.folder.read(tables.RECORDS)) == "farm run grid.yaml"
 
 
+def test_a_run_gathers_the_plan_that_it_ran_whatever_run_has_begun_meanwhile(bench):
+    one, other = bench(), bench(models=["vgg16_bn"])
+    assert one.folder.url == other.folder.url
+    cells = {record.cell for record in gather(one.folder, one.store, one.plan)}
+    assert cells == set(one.cells)
+    assert cells.isdisjoint(other.cells)
+
+
 def test_the_grids_own_settings_are_what_a_measurement_is_judged_by(bench):
     one = bench(settings={"measure": {"pairs": [2, 4], "target": 0.5, "preprocess": True, "per_node": 2}})
     one.done(INT8, "measure", files=[rounds(100.0, 50.0, count=2)])

@@ -33,8 +33,8 @@ def main(request_path: Path) -> int:
     try:
         facts = _run(request, scratch, device)
     except Exception as raised:  # the one blind except around a stage  # noqa: BLE001
-        traceback.print_exc()  # for the log
         error = _described(raised, request.python_path)
+        sys.stderr.write(error.traceback)  # for the log
     sys.stdout.flush()
     sys.stderr.flush()
     write_answer(scratch, facts, error)
@@ -80,7 +80,8 @@ def _redirect(log: Path) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
-    sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w", 1), os.fdopen(2, "w", 1)
+    sys.stdin = os.fdopen(0)
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", 1, errors="backslashreplace") for number in (1, 2))
 
 
 def _limit(request: Request, device: str) -> None:

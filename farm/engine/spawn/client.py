@@ -62,7 +62,7 @@ def run_child(folder: Path, request: Path, lines: Path, timeout_s: float) -> Ite
     """
     connection = _connect(folder)
     if connection is None:
-        _lifelines.pop(folder).close()
+        release(folder)
         raise EngineError(f"the fork server of {folder} is gone; see {log_path(folder)}")
     os.mkfifo(lines, 0o600)
     pipe = os.open(lines, os.O_RDWR | os.O_NONBLOCK)  # for writing too: it never ends, whoever comes and goes
@@ -94,16 +94,15 @@ def _ending(connection: socket.socket, folder: Path) -> Ending:
     with suppress(ConnectionError):
         answer = connection.recv(PIPE_BYTES)
     if not answer:
-        _lifelines.pop(folder).close()
+        release(folder)
         raise EngineError(f"the fork server of {folder} ended; see {log_path(folder)}")
     return Ending(**json.loads(answer))
 
 
-def release() -> None:
-    """Let go of every fork server that this process holds alive."""
-    for line in _lifelines.values():
+def release(folder: Path) -> None:
+    """Let go of the folder's fork server, if this process holds it alive."""
+    if line := _lifelines.pop(folder, None):
         line.close()
-    _lifelines.clear()
 
 
 def _connect(folder: Path) -> socket.socket | None:

@@ -182,11 +182,19 @@ def log_path(folder: Path) -> Path:
 
 
 def sweep(root: Path) -> None:
-    """Remove what sessions left behind that ended days ago by no fault of ours (a power cut)."""
+    """Remove what sessions left behind that ended days ago by no fault of ours (a power cut).
+
+    A folder that somebody works in is locked, however old it is; then the files that go with it stay, too.
+    """
     for path in root.iterdir():
-        with suppress(FileNotFoundError):  # another session may end at this moment
-            if time.time() - path.stat().st_mtime > STALE_S:
-                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
+        with suppress(FileNotFoundError, BlockingIOError):  # another session may end at this moment
+            if time.time() - path.stat().st_mtime <= STALE_S:
+                continue
+            if path.is_dir():
+                with locked(path):
+                    shutil.rmtree(path, ignore_errors=True)
+            elif not path.with_suffix("").is_dir():
+                path.unlink()
 
 
 def main() -> None:
@@ -200,9 +208,10 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     server = _Server(folder)
-    os.write(1, READY)
-    os.dup2(2, 1)
-    server.serve()
+    with locked(folder):
+        os.write(1, READY)
+        os.dup2(2, 1)
+        server.serve()
 
 
 if __name__ == "__main__":

@@ -41,7 +41,8 @@ clean: ## remove .venv and what tools leave behind; results stay
 	rm -rf $(VENV) .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
 
 # The stamp comes last: an install that failed, or was interrupted, is done again. PIP_CONSTRAINT reaches what pip
-# builds on the side as well; farm's own build backend is pinned in pyproject.toml.
+# builds on the side as well; farm's own build backend is pinned in pyproject.toml. Modules are compiled when they are
+# first imported: most of the 14,000 never are.
 $(INSTALLED): pyproject.toml constraints.txt
 	@rm -f $(INSTALLED)
 	@command -v '$(PYTHON)' > /dev/null || \
@@ -51,6 +52,6 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@'$(PYTHON)' -c 'import ensurepip, venv' 2> /dev/null || \
 		{ echo "$(PYTHON) cannot make virtual environments: install python3-venv" >&2; exit 1; }
 	'$(PYTHON)' -m venv $(VENV)
-	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --disable-pip-version-check \
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --disable-pip-version-check --no-compile \
 		-c constraints.txt -e '.[dev]'
 	@touch $(INSTALLED)

@@ -33,12 +33,14 @@ UNMEASURED = {  # what these show is how accurate their cells are, or that a fil
 }
 CODE = {
     "my_models.py": """
+from collections import OrderedDict
 import torch
 def classifier():
     torch.manual_seed(0)
     nn = torch.nn
-    head = (nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, 10))
-    return nn.Sequential(nn.Conv2d(3, 8, 3, stride=2), nn.ReLU(), *head)
+    convolutions = {"conv1": nn.Conv2d(3, 8, 3, stride=2), "relu": nn.ReLU(), "conv2": nn.Conv2d(8, 8, 3, stride=2)}
+    head = {"pool": nn.AdaptiveAvgPool2d(2), "flatten": nn.Flatten(), "fc": nn.Linear(32, 10)}
+    return nn.Sequential(OrderedDict({**convolutions, **head}))
 """,
     "my_data.py": """
 import numpy as np

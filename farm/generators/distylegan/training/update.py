@@ -79,7 +79,7 @@ class Update:
             student, teacher = zip(*(maps.chunk(2) for maps in seen), strict=True)
             losses["feature"] = feature_distance(teacher, student, paired=self.distilled)
             if full:
-                losses["adversarial"] = hinge_generator(scores.float().chunk(2)[0])
+                losses["adversarial"] = -scores.float().chunk(2)[0].mean()  # the hinge loss of who is judged
         return losses
 
     def _descend(self, optimiser: torch.optim.Adam, losses: Losses) -> None:
@@ -124,11 +124,6 @@ class Update:
 def hinge_discriminator(real: Tensor, made: Tensor) -> Tensor:
     """Of its scores (n,): the teacher's images should have 1 or more, the student's -1 or less."""
     return functional.relu(1 - real).mean() + functional.relu(1 + made).mean()
-
-
-def hinge_generator(made: Tensor) -> Tensor:
-    """Of the scores (n,) of the student's images."""
-    return -made.mean()
 
 
 def feature_distance(teacher: Sequence[Tensor], student: Sequence[Tensor], *, paired: bool) -> Tensor:

@@ -91,11 +91,6 @@ def _pickled(path: Path) -> object:
         if code:
             text = f"needs code to be read ({code[1]}), and is read with weights_only, which runs none"
             raise DataError(f"{path}: {text}: save `model.state_dict()` with torch.save") from error
-        text = f"not a checkpoint, or truncated ({_line(error)}): fetch it again"
+        first = (str(error).splitlines() or [""])[0].partition(". ")[0]  # then comes advice to switch weights_only off
+        text = f"not a checkpoint, or truncated ({type(error).__name__}: {first}): fetch it again"
         raise DataError(f"{path}: {text}, or save `model.state_dict()` with torch.save") from error
-
-
-def _line(error: Exception) -> str:
-    """The first sentence of torch's message, which goes on with advice to switch weights_only off."""
-    sentence = (str(error).splitlines() or [""])[0].partition(". ")[0]
-    return f"{type(error).__name__}: {sentence}"

@@ -26,13 +26,11 @@ class Described(NamedTuple):
 
 def described(*rows: type) -> tuple[Described, ...]:
     """The columns of a table whose rows these dataclasses are, side by side; ``Annotated`` with a `Column` each."""
-    hints = (hint for row in rows for hint in get_type_hints(row, include_extras=True).items())
-    return tuple(_described(name, hint) for name, hint in hints)
-
-
-def _described(name: str, hint: Any) -> Described:
-    column = hint.__metadata__[0] if get_origin(hint) is Annotated else Column("")
-    return Described(name, column.arrow or _arrow(hint), column.unit, column.meaning)
+    columns = []
+    for name, hint in (member for row in rows for member in get_type_hints(row, include_extras=True).items()):
+        column = hint.__metadata__[0] if get_origin(hint) is Annotated else Column("")
+        columns.append(Described(name, column.arrow or _arrow(hint), column.unit, column.meaning))
+    return tuple(columns)
 
 
 def _arrow(hint: Any) -> str:

@@ -74,17 +74,14 @@ def run(grid: Grid, results: Location, options: RunOptions, listener: Listener =
 
 def states_in(plan: Plan, store: Store, uris: Collection[str]) -> dict[str, State]:
     """The states of some of a plan's stages, in its order, as the store has them."""
-    return states(plan, uris, present=store.present(uris), failed=lambda uri: has_failed(last_attempt(store, uri)))
+    return states(
+        plan, uris, present=store.present(uris), failed=lambda uri: not all(one.ok for one in store.attempts(uri)[-1:])
+    )
 
 
 def last_attempt(store: Store, uri: str) -> Outcome | None:
     """A stage's last attempt; None if there was none."""
     return next(reversed(store.attempts(uri)), None)
-
-
-def has_failed(last: Outcome | None) -> bool:
-    """Whether a stage's last attempt failed; None: there was none."""
-    return last is not None and not last.ok
 
 
 def _failed_before(plan: Plan, store: Store, cells: Collection[str]) -> set[str]:

@@ -10,7 +10,7 @@ from typing import Annotated
 from typer import Option
 
 from farm.campaign.resolve import resolve
-from farm.campaign.run import has_failed, last_attempt
+from farm.campaign.run import last_attempt
 from farm.catalog import CATALOG
 from farm.cli.options import DEFAULT_RESULTS, Cell, Json, Results, say, stdout, table
 from farm.codec import differences
@@ -104,7 +104,7 @@ def _reasons(before: Plan, now: Plan, cell: str, store: Store) -> Iterator[dict[
         stage, done, last = now.stages[uri], store.has(uri), last_attempt(store, uri)
         missing = stage.missing or "; ".join(_not_downloaded(before, uri))
         replaced = not done and role in old and old[role] != uri
-        state = state_of(done=done, missing=missing, failed=has_failed(last), stale=replaced)
+        state = state_of(done=done, missing=missing, failed=last is not None and not last.ok, stale=replaced)
         because = {State.MISSING_INPUT: missing, State.WAITING: "not run yet"}.get(state, "")
         if state is State.DONE:
             because = f"{last.attempt if last else 0} attempt{'s' if not last or last.attempt != 1 else ''}"

@@ -1,6 +1,6 @@
 """Datasets opened by name, and images as a model takes them. Knows the table of datasets, not what they are for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,9 +34,6 @@ class PreparedImages:
         if not 0 <= index < len(self):
             raise IndexError(index)
         return imageset.prepare(self.images.block(index, index + 1).images, self.preprocessing)
-
-    def __iter__(self) -> Iterator[NDArray[Any]]:
-        return (self[index] for index in range(len(self)))
 
     def take(self, indices: NDArray[np.int64]) -> NDArray[Any]:
         """Some images as one batch; neighbours are read together."""

@@ -15,7 +15,8 @@ LARGEST = 1 << 27  # pixels of a resized picture, 0.5 GiB; a thread of 1 x 10,00
 
 def fit(picture: Image.Image, how: Fit, where: str) -> Image.Image:
     """The picture resized and cropped, of ``how.size``; black outside it. Raises DataError if it is too narrow."""
-    width, height = _resized(picture.size, how.resize)
+    longer = int(how.resize * max(picture.size) / min(picture.size))  # rounded down
+    width, height = (how.resize, longer) if picture.width <= picture.height else (longer, how.resize)
     if width * height > LARGEST:
         text = f"{picture.height}x{picture.width} (height x width) would become {height}x{width}"
         raise DataError(f"{where}: the image is too narrow: {text} before the crop: crop or remove it")
@@ -24,13 +25,6 @@ def fit(picture: Image.Image, how: Fit, where: str) -> Image.Image:
     crop_height, crop_width = how.size
     left, top = _margin(width, crop_width), _margin(height, crop_height)
     return picture.crop((left, top, left + crop_width, top + crop_height))
-
-
-def _resized(size: tuple[int, int], shorter: int) -> tuple[int, int]:
-    """(width, height) with the shorter side as wanted; the longer one is rounded down."""
-    width, height = size
-    longer = int(shorter * max(size) / min(size))
-    return (shorter, longer) if width <= height else (longer, shorter)
 
 
 def _margin(side: int, crop: int) -> int:

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
@@ -52,7 +51,7 @@ def main() -> None:
         "precision": properties.get(PRECISION, ""),
         "properties": json.dumps(properties, sort_keys=True),
         "stray_cpus": stray_cpus(request.cpus),
-        **asdict(signals.between(before, after, len(request.cpus))),
+        **signals.between(before, after, len(request.cpus)),
     }
     np.savez(sys.argv[2], answer=json.dumps(answer), latencies_ns=np.asarray(latencies, dtype=np.int64))
 

@@ -1,13 +1,14 @@
 """A round as it is kept: a row of ``rounds.parquet``. Knows no files, and not how a round runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from farm.codec import decode
 from farm.columns import Column, schema_of
 from farm.record import Signal
 
@@ -69,11 +70,4 @@ def rounds_of(table: pa.Table) -> tuple[Round, ...]:
     """The rounds of such a table, whatever columns stand beside."""
     rows = table.select([field.name for field in fields(Round) if field.name != "latencies_ns"]).to_pylist()
     latencies = (np.asarray(row.values) for row in table["latencies_ns"])
-    return tuple(round_of(row, samples) for row, samples in zip(rows, latencies, strict=True))
-
-
-def round_of(values: Mapping[str, Any], latencies_ns: NDArray[np.int64]) -> Round:
-    """A round from its other fields, whose tuples may be lists."""
-    tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    fields_of: dict[str, Any] = {**values, **tuples, "latencies_ns": latencies_ns}
-    return Round(**fields_of)
+    return tuple(decode(Round, {**row, "latencies_ns": raw}) for row, raw in zip(rows, latencies, strict=True))

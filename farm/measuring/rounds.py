@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from farm.axes import Device
-from farm.codec import encode
+from farm.codec import decode, encode
 from farm.data import imageset
 from farm.data.datasets import open_dataset
 from farm.host.devices import configured
 from farm.measuring import one_round
 from farm.measuring.pairing import CELL
 from farm.measuring.request import RoundRequest
-from farm.measuring.round import Round, round_of
+from farm.measuring.round import Round
 from farm.measuring.runner import PRECISION, REQUESTS, STREAMS, THREADS, Images
 from farm.models.ir import IR
 from farm.plan.parameters import Measure
@@ -133,4 +133,6 @@ def run_round(request: RoundRequest, scratch: Path) -> Round:
         raise RuntimeError(f"a round of {request.runtime} failed with exit code {ended.returncode}: {last}")
     with np.load(answer) as arrays:
         request_facts = {"asked": json.dumps(request.asked, sort_keys=True), "cpus": request.cpus}
-        return round_of(json.loads(str(arrays["answer"])) | request_facts, arrays["latencies_ns"])
+        return decode(
+            Round, {**json.loads(str(arrays["answer"])), **request_facts, "latencies_ns": arrays["latencies_ns"]}
+        )

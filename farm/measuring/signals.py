@@ -39,23 +39,6 @@ class Reading:
     mhz: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signals:
-    """What went on while a round was timed: columns of `farm.measuring.round.Round`, which explains them.
-
-    Inferences wait for the slowest of their threads, so the worst of several counters is what counts. foreign_s: CPU
-    time on all leased CPUs that was not this process's, beyond what the clock's ticks leave open.
-    """
-
-    steal_s: float
-    foreign_s: float
-    delayed_s: float
-    siblings_s: float
-    throttled_s: float
-    overheated: int
-    mhz: float | None
-
-
 def read(
     cpus: Collection[int], proc: Path = PROC, sysfs: Path = SYSFS, cgroup_of_self: Path = CGROUP_OF_SELF
 ) -> Reading:
@@ -78,22 +61,26 @@ def read(
     )
 
 
-def between(before: Reading, after: Reading, cpus: int) -> Signals:
-    """What went on between two readings of so many leased CPUs."""
+def between(before: Reading, after: Reading, cpus: int) -> dict[str, float | None]:
+    """What went on between two readings of so many leased CPUs: columns of `farm.measuring.round.Round`.
+
+    Inferences wait for the slowest of their threads, so the worst of several counters is what counts. foreign_s: CPU
+    time on all leased CPUs that was not this process's, beyond what the clock's ticks leave open.
+    """
     wall_s = after.at_s - before.at_s
     idle_s = after.idle_s - before.idle_s
     steal_s = sum(after.steal_s.values()) - sum(before.steal_s.values())
     unsure_s = TICK_ERROR * math.sqrt(cpus) * TICK_S if idle_s or steal_s else 0.0
     accounted_s = after.own_s - before.own_s + idle_s + steal_s
-    return Signals(
-        steal_s=_most(before.steal_s, after.steal_s),
-        foreign_s=max(0.0, wall_s * cpus - accounted_s - unsure_s),
-        delayed_s=_most(before.delayed_s, after.delayed_s),
-        siblings_s=_most(before.siblings_s, after.siblings_s),
-        throttled_s=after.throttled_s - before.throttled_s,
-        overheated=after.overheated - before.overheated,
-        mhz=after.mhz,
-    )
+    return {
+        "steal_s": _most(before.steal_s, after.steal_s),
+        "foreign_s": max(0.0, wall_s * cpus - accounted_s - unsure_s),
+        "delayed_s": _most(before.delayed_s, after.delayed_s),
+        "siblings_s": _most(before.siblings_s, after.siblings_s),
+        "throttled_s": after.throttled_s - before.throttled_s,
+        "overheated": after.overheated - before.overheated,
+        "mhz": after.mhz,
+    }
 
 
 def _most(before: Mapping[str, float], after: Mapping[str, float]) -> float:

@@ -104,10 +104,6 @@ class Display:
 STYLED = ("standing", "verdict", "outcome")  # columns whose words the style sheet knows
 
 
-def _plain(number: float) -> str:
-    return signed(f"{number:.4f}")
-
-
 def score(metric: str | None, name: str = "score") -> Display:
     """The score of records of this metric; ``top-1`` is known of records of other metrics too."""
 
@@ -129,7 +125,8 @@ def drop(metric: str | None) -> Display:
     share = metric in METRICS
     return Display(
         name="score_drop", heading="drop", title="Drop", unit="points" if share else "", of=drop_of,
-        pattern="{:+.4f}", interval="drop" if share else "", on_page=points if share else _plain,
+        pattern="{:+.4f}", interval="drop" if share else "",
+        on_page=points if share else lambda lost: signed(f"{lost:.4f}"),
         meaning="lost against the FP32 IR, with its 95 % interval where predictions are known",
     )  # fmt: skip
 

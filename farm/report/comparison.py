@@ -14,16 +14,13 @@ LEGEND = "top-1, or the grid's metric: B's, and what it lost against A; x IR, FP
 def table(comparison: Comparison) -> TextTable:
     """One row a cell, as `Comparison` orders them."""
     metrics = {change.accuracy.metric for change in comparison.cells} - {None, "top1"}
+    texts = ("score" if metrics else "top-1", "drop", "accuracy", "x IR", "speed", "FPS", "p50", "MiB")
     headings = (
         Heading(text="cell", kind="name"),
-        *map(_heading, ("score" if metrics else "top-1", "drop", "accuracy", "x IR", "speed", "FPS", "p50", "MiB")),
+        *(Heading(text=text, kind="word" if text in ("accuracy", "speed") else "number") for text in texts),
     )
     rows = (tuple(Entry(text=text, style=STYLES.get(text, "")) for text in _row(one)) for one in comparison.cells)
     return TextTable(headings=headings, rows=tuple(rows))
-
-
-def _heading(text: str) -> Heading:
-    return Heading(text=text, kind="word" if text in ("accuracy", "speed") else "number")
 
 
 def markdown(comparison: Comparison) -> str:

@@ -1,7 +1,6 @@
 """The lines below a table: what must be known of sets, which measurements do not hold, what failed. Knows records."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 
 from farm.analysis.families import together
 from farm.analysis.speeds import differs_from_itself, unlike_speeds
@@ -50,12 +49,9 @@ def failures(records: Sequence[Record]) -> list[str]:
 
 def failed_alike(records: Sequence[Record]) -> list[list[Record]]:
     """The cells that failed, those of one cause and message together, in the order of causes."""
-    failed = sorted((record for record in records if record.outcome == "failed"), key=_reason)
-    return [list(group) for _, group in groupby(failed, key=_reason)]
-
-
-def _reason(record: Record) -> tuple[str, str]:
-    return (record.error_class or "", record.error_message or "")
+    failed = [record for record in records if record.outcome == "failed"]
+    alike = together(((record.error_class or "", record.error_message or ""), record) for record in failed)
+    return [alike[reason] for reason in sorted(alike)]
 
 
 def reservations(records: Sequence[Record], every: Sequence[Record] = (), command: str = "") -> list[str]:

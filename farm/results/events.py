@@ -81,8 +81,11 @@ class Journal:
 
     def note(self, event: Event) -> None:
         """Write an event down; a stage's words only if it has not just said others."""
-        if self.folder is None or (event.what == What.WORDS and not self._worth(event.uri)):
+        now = time.monotonic()
+        if self.folder is None or (event.what == What.WORDS and now < self.words_at.get(event.uri, -WORDS_S) + WORDS_S):
             return
+        if event.what == What.WORDS:
+            self.words_at[event.uri] = now
         values = {"at": iso(datetime.now(UTC)), **asdict(event), "run": self.run}
         line = json.dumps({name: value for name, value in values.items() if value}) + "\n"
         if self.path is None:
@@ -91,13 +94,6 @@ class Journal:
             return
         with suppress(OSError), self.path.open("ab", buffering=0) as file:
             file.write(line.encode())
-
-    def _worth(self, uri: str) -> bool:
-        now = time.monotonic()
-        worth = now >= self.words_at.get(uri, -WORDS_S) + WORDS_S
-        if worth:
-            self.words_at[uri] = now
-        return worth
 
     def flush(self) -> None:
         """Write a remote file, whole, where that is due."""

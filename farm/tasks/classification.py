@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -52,13 +51,13 @@ class Classification:
 
     def facts(self, table: pa.Table) -> Evaluated:
         """What is told of all rows together."""
-        right = pc.equal(table["prediction"], table["label"]).cast(pa.float64())
+        prediction, label, score = (table[name].to_numpy() for name in ("prediction", "label", "score"))
         return Evaluated(
             n_images=len(table),
             metric=self.metric,
-            score=_mean(table["score"]),
+            score=float(score.mean(dtype=np.float64)),
             classes=self.classes,
-            top1=_mean(right) if self.metric in BUILT_IN else None,
+            top1=agreement(prediction, label) if self.metric in BUILT_IN else None,
         )
 
     def check_classes(self, outputs: int, labels: Labels) -> None:
@@ -80,7 +79,3 @@ def predictions(artefact: Path) -> NDArray[np.int32]:
 def agreement(ours: NDArray[np.int32], theirs: NDArray[np.int32]) -> float:
     """The share of test images of which two models predict the same."""
     return float(np.mean(ours == theirs))
-
-
-def _mean(column: pa.ChunkedArray) -> float:
-    return float(column.to_numpy().mean(dtype=np.float64))

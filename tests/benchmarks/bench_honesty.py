@@ -35,7 +35,6 @@ from farm.cli import interrupt
 from farm.grid.settings import Measuring
 from farm.measuring.pairing import CELL, conduct, interval
 from farm.measuring.round import ROUNDS, Round, rounds_of
-from farm.measuring.signals import Signals
 from farm.plan import Effort
 from farm.stages import measure
 from farm.stages.job import Job
@@ -44,7 +43,9 @@ from farm.stats.ratios import Ratio, differs, looks
 NAME = "honesty"
 LIMIT = 0.01  # of A/A measurements called different
 SEED = 1
-QUIET = Signals(steal_s=0, foreign_s=0, delayed_s=0, siblings_s=0, throttled_s=0, overheated=0, mhz=None)
+QUIET = dict.fromkeys(("steal_s", "foreign_s", "delayed_s", "siblings_s", "throttled_s", "overheated"), 0) | {
+    "mhz": None
+}
 START_S = 0.6  # of a round's interpreter and model
 SHORT = {"min_seconds": 0.15, "warmup_seconds": 0.05}
 GIVE_UP = {"max_redone": 2}  # with a hog that never rests, more pairs would only take time

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +17,6 @@ from farm.measuring.pairing import CELL, PARTNER
 from farm.measuring.request import RoundRequest
 from farm.measuring.round import Round
 from farm.measuring.rounds import Measurement, rotating_images
-from farm.measuring.signals import Signals
 from farm.record import Ended, Record
 from farm.results.location import Location
 from farm.results.speed import with_speed
@@ -98,11 +96,11 @@ def speed_of(job: Job, rounds: Sequence[Round], ended: Ended) -> Record:
     return with_speed(Record(**nobody), rounds, job.effort, ended, per_node=how.per_node, preprocess=how.preprocess)
 
 
-def bare_round(meanwhile: Signals, **values: Any) -> Round:
+def bare_round(meanwhile: Mapping[str, Any], **values: Any) -> Round:
     """A round of one synchronous inference at a time, of which only these are known."""
     unknown = dict.fromkeys(("runtime", "precision", "asked", "properties"), "")
     counts = {"warmup_inferences": 0, "steady": True, "threads": 1, "streams": 1, "stray_cpus": ()}
-    given = {"batch": 1, "synchronous": True, "request_p50_ns": None, **unknown, **counts, **asdict(meanwhile)}
+    given = {"batch": 1, "synchronous": True, "request_p50_ns": None, **unknown, **counts, **meanwhile}
     return Round(**given | values, latencies_ns=np.array([], np.int64))
 
 

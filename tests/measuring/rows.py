@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from farm.measuring.round import Round, round_of
+from farm.codec import decode
+from farm.measuring.round import Round
 from farm.plan import Effort
 
 QUIET = {
@@ -37,7 +38,7 @@ def one_round(variant: str, fps: float, *, inferences: int = 20, batch: int = 1,
         "stray_cpus": [], "disturbed": [], **QUIET,
     } | changes  # fmt: skip
     latencies = values.pop("latencies_ns", 1000 * np.arange(1, inferences + 1))
-    return round_of(values, latencies)
+    return decode(Round, {**values, "latencies_ns": latencies})
 
 
 def pairs(

@@ -153,18 +153,13 @@ def _no_objects(_: object) -> object:
     raise Refused("an object that is kept elsewhere")
 
 
-def _no_state(_target: object, _state: object) -> None:
-    """Refuse to give any object a state."""
-    raise Refused("a state for an object that takes none")
-
-
 def run(
     file: IO[bytes],
     names: Names,
     budget: Budget,
     *,
+    settle: Callable[[object, object], None],
     load: Callable[[object], object] = _no_objects,
-    settle: Callable[[object, object], None] = _no_state,
 ) -> object:
     """What the pickle that begins here builds; the file is left at its end.
 

@@ -176,7 +176,9 @@ def _storage(budget: Budget, pickled: object) -> Storage:
     """The numbers of a storage that torch pickled: five pickles, then how many numbers, then the numbers."""
     content = _as(bytes, pickled, "a storage that is no bytes")
     file = io.BytesIO(content)
-    magic, version, system, header, keys = (run(file, DECLARED, budget, load=_declared) for _ in range(5))
+    magic, version, system, header, keys = (
+        run(file, DECLARED, budget, settle=_settle, load=_declared) for _ in range(5)
+    )
     _check((magic, version) == (MAGIC, VERSION), "a storage that torch did not write")
     order = "numbers in big-endian order"
     _check(_as(dict, system, order).get("little_endian") is True, order)

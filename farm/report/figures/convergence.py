@@ -8,7 +8,7 @@ from farm.measuring.pairing import speeds
 from farm.record import Record
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import GAP, Names, names_of, plain
-from farm.report.figures.points import word
+from farm.report.figures.points import UNJUDGED
 from farm.report.figures.style import BLUE, GREY, PALE, Datum, data, tooltip
 from farm.report.numbers import count
 from farm.stats.ratios import Pair, paired_ratio
@@ -46,7 +46,7 @@ def convergence(material: Material) -> Plot | None:
 
 def _panel(record: Record, names: Names) -> str:
     """What stands above a cell's panel: the model, and below it the set, with a verdict that is not valid."""
-    verdict = "" if record.verdict == "valid" else f", {word(record.verdict)}"
+    verdict = "" if record.verdict == "valid" else f", {record.verdict or UNJUDGED}"
     return GAP.join((names.measured(record), names.series(record.calibration, record.algorithm) + verdict))
 
 
@@ -60,7 +60,7 @@ def _rows(panel: str, record: Record, pairs: Sequence[Pair], target: float | Non
         yield {
             "panel": panel, "cell": plain(record.cell), "pair": seen, "ratio": ratio.value, "one": cell / ir,
             "low": ratio.low if narrow else None, "high": ratio.high if narrow else None,
-            "verdict": word(record.verdict), **band,
+            "verdict": record.verdict or UNJUDGED, **band,
         }  # fmt: skip
 
 

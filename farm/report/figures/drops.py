@@ -10,7 +10,7 @@ from farm.analysis.families import Family, together
 from farm.analysis.replicates import drops_of
 from farm.record import Record, source_of
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import Names, distinct, names_of
+from farm.report.figures.names import Names, names_of
 from farm.report.figures.style import ORANGE, PALE, SKY, WIDTH, Datum, Spec, tooltip, wide
 from farm.report.numbers import count, points, span
 from farm.stats.shares import Estimate
@@ -64,22 +64,19 @@ def _row(square: Square, cells: Sequence[Record], mean: float | None, ends: Esti
 
 
 def _chart(rows: Sequence[Datum], most: float) -> alt.LayerChart:
-    sets, groups = (distinct(str(row[name]) for row in rows) for name in ("set", "group"))
+    sets, groups = (list(dict.fromkeys(str(row[name]) for row in rows)) for name in ("set", "group"))
     full = max(LEAST, most)
     ends, between = [-full, 0, full], [SKY, "white", ORANGE]
     scale = alt.Scale(type="symlog", constant=STEEP, domain=ends, range=between, interpolate="rgb")
-    x = alt.X("set:N", sort=sets, title=None, axis=_axis("top", 0 if _fit(sets) else 35))
+    # Names that would not fit beside each other stand aslant, to where the models' names leave room.
+    slant = 0 if max(map(len, sets)) * LETTER * len(sets) < WIDTH else 35
+    x = alt.X("set:N", sort=sets, title=None, axis=_axis("top", slant))
     base = alt.Chart().encode(x=x, y=alt.Y("group:N", sort=groups, title=None, axis=_axis("left")), tooltip=TOOLTIP)
     squares = base.mark_rect(stroke=EDGE).encode(color=alt.Color("drop:Q", scale=scale, legend=None))
     missing = base.transform_filter("!isValid(datum.drop)").mark_rect(color=PALE, stroke=EDGE)
     texts = base.mark_text(fontSize=12).encode(text="text:N")
     chart = wide([squares, missing, texts], rows, alt.Step(STEP))
     return chart if len(sets) <= FIT else chart.properties(width=alt.Step(COLUMN))
-
-
-def _fit(sets: Sequence[str]) -> bool:
-    """Whether the names would fit beside each other; else they stand aslant, to where the models' names leave room."""
-    return max(map(len, sets)) * LETTER * len(sets) < WIDTH
 
 
 def _axis(orient: Literal["left", "top"], angle: int = 0) -> alt.Axis:

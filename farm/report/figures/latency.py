@@ -10,7 +10,7 @@ from farm.measuring.pairing import CELL
 from farm.measuring.round import Round
 from farm.record import Record, source_of
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import distinct, names_of, plain
+from farm.report.figures.names import names_of, plain
 from farm.report.figures.style import Datum, Spec, colours, dashes, legend, side_by_side, tooltip
 from farm.report.numbers import count
 
@@ -66,7 +66,7 @@ def _chart(lines: Mapping[str, tuple[Record, Ecdf]], records: Sequence[Record]) 
         {"group": group[cell], "series": label[cell], "cell": cell, "ms": ms, "share": share}
         for cell, (_, (ms, share)) in lines.items()
     ]
-    series = distinct(label.values())
+    series = list(dict.fromkeys(label.values()))
     look: Spec = {"title": None, "legend": legend(series, size=400)}
     axis = alt.Axis(format="~g", tickCount=8, labelOverlap="greedy")
     line = alt.Chart().transform_flatten(["ms", "share"]).mark_line(strokeWidth=2 if len(rows) <= CROWDED else 1.2)
@@ -77,7 +77,7 @@ def _chart(lines: Mapping[str, tuple[Record, Ecdf]], records: Sequence[Record]) 
         strokeDash=alt.StrokeDash("series:N", scale=dashes(series), **look),
         detail="cell:N", tooltip=TOOLTIP,
     )  # fmt: skip
-    return side_by_side([line], rows, distinct(group.values()), HEIGHT)
+    return side_by_side([line], rows, list(dict.fromkeys(group.values())), HEIGHT)
 
 
 def _caption(points: int) -> str:

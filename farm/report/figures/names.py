@@ -1,7 +1,7 @@
 """What cells are called in figures: only the parts that differ within the run, and not too long. Pure."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -84,8 +84,3 @@ def short(text: str) -> str:
         return text
     tag = sha256(text.encode()).hexdigest()[:4]
     return f"{text[:17]}…{tag}…{text[-17:]}"
-
-
-def distinct(names: Iterable[str]) -> list[str]:
-    """Each name once, in the order of its first sight."""
-    return list(dict.fromkeys(names))

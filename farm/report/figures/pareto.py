@@ -8,7 +8,7 @@ import numpy as np
 from farm.record import Record, source_of
 from farm.report.figures import points
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import Names, distinct, names_of, plain, short
+from farm.report.figures.names import Names, names_of, plain, short
 from farm.report.figures.style import GREY, Datum, Spec, colours, shapes, side_by_side, tooltip
 from farm.report.numbers import count, listed
 
@@ -29,11 +29,11 @@ def pareto(material: Material) -> Plot | None:
         return None
     names = names_of(every)
     labels: dict[str, str] = {}
-    for group in distinct(map(names.place, records)):
+    for group in list(dict.fromkeys(map(names.place, records))):
         labels |= _labels([record for record in records if names.place(record) == group], names)
     rows = [_row(record, names, material, labels) for record in records]
     best = sorted((record for record in records if record.cell in labels), key=lambda record: -(record.fps or 0))
-    groups = distinct(str(row["group"]) for row in rows)
+    groups = list(dict.fromkeys(str(row["group"]) for row in rows))
     intervals = rows[0]["low"] is not None
     return Plot(
         caption=_caption(records, intervals=intervals),
@@ -49,7 +49,7 @@ def _row(record: Record, names: Names, material: Material, labels: Mapping[str, 
     row = {
         "group": names.place(record), "model": short(record.model),
         "series": names.series(source_of(record), record.algorithm), "cell": plain(record.cell), "fps": record.fps,
-        "top1": 100 * (record.top1 or 0), "verdict": points.word(record.verdict), "low": low, "high": high,
+        "top1": 100 * (record.top1 or 0), "verdict": record.verdict or points.UNJUDGED, "low": low, "high": high,
         "front": record.cell in labels,
     }  # fmt: skip
     return {**row, "label": labels[record.cell]} if record.cell in labels else row
@@ -90,10 +90,10 @@ def front(both: Sequence[tuple[float, float]]) -> set[int]:
 
 def _chart(rows: Sequence[Datum], records: Sequence[Record], groups: Sequence[str]) -> alt.LayerChart | alt.FacetChart:
     by = "model" if len({row["model"] for row in rows}) > 1 else "series"
-    places = distinct(f" on {record.device} of {record.host}" for record in records)
+    places = list(dict.fromkeys(f" on {record.device} of {record.host}" for record in records))
     place = plain(places[0]) if len(places) == 1 else ""  # of several, each has its panel
     title = points.heading(str(row["verdict"]) for row in rows)
-    named = distinct(str(row[by]) for row in rows)
+    named = list(dict.fromkeys(str(row[by]) for row in rows))
     colour, shape = colours(named), shapes(named)
     x = alt.X("fps:Q", title=f"images a second{place}", scale=_scale(records), axis=alt.Axis(tickCount=6))
     base = alt.Chart().encode(x=x, tooltip=TOOLTIP)
@@ -121,9 +121,9 @@ def _scale(records: Sequence[Record]) -> alt.Scale:
 
 
 def _caption(records: Sequence[Record], *, intervals: bool) -> str:
-    hosts = distinct(f"{record.host} ({record.cpu_model}, {record.cores} cores)" for record in records)
+    hosts = list(dict.fromkeys(f"{record.host} ({record.cpu_model}, {record.cores} cores)" for record in records))
     lines = "Vertical lines are Wilson's 95 % intervals over test images. " if intervals else ""
-    hollow = points.caption(points.word(record.verdict) for record in records)
+    hollow = points.caption(record.verdict or points.UNJUDGED for record in records)
     return (
         "Each mark is a cell; up and right is better. The dashed line is the Pareto front: no cell beats those on it "
         f"in both speed and accuracy; their sets are named where there is room. {lines}Speeds of one host only may be "

@@ -6,7 +6,7 @@ import altair as alt
 
 from farm.report.figures.style import Spec, legend
 
-UNJUDGED = "not judged"
+UNJUDGED = "not judged"  # in place of a verdict
 SIZE, SMALL = 70, 36  # square pixels of a mark
 CROWDED = 40  # marks, from which on they are small
 HOLLOW = {
@@ -49,8 +49,3 @@ def caption(verdicts: Iterable[str]) -> str:
     """What a caption says of hollow marks, after a space, where there are any."""
     there = {*verdicts}
     return "".join(f" {sentence}" for verdict, sentence in HOLLOW.items() if verdict in there)
-
-
-def word(verdict: str | None) -> str:
-    """The verdict as a figure says it."""
-    return verdict or UNJUDGED

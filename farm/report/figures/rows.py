@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from farm.report.figures.names import GAP, distinct
+from farm.report.figures.names import GAP
 from farm.report.figures.style import Datum, Spec
 
 STEP = 20  # pixels a row
@@ -25,13 +25,13 @@ def label(group: str, name: str, note: str = "") -> str:
 
 def grouped(rows: Sequence[Datum]) -> list[Datum]:
     """Rows of one `group` one after another, groups in the order of their first sight."""
-    order = distinct(str(row["group"]) for row in rows)
+    order = list(dict.fromkeys(str(row["group"]) for row in rows))
     return sorted(rows, key=lambda row: order.index(str(row["group"])))
 
 
 def domain_of(rows: Sequence[Datum]) -> list[str]:
     """The axis of grouped rows from top to bottom: each group's name, then the labels of its rows."""
-    return distinct(str(text) for row in rows for text in (row["group"], row["row"]))
+    return list(dict.fromkeys(str(text) for row in rows for text in (row["group"], row["row"])))
 
 
 def axis(domain: list[str], *, grid: bool = True) -> alt.Y:

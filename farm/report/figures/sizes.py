@@ -6,7 +6,7 @@ import altair as alt
 
 from farm.analysis.sizes import Sized, by_size, unsized
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import Names, distinct, names_of
+from farm.report.figures.names import Names, names_of
 from farm.report.figures.style import GREY, Datum, Spec, colours, legend, shapes, side_by_side, tooltip
 from farm.report.numbers import count
 
@@ -25,7 +25,7 @@ def sizes(material: Material) -> Plot | None:
         return None
     names = names_of(list(map(unsized, records)))
     rows = [_row(point, names) for point in points]
-    groups = distinct(str(row["group"]) for row in rows)
+    groups = list(dict.fromkeys(str(row["group"]) for row in rows))
     fp32: list[Datum] = [
         {"group": group, "fp32": 100 * record.top1}
         for record in records
@@ -50,7 +50,7 @@ def _row(point: Sized, names: Names) -> Datum:
 def _chart(
     rows: Sequence[Datum], fp32: Sequence[Datum], groups: Sequence[str], ticks: Sequence[int]
 ) -> alt.LayerChart | alt.FacetChart:
-    series = distinct(str(row["series"]) for row in rows)
+    series = list(dict.fromkeys(str(row["series"]) for row in rows))
     axis = alt.Axis(values=list(ticks), format=",d", labelOverlap="greedy")
     x = alt.X("size:Q", title="images that calibrated", scale=alt.Scale(type="log", nice=False, padding=14), axis=axis)
     look: Spec = {"title": None, "legend": legend(series)}
@@ -70,7 +70,7 @@ def _y(name: str) -> alt.Y:
 
 
 def _caption(points: Sequence[Sized]) -> str:
-    bases = distinct(BASES[point.basis] for point in points if point.interval)
+    bases = list(dict.fromkeys(BASES[point.basis] for point in points if point.interval))
     lines = f" Vertical lines are 95 % intervals over {' or '.join(bases)}." if bases else ""
     return (
         "Top-1 of the quantized model by the number of images that calibrated it (logarithmic axis); where there are "

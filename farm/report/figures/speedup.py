@@ -55,7 +55,7 @@ def _speedups(record: Record, over_pytorch: str | None) -> Iterator[Speedup]:
     for over, (value, low, high), verdict in ((OVER_IR, ir, record.verdict), (OVER_PYTORCH, pytorch, over_pytorch)):
         if value is not None and not (over == OVER_IR and is_fp32_ir(record)):
             ratio = Ratio(value=value, low=low, high=high)
-            yield Speedup(record=record, over=over, ratio=ratio, verdict=points.word(verdict))
+            yield Speedup(record=record, over=over, ratio=ratio, verdict=verdict or points.UNJUDGED)
 
 
 def _row(one: Speedup, names: Names) -> Datum:

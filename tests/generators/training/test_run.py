@@ -240,7 +240,7 @@ def test_teachers_with_latents_are_judged_fully_every_tenth_step():
     trainer = start(RECIPE, teacher(distilled=True), "cpu")
     noted = []
     for _ in range(RECIPE.epochs * 2):
-        noted.extend(trainer.noted[-1][LOSSES.index("adversarial")].item() for _ in trainer.epoch())
+        noted.extend(trainer.noted[-1][[*LOSSES].index("adversarial")].item() for _ in trainer.epoch())
     assert [step for step, loss in enumerate(noted) if not np.isnan(loss)] == [0, 10]
 
 

@@ -1,6 +1,5 @@
 """How a DiStyleGAN is trained: every number that shapes the result. Pure."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -46,28 +45,12 @@ class Recipe(Parameters):
     seed: int = Field(0, ge=0, lt=2**31, description="of weights, order, latents and augmentation")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
-    """What each loss weighs. full_every: those that need the critic join every so many steps."""
-
-    discriminator: float
-    feature: float
-    pixel: float
-    adversarial: float
-    full_every: int
-
-
-def settled(recipe: Recipe, *, distilled: bool) -> Weights:
-    """The losses' weights. Raises InputError if steps lack any loss."""
+def settled(recipe: Recipe, *, distilled: bool) -> Recipe:
+    """The recipe with what it left open: two losses' weights, and `full_every`. Raises InputError if steps lack any."""
     discriminator, adversarial, every = (0.2, 0.01, 10) if distilled else (1.0, 1.0, 1)
     every = recipe.full_every or every
     if not distilled and recipe.lambda_feature == 0 and every > 1:
         text = f"lambda_feature=0 and full_every={every} without latents leave the steps between nothing to learn from"
         raise InputError(f"{text}: give full_every=1, a lambda_feature above 0, or --latents")
-    return Weights(
-        discriminator=discriminator if recipe.lambda_discriminator is None else recipe.lambda_discriminator,
-        feature=recipe.lambda_feature,
-        pixel=recipe.lambda_pixel,
-        adversarial=adversarial if recipe.lambda_generator is None else recipe.lambda_generator,
-        full_every=every,
-    )
+    usual = {"lambda_discriminator": discriminator, "lambda_generator": adversarial, "full_every": every}
+    return recipe.model_copy(update={name: value for name, value in usual.items() if getattr(recipe, name) is None})

@@ -96,7 +96,7 @@ class Trainer:
         random = self.update.random
         random.manual_seed(_mixed(self.recipe.seed, self.step * PURPOSES + STEP))
         self.rate.fill_(self._rate())
-        full = self.step % self.update.weights.full_every == 0
+        full = self.step % (self.recipe.full_every or 1) == 0
         if full not in self.updates:
             update = partial(self.update, full=full)
             self.updates[full] = Replay(function=update, random=random) if self.update.device == "cuda" else update
@@ -117,7 +117,7 @@ class Trainer:
 
 def start(recipe: Recipe, teacher: Teacher, device: str) -> Trainer:
     """A training before its first step. Raises InputError for a recipe that cannot be, as `recipe.settled`."""
-    weights = settled(recipe, distilled=teacher.z is not None)
+    recipe = settled(recipe, distilled=teacher.z is not None)
     torch.manual_seed(recipe.seed)
     torch.backends.cudnn.benchmark = True  # all batches of a training are alike
     z_dim = recipe.z_dim if teacher.z is None else teacher.z.shape[1]
@@ -129,7 +129,7 @@ def start(recipe: Recipe, teacher: Teacher, device: str) -> Trainer:
     rate, fast = torch.tensor(recipe.rate, device=device), device == "cuda"
     adam = partial(torch.optim.Adam, lr=rate, betas=recipe.betas, fused=fast, capturable=fast)
     update = Update(
-        recipe=recipe, weights=weights, teacher=teacher.to(device), device=device, student=student, critic=critic,
+        recipe=recipe, teacher=teacher.to(device), device=device, student=student, critic=critic,
         optimisers=(adam(student.parameters()), adam(critic.parameters())), random=torch.Generator(device),
     )  # fmt: skip
     return Trainer(update=update, averaged=averaged, rate=rate)

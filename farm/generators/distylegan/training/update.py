@@ -15,10 +15,15 @@ from torch.nn.utils import parametrize
 from farm.generators.distylegan.network import Generator
 from farm.generators.distylegan.training.augment import augment
 from farm.generators.distylegan.training.discriminator import FEATURE_WEIGHTS, Discriminator
-from farm.generators.distylegan.training.recipe import Recipe, Weights
+from farm.generators.distylegan.training.recipe import Recipe
 from farm.generators.distylegan.training.teacher import Teacher
 
-LOSSES = ("discriminator", "feature", "pixel", "adversarial")
+LOSSES = {  # and what weighs them in a recipe
+    "discriminator": "lambda_discriminator",
+    "feature": "lambda_feature",
+    "pixel": "lambda_pixel",
+    "adversarial": "lambda_generator",
+}
 MIRRORED = 0.5  # share of the teacher's images
 Losses = dict[str, Tensor]
 
@@ -27,11 +32,10 @@ Losses = dict[str, Tensor]
 class Update:
     """A step as a function of the images that were chosen, and of the state of `random`; it changes the networks.
 
-    optimisers: the student's and the critic's. All of it lies on one device.
+    recipe: settled. optimisers: the student's and the critic's. All of it lies on one device.
     """
 
     recipe: Recipe
-    weights: Weights
     teacher: Teacher
     device: str
     student: Generator
@@ -70,17 +74,17 @@ class Update:
         losses: Losses = {}
         if self.distilled:
             losses["pixel"] = (made - real).abs().mean()
-        if self.weights.feature or full:
+        if self.recipe.lambda_feature or full:
             scores, seen = self._seen(torch.cat([made, real]), labels.repeat(2))
             student, teacher = zip(*(maps.chunk(2) for maps in seen), strict=True)
             losses["feature"] = feature_distance(teacher, student, paired=self.distilled)
             if full:
-                losses["adversarial"] = hinge_generator(scores.float().chunk(2)[0])
+                losses["adversarial"] = -scores.float().chunk(2)[0].mean()  # the hinge loss of who is judged
         return losses
 
     def _descend(self, optimiser: torch.optim.Adam, losses: Losses) -> None:
         optimiser.zero_grad(set_to_none=True)
-        weighted = torch.stack([getattr(self.weights, name) * loss for name, loss in losses.items()])
+        weighted = torch.stack([getattr(self.recipe, LOSSES[name]) * loss for name, loss in losses.items()])
         weighted.sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 
@@ -120,11 +124,6 @@ class Update:
 def hinge_discriminator(real: Tensor, made: Tensor) -> Tensor:
     """Of its scores (n,): the teacher's images should have 1 or more, the student's -1 or less."""
     return functional.relu(1 - real).mean() + functional.relu(1 + made).mean()
-
-
-def hinge_generator(made: Tensor) -> Tensor:
-    """Of the scores (n,) of the student's images."""
-    return -made.mean()
 
 
 def feature_distance(teacher: Sequence[Tensor], student: Sequence[Tensor], *, paired: bool) -> Tensor:

@@ -7,7 +7,6 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,24 +60,18 @@ def pytest_runtest_protocol(item: pytest.Item):
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, begin with Ray's, then the files that have most of what takes long."""
+    """Where several processes share the tests, begin with the files that have most of what takes long."""
     if hasattr(config, "workerinput"):
         slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-        items.sort(key=lambda item: (not starts_ray(item.location[0]), -slow[item.path]))
+        items.sort(key=lambda item: -slow[item.path])
 
 
 class Scheduling(LoadFileScheduling):
-    """A file's tests stay in one process, for what they share is made once; so do all on Ray, all in a browser."""
+    """A file's tests stay in one process, for what they share is made once; so do all in a browser."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = super()._split_scope(nodeid)
-        return "ray" if starts_ray(path) else "browser" if "/browser/" in path else path
-
-
-@cache
-def starts_ray(path: str) -> bool:
-    """Whether tests of a file start Ray: several at once would look for each other's ports."""
-    return "mark.ray" in (ROOT / path).read_text(encoding="utf-8")
+        return "browser" if "/browser/" in path else path
 
 
 @pytest.hookimpl(optionalhook=True)

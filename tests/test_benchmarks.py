@@ -75,6 +75,7 @@ def test_a_goal_that_is_met_needs_no_reason(publishing):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.timeout(600)  # half a minute on an idle host; a busy one disturbs pairs, which are measured again
 @pytest.mark.parametrize(
     "name", ["fidelity", "honesty", pytest.param("overhead", marks=pytest.mark.ray)]

@@ -112,7 +112,7 @@ def test_make_alone_lists_every_target():
 @pytest.mark.parametrize(
     ("target", "runs"),
     [
-        ("install", "pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'"),
+        ("install", "pip install --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev]'"),
         ("run", ".venv/bin/farm run jobs/quickstart.yaml"),
         ("test", "-m pytest -n 2"),
         ("test", "--cov --cov-report="),

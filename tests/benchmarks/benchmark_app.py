@@ -7,7 +7,6 @@ import re
 import resource
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +45,7 @@ def app_round(request: RoundRequest, seconds: int) -> Round:
     if not (median and count and duration):
         sys.exit(f"benchmark_app does not say what it measured:\n{ended.stdout}")
     return bare_round(
-        replace(meanwhile, foreign_s=max(0.0, meanwhile.foreign_s - own_s)),
+        meanwhile | {"foreign_s": max(0.0, meanwhile["foreign_s"] - own_s)},
         inferences=int(count[1]),
         wall_ns=round(float(duration[1]) * 1e6),
         request_p50_ns=float(median[1]) * UNITS_MS[median[2]] * 1e6,

@@ -48,7 +48,7 @@ def maker(tmp_path):
     return Maker(tmp_path)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its processes take time of whatever runs beside them
 def ray_engine(fork_server):
     import warnings
 

@@ -81,6 +81,13 @@ def test_so_many_shares_fit_on_a_nodes_gpus_each_on_one_of_them(ray_engine, shar
     assert _times(share, gpus) == times
 
 
+@pytest.fixture(scope="module")
+def both():
+    """The address of a cluster with a node that measures and another one that computes images; all its resources."""
+    with cluster() as add:
+        yield add(MEASURES, COMPUTES)
+
+
 @contextmanager
 def cluster():
     """A cluster to which nodes can be added: nodes -> its address, and all nodes' resources by their ids."""
@@ -122,12 +129,11 @@ def attempts_of(place):
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_images_are_computed_on_nodes_with_gpus_and_everything_else_is_done_elsewhere(tmp_path):
+def test_images_are_computed_on_nodes_with_gpus_and_everything_else_is_done_elsewhere(tmp_path, both):
     wanted, unwanted = Place(made(tmp_path / "wanted")), Place(made(tmp_path / "unwanted"))
-    with cluster() as add:
-        address, nodes = add(MEASURES, COMPUTES)
-        wanted.process("run", grid_of(wanted), "--address", address, **ENVIRONMENT)
-        unwanted.process("run", grid_of(unwanted, gpus={"synthesize": 0}), "--address", address, **ENVIRONMENT)
+    address, nodes = both
+    wanted.process("run", grid_of(wanted), "--address", address, **ENVIRONMENT)
+    unwanted.process("run", grid_of(unwanted, gpus={"synthesize": 0}), "--address", address, **ENVIRONMENT)
     for place, share in ((wanted, 1.0), (unwanted, 0.0)):
         computed, others = attempts_of(place)
         assert {bool(nodes[attempt["node_id"]].get("GPU")) for attempt in computed} == {share > 0}
@@ -168,26 +174,24 @@ engine.close()
 
 @pytest.mark.ray
 @pytest.mark.slow
-@pytest.mark.parametrize("nodes", [[WORKSTATION], [WORKSTATION, COMPUTES]], ids=["alone", "beside a node for GPUs"])
-def test_a_workstation_computes_images_on_its_gpu_but_never_beside_a_measurement(tmp_path, nodes):
+def test_a_workstation_computes_images_on_its_gpu_but_never_beside_a_measurement(tmp_path):
     with cluster() as add:
-        address, _ = add(*nodes)
-        said = json.loads(run_python(BESIDE, address, str(tmp_path)))
-    assert (said["slots"], said["apart"]) == (2, False), "the other node's GPU must not be used: see docs/cluster.md"
-    computed, measured = said["spans"]
-    for begun, ended in computed:
-        assert all(ended <= other[0] or other[1] <= begun for other in measured)
-    assert any(one[0] < other[0] < one[1] for one in computed for other in computed), "two share the GPU"
+        for name, joining in (("alone", WORKSTATION), ("beside", COMPUTES)):  # beside a node for GPUs
+            address, _ = add(joining)
+            said = json.loads(run_python(BESIDE, address, str(made(tmp_path / name))))
+            assert (said["slots"], said["apart"]) == (2, False), "the other GPU must not be used: see docs/cluster.md"
+            computed, measured = said["spans"]
+            for begun, ended in computed:
+                assert all(ended <= other[0] or other[1] <= begun for other in measured)
+            assert any(one[0] < other[0] < one[1] for one in computed for other in computed), "two share the GPU"
 
 
 @pytest.mark.ray
 @pytest.mark.slow
 @pytest.mark.skipif(len(host_cores()) < 2, reason="one core: nothing runs beside anything")
-def test_where_nothing_is_measured_images_are_computed_while_others_measure(tmp_path):
+def test_where_nothing_is_measured_images_are_computed_while_others_measure(tmp_path, both):
     """So that the test above is seen to be able to fail."""
-    with cluster() as add:
-        address, _ = add(MEASURES, COMPUTES)
-        said = json.loads(run_python(BESIDE, address, str(tmp_path)))
+    said = json.loads(run_python(BESIDE, both[0], str(tmp_path)))
     assert (said["slots"], said["apart"]) == (2, True)
     computed, measured = said["spans"]
     assert any(begun < other[1] and other[0] < ended for begun, ended in computed for other in measured)

@@ -117,10 +117,11 @@ def test_shards_of_a_set_are_the_set(bench):
 def test_synthesize_says_every_few_seconds_how_far_it_is(bench, monkeypatch):
     monkeypatch.setattr(synthesize, "SAY_EVERY_S", 0.0)
     said = []
-    bench.run(synthesize.run, synthesis("noise", 512, 1124, **NOISE), cores=1, say=said.append)
-    assert [re.sub(r"[\d,]+ images/s", "N images/s", text) for text in said] == [
-        "256 of 612 images, N images/s",
-        "512 of 612 images, N images/s",
+    say = lambda text, share: said.append((re.sub(r"[\d,]+ images/s", "N images/s", text), share))  # noqa: E731
+    bench.run(synthesize.run, synthesis("noise", 512, 1124, **NOISE), cores=1, say=say)
+    assert said == [
+        ("256 of 612 images, N images/s", 256 / 612),
+        ("512 of 612 images, N images/s", 512 / 612),
     ]
 
 

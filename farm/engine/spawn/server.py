@@ -34,7 +34,21 @@ READY = b"ready\n"
 WELCOME = b"welcome\n"
 PATIENCE_S = 30.0
 STALE_S = 2 * 86_400
-PRELOAD = ("torch", "nncf", "openvino", "pyarrow.parquet", "farm.engine.spawn.child")
+PRELOAD = (  # with what these import when they are first used, which takes longer than many a stage
+    "torch",
+    "torch.fx.experimental.symbolic_shapes",
+    "nncf",
+    "nncf.torch",
+    "nncf.openvino.quantization.quantize_model",
+    "openvino",
+    "openvino.frontend.pytorch.ts_decoder",
+    "pyarrow.parquet",
+    "farm.engine.spawn.child",
+    *(f"farm.stages.{name}" for name in ("synthesize", "export", "quantize", "evaluate", "measure")),
+)
+# OpenVINO and NNCF report each conversion to Google Analytics unless they find no such module: a farm asks nobody for
+# thousands of reports, and each forks the stage's process anew.
+REPORTS = "openvino_telemetry"
 PR_SET_PDEATHSIG = 1
 
 
@@ -197,13 +211,19 @@ def sweep(root: Path) -> None:
                 path.unlink()
 
 
+def preload() -> None:
+    """Import what stages need, so that a child need not."""
+    sys.modules[REPORTS] = None  # type: ignore[assignment]
+    for name in PRELOAD:
+        import_module(name)
+
+
 def main() -> None:
     """Leave the caller's family, to outlive a Ray worker that others follow; import what stages need, and serve."""
     if os.fork() > 0:
         os._exit(0)
     folder = Path(sys.argv[1])
-    for name in PRELOAD:
-        import_module(name)
+    preload()
     sweep(folder.parent)
     gc.collect()
     gc.freeze()

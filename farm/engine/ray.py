@@ -183,7 +183,8 @@ def _join(address: str) -> None:
 
 
 def _start_local() -> None:
-    os.environ["RAY_AUTH_MODE"] = "disabled"  # this machine only; a cluster's own setting is left alone
+    os.environ["RAY_AUTH_MODE"] = "disabled"  # this machine only; a cluster's own settings are left alone
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ[NICENESS] = "0"  # 15 by default: anything else on the host would go before a measurement
     ray.init(
         address="local",

@@ -33,6 +33,13 @@ def test_a_fine_stage_leaves_its_artefact_and_its_attempt(engine, maker):
     assert outcome.peak_rss_mib > 1
 
 
+def test_nothing_that_a_stage_does_is_reported_by_its_libraries(engine, maker):
+    work = maker.work("converts")
+    outcome = outcome_of(engine, work)
+    assert outcome.ok, outcome
+    assert maker.store.manifest(work.stage.uri).facts["forked"] == [], "they report from processes of their own"
+
+
 def test_a_stage_reads_the_artefacts_that_it_needs(engine, maker):
     first = maker.work("fine")
     assert outcome_of(engine, first).ok

@@ -13,6 +13,7 @@ from tests.cli.conftest import QUICK
 from tests.engine.test_contract import wait_until
 
 INLINE = ("--engine", "inline")
+UNMEASURED = {"accuracy_only": [{"device": "CPU"}]}  # rounds take longer than all else of a small run
 IR, INT8 = "tiny/-/ir/CPU", "tiny/noise{count=16}/default/CPU"
 
 
@@ -58,20 +59,20 @@ def test_a_cell_that_is_added_runs_alone(ran):
 def test_a_failed_cell_runs_again_when_its_cause_is_gone(place):
     mood = place.folder / "mood"
     mood.touch()
-    grid = place.grid(models=[{"factory": "networks:tiny"}, {"factory": "networks:moody"}])
+    grid = place.grid(models=[{"factory": "networks:tiny"}, {"factory": "networks:moody"}], **UNMEASURED)
     said = place.farm("run", grid, *INLINE, code=1)
     assert "error: moody/-/ir/CPU and 1 more" in said
     assert "export moody: not in the mood" in said
     record = place.records()["moody/-/ir/CPU"]
     assert (record["outcome"], record["error_class"], record["error_type"]) == ("failed", "error", "RuntimeError")
-    assert record["fps"] is None
+    assert record["score"] is None
     assert "not in the mood" in place.farm("why", "moody/-/ir/CPU")
     mood.unlink()
     before = place.attempts()
     place.farm("run", grid, "--failed", *INLINE)
     assert all(record["outcome"] == "ok" for record in place.records().values())
-    assert place.records()["moody/-/ir/CPU"]["attempts"] == 4, "the failed attempt counts too"
-    assert len(place.attempts()) == len(before) + 6
+    assert place.records()["moody/-/ir/CPU"]["attempts"] == 3, "the failed attempt counts too"
+    assert len(place.attempts()) == len(before) + 4
 
 
 def test_fresh_measures_again_and_nothing_else(ran):
@@ -91,7 +92,7 @@ def test_fresh_that_cannot_run_deletes_nothing(ran):
 
 
 def test_only_runs_the_cells_that_are_meant(place):
-    said = place.farm("run", place.grid(), "--only", "algorithm=ir", *INLINE)
+    said = place.farm("run", place.grid(**UNMEASURED), "--only", "algorithm=ir", *INLINE)
     assert "1 of 2 cells" in said
     assert {cell: record["outcome"] for cell, record in place.records().items()} == {IR: "ok", INT8: "pending"}
     assert "did you mean" in place.farm("run", place.grid(), "--only", "algorithm=defualt", code=2)
@@ -117,7 +118,9 @@ def test_only_runs_the_cell_that_is_named_as_a_verdict_quotes_it(place):
 
 
 def test_missing_weights_say_where_they_were_looked_for_and_the_rest_runs(place):
-    grid = place.grid(models=[{"factory": "networks:tiny"}, {"name": "resnet20", "weights": "nowhere.pt"}])
+    grid = place.grid(
+        models=[{"factory": "networks:tiny"}, {"name": "resnet20", "weights": "nowhere.pt"}], **UNMEASURED
+    )
     place.farm("run", grid, *INLINE, code=1)
     records = place.records()
     assert records[IR]["outcome"] == records[INT8]["outcome"] == "ok"
@@ -131,7 +134,7 @@ def test_missing_weights_say_where_they_were_looked_for_and_the_rest_runs(place)
 
 
 def test_a_model_of_other_classes_than_the_dataset_says_both_numbers(place):
-    place.farm("run", place.grid(models=[{"factory": "networks:twelve"}]), *INLINE, code=1)
+    place.farm("run", place.grid(models=[{"factory": "networks:twelve"}], **UNMEASURED), *INLINE, code=1)
     message = place.records()["twelve/-/ir/CPU"]["error_message"]
     assert "tells 12 classes apart, the dataset has 10" in message
 
@@ -142,7 +145,7 @@ def test_four_bad_models_are_four_kinds_of_failed_rows_and_nothing_stays_behind(
     bad = {"segfaults": "crash", "hangs": "timeout", "raises": "error", "eats": "oom"}
     models = [{"factory": f"networks:{name}"} for name in ("tiny", *bad)]
     settings = {
-        "timeout_s": {"export": 20},
+        "timeout_s": {"export": 10},
         "memory_gib": {"export": 1.5},
         "measure": {"pairs": 1, "min_seconds": 0.05, "max_redone": 0},
     }
@@ -260,7 +263,7 @@ def test_a_full_disk_loses_nothing_that_was_finished(place):
     if mounted.returncode != 0:
         pytest.skip(f"cannot mount a small disk here: {mounted.stderr.decode().strip()}")
     try:
-        grid = place.grid(calibrations=[{"name": "noise", "count": 400}])
+        grid = place.grid(calibrations=[{"name": "noise", "count": 400}], **UNMEASURED)
         said = place.farm("run", grid, *INLINE, code=1)
         assert "No space left on device" in said
         assert place.records()[IR]["outcome"] == "ok"

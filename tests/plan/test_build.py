@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farm.axes import Images, Preprocessing
@@ -238,20 +238,23 @@ def test_every_input_of_the_world_has_its_line_in_the_table():
     assert set(CHANGED_BY) == set(World.__dataclass_fields__)
 
 
-@pytest.mark.parametrize("what", CHANGED_BY)
-def test_a_changed_input_changes_exactly_the_keys_downstream(shared_files, what):
-    @settings(max_examples=8)  # each plans two grids; there are 41 inputs
+def test_a_changed_input_changes_exactly_the_keys_downstream(shared_files):
+    checked = Counter()
+
+    @settings(max_examples=8)  # each plans some thirty grids, one for each input in which the two worlds differ
     @given(world=worlds, other=worlds)
     def check(world, other):
-        assume(getattr(world, what) != getattr(other, what))
-        if what == "size":  # none of its own means 32x32
-            assume({world.size, other.size} != {None, (32, 32)})
-        before, after = (
-            keys_of(shared_files, each) for each in (world, replace(world, **{what: getattr(other, what)}))
-        )
-        assert {role for role in before if before[role] != after[role]} == CHANGED_BY[what]
+        before = keys_of(shared_files, world)
+        for what, downstream in CHANGED_BY.items():
+            changed = replace(world, **{what: getattr(other, what)})
+            if changed == world or {world.size, changed.size} == {None, (32, 32)}:  # no size of its own means 32x32
+                continue
+            after = keys_of(shared_files, changed)
+            assert {role for role in before if before[role] != after[role]} == downstream, what
+            checked[what] += 1
 
     check()
+    assert set(checked) == set(CHANGED_BY), "each was changed"
 
 
 def test_an_image_source_that_computes_at_the_models_size_depends_on_it(files):
@@ -438,17 +441,17 @@ def test_stages_whose_source_computes_are_marked_and_the_mark_is_in_no_key(files
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_cells_expand_and_plan(files):
+def test_twenty_thousand_cells_expand_and_plan(files):
     grid = files.grid(
         models=["resnet20", "vgg16_bn"],
-        calibrations=[{"name": "fractal", "seed": list(range(250))}, {"name": "noise", "seed": list(range(250))}],
+        calibrations=[{"name": "fractal", "seed": list(range(50))}, {"name": "noise", "seed": list(range(50))}],
         algorithms=[{"name": "default", "subset_size": list(range(1, 51))}],
         devices=["CPU", "GPU"],
         baselines=[],
     )
     cells = expand(grid)
     plan = build(grid, cells, CATALOG, Located(), version_one)
-    assert len({cell.name for cell in cells}) == len(plan.cells) == 100_000
+    assert len({cell.name for cell in cells}) == len(plan.cells) == 20_000
     assert Counter(stage.kind for stage in plan.stages.values()) == {
-        "synthesize": 500, "export": 2, "quantize": 50_000, "evaluate": 100_004, "measure": 100_000
+        "synthesize": 100, "export": 2, "quantize": 10_000, "evaluate": 20_004, "measure": 20_000
     }  # fmt: skip

@@ -1,6 +1,7 @@
 """The commands that look and hand over, what they all share, and their help."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -164,7 +165,8 @@ def test_a_reader_that_has_seen_enough_ends_a_command_without_a_fault_and_no_wor
     with ran.start("show") as process:
         process.stdout.close()
         assert (process.wait(60), process.stderr.read()) == (0, "")
-    with ran.start("synth", "noise", "--count", 20, "--out", "set") as process:
+    session = {"FARM_SESSION": os.environ["FARM_SESSION"]}
+    with ran.start("synth", "noise", "--count", 20, "--out", "set", **session) as process:
         process.stderr.close()
         assert process.wait(60) == 0
         assert "20 images of 32x32; 20 made" in process.stdout.read()

@@ -1,6 +1,7 @@
 """`farm synth`: sets made, resumed, extended, previewed and refused; and used in a grid."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -95,10 +96,10 @@ def test_verify_says_what_it_found(place):
     assert "set: images 512 to 699: grows from 88 to 188 images, and is made anew\n" in said
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])  # SIGINT ends runs in test_run.py
 def test_an_interrupted_set_keeps_whole_shards_and_goes_on(place, number):
     command = ("synth", "noise", "--size", "64x64", "--shard", 256, "--count", 100_000, "--threads", 1, "--out", "set")
-    with place.start(*command) as running:
+    with place.start(*command, FARM_SESSION=os.environ["FARM_SESSION"]) as running:
         for line in running.stderr:
             if line.startswith("[2/"):
                 running.send_signal(number)

@@ -1,6 +1,7 @@
 """`farm train`: as it is typed."""
 
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,26 +15,42 @@ from farm.cli.param import assignments, checked
 from farm.errors import FarmError, InputError
 from farm.generators.distylegan.training.recipe import Recipe
 from farm.record import Outcome
+from tests.cli.conftest import Place
 
 SMALL = ["epochs=1", "batch=16", "ngf=16", "ndf=8", "z_dim=8", "project_dim=8", "precision=f32"]
 PARAMS = [word for text in SMALL for word in ("--param", text)]
 TRAIN = ("train", "distylegan", "--engine", "inline", "--threads", 1, *PARAMS)
 
 
-@pytest.fixture
-def images(tmp_path):
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
     random, rows = np.random.default_rng(0), []
     for i in range(40):
         buffer = io.BytesIO()
         Image.fromarray(random.integers(0, 256, (32, 32, 3), np.uint8)).save(buffer, "PNG")
         rows.append({"img": {"bytes": buffer.getvalue(), "path": None}, "label": i % 10})
-    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "images.parquet")
-    return tmp_path / "images.parquet"
+    path = tmp_path_factory.mktemp("images") / "images.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory, fork_server, images):
+    """A place where `gan` has been trained, and what was said of it."""
+    place = Place(tmp_path_factory.mktemp("trained"))
+    return place, place.farm(*TRAIN, "--images", images, "--out", "gan")
+
+
+@pytest.fixture
+def trained(trained_once, tmp_path):
+    """A copy of it, to change."""
+    shutil.copytree(trained_once[0].folder, tmp_path / "copy")
+    return Place(tmp_path / "copy")
 
 
 @pytest.mark.slow
-def test_training_leaves_a_generator_that_synth_takes_and_does_nothing_twice(place, images):
-    said = place.farm(*TRAIN, "--images", images, "--out", "gan")
+def test_training_leaves_a_generator_that_synth_takes_and_does_nothing_twice(trained, trained_once, images):
+    place, (_, said) = trained, trained_once
     assert "gan: trained adversarially, not distilled on 40 images; 1 epochs, 2 steps" in said
     assert "to calibrate with it: {name: distylegan, weights: gan}" in said
     left = {path.name for path in (place.folder / "gan").iterdir()}
@@ -45,11 +62,11 @@ def test_training_leaves_a_generator_that_synth_takes_and_does_nothing_twice(pla
 
 
 @pytest.mark.slow
-def test_a_student_is_distilled_from_what_synth_made_of_latents(place, images):
-    place.farm(*TRAIN, "--images", images, "--out", "teacher")
+def test_a_student_is_distilled_from_what_synth_made_of_latents(trained):
+    place = trained
     z, labels = np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32), np.arange(40) % 10
     np.savez(place.folder / "z.npz", z=z, labels=labels)
-    place.farm("synth", "distylegan", "--weights", "teacher", "--latents", "z.npz", "--out", "made")
+    place.farm("synth", "distylegan", "--weights", "gan", "--latents", "z.npz", "--out", "made")
     said = place.farm(*TRAIN, "--images", "made", "--latents", "z.npz", "--out", "student")
     assert "student: distilled on 40 images" in said
 
@@ -78,8 +95,8 @@ def test_a_stage_that_fails_gives_exit_code_1_its_log_and_the_next_command(place
 
 
 @pytest.mark.slow
-def test_what_is_trained_is_said_to_be_kept_where_it_is(place, images):
-    place.farm(*TRAIN, "--images", images, "--out", "gan")
+def test_what_is_trained_is_said_to_be_kept_where_it_is(trained, images):
+    place = trained
     said = place.farm(*TRAIN, "--images", images, "--out", "gan", "--param", "rate=0.1", code=2)
     assert said.count("holds a training of other images or with other numbers") == 1
     assert "kept" not in said, "nothing of this one is"

@@ -90,7 +90,7 @@ class Sizes(NamedTuple):
     lights: int
 
 
-FULL, TRIAL = Sizes(20.0, 10, 30), Sizes(4.0, 2, 5)
+FULL, TRIAL = Sizes(20.0, 10, 30), Sizes(2.0, 1, 5)
 Family = dict[str, list[psutil.Process]]
 
 

@@ -26,18 +26,7 @@ from farm.stages.job import Job
 def run(job: Job[Measure]) -> Measured:
     """Write ``rounds.parquet``: a row a round, in the order they ran."""
     scratch, effort = job.folder.parent, job.effort or Effort()
-    measurement = Measurement(
-        parameters=job.parameters,
-        ir=job.inputs["ir"],
-        variant=job.inputs.get("model", job.inputs["ir"]),
-        files=job.files,
-        images=scratch / "inputs.npy",
-        cpus=job.cpus,
-        cores=job.cores,
-        code=job.code,
-    )
-    np.save(measurement.images, rotating_images(job.parameters, job.files))
-    requests = {variant: measurement.request(variant) for variant in (CELL, PARTNER)}
+    requests = requests_of(job, scratch)
     if requests[CELL].model is not None:
         requests[CELL] = replace(requests[CELL], memory_format=faster_format(requests[CELL], scratch))
     conducted = conduct(
@@ -57,6 +46,22 @@ def run(job: Job[Measure]) -> Measured:
         streams=first.streams,
         precision=first.precision,
     )
+
+
+def requests_of(job: Job[Measure], scratch: Path) -> dict[str, RoundRequest]:
+    """What a round of each variant is asked. Leaves the images in `scratch`."""
+    measurement = Measurement(
+        parameters=job.parameters,
+        ir=job.inputs["ir"],
+        variant=job.inputs.get("model", job.inputs["ir"]),
+        files=job.files,
+        images=scratch / "inputs.npy",
+        cpus=job.cpus,
+        cores=job.cores,
+        code=job.code,
+    )
+    np.save(measurement.images, rotating_images(job.parameters, job.files))
+    return {variant: measurement.request(variant) for variant in (CELL, PARTNER)}
 
 
 def _round(request: RoundRequest, scratch: Path) -> Round:

@@ -16,13 +16,14 @@ farm's over `benchmark_app`'s, as geometric means over pairs with 99 % intervals
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from statistics import median
 from typing import Any
 
 from benchmark_app import app_round
-from cells import GRID, jobs, requests_of, study
+from cells import GRID, jobs, study
 from processes import leased_core, say
 from publishing import goal, options, parser, publish
 
@@ -98,7 +99,7 @@ def grid(dataset: str, models: Sequence[str]) -> dict[str, Any]:
 
 def pairs_of(what: str, job: Job, cpus: tuple[int, ...], folder: Path, pairs: tuple[int, int]) -> PairedRounds:
     """The pairs of one IR, conducted as the measure stage conducts a cell and its FP32 IR."""
-    request = requests_of(job, cpus, folder)[CELL]
+    request = measure.requests_of(replace(job, cpus=cpus), folder)[CELL]
     effort = Effort(pairs=pairs, target=TARGET, max_redone=MOST_REDONE, budget_s=BUDGET_S)
     measured = conduct(
         lambda side: measure._round(request, folder) if side == FARM else app_round(request, SECONDS),

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 import yaml
-from cells import GRID, digits, requests_of
+from cells import GRID, digits
 from processes import company, pinned, running, say
 from publishing import NO_GOAL, goal, options, parser, publish
 
@@ -200,7 +200,7 @@ def avoided(folder: Path, pairs: int) -> Iterator[dict[str, Any]]:
 def beside(what: str, cores: Sequence[Core], job: Job) -> dict[str, Any]:
     """Pairs of rounds with company on these cores, and without."""
     say(what)
-    request = requests_of(job, job.cpus, job.folder)[PARTNER]
+    request = measure.requests_of(job, job.folder)[PARTNER]
     with ExitStack() as there:
         model = job.inputs["ir"] / IR
         all_of_them = [there.enter_context(company("infer", core.cpus[0], model)) for core in cores]

@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import psutil
 import yaml
-from cells import GRID, digits, requests_of
+from cells import GRID, digits
 from processes import leased_core, running, say, session
 from publishing import NO_GOAL, goal, options, parser, publish
 
@@ -51,6 +51,7 @@ from farm.plan import Stage
 from farm.plan.parameters import Synthesize
 from farm.plan.stage import digest
 from farm.record import Outcome
+from farm.stages import measure
 from farm.store import Store
 
 NAME = "overhead"
@@ -187,7 +188,7 @@ def rounds(folder: Path, count: int) -> Iterator[dict[str, Any]]:
     """Rows of how long rounds take beyond what they are for."""
     job = digits(folder, ROUND, "pytorch")
     with leased_core() as cpus:
-        requests = requests_of(job, cpus, folder)
+        requests = measure.requests_of(replace(job, cpus=cpus), folder)
         for name, variant in (("OpenVINO", PARTNER), ("PyTorch", CELL)):
             say(f"{count} rounds of {name}")
             request = replace(requests[variant], memory_format="channels_last")

@@ -23,7 +23,7 @@ from statistics import mean, stdev
 from typing import Any, NamedTuple
 
 from benchmark_app import app_round
-from cells import GRID, jobs, requests_of, speed_of
+from cells import GRID, jobs, speed_of
 from processes import company, leased_core, say
 from publishing import goal, options, parser, publish
 
@@ -79,7 +79,7 @@ def main() -> None:
         folder = Path(name)
         job = jobs(INT8, folder / "made")["resnet20", "default"]
         with leased_core() as cpus:
-            requests = requests_of(job, cpus, folder)
+            requests = measure.requests_of(replace(job, cpus=cpus), folder)
             alone = series("alone", job, requests, folder, repeats, math.inf)
             patient = replace(job, effort=replace(job.effort, **BESIDE_HOG))
             with company("busy", cpus[0], *BUSY_S, *IDLE_S):

@@ -13,10 +13,7 @@ from farm.campaign.resolve import resolve
 from farm.catalog import CATALOG
 from farm.grid.load import load
 from farm.inputs import default_search, fetch
-from farm.measuring.pairing import CELL, PARTNER
-from farm.measuring.request import RoundRequest
 from farm.measuring.round import Round
-from farm.measuring.rounds import Measurement, rotating_images
 from farm.record import Ended, Record
 from farm.results.location import Location
 from farm.results.speed import with_speed
@@ -102,18 +99,3 @@ def bare_round(meanwhile: Mapping[str, Any], **values: Any) -> Round:
     counts = {"warmup_inferences": 0, "steady": True, "threads": 1, "streams": 1, "stray_cpus": ()}
     given = {"batch": 1, "synchronous": True, "request_p50_ns": None, **unknown, **counts, **meanwhile}
     return Round(**given | values, latencies_ns=np.array([], np.int64))
-
-
-def requests_of(job: Job, cpus: tuple[int, ...], scratch: Path) -> dict[str, RoundRequest]:
-    """What a round of the cell, and one of its FP32 IR, is asked. Leaves the images in `scratch`."""
-    measurement = Measurement(
-        parameters=job.parameters,
-        ir=job.inputs["ir"],
-        variant=job.inputs.get("model", job.inputs["ir"]),
-        files=job.files,
-        images=scratch / "inputs.npy",
-        cpus=cpus,
-        cores=job.cores,
-    )
-    np.save(measurement.images, rotating_images(job.parameters, job.files))
-    return {variant: measurement.request(variant) for variant in (CELL, PARTNER)}

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from farm.engine import ProgressLine, process
 from farm.engine.inline import InlineEngine
-from farm.engine.spawn.server import SOCKET
+from farm.engine.spawn.server import SOCKET, lock_path, log_path
 from tests.engine.conftest import outcome_of
+from tests.engine.test_contract import wait_until
 
 
 def test_closing_ends_the_stage_that_runs_and_drops_the_others(maker, monkeypatch):
@@ -34,9 +35,12 @@ def test_an_engine_that_is_closed_lets_go_of_its_own_fork_server_alone(maker, tm
     ours, theirs = InlineEngine(), InlineEngine()
     other = replace(maker.work("fine"), session=uuid.uuid4().hex)
     assert outcome_of(theirs, other).ok
-    assert outcome_of(ours, maker.work("fine")).ok
+    work = maker.work("fine")
+    assert outcome_of(ours, work).ok
     ours.close()
     assert (process.session_folder(other.session) / SOCKET).exists()
+    wait_until(lambda: not lock_path(process.session_folder(work.session)).exists())
+    assert not log_path(process.session_folder(work.session)).exists(), "a server that says nothing leaves nothing"
     theirs.close()
 
 

@@ -14,6 +14,7 @@ worker died. If the server itself dies, the kernel kills the children (PR_SET_PD
 import ctypes
 import gc
 import json
+import logging
 import os
 import selectors
 import shutil
@@ -214,6 +215,7 @@ def sweep(root: Path) -> None:
 def preload() -> None:
     """Import what stages need, so that a child need not."""
     sys.modules[REPORTS] = None  # type: ignore[assignment]
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns that no GPU is to be seen
     for name in PRELOAD:
         import_module(name)
 

@@ -139,9 +139,7 @@ def test_a_quantization_reads_its_shards_in_their_order(bench, small):
     assert (found[0] / "model.bin").read_bytes() == (found[1] / "model.bin").read_bytes()
 
 
-def test_images_without_labels_from_several_shards_are_judged_by_the_model_and_those_with_labels_by_them(
-    bench, small
-):
+def test_images_without_labels_from_several_shards_are_judged_by_the_model_and_those_with_labels_by_them(bench, small):
     parameters = AccuracyAware(max_drop=0.5, subset_size=20, max_iterations=0).model_dump()
     algorithm = Algorithm(name="accuracy-aware", options=parameters)
     task = replace(quantization(), algorithm=algorithm, metric="top1")

@@ -37,6 +37,11 @@ def test_export_leaves_an_fp32_ir_with_a_dynamic_batch(exported):
     assert facts.probe_difference < export.PROBE_TOLERANCE
 
 
+def test_layers_of_a_pytorch_model_have_its_modules_names(exported):
+    names = {op.get_friendly_name() for op in ov.Core().read_model(exported[1] / "model.xml").get_ops()}
+    assert {"conv1", "layer1.0.conv1", "layer3.2.conv2", "layer2.0.downsample.0", "fc"} <= names
+
+
 def test_export_refuses_a_model_that_gives_no_logits(bench):
     with pytest.raises(DataError, match=r"logits of shape \(batch, classes\), not \(2, 4, 30, 30\)"):
         bench.run(export.run, exportation(factory("feature_map")))
@@ -71,6 +76,20 @@ def test_an_ignored_scope_keeps_layers_in_fp32(bench, small):
     facts, _ = bench.run(quantize.run, parameters, {"model": small, "calibration": shard})
     assert (facts.int8_layers, facts.weighted_layers) == (1, 2)
     assert facts.subset_size == 4
+
+
+def test_an_ignored_scope_that_matches_no_layer_lists_names(bench, exported):
+    _, shard = bench.run(synthesize.run, synthesis("noise", 0, 2, size=(32, 32)))
+    ir = exported[1] / "model.xml"
+    parameters = quantization(ignored_scope=("fc", "layer7.0.conv1"))
+    with pytest.raises(DataError) as caught:
+        bench.run(quantize.run, parameters, {"model": exported[1], "calibration": shard})
+    text = str(caught.value)
+    assert "no layer's name matches 'layer7.0.conv1' from its start on" in text
+    assert "near it: layer" in text
+    assert "Layers with weights: conv1, layer1.0.conv1, layer1.0.conv2," in text
+    assert "and 14 more" in text
+    assert text.endswith(f"the `name`s in {ir}")
 
 
 def test_calibration_images_of_another_size_say_both_sizes(bench, exported):

@@ -10,6 +10,7 @@ import torch
 
 from farm.axes import Model
 from farm.data import imageset
+from farm.errors import InputError
 from farm.measuring import runner
 from farm.measuring.rounds import Measurement
 from farm.measuring.runner import REQUESTS, runner_of
@@ -18,6 +19,7 @@ from tests.measuring import networks
 from tests.measuring.conftest import CONFIG, request_with
 from tests.stages.test_measure import measurement
 
+FORMATS = ["contiguous_format", "channels_last"]
 PYTORCH = {"model": Model(factory="tests.measuring.networks:recorder")}
 THROUGHPUT = {"hint": "throughput", "config": CONFIG | {"PERFORMANCE_HINT": "THROUGHPUT"}}
 
@@ -38,6 +40,15 @@ def preprocess(request):
 def images(preprocess, pixels, prepared):
     """What a round loads: raw images if it prepares them itself."""
     return pixels if preprocess else prepared
+
+
+@pytest.fixture(scope="module", autouse=True)
+def earlier():
+    """What was made before these tests is no garbage of theirs: collecting it would take half a second each time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def batches(prepared, batch):
@@ -107,13 +118,14 @@ def test_latencies_in_flight_are_told_once(free, prepared):
     assert found.taken() == []
 
 
-@pytest.mark.parametrize("form", ["contiguous_format", "channels_last"])
-def test_pytorch_is_given_rotating_inputs_in_its_memory_format(free, prepared, images, preprocess, form):
-    found = made(images, free, **PYTORCH, memory_format=form, preprocess=preprocess)
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("batch", [1, 64])  # 64 images are given back by the allocator at once when they are let go
+def test_pytorch_is_given_rotating_inputs_in_its_memory_format(free, prepared, images, preprocess, form, batch):
+    found = made(images, free, **PYTORCH, memory_format=form, preprocess=preprocess, batch=batch)
     for index in range(2 * REQUESTS):
         assert found.step(index) is None
     network = networks.LAST[0]
-    expected = batches(prepared, 1)
+    expected = batches(prepared, batch)
     for index, seen in enumerate(network.seen):
         assert np.array_equal(seen.numpy(), expected[index % REQUESTS])
         assert seen.is_contiguous(memory_format=getattr(torch, form))
@@ -149,6 +161,27 @@ def test_preparing_is_timed_with_each_inference_only_where_it_is_asked_for(
         found.step(index)
     found.finish()
     assert calls == ([2] * 5 if preprocess else [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "says"),
+    [
+        ({"ir": "nowhere.xml"}, RuntimeError, "Could not open the file"),
+        ({"config": {"NO_SUCH_PROPERTY": 1}}, RuntimeError, "NO_SUCH_PROPERTY"),
+        ({"config": {"INFERENCE_PRECISION_HINT": "f13"}}, RuntimeError, "f13"),
+        ({"model": Model(factory="nowhere:f"), "memory_format": FORMATS[1]}, InputError, "cannot import 'nowhere:f'"),
+    ],
+    ids=str,
+)
+def test_nothing_is_refused_silently(free, prepared, changes, error, says):
+    with pytest.raises(error, match=says):
+        made(prepared, free, **changes)
+
+
+@pytest.mark.parametrize("model", ["free", "fixed"])
+def test_images_of_another_size_than_the_model_s_are_refused(request, model):
+    with pytest.raises(SystemExit, match=r"3,32,32\], the images are \[1,3,48,48\]$"):
+        made(np.zeros((4, 3, 48, 48), np.float32), request.getfixturevalue(model))
 
 
 def test_fewer_images_than_inputs_go_round(prepared):

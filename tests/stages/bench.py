@@ -76,6 +76,23 @@ def quantized(session_bench, exported):
     return session_bench.run(quantize.run, quantization(), {"model": exported[1], "calibration": shard})
 
 
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """The folder of a small classifier of digits as FP32 IR, for tests that a larger one tells no more."""
+    from tests.models.files import Classifier, write_ir
+
+    return write_ir(tmp_path_factory.mktemp("small") / "model.xml", Classifier()).parent
+
+
+@pytest.fixture(scope="session")
+def small_int8(session_bench, small):
+    """The folder of the same, quantized with 20 real digits."""
+    from farm.stages import quantize, synthesize
+
+    _, shard = session_bench.run(synthesize.run, synthesis("digits", 0, 20))
+    return session_bench.run(quantize.run, quantization(), {"model": small, "calibration": shard})[1]
+
+
 def synthesis(source, start, stop, *, seed=0, **options):
     return Synthesize(images=Images(name=source, options={"seed": seed, **options}), start=start, stop=stop)
 

@@ -13,7 +13,7 @@ from tests.stages.bench import evaluation, exportation, quantization, synthesis
 from tests.stages.test_stages import assert_same_but_for_ties
 
 DATA = Path(os.environ.get("FARM_DATA", Path(__file__).parents[3] / "shared/data"))
-COUNT = 2500  # of 10,000
+COUNT = 1000  # of 10,000
 CIFAR10 = PREPROCESSING["cifar10"]
 EVALUATION = replace(evaluation(CIFAR10), dataset=Images(name="cifar10", options={"count": COUNT}))
 
@@ -32,11 +32,11 @@ def test_resnet20_converts_without_loss_and_quantizes_within_a_point(bench):
     torch_facts, theirs = bench.run(evaluate.run, replace(EVALUATION, model=model), files=weights | images)
     ir_facts, ours = bench.run(evaluate.run, EVALUATION, {"model": ir}, images)
     assert torch_facts.n_images == COUNT
-    assert torch_facts.top1 == pytest.approx(0.8818, abs=0.017), "the weights' own, of all images, within three sigmas"
+    assert torch_facts.top1 == pytest.approx(0.8818, abs=0.031), "the weights' own, of all images, within three sigmas"
     assert_same_but_for_ties(ours, theirs)
 
     train = {"images": DATA / "cifar10/train.parquet"}
-    _, shard = bench.run(synthesize.run, synthesis("cifar10", 0, 300), files=train)
+    _, shard = bench.run(synthesize.run, synthesis("cifar10", 0, 100), files=train)
     _, int8 = bench.run(quantize.run, quantization(CIFAR10), {"model": ir, "calibration": shard})
     int8_facts, _ = bench.run(evaluate.run, EVALUATION, {"model": int8}, images)
     assert abs(int8_facts.top1 - ir_facts.top1) < 0.01

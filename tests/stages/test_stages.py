@@ -37,6 +37,11 @@ def test_export_leaves_an_fp32_ir_with_a_dynamic_batch(exported):
     assert facts.probe_difference < export.PROBE_TOLERANCE
 
 
+def test_layers_of_a_pytorch_model_have_its_modules_names(exported):
+    names = {op.get_friendly_name() for op in ov.Core().read_model(exported[1] / "model.xml").get_ops()}
+    assert {"conv1", "layer1.0.conv1", "layer3.2.conv2", "layer2.0.downsample.0", "fc"} <= names
+
+
 def test_export_refuses_a_model_that_gives_no_logits(bench):
     with pytest.raises(DataError, match=r"logits of shape \(batch, classes\), not \(2, 4, 30, 30\)"):
         bench.run(export.run, exportation(factory("feature_map")))
@@ -65,12 +70,26 @@ def test_int8_keeps_the_accuracy_and_counts_its_layers(bench, quantized):
     assert said.top1 > 0.98
 
 
-def test_an_ignored_scope_keeps_layers_in_fp32(bench, exported):
+def test_an_ignored_scope_keeps_layers_in_fp32(bench, small):
     _, shard = bench.run(synthesize.run, synthesis("noise", 0, 8, size=(32, 32)))
-    parameters = quantization(ignored_scope=(".*fc.*",), preset="mixed", subset_size=4)
-    facts, _ = bench.run(quantize.run, parameters, {"model": exported[1], "calibration": shard})
-    assert (facts.int8_layers, facts.weighted_layers) == (21, 22)
+    parameters = quantization(ignored_scope=("conv",), preset="mixed", subset_size=4)
+    facts, _ = bench.run(quantize.run, parameters, {"model": small, "calibration": shard})
+    assert (facts.int8_layers, facts.weighted_layers) == (1, 2)
     assert facts.subset_size == 4
+
+
+def test_an_ignored_scope_that_matches_no_layer_lists_names(bench, exported):
+    _, shard = bench.run(synthesize.run, synthesis("noise", 0, 2, size=(32, 32)))
+    ir = exported[1] / "model.xml"
+    parameters = quantization(ignored_scope=("fc", "layer7.0.conv1"))
+    with pytest.raises(DataError) as caught:
+        bench.run(quantize.run, parameters, {"model": exported[1], "calibration": shard})
+    text = str(caught.value)
+    assert "no layer's name matches 'layer7.0.conv1' from its start on" in text
+    assert "near it: layer" in text
+    assert "Layers with weights: conv1, layer1.0.conv1, layer1.0.conv2," in text
+    assert "and 14 more" in text
+    assert text.endswith(f"the `name`s in {ir}")
 
 
 def test_calibration_images_of_another_size_say_both_sizes(bench, exported):
@@ -125,7 +144,7 @@ def test_synthesize_says_every_few_seconds_how_far_it_is(bench, monkeypatch):
     ]
 
 
-def test_a_quantization_reads_its_shards_in_their_order(bench, exported):
+def test_a_quantization_reads_its_shards_in_their_order(bench, small):
     """Of images in another order NNCF would take others: the first ones."""
     _, whole = bench.run(synthesize.run, synthesis("digits", 0, 600))
     parts = [bench.run(synthesize.run, synthesis("digits", start, start + 50))[1] for start in range(0, 600, 50)]
@@ -133,20 +152,18 @@ def test_a_quantization_reads_its_shards_in_their_order(bench, exported):
     assert len(shards) == 12, "so that the tenth comes after the second"
     shuffled = dict(sorted(shards.items(), reverse=True))
     found = [
-        bench.run(quantize.run, quantization(subset_size=120), {"model": exported[1], **inputs})[1]
+        bench.run(quantize.run, quantization(subset_size=120), {"model": small, **inputs})[1]
         for inputs in ({"calibration": whole}, shuffled)
     ]
     assert (found[0] / "model.bin").read_bytes() == (found[1] / "model.bin").read_bytes()
 
 
-def test_images_without_labels_from_several_shards_are_judged_by_the_model_and_those_with_labels_by_them(
-    bench, exported
-):
+def test_images_without_labels_from_several_shards_are_judged_by_the_model_and_those_with_labels_by_them(bench, small):
     parameters = AccuracyAware(max_drop=0.5, subset_size=20, max_iterations=0).model_dump()
     algorithm = Algorithm(name="accuracy-aware", options=parameters)
     task = replace(quantization(), algorithm=algorithm, metric="top1")
     for source, labels in (("noise", "model"), ("digits", "given")):
         size = {"size": (32, 32)} if source == "noise" else {}
         parts = [bench.run(synthesize.run, synthesis(source, start, start + 20, **size))[1] for start in (0, 20)]
-        facts, _ = bench.run(quantize.run, task, {"model": exported[1], **numbered("calibration", parts)})
+        facts, _ = bench.run(quantize.run, task, {"model": small, **numbered("calibration", parts)})
         assert (facts.control.control_labels, facts.control.control_images) == (labels, 40)

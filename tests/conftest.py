@@ -1,5 +1,6 @@
 """Grid files, stages and stores that several tests make."""
 
+import gc
 import http.server
 import threading
 import tomllib
@@ -64,6 +65,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
         items.sort(key=lambda item: -slow[item.path])
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is imported by now is looked through for garbage no more: with PyTorch in it, that takes half a second."""
+    gc.collect()
+    gc.freeze()
 
 
 class Scheduling(LoadFileScheduling):

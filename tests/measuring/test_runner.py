@@ -42,15 +42,6 @@ def images(preprocess, pixels, prepared):
     return pixels if preprocess else prepared
 
 
-@pytest.fixture(scope="module", autouse=True)
-def earlier():
-    """What was made before these tests is no garbage of theirs: collecting it would take half a second each time."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 def batches(prepared, batch):
     """What should reach the model, in the order of its inferences."""
     return [prepared[np.arange(i * batch, (i + 1) * batch) % len(prepared)] for i in range(REQUESTS)]

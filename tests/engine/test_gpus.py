@@ -82,13 +82,19 @@ def test_so_many_shares_fit_on_a_nodes_gpus_each_on_one_of_them(ray_engine, shar
 
 
 @pytest.fixture(scope="module")
-def grown(tmp_path_factory):
+def environment(fork_server):
+    """Of runs on these clusters, whose nodes are all this host: the tests' fork server is theirs too."""
+    return {**ENVIRONMENT, "FARM_SESSION": os.environ["FARM_SESSION"]}
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory, environment):
     """A cluster that got its GPU while a run waited for one: its address, all nodes' resources, where the run was."""
     place = Place(tmp_path_factory.mktemp("grown"))
     with cluster() as add:
         address, _ = add(MEASURES)
         grid = grid_of(place, gpus={"synthesize": 1})
-        with place.start("run", grid, "--address", address, **ENVIRONMENT) as running:
+        with place.start("run", grid, "--address", address, **environment) as running:
             while not any(attempt["uri"].startswith("measure/") for attempt in place.attempts()):
                 assert running.poll() is None, running.communicate()
                 try:
@@ -150,11 +156,11 @@ def attempts_of(place):
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_images_are_computed_on_nodes_with_gpus_and_everything_else_is_done_elsewhere(tmp_path, both):
+def test_images_are_computed_on_nodes_with_gpus_and_everything_else_is_done_elsewhere(tmp_path, both, environment):
     wanted, unwanted = Place(made(tmp_path / "wanted")), Place(made(tmp_path / "unwanted"))
     address, nodes = both
-    wanted.process("run", grid_of(wanted), "--address", address, **ENVIRONMENT)
-    unwanted.process("run", grid_of(unwanted, gpus={"synthesize": 0}), "--address", address, **ENVIRONMENT)
+    wanted.process("run", grid_of(wanted), "--address", address, **environment)
+    unwanted.process("run", grid_of(unwanted, gpus={"synthesize": 0}), "--address", address, **environment)
     for place, share in ((wanted, 1.0), (unwanted, 0.0)):
         computed, others = attempts_of(place)
         assert {bool(nodes[attempt["node_id"]].get("GPU")) for attempt in computed} == {share > 0}
@@ -177,8 +183,8 @@ from farm.engine.ray import RayEngine
 from tests.engine.conftest import Maker, outcomes_of
 
 maker, engine = Maker(Path(sys.argv[2])), RayEngine(sys.argv[1])
-computed = [maker.work("timed", stage={"seconds": 3.0}, gpus=0.5) for _ in range(4)]
-measured = [maker.work("timed", stage={"seconds": 1.0}, exclusive=True) for _ in range(2)]
+computed = [maker.work("timed", stage={"seconds": 1.5}, gpus=0.5) for _ in range(4)]
+measured = [maker.work("timed", stage={"seconds": 0.5}, exclusive=True) for _ in range(2)]
 works = [*computed[:2], measured[0], *computed[2:], measured[1]]
 engine.preflight(works)
 for work in works:
@@ -195,6 +201,7 @@ engine.close()
 
 @pytest.mark.ray
 @pytest.mark.slow
+@pytest.mark.usefixtures("fork_server")
 def test_a_workstation_computes_images_on_its_gpu_but_never_beside_a_measurement(tmp_path):
     with cluster() as add:
         for name, joining in (("alone", WORKSTATION), ("beside", COMPUTES)):  # beside a node for GPUs

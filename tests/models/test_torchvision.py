@@ -95,7 +95,8 @@ def test_a_densenet_of_old_names_fits(tmp_path):
     tensors = renamed(network.state_dict(), OLD_DENSENET)
     assert set(tensors) != set(network.state_dict())
     found = torchvision.load("densenet121", saved(tmp_path / "a.safetensors", tensors))
-    assert all(torch.equal(found.state_dict()[key], value) for key, value in network.state_dict().items())
+    fitted = found.state_dict()
+    assert all(torch.equal(fitted[key], value) for key, value in network.state_dict().items())
 
 
 @pytest.mark.slow

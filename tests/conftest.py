@@ -2,6 +2,7 @@
 
 import gc
 import http.server
+import sys
 import threading
 import tomllib
 import uuid
@@ -21,6 +22,7 @@ from farm.catalog import CATALOG
 from farm.engine import new_session
 from farm.engine.process import session_folder
 from farm.engine.spawn.client import lifeline
+from farm.engine.spawn.server import REPORTS
 from farm.grid.cell import Grid, expand
 from farm.grid.load import load
 from farm.inputs import Input
@@ -28,6 +30,9 @@ from farm.plan import Plan, Stage
 from farm.plan.build import build
 from farm.plan.parameters import Evaluate
 from farm.spec import InputSpec
+
+# As in farm's own processes: each report forks the process that sends it, which takes longer than many a conversion.
+sys.modules[REPORTS] = None
 
 pytest_plugins = ["tests.stages.bench"]  # a stage's process without its engine, for all that stages are made of
 

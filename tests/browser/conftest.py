@@ -30,7 +30,10 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory) -> SimpleNamespace:
-    """Where the pages lie: of a study, of one whose names are markup, and of a run with something for every figure."""
+    """Where the pages lie: of a study, of one whose names are markup, and of a run with something for every figure.
+
+    And the study's once more without figures, for what is done with its table: Vega takes a second to load.
+    """
     folder = tmp_path_factory.mktemp("pages")
     runs = {"study": study(seeds=2), "hostile": study(models=(HOSTILE, "plain"), sets=("cifar10", MARKUP))}
     runs["whole"] = whole(Folder(str(folder / "whole")))
@@ -39,6 +42,8 @@ def pages(tmp_path_factory) -> SimpleNamespace:
         found[name] = folder / f"{name}.html"
         analysis = analyse(run)
         found[name].write_text(document([section(analysis, pictures(figures(analysis)))]), encoding="utf-8")
+    found["table"] = folder / "table.html"
+    found["table"].write_text(document([section(analyse(runs["study"]), [])]), encoding="utf-8")
     return SimpleNamespace(**found)
 
 

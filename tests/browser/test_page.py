@@ -28,7 +28,7 @@ def numbers(texts):
 
 
 def test_a_column_sorts_up_and_down_and_back_with_what_is_missing_last(visit, pages):
-    page = visit(pages.study)
+    page = visit(pages.table)
     before = page.column("Drop")
     head = page.tab.locator("table.cells thead th", has_text="Drop")
     for way in ("ascending", "descending"):
@@ -45,7 +45,7 @@ def test_a_column_sorts_up_and_down_and_back_with_what_is_missing_last(visit, pa
 
 
 def test_words_sort_as_words_and_only_one_column_sorts(visit, pages):
-    page = visit(pages.study)
+    page = visit(pages.table)
     for title in ("Top-1", "Calibration"):
         page.tab.locator("table.cells thead th", has_text=title).get_by_role("button").click()
     found = [text for text in page.column("Calibration") if text != DASH]
@@ -54,7 +54,7 @@ def test_words_sort_as_words_and_only_one_column_sorts(visit, pages):
 
 
 def test_every_column_sorts(visit, pages):
-    page = visit(pages.study)
+    page = visit(pages.table)
     buttons = page.tab.locator("table.cells thead button")
     assert buttons.count() == page.tab.locator("table.cells thead th").count()
     for button in buttons.all():
@@ -63,7 +63,7 @@ def test_every_column_sorts(visit, pages):
 
 
 def test_filters_narrow_the_table_together_and_say_how_many_are_left(visit, pages):
-    page = visit(pages.study)
+    page = visit(pages.table)
     form = page.tab.get_by_role("search")
     count = page.tab.get_by_role("status")
     form.get_by_label("Model").select_option(label="vgg16_bn")
@@ -80,7 +80,7 @@ def test_filters_narrow_the_table_together_and_say_how_many_are_left(visit, page
 
 
 def test_words_find_cells_by_all_that_their_rows_say(visit, pages):
-    page = visit(pages.study)
+    page = visit(pages.table)
     find = page.tab.get_by_label("Find")
     find.fill("NOISE worse vgg16")
     assert page.column("Calibration") == ["noise", "noise{seed=1}"]
@@ -90,7 +90,7 @@ def test_words_find_cells_by_all_that_their_rows_say(visit, pages):
 
 
 def test_the_keyboard_alone_reaches_and_works_all(visit, pages):
-    page = visit(pages.study)
+    page = visit(pages.table)
     page.tab.keyboard.press("Tab")
     assert page.tab.evaluate("document.activeElement.textContent") == "Skip to the results"
     page.tab.keyboard.press("Enter")

@@ -123,19 +123,26 @@ from pathlib import Path
 from farm.generators.equipment import Equipment
 from farm.stages.synthesize import opened
 
-name, parameters, weights, start, stop = json.loads(sys.argv[1])
-images = opened(name, {**parameters, "count": stop}, {"weights": Path(weights)}, Equipment(workers=2))
-print(hashlib.sha256(images.block(start, stop).images.tobytes()).hexdigest())
+for line in sys.stdin:
+    name, parameters, weights, start, stop = json.loads(line)
+    images = opened(name, {**parameters, "count": stop}, {"weights": Path(weights)}, Equipment(workers=2))
+    print(hashlib.sha256(images.block(start, stop).images.tobytes()).hexdigest(), flush=True)
 """
 
 
-def test_another_process_that_begins_in_the_middle_changes_no_byte(case, whole):
+@pytest.fixture(scope="module")
+def elsewhere():
+    """Another process, which answers each set that it is told with the digest of its images."""
+    environment, pipes = {**os.environ, "OMP_NUM_THREADS": "2"}, {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", AGAIN], text=True, env=environment, **pipes) as process:
+        yield process
+
+
+def test_another_process_that_begins_in_the_middle_changes_no_byte(case, whole, elsewhere):
     said = json.dumps([case.name, case.parameters, str(case.weights), 300, 500])
-    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
-    ended = subprocess.run(
-        [sys.executable, "-c", AGAIN, said], check=True, capture_output=True, text=True, env=environment
-    )
-    assert ended.stdout.strip() == hashlib.sha256(whole.images[300:500].tobytes()).hexdigest()
+    print(said, file=elsewhere.stdin, flush=True)
+    digest = elsewhere.stdout.readline().strip()
+    assert digest == hashlib.sha256(whole.images[300:500].tobytes()).hexdigest()
 
 
 def test_every_prefix_is_balanced_where_there_are_classes_and_unlabelled_where_not(case, whole):

@@ -1,6 +1,6 @@
 """Layers of converted networks, named after the modules that they come from."""
 
-from functools import cache
+from functools import cache, partial
 
 import nncf
 import numpy as np
@@ -9,15 +9,23 @@ import pytest
 import torch
 from torch import nn
 
-from farm.catalog.models import MODELS
-from farm.models import repvgg
 from farm.models.layer_names import WEIGHTED, name_after_modules
+from farm.models.mobilenetv2 import MobileNetV2
+from farm.models.repvgg import RepVgg, reparameterized
+from farm.models.resnet import ResNet
+from farm.models.shufflenetv2 import ShuffleNetV2
+from farm.models.vgg import Vgg
 from farm.quantization.default import check_ignored_scope, layer_counts
-from farm.spec import resolve
 
-FAMILIES = ("resnet20", "vgg11_bn", "mobilenetv2_x0_5", "shufflenetv2_x0_5", "repvgg_a0")
-SLOW = dict.fromkeys(("shufflenetv2_x0_5", "repvgg_a0"), pytest.mark.slow)
-SIZES = {"vgg11_bn": 32}  # the others take smaller images, too
+FAMILIES = {  # as narrow or shallow as they can be: the converter takes as long as there are layers and weights
+    "resnet": partial(ResNet, 1, 10),
+    "vgg": partial(Vgg, (1, 1, 1, 1, 1), 10),
+    "mobilenetv2": partial(MobileNetV2, 0.1, 10),
+    "shufflenetv2": partial(ShuffleNetV2, (8, 16, 32), 64, 10),
+    "repvgg": partial(RepVgg, 0.125, 0.125, 10),
+}
+SLOW = dict.fromkeys(("shufflenetv2", "repvgg"), pytest.mark.slow)
+SIZES = {"vgg": 32}  # the others take smaller images, too
 
 
 def converted(network, size=8):
@@ -67,7 +75,7 @@ def named():
 
     @cache
     def make(name):
-        network = randomised(resolve(MODELS[name].function)(10).eval())
+        network = randomised(FAMILIES[name]())
         return network, converted(network, size=SIZES.get(name, 8))
 
     return make
@@ -82,7 +90,7 @@ def test_every_weighted_layer_of_every_family_is_named_after_its_module(named, n
 
 @pytest.mark.slow
 def test_a_fused_repvgg_is_named_after_its_fused_modules():
-    network = repvgg.reparameterized(randomised(resolve(MODELS["repvgg_a0"].function)(10).eval()))
+    network = reparameterized(randomised(FAMILIES["repvgg"]()))
     assert sorted(names(converted(network))) == sorted(paths(network))
 
 
@@ -153,7 +161,7 @@ def test_a_layer_that_no_module_has_keeps_its_name():
 
 
 def test_names_survive_quantization_and_a_module_s_path_is_an_ignored_scope(named, tmp_path):
-    network, model = named("resnet20")
+    network, model = named("resnet")
     prefix = r"layer2\."
     kept = [path for path in paths(network) if path.startswith("layer2.")]
     images = np.random.default_rng(0).standard_normal((2, 1, 3, 8, 8)).astype(np.float32)

@@ -20,9 +20,9 @@ REAL = SHARED / "data" / "cifar10" / "test.parquet"
 WEIGHTS = SHARED / "data" / "weights"
 TRAINED = {  # top-1 on all 10,000 test images, from the weights' README; how many are tried; a mark where it takes long
     "resnet20": (0.8818, 500, ()),
-    "shufflenetv2_x2_0": (0.8658, 500, pytest.mark.slow),
-    "vgg16_bn": (0.8106, 500, pytest.mark.slow),
-    "repvgg_a2": (0.8343, 200, pytest.mark.slow),
+    "shufflenetv2_x2_0": (0.8658, 200, pytest.mark.slow),
+    "vgg16_bn": (0.8106, 200, pytest.mark.slow),
+    "repvgg_a2": (0.8343, 80, pytest.mark.slow),
 }
 RELEASED = json.loads(FIXTURE.read_text()) if FIXTURE.exists() else {}
 OWN = tuple(name for name, spec in MODELS.items() if spec.function.startswith("farm.models."))
@@ -109,11 +109,11 @@ def test_a_network_comes_in_eval_mode_for_any_number_of_classes(name):
     ("name", "top1", "count"),
     [pytest.param(name, *figures, marks=marks) for name, (*figures, marks) in TRAINED.items()],
 )
-@pytest.mark.timeout(900)  # RepVGG-A2 computes 0.4 TMAC: 16 s of one core, more on a busy one
+@pytest.mark.timeout(900)  # RepVGG-A2 computes 0.15 TMAC: 6 s of one core, more on a busy one
 def test_a_trained_network_scores_its_accuracy_on_real_images(name, top1, count):
     known = 10_000
     images, labels = real_images(count)
     # The images in question are `count` of the `known` ones, in no order, so the share of hits among them is
-    # hypergeometric around top1: three standard deviations, 0.042 to 0.078, are exceeded once in 370 times.
+    # hypergeometric around top1: three standard deviations, 0.042 to 0.125, are exceeded once in 370 times.
     deviation = math.sqrt(top1 * (1 - top1) / count * (known - count) / (known - 1))
     assert (predict(trained(name), images) == labels).mean() == pytest.approx(top1, abs=3 * deviation)

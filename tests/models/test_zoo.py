@@ -42,15 +42,16 @@ def write(path, content):
     return path
 
 
-@pytest.mark.parametrize("file", ["a.pt", "a.safetensors", "a.pth"])
 @pytest.mark.parametrize("name", [name for name, spec in MODELS.items() if spec.function])
-def test_a_checkpoint_says_how_many_classes_there_are(tmp_path, name, file):
+def test_a_checkpoint_says_how_many_classes_there_are(tmp_path, name):
+    """In the order of its layers, and in that of their names."""
     function = MODELS[name].function
-    path = write(tmp_path / file, resolve(function)(7).state_dict())
-    network = zoo.load(function, path)
-    with torch.inference_mode():
-        assert network(torch.zeros(1, 3, 32, 32)).shape == (1, 7)
-    assert not network.training
+    tensors = resolve(function)(7).state_dict()
+    for file in ("a.pth", "a.safetensors"):
+        network = zoo.load(function, write(tmp_path / file, tensors))
+        with torch.inference_mode():
+            assert network(torch.zeros(1, 3, 32, 32)).shape == (1, 7)
+        assert not network.training
 
 
 @pytest.mark.parametrize("name", ["a.pt", "a.safetensors"])
@@ -168,7 +169,7 @@ def test_a_factorys_weights_are_checked_too(tmp_path):
 
 def test_the_shipped_weights_read_the_digits():
     network = zoo.load(MODELS["resnet20"].function, SHIPPED)
-    images, labels = digits.split("test").block(0, 599)
+    images, labels = digits.split("test").block(0, 300)
     with torch.inference_mode():
         logits = network(torch.from_numpy(imageset.prepare(images, PREPROCESSING["digits"])))
     assert (logits.argmax(1).numpy() == labels).mean() >= 0.985

@@ -7,6 +7,7 @@ interpreter walks them instead, so the page's Content-Security-Policy does witho
 import base64
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 
 import vl_convert
@@ -28,7 +29,7 @@ def document(sections: Sequence[Section], *, lively: bool = True) -> str:
     lively: figures with tooltips and a filter, which takes Vega's code into the page; else they are pictures.
     """
     vega = lively and any(section.pictures for section in sections)
-    script = _inline(f"{vl_convert.javascript_bundle(GLOBALS)}\n" if vega else "") + _inline(_own("page.js"))
+    script = _inline(f"{_vega()}\n" if vega else "") + _inline(_own("page.js"))
     style = _own("page.css")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["address"] = address
@@ -62,6 +63,12 @@ def address(picture: Picture) -> str:
 
 def _own(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _vega() -> str:
+    """Vega's code for the page; the same each time, and bundling it takes seconds."""
+    return str(vl_convert.javascript_bundle(GLOBALS))
 
 
 def _inline(script: str) -> str:

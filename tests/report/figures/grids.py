@@ -77,7 +77,7 @@ def full(folder: Folder, models: Any, sets: Any, seeds: int = 1, *, pairs: int =
         said = {f"speedup_pytorch{end}": value for end, value in over.items()}
         found = measured(found, each.cell, ratios, verdict=word, **said)
         write_rounds(folder, each.cell, ratios, inferences=inferences)
-    sampled(folder, [each.calibration for each in found.records if each.calibration is not None])
+    sampled(folder, dict.fromkeys(each.calibration for each in found.records if each.calibration is not None))
     return found
 
 

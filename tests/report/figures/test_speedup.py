@@ -1,6 +1,7 @@
 """The study's Figure 3."""
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -24,8 +25,14 @@ def measurement(**changes):
     return measured(found, NOISE.cell, PAIRS, **changes)
 
 
+@cache
+def usual():
+    """The figure of such a run in which nothing is amiss, made once."""
+    return figures_of(measurement())["speedup"]
+
+
 def test_a_mark_stands_for_each_speed_up_of_each_variant_but_the_irs_over_itself():
-    figure = figures_of(measurement())["speedup"]
+    figure = usual()
     points = [(mark.number("value"), mark.said.split("over: ")[1].split(";")[0]) for mark in marks(figure, "symbol")]
     assert sorted(points) == [
         (pytest.approx(1.9987, abs=1e-3), "over the FP32 IR"), (pytest.approx(1.9987, abs=1e-3), "over the FP32 IR"),
@@ -36,7 +43,7 @@ def test_a_mark_stands_for_each_speed_up_of_each_variant_but_the_irs_over_itself
 
 def test_each_interval_goes_from_its_low_to_its_high_end():
     found = measurement()
-    lines = [mark for mark in marks(figures_of(found)["speedup"], "rule") if "cell: " in mark.said]
+    lines = [mark for mark in marks(usual(), "rule") if "cell: " in mark.said]
     assert len(lines) == 4
     record_ = next(each for each in found.records if each.cell == NOISE.cell)
     line = next(mark for mark in lines if f"cell: {NOISE.cell}" in mark.said)
@@ -52,7 +59,7 @@ def test_a_noisy_measurement_is_hollow_and_the_legend_says_so():
     assert "known within 9.0%" in hollow[0].said
     assert "hollow: noisy" in texts(figure)
     assert "hollow mark is a noisy measurement: its interval is wider than was asked for, or too few" in figure.caption
-    assert not [text for text in texts(figures_of(measurement())["speedup"]) if "hollow" in text]
+    assert not [text for text in texts(usual()) if "hollow" in text]
 
 
 def test_every_speed_up_over_a_noisy_pytorch_baseline_is_hollow():
@@ -77,13 +84,13 @@ def test_a_single_pair_has_a_mark_without_an_interval():
 
 
 def test_the_two_speed_ups_differ_in_shape_too():
-    figure = figures_of(measurement())["speedup"]
+    figure = usual()
     shapes = {mark.said.split("over: ")[1].split(";")[0]: mark.look["d"] for mark in marks(figure, "symbol")}
     assert len(set(shapes.values())) == 2
 
 
 def test_the_caption_names_the_host_and_the_alternative_text_the_range():
-    figure = figures_of(measurement())["speedup"]
+    figure = usual()
     assert figure.caption.endswith("Measured on bench (Some CPU).")
     assert figure.alt == (
         "Speed-up over the FP32 IR 2.00 to 2.00 (median 2.00) in 2 measurements; "

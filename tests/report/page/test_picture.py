@@ -19,7 +19,7 @@ def test_figures_are_made_once_for_the_page_and_for_the_files(tmp_path, monkeypa
     material = figures.material
     monkeypatch.setattr(figures, "material", lambda analysis: plotted.append(analysis.run.name) or material(analysis))
     here = kept(study(models=("resnet20",)), tmp_path / "results" / "small")
-    report([str(here)], out=tmp_path / "page.html", figures=tmp_path / "charts")
+    report([str(here)], out=tmp_path / "page.html", figures=tmp_path / "charts", still=True)
     assert len(plotted) == 1
     assert (tmp_path / "charts" / "drops.svg").exists()
     assert 'id="run1-drops"' in (tmp_path / "page.html").read_text(encoding="utf-8")

@@ -96,6 +96,15 @@ def test_verify_says_what_it_found(place):
     assert "set: images 512 to 699: grows from 88 to 188 images, and is made anew\n" in said
 
 
+@pytest.fixture
+def hung_up():
+    """What is started hears SIGHUP, also where the tests are started with `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hung_up")
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])  # SIGINT ends runs in test_run.py
 def test_an_interrupted_set_keeps_whole_shards_and_goes_on(place, number):
     command = ("synth", "noise", "--size", "64x64", "--shard", 256, "--count", 100_000, "--threads", 1, "--out", "set")

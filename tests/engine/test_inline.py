@@ -35,13 +35,13 @@ def test_an_engine_that_is_closed_lets_go_of_its_own_fork_server_alone(maker, tm
     ours, theirs = InlineEngine(), InlineEngine()
     other = replace(maker.work("fine"), session=uuid.uuid4().hex)
     assert outcome_of(theirs, other).ok
-    work = maker.work("fine")
-    assert outcome_of(ours, work).ok
+    assert outcome_of(ours, maker.work("fine")).ok
+    folder = process.session_folder(other.session)
     ours.close()
-    assert (process.session_folder(other.session) / SOCKET).exists()
-    wait_until(lambda: not lock_path(process.session_folder(work.session)).exists())
-    assert not log_path(process.session_folder(work.session)).exists(), "a server that says nothing leaves nothing"
+    assert (folder / SOCKET).exists()
     theirs.close()
+    wait_until(lambda: not lock_path(folder).exists())
+    assert not log_path(folder).exists(), "a server that says nothing leaves nothing"
 
 
 def test_closing_what_never_ran_is_no_fault():

@@ -8,7 +8,8 @@
 2. Real: the packaged digits ResNet20's FP32 IR against itself on one leased core, 8 short pairs, by the measure stage's
    own function (`--quick`: 2 pairs).
 3. The same beside a process pinned to the leased core: busy all the time, then 15 of every 50 ms, then 2 of every 12 s,
-   so that some pairs can be done again undisturbed (not with `--quick`). Flagged: `noisy`, or pairs were done again.
+   so that some pairs can be done again undisturbed (`--quick`: the first alone). Flagged: `noisy`, or pairs were done
+   again.
 
 share_upper: upper 95 % bound of the flagged share (Clopper and Pearson, one-sided). noisy: how many of the measurements
 have, by their verdict, no figure to rely on. fps_of_quiet: FPS as recorded, noisy or not, over the median of the valid
@@ -69,7 +70,7 @@ class Hog(NamedTuple):
     effort: Mapping[str, Any]
 
 
-FULL, TRIAL = Sizes(5000, 50, (3, 3, 2), 8), Sizes(50, 2, (1, 1, 0), 2)
+FULL, TRIAL = Sizes(5000, 50, (3, 3, 2), 8), Sizes(50, 1, (1, 0, 0), 2)
 HOGS = (
     Hog("busy all the time", 1.0, 0.0, GIVE_UP),
     Hog("busy 15 of every 50 ms", 0.015, 0.035, GIVE_UP),

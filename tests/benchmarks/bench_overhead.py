@@ -84,14 +84,15 @@ print(*stamps)
 
 
 class Sizes(NamedTuple):
-    """watch_s: of the measurement that is watched. rounds, lights: how many are timed."""
+    """engines: under which a measurement is watched, for watch_s each. rounds, lights: how many are timed."""
 
+    engines: tuple[str, ...]
     watch_s: float
     rounds: int
     lights: int
 
 
-FULL, TRIAL = Sizes(20.0, 10, 30), Sizes(2.0, 1, 5)
+FULL, TRIAL = Sizes(("inline", "ray"), 20.0, 10, 30), Sizes(("ray",), 2.0, 1, 5)
 Family = dict[str, list[psutil.Process]]
 
 
@@ -101,7 +102,7 @@ def main() -> None:
     sizes = TRIAL if options(parser(__doc__)).quick else FULL
     rows = []
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
-        for engine in ("inline", "ray"):
+        for engine in sizes.engines:
             rows += parents(engine, Path(folder, engine), sizes)
         rows += rounds(Path(folder, "rounds"), sizes.rounds)
         rows += lights(Path(folder, "lights"), sizes.lights)

@@ -82,19 +82,13 @@ def test_so_many_shares_fit_on_a_nodes_gpus_each_on_one_of_them(ray_engine, shar
 
 
 @pytest.fixture(scope="module")
-def environment(fork_server):
-    """Of runs on these clusters, whose nodes are all this host: the tests' fork server is theirs too."""
-    return {**ENVIRONMENT, "FARM_SESSION": os.environ["FARM_SESSION"]}
-
-
-@pytest.fixture(scope="module")
-def grown(tmp_path_factory, environment):
+def grown(tmp_path_factory):
     """A cluster that got its GPU while a run waited for one: its address, all nodes' resources, where the run was."""
     place = Place(tmp_path_factory.mktemp("grown"))
     with cluster() as add:
         address, _ = add(MEASURES)
         grid = grid_of(place, gpus={"synthesize": 1})
-        with place.start("run", grid, "--address", address, **environment) as running:
+        with place.start("run", grid, "--address", address, **ENVIRONMENT) as running:
             while not any(attempt["uri"].startswith("measure/") for attempt in place.attempts()):
                 assert running.poll() is None, running.communicate()
                 try:
@@ -156,11 +150,11 @@ def attempts_of(place):
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_images_are_computed_on_nodes_with_gpus_and_everything_else_is_done_elsewhere(tmp_path, both, environment):
+def test_images_are_computed_on_nodes_with_gpus_and_everything_else_is_done_elsewhere(tmp_path, both):
     wanted, unwanted = Place(made(tmp_path / "wanted")), Place(made(tmp_path / "unwanted"))
     address, nodes = both
-    wanted.process("run", grid_of(wanted), "--address", address, **environment)
-    unwanted.process("run", grid_of(unwanted, gpus={"synthesize": 0}), "--address", address, **environment)
+    wanted.process("run", grid_of(wanted), "--address", address, **ENVIRONMENT)
+    unwanted.process("run", grid_of(unwanted, gpus={"synthesize": 0}), "--address", address, **ENVIRONMENT)
     for place, share in ((wanted, 1.0), (unwanted, 0.0)):
         computed, others = attempts_of(place)
         assert {bool(nodes[attempt["node_id"]].get("GPU")) for attempt in computed} == {share > 0}

@@ -159,7 +159,8 @@ def test_ci_can_be_run_and_makes_the_tests_and_the_checks():
     assert os.access(script, os.X_OK)
     lines = script.read_text(encoding="utf-8").splitlines()
     assert "set -euo pipefail" in lines
-    assert lines.index("make test") < lines.index("make check")
+    assert lines.index('make check > "$said" 2>&1 &') < lines.index("make test"), "beside them"
+    assert lines[-1] == 'exit "$checked"', "what the checks found counts as well"
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
 
 

@@ -41,6 +41,21 @@ farm synth distylegan --latents z.npz --out images.npz --raw
 A folder of shards is a calibration set: calibrations: [{name: shards, path: fractals, count: 5000}]
 """
 
+Parameters = Annotated[
+    list[str] | None, Option(metavar="KEY=VALUE", help="Any other parameter, as a grid has it. May be repeated.")
+]
+Layout = Annotated[
+    str, Option("--format", metavar="|".join(FORMATS), help="; ".join(f"{k}: {v.doc}" for k, v in FORMATS.items()))
+]
+Latents = Annotated[
+    Path | None,
+    Option(
+        metavar="FILE.npz",
+        help="Make exactly these: z (n, z_dim), labels (n,) or none; -1: no class. z_dim is 512 of the shipped "
+        "distylegan and of NVIDIA's stylegan2-ada; else what the network was trained with.",
+    ),
+]
+
 
 def synth(
     source: Annotated[str, Argument(metavar="SOURCE", help="A source of `farm list sources`, e.g. fractal.")],
@@ -55,26 +70,15 @@ def synth(
     weights: Annotated[
         str | None, Option(metavar="PATH", help="A generator's checkpoint; looked for here and in FARM_DATA.")
     ] = None,
-    param: Annotated[
-        list[str] | None, Option(metavar="KEY=VALUE", help="Any other parameter, as a grid has it. May be repeated.")
-    ] = None,
-    layout: Annotated[
-        str, Option("--format", metavar="|".join(FORMATS), help="; ".join(f"{k}: {v.doc}" for k, v in FORMATS.items()))
-    ] = "shards",
+    param: Parameters = None,
+    layout: Layout = "shards",
     shard: Annotated[
         int, Option(metavar="N", help=f"Images of a shard, a multiple of {BLOCK}: what a killed run loses at most.")
     ] = 8192,
     batch: Annotated[
         int | None, Option(min=1, metavar="N", help=f"Images in memory at once, in blocks of {BLOCK}; changes no byte.")
     ] = None,
-    latents: Annotated[
-        Path | None,
-        Option(
-            metavar="FILE.npz",
-            help="Make exactly these: z (n, z_dim), labels (n,) or none; -1: no class. z_dim is 512 of the shipped "
-            "distylegan and of NVIDIA's stylegan2-ada; else what the network was trained with.",
-        ),
-    ] = None,
+    latents: Latents = None,
     raw: Annotated[
         bool, Option("--raw", help="Floats in [-1, 1] as the network gives them: `images`, N x 3 x H x W.")
     ] = False,

@@ -35,13 +35,10 @@ READY = b"ready\n"
 WELCOME = b"welcome\n"
 PATIENCE_S = 30.0
 STALE_S = 2 * 86_400
-PRELOAD = (  # with what these import when they are first used, which takes longer than many a stage
-    "torch",
+PRELOAD = (  # torch, nncf and openvino, with what they import when first used: it takes longer than many a stage
     "torch.fx.experimental.symbolic_shapes",
-    "nncf",
     "nncf.torch",
     "nncf.openvino.quantization.quantize_model",
-    "openvino",
     "openvino.frontend.pytorch.ts_decoder",
     "pyarrow.parquet",
     "farm.engine.spawn.child",

@@ -45,7 +45,7 @@ class Driver:
     """One run of a plan. Stages are fed in the plan's order, so that early cells finish early.
 
     wanted: uris; other stages count as done. stages: the specs of all kinds, whose limits settings override.
-    stale: wanted stages whose artefact is discarded when their turn comes, not before. note: called with each event.
+    stale: wanted stages whose artefact is replaced once they have ended, not before. note: called with each event.
     """
 
     plan: Plan
@@ -130,6 +130,7 @@ class Driver:
             exclusive=spec.exclusive,
             per_node=settings.measure.per_node if spec.exclusive else 1,
             effort=self.plan.effort if spec.exclusive else None,
+            fresh=uri in self.stale,
             node=device.node if device else None,
             timeout_s=settings.timeout_s.get(stage.kind, spec.timeout_s),
             memory_gib=memory_gib * 2.0 ** self.retries[uri, "oom"],
@@ -171,8 +172,6 @@ class Driver:
             self._submit(heapq.heappop(queue)[1])
 
     def _submit(self, uri: str) -> None:
-        if uri in self.stale:
-            self.store.discard(uri)
         work = self._work(uri)
         self.flying[uri] = work
         self.in_flight[_window(work)] += 1
@@ -203,6 +202,8 @@ class Driver:
             self.note(_failure(What.RETRIED, outcome))
             self._ready(outcome.uri)
         else:
+            if outcome.uri in self.stale:
+                self.store.discard(outcome.uri)
             self._fail(outcome)
 
     def _may_retry(self, outcome: Outcome) -> bool:

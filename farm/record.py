@@ -95,8 +95,7 @@ class Record:
     control_drop: Annotated[
         float | None,
         Column(
-            "of accuracy-aware quantization: what is lost on its own validation images; a drop, or with "
-            "`control_labels` `model` a disagreement with the FP32 model, never to be pooled with drops",
+            "lost on accuracy control's own validation images; with `control_labels` `model` a disagreement, no drop",
             "share of 1",
         ),
     ] = None
@@ -121,9 +120,7 @@ class Record:
     speedup_pytorch: Annotated[float | None, Column("the same to PyTorch: one ratio over the other", "ratio")] = None
     speedup_pytorch_low: Annotated[float | None, Column("its 99 % interval", "ratio")] = None
     speedup_pytorch_high: Annotated[float | None, Column("its 99 % interval", "ratio")] = None
-    verdict: Annotated[
-        Verdict | None, Column("`fps` and `speedup_ir` are `valid`, `noisy` or `invalid`: docs/measurement.md")
-    ] = None
+    verdict: Annotated[Verdict | None, Column("on `fps` and `speedup_ir`, as docs/measurement.md says")] = None
     verdict_cause: Annotated[
         Cause | None,
         Column(
@@ -142,12 +139,8 @@ class Record:
     worst_share: Annotated[float | None, Column("how much; null of `overheated`", "share of 1")] = None
     mismatches: Annotated[str | None, Column("what was not as asked", "JSON: list of {property, asked, found}")] = None
     unsteady_rounds: Annotated[int | None, Column("rounds begun before two windows of warm-up took as long")] = None
-    foreign_share: Annotated[
-        float | None, Column("other programs' CPU time, all rounds' leased CPUs", "share of 1")
-    ] = None
-    steal_share: Annotated[float | None, Column("taken by the hypervisor, of each round's worst CPU", "share of 1")] = (
-        None
-    )
+    foreign_share: Annotated[float | None, Column("other programs' time on all leased CPUs", "share of 1")] = None
+    steal_share: Annotated[float | None, Column("the hypervisor's, of each round's worst CPU", "share of 1")] = None
     per_node: Annotated[int | None, Column("measurements that may share the node")] = None
     timed: Annotated[str | None, Column("`inference`, or `preprocessing and inference`")] = None
     memory_format: Annotated[str | None, Column("PyTorch's")] = None

@@ -547,14 +547,15 @@ def test_a_stage_that_lacks_a_file_is_not_fed_when_what_it_needs_is_done():
     assert engine.order == ["export", "later"]
 
 
-def test_a_stale_artefact_is_discarded_when_its_turn_has_come_and_not_before(tmp_path):
+@pytest.mark.parametrize("failure", [None, "crash"])
+def test_a_stale_artefact_stays_until_its_stage_has_ended_and_goes_if_that_failed(tmp_path, failure):
     store = Store(str(tmp_path / "store"))
     first, second = stage("export", "first"), stage("export", "second")
     (tmp_path / "files").mkdir()
     for each in (first, second):
         store.commit(each.uri, tmp_path / "files", Manifest())
     there = []
-    engine = ScriptedEngine()
+    engine = ScriptedEngine({"first": [failure]})
     driver = Driver(
         plan=a_plan(first, second),
         wanted=[first.uri, second.uri],
@@ -566,4 +567,5 @@ def test_a_stale_artefact_is_discarded_when_its_turn_has_come_and_not_before(tmp
     )
     driver.drive(lambda _: there.append((store.has(first.uri), store.has(second.uri))))
     assert there[0] == (True, True)
-    assert there[-1] == (False, True)
+    assert there[-1] == (failure is None, True)
+    assert [work.fresh for work in engine.submitted] == [True, False]

@@ -112,7 +112,8 @@ def answer(arguments: Sequence[str]) -> int:
         stderr.print("this is a bug in farm; the lines above say where")
         code = BUG
     if code == INTERRUPTED:  # Typer's word for Ctrl-C, and ours for being ended
-        stderr.print("interrupted: what is finished is kept; the same command goes on from here")
+        next_time = "begins anew, with --fresh" if "--fresh" in arguments else "goes on from here"
+        stderr.print(f"interrupted: what is finished is kept; the same command {next_time}")
     return code
 
 

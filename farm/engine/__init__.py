@@ -20,7 +20,7 @@ class Work:
 
     cores: None leases all of the host's. exclusive: has its node to itself, or shares it with other such work
     only: per_node pieces at once, each on its part of the cores. effort: of a measurement; no key has it.
-    gpus: the share of a GPU that it needs.
+    fresh: done again, though its artefact is there. gpus: the share of a GPU that it needs.
     """
 
     stage: Stage
@@ -31,6 +31,7 @@ class Work:
     exclusive: bool = False
     per_node: int = 1
     effort: Effort | None = None
+    fresh: bool = False
     node: str | None = None
     timeout_s: float = 1800.0
     memory_gib: float = 4.0

@@ -93,7 +93,7 @@ def written_down(work: Work, outcome: Outcome, scratch: Path | None = None) -> O
 
 def _attempt(work: Work, base: Outcome, scratch: Path) -> Generator[ProgressLine, None, Outcome]:
     stage = work.stage
-    if work.store.has(stage.uri):  # another driver was first, or a worker died after its last step but one
+    if not work.fresh and work.store.has(stage.uri):  # another driver was first, or a worker died at its last step
         return base
     inputs = {role: str(work.store.open(uri)) for role, uri in stage.inputs.items()}
     files = {role: str(fetch(file)) for role, file in stage.files.items() if not file.code}
@@ -101,7 +101,7 @@ def _attempt(work: Work, base: Outcome, scratch: Path) -> Generator[ProgressLine
     queued_s = time.monotonic()
     with lease(*_cores(work), lock_folder()) as held:
         base = replace(base, waited_s=round(time.monotonic() - queued_s, 4))
-        if work.store.has(stage.uri):  # another run has done it meanwhile
+        if not work.fresh and work.store.has(stage.uri):  # another run has done it meanwhile
             return base
         request = Request(
             function=work.function,
@@ -123,6 +123,8 @@ def _attempt(work: Work, base: Outcome, scratch: Path) -> Generator[ProgressLine
     answer = read_answer(scratch) if ending.code == 0 else None
     outcome = _ended(work, base, ending, answer, scratch, killed_for_memory=oom_kills() > kills)
     if outcome.ok and answer is not None:
+        if work.fresh:
+            work.store.discard(stage.uri)
         work.store.commit(stage.uri, scratch / "artefact", _manifest(stage, outcome, answer.facts or {}, wall_s))
     return outcome
 

@@ -15,7 +15,7 @@ from farm.files import reserved, write_whole
 from farm.generators.distylegan import source
 from farm.generators.distylegan.files import CONFIG, WEIGHTS
 from farm.generators.distylegan.training import CHECKPOINT, judge, output
-from farm.generators.distylegan.training.recipe import Recipe
+from farm.generators.distylegan.training.recipe import Recipe, settled
 from farm.generators.distylegan.training.run import train
 from farm.generators.distylegan.training.teacher import Teacher, read, sample
 from farm.generators.equipment import Equipment, is_out_of_memory
@@ -42,7 +42,8 @@ def run(job: Job[Train]) -> Trained:
             job.say("no latents: the student learns from the discriminator alone, it is not distilled")
         done = _trained(job, recipe, teacher, out)
         facts = Trained(**done, judged_by=_judged(job, out, teacher, recipe.seed))
-        card = encode({**members(facts), "recipe": recipe.model_dump()}, indent=1) + "\n"
+        used = settled(recipe, distilled=teacher.z is not None)
+        card = encode({**members(facts), "recipe": used.model_dump()}, indent=1) + "\n"
         write_whole(out / CARD, card.encode())
         for name in (WEIGHTS, CONFIG, output.CURVES, CARD):
             if (out / name).exists():

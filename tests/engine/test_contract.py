@@ -48,6 +48,16 @@ def test_a_stage_reads_the_artefacts_that_it_needs(engine, maker):
     assert (maker.store.open(second.stage.uri) / "said.txt").read_text() == "hello!"
 
 
+def test_a_stage_done_again_replaces_its_artefact_when_it_has_ended_and_not_before(engine, maker):
+    work = maker.work("fine")
+    assert outcome_of(engine, work).ok
+    before = maker.store.manifest(work.stage.uri)
+    assert outcome_of(engine, replace(work, function="tests.engine.behaviour:raises", fresh=True)).error_class
+    assert maker.store.manifest(work.stage.uri) == before
+    assert outcome_of(engine, replace(work, fresh=True)).ok
+    assert maker.store.manifest(work.stage.uri).facts["pid"] != before.facts["pid"]
+
+
 def test_every_stage_has_a_fresh_process(engine, maker):
     works = [maker.work("fine") for _ in range(3)]
     for work in works:

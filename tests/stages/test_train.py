@@ -59,6 +59,7 @@ def test_the_judge_sees_every_class_of_the_teachers(bench, images, tmp_path):
     }  # fmt: skip
     card = json.loads((tmp_path / "out" / "card.json").read_text())
     assert (card["judged_by"], card["recipe"]["ngf"]) == ({"resnet20": asdict(judged)}, 16)
+    assert None not in card["recipe"].values(), "what the recipe leaves open is told as it was used"
 
 
 def test_two_trainings_do_not_write_into_one_folder(bench, images, tmp_path):

@@ -46,11 +46,12 @@ class Recipe(Parameters):
 
 
 def settled(recipe: Recipe, *, distilled: bool) -> Recipe:
-    """The recipe with what it left open: two losses' weights, and `full_every`. Raises InputError if steps lack any."""
+    """The recipe as it is used, with nothing left open. Raises InputError if steps lack a loss."""
     discriminator, adversarial, every = (0.2, 0.01, 10) if distilled else (1.0, 1.0, 1)
     every = recipe.full_every or every
     if not distilled and recipe.lambda_feature == 0 and every > 1:
         text = f"lambda_feature=0 and full_every={every} without latents leave the steps between nothing to learn from"
         raise InputError(f"{text}: give full_every=1, a lambda_feature above 0, or --latents")
     usual = {"lambda_discriminator": discriminator, "lambda_generator": adversarial, "full_every": every}
-    return recipe.model_copy(update={name: value for name, value in usual.items() if getattr(recipe, name) is None})
+    open_ones = {name: value for name, value in usual.items() if getattr(recipe, name) is None}
+    return recipe.model_copy(update={**open_ones, "flip": recipe.flip and not distilled})

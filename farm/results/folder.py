@@ -1,6 +1,6 @@
 """One grid's results folder, ``results/<grid>/``, on a local path or any fsspec URL. Files are replaced whole."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import fsspec
@@ -68,11 +68,11 @@ class Folder:
         pq.write_table(table, sink, compression="zstd", use_dictionary=dictionaries, column_encoding=encodings)
         self._replace(name, sink.getvalue().to_pybytes())
 
-    def read(self, name: str) -> pa.Table:
-        """Read a Parquet file. Raises InputError if it is not there, DataError if it is damaged."""
+    def read(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read a Parquet file, or some of its columns. Raises InputError if it is not there, DataError if damaged."""
         try:
             content = pa.BufferReader(self.fs.cat_file(f"{self.root}/{name}"))
-            return pq.ParquetFile(content).read()  # pq.read_table imports data sets and compute functions first
+            return pq.ParquetFile(content).read(columns)  # pq.read_table imports data sets and compute functions first
         except FileNotFoundError as error:
             raise InputError(f"there is no {self.path(name)}: run the grid, or `farm gather` it") from error
         except pa.ArrowInvalid as error:

@@ -53,9 +53,10 @@ def read_run(folder: Folder) -> Run:
     """Everything but rounds and samples. Raises InputError if nothing was gathered there."""
     table = records_table(folder)
     records = tuple(tables.records_from(table))
+    names = ("label", "prediction", "score")
     predictions = {
-        _cell(table): Predicted(**{name: table[name].to_numpy() for name in ("label", "prediction", "score")})
-        for _, table in files_of(folder, tables.PREDICTIONS)
+        _cell(table): Predicted(**{name: table[name].to_numpy() for name in names})
+        for _, table in files_of(folder, tables.PREDICTIONS, ("cell", *names))
     }
     return Run(
         name=records[0].grid if records else folder.url.rpartition("/")[2], folder=folder, records=records,
@@ -101,17 +102,17 @@ def _cell(table: pa.Table) -> str:
     return str(table["cell"][0].as_py())
 
 
-def files_of(folder: Folder, name: str) -> Iterator[tuple[str, pa.Table]]:
+def files_of(folder: Folder, name: str, columns: Sequence[str] | None = None) -> Iterator[tuple[str, pa.Table]]:
     """The files of ``predictions/`` or ``latencies/`` in order, of whatever schema; none is empty.
 
-    Older ones do not say whose they are: of them those whose cell has a record.
+    Older ones do not say whose they are: of them those whose cell has a record. columns: at least; None for all.
     """
     records: dict[str, Record] = {}
     for file in folder.names(name):
-        table = folder.read(file)
+        table = folder.read(file, columns)
         if len(table) and migrate.is_older(table, folder.path(file)):
             records = records or {record.cell: record for record in tables.records_from(records_table(folder))}
             record = records.get(_cell(table))
-            table = migrate.rows(name, table, record) if record else table.slice(0, 0)
+            table = migrate.rows(name, folder.read(file), record) if record else table.slice(0, 0)
         if len(table):
             yield file, table

@@ -43,8 +43,7 @@ def run(job: Job[Train]) -> Trained:
         done = _trained(job, recipe, teacher, out)
         facts = Trained(**done, judged_by=_judged(job, out, teacher, recipe.seed))
         used = settled(recipe, distilled=teacher.z is not None)
-        card = encode({**members(facts), "recipe": used.model_dump()}, indent=1) + "\n"
-        write_whole(out / CARD, card.encode())
+        write_whole(out / CARD, f"{encode({**members(facts), 'recipe': used.model_dump()}, indent=1)}\n".encode())
         for name in (WEIGHTS, CONFIG, output.CURVES, CARD):
             if (out / name).exists():
                 (job.folder / name).write_bytes((out / name).read_bytes())

@@ -1,5 +1,6 @@
 """Tables' columns from the fields of dataclasses: name, type, unit and meaning said once. Knows no table of farm's."""
 
+from dataclasses import is_dataclass
 from datetime import datetime
 from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
@@ -25,9 +26,14 @@ class Described(NamedTuple):
 
 
 def described(*rows: type) -> tuple[Described, ...]:
-    """The columns of a table whose rows these dataclasses are, side by side; ``Annotated`` with a `Column` each."""
+    """The columns of a table whose rows these dataclasses are, side by side; ``Annotated`` with a `Column` each.
+
+    A field that is a dataclass itself is no column: its own fields are, where it is named too.
+    """
     columns = []
     for name, hint in (member for row in rows for member in get_type_hints(row, include_extras=True).items()):
+        if is_dataclass(hint):
+            continue
         column = hint.__metadata__[0] if get_origin(hint) is Annotated else Column("")
         columns.append(Described(name, column.arrow or _arrow(hint), column.unit, column.meaning))
     return tuple(columns)

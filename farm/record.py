@@ -7,6 +7,7 @@ Schema history (bump `SCHEMA_VERSION` when a column's meaning changes; `farm.res
     4  what must be known of the calibration set; of an attempt, its GPU and node
     5  the source and the seed of the calibration set, which tell replicates of one set; claims in the metadata
     6  a verdict's cause and figures as columns, the command in the metadata; which image a prediction is of; times
+    7  speeds at full speed, by rounds that take turns; `latencies/` has a row a turn
 """
 
 from dataclasses import dataclass, fields
@@ -15,11 +16,12 @@ from typing import Annotated, Literal
 
 from farm.columns import Column
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 Verdict = Literal["valid", "noisy", "invalid"]
 Cause = Literal["property", "stray_cpus", "few_pairs", "disturbed", "wide"]
-Ended = Literal["target", "pairs", "budget", "disturbed"]
+Cores = Literal["full", "mixed"]
+Ended = Literal["target", "pairs", "budget", "disturbed", "futile"]
 Signal = Literal["steal", "foreign", "delayed", "siblings", "throttled", "overheated"]
 FailureClass = Literal["error", "crash", "timeout", "oom", "lost", "missing_input", "dep_failed"]
 FAILURE_CLASSES: dict[str, str] = {
@@ -110,13 +112,23 @@ class Record:
         float | None,
         Column("batch x inferences / wall time, of undisturbed pairs, or all where too few are", "images/s"),
     ] = None
-    fps_ir: Annotated[float | None, Column("the same of the FP32 IR's rounds beside them", "images/s")] = None
+    fps_ir: Annotated[float | None, Column("the same of the FP32 IR that it took turns with", "images/s")] = None
     speedup_ir: Annotated[
         float | None,
         Column("geometric mean of paired ratios to the FP32 IR; of the IR itself the host's noise", "ratio"),
     ] = None
     speedup_ir_low: Annotated[float | None, Column("its 99 % interval, over all looks", "ratio")] = None
     speedup_ir_high: Annotated[float | None, Column("its 99 % interval, over all looks", "ratio")] = None
+    speedup_slow: Annotated[
+        float | None, Column("the same of the turns that were not at full speed: beside neighbours", "ratio")
+    ] = None
+    speedup_slow_low: Annotated[float | None, Column("its 99 % interval", "ratio")] = None
+    speedup_slow_high: Annotated[float | None, Column("its 99 % interval", "ratio")] = None
+    cores_ran: Annotated[
+        Cores | None, Column("`full`: figures are of turns at full speed; `mixed`: of all, for there were hardly any")
+    ] = None
+    full_speed_share: Annotated[float | None, Column("turns at full speed, of undisturbed pairs", "share of 1")] = None
+    probe_ns: Annotated[float | None, Column("what the probe took at full speed, mean of the leased CPUs", "ns")] = None
     speedup_pytorch: Annotated[float | None, Column("the same to PyTorch: one ratio over the other", "ratio")] = None
     speedup_pytorch_low: Annotated[float | None, Column("its 99 % interval", "ratio")] = None
     speedup_pytorch_high: Annotated[float | None, Column("its 99 % interval", "ratio")] = None
@@ -132,7 +144,7 @@ class Record:
     within: Annotated[float | None, Column("how far `speedup_ir`'s interval goes to one side", "share of 1")] = None
     asked: Annotated[float | None, Column("how far the grid lets it go", "share of 1")] = None
     least_pairs: Annotated[int | None, Column("how many undisturbed pairs the grid asks for")] = None
-    ended: Annotated[Ended | None, Column("what ended measuring: `target`, `pairs`, `budget`, `disturbed`")] = None
+    ended: Annotated[Ended | None, Column("what ended measuring, as docs/measurement.md says")] = None
     pairs: Annotated[int | None, Column("undisturbed pairs")] = None
     disturbed_pairs: Annotated[int | None, Column("disturbed pairs")] = None
     worst_signal: Annotated[Signal | None, Column("what disturbed most: a signal of `latencies/` without unit")] = None
@@ -144,7 +156,7 @@ class Record:
     per_node: Annotated[int | None, Column("measurements that may share the node")] = None
     timed: Annotated[str | None, Column("`inference`, or `preprocessing and inference`")] = None
     memory_format: Annotated[str | None, Column("PyTorch's")] = None
-    latency_p50_ms: Annotated[float | None, Column("quantile of all latencies", "ms")] = None
+    latency_p50_ms: Annotated[float | None, Column("quantile of the latencies that `fps` is of", "ms")] = None
     latency_p90_ms: Annotated[float | None, Column("null where fewer than ten lie beyond", "ms")] = None
     latency_p95_ms: Annotated[float | None, Column("the same", "ms")] = None
     latency_p99_ms: Annotated[float | None, Column("the same", "ms")] = None

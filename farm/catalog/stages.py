@@ -20,8 +20,8 @@ STAGES = {
         doc="prediction, score and top-2 gap of each test image",
     ),
     "measure": StageSpec(
-        function="farm.stages.measure:run", version=3, exclusive=True, typical_s=60,
-        doc="latencies in paired rounds, with the node to itself",
+        function="farm.stages.measure:run", version=4, exclusive=True, typical_s=25,
+        doc="latencies of a model and its FP32 IR by turns, with the node to itself",
     ),
 }  # fmt: skip
 

@@ -1,13 +1,16 @@
-"""Which rounds are measured, and when that is enough. Pure: is given how one is measured, a clock and a generator.
+"""How many pairs are measured, how long each, and when that is enough. Pure: is given how one is measured, and a clock.
 
-Rounds of a cell (A) and of its FP32 IR (B) come in pairs, two pairs a block, ABBA or BAAB by lot: a host
-that grows slower or faster favours neither. A pair that the host disturbed is measured again.
+A pair that the host disturbed is measured again.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from random import Random
 
+import numpy as np
+from numpy.typing import NDArray
+
+from farm.measuring.full_speed import LEAST_SHARE, flagged, share
 from farm.measuring.round import Round
 from farm.measuring.verdict import disturbances
 from farm.plan import Effort
@@ -15,80 +18,146 @@ from farm.record import Ended
 from farm.stats.ratios import Pair, Ratio, alpha_after, looks, paired_ratio
 
 CELL, PARTNER = "cell", "ir"
+LEAST_TURNS = 5  # of each variant, of a pair that counts
+SHORTEST, LONGEST = 0.5, 4.0  # times the seconds that are asked for, of pairs after the first look
+FUTILE = 2.0  # times as many pairs as there may be would not be enough: no more are measured
+
+MeasurePair = Callable[[float], Sequence[Round]]
 
 
 @dataclass(slots=True, kw_only=True)
 class PairedRounds:
-    """The rounds so far, each with its pair, position, variant and what disturbed its pair; ended: why."""
+    """The rounds so far, each with its pair, its turns at full speed, and what disturbed its pair; ended: why."""
 
     rounds: list[Round] = field(default_factory=list)
     ended: Ended | None = None
 
-    def pairs(self) -> list[Pair]:
-        """The speeds of the undisturbed pairs: the cell's and its partner's."""
-        return speeds([one for one in self.rounds if not one.disturbed])
+    def undisturbed(self) -> list[Round]:
+        """The rounds of undisturbed pairs."""
+        return [one for one in self.rounds if not one.disturbed]
 
     def disturbed(self) -> int:
         """How many pairs were disturbed."""
         return len({one.pair for one in self.rounds if one.disturbed})
 
+    def at_full_speed(self) -> bool:
+        """Whether figures are of turns at full speed; else of all turns, for the cores hardly ever ran so."""
+        return share(self.undisturbed()) >= LEAST_SHARE
+
+    def pairs(self) -> list[Pair]:
+        """The speeds of undisturbed pairs, the cell's and its partner's."""
+        return speeds(self.undisturbed(), full_speed=True if self.at_full_speed() else None)
+
+    def slowed(self) -> list[Pair]:
+        """The same while the cores were not at full speed."""
+        return speeds(self.undisturbed(), full_speed=False)
+
+    def used(self, least: int) -> list[Round]:
+        """The rounds that figures are of, with those of their turns: undisturbed, or all if too few are so."""
+        if len(self.pairs()) < least:
+            return self.rounds
+        rounds = self.undisturbed()
+        if not self.at_full_speed():
+            return rounds
+        numbers = [one.pair for one in rounds if has_enough(one, full_speed=True)]
+        both = {number for number in numbers if numbers.count(number) == 2}  # noqa: PLR2004
+        return [replace(one, turns=one.turns.of(one.turns.full_speed)) for one in rounds if one.pair in both]
+
 
 def conduct(
-    measure_round: Callable[[str], Round],
+    measure_pair: MeasurePair,
     effort: Effort,
     *,
-    rng: Random,
+    seconds: float,
     clock: Callable[[], float],
     say: Callable[[str], None] = lambda _: None,
 ) -> PairedRounds:
     """Measure pairs until the interval is narrow enough at a look, or there may be no more.
 
-    measure_round: of a variant. clock: seconds. say: is told after every pair how far it is.
+    measure_pair: is told how many seconds each variant is to be timed. seconds: at first. clock: seconds. say: is told
+    after every pair how far it is.
     """
     planned, measured = looks(*effort.pairs), PairedRounds()
-    begun, orders = clock(), _orders(rng)
-    order = next(orders)
+    begun, length = clock(), seconds
     while measured.ended is None:
-        pair = [replace(measure_round(variant), position=place, variant=variant) for place, variant in enumerate(order)]
+        pair = measure_pair(length)
         disturbed = tuple(dict.fromkeys(signal for one in pair for signal in disturbances(one)))
-        measured.rounds += [replace(one, pair=len(measured.rounds) // 2, disturbed=disturbed) for one in pair]
+        number = len(measured.rounds) // 2
+        measured.rounds = flagged([*measured.rounds, *(replace(one, pair=number, disturbed=disturbed) for one in pair)])
+        spent_s = clock() - begun
         say(_progress(measured, planned))
-        measured.ended = _ending(measured, planned, effort, clock() - begun)
-        order = order if disturbed else next(orders)
+        measured.ended = _ending(measured, planned, effort, spent_s)
+        if len(measured.pairs()) == planned[0] > 1 and not disturbed:
+            length = seconds * min(LONGEST, max(SHORTEST, lengthening(measured, spent_s)))
     return measured
-
-
-def _orders(rng: Random) -> Iterator[tuple[str, str]]:
-    """The order of each pair: blocks of ABBA or BAAB by lot."""
-    while True:
-        first = (CELL, PARTNER) if rng.random() < 0.5 else (PARTNER, CELL)  # noqa: PLR2004
-        yield from (first, first[::-1])
 
 
 def _ending(measured: PairedRounds, planned: tuple[int, ...], effort: Effort, spent_s: float) -> Ended | None:
     pairs = measured.pairs()
-    if len(pairs) in planned:
-        ratio = interval(pairs, planned)
-        if ratio is not None and ratio.within is not None and ratio.within <= effort.target:
-            return "target"
+    ratio = interval(pairs, planned) if len(pairs) in planned else None
+    within = ratio.within if ratio and ratio.within is not None else math.inf
+    if within <= effort.target:
+        return "target"
     if len(pairs) == planned[-1]:
         return "pairs"
     if measured.disturbed() > effort.max_redone:
         return "disturbed"
-    return "budget" if spent_s > effort.budget_s else None
+    if spent_s > effort.budget_s:
+        return "budget"
+    if ratio and len(pairs) * (within / effort.target) ** 2 > FUTILE * planned[-1]:
+        return "futile"
+    return None
+
+
+def lengthening(measured: PairedRounds, spent_s: float) -> float:
+    """How much longer or shorter pairs should be for the narrowest interval in a given time.
+
+    What a pair costs beside its turns against what it brings (Cochran 1977, Sampling Techniques, section 10.6): the
+    best length is the root of that cost times the variance within pairs over the variance between them.
+    """
+    played_s = sum(one.played_s for one in measured.rounds) / len(measured.rounds)
+    start_s = spent_s / (len(measured.rounds) / 2) - played_s
+    logs = [_logs(_part(measured, later=later)) for later in (False, True)]
+    if start_s <= 0 or len(logs[0]) != len(logs[1]):
+        return 1.0
+    within = float(np.mean((logs[0] - logs[1]) ** 2)) / 4  # of a pair's mean, as its halves differ
+    between = float(np.var(_logs(measured.pairs()), ddof=1)) - within
+    return LONGEST if between <= 0 else math.sqrt(start_s / played_s * within / between)
+
+
+def _part(measured: PairedRounds, *, later: bool) -> list[Pair]:
+    """The speeds of the later or the earlier half of each pair's turns."""
+    halves = [
+        replace(one, turns=one.turns.of((one.turns.turn > one.turns.turn.mean()) == later))
+        for one in measured.undisturbed()
+    ]
+    return speeds(halves, full_speed=True if measured.at_full_speed() else None)
+
+
+def _logs(pairs: Sequence[Pair]) -> NDArray[np.float64]:
+    return np.array([math.log(cell / ir) for cell, ir in pairs])
 
 
 def interval(pairs: list[Pair], planned: tuple[int, ...]) -> Ratio | None:
-    """The ratio of undisturbed pairs, with the interval that so many of them may claim."""
+    """The ratio of pairs, with the interval that so many of them may claim."""
     return paired_ratio(pairs, alpha_after(len(pairs), planned)) if pairs else None
 
 
-def speeds(rounds: Sequence[Round]) -> list[Pair]:
-    """The cell's and its partner's speed, in images a second, of each pair that has both."""
+def speeds(rounds: Sequence[Round], *, full_speed: bool | None = None) -> list[Pair]:
+    """The cell's and its partner's speed, in images a second, of each pair that has enough turns of both.
+
+    full_speed: of turns at full speed, of the others, or (None) of all.
+    """
     by_pair: dict[int, dict[str, float]] = {}
     for one in rounds:
-        by_pair.setdefault(one.pair, {})[one.variant] = one.fps
+        if has_enough(one, full_speed=full_speed):
+            by_pair.setdefault(one.pair, {})[one.variant] = one.fps_of(full_speed=full_speed)
     return [(pair[CELL], pair[PARTNER]) for pair in by_pair.values() if len(pair) == 2]  # noqa: PLR2004
+
+
+def has_enough(one: Round, *, full_speed: bool | None) -> bool:
+    """Whether a round has enough such turns; all of its turns suffice, however few they are."""
+    return int(one.turns.at(full_speed=full_speed).sum()) >= min(LEAST_TURNS, len(one.turns))
 
 
 def _progress(measured: PairedRounds, planned: tuple[int, ...]) -> str:

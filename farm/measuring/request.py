@@ -21,8 +21,6 @@ class RoundRequest:
     device: Device
     preprocessing: Preprocessing
     cpus: tuple[int, ...]
-    min_seconds: float
-    min_inferences: int
     warmup_seconds: float
     preprocess: bool = False
     model: Model | None = None

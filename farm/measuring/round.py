@@ -1,8 +1,8 @@
-"""A round as it is kept: a row of ``rounds.parquet``. Knows no files, and not how a round runs."""
+"""Rounds and their turns as they are kept: a row a turn of ``turns.parquet``. Knows not how a turn runs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Annotated
+from dataclasses import dataclass, field, fields, replace
+from typing import Annotated, Self
 
 import numpy as np
 import pyarrow as pa
@@ -12,23 +12,85 @@ from farm.codec import decode
 from farm.columns import Column, schema_of
 from farm.record import Signal
 
-ROUNDS = "rounds.parquet"  # the file of a measurement: a row a round
+TURNS = "turns.parquet"  # the file of a measurement: a row a turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What a turn has that its round has not: columns of ``turns.parquet``."""
+
+    turn: Annotated[int, Column("which turn of its pair, from 0", arrow="int32")]
+    inferences: Annotated[int, Column("timed ones")]
+    wall_ns: Annotated[int, Column("wall time of all timed inferences", "ns")]
+    probe_before_ns: Annotated[
+        tuple[int, ...], Column("the probe right before, on each leased CPU", "ns", "list<item: int32>")
+    ]
+    probe_after_ns: Annotated[
+        tuple[int, ...], Column("the probe right after, on each leased CPU", "ns", "list<item: int32>")
+    ]
+    full_speed: Annotated[bool | None, Column("whether the probes say that the cores ran at full speed")]
+    latencies_ns: Annotated[NDArray[np.int64], Column("of every timed inference", "ns", "list<item: int64>")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Turns:
+    """The turns of a round, an entry each, in the order in which they were played.
+
+    turn, inferences, wall_ns: (turns,) int64, as in `Turn`. probes_ns: (turns, 2, CPUs) int64: before and after it.
+    full_speed: (turns,) bool; all where there was no probe. latencies_ns: of all inferences of all turns, int64.
+    """
+
+    turn: NDArray[np.int64]
+    inferences: NDArray[np.int64]
+    wall_ns: NDArray[np.int64]
+    probes_ns: NDArray[np.int64]
+    full_speed: NDArray[np.bool_]
+    latencies_ns: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.turn)
+
+    def at(self, *, full_speed: bool | None) -> NDArray[np.bool_]:
+        """Which turns were played at full speed, which were not, or (None) all."""
+        return np.ones(len(self), np.bool_) if full_speed is None else self.full_speed == full_speed
+
+    def of(self, chosen: NDArray[np.bool_]) -> Self:
+        """Those of the turns that are chosen. chosen: (turns,) bool."""
+        return replace(
+            self,
+            turn=self.turn[chosen],
+            inferences=self.inferences[chosen],
+            wall_ns=self.wall_ns[chosen],
+            probes_ns=self.probes_ns[chosen],
+            full_speed=self.full_speed[chosen],
+            latencies_ns=self.latencies_ns[np.repeat(chosen, self.inferences)],
+        )
+
+
+def no_turns(cpus: int = 0) -> Turns:
+    """Those of a round that has not played yet, on so many CPUs."""
+    none = np.empty(0, np.int64)
+    return Turns(
+        turn=none,
+        inferences=none,
+        wall_ns=none,
+        probes_ns=np.empty((0, 2, cpus), np.int64),
+        full_speed=np.empty(0, np.bool_),
+        latencies_ns=none,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Round:
-    """One round: a row of ``rounds.parquet`` and, with its cell, of ``latencies/``. Its pairing comes last."""
+    """One round: what its rows of ``turns.parquet`` and, with its cell, of ``latencies/`` have in common."""
 
     pair: Annotated[int, Column("which pair of the measurement, from 0", arrow="int32")] = 0
-    position: Annotated[int, Column("which round of the pair: 0 or 1", arrow="int32")] = 0
-    variant: Annotated[str, Column("`cell`, or `ir`: the FP32 IR beside it")] = ""
+    variant: Annotated[str, Column("`cell`, or `ir`: the FP32 IR that it takes turns with")] = ""
     runtime: Annotated[str, Column("`openvino` or `pytorch`")]
     batch: Annotated[int, Column("images an inference", arrow="int32")]
-    inferences: Annotated[int, Column("timed ones")]
-    wall_ns: Annotated[int, Column("wall time of all timed inferences", "ns")]
     request_p50_ns: Annotated[float | None, Column("median of what the runtime itself says", "ns")]
     synchronous: Annotated[bool, Column("whether one inference ran at a time")]
-    warmup_inferences: Annotated[int, Column("inferences before the clock ran")]
+    warmup_inferences: Annotated[int, Column("inferences before the first turn")]
     steady: Annotated[bool, Column("whether two windows of warm-up had taken the same time")]
     threads: Annotated[int, Column("as read back from the runtime", arrow="int32")]
     streams: Annotated[int, Column("as read back from the runtime", arrow="int32")]
@@ -38,6 +100,8 @@ class Round:
     cpus: Annotated[tuple[int, ...], Column("the leased CPUs", arrow="list<item: int32>")]
     stray_cpus: Annotated[tuple[int, ...], Column("CPUs beside them that it could use", arrow="list<item: int32>")]
     disturbed: Annotated[tuple[Signal, ...], Column("what disturbed the pair: signals without their unit")] = ()
+    played_s: Annotated[float, Column("wall time from the pair's first turn to its last", "s")]
+    used_s: Annotated[float, Column("CPU time of the round meanwhile", "s")]
     steal_s: Annotated[float, Column("taken by the hypervisor, of the CPU that lost most", "s")]
     foreign_s: Annotated[float, Column("CPU time of other programs on the leased CPUs", "s")]
     delayed_s: Annotated[float, Column("ready to run but made to wait, the thread that waited longest", "s")]
@@ -45,29 +109,67 @@ class Round:
     throttled_s: Annotated[float, Column("held back by the CPU quota", "s")]
     overheated: Annotated[int, Column("times that the processor throttled itself")]
     mhz: Annotated[float | None, Column("mean frequency of the leased CPUs at the end; not judged", "MHz")]
-    latencies_ns: Annotated[NDArray[np.int64], Column("of every timed inference", "ns", "list<item: int64>")]
+    turns: Turns = field(default_factory=no_turns)
 
     @property
     def wall_s(self) -> float:
         """Wall time of all timed inferences, in seconds."""
-        return self.wall_ns / 1e9
+        return float(self.turns.wall_ns.sum()) / 1e9
+
+    @property
+    def images(self) -> int:
+        """Of all timed inferences."""
+        return self.batch * int(self.turns.inferences.sum())
 
     @property
     def fps(self) -> float:
-        """Images a second."""
-        return self.batch * self.inferences / self.wall_s
+        """Images a second, of all turns."""
+        return self.fps_of(full_speed=None)
+
+    def fps_of(self, *, full_speed: bool | None) -> float:
+        """Images a second, of turns at full speed, of the others, or (None) of all."""
+        chosen = self.turns.at(full_speed=full_speed)
+        images = self.batch * int(self.turns.inferences[chosen].sum())
+        return images / (float(self.turns.wall_ns[chosen].sum()) / 1e9)
 
 
-SCHEMA: pa.Schema = schema_of(Round)
+SCHEMA: pa.Schema = schema_of(Round, Turn)
+FACTS = tuple(member.name for member in fields(Round) if member.name != "turns")
+PROBES = ("probe_before_ns", "probe_after_ns")
 
 
 def table_of(rounds: Sequence[Round]) -> pa.Table:
-    """Rounds as a table, a row each."""
-    return pa.table({name: [getattr(one, name) for one in rounds] for name in SCHEMA.names}, schema=SCHEMA)
+    """Rounds as a table, a row a turn, in the order in which they were played."""
+    rows = [SCHEMA.empty_table(), *map(_rows, rounds)]
+    return pa.concat_tables(rows).sort_by([("pair", "ascending"), ("turn", "ascending")])
+
+
+def _rows(one: Round) -> pa.Table:
+    turns = one.turns
+    facts = {name: [getattr(one, name)] * len(turns) for name in FACTS}
+    single = {name: getattr(turns, name) for name in ("turn", "inferences", "wall_ns", "full_speed")}
+    probes = {name: list(turns.probes_ns[:, when]) for when, name in enumerate(PROBES)}
+    ends = np.concatenate([[0], np.cumsum(turns.inferences)]).astype(np.int32)
+    latencies = {"latencies_ns": pa.ListArray.from_arrays(ends, turns.latencies_ns)}
+    return pa.table({**facts, **single, **probes, **latencies}, schema=SCHEMA)
 
 
 def rounds_of(table: pa.Table) -> tuple[Round, ...]:
-    """The rounds of such a table, whatever columns stand beside."""
-    rows = table.select([field.name for field in fields(Round) if field.name != "latencies_ns"]).to_pylist()
-    latencies = (np.asarray(row.values) for row in table["latencies_ns"])
-    return tuple(decode(Round, {**row, "latencies_ns": raw}) for row, raw in zip(rows, latencies, strict=True))
+    """The rounds of such a table, whatever columns stand beside, in the order of their first turns."""
+    whose = list(zip(table["pair"].to_pylist(), table["variant"].to_pylist(), strict=True))
+    return tuple(_round(table.filter(pa.array([each == one for each in whose]))) for one in dict.fromkeys(whose))
+
+
+def _round(rows: pa.Table) -> Round:
+    (facts,) = rows.select(FACTS).slice(0, 1).to_pylist()
+    probes = [np.array(rows[name].to_pylist(), np.int64).reshape(len(rows), -1) for name in PROBES]
+    full_speed = rows["full_speed"].fill_null(True)  # of an older farm, which had no probe
+    turns = Turns(
+        turn=rows["turn"].to_numpy().astype(np.int64),
+        inferences=rows["inferences"].to_numpy(),
+        wall_ns=rows["wall_ns"].to_numpy(),
+        probes_ns=np.stack(probes, axis=1),
+        full_speed=full_speed.to_numpy(),
+        latencies_ns=rows["latencies_ns"].combine_chunks().flatten().to_numpy(),
+    )
+    return replace(decode(Round, facts), turns=turns)

@@ -4,6 +4,7 @@ Imports openvino or torch when it is called: a fresh interpreter pays only for w
 """
 
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,14 +31,15 @@ class Runner:
     """A model ready to run.
 
     step: runs the i-th inference, or starts it; gives the latency that the runtime tells of it, in ms, or None.
-    finish: waits for those in flight. taken: of asynchronous ones, all latencies so far in ns, which it forgets.
-    properties: what was read back of how it runs.
+    properties: what was read back of how it runs. depth: how many are in flight at once. finish: waits for them.
+    ended: of asynchronous ones, when each ended on `time.perf_counter_ns`, and its latency in ns.
     """
 
     step: Callable[[int], float | None]
     properties: Mapping[str, str]
+    depth: int = 1
     finish: Callable[[], None] = lambda: None
-    taken: Callable[[], list[int]] | None = None
+    ended: list[tuple[int, int]] | None = None
 
 
 def runner_of(request: RoundRequest, images: Images) -> Runner:
@@ -92,18 +94,13 @@ def _asynchronous(request: RoundRequest, images: Images) -> Runner:
     queue = ov.AsyncInferQueue(compiled)
     for index, query in enumerate(queue):
         query.set_input_tensor(ov.Tensor(inputs(index)))
-    latencies: list[int] = []
-    queue.set_callback(lambda query, _: latencies.append(int(query.latency * NS_PER_MS)))
+    ended: list[tuple[int, int]] = []
+    queue.set_callback(lambda query, _: ended.append((time.perf_counter_ns(), int(query.latency * NS_PER_MS))))
 
     def step(index: int) -> None:
         queue.start_async({0: ov.Tensor(inputs(index))} if anew else None)
 
-    def taken() -> list[int]:
-        so_far = latencies.copy()
-        latencies.clear()
-        return so_far
-
-    return Runner(step=step, properties=properties, finish=queue.wait_all, taken=taken)
+    return Runner(step=step, properties=properties, depth=len(queue), finish=queue.wait_all, ended=ended)
 
 
 def _compiled(request: RoundRequest, first: Images) -> tuple[Any, dict[str, str]]:

@@ -1,8 +1,8 @@
-"""What else went on while something was timed: steal, other programs, throttling. Knows /proc and /sys.
+"""What else went on while a pair played: steal, other programs, throttling. Knows /proc and /sys.
 
-Read right before and right after a timed loop by the process that runs it; the difference is what may have
-disturbed it. Never looks at the latencies themselves. The clock of /proc/stat ticks a hundred times a
-second; what the scheduler and getrusage say is exact to the nanosecond.
+The conductor reads the counters of the leased CPUs before the first turn and after the last, and each round its own;
+the differences are what may have disturbed the pair. Never looks at the latencies themselves. The clock of /proc/stat
+ticks a hundred times a second; what the scheduler and getrusage say is exact to the nanosecond.
 """
 
 import math
@@ -21,16 +21,21 @@ TICK_ERROR = 1.25  # three standard deviations of the difference of two rounded-
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """The counters at one moment. Times are seconds since some start.
+class Own:
+    """What a process used until now, in seconds. used_s: CPU time of all its threads; delayed_s: of each."""
 
-    own_s: of all own threads; delayed_s: of each. idle_s: of all leased CPUs; steal_s: of each. siblings_s: of
-    each sibling thread that is not leased.
+    used_s: float
+    delayed_s: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The counters of the leased CPUs at one moment. Times are seconds since some start.
+
+    idle_s: of all of them; steal_s: of each. siblings_s: of each sibling thread that is not leased.
     """
 
     at_s: float
-    own_s: float
-    delayed_s: Mapping[str, float]
     idle_s: float
     steal_s: Mapping[str, float]
     siblings_s: Mapping[str, float]
@@ -39,19 +44,22 @@ class Reading:
     mhz: float | None
 
 
+def read_own(proc: Path = PROC) -> Own:
+    """What this process used until now."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return Own(used_s=used.ru_utime + used.ru_stime, delayed_s=_delayed_s(proc))
+
+
 def read(
     cpus: Collection[int], proc: Path = PROC, sysfs: Path = SYSFS, cgroup_of_self: Path = CGROUP_OF_SELF
 ) -> Reading:
-    """The counters of this process and of the leased CPUs now: some small files a CPU and a thread."""
+    """The counters of the leased CPUs now: some small files a CPU."""
     ticks = cpu_times(proc)
     both = (cpus, siblings_outside(cpus, sysfs))
     leased, beside = ({name: ticks[name] for cpu in some if (name := f"cpu{cpu}") in ticks} for some in both)
     khz = _numbers(sysfs, cpus, "cpufreq/scaling_cur_freq")
-    used = resource.getrusage(resource.RUSAGE_SELF)
     return Reading(
         at_s=time.perf_counter(),
-        own_s=used.ru_utime + used.ru_stime,
-        delayed_s=_delayed_s(proc),
         idle_s=sum(spent.idle for spent in leased.values()) * TICK_S,
         steal_s={name: spent.steal * TICK_S for name, spent in leased.items()},
         siblings_s={name: spent.busy * TICK_S for name, spent in beside.items()},
@@ -61,21 +69,26 @@ def read(
     )
 
 
-def between(before: Reading, after: Reading, cpus: int) -> dict[str, float | None]:
+def of_own(before: Own, after: Own) -> dict[str, float]:
+    """What a round used between two readings: columns of `farm.measuring.round.Round`. delayed_s: the worst thread."""
+    return {"used_s": after.used_s - before.used_s, "delayed_s": _most(before.delayed_s, after.delayed_s)}
+
+
+def between(before: Reading, after: Reading, cpus: int, used_s: float) -> dict[str, float | None]:
     """What went on between two readings of so many leased CPUs: columns of `farm.measuring.round.Round`.
 
-    Inferences wait for the slowest of their threads, so the worst of several counters is what counts. foreign_s: CPU
-    time on all leased CPUs that was not this process's, beyond what the clock's ticks leave open.
+    used_s: CPU time of farm's own processes there. Inferences wait for the slowest of their threads, so the worst of
+    several counters is what counts. foreign_s: CPU time on all leased CPUs that was not farm's, beyond what the
+    clock's ticks leave open.
     """
-    wall_s = after.at_s - before.at_s
+    played_s = after.at_s - before.at_s
     idle_s = after.idle_s - before.idle_s
     steal_s = sum(after.steal_s.values()) - sum(before.steal_s.values())
     unsure_s = TICK_ERROR * math.sqrt(cpus) * TICK_S if idle_s or steal_s else 0.0
-    accounted_s = after.own_s - before.own_s + idle_s + steal_s
     return {
+        "played_s": played_s,
         "steal_s": _most(before.steal_s, after.steal_s),
-        "foreign_s": max(0.0, wall_s * cpus - accounted_s - unsure_s),
-        "delayed_s": _most(before.delayed_s, after.delayed_s),
+        "foreign_s": max(0.0, played_s * cpus - used_s - idle_s - steal_s - unsure_s),
         "siblings_s": _most(before.siblings_s, after.siblings_s),
         "throttled_s": after.throttled_s - before.throttled_s,
         "overheated": after.overheated - before.overheated,

@@ -11,7 +11,7 @@ from farm.measuring.round import Round
 from farm.record import Cause, Signal, Verdict
 from farm.stats.ratios import Ratio
 
-LIMITS: dict[Signal, float] = {  # shares of a round's time; above them it was disturbed
+LIMITS: dict[Signal, float] = {  # shares of a pair's time; above them it was disturbed
     "steal": 0.01,
     "foreign": 0.05,
     "delayed": 0.05,
@@ -34,13 +34,13 @@ class Mismatch:
 
 
 def shares(measured: Round) -> dict[Signal, float]:
-    """Each signal as a share of a round's wall time, or of the time of all its CPUs; of ``overheated`` the count."""
+    """Each signal as a share of a pair's wall time, or of the time of all its CPUs; of ``overheated`` the count."""
     return {
-        "steal": measured.steal_s / measured.wall_s,
-        "foreign": measured.foreign_s / (measured.wall_s * len(measured.cpus)),
-        "delayed": measured.delayed_s / measured.wall_s,
-        "siblings": measured.siblings_s / measured.wall_s,
-        "throttled": measured.throttled_s / measured.wall_s,
+        "steal": measured.steal_s / measured.played_s,
+        "foreign": measured.foreign_s / (measured.played_s * len(measured.cpus)),
+        "delayed": measured.delayed_s / measured.played_s,
+        "siblings": measured.siblings_s / measured.played_s,
+        "throttled": measured.throttled_s / measured.played_s,
         "overheated": float(measured.overheated),
     }
 

@@ -80,6 +80,7 @@ class Measured:
 
     pairs: int | None = None
     disturbed: int | None = None
+    full_speed_share: float | None = None
     ended: Ended | None = None
     threads: int | None = None
     streams: int | None = None

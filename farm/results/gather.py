@@ -6,10 +6,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from farm.measuring.round import ROUNDS, rounds_of
+from farm.measuring.round import TURNS, rounds_of
 from farm.plan import Effort, Plan, PlannedCell, base
 from farm.plan.facts import Evaluated, Exported, Measured, Synthesized, quantized
 from farm.plan.parameters import Measure
@@ -44,7 +43,7 @@ def gather(folder: Folder, store: Store, plan: Plan | None = None) -> list[Recor
     folder.write(tables.ATTEMPTS, tables.table_of(tables.ATTEMPTS, attempts))
     folder.write(tables.SAMPLES, tables.table_of(tables.SAMPLES, reader.samples()))
     reader.copy_rows(folder, records, tables.PREDICTIONS, role="evaluate", file=PREDICTIONS, counter="position")
-    reader.copy_rows(folder, records, tables.LATENCIES, role="measure", file=ROUNDS)
+    reader.copy_rows(folder, records, tables.LATENCIES, role="measure", file=TURNS)
     return records
 
 
@@ -132,7 +131,7 @@ class _Reader:
         facts = made["measure"].facts_as(Measured) if "measure" in made else Measured()
         if facts.ended is None:  # also of a farm that judged nothing yet
             return record
-        rounds = rounds_of(migrate.artefact(pq.read_table(self.store.open(uris["measure"]) / ROUNDS)))
+        rounds = rounds_of(migrate.artefact(self.store.open(uris["measure"]), TURNS))
         how = self.plan.stages[uris["measure"]].parameters_as(Measure).rounds
         effort = self.plan.effort or Effort()
         return with_speed(record, rounds, effort, facts.ended, per_node=how.per_node, preprocess=how.preprocess)
@@ -158,7 +157,7 @@ class _Reader:
             target = f"{name}/{digest[:24]}.parquet"
             wanted.add(target)
             if not folder.has(target):
-                table = migrate.artefact(pq.read_table(self.store.open(uri) / file))
+                table = migrate.artefact(self.store.open(uri), file)
                 folder.write(target, tables.of_cell(name, table, tables.whose(record)), counter)
         folder.keep_only(name, wanted)
 

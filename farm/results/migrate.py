@@ -4,12 +4,16 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from farm.errors import InputError
+from farm.measuring.round import TURNS
 from farm.measuring.verdict import STRAY
 from farm.plan import Effort
 from farm.record import SCHEMA_VERSION, Ended, Record, Signal
@@ -19,6 +23,8 @@ from farm.stats.ratios import Ratio
 COMMAND = re.compile(r", then: (?P<command>.*?)(?: --only .*)? --fresh measure$")
 PROPERTY = re.compile(r"(?P<property>[A-Z_]+) was (?P<found>.+?), not (?P<asked>.+?)(?:;|$)")
 STRAYED = re.compile(r"threads were allowed on CPUs (?P<found>[\d, ]+) outside the lease")
+IN_COLUMNS = 6  # the schema from which times are times, and verdicts no sentences
+OLDER = {TURNS: "rounds.parquet"}  # files that had another name
 CAUSES = {  # how the sentences of a verdict that is not valid begin
     r"known within|one pair says nothing": "wide",
     r"\d+ of at least": "few_pairs",
@@ -45,16 +51,23 @@ SHARE = re.compile(rf"({'|'.join(SIGNALS)}) (\d+)% of the time")
 
 def is_older(table: pa.Table, place: str) -> bool:
     """Whether a table is of an older schema. Raises InputError if it is of a newer one. place: of the file."""
-    schema = int((table.schema.metadata or {}).get(tables.SCHEMA, b"1"))
+    schema = _schema(table)
     if schema > SCHEMA_VERSION:
         newest = f"this one reads up to {SCHEMA_VERSION}"
         raise InputError(f"{place} is of a newer farm: its schema is {schema}, and {newest}; update farm")
     return schema < SCHEMA_VERSION
 
 
+def _schema(table: pa.Table) -> int:
+    return int((table.schema.metadata or {}).get(tables.SCHEMA, b"1"))
+
+
 def records(table: pa.Table, effort: Effort | None) -> pa.Table:
     """``records.parquet`` of an older schema as one of today. effort: what measurements were judged by, if known."""
     rows = table.to_pylist()
+    if _schema(table) >= IN_COLUMNS:
+        metadata = {**table.schema.metadata, **tables.SCHEMAS[tables.RECORDS].metadata}
+        return pa.Table.from_pylist(rows, schema=tables.SCHEMAS[tables.RECORDS].with_metadata(metadata))
     commands = (COMMAND.search(row.get("verdict_reason") or "") for row in rows)
     command = next((match["command"] for match in commands if match), "")
     metadata = {tables.COMMAND: command, **(table.schema.metadata or {}), **tables.SCHEMAS[tables.RECORDS].metadata}
@@ -64,28 +77,49 @@ def records(table: pa.Table, effort: Effort | None) -> pa.Table:
 
 def rows(name: str, table: pa.Table, record: Record) -> pa.Table:
     """One cell's rows of ``predictions/`` or ``latencies/`` of an older schema as such of today."""
-    table = artefact(table)
+    table = _today(table)
     if name == tables.PREDICTIONS and "position" not in table.column_names:
         table = table.append_column("position", pa.array(np.arange(len(table), dtype=np.int32)))
     return tables.of_cell(name, table.drop_columns(["cell"]), tables.whose(record))
 
 
-def artefact(table: pa.Table) -> pa.Table:
-    """What a stage of any version left, under today's names: an image's index is its position, signals have names."""
+def artefact(folder: Path, file: str) -> pa.Table:
+    """A table that a stage of any version left, as one of today."""
+    path = folder / file
+    return _today(pq.read_table(path if path.exists() else folder / OLDER[file]))
+
+
+def _today(table: pa.Table) -> pa.Table:
+    """Rows of any version under today's names: an image's index is its position, signals have names, rounds turns."""
     names = ["position" if name == "index" else name for name in table.column_names]
     table = table.rename_columns(names)
     if "disturbed" in names and table.schema.field("disturbed").type == pa.string():
         texts = table["disturbed"].to_pylist()
         signals = [[signal for words, signal in SIGNALS.items() if words in text] for text in texts]
         table = table.set_column(names.index("disturbed"), "disturbed", pa.array(signals, pa.list_(pa.string())))
-    return table
+    return _in_turns(table) if "latencies_ns" in names and "turn" not in names else table
+
+
+def _in_turns(rounds: pa.Table) -> pa.Table:
+    """Rounds that were played one after the other as rounds of one turn, without probes."""
+    count, none = len(rounds), pa.array([[]] * len(rounds), pa.list_(pa.int32()))
+    columns = {
+        "turn": rounds["position"],
+        "probe_before_ns": none,
+        "probe_after_ns": none,
+        "full_speed": pa.nulls(count, pa.bool_()),
+        "played_s": pc.divide(rounds["wall_ns"].cast(pa.float64()), 1e9),
+        "used_s": pa.array([0.0] * count),
+    }
+    for name, column in columns.items():
+        rounds = rounds.append_column(name, column)
+    return rounds.drop_columns(["position"])
 
 
 def attempts(table: pa.Table) -> pa.Table:
     """``attempts.parquet`` of an older schema as one of today."""
-    return pa.Table.from_pylist(
-        [row | _times(row) for row in table.to_pylist()], schema=tables.SCHEMAS[tables.ATTEMPTS]
-    )
+    times = _times if _schema(table) < IN_COLUMNS else dict
+    return pa.Table.from_pylist([row | times(row) for row in table.to_pylist()], schema=tables.SCHEMAS[tables.ATTEMPTS])
 
 
 def _times(row: Mapping[str, Any]) -> dict[str, datetime | None]:

@@ -8,12 +8,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from farm.measuring.full_speed import full_ns, share
 from farm.measuring.pairing import CELL, PARTNER, PairedRounds, interval, speeds
 from farm.measuring.round import Round
 from farm.measuring.verdict import judge, mismatches, shares
 from farm.plan import Effort
 from farm.record import Ended, Record, Signal, is_fp32_ir
-from farm.stats.ratios import Ratio, looks, percentile, quotient
+from farm.stats.ratios import Ratio, looks, paired_ratio, percentile, quotient
 
 NS_PER_MS = 1e6
 ITSELF = Ratio(value=1.0, low=1.0, high=1.0)
@@ -40,24 +41,37 @@ def with_speed(
     """The record with its columns of speed.
 
     effort: what is asked for now. ended: what ended the measurement. per_node, preprocess: how rounds were measured.
-    Figures are of the undisturbed pairs, or of all where too few are.
+    Figures are of turns at full speed of the undisturbed pairs; of all turns where the cores hardly ever ran so, and of
+    all pairs where too few are undisturbed.
     """
-    measured, (least, _) = PairedRounds(rounds=list(rounds)), effort.pairs
-    undisturbed = [one for one in rounds if not one.disturbed]
-    used = undisturbed if len(measured.pairs()) >= least else rounds
+    measured = PairedRounds(rounds=list(rounds))
+    used = measured.used(effort.pairs[0])
     of_cell, of_ir = ([one for one in used if one.variant == variant] for variant in (CELL, PARTNER))
-    ratio = interval(speeds(used), looks(*effort.pairs))
-    first, latencies = of_cell[0], np.concatenate([one.latencies_ns for one in of_cell])
+    first, latencies = of_cell[0], np.concatenate([one.turns.latencies_ns for one in of_cell])
     p50, p90, p95, p99, p999 = (_latency_ms(latencies, quantile) for quantile in QUANTILES)
     return replace(
-        _judged(record, measured, ratio, effort), ended=ended, fps=_fps(of_cell), fps_ir=_fps(of_ir),
+        _judged(_with_states(record, measured), measured, interval(speeds(used), looks(*effort.pairs)), effort),
+        ended=ended, fps=_fps(of_cell), fps_ir=_fps(of_ir),
         latency_p50_ms=p50, latency_p90_ms=p90, latency_p95_ms=p95, latency_p99_ms=p99, latency_p999_ms=p999,
         threads=first.threads, streams=first.streams, precision=first.precision,
         unsteady_rounds=sum(not one.steady for one in rounds), per_node=per_node,
-        foreign_share=sum(one.foreign_s for one in rounds) / sum(one.wall_s * len(one.cpus) for one in rounds),
-        steal_share=sum(one.steal_s for one in rounds) / sum(one.wall_s for one in rounds),
+        foreign_share=sum(one.foreign_s for one in rounds) / sum(one.played_s * len(one.cpus) for one in rounds),
+        steal_share=sum(one.steal_s for one in rounds) / sum(one.played_s for one in rounds),
         memory_format=json.loads(first.properties).get("MEMORY_FORMAT"),
         timed="preprocessing and inference" if preprocess else "inference",
+    )  # fmt: skip
+
+
+def _with_states(record: Record, measured: PairedRounds) -> Record:
+    """The record with how often the cores were at full speed, and the speed-up of the turns in which they were not."""
+    rounds = measured.undisturbed() or measured.rounds
+    if not rounds[0].turns.probes_ns.size:  # of an older farm
+        return record
+    slow, full = paired_ratio(measured.slowed()), full_ns(rounds)
+    return replace(
+        record, cores_ran="full" if measured.at_full_speed() else "mixed", full_speed_share=share(rounds),
+        probe_ns=float(full[PARTNER].mean()), speedup_slow=slow.value if slow else None,
+        speedup_slow_low=slow.low if slow else None, speedup_slow_high=slow.high if slow else None,
     )  # fmt: skip
 
 
@@ -67,12 +81,12 @@ def _judged(record: Record, measured: PairedRounds, ratio: Ratio | None, effort:
     differences = tuple(dict.fromkeys(mismatch for values in checked for mismatch in mismatches(*values)))
     counts = {"pairs": len(measured.pairs()), "disturbed": measured.disturbed(), "least": effort.pairs[0]}
     verdict, cause = judge(differences, ratio, **counts, target=effort.target)
-    signal, share = _worst(measured.rounds)
+    signal, worst = _worst(measured.rounds)
     return replace(
         record, speedup_ir=ratio.value if ratio else None, speedup_ir_low=ratio.low if ratio else None,
         speedup_ir_high=ratio.high if ratio else None, verdict=verdict, verdict_cause=cause,
         within=ratio.within if ratio else None, asked=effort.target, least_pairs=counts["least"], pairs=counts["pairs"],
-        disturbed_pairs=counts["disturbed"], worst_signal=signal, worst_share=share,
+        disturbed_pairs=counts["disturbed"], worst_signal=signal, worst_share=worst,
         mismatches=json.dumps([asdict(mismatch) for mismatch in differences]) if differences else None,
     )  # fmt: skip
 
@@ -113,7 +127,7 @@ def _worst(rounds: Sequence[Round]) -> tuple[Signal | None, float | None]:
 
 def _fps(rounds: Sequence[Round]) -> float | None:
     wall_s = sum(one.wall_s for one in rounds)
-    return sum(one.batch * one.inferences for one in rounds) / wall_s if wall_s else None
+    return sum(one.images for one in rounds) / wall_s if wall_s else None
 
 
 def _latency_ms(latencies_ns: NDArray[np.int64], quantile: float) -> float | None:

@@ -1,4 +1,4 @@
-"""The measure stage: rounds of a variant, paired with rounds of its FP32 IR on the same cores.
+"""The measure stage: rounds of a variant that take turns with rounds of its FP32 IR on the same cores.
 
 Each round is a fresh interpreter, and this process sleeps while it runs. The FP32 IR is paired with itself, which shows
 the host's own noise. The verdict is passed when the raw latencies are read.
@@ -7,16 +7,21 @@ the host's own noise. The verdict is passed when the raw latencies are read.
 import random
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 
+from farm.measuring.full_speed import share
 from farm.measuring.pairing import CELL, PARTNER, conduct
+from farm.measuring.probe import Probe
 from farm.measuring.request import RoundRequest
-from farm.measuring.round import ROUNDS, Round, table_of
-from farm.measuring.rounds import Measurement, RoundCrashed, faster_format, rotating_images, run_round
+from farm.measuring.requests import Measurement, rotating_images
+from farm.measuring.round import TURNS, Round, table_of
+from farm.measuring.running import RoundCrashed
+from farm.measuring.turns import Conductor, faster_format
 from farm.plan import Effort
 from farm.plan.facts import Measured
 from farm.plan.parameters import Measure
@@ -24,27 +29,40 @@ from farm.stages.job import Job
 
 
 def run(job: Job[Measure]) -> Measured:
-    """Write ``rounds.parquet``: a row a round, in the order they ran."""
+    """Write ``turns.parquet``: a row a turn, in the order in which they were played."""
     scratch, effort = job.folder.parent, job.effort or Effort()
-    requests = requests_of(job, scratch)
-    if requests[CELL].model is not None:
-        requests[CELL] = replace(requests[CELL], memory_format=faster_format(requests[CELL], scratch))
+    conductor = conductor_of(job, scratch)
+    cell = conductor.requests[CELL]
+    if cell.model is not None:
+        conductor.requests[CELL] = replace(cell, memory_format=faster_format(conductor))
     conducted = conduct(
-        lambda variant: _round(requests[variant], scratch),
+        lambda seconds: _pair(conductor, seconds),
         effort,
-        rng=random.Random(),  # noqa: S311 - the order of rounds, which guards nothing
+        seconds=job.parameters.rounds.min_seconds,
         clock=time.monotonic,
         say=job.say,
     )
-    pq.write_table(table_of(conducted.rounds), job.folder / ROUNDS, compression="zstd")
+    pq.write_table(table_of(conducted.rounds), job.folder / TURNS, compression="zstd")
     first = next(one for one in conducted.rounds if one.variant == CELL)
     return Measured(
         pairs=len(conducted.pairs()),
         disturbed=conducted.disturbed(),
+        full_speed_share=share(conducted.rounds),
         ended=conducted.ended,
         threads=first.threads,
         streams=first.streams,
         precision=first.precision,
+    )
+
+
+def conductor_of(job: Job[Measure], scratch: Path) -> Conductor:
+    """The conductor of a measurement. Leaves the images in `scratch`."""
+    return Conductor(
+        requests=requests_of(job, scratch),
+        scratch=scratch,
+        probe=Probe(job.cpus),
+        rng=random.Random(),  # noqa: S311 - the order of turns, which guards nothing
+        inferences=job.parameters.rounds.min_inferences,
     )
 
 
@@ -64,10 +82,10 @@ def requests_of(job: Job[Measure], scratch: Path) -> dict[str, RoundRequest]:
     return {variant: measurement.request(variant) for variant in (CELL, PARTNER)}
 
 
-def _round(request: RoundRequest, scratch: Path) -> Round:
-    """One round. If a signal ends it, it ends this process too: the attempt then says `crash` and which signal."""
+def _pair(conductor: Conductor, seconds: float) -> Sequence[Round]:
+    """A pair. If a signal ends a round, it ends this process too: the attempt then says `crash` and which signal."""
     try:
-        return run_round(request, scratch)
+        return conductor.pair(seconds)
     except RoundCrashed as crash:
         if crash.number != signal.SIGKILL:
             signal.signal(crash.number, signal.SIG_DFL)

@@ -98,4 +98,4 @@ def bare_round(meanwhile: Mapping[str, Any], **values: Any) -> Round:
     unknown = dict.fromkeys(("runtime", "precision", "asked", "properties"), "")
     counts = {"warmup_inferences": 0, "steady": True, "threads": 1, "streams": 1, "stray_cpus": ()}
     given = {"batch": 1, "synchronous": True, "request_p50_ns": None, **unknown, **counts, **meanwhile}
-    return Round(**given | values, latencies_ns=np.array([], np.int64))
+    return Round(**given | values)

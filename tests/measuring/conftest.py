@@ -23,8 +23,6 @@ REQUEST = RoundRequest(
     device=Device(threads=1),
     preprocessing=HOW,
     cpus=(0,),
-    min_seconds=0.0,
-    min_inferences=3,
     warmup_seconds=0.0,
     config=CONFIG,
 )

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from farm.codec import decode
-from farm.measuring.round import Round
+from farm.measuring.round import Round, Turns
 from farm.plan import Effort
 
 QUIET = {
@@ -29,16 +30,30 @@ def heard(fps: float, *, seconds: float = 1.0, **changes: Any) -> Round:
 
 
 def one_round(variant: str, fps: float, *, inferences: int = 20, batch: int = 1, **changes: Any) -> Round:
-    """A round of so many images a second; latencies of 1, 2, 3, ... microseconds."""
+    """A round of one turn, at full speed, of so many images a second; latencies of 1, 2, 3, ... microseconds."""
+    wall_ns = changes.pop("wall_ns", round(batch * inferences / fps * 1e9))
+    turns = changes.pop("turns", None) or turn_of(
+        wall_ns, changes.pop("latencies_ns", 1000 * np.arange(1, inferences + 1)), number=changes.pop("turn", 0)
+    )
     values = {
-        "pair": 0, "position": 0, "variant": variant, "runtime": "openvino", "batch": batch,
-        "inferences": inferences, "wall_ns": round(batch * inferences / fps * 1e9), "synchronous": True,
+        "pair": 0, "variant": variant, "runtime": "openvino", "batch": batch, "synchronous": True,
         "request_p50_ns": 1000.0, "warmup_inferences": 15, "steady": True, "threads": 2, "streams": 1,
         "precision": "f32", "asked": json.dumps(ASKED), "properties": json.dumps(FOUND), "cpus": [0, 1],
-        "stray_cpus": [], "disturbed": [], **QUIET,
+        "stray_cpus": [], "disturbed": [], "played_s": wall_ns / 1e9, "used_s": wall_ns / 1e9, **QUIET,
     } | changes  # fmt: skip
-    latencies = values.pop("latencies_ns", 1000 * np.arange(1, inferences + 1))
-    return decode(Round, {**values, "latencies_ns": latencies})
+    return replace(decode(Round, values), turns=turns)
+
+
+def turn_of(wall_ns: int, latencies_ns: Any, *, number: int = 0, full_speed: bool = True) -> Turns:
+    """One turn, without a probe."""
+    return Turns(
+        turn=np.array([number]),
+        inferences=np.array([len(latencies_ns)]),
+        wall_ns=np.array([wall_ns]),
+        probes_ns=np.empty((1, 2, 0), np.int64),
+        full_speed=np.array([full_speed]),
+        latencies_ns=np.asarray(latencies_ns, dtype=np.int64),
+    )
 
 
 def pairs(
@@ -56,7 +71,7 @@ def pairs(
         order = [("cell", fps), ("ir", ir_fps)][:: -1 if number % 2 else 1]
         told = {"disturbed": ["foreign"]} if number in disturbed else {}
         rounds += [
-            one_round(variant, speed, pair=number, position=position, **told | changes)
+            one_round(variant, speed, pair=number, turn=position, **told | changes)
             for position, (variant, speed) in enumerate(order)
             if speed is not None
         ]

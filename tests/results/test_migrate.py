@@ -154,7 +154,7 @@ def test_rounds_of_an_older_farm_say_their_signals_by_name(tmp_path):
     folder.write(f"{tables.LATENCIES}/a.parquet", table.add_column(0, "cell", pa.array([CELL] * 4)))
     found = rounds(folder)[CELL]
     assert [one.disturbed for one in found] == [("foreign", "delayed")] * 2 + [()] * 2
-    assert np.array_equal(found[0].latencies_ns, rounds_of(table_of(pairs(200.0, 100.0, 1)))[0].latencies_ns)
+    assert np.array_equal(found[0].turns.latencies_ns, pairs(200.0, 100.0, 1)[0].turns.latencies_ns)
 
 
 def test_files_of_a_cell_that_has_no_record_are_left_out(tmp_path):
@@ -185,6 +185,6 @@ def test_a_newer_schema_is_refused_in_a_sentence(tmp_path, name):
     folder = Folder(str(tmp_path))
     folder.write(tables.RECORDS, tables.records([RECORD], {}))
     folder.write(name, older(schema=SCHEMA_VERSION + 1))
-    newer = rf"{name} is of a newer farm: its schema is 7, and this one reads up to 6; update farm$"
+    newer = rf"{name} is of a newer farm: its schema is {SCHEMA_VERSION + 1}, and this one reads up to {SCHEMA_VERSION}; update farm$"
     with pytest.raises(InputError, match=newer):
         read_run(folder)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import altair as alt
 
-from farm.measuring.pairing import speeds
+from farm.measuring.pairing import PairedRounds
 from farm.record import Record
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import GAP, Names, names_of, plain
@@ -26,7 +26,7 @@ TOOLTIP = tooltip(
 def convergence(material: Material) -> Plot | None:
     """A panel a measurement; of many, those that ended widest."""
     records = material.analysis.run.records
-    pairs = {cell: speeds([one for one in rounds if not one.disturbed]) for cell, rounds in material.rounds.items()}
+    pairs = {cell: PairedRounds(rounds=list(rounds)).pairs() for cell, rounds in material.rounds.items()}
     ends = {record.cell: paired_ratio(pairs.get(record.cell, ())) for record in records}
     widths = {cell: end.within for cell, end in ends.items() if end is not None and end.within is not None}
     widest = sorted(widths, key=lambda cell: -widths[cell])[:MOST]

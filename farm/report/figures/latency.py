@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 from numpy.typing import NDArray
 
-from farm.measuring.pairing import CELL
+from farm.measuring.pairing import CELL, PairedRounds
 from farm.measuring.round import Round
 from farm.record import Record, source_of
 from farm.report.figures.figure import Material, Plot
@@ -32,7 +32,7 @@ def latency(material: Material) -> Plot | None:
     lines: dict[str, tuple[Record, Ecdf]] = {}
     for record in material.analysis.run.records:
         rounds = valid_rounds(material.rounds.get(record.cell, ()), material.effort.pairs[0] if material.effort else 1)
-        raw = [one.latencies_ns.astype(np.float64) for one in rounds]
+        raw = [one.turns.latencies_ns.astype(np.float64) for one in rounds]
         if record.verdict != "invalid" and any(map(len, raw)):
             lines[plain(record.cell)] = (record, ecdf(np.concatenate(raw), points))
     if not lines:
@@ -42,10 +42,8 @@ def latency(material: Material) -> Plot | None:
 
 
 def valid_rounds(rounds: Sequence[Round], least: int) -> list[Round]:
-    """The cell's rounds that its record rests on: of undisturbed pairs, or all where too few are."""
-    timed = [one for one in rounds if one.variant == CELL]
-    quiet = [one for one in timed if not one.disturbed]
-    return quiet if len(quiet) >= least else timed
+    """The cell's rounds that its record rests on, with those of their turns."""
+    return [one for one in PairedRounds(rounds=list(rounds)).used(least) if one.variant == CELL]
 
 
 def ecdf(latencies: NDArray[np.float64], points: int) -> Ecdf:

@@ -7,7 +7,7 @@ import pytest
 
 from farm.report.figures.latency import ecdf, valid_rounds
 from farm.results.folder import Folder
-from tests.measuring.rows import one_round
+from tests.measuring.rows import pairs
 from tests.report.figures.grids import figures_of, full, measured, write_rounds, wrong
 from tests.report.figures.marks import marks, texts
 from tests.runs import record, run
@@ -23,14 +23,16 @@ def test_quantiles_are_those_of_the_raw_latencies_in_ms():
         assert (raw / 1e6 <= value).mean() == pytest.approx(share, abs=2 / 5000)
 
 
+PAIRS = [*pairs(100, 50, 1), *(replace(one, pair=1) for one in pairs(10, 5, 1, disturbed=[0]))]
+
+
 def test_only_undisturbed_rounds_of_the_cell_itself_count():
-    rows = [one_round("cell", 100), one_round("ir", 50), one_round("cell", 10, disturbed=["foreign"])]
-    assert valid_rounds(rows, 1) == [rows[0]]
+    [one] = valid_rounds(PAIRS, 1)
+    assert (one.variant, one.fps) == ("cell", 100)
 
 
 def test_where_too_few_are_undisturbed_all_of_its_rounds_count():
-    rows = [one_round("cell", 100), one_round("ir", 50), one_round("cell", 10, disturbed=["foreign"])]
-    assert valid_rounds(rows, 2) == [rows[0], rows[2]]
+    assert [one.fps for one in valid_rounds(PAIRS, 2)] == [100, 10]
 
 
 def test_each_measured_cell_is_a_line_by_colour_and_dash(tmp_path):

@@ -17,12 +17,14 @@ class Measuring(Parameters):
     So more effort for one cell leaves the others' measurements valid.
     """
 
-    pairs: tuple[int, int] = Field((8, 32), description="least and most pairs of rounds: the cell's and its FP32 IR's")
+    pairs: tuple[int, int] = Field(
+        (8, 32), description="least and most pairs of processes: the cell's and its FP32 IR's"
+    )
     target: float = Field(0.02, gt=0, description="x IR known within this share, at 99 %, is enough: no more pairs")
-    min_seconds: Limit = Field(1.0, description="least time of a round's timed loop")
-    min_inferences: int = Field(100, ge=1, description="least number of inferences of a round")
-    warmup_seconds: Limit = Field(0.3, description="untimed inferences before each round")
-    budget_s: Limit = Field(180.0, description="no further pair starts after this many seconds")
+    min_seconds: Limit = Field(0.5, description="time that each of a pair is timed, in its turns, at least")
+    min_inferences: int = Field(20, ge=1, description="inferences that each of a pair is timed for, at least")
+    warmup_seconds: Limit = Field(0.1, description="untimed inferences of each before the first turn")
+    budget_s: Limit = Field(60.0, description="no further pair starts after this many seconds")
     max_redone: int = Field(8, ge=0, description="pairs that other programs disturbed and that are measured again")
     preprocess: bool = Field(False, description="time the way from uint8 pixels to the input too, as the study did")
     per_node: int = Field(1, ge=1, le=64, description="measurements that share a node, each on its part of the cores")

@@ -80,7 +80,7 @@ class Effort:
 
     pairs: tuple[int, int] = (8, 32)
     target: float = 0.02
-    budget_s: float = 180.0
+    budget_s: float = 60.0
     max_redone: int = 8
 
 

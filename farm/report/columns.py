@@ -143,6 +143,11 @@ def _outcome(record: Record) -> str:
     return MISSED if record.outcome == "ok" and record.reached is False else record.outcome
 
 
+def _verdict(record: Record) -> str:
+    """The verdict, and whether it is of cores that were slowed."""
+    return f"{record.verdict or NOTHING}{', slowed' if record.cores_ran == 'mixed' else ''}"
+
+
 FIXED = (
     Display(name="model", heading="model", title="Model", meaning="the network, with its parameters"),
     Display(name="algorithm", heading="variant", title="Variant", word=variant,
@@ -164,7 +169,8 @@ FIXED = (
             beside=True, interval="speedup_pytorch", meaning="ratio to PyTorch, 99 % interval"),
     Display(name="latency_p50_ms", heading="p50 ms", title="Median", unit="ms", pattern="{:.3f}",
             meaning="of all latencies"),
-    Display(name="verdict", heading="verdict", title="Verdict", meaning="whether the speed holds"),
+    Display(name="verdict", heading="verdict", title="Verdict", word=_verdict,
+            meaning="whether the speed holds; slowed where neighbours shared the cores nearly all the time"),
     Display(name="outcome", heading="outcome", title="Outcome", word=_outcome,
             meaning="ok, how it failed, or pending; ok, target missed of an accuracy-aware cell that missed its "
             "target"),

@@ -6,7 +6,7 @@ from farm.analysis.families import together
 from farm.analysis.speeds import differs_from_itself, unlike_speeds
 from farm.grid.selection import labels_of, options
 from farm.record import Record, source_of
-from farm.report.numbers import MOST_NAMES, listed
+from farm.report.numbers import MOST_NAMES, listed, span
 from farm.report.verdicts import kind, sentence
 
 
@@ -66,7 +66,18 @@ def reservations(records: Sequence[Record], every: Sequence[Record] = (), comman
         for record in records
         if differs_from_itself(record)
     ]
-    return [*_by_reason(doubtful, every, command), *unlike, *_baselines(doubtful), *_speeds(records)]
+    return [*_by_reason(doubtful, every, command), *_slowed(records), *unlike, *_baselines(doubtful), *_speeds(records)]
+
+
+def _slowed(records: Sequence[Record]) -> Iterator[str]:
+    """The cells whose speed is that of cores which hardly ever ran at full speed."""
+    slowed = [record for record in records if record.cores_ran == "mixed"]
+    if slowed:
+        share = span([record.full_speed_share or 0.0 for record in slowed], "{:.0%}".format)
+        yield (
+            f"slowed: {listed([record.cell for record in slowed])}\n    neighbours shared the cores, which ran at full "
+            f"speed in {share} of the turns: x IR is that of the cores as they were; at full speed it may be another"
+        )
 
 
 def _by_reason(doubtful: Sequence[Record], every: Sequence[Record], command: str) -> Iterator[str]:

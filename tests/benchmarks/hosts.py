@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from farm.measuring.pairing import CELL, PARTNER
 from farm.measuring.round import Round, Turns
+from farm.measuring.turns import TURN_NS
 
 QUIET = dict.fromkeys(("steal_s", "foreign_s", "delayed_s", "siblings_s", "throttled_s", "overheated"), 0)
 START_S = 0.6  # of a pair's interpreters and models
-TURN_S, PROBE_S = 0.005, 0.0002
+SETTLING_S, PROBE_S = 0.005, 0.0003  # of a turn, before its clock runs; between two turns
+TURN_S = TURN_NS / 1e9
 IR_FPS = 2500.0
 PROBE_NS = 20_000
-MOST_S = 3  # times as long as it is asked to is a pair played
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,19 +51,22 @@ class Host:
         self.fast_share = rng.uniform(0.2, 1.0)
         self.dwell_s = 0.002 * 1000 ** rng.random()
         partner = rng.uniform(0.1, 0.5)
-        self.slowed = (partner if self.same else partner * rng.uniform(0.8, 1.6), partner, partner * rng.uniform(0.4, 1))
+        self.slowed = (
+            partner if self.same else partner * rng.uniform(0.8, 1.6),
+            partner,
+            partner * rng.uniform(0.4, 1),
+        )
         self.between = 0.001 * 20 ** rng.random()
         self.within = 0.005 * 10 ** rng.random()
         self.slope = rng.uniform(-0.1, 0.1) / 60
 
     def pair(self, seconds: float) -> list[Round]:
-        """A pair, as a conductor plays it: longer where the host is seldom at full speed."""
+        """A pair, as a conductor plays it."""
         rng = np.random.default_rng(self.rng.getrandbits(63))
-        blocks = max(5, math.ceil(seconds / TURN_S / 2))
-        blocks = math.ceil(blocks * min(MOST_S, 1 / self.fast_share))
+        blocks = math.ceil(seconds / TURN_S / 2)
         cell = np.array([order for _ in range(blocks) for order in self._block()])
         self.now_s += START_S
-        begins = self.now_s + np.arange(len(cell) + 1) * (TURN_S + PROBE_S)
+        begins = self.now_s + np.arange(len(cell) + 1) * (SETTLING_S + TURN_S + PROBE_S)
         share, state = self._states(rng, begins)
         self.walked += self.rng.gauss(0, 0.003)
         told = self.walked + self.slope * begins[:-1] - self._bursts(rng, len(cell))
@@ -79,7 +83,9 @@ class Host:
         first = self.rng.random() < 0.5
         return (first, not first, not first, first)
 
-    def _states(self, rng: np.random.Generator, at: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _states(
+        self, rng: np.random.Generator, at: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """How much of each turn the core was slowed (n,), and whether it was at each probe (n + 1,)."""
         spans: list[float] = [0.0]
         slow = [bool(rng.random() > self.fast_share)]
@@ -90,9 +96,9 @@ class Host:
         edges, slowed = np.array(spans), np.array(slow[:-1], np.float64)
         total = np.concatenate([[0.0], np.cumsum(np.diff(edges) * slowed)])
         moments = at - at[0]
-        until = np.interp(moments, edges, total)
         state = slowed[np.clip(np.searchsorted(edges, moments, side="right") - 1, 0, len(slowed) - 1)]
-        return np.diff(until) / np.diff(moments), state
+        until, from_then = (np.interp(end, edges, total) for end in (moments[1:], moments[1:] - TURN_S))
+        return (until - from_then) / TURN_S, state
 
     def _bursts(self, rng: np.random.Generator, turns: int) -> NDArray[np.float64]:
         """Every hundredth turn or so, some turns are slowed by something that no probe feels."""
@@ -124,4 +130,6 @@ class Host:
             full_speed=np.zeros(len(inferences), np.bool_),
             latencies_ns=np.empty(0, np.int64),
         )
-        return bare_round({**QUIET, "mhz": None}, variant=variant, cpus=(0,), played_s=played_s, used_s=0.0, turns=turns)
+        return bare_round(
+            {**QUIET, "mhz": None}, variant=variant, cpus=(0,), played_s=played_s, used_s=0.0, turns=turns
+        )

@@ -2,12 +2,13 @@
 
 For every network with weights in FARM_DATA and for the packaged digits ResNet20, FP32 and int8: the same IR on one
 leased core, one thread, one stream, pinned, in FP32 precision, batch 1, synchronous. A pair is a round of farm (real
-images, one second after its warm-up) and a run of `benchmark_app -t 1` (random input), each a fresh process; pairs
-come in ABBA blocks of random order, and one that other programs disturbed, on either side and by farm's own rules, is
-measured again. Six pairs are measured, and up to twelve where FPS are not known within 2 % by then. Both figures are
-farm's over `benchmark_app`'s, as geometric means over pairs with 99 % intervals:
+images, one second in turns with a round of the FP32 IR) and a run of `benchmark_app -t 1` (random input), one after
+the other in an order by lot; one that other programs disturbed, on either side and by farm's own rules, is measured
+again. Six pairs are measured, and up to twelve where FPS are not known within 2 % by then. Both figures are of all
+turns, as nobody knows when `benchmark_app` had the core's full speed, and are farm's over `benchmark_app`'s, as
+geometric means over pairs with 99 % intervals:
 
-- ratio_fps: inferences / wall time of the timed loop, each side with its own Python in it
+- ratio_fps: inferences / wall time of what is timed, each side with its own Python in it
 - ratio_latency: medians of what OpenVINO itself tells of each request
 
 `--quick` takes the digits ResNet20 in two pairs.
@@ -29,6 +30,7 @@ from publishing import goal, options, parser, publish
 
 from farm.measuring.pairing import CELL, PARTNER, PairedRounds, conduct, interval, speeds
 from farm.measuring.round import Round
+from farm.measuring.turns import Conductor
 from farm.plan import Effort
 from farm.stages import measure
 from farm.stages.job import Job
@@ -42,7 +44,7 @@ LOW, HIGH = 0.98, 1.02
 PAIRS, TRIAL_PAIRS = (6, 12), (2, 2)  # least, most
 TARGET = 0.02
 MOST_REDONE = 4
-BUDGET_S = 30  # a variant
+BUDGET_S = 60  # a variant
 FARM, APP = CELL, PARTNER  # as the rows of a pair are called
 HOW = (
     "benchmark_app runs with `-api sync -hint none -nstreams 1 -nthreads 1 -pin YES`, as it refuses `-hint latency` "
@@ -98,22 +100,29 @@ def grid(dataset: str, models: Sequence[str]) -> dict[str, Any]:
 
 
 def pairs_of(what: str, job: Job, cpus: tuple[int, ...], folder: Path, pairs: tuple[int, int]) -> PairedRounds:
-    """The pairs of one IR, conducted as the measure stage conducts a cell and its FP32 IR."""
-    request = measure.requests_of(replace(job, cpus=cpus), folder)[CELL]
+    """The pairs of one IR."""
+    conductor, rng = measure.conductor_of(replace(job, cpus=cpus), folder), Random(what)
+    sides = {FARM: lambda: by_farm(conductor), APP: lambda: app_round(conductor.requests[CELL], SECONDS)}
     effort = Effort(pairs=pairs, target=TARGET, max_redone=MOST_REDONE, budget_s=BUDGET_S)
     measured = conduct(
-        lambda side: measure._round(request, folder) if side == FARM else app_round(request, SECONDS),
+        lambda _: [replace(sides[side](), variant=side) for side in rng.sample([FARM, APP], 2)],
         effort,
-        rng=Random(what),
+        seconds=SECONDS,
         clock=time.monotonic,
     )
     say(f"{what}: {len(measured.pairs())} pairs, {measured.disturbed()} disturbed")
     return measured
 
 
+def by_farm(conductor: Conductor) -> Round:
+    """The cell's round of a pair, without its probes: so all of its turns count."""
+    one = next(one for one in conductor.pair(SECONDS) if one.variant == CELL)
+    return replace(one, turns=replace(one.turns, probes_ns=one.turns.probes_ns[:, :, :0]))
+
+
 def compared(what: str, measured: PairedRounds, wanted: tuple[int, int]) -> dict[str, Any]:
     """One row. Figures are of the undisturbed pairs, or of all where there is none."""
-    used = [one for one in measured.rounds if not one.disturbed] or measured.rounds
+    used = measured.undisturbed() or measured.rounds
     pairs = {"fps": speeds(used), "latency": latencies(used)}
     ratios = {name: interval(each, looks(*wanted)) for name, each in pairs.items()}
     apart = {name: ratio for name, ratio in ratios.items() if not LOW <= ratio.value <= HIGH}

@@ -1,6 +1,6 @@
-"""Runs of `benchmark_app`: asked what a round of farm is asked, they answer with a row of the same keys.
+"""Runs of `benchmark_app`: asked what a round of farm is asked, they answer as one that had a single turn.
 
-The row says what was timed, and what the host did meanwhile.
+They say what was timed, and what the host did meanwhile; nothing of how fast the cores themselves were.
 """
 
 import re
@@ -14,7 +14,7 @@ from cells import bare_round
 
 from farm.measuring import signals
 from farm.measuring.request import RoundRequest
-from farm.measuring.round import Round
+from farm.measuring.round import Round, Turns
 from farm.measuring.verdict import mismatches
 
 APP = Path(sys.executable).with_name("benchmark_app")
@@ -29,13 +29,12 @@ def app_round(request: RoundRequest, seconds: int) -> Round:
     """A run of `benchmark_app` with what a round is asked. Exits if it fails or runs otherwise.
 
     Its figures are read from what it prints: the JSON report has its latencies to a hundredth of a millisecond. What
-    the host did is judged over the whole process, its start included; `delayed_s` is not its own, which cannot be
-    read from outside, but of this process, which sleeps.
+    the host did is judged over the whole process, its start included; `delayed_s` cannot be read from outside.
     """
     before, children_s = signals.read(request.cpus), _children_s()
     ended = subprocess.run(_command(request, seconds), check=False, capture_output=True, text=True)
-    own_s = _children_s() - children_s
-    meanwhile = signals.between(before, signals.read(request.cpus), len(request.cpus))
+    used_s = _children_s() - children_s
+    meanwhile = signals.between(before, signals.read(request.cpus), len(request.cpus), used_s)
     if ended.returncode != 0:
         sys.exit(f"exit code {ended.returncode} of {' '.join(ended.args)}\n{ended.stdout}{ended.stderr}")
     told = _properties(ended.stdout)
@@ -45,11 +44,22 @@ def app_round(request: RoundRequest, seconds: int) -> Round:
     if not (median and count and duration):
         sys.exit(f"benchmark_app does not say what it measured:\n{ended.stdout}")
     return bare_round(
-        meanwhile | {"foreign_s": max(0.0, meanwhile["foreign_s"] - own_s)},
-        inferences=int(count[1]),
-        wall_ns=round(float(duration[1]) * 1e6),
+        {**meanwhile, "used_s": used_s, "delayed_s": 0.0},
         request_p50_ns=float(median[1]) * UNITS_MS[median[2]] * 1e6,
         cpus=request.cpus,
+        turns=_only_turn(int(count[1]), round(float(duration[1]) * 1e6)),
+    )
+
+
+def _only_turn(inferences: int, wall_ns: int) -> Turns:
+    """A turn without probes, whose inferences all took the same time."""
+    return Turns(
+        turn=np.zeros(1, np.int64),
+        inferences=np.array([inferences]),
+        wall_ns=np.array([wall_ns]),
+        probes_ns=np.empty((1, 2, 0), np.int64),
+        full_speed=np.ones(1, np.bool_),
+        latencies_ns=np.full(inferences, wall_ns // inferences),
     )
 
 

@@ -122,13 +122,14 @@ class Host:
         slowing = np.expm1(self.slowed[0 if of_cell else 1]) * share[own]
         speeds = np.exp(logs + told[own] + rng.normal(0, self.within, own.sum())) / (1 + slowing)
         inferences = np.maximum(1, np.round(speeds * TURN_S)).astype(np.int64)
+        wall_ns = np.round(inferences / speeds * 1e9).astype(np.int64)
         turns = Turns(
             turn=np.flatnonzero(own),
             inferences=inferences,
-            wall_ns=np.round(inferences / speeds * 1e9).astype(np.int64),
+            wall_ns=wall_ns,
             probes_ns=around[own],
             full_speed=np.zeros(len(inferences), np.bool_),
-            latencies_ns=np.empty(0, np.int64),
+            latencies_ns=np.repeat(wall_ns // inferences, inferences),
         )
         return bare_round(
             {**QUIET, "mhz": None}, variant=variant, cpus=(0,), played_s=played_s, used_s=0.0, turns=turns

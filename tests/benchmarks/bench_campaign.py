@@ -2,12 +2,12 @@
 
 Cells: the study's CIFAR-10 models that have weights in FARM_DATA, or those that `--models` names, as PyTorch, IR and
 int8 from three calibration sets, on the whole test set; without CIFAR-10, the packaged digits. The whole grid is cut
-short: fewer and shorter rounds than by default, and a wider interval is enough; so its row says. Goals are judged where
+short: fewer pairs than by default, and a wider interval is enough; so its row says. Goals are judged where
 all models with weights take part. One after another, always in this order, each from nothing:
 
 1. `farm run` with `accuracy_only`, so that nothing is measured: the accuracy of all variants
 2. `study_way.py`, which times each variant while it evaluates it, so that its one time stands against both of farm's
-3. `farm run` of the whole grid, which adds the speeds, in paired rounds with verdicts, to what the first run left
+3. `farm run` of the whole grid, which adds the speeds, in pairs with verdicts, to what the first run left
 
 farm's seconds are the whole commands', the start of Ray and the synthesis of calibration images included; the whole
 grid's are those of both its commands, so that one start is counted too many. The study's
@@ -32,6 +32,8 @@ import pyarrow.parquet as pq
 import yaml
 from cells import STUDY, Study, study
 from publishing import NO_GOAL, goal, options, parser, publish
+
+from farm.grid.settings import Measuring
 
 NAME = "campaign"
 GOALS = {"accuracy of all variants": 0.65, "whole grid": 1.3}  # farm's seconds / the study's
@@ -78,15 +80,16 @@ def main() -> None:
         whole = by_farm(grid, scratch)
     whole = whole._replace(wall_s=accuracy.wall_s + whole.wall_s)
     runs = dict(zip(GOALS, (accuracy, whole), strict=True))
+    measured = grid["settings"]["measure"]
     complete = tuple(grid["models"]) == available.models and not said.quick
-    cut = dict(zip(GOALS, ("", f" with verdicts ({cut_of(grid)})"), strict=True))
+    cut = dict(zip(GOALS, ("", f" with verdicts ({cut_of(measured)})"), strict=True))
     rows = [compared(what, run, by_script, with_goal=complete) for what, run in runs.items()]
     rows = [{**each, "what": each["what"] + cut[each["what"]]} for each in rows]
     rows += [row for what, run in runs.items() for row in breakdown(what, run, by_script)]
     fp32, int8 = map(max, *(differences(run.top1, by_script.top1) for run in runs.values()))
     note = (
         f"{models_of(grid, available)} {len(whole.top1)} variants. Order: farm without measurements, the study's way, "
-        f"farm with them ({cut_of(grid)}; by default 8-32 pairs of 1 s, within 2 %). Largest difference in "
+        f"farm with them ({cut_of(measured)}; by default {cut_of(Measuring().model_dump())}). Largest difference in "
         f"top-1: {fp32:.4f} in FP32, {int8:.4f} in int8. {by_script.said} "
         f"{whole.said} A stage's seconds are summed over stages that may run side by side."
     )
@@ -116,9 +119,8 @@ def cells(models: list[str], *, quick: bool) -> dict[str, Any]:
     return {**grid, **small, "settings": {"measure": TRIAL_MEASURE}}
 
 
-def cut_of(grid: Mapping[str, Any]) -> str:
-    """How the measurements are cut short."""
-    measure = grid["settings"]["measure"]
+def cut_of(measure: Mapping[str, Any]) -> str:
+    """How much is measured."""
     pairs = "-".join(str(count) for count in dict.fromkeys(measure["pairs"]))
     return f"{pairs} pairs of {measure['min_seconds']:g} s, within {measure['target'] * 100:g} %"
 

@@ -1,19 +1,20 @@
-"""What farm itself costs: while a measurement runs, to start a round, and to start a light stage.
+"""What farm itself costs: while a measurement runs, of a round and its turns, and to start a light stage.
 
 1. `farm run`, on a terminal, of one measured cell (the packaged digits ResNet20's FP32 IR on one thread, rounds as by
    default), inline and on Ray: the CPU time (user and system, not that of processes they waited for) of the driver, the
-   stage's process and the fork server in the middle of the measurement, as a share of one core. Many rounds start in
-   that time: what the stage's process does for them is included, the rounds themselves are not. On Ray, the driver
-   has Ray's threads in it, and Ray's own processes include the worker that asked for the stage.
-2. A round, in a fresh interpreter on one leased core, from the start of the process: until the first inference is
-   done; until the timed loop begins, with a warm-up as by default; and all of it, the answer read by the parent
-   included, but for warm-up and timed loop.
+   stage's process and the fork server in the middle of the measurement, as a share of one core. The stage's process is
+   the conductor: its probes between turns, when nothing is timed, are included, and what it does for the many rounds
+   that start in that time; the rounds themselves are not. On Ray, the driver has Ray's threads in it, and Ray's own
+   processes include the worker that asked for the stage.
+2. A round, in a fresh interpreter on one leased core: from its start until its model is compiled; its first turn, a
+   warm-up as by default; all of it, the answer read by the parent included, but for its turns. Of each other turn what
+   a switch costs: from when it is let go on until it is stopped, but for the time in which it settles and that in
+   which it is timed. And the probe that follows.
 3. An attempt of a stage that does nothing, on a warm fork server, through `farm.engine.process.run`: scratch folder,
    lease, fork, and artefact and attempt written to the store on this disk; not Ray's hand-over. Of that the forked
    process alone, from asking the server until it says that the process has ended.
 """
 
-import json
 import os
 import pty
 import subprocess
@@ -37,16 +38,17 @@ from publishing import NO_GOAL, goal, options, parser, publish
 
 from farm.axes import Images
 from farm.cli import interrupt
-from farm.codec import encode
 from farm.engine import Work, process
 from farm.engine.spawn import client
 from farm.engine.spawn.child import LINES
 from farm.engine.spawn.messages import Request, write_request
 from farm.inputs import Input
 from farm.measuring import one_round
+from farm.measuring.one_round import SETTLING_NS
 from farm.measuring.pairing import CELL, PARTNER
 from farm.measuring.request import RoundRequest
-from farm.measuring.rounds import round_environment
+from farm.measuring.running import RunningRound
+from farm.measuring.turns import TURN_NS, WARM_UP_NS
 from farm.plan import Stage
 from farm.plan.parameters import Synthesize
 from farm.plan.stage import digest
@@ -62,25 +64,9 @@ START_S = 180.0  # until it must have begun; a busy host takes long to start Ray
 MARK = "FARM_CACHE"  # a folder of the run's own: its processes inherit the variable, and so are found by it
 FARMS_OWN = ("driver", "stage", "fork server")
 PAIRS = 32  # more than are watched
-ROUND = {"min_seconds": 0.05}
+TURNS = 20  # of each round
 NONE = Synthesize(images=Images(name="nothing"), start=0, stop=1)
 NOTHING = "def run(job):\n    return {}\n"
-STAMPED = f"""
-import time
-from {one_round.__name__.rpartition(".")[0]} import one_round
-stamps, warm_up = [], one_round.warm_up
-
-def stamped(runner, seconds):
-    runner.step(0)
-    stamps.append(time.monotonic())
-    said = warm_up(runner, seconds)
-    stamps.append(time.monotonic())
-    return said
-
-one_round.warm_up = stamped
-one_round.main()
-print(*stamps)
-"""
 
 
 class Sizes(NamedTuple):
@@ -90,6 +76,15 @@ class Sizes(NamedTuple):
     watch_s: float
     rounds: int
     lights: int
+
+
+class Taken(NamedTuple):
+    """What a round took. beyond_s: all but its turns; switches_s: of each turn, what it neither settled nor timed."""
+
+    compiled_s: float
+    warmup_s: float
+    beyond_s: float
+    switches_s: list[float]
 
 
 FULL, TRIAL = Sizes(("inline", "ray"), 20.0, 10, 30), Sizes(("ray",), 2.0, 1, 5)
@@ -186,36 +181,35 @@ def used(family: Family) -> dict[str, float]:
 
 
 def rounds(folder: Path, count: int) -> Iterator[dict[str, Any]]:
-    """Rows of how long rounds take beyond what they are for."""
-    job = digits(folder, ROUND, "pytorch")
+    """Rows of how long rounds and their turns take beyond what they are for."""
+    job = digits(folder, {}, "pytorch")
     with leased_core() as cpus:
-        requests = measure.requests_of(replace(job, cpus=cpus), folder)
+        conductor = measure.conductor_of(replace(job, cpus=cpus), folder)
         for name, variant in (("OpenVINO", PARTNER), ("PyTorch", CELL)):
             say(f"{count} rounds of {name}")
-            request = replace(requests[variant], memory_format="channels_last")
-            taken = [timed_round(request, folder) for _ in range(count)]
-            first, begun, rest = ([each[index] for each in taken] for index in range(3))
-            yield timed(f"{name}: start of a round until the first inference is done", first)
-            yield timed(f"{name}: start of a round until the timed loop, warm-up included", begun)
-            beyond = timed(f"{name}: a round but for warm-up and timed loop", rest)
+            request = replace(conductor.requests[variant], memory_format="channels_last")
+            taken = [timed_round(request, folder / variant) for _ in range(count)]
+            yield timed(f"{name}: start of a round until its model is compiled", [each.compiled_s for each in taken])
+            yield timed(f"{name}: its first turn, a warm-up", [each.warmup_s for each in taken])
+            beyond = timed(f"{name}: a round but for its turns", [each.beyond_s for each in taken])
             yield beyond | (within(beyond, ROUND_MS) if variant == PARTNER else NO_GOAL)
+            switches = [switch_s for each in taken for switch_s in each.switches_s]
+            yield timed(f"{name}: a turn beyond what it settles and times", switches)
+        yield timed("a probe", [_seconds(conductor.probe.read) for _ in range(TURNS * count)])
 
 
-def timed_round(request: RoundRequest, folder: Path) -> tuple[float, float, float]:
-    """Seconds until the first inference was done, until the timed loop began, and of all but warm-up and that loop.
-
-    Runs the same program as `farm.measuring.rounds.run_round`, which notes the time in between.
-    """
-    asked, answer = folder / "round.json", folder / "round.npz"
-    begun = time.monotonic()
-    asked.write_text(encode(request), encoding="utf-8")
-    command = [sys.executable, "-P", "-c", STAMPED, str(asked), str(answer)]
-    ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=round_environment())
-    with np.load(answer) as found:
-        loop_s = json.loads(str(found["answer"]))["wall_ns"] / 1e9
-    whole_s = time.monotonic() - begun
-    first, warm = map(float, ended.stdout.split())
-    return first - begun, warm - begun, whole_s - (warm - first) - loop_s
+def timed_round(request: RoundRequest, scratch: Path) -> Taken:
+    """What a round of some turns took."""
+    begun = time.perf_counter()
+    with RunningRound(request, scratch) as one:
+        one.compiled()
+        compiled_s = time.perf_counter() - begun
+        warmup_s = _seconds(lambda: one.turn(WARM_UP_NS))
+        turns_s = [_seconds(lambda: one.turn(TURN_NS)) for _ in range(TURNS)]
+        answer = one.end()
+    beyond_s = time.perf_counter() - begun - warmup_s - sum(turns_s)
+    switches_s = np.array(turns_s) - (SETTLING_NS + answer.wall_ns) / 1e9
+    return Taken(compiled_s, warmup_s, beyond_s, switches_s.tolist())
 
 
 def lights(folder: Path, count: int) -> Iterator[dict[str, Any]]:

@@ -196,20 +196,20 @@ class Turns:
         clock, step, ended, index = time.perf_counter_ns, runner.step, runner.ended, self.started
         assert ended is not None  # noqa: S101 - such a runner was chosen
         ended.clear()
-        while len(ended) < runner.depth:
+        settled = clock() + SETTLING_NS
+        while clock() < settled or len(ended) < runner.depth:
             step(index)
             index += 1
-        begun = sorted(ended)[runner.depth - 1][0]
-        while clock() < begun + turn_ns or len(ended) <= runner.depth:
+        first, begun = len(ended), max(ended)[0]
+        while clock() < begun + turn_ns or len(ended) == first:
             step(index)
             index += 1
-        full = len(ended)
+        ends = sorted(ended)
         runner.finish()
         self.started = index
-        timed = sorted(ended[:full])[runner.depth :]
-        latencies = [latency for _, latency in timed]
+        latencies = [latency for _, latency in ends[first:]]
         self.runtime_ms += [latency / NS_PER_MS for latency in latencies]
-        return latencies, timed[-1][0] - begun if timed else 0
+        return latencies, ends[-1][0] - ends[first - 1][0]
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from farm.measuring.full_speed import LEAST_SHARE, flagged, share
+from farm.measuring.full_speed import flagged, holds
 from farm.measuring.round import Round
 from farm.measuring.verdict import disturbances
 from farm.plan import Effort
@@ -20,7 +20,7 @@ from farm.stats.ratios import Pair, Ratio, alpha_after, looks, paired_ratio
 CELL, PARTNER = "cell", "ir"
 LEAST_TURNS = 5  # of each variant, of a pair that counts
 SHORTEST, LONGEST = 0.5, 4.0  # times the seconds that are asked for, of pairs after the first look
-FUTILE = 2.0  # times as many pairs as there may be would not be enough: no more are measured
+FUTILE = 2  # times as many pairs as there may be would not be enough: no more are measured
 
 MeasurePair = Callable[[float], Sequence[Round]]
 
@@ -42,7 +42,7 @@ class PairedRounds:
 
     def at_full_speed(self) -> bool:
         """Whether figures are of turns at full speed; else of all turns, for the cores hardly ever ran so."""
-        return share(self.undisturbed()) >= LEAST_SHARE
+        return holds(self.undisturbed())
 
     def pairs(self) -> list[Pair]:
         """The speeds of undisturbed pairs, the cell's and its partner's."""
@@ -78,7 +78,7 @@ def conduct(
     after every pair how far it is.
     """
     planned, measured = looks(*effort.pairs), PairedRounds()
-    begun, length = clock(), seconds
+    begun, length, most = clock(), seconds, 0
     while measured.ended is None:
         pair = measure_pair(length)
         disturbed = tuple(dict.fromkeys(signal for one in pair for signal in disturbances(one)))
@@ -86,27 +86,32 @@ def conduct(
         measured.rounds = flagged([*measured.rounds, *(replace(one, pair=number, disturbed=disturbed) for one in pair)])
         spent_s = clock() - begun
         say(_progress(measured, planned))
-        measured.ended = _ending(measured, planned, effort, spent_s)
-        if len(measured.pairs()) == planned[0] > 1 and not disturbed:
+        count = len(measured.pairs())  # now and then it jumps, or falls: a pair shows what full speed is
+        look = max((look for look in planned if most < look <= count), default=0)
+        measured.ended = _ending(measured, look, effort, spent_s)
+        if look == planned[0] > 1:
             length = seconds * min(LONGEST, max(SHORTEST, lengthening(measured, spent_s)))
+        most = max(most, count)
     return measured
 
 
-def _ending(measured: PairedRounds, planned: tuple[int, ...], effort: Effort, spent_s: float) -> Ended | None:
-    pairs = measured.pairs()
-    ratio = interval(pairs, planned) if len(pairs) in planned else None
-    within = ratio.within if ratio and ratio.within is not None else math.inf
-    if within <= effort.target:
+def _ending(measured: PairedRounds, look: int, effort: Effort, spent_s: float) -> Ended | None:
+    """look: the number of pairs whose look it is; 0 if it is none's."""
+    pairs, planned = measured.pairs(), looks(*effort.pairs)
+    if look and _is_within(paired_ratio(pairs, alpha_after(look, planned)), effort.target):
         return "target"
-    if len(pairs) == planned[-1]:
+    if len(pairs) >= planned[-1]:
         return "pairs"
     if measured.disturbed() > effort.max_redone:
         return "disturbed"
     if spent_s > effort.budget_s:
         return "budget"
-    if ratio and len(pairs) * (within / effort.target) ** 2 > FUTILE * planned[-1]:
-        return "futile"
-    return None
+    at_last = paired_ratio(pairs, alpha_after(planned[-1], planned), count=FUTILE * planned[-1])
+    return "futile" if look > 1 and not _is_within(at_last, effort.target) else None
+
+
+def _is_within(ratio: Ratio | None, target: float) -> bool:
+    return ratio is not None and ratio.within is not None and ratio.within <= target
 
 
 def lengthening(measured: PairedRounds, spent_s: float) -> float:
@@ -118,7 +123,7 @@ def lengthening(measured: PairedRounds, spent_s: float) -> float:
     played_s = sum(one.played_s for one in measured.rounds) / len(measured.rounds)
     start_s = spent_s / (len(measured.rounds) / 2) - played_s
     logs = [_logs(_part(measured, later=later)) for later in (False, True)]
-    if start_s <= 0 or len(logs[0]) != len(logs[1]):
+    if start_s <= 0 or not len(logs[0]) == len(logs[1]) > 1:
         return 1.0
     within = float(np.mean((logs[0] - logs[1]) ** 2)) / 4  # of a pair's mean, as its halves differ
     between = float(np.var(_logs(measured.pairs()), ddof=1)) - within
@@ -156,8 +161,8 @@ def speeds(rounds: Sequence[Round], *, full_speed: bool | None = None) -> list[P
 
 
 def has_enough(one: Round, *, full_speed: bool | None) -> bool:
-    """Whether a round has enough such turns; all of its turns suffice, however few they are."""
-    return int(one.turns.at(full_speed=full_speed).sum()) >= min(LEAST_TURNS, len(one.turns))
+    """Whether a round has enough such turns; all of its turns suffice, however few they are, but not none."""
+    return int(one.turns.at(full_speed=full_speed).sum()) >= max(1, min(LEAST_TURNS, len(one.turns)))
 
 
 def _progress(measured: PairedRounds, planned: tuple[int, ...]) -> str:

@@ -30,10 +30,12 @@ class Probe:
         if before == set(self.cpus) and len(before) == 1:
             return (self._timed(),)
         taken = []
-        for cpu in self.cpus:
-            os.sched_setaffinity(0, (cpu,))
-            taken.append(self._timed())
-        os.sched_setaffinity(0, before)
+        try:
+            for cpu in self.cpus:
+                os.sched_setaffinity(0, (cpu,))
+                taken.append(self._timed())
+        finally:
+            os.sched_setaffinity(0, before)
         return tuple(taken)
 
     def _timed(self) -> int:

@@ -42,8 +42,10 @@ def percentile(samples: NDArray[np.int64], q: float) -> float | None:
     return float(np.quantile(samples, q))
 
 
-def paired_ratio(pairs: Sequence[Pair], alpha: float = ALPHA) -> Ratio | None:
+def paired_ratio(pairs: Sequence[Pair], alpha: float = ALPHA, *, count: int | None = None) -> Ratio | None:
     """Geometric mean of a / b over pairs, all positive, with its t-interval; None without any.
+
+    count: the interval as it would be of so many pairs that differ as much as these do.
 
     >>> round(paired_ratio([(2.0, 1.0), (8.0, 1.0)]).value, 6)
     4.0
@@ -53,9 +55,10 @@ def paired_ratio(pairs: Sequence[Pair], alpha: float = ALPHA) -> Ratio | None:
     from scipy.special import stdtrit  # noqa: PLC0415 - 0.2 s that planning need not pay
 
     logs = np.array([math.log(a / b) for a, b in pairs])
-    middle, count = float(logs.mean()), len(logs)
-    if count == 1:
+    middle = float(logs.mean())
+    if len(logs) == 1:
         return Ratio(value=math.exp(middle))
+    count = count or len(logs)
     half = min(WIDEST, float(stdtrit(count - 1, 1 - alpha / 2) * logs.std(ddof=1) / math.sqrt(count)))
     return Ratio(value=math.exp(middle), low=math.exp(middle - half), high=math.exp(middle + half))
 

@@ -1,28 +1,25 @@
-import json
-import subprocess
-import sys
+import os
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from farm.axes import Device, Preprocessing
-from farm.codec import encode
 from farm.data.imageset import prepare
-from farm.measuring import one_round
 from farm.measuring.request import RoundRequest
 from farm.measuring.runner import REQUESTS
+from farm.measuring.running import RunningRound
 from tests.models.files import Classifier, write_ir
 
 CONFIG = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
 HOW = Preprocessing(size=(32, 32), mean=(0.25, 0.5, 0.75), std=(0.5, 1.0, 2.0))
+TURN_NS = 2_000_000
 REQUEST = RoundRequest(
     ir="",
     images="",
     device=Device(threads=1),
     preprocessing=HOW,
-    cpus=(0,),
+    cpus=(min(os.sched_getaffinity(0)),),
     warmup_seconds=0.0,
     config=CONFIG,
 )
@@ -58,19 +55,19 @@ def prepared(pixels):
     return prepare(pixels, HOW)
 
 
-def round_of(folder, **changes):
-    """Run the script: its exit code, what it said, and its answer's path."""
+def asked(folder, **changes):
+    """A request whose images lie in a folder: zeros, if there are none."""
     inputs = folder / "inputs.npy"
     if not inputs.exists():
         np.save(inputs, np.zeros((4, 3, 32, 32), np.float32))
-    question, answer = folder / "round.json", folder / "round.npz"
-    question.write_text(encode(request_with(**{"images": str(inputs)} | changes)))
-    command = [sys.executable, "-P", "-m", one_round.__name__, str(question), str(answer)]
-    ended = subprocess.run(command, check=False, capture_output=True, text=True)
-    return ended.returncode, ended.stderr, answer
+    return request_with(**{"images": str(inputs)} | changes)
 
 
-def answer_of(path):
-    """What a round answered, and its latencies."""
-    with np.load(path) as found:
-        return SimpleNamespace(**json.loads(str(found["answer"]))), found["latencies_ns"]
+def answer_of(folder, *, turns=2, turn_ns=TURN_NS, **changes):
+    """What a round answers that has played so many turns."""
+    with RunningRound(asked(folder, **changes), folder) as one:
+        one.compiled()
+        one.turn(1)
+        for _ in range(turns):
+            one.turn(turn_ns)
+        return one.end()

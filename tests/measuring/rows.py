@@ -56,6 +56,23 @@ def turn_of(wall_ns: int, latencies_ns: Any, *, number: int = 0, full_speed: boo
     )
 
 
+def turns_at(speeds: Sequence[float], *, numbers: Sequence[int] = (), probes: Any = None) -> Turns:
+    """A turn of some tenth of a second at each speed, in images a second, none of them marked.
+
+    numbers: which turns of the pair; 0, 1, 2, ... by default. probes: (turns, 2, CPUs); of no CPU by default.
+    """
+    inferences = np.array([max(1, round(fps / 10)) for fps in speeds])
+    wall_ns = np.array([round(count / fps * 1e9) for count, fps in zip(inferences, speeds, strict=True)])
+    return Turns(
+        turn=np.array(numbers or range(len(speeds))),
+        inferences=inferences,
+        wall_ns=wall_ns,
+        probes_ns=np.empty((len(speeds), 2, 0), np.int64) if probes is None else np.asarray(probes),
+        full_speed=np.zeros(len(speeds), np.bool_),
+        latencies_ns=np.repeat(wall_ns // inferences, inferences),
+    )
+
+
 def pairs(
     own_fps: float | Sequence[float],
     ir_fps: float | None,

@@ -1,0 +1,269 @@
+"""Turns: whose they are and how long, on rounds that a test plays, and real ones that are killed amid them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import psutil
+import pytest
+
+from farm.codec import encode
+from farm.measuring import turns
+from farm.measuring.pairing import CELL, PARTNER
+from farm.measuring.probe import Probe
+from farm.measuring.round import FACTS
+from farm.measuring.running import Answer, RoundCrashed, RunningRound
+from farm.measuring.turns import LEAST_IN_TURN, TURN_NS, Conductor, faster_format
+from tests.measuring.conftest import asked, request_with
+from tests.measuring.rows import ASKED, QUIET, one_round
+from tests.measuring.test_running import children, state, wait_for
+
+MS = 1_000_000
+OF_THE_CONDUCTOR = {"pair", "variant", "asked", "cpus", "disturbed", "played_s", "mhz"} | {*QUIET} - {"delayed_s"}
+
+
+class Stage:
+    """Where rounds play that a test tells, and every move is noted. each_ns: of an inference, by the name of a round.
+
+    The probe tells how many turns had been played.
+    """
+
+    def __init__(self):
+        self.each_ns = {}
+        self.moves = []
+        self.cpus = (0,)
+
+    def read(self):
+        self.moves.append(("probe", ""))
+        return (self.played(),)
+
+    def played(self, *names):
+        return sum(move == "finish" and (not names or name in names) for move, name in self.moves)
+
+
+class Player:
+    """A round on the stage: as `RunningRound`."""
+
+    def __init__(self, stage, request, scratch):
+        self.stage, self.request, self.name = stage, request, scratch.name
+        self.each_ns = stage.each_ns.get(self.name, MS)
+        self.turns = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.note("leave")
+
+    def note(self, move):
+        self.stage.moves.append((move, self.name))
+
+    def compiled(self):
+        self.note("compiled")
+
+    def turn(self, turn_ns):
+        self.begin(turn_ns)
+        return self.finish()
+
+    def begin(self, turn_ns):
+        self.note("begin")
+        self.turns.append(turn_ns)
+
+    def finish(self):
+        self.note("finish")
+        return self.each_ns
+
+    def end(self):
+        self.note("end")
+        facts = {name: getattr(one_round("", 100.0), name) for name in {*FACTS} - OF_THE_CONDUCTOR}
+        counts = np.array([-(-turn_ns // self.each_ns) for turn_ns in self.turns[1:]])
+        latencies_ns = np.full(sum(counts), self.each_ns)
+        return Answer(facts=facts, inferences=counts, wall_ns=counts * self.each_ns, latencies_ns=latencies_ns)
+
+
+@pytest.fixture
+def stage(monkeypatch):
+    found = Stage()
+    monkeypatch.setattr(turns, "RunningRound", lambda request, scratch: Player(found, request, scratch))
+    return found
+
+
+def conductor_on(stage, folder=Path(), *, seed=0, inferences=1, **more):
+    requests = dict.fromkeys((CELL, PARTNER), request_with(asked=ASKED))
+    return Conductor(requests=requests, scratch=folder, probe=stage, rng=Random(seed), inferences=inferences, **more)
+
+
+def order_of(pair):
+    """Whose turn each was: ``A`` is the cell's, ``B`` its FP32 IR's."""
+    whose = {int(turn): "A" if one.variant == CELL else "B" for one in pair for turn in one.turns.turn}
+    return "".join(whose[turn] for turn in range(len(whose)))
+
+
+def test_turns_come_in_blocks_of_abba_or_baab_by_lot(stage):
+    order = order_of(conductor_on(stage).pair(3.0))
+    blocks = [order[at : at + 4] for at in range(0, len(order), 4)]
+    assert len(blocks) == 100
+    assert 25 < blocks.count("ABBA") < 75
+    assert set(blocks) == {"ABBA", "BAAB"}
+    played = ["A" if name == CELL else "B" for move, name in stage.moves if move == "begin"]
+    assert "".join(played[2:]) == order, "after the warm-up, as they were played"
+
+
+def test_the_lot_is_drawn_anew_for_each_pair_and_by_the_generator_alone(stage):
+    conductor = conductor_on(stage, seed=3)
+    first, second = (order_of(conductor.pair(1.0)) for _ in range(2))
+    assert first != second
+    assert order_of(conductor_on(stage, seed=3).pair(1.0)) == first
+
+
+@pytest.mark.parametrize(
+    ("cell_ns", "ir_ns", "length_ns"),
+    [(MS, 2 * MS, TURN_NS), (MS, 50 * MS, LEAST_IN_TURN * 50 * MS), (50 * MS, MS, LEAST_IN_TURN * 50 * MS)],
+)
+def test_a_turn_is_so_long_or_so_many_inferences_of_the_slower(stage, cell_ns, ir_ns, length_ns):
+    stage.each_ns = {CELL: cell_ns, PARTNER: ir_ns}
+    for one in conductor_on(stage).pair(1.0):
+        wall_ns = one.turns.wall_ns
+        assert min(wall_ns) >= length_ns
+        assert max(wall_ns) < length_ns + max(cell_ns, ir_ns)
+
+
+@pytest.mark.parametrize(("seconds", "inferences", "least_s"), [(1.0, 1, 1.0), (0.001, 1, 0.03), (0.1, 500, 1.0)])
+def test_each_variant_is_timed_for_so_long_and_so_many_inferences(stage, seconds, inferences, least_s):
+    stage.each_ns = {CELL: MS, PARTNER: 2 * MS}
+    for one in conductor_on(stage, inferences=inferences).pair(seconds):
+        assert least_s <= one.wall_s <= 1.1 * least_s
+        assert one.turns.inferences.sum() >= inferences
+
+
+def test_the_probe_is_timed_before_the_first_turn_and_after_each(stage):
+    pair = conductor_on(stage).pair(0.06)
+    probes = np.empty((8, 2))
+    for one in pair:
+        probes[one.turns.turn] = one.turns.probes_ns[:, :, 0]
+    assert probes.tolist() == [[turn + 2, turn + 3] for turn in range(8)], "after the turns that warm up"
+    assert stage.moves.count(("probe", "")) == 9
+    assert not any(one.turns.full_speed.any() for one in pair), "which only the measurement can tell"
+
+
+def test_a_pair_tells_what_was_asked_what_was_answered_and_what_went_on(stage):
+    for one, variant in zip(conductor_on(stage).pair(0.1), (CELL, PARTNER), strict=True):
+        assert (one.variant, one.runtime, one.synchronous, one.cpus) == (variant, "openvino", True, (0,))
+        assert json.loads(one.asked) == ASKED
+        assert one.played_s > 0
+        assert len(one.turns.latencies_ns) == sum(one.turns.inferences)
+
+
+def test_company_plays_while_the_cell_has_a_turn_for_longer_and_never_else(stage):
+    company = [request_with(), request_with()]
+    conductor_on(stage, company=company).pair(0.1)
+    playing, seen = set(), Counter()
+    for move, name in stage.moves[stage.moves.index(("probe", "")) :]:
+        if move == "begin":
+            beside = {other for other in playing if other.startswith("company")}
+            seen[name, len(beside)] += 1
+            playing.add(name)
+        if move == "finish":
+            playing.remove(name)
+            assert name.startswith("company") or len(playing) == (2 if name == CELL else 0)
+    assert seen[CELL, 2] == seen[PARTNER, 0] == seen["company0", 0] == seen["company1", 1] > 0
+    assert len(seen) == 4
+
+
+def test_the_faster_memory_format_is_that_of_more_images_a_second(stage):
+    for faster in turns.MEMORY_FORMATS:
+        stage.each_ns = dict.fromkeys(turns.MEMORY_FORMATS, 2 * MS) | {faster: MS}
+        conductor = conductor_on(stage)
+        assert faster_format(conductor) == faster
+        assert set(conductor.requests) == {CELL, PARTNER}
+
+
+def conductor_of(folder, free, probe):
+    request = replace(asked(folder, ir=str(free)), cpus=probe.cpus)
+    return Conductor(
+        requests={CELL: request, PARTNER: request}, scratch=folder, probe=probe, rng=Random(0), inferences=1
+    )
+
+
+class Killer(Probe):
+    """A probe that kills a round at its fifth reading, until which both must be stopped at each."""
+
+    def __init__(self, cpus, number):
+        super().__init__(cpus)
+        self.number, self.before, self.readings = number, children(), 0
+
+    def read(self):
+        rounds = sorted(children() - self.before)
+        self.readings += 1
+        if self.readings <= 5:
+            wait_for(lambda: [state(pid) for pid in rounds] == ["T", "T"])
+        if self.readings == 5 and self.number:
+            os.kill(rounds[0], self.number)
+        return super().read()
+
+
+def test_both_rounds_of_a_pair_are_stopped_between_turns_and_gone_after_it(tmp_path, free):
+    before, mask = children(), os.sched_getaffinity(0)
+    probe = Killer([min(mask)], None)
+    pair = conductor_of(tmp_path, free, probe).pair(0.1)
+    assert probe.readings == 1 + sum(len(one.turns) for one in pair) == 17
+    assert children() == before
+    assert os.sched_getaffinity(0) == mask
+    for one in pair:
+        assert one.wall_s >= 0.1
+        assert [sum(one.turns.of(one.turns.turn == turn).latencies_ns) for turn in one.turns.turn] == [
+            *one.turns.wall_ns
+        ]
+        assert 0 < one.used_s < one.played_s
+        assert (one.turns.probes_ns > 0).all()
+
+
+def test_a_stopped_round_that_is_killed_ends_the_pair_which_leaves_no_process_behind(tmp_path, free):
+    before = children()
+    with pytest.raises(RoundCrashed, match="SIGKILL"):
+        conductor_of(tmp_path, free, Killer([min(os.sched_getaffinity(0))], signal.SIGKILL)).pair(600)
+    assert children() == before
+
+
+def test_a_round_that_is_killed_in_its_turn_ends_the_pair_which_leaves_no_process_behind(tmp_path, free, monkeypatch):
+    class Victim(RunningRound):
+        def begin(self, turn_ns):
+            super().begin(turn_ns)
+            if turn_ns > 1:
+                os.kill(self._process.pid, signal.SIGABRT)
+
+    before = children()
+    monkeypatch.setattr(turns, "RunningRound", Victim)
+    with pytest.raises(RoundCrashed, match="SIGABRT"):
+        conductor_of(tmp_path, free, Probe([min(os.sched_getaffinity(0))])).pair(600)
+    assert children() == before
+
+
+CONDUCT = """
+import json, pathlib, random, sys
+from farm.codec import decode
+from farm.measuring.turns import Conductor, Probe, RoundRequest
+request, folder = decode(RoundRequest, json.loads(sys.argv[1])), pathlib.Path(sys.argv[2])
+requests, probe = {"cell": request, "ir": request}, Probe(request.cpus)
+Conductor(requests=requests, scratch=folder, probe=probe, rng=random.Random(), inferences=1).pair(600)
+"""
+
+
+def test_a_conductor_that_is_killed_leaves_nobody_stopped_or_playing(tmp_path, free):
+    command = [sys.executable, "-c", CONDUCT, encode(asked(tmp_path, ir=str(free))), str(tmp_path)]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2]) as conductor:
+        mother, seen = psutil.Process(conductor.pid), set()
+        wait_for(lambda: len(mother.children()) == 2 or conductor.poll() is not None, 60)
+        rounds = mother.children()
+        to_and_fro = {("running", "stopped"), ("stopped", "running")}
+        wait_for(lambda: seen.add(tuple(one.status() for one in rounds)) or seen >= to_and_fro, 60)
+        conductor.kill()
+    _, alive = psutil.wait_procs(rounds, timeout=5)
+    assert {one.status() for one in alive} <= {psutil.STATUS_ZOMBIE}, "dead, whether or not init has buried them"

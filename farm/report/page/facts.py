@@ -120,8 +120,8 @@ def _rounds(timed: Sequence[Record]) -> Iterator[str]:
     disturbed = sum(record.disturbed_pairs or 0 for record in timed)
     what = sorted({record.timed for record in timed if record.timed})
     yield (
-        "Speed was measured in pairs of fresh processes on cores of their own, the cell's and its FP32 IR's, which take "
-        f"turns: {span(pairs or [0])} undisturbed pairs a cell; {count(disturbed, 'pair was', 'pairs were')} "
+        "Speed was measured in pairs of fresh processes on cores of their own, the cell's and its FP32 IR's, by turns: "
+        f"{span(pairs or [0])} undisturbed pairs a cell; {count(disturbed, 'pair was', 'pairs were')} "
         "disturbed by other programs. A speed-up is the geometric mean of paired ratios with its 99 % interval."
         f"{f' Timed: {listed(what)}.' if what else ''}"
     )

@@ -34,7 +34,7 @@ def test_the_plan_says_the_command_and_the_effort(tmp_path):
     found = facts(replace(study(), folder=folder))
     assert "farm run jobs/x.yaml" in found.again
     assert found.again[0] == "pip install nncf==3.4.0 openvino==2026.4.1 torch==2.14.1"
-    assert "Asked for: 8 to 32 pairs, within 2.0%, in 180 s a cell." in found.measured
+    assert "Asked for: 8 to 32 pairs, within 2.0%, in 60 s a cell." in found.measured
 
 
 def test_a_published_run_without_its_plan_says_so():
@@ -65,9 +65,9 @@ def test_a_run_that_measured_nothing_says_nothing_of_rounds():
     assert (found.hosts, found.where, found.when) == ((), "", "")
 
 
-def test_rounds_of_a_cell_are_said_to_run_in_turn_with_its_fp32_ir_s():
+def test_a_cell_is_said_to_take_turns_with_its_fp32_ir():
     text = " ".join(facts(study()).measured)
-    assert "the cell's in turn with its FP32 IR's: 8 undisturbed pairs a cell" in text
+    assert "the cell's and its FP32 IR's, by turns: 8 undisturbed pairs a cell" in text
     assert "99 % interval. Timed: inference." in text
     assert "side by side" not in text
 

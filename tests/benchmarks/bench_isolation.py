@@ -7,21 +7,17 @@
    of the same minutes, which alone has an interval of its own. Means are geometric, with t-intervals of 99 % over the
    cells. A difference is called uncertain where its interval holds 1, where a measurement was not valid, and, of FPS,
    where that of the FP32 IR, measured by turns with it, moved by half as much or more: then the host did.
-2. What is avoided: rounds on one leased core alone, and beside what a light stage does (inferences in batches of 64 on
-   one thread), on each of the other cores, and on the same core; in pairs, ABBA or BAAB. farm would do such pairs
-   again; here all of them count.
+2. What is avoided: rounds on one leased core alone, and by turns with them rounds in company of what a light stage
+   does (inferences in batches of 64 on one thread), on each of the other cores, and on the same core. farm would do
+   such pairs again; here all of them count, and all turns.
 
 count: of disturbed pairs, which farm does not take; in the rows of light stages, of these.
 """
 
-import random
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -30,25 +26,24 @@ from typing import Any, NamedTuple
 import pyarrow.parquet as pq
 import yaml
 from cells import GRID, digits
-from processes import company, pinned, running, say
+from processes import pinned, running, say
 from publishing import NO_GOAL, goal, options, parser, publish
 
 from farm.cli import interrupt
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import Core, measurable
-from farm.measuring.pairing import CELL, PARTNER, conduct, speeds
-from farm.measuring.round import Round
-from farm.models.ir import IR
+from farm.measuring.pairing import PARTNER, conduct, speeds
 from farm.results import tables
 from farm.stages import measure
 from farm.stages.job import Job
-from farm.stats.ratios import Pair, Ratio, paired_ratio, quotient
+from farm.stats.ratios import Ratio, paired_ratio, quotient
 
 NAME = "isolation"
 LOW, HIGH = 0.98, 1.02
 BLOCKS = 2
 SHORT = {"min_seconds": 0.25, "warmup_seconds": 0.1}
 EXCLUSIVE = "measure"
+BATCH = 64  # of a light stage
 
 
 class Sizes(NamedTuple):
@@ -189,7 +184,7 @@ def _overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 def avoided(folder: Path, pairs: int) -> Iterator[dict[str, Any]]:
     """Rows of what company costs a measurement."""
     job = digits(folder, short(pairs))
-    with lease(measurable(host_cores()), None, lock_folder()) as held:
+    with lease(measurable(host_cores()), None, lock_folder()) as held, pinned(held.cores[0].cpus):
         own, others = held.cores[0], held.cores[1:]
         job = replace(job, cpus=own.cpus)
         if others:
@@ -200,41 +195,19 @@ def avoided(folder: Path, pairs: int) -> Iterator[dict[str, Any]]:
 def beside(what: str, cores: Sequence[Core], job: Job) -> dict[str, Any]:
     """Pairs of rounds with company on these cores, and without."""
     say(what)
-    request = measure.requests_of(job, job.folder)[PARTNER]
-    with ExitStack() as there:
-        model = job.inputs["ir"] / IR
-        all_of_them = [there.enter_context(company("infer", core.cpus[0], model)) for core in cores]
-        stop(all_of_them)
-        there.enter_context(pinned(job.cpus))
-
-        def measure_round(variant: str) -> Round:
-            with working(all_of_them if variant == CELL else []):
-                return measure._round(request, job.folder)
-
-        enough = replace(job.effort, max_redone=job.effort.pairs[1] - 1)
-        measured = conduct(
-            measure_round, enough, rng=random.Random(), clock=time.monotonic, say=lambda text: say(f"    {text}")
-        )
-    found: list[Pair] = speeds(measured.rounds)
+    conductor = measure.conductor_of(job, job.folder)
+    request = conductor.requests[PARTNER]
+    light = replace(request, device=replace(request.device, batch=BATCH))
+    measured = conduct(
+        replace(conductor, company=[replace(light, cpus=core.cpus) for core in cores]).pair,
+        replace(job.effort, max_redone=job.effort.pairs[1] - 1),
+        seconds=job.parameters.rounds.min_seconds,
+        clock=time.monotonic,
+        say=lambda text: say(f"    {text}"),
+    )
+    found = speeds(measured.rounds)
     busy, alone = (median(each[index] for each in found) for index in range(2))
     return row(what, paired_ratio(found), count=measured.disturbed(), fps_busy=busy, fps_alone=alone)
-
-
-@contextmanager
-def working(processes: Sequence[subprocess.Popen[str]]) -> Iterator[None]:
-    """Stopped processes that go on for the block."""
-    for each in processes:
-        each.send_signal(signal.SIGCONT)
-    try:
-        yield
-    finally:
-        stop(processes)
-
-
-def stop(processes: Sequence[subprocess.Popen[str]]) -> None:
-    """Have processes wait, without any CPU time, until they may go on."""
-    for each in processes:
-        each.send_signal(signal.SIGSTOP)
 
 
 def row(

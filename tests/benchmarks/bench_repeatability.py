@@ -1,7 +1,7 @@
 """How much the same measurement differs from one time to the next: farm's beside `benchmark_app`'s.
 
 One cell, the packaged digits ResNet20 in int8 against its FP32 IR, on one leased core with one thread. A repeat of
-farm is a whole measurement as `farm run` makes it: 8 undisturbed pairs of rounds, a quarter of a second each, with its
+farm is a whole measurement as `farm run` makes it: 8 undisturbed pairs, a quarter of a second of each IR, with its
 figures as its record has them. A repeat of `benchmark_app` is a run of the FP32 IR and one of the int8 IR, two seconds
 each, so that both time the same; its speed-up is the ratio of the two. Repeats take turns, first 20 on the core alone,
 then beside another process on that core, which is busy and idle by turns of random length (seeded): 20 too, or as many
@@ -18,17 +18,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from random import Random
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
 from benchmark_app import app_round
 from cells import GRID, jobs, speed_of
-from processes import company, leased_core, say
+from processes import hogging, leased_core, say
 from publishing import goal, options, parser, publish
 
 from farm.measuring.pairing import CELL, PARTNER, conduct
 from farm.measuring.request import RoundRequest
+from farm.measuring.turns import Conductor
 from farm.stages import measure
 from farm.stages.job import Job
 
@@ -79,11 +79,11 @@ def main() -> None:
         folder = Path(name)
         job = jobs(INT8, folder / "made")["resnet20", "default"]
         with leased_core() as cpus:
-            requests = measure.requests_of(replace(job, cpus=cpus), folder)
-            alone = series("alone", job, requests, folder, repeats, math.inf)
+            conductor = measure.conductor_of(replace(job, cpus=cpus), folder)
+            alone = series("alone", job, conductor, repeats, math.inf)
             patient = replace(job, effort=replace(job.effort, **BESIDE_HOG))
-            with company("busy", cpus[0], *BUSY_S, *IDLE_S):
-                hog = series("hog", patient, requests, folder, repeats, begun + WHOLE_S)
+            with hogging(cpus[0], BUSY_S, IDLE_S):
+                hog = series("hog", patient, conductor, repeats, begun + WHOLE_S)
     rows = [row(f"{what}, alone", key, alone, judge_alone) for what, key in FIGURES.items()]
     rows += [row(f"{what}, hog", key, hog, judge_beside_hog) for what, key in FIGURES.items()]
     note = (
@@ -97,29 +97,25 @@ def main() -> None:
     publish(NAME, rows, note=note)
 
 
-def series(
-    what: str, job: Job, requests: Mapping[str, RoundRequest], folder: Path, repeats: int, until_s: float
-) -> Series:
+def series(what: str, job: Job, conductor: Conductor, repeats: int, until_s: float) -> Series:
     """Repeats of farm and of benchmark_app by turns: two at least, and as many as there is time for."""
     farm: list[Figures] = []
     app: list[Figures] = []
     farm_s = 0.0
     while len(farm) < LEAST_REPEATS or (len(farm) < repeats and time.monotonic() < until_s):
         started = time.monotonic()
-        farm.append(by_farm(job, requests, folder, Random(len(farm))))
+        farm.append(by_farm(job, conductor))
         farm_s += time.monotonic() - started
-        app.append(by_app(requests))
+        app.append(by_app(conductor.requests))
         texts = [f"{each['fps']:,.0f} FPS, x IR {each['speedup_ir']:.3f}" for each in (farm[-1], app[-1])]
         verdict = f"{farm[-1]['verdict']}, {farm[-1]['disturbed_pairs']} disturbed"
         say(f"{what} {len(farm)}: farm {texts[0]}, {verdict}; benchmark_app {texts[1]}")
     return Series(farm, app, farm_s / len(farm))
 
 
-def by_farm(job: Job, requests: Mapping[str, RoundRequest], folder: Path, rng: Random) -> Figures:
+def by_farm(job: Job, conductor: Conductor) -> Figures:
     """One measurement, and what its record would say of speed."""
-    measured = conduct(
-        lambda variant: measure._round(requests[variant], folder), job.effort, rng=rng, clock=time.monotonic
-    )
+    measured = conduct(conductor.pair, job.effort, seconds=job.parameters.rounds.min_seconds, clock=time.monotonic)
     return asdict(speed_of(job, measured.rounds, measured.ended))
 
 

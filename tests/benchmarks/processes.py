@@ -1,4 +1,4 @@
-"""What the scripts run beside themselves: commands, company that disturbs, and all of it on a core of its own."""
+"""What the scripts run beside themselves: commands, a hog that disturbs, and all of it on a core of its own."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import company as program
+import hog
 
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import measurable
@@ -60,14 +60,14 @@ def running(command: Sequence[str], **how: Any) -> Iterator[subprocess.Popen[Any
 
 
 @contextmanager
-def company(what: str, cpu: int, *details: object) -> Iterator[subprocess.Popen[str]]:
-    """A process on that CPU, busy from the start of the block to its end, as `company.py` says."""
-    command = [sys.executable, program.__file__, what, str(cpu), *map(str, details)]
+def hogging(cpu: int, busy_s: tuple[float, float], idle_s: tuple[float, float]) -> Iterator[None]:
+    """A hog on that CPU during the block. busy_s, idle_s: how long it is so by turns, from and to."""
+    command = [sys.executable, hog.__file__, *map(str, (cpu, *busy_s, *idle_s))]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            if process.stdout.readline() != program.READY:
+            if process.stdout.readline() != hog.READY:
                 sys.exit(f"{' '.join(command)} did not start")
-            yield process
+            yield
         finally:
             process.kill()

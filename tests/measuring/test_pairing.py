@@ -1,90 +1,44 @@
-"""Which rounds are measured and when that is enough, on simulated hosts and a simulated clock."""
+"""How many pairs are measured, how long, and when that is enough, on simulated hosts and a simulated clock."""
 
-import itertools
 import math
 import re
 from dataclasses import replace
-from random import Random
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.measuring.pairing import CELL, PARTNER, PairedRounds, conduct, interval, speeds
-from farm.stats.ratios import alpha_after, differs, looks, paired_ratio
+from farm.measuring import pairing
+from farm.measuring.full_speed import LEAST_SHARE
+from farm.measuring.pairing import (
+    CELL,
+    LEAST_TURNS,
+    LONGEST,
+    PARTNER,
+    SHORTEST,
+    PairedRounds,
+    conduct,
+    interval,
+    lengthening,
+    speeds,
+)
+from farm.stats.ratios import alpha_after, looks, paired_ratio
+from tests.measuring.hosts import BUSY, SECONDS, START_S, WIDE, Host, halved, marked, noisy
 from tests.measuring.rows import effort, heard, one_round
 
-ROUND_S = 1.0
-BUSY = {"foreign_s": 0.5}
-WIDE = 0.05  # pairs of this spread stay wider than 2 % at 8 and 16 pairs, and at 32
 
-
-class Host:
-    """Measures rounds, each of a second on its clock, with the speeds and disturbances that a test tells.
-
-    fps: (variant, number of the round) -> images a second. busy: rounds, by number, beside which others run.
-    """
-
-    def __init__(self, fps=lambda variant, number: 1000.0, busy=lambda number: False):
-        self.fps, self.busy = fps, busy
-        self.now = 100.0
-        self.variants = []
-
-    def measure_round(self, variant):
-        number = len(self.variants)
-        self.variants.append(variant)
-        self.now += ROUND_S
-        return heard(self.fps(variant, number), **BUSY if self.busy(number) else {})
-
-    def clock(self):
-        return self.now
-
-    def conduct(self, *, seed=0, say=lambda _: None, **changes):
-        changes = {"budget_s": 10_000.0} | changes
-        return conduct(self.measure_round, effort(**changes), rng=Random(seed), clock=self.clock, say=say)
-
-
-def noisy(spread, ratio=1.0, seed=0):
-    """Speeds whose pairs differ at random: a lognormal factor a round."""
-    rng = np.random.default_rng(seed)
-    noise = rng.normal(scale=spread / math.sqrt(2), size=1000)
-    return lambda variant, number: 1000.0 * (ratio if variant == CELL else 1.0) * math.exp(noise[number])
-
-
-def orders(measured):
-    """The order of each pair: ``A`` is the cell, ``B`` its FP32 IR."""
-    letters = {CELL: "A", PARTNER: "B"}
-    pairs = itertools.groupby(measured.rounds, key=lambda one: one.pair)
-    return ["".join(letters[one.variant] for one in pair) for _, pair in pairs]
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_pairs_come_in_blocks_of_abba_or_baab(seed):
-    found = orders(Host(noisy(WIDE)).conduct(seed=seed))
-    blocks = ["".join(block) for block in zip(found[::2], found[1::2], strict=True)]
-    assert len(blocks) == 16
-    assert set(blocks) == {"ABBA", "BAAB"}, "by lot: both come up"
-
-
-def test_which_of_both_a_block_is_is_chosen_anew_and_by_the_generator_alone():
-    schedules = {tuple(orders(Host(noisy(WIDE)).conduct(seed=seed))) for seed in range(5)}
-    assert len(schedules) == 5
-    assert orders(Host(noisy(WIDE)).conduct(seed=3)) == orders(Host(noisy(WIDE)).conduct(seed=3))
-
-
-def test_every_row_tells_its_pair_its_place_and_its_variant_and_what_its_round_said():
-    host = Host(lambda variant, number: 100.0 + number)
+def test_every_round_tells_its_pair_and_its_variant_and_what_it_said():
+    host = Host(lambda variant, number: 100.0 + 10 * number)
     rounds = host.conduct(pairs=(3, 3)).rounds
-    assert [(one.pair, one.position) for one in rounds] == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
-    assert [one.variant for one in rounds] == host.variants
-    assert [one.fps for one in rounds] == pytest.approx([100, 101, 102, 103, 104, 105])
+    assert [one.pair for one in rounds] == [0, 0, 1, 1, 2, 2]
+    assert [one.variant for one in rounds] == [CELL, PARTNER] * 3
+    assert [one.fps for one in rounds] == pytest.approx([100, 110, 120, 130, 140, 150])
     assert [one.disturbed for one in rounds] == [()] * 6
 
 
 @pytest.mark.parametrize(
     ("spread", "pairs", "ended"),
-    [(0.001, 8, "target"), (0.020, 16, "target"), (0.038, 32, "target"), (0.2, 32, "pairs")],
+    [(0.001, 8, "target"), (0.020, 16, "target"), (0.045, 32, "target"), (WIDE, 32, "pairs"), (0.2, 8, "futile")],
 )
 def test_it_ends_at_the_first_look_at_which_the_ratio_is_known_well_enough(spread, pairs, ended):
     measured = Host(noisy(spread, ratio=1.7)).conduct()
@@ -92,6 +46,17 @@ def test_it_ends_at_the_first_look_at_which_the_ratio_is_known_well_enough(sprea
     within = [interval(measured.pairs()[:look], (8, 16, 32)).within for look in (8, 16, 32) if look <= pairs]
     assert all(each > 0.02 for each in within[:-1])
     assert (within[-1] <= 0.02) is (ended == "target")
+
+
+def test_it_is_futile_where_twice_as_many_pairs_as_there_may_be_would_not_do():
+    """By the interval that they would have, which has more degrees of freedom than that of the few so far."""
+    for spread in (0.04, 0.06, 0.08, 0.1, 0.15):
+        measured = Host(noisy(spread)).conduct()
+        first = measured.pairs()[:8]
+        at_most, twice = (paired_ratio(first, alpha_after(32, (8, 16, 32)), count=count) for count in (32, 64))
+        if at_most.within <= 0.02:
+            assert len(measured.pairs()) > 8, "it may well be enough"
+        assert (measured.ended == "futile" and len(measured.pairs()) == 8) is (twice.within > 0.02)
 
 
 def test_it_never_ends_between_looks_however_well_the_ratio_is_known():
@@ -103,12 +68,7 @@ def test_it_never_ends_between_looks_however_well_the_ratio_is_known():
 
 
 def test_the_target_is_the_grids():
-    assert [len(Host(noisy(0.02)).conduct(target=target).pairs()) for target in (0.1, 0.02, 0.0001)] == [8, 16, 32]
-
-
-def test_exactly_so_many_pairs_where_the_grid_names_a_number():
-    assert [Host(noisy(WIDE)).conduct(pairs=(count, count)).ended for count in (2, 5)] == ["pairs"] * 2
-    assert len(Host().conduct(pairs=(5, 5)).pairs()) == 5
+    assert [len(Host(noisy(0.02)).conduct(target=target).pairs()) for target in (0.1, 0.02, 0.01)] == [8, 16, 32]
 
 
 def test_one_pair_has_no_interval_and_so_never_meets_a_target():
@@ -130,18 +90,6 @@ def test_a_pair_that_is_enough_ends_it_as_such_even_when_the_time_is_over_too():
 
 
 @pytest.mark.parametrize("busy", [6, 7])
-def test_a_disturbed_pair_is_measured_again_in_the_same_order_and_counted(busy):
-    disturbed = Host(noisy(WIDE), busy=lambda number: number == busy)
-    calm = Host(noisy(WIDE))
-    measured = disturbed.conduct()
-    expected = orders(calm.conduct())
-    assert orders(measured) == expected[:4] + expected[3:]
-    assert measured.disturbed() == 1
-    assert len(measured.pairs()) == 32
-    assert [one.pair for one in measured.rounds] == [number for number in range(33) for _ in range(2)]
-
-
-@pytest.mark.parametrize("busy", [6, 7])
 def test_one_disturbed_round_marks_both_of_its_pair(busy):
     measured = Host(busy=lambda number: number == busy).conduct()
     marked = [one.disturbed for one in measured.rounds]
@@ -150,33 +98,29 @@ def test_one_disturbed_round_marks_both_of_its_pair(busy):
 
 
 def test_what_disturbed_both_rounds_is_said_once_and_what_disturbed_either_is_all_said():
-    host = Host()
-    signals = [{"foreign_s": 0.5}, {"foreign_s": 0.5}, {"foreign_s": 0.5}, {"steal_s": 0.25, "overheated": 2}]
+    host, signals = Host(), [[BUSY, BUSY], [BUSY, {"steal_s": 0.25, "overheated": 2}]]
 
-    def measure_round(variant):
-        return replace(host.measure_round(variant), **signals.pop(0) if signals else {})
+    def measure_pair(seconds):
+        pair = host.measure_pair(seconds)
+        return [replace(one, **told) for one, told in zip(pair, signals.pop(0) if signals else ({}, {}), strict=True)]
 
-    rounds = conduct(measure_round, effort(pairs=(2, 2)), rng=Random(0), clock=host.clock).rounds
+    rounds = conduct(measure_pair, effort(pairs=(2, 2)), seconds=1.0, clock=host.clock).rounds
     assert [one.disturbed for one in rounds[:4:2]] == [("foreign",), ("foreign", "steal", "overheated")]
 
 
-def test_a_wait_disturbs_only_rounds_of_one_inference_at_a_time():
-    def measure_round(variant, *, synchronous):
-        return heard(100.0, delayed_s=0.5, synchronous=synchronous)
+@pytest.mark.parametrize(("synchronous", "disturbed"), [(True, 1), (False, 0)])
+def test_a_wait_disturbs_only_rounds_of_one_inference_at_a_time(synchronous, disturbed):
+    def measure_pair(_):
+        return [replace(heard(100.0, delayed_s=0.5, synchronous=synchronous), variant=name) for name in (CELL, PARTNER)]
 
-    for synchronous, disturbed in ((True, 1), (False, 0)):
-        measured = conduct(
-            lambda variant, way=synchronous: measure_round(variant, synchronous=way),
-            effort(pairs=(2, 2), max_redone=0), rng=Random(0), clock=lambda: 0.0,
-        )  # fmt: skip
-        assert measured.disturbed() == disturbed
+    measured = conduct(measure_pair, effort(pairs=(2, 2), max_redone=0), seconds=1.0, clock=lambda: 0.0)
+    assert measured.disturbed() == disturbed
 
 
 @pytest.mark.parametrize("most", [0, 1, 8])
 def test_a_host_that_is_always_disturbed_is_given_up_after_one_more_than_may_be_redone(most):
     measured = Host(busy=lambda number: True).conduct(max_redone=most)
     assert (measured.ended, measured.disturbed(), measured.pairs()) == ("disturbed", most + 1, [])
-    assert len(set(orders(measured))) == 1, "the same pair, again and again"
 
 
 def test_a_disturbed_pair_counts_neither_for_a_look_nor_for_the_most():
@@ -191,29 +135,13 @@ def test_redoing_takes_time_from_the_budget():
     assert (measured.ended, measured.disturbed()) == ("budget", 3)
 
 
-@pytest.mark.parametrize("drift", [0.99, 1.01])
-@pytest.mark.parametrize("seed", range(5))
-def test_a_host_that_grows_steadily_slower_or_faster_makes_no_difference_of_equal_models(drift, seed):
-    measured = Host(lambda variant, number: 1000.0 * drift**number).conduct(seed=seed)
-    ratio = interval(measured.pairs(), looks(8, 32))
-    assert ratio.value == pytest.approx(1.0, abs=2e-3)  # whole inferences a round: half of one of 500 at the least
-    assert not differs(ratio)
-    plain = [(1000.0 * drift ** (2 * pair), 1000.0 * drift ** (2 * pair + 1)) for pair in range(len(measured.pairs()))]
-    assert abs(paired_ratio(plain).value - 1) > 5e-3, "always ABAB would make one"
-
-
-def test_drift_makes_no_difference_either_where_pairs_are_redone():
-    host = Host(lambda variant, number: 1000.0 * 0.99**number, busy=lambda number: number in (1, 8, 9))
-    assert interval(host.conduct().pairs(), looks(8, 32)).value == pytest.approx(1.0, abs=2e-3)
-
-
 def test_after_every_pair_it_says_how_far_it_is():
     said = []
     Host(noisy(0.02, ratio=2.0), busy=lambda number: number == 4).conduct(say=said.append)
     assert len(said) == 17
     assert said[0] == "pair 1 of 32 at most"
     assert said[2] == said[1] + ", 1 disturbed"
-    assert re.fullmatch(r"pair 16 of 32 at most, x IR 2\.0\d within 1\.\d%, 1 disturbed", said[-1])
+    assert re.fullmatch(r"pair 16 of 32 at most, x IR [12]\.\d\d within 1\.\d%, 1 disturbed", said[-1])
 
 
 def test_an_interval_that_says_nothing_is_not_said():
@@ -235,6 +163,76 @@ def test_speeds_are_images_a_second_of_rounds_that_have_their_partner():
     assert speeds([replace(one, variant=PARTNER, batch=1), one, replace(one, pair=1)]) == [(200.0, 25.0)]
 
 
+def test_figures_are_of_turns_at_full_speed_where_a_fifth_is_so_and_else_of_all():
+    full, mixed = marked(20, 5, 4, turns=20), marked(7, 1, 3, turns=20)
+    assert (full.at_full_speed(), mixed.at_full_speed()) == (True, False)
+    assert full.pairs() == [(200.0, 100.0)] * 2, f"{LEAST_TURNS} turns make a speed"
+    assert full.slowed() == [(100.0, 100.0)] * 2, "of the second and the third"
+    assert [len(one.turns) for one in full.used(2)] == [20, 20, 5, 5]
+    assert full.used(3) == full.rounds, "too few"
+    assert mixed.pairs() == [(pytest.approx(100 * (20 + fast) / 20, rel=1e-6), 100.0) for fast in (7, 1, 3)]
+    assert mixed.used(3) == mixed.rounds
+    assert marked(4).at_full_speed(), f"{LEAST_SHARE} is enough"
+
+
+def test_a_disturbed_pair_is_in_no_figure_unless_too_few_are_undisturbed():
+    measured = marked(20, 20)
+    measured.rounds[:2] = [replace(one, disturbed=("steal",)) for one in measured.rounds[:2]]
+    assert (len(measured.pairs()), measured.disturbed()) == (1, 1)
+    assert [one.pair for one in measured.used(1)] == [1, 1]
+    assert [one.pair for one in measured.used(2)] == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("within", "between", "start_s", "longer"),
+    [
+        (0.02, 0.02, 10.0, math.sqrt(1 / (8 / 7 - 1))),
+        (0.01, 0.02, 10.0, math.sqrt(1 / (32 / 7 - 1))),
+        (0.01, 0.02, 40.0, math.sqrt(4 / (32 / 7 - 1))),
+        (0.0, 0.02, 10.0, 0.0),
+        (0.02, 0.0, 10.0, LONGEST),
+        (0.02, 0.02, 0.0, 1.0),
+    ],
+)
+def test_pairs_are_longer_where_they_differ_within_and_shorter_where_between_or_where_a_start_takes_little(
+    within, between, start_s, longer
+):
+    assert lengthening(halved(within, between), 8 * (start_s + 10.0)) == pytest.approx(longer, rel=0.02, abs=1e-3)
+
+
+def test_of_halves_that_say_nothing_pairs_stay_as_long_as_they_are():
+    assert lengthening(marked(*[6] * 8), 1000.0) == 1.0, "three turns at full speed a half"
+    assert lengthening(halved(0.02, 0.02, turns=2, pairs=1), 1000.0) == 1.0
+
+
+@pytest.mark.parametrize(("longer", "seconds"), [(100.0, LONGEST), (0.01, SHORTEST), (1.3, 1.3)])
+def test_after_the_first_look_pairs_are_longer_or_shorter_within_limits(monkeypatch, longer, seconds):
+    monkeypatch.setattr(pairing, "lengthening", lambda *_: longer)
+    host = Host(noisy(WIDE), busy=lambda number: number == 6)
+    host.conduct()
+    assert host.seconds == [SECONDS] * 9 + [SECONDS * seconds] * 24
+    host = Host()
+    host.conduct(pairs=(1, 2))
+    assert host.seconds == [SECONDS] * 2, "one pair tells nothing of it"
+
+
+def test_a_look_is_taken_once_though_pairs_turn_out_to_have_been_slow():
+    """12 pairs before the core is ever at full speed, and then 3 of 15 that are: a fifth, so the others say nothing."""
+    wide = noisy(WIDE)
+    host = Host(
+        lambda variant, number: wide(variant, number) if number < 24 else 1e3, probe=lambda n: 200 - 100 * (n > 11)
+    )
+    measured = host.conduct()
+    assert (measured.ended, len(measured.pairs()), len(host.seconds)) == ("target", 16, 28)
+
+
+def test_it_ends_where_the_number_of_pairs_jumps_beyond_the_most():
+    """3 pairs at full speed and 13 that are not are less than a fifth: all count."""
+    host = Host(noisy(WIDE), probe=lambda number: 100 if number < 3 else 300)
+    measured = host.conduct(pairs=(4, 4))
+    assert (measured.ended, len(measured.pairs())) == ("pairs", 16)
+
+
 def test_who_has_not_begun_has_measured_nothing():
     assert (PairedRounds().pairs(), PairedRounds().disturbed(), PairedRounds().ended) == ([], 0, None)
 
@@ -251,20 +249,18 @@ def test_who_has_not_begun_has_measured_nothing():
 def test_whatever_a_host_does_it_ends_for_its_own_reason(seed, least, more, most, budget_s, spread, busy):
     host = Host(noisy(spread, seed=seed), busy=lambda number: number in busy)
     given_ = {"pairs": (least, least + more), "max_redone": most, "budget_s": budget_s}
-    measured = host.conduct(seed=seed, **given_)
+    measured = host.conduct(**given_)
     count, disturbed = len(measured.pairs()), measured.disturbed()
     assert count + disturbed == len(measured.rounds) / 2
     assert count <= least + more
     assert disturbed <= most + 1
     spent_s = host.now - 100.0
-    assert spent_s - 2 * ROUND_S <= budget_s or len(measured.rounds) == 2
+    assert spent_s - START_S - host.seconds[-1] <= budget_s or len(host.seconds) == 1
     holds = {
         "target": count in looks(*given_["pairs"]),
         "pairs": count == least + more,
         "disturbed": disturbed == most + 1,
         "budget": spent_s > budget_s,
+        "futile": count in looks(*given_["pairs"])[:-1] and count > 1,
     }
     assert holds[measured.ended]
-    calm = [one.variant for one in measured.rounds if not one.disturbed]
-    blocks = ["".join(CELL if each == CELL else "-" for each in calm[at : at + 4]) for at in range(0, len(calm), 4)]
-    assert set(blocks) <= {f"{CELL}--{CELL}", f"-{CELL}{CELL}-", f"{CELL}-", f"-{CELL}"}

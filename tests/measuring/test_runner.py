@@ -2,6 +2,7 @@
 
 import gc
 import json
+import time
 
 import numpy as np
 import openvino as ov
@@ -12,7 +13,7 @@ from farm.axes import Model
 from farm.data import imageset
 from farm.errors import InputError
 from farm.measuring import runner
-from farm.measuring.rounds import Measurement
+from farm.measuring.requests import Measurement
 from farm.measuring.runner import REQUESTS, runner_of
 from farm.measuring.verdict import mismatches
 from tests.measuring import networks
@@ -92,21 +93,22 @@ def test_every_input_in_flight_reaches_the_model_whole(free, prepared, images, p
     for index in range(2 * REQUESTS):
         found.step(index)
     found.finish()
-    assert len(arrived) == len(found.taken()) == 2 * REQUESTS
+    assert len(arrived) == len(found.ended) == 2 * REQUESTS
     expected = {each.tobytes() for each in batches(prepared, 1)}
     assert all(each.tobytes() in expected for each in arrived)
     if preprocess:
         assert {each.tobytes() for each in arrived} == expected
 
 
-def test_latencies_in_flight_are_told_once(free, prepared):
-    found = made(prepared, free, **THROUGHPUT)
+def test_of_inferences_in_flight_it_is_told_when_each_ended_and_how_long_it_took(free, prepared):
+    found, begun = made(prepared, free, **THROUGHPUT), time.perf_counter_ns()
     for index in range(20):
         assert found.step(index) is None
     found.finish()
-    assert len(latencies := found.taken()) == 20
-    assert min(latencies) > 0
-    assert found.taken() == []
+    whole_ns = time.perf_counter_ns() - begun
+    assert len(found.ended) == 20
+    assert all(begun < at <= begun + whole_ns and 0 < latency <= whole_ns for at, latency in found.ended)
+    assert 1 <= found.depth <= 20
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -10,15 +10,15 @@ import pytest
 
 from farm.host.load import TICK_S, cpu_times
 from farm.measuring import signals
-from farm.measuring.signals import Reading, between, read
+from farm.measuring.signals import Own, Reading, between, of_own, read, read_own
 from farm.measuring.verdict import disturbances
 from tests.measuring.rows import one_round
 
 NOTHING = Reading(
-    at_s=100.0, own_s=5.0, delayed_s={"1": 1.0, "2": 4.0}, idle_s=50.0, steal_s={"cpu0": 2.0, "cpu1": 0.5},
+    at_s=100.0, idle_s=50.0, steal_s={"cpu0": 2.0, "cpu1": 0.5},
     siblings_s={"cpu2": 3.0, "cpu3": 0.0}, throttled_s=4.0, overheated=7, mhz=None,
 )  # fmt: skip
-CLEAN = dict.fromkeys(("steal_s", "foreign_s", "delayed_s", "siblings_s", "throttled_s", "overheated"), 0) | {
+CLEAN = dict.fromkeys(("played_s", "steal_s", "foreign_s", "siblings_s", "throttled_s", "overheated"), 0) | {
     "mhz": None
 }
 
@@ -36,26 +36,26 @@ def grown(value, amount):
     return value | {first: value[first] + amount}
 
 
-def signals_of(cpus=1, **spent):
-    found = between(NOTHING, after(**spent), cpus)
+def signals_of(cpus=1, *, used_s, **spent):
+    found = between(NOTHING, after(**spent), cpus, used_s)
     return {name: pytest.approx(value, abs=1e-9) for name, value in found.items()}
 
 
 @pytest.mark.parametrize(
     ("spent", "cpus", "foreign_s"),
     [
-        ({"own_s": 1.0}, 1, 0.0),
-        ({"own_s": 0.5}, 1, 0.5),
-        ({"own_s": 0.99}, 1, 0.01),  # no idle tick to be unsure of: to the millisecond
-        ({"own_s": 2.0}, 2, 0.0),
-        ({"own_s": 1.0, "idle_s": 1.0}, 2, 0.0),
-        ({"own_s": 1.0, "idle_s": 0.5}, 2, 0.5 - 1.25 * 2**0.5 / 100),
-        ({"own_s": 0.5, "idle_s": 0.49}, 1, 0.0),  # a tick is no proof
-        ({"own_s": 0.5, "idle_s": 0.4}, 1, 0.1 - 1.25 / 100),
-        ({"own_s": 0.5, "steal_s": 0.5}, 1, 0.0),
-        ({"own_s": 0.4, "steal_s": 0.5}, 1, 0.1 - 1.25 / 100),
-        ({"own_s": 0.0, "idle_s": 4.0}, 4, 0.0),
-        ({"own_s": 1.01}, 1, 0.0),  # never less than nothing
+        ({"used_s": 1.0}, 1, 0.0),
+        ({"used_s": 0.5}, 1, 0.5),
+        ({"used_s": 0.99}, 1, 0.01),  # no idle tick to be unsure of: to the millisecond
+        ({"used_s": 2.0}, 2, 0.0),
+        ({"used_s": 1.0, "idle_s": 1.0}, 2, 0.0),
+        ({"used_s": 1.0, "idle_s": 0.5}, 2, 0.5 - 1.25 * 2**0.5 / 100),
+        ({"used_s": 0.5, "idle_s": 0.49}, 1, 0.0),  # a tick is no proof
+        ({"used_s": 0.5, "idle_s": 0.4}, 1, 0.1 - 1.25 / 100),
+        ({"used_s": 0.5, "steal_s": 0.5}, 1, 0.0),
+        ({"used_s": 0.4, "steal_s": 0.5}, 1, 0.1 - 1.25 / 100),
+        ({"used_s": 0.0, "idle_s": 4.0}, 4, 0.0),
+        ({"used_s": 1.01}, 1, 0.0),  # never less than nothing
     ],
 )
 def test_foreign_is_what_of_the_leased_cpus_was_neither_own_nor_idle_nor_stolen(spent, cpus, foreign_s):
@@ -63,38 +63,44 @@ def test_foreign_is_what_of_the_leased_cpus_was_neither_own_nor_idle_nor_stolen(
     assert foreign_s == signals_of(cpus, **spent)["foreign_s"]
 
 
-@pytest.mark.parametrize("signal", ["steal_s", "delayed_s", "siblings_s", "throttled_s"])
+@pytest.mark.parametrize("signal", ["steal_s", "siblings_s", "throttled_s"])
 def test_counters_are_told_by_how_much_they_grew(signal):
-    found = signals_of(own_s=1.0, **{signal: 0.25})
+    found = signals_of(used_s=1.0, **{signal: 0.25})
     assert found[signal] == 0.25
-    others = set(found) - {signal, "mhz", "foreign_s"}
+    others = set(found) - {signal, "mhz", "foreign_s", "played_s"}
     assert all(found[name] == 0 for name in others)
 
 
-@pytest.mark.parametrize("signal", ["steal_s", "delayed_s", "siblings_s"])
+@pytest.mark.parametrize("signal", ["steal_s", "siblings_s"])
 def test_of_several_counters_the_one_that_grew_most_is_told(signal):
     """Inferences wait for the slowest thread, wherever it runs."""
     counters = getattr(NOTHING, signal)
     grown_by = dict(zip(counters, (0.2, 0.3), strict=True))
-    later = after(own_s=1.0)
+    later = after()
     told = {name: getattr(later, name) for name in Reading.__dataclass_fields__}
     told[signal] = {name: value + grown_by[name] for name, value in counters.items()}
-    assert between(NOTHING, Reading(**told), 1)[signal] == pytest.approx(0.3)
+    assert between(NOTHING, Reading(**told), 1, 1.0)[signal] == pytest.approx(0.3)
 
 
-def test_a_thread_that_is_new_has_waited_since_its_start():
-    told = {name: getattr(after(), name) for name in Reading.__dataclass_fields__}
-    told["delayed_s"] = {**NOTHING.delayed_s, "3": 0.4}
-    assert between(NOTHING, Reading(**told), 1)["delayed_s"] == pytest.approx(0.4)
+def test_what_a_round_used_is_its_cpu_time_and_the_wait_of_the_thread_that_waited_longest():
+    before = Own(used_s=5.0, delayed_s={"1": 1.0, "2": 4.0})
+    later = Own(used_s=6.5, delayed_s={"1": 1.2, "2": 4.3})
+    assert of_own(before, later) == {"used_s": 1.5, "delayed_s": pytest.approx(0.3)}
+    new = Own(used_s=6.5, delayed_s={"2": 4.3, "3": 0.4})
+    assert of_own(before, new)["delayed_s"] == pytest.approx(0.4), "a thread that is new has waited since its start"
+
+
+def test_how_long_a_pair_played_is_told():
+    assert signals_of(used_s=1.0)["played_s"] == 1.0
 
 
 def test_events_and_the_frequency_at_the_end_are_told():
-    found = between(NOTHING, after(overheated=3, mhz=2500.0), 1)
+    found = between(NOTHING, after(overheated=3, mhz=2500.0), 1, 1.0)
     assert (found["overheated"], found["mhz"]) == (3, 2500.0)
 
 
 def test_of_nothing_nothing_is_told():
-    assert between(NOTHING, NOTHING, 4) == CLEAN
+    assert between(NOTHING, NOTHING, 4, 0.0) == CLEAN
 
 
 class Tree:
@@ -150,12 +156,12 @@ def test_siblings_are_the_other_threads_of_the_leased_cores(tree):
 def test_waiting_to_run_is_told_of_each_thread(tree):
     for thread, waited in ((1, 1_500_000_000), (2, 250_000_000)):
         tree.write(tree.proc / f"self/task/{thread}/schedstat", f"123 {waited} 7\n")
-    assert tree.read(0).delayed_s == pytest.approx({"1": 1.5, "2": 0.25})
+    assert read_own(tree.proc).delayed_s == pytest.approx({"1": 1.5, "2": 0.25})
 
 
 def test_a_kernel_that_does_not_tell_who_waited_tells_of_no_wait(tree):
     (tree.proc / "self/task/1").mkdir(parents=True)
-    assert tree.read(0).delayed_s == {}
+    assert read_own(tree.proc).delayed_s == {}
 
 
 def test_a_thread_that_has_just_ended_is_no_fault(tree):
@@ -163,7 +169,7 @@ def test_a_thread_that_has_just_ended_is_no_fault(tree):
         tree.write(tree.proc / f"self/task/{thread}/schedstat", "1 2000000000 3\n")
     (tree.proc / "self/task/1/schedstat").unlink()
     (tree.proc / "self/task/1/schedstat").symlink_to(tree.proc / "nowhere")
-    assert tree.read(0).delayed_s == pytest.approx({"2": 2.0})
+    assert read_own(tree.proc).delayed_s == pytest.approx({"2": 2.0})
 
 
 @pytest.mark.parametrize(
@@ -198,7 +204,7 @@ def test_the_frequency_is_the_mean_of_the_leased_cpus_or_unknown(tree):
 def test_between_two_readings_of_a_tree_what_was_stolen_is_no_other_program(tree):
     before = tree.read(0)
     tree.ticks((10, 20, 40, 1000, 100, 3, 5, 30))
-    found = between(before, tree.read(0), 1)
+    found = between(before, tree.read(0), 1, 0.0)
     assert found["steal_s"] == pytest.approx(0.23)
     assert found["foreign_s"] == 0
 
@@ -243,12 +249,12 @@ def rest():
 def during(work, *cpus):
     """What went on while this process did something; how long it took; busy time of these CPUs that was not its own."""
     busy = {cpu: cpu_times(signals.PROC)[f"cpu{cpu}"].busy for cpu in cpus}
-    before = read(cpus)
+    before, own = read(cpus), read_own()
     work()
-    last = read(cpus)
+    used, last = of_own(own, read_own()), read(cpus)
     busy_s = sum(cpu_times(signals.PROC)[f"cpu{cpu}"].busy - busy[cpu] for cpu in cpus) * TICK_S
-    others_s = busy_s - (last.own_s - before.own_s)
-    return between(before, last, len(cpus)), last.at_s - before.at_s, others_s
+    others_s = busy_s - used["used_s"]
+    return {**used, **between(before, last, len(cpus), used["used_s"])}, last.at_s - before.at_s, others_s
 
 
 def test_a_busy_loop_alone_is_clean(pinned):

@@ -1,4 +1,4 @@
-"""The measure stage on real models: which rounds it keeps, what it asked for and what was read back."""
+"""The measure stage on real models: which turns it keeps, what it asked for and what was read back."""
 
 import json
 import os
@@ -6,20 +6,22 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from farm.axes import Device, Images, Model
-from farm.measuring import pairing, rounds
-from farm.measuring.round import ROUNDS as ROUNDS_FILE
-from farm.measuring.round import SCHEMA
+from farm.measuring import pairing
+from farm.measuring.full_speed import share
+from farm.measuring.requests import Measurement, rotating_images
+from farm.measuring.round import SCHEMA, TURNS, rounds_of
 from farm.measuring.runner import REQUESTS
+from farm.measuring.turns import MEMORY_FORMATS, faster_format
 from farm.measuring.verdict import mismatches
 from farm.plan import Effort
 from farm.plan.facts import Measured
 from farm.plan.parameters import Measure, Rounds
 from farm.stages import measure
-from tests.measuring.rows import heard
 from tests.stages.bench import DIGITS, DIGITS_PREPROCESSING
 
 ROUNDS = Rounds(min_seconds=0.05, min_inferences=30, warmup_seconds=0.02, preprocess=False, per_node=1)
@@ -44,7 +46,7 @@ def in_pytorch(**changes):
 
 def request_of(folder, parameters):
     """What a round of the cell is asked: of models in a folder, on two of seven cores."""
-    return rounds.Measurement(
+    return Measurement(
         parameters=parameters, ir=folder, variant=folder / "int8", files={},
         images=folder / "inputs.npy", cpus=(0, 1), cores=7,
     ).request("cell")  # fmt: skip
@@ -55,11 +57,11 @@ def effort(**changes):
 
 
 def measured(bench, parameters, inputs, files=None, *, effort=QUICK, **changes):
-    """What the stage tells, and its rows; the effort changed as told."""
+    """What the stage tells, and its rounds; the effort changed as told."""
     facts, folder = bench.run(measure.run, parameters, inputs, files, effort=replace(effort, **changes))
-    table = pq.read_table(folder / ROUNDS_FILE)
+    table = pq.read_table(folder / TURNS)
     assert table.schema.equals(SCHEMA)
-    return facts, table.to_pylist()
+    return facts, rounds_of(table)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ EFFORTS = {"latency": effort(pairs=(4, 32), target=1e9), "throughput": QUICK}
 
 @pytest.fixture(scope="module")
 def measured_once(session_bench, pair):
-    """Measures with a hint and its effort, once: what the stage tells, and its rows."""
+    """Measures with a hint and its effort, once: what the stage tells, and its rounds."""
     known = {}
 
     def measured_once(hint):
@@ -87,92 +89,96 @@ def measured_once(session_bench, pair):
 
 
 @pytest.mark.parametrize("hint", EFFORTS)
-def test_a_measurement_keeps_every_latency_of_paired_rounds(measured_once, hint):
-    facts, rows = measured_once(hint)
-    assert replace(facts, pairs=2, ended="pairs") == Measured(
-        pairs=2, disturbed=0, ended="pairs", threads=1, streams=1, precision="f32"
+def test_a_measurement_keeps_every_latency_of_every_turn(measured_once, hint):
+    facts, rounds = measured_once(hint)
+    assert replace(facts, pairs=2, ended="pairs", full_speed_share=1.0) == Measured(
+        pairs=2, disturbed=0, full_speed_share=1.0, ended="pairs", threads=1, streams=1, precision="f32"
     )
-    assert len(rows) == 2 * facts.pairs
-    assert [row["pair"] for row in rows[:4]] == [0, 0, 1, 1]
-    assert [row["variant"] for row in rows[:4]] in (["cell", "ir", "ir", "cell"], ["ir", "cell", "cell", "ir"])
-    for row in rows:
-        assert len(row["latencies_ns"]) == row["inferences"] >= 30
-        assert min(row["latencies_ns"]) > 0
-        assert row["batch"] == 1
-        assert row["wall_ns"] >= 0.05e9
-        assert row["synchronous"] is (hint != "throughput")
-        if row["synchronous"]:
-            assert sum(row["latencies_ns"]) == row["wall_ns"], "no time is lost between synchronous inferences"
-        assert 0 < row["request_p50_ns"] <= max(row["latencies_ns"])
+    assert facts.full_speed_share == share(rounds)
+    assert len(rounds) == len({(one.pair, one.variant) for one in rounds}) == 2 * len({one.pair for one in rounds})
+    for one in rounds:
+        turns = one.turns
+        assert len(turns.latencies_ns) == turns.inferences.sum() >= 30
+        assert min(turns.latencies_ns) > 0
+        assert one.batch == 1
+        assert one.wall_s >= 0.9 * 0.05
+        assert one.synchronous is (hint != "throughput")
+        if one.synchronous:
+            sums = np.add.reduceat(turns.latencies_ns, np.cumsum(turns.inferences) - turns.inferences)
+            assert (sums == turns.wall_ns).all(), "no time is lost between synchronous inferences"
+        assert 0 < one.request_p50_ns <= max(turns.latencies_ns)
 
 
 @pytest.mark.parametrize("hint", EFFORTS)
-def test_every_row_tells_what_was_asked_what_was_read_back_and_what_went_on(measured_once, hint):
-    _, rows = measured_once(hint)
+def test_both_of_a_pair_have_as_many_turns_each_between_two_probes(measured_once, hint):
+    _, rounds = measured_once(hint)
+    for cell, ir in zip(rounds[::2], rounds[1::2], strict=True):
+        assert {cell.variant, ir.variant} == {"cell", "ir"}
+        played = sorted([*cell.turns.turn, *ir.turns.turn])
+        assert played == list(range(2 * len(cell.turns))) == list(range(2 * len(ir.turns)))
+        for turns in (cell.turns, ir.turns):
+            assert turns.probes_ns.shape == (len(turns), 2, len(cell.cpus))
+            assert (turns.probes_ns > 0).all()
+
+
+@pytest.mark.parametrize("hint", EFFORTS)
+def test_every_round_tells_what_was_asked_what_was_read_back_and_what_went_on(measured_once, hint):
+    _, rounds = measured_once(hint)
     asked = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32", "ENABLE_CPU_PINNING": True}
     asked |= {"EXECUTION_DEVICES": "CPU"} | ({"NUM_STREAMS": 1} if hint == "latency" else {})
-    for row in rows:
-        assert json.loads(row["asked"]) == asked
-        found = json.loads(row["properties"])
+    for one in rounds:
+        assert json.loads(one.asked) == asked
+        found = json.loads(one.properties)
         assert set(asked) <= set(found), "what was asked for is what is read back"
-        assert mismatches(asked, found, row["stray_cpus"]) == ()
-        assert row["cpus"] == sorted(os.sched_getaffinity(0))
-        assert row["stray_cpus"] == []
-        assert (row["runtime"], row["threads"], row["streams"], row["precision"]) == ("openvino", 1, 1, "f32")
-        assert row["warmup_inferences"] >= 15
-        assert row["steady"] in (True, False)
-        for name in ("steal_s", "foreign_s", "siblings_s", "throttled_s"):
-            assert 0 <= row[name] <= row["wall_ns"] / 1e9 * len(row["cpus"]) + 0.02
-        assert row["overheated"] >= 0
-    assert all(None not in {**row, "mhz": 0}.values() for row in rows), "only the frequency may be unknown"
+        assert mismatches(asked, found, one.stray_cpus) == ()
+        assert one.cpus == tuple(sorted(os.sched_getaffinity(0)))
+        assert one.stray_cpus == ()
+        assert (one.runtime, one.threads, one.streams, one.precision) == ("openvino", 1, 1, "f32")
+        assert one.warmup_inferences >= 15
+        assert one.steady in (True, False)
+        assert one.wall_s < one.played_s
+        for signal in ("steal_s", "foreign_s", "siblings_s", "throttled_s"):
+            assert 0 <= getattr(one, signal) <= one.played_s * len(one.cpus) + 0.02
+        assert one.overheated >= 0
 
 
 @pytest.mark.usefixtures("undisturbed")
 def test_the_fp32_partner_is_always_measured_in_fp32(bench, pair):
-    _, rows = measured(bench, measurement(precision="bf16"), pair, pairs=(1, 1))
-    asked = {row["variant"]: json.loads(row["asked"])["INFERENCE_PRECISION_HINT"] for row in rows}
+    _, rounds = measured(bench, measurement(precision="bf16"), pair, pairs=(1, 1))
+    asked = {one.variant: json.loads(one.asked)["INFERENCE_PRECISION_HINT"] for one in rounds}
     assert asked == {"cell": "bf16", "ir": "f32"}
 
 
 @pytest.mark.usefixtures("undisturbed")
 def test_the_fp32_ir_is_paired_with_itself(bench, small):
-    _, rows = measured(bench, measurement(), {"ir": small}, pairs=(1, 1))
-    assert sorted(row["variant"] for row in rows) == ["cell", "ir"]
-    assert {row["runtime"] for row in rows} == {"openvino"}
-    assert len({row["properties"] for row in rows}) == 1
+    _, rounds = measured(bench, measurement(), {"ir": small}, pairs=(1, 1))
+    assert sorted(one.variant for one in rounds) == ["cell", "ir"]
+    assert {one.runtime for one in rounds} == {"openvino"}
+    assert len({one.properties for one in rounds}) == 1
 
 
 @pytest.mark.usefixtures("undisturbed")
 def test_the_pytorch_baseline_is_paired_with_the_fp32_ir_and_runs_in_the_memory_format_that_was_faster(
     bench, small, monkeypatch
 ):
-    really, trials = rounds.run_round, {}
+    formats = []
 
-    def listening(request, scratch):
-        """Keeps how fast a trial was, which is short."""
-        found = really(request, scratch)
-        if request.min_seconds == rounds.TRIAL_S:
-            trials[json.loads(found.properties)["MEMORY_FORMAT"]] = found.fps
-        return found
+    def choose(conductor):
+        formats.append(faster_format(conductor))
+        return formats[0]
 
-    monkeypatch.setattr(rounds, "run_round", listening)
-    _, rows = measured(bench, in_pytorch(), {"ir": small}, {"weights": DIGITS}, pairs=(1, 1))
-    by_variant = {row["variant"]: row for row in rows}
-    assert {name: row["runtime"] for name, row in by_variant.items()} == {"cell": "pytorch", "ir": "openvino"}
+    monkeypatch.setattr(measure, "faster_format", choose)
+    _, rounds = measured(bench, in_pytorch(), {"ir": small}, {"weights": DIGITS}, pairs=(1, 1))
+    by_variant = {one.variant: one for one in rounds}
+    assert {name: one.runtime for name, one in by_variant.items()} == {"cell": "pytorch", "ir": "openvino"}
     own = by_variant["cell"]
-    properties = json.loads(own["properties"])
-    assert set(trials) == set(rounds.MEMORY_FORMATS)
-    assert properties["MEMORY_FORMAT"] == max(trials, key=trials.get)
-    assert json.loads(own["asked"]) == {"INFERENCE_NUM_THREADS": 1}
-    assert mismatches(json.loads(own["asked"]), properties, own["stray_cpus"]) == ()
-    assert own["request_p50_ns"] is None
-    assert by_variant["ir"]["request_p50_ns"] > 0
-
-
-@pytest.mark.parametrize("faster", rounds.MEMORY_FORMATS)
-def test_the_faster_memory_format_is_that_of_more_images_a_second(tmp_path, monkeypatch, faster):
-    monkeypatch.setattr(rounds, "run_round", lambda request, _: heard(100 + (request.memory_format == faster)))
-    assert rounds.faster_format(request_of(tmp_path, in_pytorch()), tmp_path) == faster
+    properties = json.loads(own.properties)
+    assert [properties["MEMORY_FORMAT"]] == formats
+    assert formats[0] in MEMORY_FORMATS
+    assert json.loads(own.asked) == {"INFERENCE_NUM_THREADS": 1}
+    assert mismatches(json.loads(own.asked), properties, own.stray_cpus) == ()
+    assert own.request_p50_ns is None
+    assert by_variant["ir"].request_p50_ns > 0
 
 
 @pytest.mark.usefixtures("undisturbed")
@@ -180,17 +186,17 @@ def test_the_faster_memory_format_is_that_of_more_images_a_second(tmp_path, monk
 def test_batches_that_do_not_fit_a_page_are_measured_too(bench, small, preprocess):
     """Of so many images that the allocator gives the memory of a batch back at once when it is let go."""
     changed = measurement(preprocess=preprocess, batch=64, min_inferences=3)
-    _, rows = measured(bench, changed, {"ir": small}, pairs=(1, 1))
-    assert [row["batch"] for row in rows] == [64, 64]
-    assert all(sum(row["latencies_ns"]) == row["wall_ns"] for row in rows)
+    _, rounds = measured(bench, changed, {"ir": small}, pairs=(1, 1))
+    assert [one.batch for one in rounds] == [64, 64]
+    assert all(sum(one.turns.latencies_ns) == sum(one.turns.wall_ns) for one in rounds)
 
 
 def test_as_many_test_images_are_loaded_as_rounds_rotate_through():
-    assert rounds.rotating_images(measurement(), {}).shape == (REQUESTS, 3, 32, 32)
-    assert rounds.rotating_images(measurement(batch=2), {}).shape == (2 * REQUESTS, 3, 32, 32)
-    raw = rounds.rotating_images(measurement(preprocess=True), {})
+    assert rotating_images(measurement(), {}).shape == (REQUESTS, 3, 32, 32)
+    assert rotating_images(measurement(batch=2), {}).shape == (2 * REQUESTS, 3, 32, 32)
+    raw = rotating_images(measurement(preprocess=True), {})
     assert (raw.shape, raw.dtype) == ((REQUESTS, 32, 32, 3), "uint8")
-    assert len(rounds.rotating_images(measurement(batch=100), {})) == 599, "all that there are"
+    assert len(rotating_images(measurement(batch=100), {})) == 599, "all that there are"
 
 
 @pytest.mark.parametrize(("threads", "asked"), [(3, 3), (None, 7)])
@@ -201,19 +207,10 @@ def test_threads_are_the_devices_or_as_many_as_cores_are_leased(tmp_path, thread
     assert (request.cpus, request.ir) == ((0, 1), str(tmp_path / "int8" / "model.xml"))
 
 
-def test_a_round_has_a_users_own_environment_but_for_the_fork_servers_threads(monkeypatch):
-    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setenv("SOMETHING", "mine")
-    found = rounds.round_environment()
-    assert found["SOMETHING"] == "mine"
-    assert not {"OMP_WAIT_POLICY", "OMP_NUM_THREADS"} & set(found)
-
-
 @pytest.mark.usefixtures("undisturbed")
 def test_no_further_pair_starts_when_the_budget_is_spent(bench, small):
-    facts, rows = measured(bench, measurement(), {"ir": small}, pairs=(50, 50), budget_s=0.01)
-    assert (facts.pairs, facts.ended, len(rows)) == (1, "budget", 2)
+    facts, rounds = measured(bench, measurement(), {"ir": small}, pairs=(50, 50), budget_s=0.01)
+    assert (facts.pairs, facts.ended, len(rounds)) == (1, "budget", 2)
 
 
 @pytest.mark.parametrize(("hint", "pairs", "ended"), [("latency", 4, "target"), ("throughput", 2, "pairs")])
@@ -227,10 +224,9 @@ def test_no_further_pair_starts_when_the_ratio_is_known_well_enough_or_there_may
 def test_a_disturbed_pair_is_kept_counted_and_measured_again(bench, small, monkeypatch):
     said = iter([(), ("foreign",)])
     monkeypatch.setattr(pairing, "disturbances", lambda *_, **__: next(said, ()))
-    facts, rows = measured(bench, measurement(), {"ir": small}, pairs=(1, 1))
+    facts, rounds = measured(bench, measurement(), {"ir": small}, pairs=(1, 1))
     assert (facts.pairs, facts.disturbed, facts.ended) == (1, 1, "pairs")
-    assert [row["disturbed"] for row in rows] == [["foreign"]] * 2 + [[]] * 2
-    assert [row["variant"] for row in rows[:2]] == [row["variant"] for row in rows[2:]]
+    assert [one.disturbed for one in rounds] == [("foreign",)] * 2 + [()] * 2
 
 
 def test_a_round_that_fails_fails_the_stage_and_says_so(bench, tmp_path):
@@ -256,10 +252,10 @@ def hogged():
 @pytest.mark.usefixtures("hogged")
 @pytest.mark.parametrize("hint", ["latency", "throughput"])
 def test_a_program_that_runs_on_the_leased_core_all_the_time_ends_the_measurement(bench, pair, hint):
-    facts, rows = measured(bench, measurement(hint=hint, min_seconds=0.3), pair, pairs=(8, 32), max_redone=0)
+    facts, rounds = measured(bench, measurement(hint=hint, min_seconds=0.3), pair, pairs=(8, 32), max_redone=0)
     assert facts.ended == "disturbed"
     assert facts.disturbed == 1
     assert facts.pairs == 0, "its pair did not have the core to itself"
-    for row in rows:
-        assert {"foreign", "delayed"} & {*row["disturbed"]}
-        assert row["foreign_s"] > 0.2 * row["wall_ns"] / 1e9
+    for one in rounds:
+        assert {"foreign", "delayed"} & {*one.disturbed}
+        assert one.foreign_s > 0.2 * one.played_s

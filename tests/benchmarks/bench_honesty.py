@@ -69,7 +69,7 @@ class Hog(NamedTuple):
     effort: Mapping[str, Any]
 
 
-FULL, TRIAL = Sizes(2000, 50, (3, 3, 2), 8), Sizes(50, 1, (1, 0, 0), 2)
+FULL, TRIAL = Sizes(1000, 50, (3, 3, 2), 8), Sizes(50, 1, (1, 0, 0), 2)
 HOGS = (
     Hog("busy all the time", 1.0, 0.0, GIVE_UP),
     Hog("busy 15 of every 50 ms", 0.015, 0.035, GIVE_UP),

@@ -39,6 +39,15 @@ def test_one_pair_says_nothing_of_the_spread():
     assert paired_ratio([(3.0, 2.0)]).within is None
 
 
+def test_of_more_pairs_that_differ_as_much_the_interval_is_narrower_for_their_number_and_degrees_of_freedom():
+    pairs = [(1.1, 1.0), (1.0, 1.1)]
+    spread = math.log(1.1) * math.sqrt(2)
+    ratio = paired_ratio(pairs, 0.05, count=10)
+    assert math.log(ratio.high) == pytest.approx(2.262 * spread / math.sqrt(10), rel=1e-3)
+    assert paired_ratio(pairs, count=2) == paired_ratio(pairs)
+    assert paired_ratio(pairs[:1], count=10).within is None
+
+
 def test_an_interval_reaches_so_far_to_each_side():
     assert Ratio(value=2.0, low=2.0 / 1.02, high=2.0 * 1.02).within == pytest.approx(0.02)
     assert Ratio(value=2.0, low=2.0, high=2.0).within == 0

@@ -19,7 +19,7 @@ from farm.measuring.round import Round
 FASTEST = 0.05  # this quantile of a CPU's probes is its full speed: the fastest ones are luck
 SLACK = 0.06  # a probe that takes no longer than this beyond it is at full speed
 LEAST_SHARE = 0.2  # of turns at full speed, for figures of those alone
-MOST_HIDDEN = 0.01  # of the time of such turns
+MOST_HIDDEN = 0.03  # of the time of such turns
 
 
 def full_ns(rounds: Sequence[Round]) -> Mapping[str, NDArray[np.float64]]:

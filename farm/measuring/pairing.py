@@ -6,6 +6,7 @@ A pair that the host disturbed is measured again.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +26,9 @@ FUTILE = 2  # times as many pairs as there may be would not be enough: no more a
 MeasurePair = Callable[[float], Sequence[Round]]
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class PairedRounds:
-    """The rounds so far, each with its pair, its turns at full speed, and what disturbed its pair; ended: why."""
+    """Rounds, each with its pair, its turns at full speed, and what disturbed its pair. ended: why there are no more."""
 
     rounds: list[Round] = field(default_factory=list)
     ended: Ended | None = None
@@ -40,13 +41,14 @@ class PairedRounds:
         """How many pairs were disturbed."""
         return len({one.pair for one in self.rounds if one.disturbed})
 
+    @cached_property
     def at_full_speed(self) -> bool:
         """Whether figures are of turns at full speed; else of all turns, for the cores hardly ever ran so."""
         return holds(self.undisturbed())
 
     def pairs(self) -> list[Pair]:
         """The speeds of undisturbed pairs, the cell's and its partner's."""
-        return speeds(self.undisturbed(), full_speed=True if self.at_full_speed() else None)
+        return speeds(self.undisturbed(), full_speed=True if self.at_full_speed else None)
 
     def slowed(self) -> list[Pair]:
         """The same while the cores were not at full speed."""
@@ -57,7 +59,7 @@ class PairedRounds:
         if len(self.pairs()) < least:
             return self.rounds
         rounds = self.undisturbed()
-        if not self.at_full_speed():
+        if not self.at_full_speed:
             return rounds
         numbers = [one.pair for one in rounds if has_enough(one, full_speed=True)]
         both = {number for number in numbers if numbers.count(number) == 2}  # noqa: PLR2004
@@ -83,7 +85,8 @@ def conduct(
         pair = measure_pair(length)
         disturbed = tuple(dict.fromkeys(signal for one in pair for signal in disturbances(one)))
         number = len(measured.rounds) // 2
-        measured.rounds = flagged([*measured.rounds, *(replace(one, pair=number, disturbed=disturbed) for one in pair)])
+        rounds = [*measured.rounds, *(replace(one, pair=number, disturbed=disturbed) for one in pair)]
+        measured = PairedRounds(rounds=flagged(rounds))
         spent_s = clock() - begun
         say(_progress(measured, planned))
         count = len(measured.pairs())  # now and then it jumps, or falls: a pair shows what full speed is
@@ -136,7 +139,7 @@ def _part(measured: PairedRounds, *, later: bool) -> list[Pair]:
         replace(one, turns=one.turns.of((one.turns.turn > one.turns.turn.mean()) == later))
         for one in measured.undisturbed()
     ]
-    return speeds(halves, full_speed=True if measured.at_full_speed() else None)
+    return speeds(halves, full_speed=True if measured.at_full_speed else None)
 
 
 def _logs(pairs: Sequence[Pair]) -> NDArray[np.float64]:

@@ -69,7 +69,7 @@ def _with_states(record: Record, measured: PairedRounds) -> Record:
         return record
     slow, full = paired_ratio(measured.slowed()), full_ns(rounds)
     return replace(
-        record, cores_ran="full" if measured.at_full_speed() else "mixed", full_speed_share=share(rounds),
+        record, cores_ran="full" if measured.at_full_speed else "mixed", full_speed_share=share(rounds),
         probe_ns=float(full[PARTNER].mean()), speedup_slow=slow.value if slow else None,
         speedup_slow_low=slow.low if slow else None, speedup_slow_high=slow.high if slow else None,
     )  # fmt: skip

@@ -131,7 +131,7 @@ def measured_on(host: Host) -> Measured:
     conducted = conduct(host.pair, effort, seconds=Measuring().min_seconds, clock=lambda: host.now_s)
     ratio = interval(conducted.pairs(), looks(*effort.pairs)) or Ratio(value=1.0)
     valid = ratio.within is not None and ratio.within <= effort.target
-    return Measured(ratio=ratio, valid=valid, mixed=not conducted.at_full_speed())
+    return Measured(ratio=ratio, valid=valid, mixed=not conducted.at_full_speed)
 
 
 def measured(job: Job, what: str) -> Measured:

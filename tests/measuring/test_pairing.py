@@ -165,14 +165,14 @@ def test_speeds_are_images_a_second_of_rounds_that_have_their_partner():
 
 def test_figures_are_of_turns_at_full_speed_where_a_fifth_is_so_and_else_of_all():
     full, mixed = marked(20, 5, 4, turns=20), marked(7, 1, 3, turns=20)
-    assert (full.at_full_speed(), mixed.at_full_speed()) == (True, False)
+    assert (full.at_full_speed, mixed.at_full_speed) == (True, False)
     assert full.pairs() == [(200.0, 100.0)] * 2, f"{LEAST_TURNS} turns make a speed"
     assert full.slowed() == [(100.0, 100.0)] * 2, "of the second and the third"
     assert [len(one.turns) for one in full.used(2)] == [20, 20, 5, 5]
     assert full.used(3) == full.rounds, "too few"
     assert mixed.pairs() == [(pytest.approx(100 * (20 + fast) / 20, rel=1e-6), 100.0) for fast in (7, 1, 3)]
     assert mixed.used(3) == mixed.rounds
-    assert marked(4).at_full_speed(), f"{LEAST_SHARE} is enough"
+    assert marked(4).at_full_speed, f"{LEAST_SHARE} is enough"
 
 
 def test_a_disturbed_pair_is_in_no_figure_unless_too_few_are_undisturbed():

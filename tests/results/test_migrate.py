@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from farm.errors import InputError
-from farm.measuring.round import rounds_of, table_of
+from farm.measuring.round import table_of
 from farm.plan import Effort, Plan
 from farm.record import SCHEMA_VERSION, Record
 from farm.results import migrate, tables

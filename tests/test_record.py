@@ -37,7 +37,8 @@ SPEED = (
     "fps_ir", "speedup_ir_low", "speedup_ir_high", "speedup_pytorch_low", "speedup_pytorch_high",
     "verdict_cause", "within", "asked", "least_pairs", "ended", "pairs", "disturbed_pairs", "worst_signal",
     "worst_share", "mismatches", "unsteady_rounds", "foreign_share", "steal_share", "per_node", "timed",
-    "memory_format", "speedup_slow", "speedup_slow_low", "speedup_slow_high", "cores_ran", "full_speed_share", "probe_ns",
+    "memory_format", "speedup_slow", "speedup_slow_low", "speedup_slow_high", "cores_ran", "full_speed_share",
+    "probe_ns",
 )  # fmt: skip
 
 

@@ -50,10 +50,8 @@ def main() -> None:
         heard(conductor)
         warmup = warm_up(runner, request.warmup_seconds)
         say(conductor, warmup.each_ns)
-        before = signals.read_own()
         while turn_ns := heard(conductor):
             say(conductor, turns.take(runner, turn_ns))
-        meanwhile = signals.of_own(before, signals.read_own())
         facts = {
             "runtime": request.runtime,
             "batch": request.device.batch,
@@ -63,7 +61,7 @@ def main() -> None:
             "steady": warmup.steady,
             "stray_cpus": stray_cpus(request.cpus),
             **read_back(runner),
-            **meanwhile,
+            **signals.of_own(turns.own),
         }
         inferences, wall_ns, latencies_ns = turns.arrays()
         np.savez(
@@ -149,17 +147,23 @@ def window(runner: Runner, seconds: float) -> tuple[int, int]:
 
 @dataclass(slots=True)
 class Turns:
-    """The turns so far: of each its wall time and its latencies, in ns. runtime_ms: what the runtime itself tells."""
+    """The turns so far: of each its wall time and its latencies, in ns. runtime_ms: what the runtime itself tells.
+
+    own: what the process had used before and after each, for it waits when it has no turn.
+    """
 
     wall_ns: list[int] = field(default_factory=list)
     latencies_ns: list[list[int]] = field(default_factory=list)
     runtime_ms: list[float] = field(default_factory=list)
+    own: list[tuple[signals.Own, signals.Own]] = field(default_factory=list)
     started: int = 0  # inferences, timed or not
 
     def take(self, runner: Runner, turn_ns: int) -> int:
         """A turn of so long at least; gives what an inference took."""
         way = self._one_by_one if runner.ended is None else self._in_flight
+        before = signals.read_own()
         latencies, wall_ns = way(runner, turn_ns)
+        self.own.append((before, signals.read_own()))
         self.wall_ns.append(wall_ns)
         self.latencies_ns.append(latencies)
         return wall_ns // len(latencies)

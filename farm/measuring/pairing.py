@@ -28,7 +28,7 @@ MeasurePair = Callable[[float], Sequence[Round]]
 
 @dataclass(kw_only=True)
 class PairedRounds:
-    """Rounds, each with its pair, its turns at full speed, and what disturbed its pair. ended: why there are no more."""
+    """Rounds, each with its pair, its turns at full speed, and what disturbed its pair. ended: why no more."""
 
     rounds: list[Round] = field(default_factory=list)
     ended: Ended | None = None

@@ -104,7 +104,9 @@ class Round:
     used_s: Annotated[float, Column("CPU time of the round meanwhile", "s")]
     steal_s: Annotated[float, Column("taken by the hypervisor, of the CPU that lost most", "s")]
     foreign_s: Annotated[float, Column("CPU time of other programs on the leased CPUs", "s")]
-    delayed_s: Annotated[float, Column("ready to run but made to wait, the thread that waited longest", "s")]
+    delayed_s: Annotated[
+        float, Column("ready to run in its turns but made to wait, the thread that waited longest", "s")
+    ]
     siblings_s: Annotated[float, Column("the busiest sibling thread of the cores that is not leased", "s")]
     throttled_s: Annotated[float, Column("held back by the CPU quota", "s")]
     overheated: Annotated[int, Column("times that the processor throttled itself")]

@@ -8,7 +8,8 @@ ticks a hundred times a second; what the scheduler and getrusage say is exact to
 import math
 import resource
 import time
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,9 +70,16 @@ def read(
     )
 
 
-def of_own(before: Own, after: Own) -> dict[str, float]:
-    """What a round used between two readings: columns of `farm.measuring.round.Round`. delayed_s: the worst thread."""
-    return {"used_s": after.used_s - before.used_s, "delayed_s": _most(before.delayed_s, after.delayed_s)}
+def of_own(spans: Sequence[tuple[Own, Own]]) -> dict[str, float]:
+    """What a round used: columns of `farm.measuring.round.Round`. spans: its turns, each between two readings.
+
+    used_s: from the first to the last. delayed_s: within them, of the thread that waited longest.
+    """
+    delayed_s: Counter[str] = Counter()
+    for before, after in spans:
+        delayed_s.update({name: value - before.delayed_s.get(name, 0.0) for name, value in after.delayed_s.items()})
+    used_s = spans[-1][1].used_s - spans[0][0].used_s if spans else 0.0
+    return {"used_s": used_s, "delayed_s": max(delayed_s.values(), default=0.0)}
 
 
 def between(before: Reading, after: Reading, cpus: int, used_s: float) -> dict[str, float | None]:

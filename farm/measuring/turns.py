@@ -83,7 +83,7 @@ class Conductor:
             blocks = math.ceil(max(seconds * 1e9, self.inferences * slowest_ns) / playing.length_ns / 2)
             before, own = signals.read(self.probe.cpus), signals.read_own()
             order, probes = self._play(playing, blocks)
-            used, after = signals.of_own(own, signals.read_own()), signals.read(self.probe.cpus)
+            used, after = signals.of_own([(own, signals.read_own())]), signals.read(self.probe.cpus)
             answers = {variant: one.end() for variant, one in rounds.items()}
         used_s = used["used_s"] + sum(answer.facts["used_s"] for answer in answers.values())
         meanwhile = signals.between(before, after, len(self.probe.cpus), used_s)

@@ -34,11 +34,11 @@ class Mismatch:
 
 
 def shares(measured: Round) -> dict[Signal, float]:
-    """Each signal as a share of a pair's wall time, or of the time of all its CPUs; of ``overheated`` the count."""
+    """Each signal as a share of a pair's time, of all its CPUs' or of the round's own; of ``overheated`` the count."""
     return {
         "steal": measured.steal_s / measured.played_s,
         "foreign": measured.foreign_s / (measured.played_s * len(measured.cpus)),
-        "delayed": measured.delayed_s / measured.played_s,
+        "delayed": measured.delayed_s / measured.wall_s,
         "siblings": measured.siblings_s / measured.played_s,
         "throttled": measured.throttled_s / measured.played_s,
         "overheated": float(measured.overheated),

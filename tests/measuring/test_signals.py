@@ -85,9 +85,10 @@ def test_of_several_counters_the_one_that_grew_most_is_told(signal):
 def test_what_a_round_used_is_its_cpu_time_and_the_wait_of_the_thread_that_waited_longest():
     before = Own(used_s=5.0, delayed_s={"1": 1.0, "2": 4.0})
     later = Own(used_s=6.5, delayed_s={"1": 1.2, "2": 4.3})
-    assert of_own(before, later) == {"used_s": 1.5, "delayed_s": pytest.approx(0.3)}
+    assert of_own([(before, later)]) == {"used_s": 1.5, "delayed_s": pytest.approx(0.3)}
+    assert of_own([(before, later)] * 3) == {"used_s": 1.5, "delayed_s": pytest.approx(0.9)}
     new = Own(used_s=6.5, delayed_s={"2": 4.3, "3": 0.4})
-    assert of_own(before, new)["delayed_s"] == pytest.approx(0.4), "a thread that is new has waited since its start"
+    assert of_own([(before, new)])["delayed_s"] == pytest.approx(0.4), "a thread that is new has waited since its start"
 
 
 def test_how_long_a_pair_played_is_told():
@@ -251,7 +252,7 @@ def during(work, *cpus):
     busy = {cpu: cpu_times(signals.PROC)[f"cpu{cpu}"].busy for cpu in cpus}
     before, own = read(cpus), read_own()
     work()
-    used, last = of_own(own, read_own()), read(cpus)
+    used, last = of_own([(own, read_own())]), read(cpus)
     busy_s = sum(cpu_times(signals.PROC)[f"cpu{cpu}"].busy - busy[cpu] for cpu in cpus) * TICK_S
     others_s = busy_s - used["used_s"]
     return {**used, **between(before, last, len(cpus), used["used_s"])}, last.at_s - before.at_s, others_s

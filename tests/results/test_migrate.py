@@ -185,6 +185,7 @@ def test_a_newer_schema_is_refused_in_a_sentence(tmp_path, name):
     folder = Folder(str(tmp_path))
     folder.write(tables.RECORDS, tables.records([RECORD], {}))
     folder.write(name, older(schema=SCHEMA_VERSION + 1))
-    newer = rf"{name} is of a newer farm: its schema is {SCHEMA_VERSION + 1}, and this one reads up to {SCHEMA_VERSION}; update farm$"
+    schemas = f"its schema is {SCHEMA_VERSION + 1}, and this one reads up to {SCHEMA_VERSION}"
+    newer = rf"{name} is of a newer farm: {schemas}; update farm$"
     with pytest.raises(InputError, match=newer):
         read_run(folder)

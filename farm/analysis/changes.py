@@ -10,7 +10,7 @@ import numpy as np
 
 from farm.analysis.accuracy import disagreement
 from farm.analysis.standing import Standing, standing
-from farm.record import Record, accuracy_of, is_fp32_ir
+from farm.record import Cores, Record, accuracy_of, is_fp32_ir
 from farm.results.reading import Predicted
 from farm.results.speed import ratio_of
 from farm.stats.ratios import Ratio, quotient
@@ -22,6 +22,7 @@ WORDS: dict[Standing, Word] = {
     "equivalent": "alike", "worse": "worse", "better": "better", "undecided": "undecided",
 }  # fmt: skip
 SHARES = ("top1", "top5")  # metrics that say of each image: right, or not
+RAN: dict[Cores, str] = {"full": "cores at full speed", "mixed": "cores slowed by neighbours"}
 HOST = ("host", "cpu_model", "threads")  # where these are the same, speeds are of one host
 
 
@@ -180,6 +181,9 @@ def _why_not(before: Record, after: Record) -> str | None:
         return "a baseline, of which x IR says nothing"
     if before.timed != after.timed:
         return f"A timed {before.timed}, B {after.timed}"
+    ran = {name: record.cores_ran for name, record in (("A", before), ("B", after)) if record.cores_ran is not None}
+    if len(set(ran.values())) == 2:  # noqa: PLR2004
+        return " and ".join(f"{RAN[cores]} in {name}" for name, cores in ran.items())
     verdicts = {"A": before.verdict, "B": after.verdict}
     doubtful = [f"{verdict} in {name}" for name, verdict in verdicts.items() if verdict not in (None, "valid")]
     if doubtful:

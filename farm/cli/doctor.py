@@ -76,7 +76,7 @@ def doctor(
     per_node: Annotated[
         int | None, Option(min=2, metavar="K", help="Also measure what K measurements at once cost one another.")
     ] = None,
-    noise: Annotated[bool, Option(help="Measure the noise floor too, which takes half a minute.")] = True,
+    noise: Annotated[bool, Option(help="Measure the noise floor too, which takes a minute or less.")] = True,
     threads: Annotated[int | None, Option(min=1, help="Threads of the noise floor; all cores by default.")] = None,
     as_json: Json = False,
 ) -> int:
@@ -149,12 +149,13 @@ def _noise(lab: Lab) -> Answer:
 
     results = Location.of(lab.folder).folder(lab.grid.name)
     results.write_plan(replace(lab.plan, command="farm doctor"))
-    stderr.print("a model against itself: about half a minute ...", style="dim")
+    stderr.print("a model against itself: up to a minute ...", style="dim")
     _execute(lab, set(lab.plan.stages))
     (record,) = gather(results, lab.store)
     text, sound = _judged(record)
     names = ("speedup_ir", "speedup_ir_low", "speedup_ir_high", "pairs", "disturbed_pairs", *SHARES)
-    facts = {name: getattr(record, name) for name in (*names, "fps", "threads", "verdict")}
+    names += ("fps", "threads", "verdict", "cores_ran", "full_speed_share")
+    facts = {name: getattr(record, name) for name in names}
     return Answer(facts=facts | {"mismatch": mismatch(record)}, text=f"noise floor: {text}", sound=sound)
 
 
@@ -194,13 +195,17 @@ def _judged(record: Record) -> tuple[str, bool]:
         taken = ", ".join(f"{words} {getattr(record, name) or 0:.1%}" for name, words in SHARES.items())
         text = f"of at least {PAIRS[0]} undisturbed pairs there are {record.pairs}, {record.disturbed_pairs} disturbed"
         return f"not known: {text} ({taken} of the CPU time): end other programs, and try again", False
-    work = f"{record.pairs} pairs of half a second, {record.disturbed_pairs} disturbed"
+    work = f"{record.pairs} pairs, {record.disturbed_pairs} disturbed"
     seen = f"on {record.threads} threads a model against itself: x {ratio.value:.3f}{_sure(ratio)} after {work}"
     if differs(ratio):
         return f"{seen}: the same model seems to differ, so nothing measured here holds", False
     if ratio.within > TARGET:
         return f"{seen}: too noisy for a campaign's {TARGET:.1%}: fewer threads, or a quieter host", False
-    return f"{seen}: differences above {ratio.within:.1%} show here", True
+    slowed = f", on cores that neighbours slowed in {1 - (record.full_speed_share or 0):.0%} of the turns"
+    return (
+        f"{seen}: differences above {ratio.within:.1%} show here{slowed if record.cores_ran == 'mixed' else ''}",
+        True,
+    )
 
 
 def _company_text(per_node: int, ratio: Ratio) -> str:

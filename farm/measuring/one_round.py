@@ -49,7 +49,7 @@ def main() -> None:
         say(conductor, 0)
         heard(conductor)
         warmup = warm_up(runner, request.warmup_seconds)
-        say(conductor, warmup.each_ns)
+        say(conductor, warmup.each_ns * runner.depth)
         while turn_ns := heard(conductor):
             say(conductor, turns.take(runner, turn_ns))
         facts = {
@@ -205,10 +205,11 @@ class Turns:
             step(index)
             index += 1
         first, begun = len(ended), max(ended)[0]
-        while clock() < begun + turn_ns or len(ended) == first:
+        while clock() < begun + turn_ns or len(ended) < first + runner.depth:
             step(index)
             index += 1
         ends = sorted(ended)
+        ends = ends[: first + (len(ends) - first) // runner.depth * runner.depth]  # they may end all at once
         runner.finish()
         self.started = index
         latencies = [latency for _, latency in ends[first:]]

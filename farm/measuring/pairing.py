@@ -21,6 +21,7 @@ from farm.stats.ratios import Pair, Ratio, alpha_after, looks, paired_ratio
 CELL, PARTNER = "cell", "ir"
 LEAST_TURNS = 5  # of each variant, of a pair that counts
 SHORTEST, LONGEST = 0.5, 4.0  # times the seconds that are asked for, of pairs after the first look
+PATIENCE = 3  # times the budget until the first look
 FUTILE = 2  # times as many pairs as there may be would not be enough: no more are measured
 
 MeasurePair = Callable[[float], Sequence[Round]]
@@ -44,7 +45,7 @@ class PairedRounds:
     @cached_property
     def at_full_speed(self) -> bool:
         """Whether figures are of turns at full speed; else of all turns, for the cores hardly ever ran so."""
-        return holds(self.undisturbed())
+        return holds(self.undisturbed() or self.rounds)
 
     def pairs(self) -> list[Pair]:
         """The speeds of undisturbed pairs, the cell's and its partner's."""
@@ -56,14 +57,12 @@ class PairedRounds:
 
     def used(self, least: int) -> list[Round]:
         """The rounds that figures are of, with those of their turns: undisturbed, or all if too few are so."""
-        if len(self.pairs()) < least:
-            return self.rounds
-        rounds = self.undisturbed()
+        rounds = self.undisturbed() if len(self.pairs()) >= least else self.rounds
         if not self.at_full_speed:
             return rounds
         numbers = [one.pair for one in rounds if has_enough(one, full_speed=True)]
         both = {number for number in numbers if numbers.count(number) == 2}  # noqa: PLR2004
-        return [replace(one, turns=one.turns.of(one.turns.full_speed)) for one in rounds if one.pair in both]
+        return [replace(one, turns=one.turns.of(one.turns.full_speed)) for one in rounds if one.pair in both] or rounds
 
 
 def conduct(
@@ -107,7 +106,7 @@ def _ending(measured: PairedRounds, look: int, effort: Effort, spent_s: float) -
         return "pairs"
     if measured.disturbed() > effort.max_redone:
         return "disturbed"
-    if spent_s > effort.budget_s:
+    if spent_s > effort.budget_s * (1 if len(pairs) >= planned[0] else PATIENCE):
         return "budget"
     at_last = paired_ratio(pairs, alpha_after(planned[-1], planned), count=FUTILE * planned[-1])
     return "futile" if look > 1 and not _is_within(at_last, effort.target) else None
@@ -125,30 +124,35 @@ def lengthening(measured: PairedRounds, spent_s: float) -> float:
     """
     played_s = sum(one.played_s for one in measured.rounds) / len(measured.rounds)
     start_s = spent_s / (len(measured.rounds) / 2) - played_s
-    logs = [_logs(_part(measured, later=later)) for later in (False, True)]
-    if start_s <= 0 or not len(logs[0]) == len(logs[1]) > 1:
+    early, late = (_part(measured, later=later) for later in (False, True))
+    differences = [early[pair] - late[pair] for pair in early if pair in late]
+    if start_s <= 0 or len(differences) < 2:  # noqa: PLR2004
         return 1.0
-    within = float(np.mean((logs[0] - logs[1]) ** 2)) / 4  # of a pair's mean, as its halves differ
+    within = float(np.mean(np.square(differences))) / 4  # of a pair's mean, as its halves differ
     between = float(np.var(_logs(measured.pairs()), ddof=1)) - within
     return LONGEST if between <= 0 else math.sqrt(start_s / played_s * within / between)
 
 
-def _part(measured: PairedRounds, *, later: bool) -> list[Pair]:
-    """The speeds of the later or the earlier half of each pair's turns."""
+def _part(measured: PairedRounds, *, later: bool) -> dict[int, float]:
+    """The logarithm of the ratio of the later or the earlier half of each pair's turns, by pair."""
     halves = [
         replace(one, turns=one.turns.of((one.turns.turn > one.turns.turn.mean()) == later))
         for one in measured.undisturbed()
     ]
-    return speeds(halves, full_speed=True if measured.at_full_speed else None)
+    by_pair = speeds_of(halves, full_speed=True if measured.at_full_speed else None)
+    return {pair: math.log(cell / ir) for pair, (cell, ir) in by_pair.items()}
 
 
 def _logs(pairs: Sequence[Pair]) -> NDArray[np.float64]:
     return np.array([math.log(cell / ir) for cell, ir in pairs])
 
 
-def interval(pairs: list[Pair], planned: tuple[int, ...]) -> Ratio | None:
-    """The ratio of pairs, with the interval that so many of them may claim."""
-    return paired_ratio(pairs, alpha_after(len(pairs), planned)) if pairs else None
+def interval(pairs: list[Pair], planned: tuple[int, ...], ended: Ended | None = None) -> Ratio | None:
+    """The ratio of pairs, with the interval that so many of them may claim: where a look ended it, that look's."""
+    if not pairs:
+        return None
+    look = max((look for look in planned if look <= len(pairs)), default=len(pairs))
+    return paired_ratio(pairs, alpha_after(look if ended == "target" else len(pairs), planned))
 
 
 def speeds(rounds: Sequence[Round], *, full_speed: bool | None = None) -> list[Pair]:
@@ -156,11 +160,16 @@ def speeds(rounds: Sequence[Round], *, full_speed: bool | None = None) -> list[P
 
     full_speed: of turns at full speed, of the others, or (None) of all.
     """
+    return list(speeds_of(rounds, full_speed=full_speed).values())
+
+
+def speeds_of(rounds: Sequence[Round], *, full_speed: bool | None = None) -> dict[int, Pair]:
+    """The same by pair."""
     by_pair: dict[int, dict[str, float]] = {}
     for one in rounds:
         if has_enough(one, full_speed=full_speed):
             by_pair.setdefault(one.pair, {})[one.variant] = one.fps_of(full_speed=full_speed)
-    return [(pair[CELL], pair[PARTNER]) for pair in by_pair.values() if len(pair) == 2]  # noqa: PLR2004
+    return {pair: (both[CELL], both[PARTNER]) for pair, both in by_pair.items() if len(both) == 2}  # noqa: PLR2004
 
 
 def has_enough(one: Round, *, full_speed: bool | None) -> bool:

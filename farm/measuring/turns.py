@@ -81,12 +81,13 @@ class Conductor:
             rounds = dict(zip(self.requests, started, strict=False))
             playing = Playing(rounds, started[len(rounds) :], max(TURN_NS, LEAST_IN_TURN * slowest_ns))
             blocks = math.ceil(max(seconds * 1e9, self.inferences * slowest_ns) / playing.length_ns / 2)
-            before, own = signals.read(self.probe.cpus), signals.read_own()
+            cpus = started[0].request.cpus
+            before, own = signals.read(cpus), signals.read_own()
             order, probes = self._play(playing, blocks)
-            used, after = signals.of_own([(own, signals.read_own())]), signals.read(self.probe.cpus)
+            used, after = signals.of_own([(own, signals.read_own())]), signals.read(cpus)
             answers = {variant: one.end() for variant, one in rounds.items()}
         used_s = used["used_s"] + sum(answer.facts["used_s"] for answer in answers.values())
-        meanwhile = signals.between(before, after, len(self.probe.cpus), used_s)
+        meanwhile = signals.between(before, after, len(cpus), used_s)
         around = np.stack([probes[:-1], probes[1:]], axis=1)
         return [
             _round(self.requests[variant], variant, answer, meanwhile, order, around)

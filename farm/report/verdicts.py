@@ -13,7 +13,7 @@ WAYS_OUT: dict[Ended, str] = {  # by what ended a measurement that is not sure e
     "pairs": "raise settings.measure.pairs, or measure on fewer threads or a quieter host",
     "budget": "the time was spent: raise settings.measure.budget_s",
     "disturbed": "ask farm doctor what runs there",
-    "futile": "no number of pairs would do here: raise settings.measure.target, or measure on a quieter host",
+    "futile": "twice as many pairs would not do: raise settings.measure.target, or measure on a quieter host",
 }
 ANOTHER_DEVICE = "change the device in the grid, or measure on a host that has it"
 SIGNALS: dict[Signal, str] = {

@@ -86,7 +86,7 @@ def rows(name: str, table: pa.Table, record: Record) -> pa.Table:
 def artefact(folder: Path, file: str) -> pa.Table:
     """A table that a stage of any version left, as one of today."""
     path = folder / file
-    return _today(pq.read_table(path if path.exists() else folder / OLDER[file]))
+    return _today(pq.read_table(path if path.exists() else folder / OLDER.get(file, file)))
 
 
 def _today(table: pa.Table) -> pa.Table:

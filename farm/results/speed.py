@@ -50,7 +50,7 @@ def with_speed(
     first, latencies = of_cell[0], np.concatenate([one.turns.latencies_ns for one in of_cell])
     p50, p90, p95, p99, p999 = (_latency_ms(latencies, quantile) for quantile in QUANTILES)
     return replace(
-        _judged(_with_states(record, measured), measured, interval(speeds(used), looks(*effort.pairs)), effort),
+        _judged(_with_states(record, measured), measured, interval(speeds(used), looks(*effort.pairs), ended), effort),
         ended=ended, fps=_fps(of_cell), fps_ir=_fps(of_ir),
         latency_p50_ms=p50, latency_p90_ms=p90, latency_p95_ms=p95, latency_p99_ms=p99, latency_p999_ms=p999,
         threads=first.threads, streams=first.streams, precision=first.precision,

@@ -47,7 +47,7 @@ def run(job: Job[Measure]) -> Measured:
     return Measured(
         pairs=len(conducted.pairs()),
         disturbed=conducted.disturbed(),
-        full_speed_share=share(conducted.rounds),
+        full_speed_share=share(conducted.undisturbed()),
         ended=conducted.ended,
         threads=first.threads,
         streams=first.streams,
@@ -60,7 +60,7 @@ def conductor_of(job: Job[Measure], scratch: Path) -> Conductor:
     return Conductor(
         requests=requests_of(job, scratch),
         scratch=scratch,
-        probe=Probe(job.cpus),
+        probe=Probe(job.cpus if job.parameters.device.name == "CPU" else ()),  # what else computes, it does not feel
         rng=random.Random(),  # noqa: S311 - the order of turns, which guards nothing
         inferences=job.parameters.rounds.min_inferences,
     )

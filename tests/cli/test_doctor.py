@@ -4,7 +4,6 @@ import json
 from dataclasses import asdict
 
 import pytest
-from farm.measuring.rounds import RoundCrashed
 
 from farm.cli import doctor as command
 from farm.errors import EngineError
@@ -14,6 +13,7 @@ from farm.host.lease import host_cores
 from farm.host.topology import Core, measurable
 from farm.measuring import colocation
 from farm.measuring.pairing import PairedRounds
+from farm.measuring.running import RoundCrashed
 from farm.measuring.verdict import STRAY, Mismatch, judge
 from farm.record import Outcome, Record
 from farm.results import gather

@@ -175,12 +175,12 @@ def test_in_flight_only_those_are_timed_that_end_while_the_queue_is_full(monkeyp
     assert turns.runtime_ms == [2.0] * 20
 
 
-def test_in_flight_one_is_timed_at_least_and_as_many_as_fit_the_queue_end_before(monkeypatch):
+def test_in_flight_as_many_are_timed_at_least_as_fit_the_queue_and_as_many_end_before(monkeypatch):
     host, turns = Queue(monkeypatch), Turns()
     monkeypatch.setattr(one_round, "SETTLING_NS", 0)
     turns.take(host.runner(depth=2, ended=host.ended), 1)
-    assert turns.latencies_ns == [[2 * MS]]
-    assert len(host.ended) == 2 + 1 + 2
+    assert turns.latencies_ns == [[2 * MS] * 2]
+    assert len(host.ended) == 2 + 2 + 2
 
 
 def test_a_conductor_that_has_gone_says_0():

@@ -15,6 +15,7 @@ from farm.measuring.pairing import (
     LEAST_TURNS,
     LONGEST,
     PARTNER,
+    PATIENCE,
     SHORTEST,
     PairedRounds,
     conduct,
@@ -77,8 +78,8 @@ def test_one_pair_has_no_interval_and_so_never_meets_a_target():
     assert Host().conduct(pairs=(1, 4), target=10.0).ended == "target"
 
 
-@pytest.mark.parametrize(("budget_s", "pairs"), [(0.5, 1), (1.9, 1), (2.0, 2), (9.9, 5)])
-def test_no_further_pair_starts_when_the_budget_is_spent(budget_s, pairs):
+@pytest.mark.parametrize(("budget_s", "pairs"), [(0.5, 1), (0.66, 1), (0.67, 2), (3.3, 5)])
+def test_no_further_pair_starts_when_three_times_the_budget_is_spent_before_the_first_look(budget_s, pairs):
     measured = Host(noisy(WIDE)).conduct(budget_s=budget_s)
     assert (len(measured.pairs()), measured.ended) == (pairs, "budget")
 
@@ -131,7 +132,7 @@ def test_a_disturbed_pair_counts_neither_for_a_look_nor_for_the_most():
 
 
 def test_redoing_takes_time_from_the_budget():
-    measured = Host(busy=lambda number: True).conduct(max_redone=1000, budget_s=5.0)
+    measured = Host(busy=lambda number: True).conduct(max_redone=1000, budget_s=1.6)
     assert (measured.ended, measured.disturbed()) == ("budget", 3)
 
 
@@ -169,7 +170,7 @@ def test_figures_are_of_turns_at_full_speed_where_a_fifth_is_so_and_else_of_all(
     assert full.pairs() == [(200.0, 100.0)] * 2, f"{LEAST_TURNS} turns make a speed"
     assert full.slowed() == [(100.0, 100.0)] * 2, "of the second and the third"
     assert [len(one.turns) for one in full.used(2)] == [20, 20, 5, 5]
-    assert full.used(3) == full.rounds, "too few"
+    assert [len(one.turns) for one in full.used(3)] == [20, 20, 5, 5], "too few, but there are no others"
     assert mixed.pairs() == [(pytest.approx(100 * (20 + fast) / 20, rel=1e-6), 100.0) for fast in (7, 1, 3)]
     assert mixed.used(3) == mixed.rounds
     assert marked(4).at_full_speed, f"{LEAST_SHARE} is enough"
@@ -255,7 +256,7 @@ def test_whatever_a_host_does_it_ends_for_its_own_reason(seed, least, more, most
     assert count <= least + more
     assert disturbed <= most + 1
     spent_s = host.now - 100.0
-    assert spent_s - START_S - host.seconds[-1] <= budget_s or len(host.seconds) == 1
+    assert spent_s - START_S - host.seconds[-1] <= PATIENCE * budget_s or len(host.seconds) == 1
     holds = {
         "target": count in looks(*given_["pairs"]),
         "pairs": count == least + more,

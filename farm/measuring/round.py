@@ -157,21 +157,28 @@ def _rows(one: Round) -> pa.Table:
 
 
 def rounds_of(table: pa.Table) -> tuple[Round, ...]:
-    """The rounds of such a table, whatever columns stand beside, in the order of their first turns."""
-    whose = list(zip(table["pair"].to_pylist(), table["variant"].to_pylist(), strict=True))
-    return tuple(_round(table.filter(pa.array([each == one for each in whose]))) for one in dict.fromkeys(whose))
-
-
-def _round(rows: pa.Table) -> Round:
-    (facts,) = rows.select(FACTS).slice(0, 1).to_pylist()
-    probes = [np.array(rows[name].to_pylist(), np.int64).reshape(len(rows), -1) for name in PROBES]
-    full_speed = rows["full_speed"].fill_null(True)  # of an older farm, which had no probe
-    turns = Turns(
-        turn=rows["turn"].to_numpy().astype(np.int64),
-        inferences=rows["inferences"].to_numpy(),
-        wall_ns=rows["wall_ns"].to_numpy(),
-        probes_ns=np.stack(probes, axis=1),
-        full_speed=full_speed.to_numpy(),
-        latencies_ns=rows["latencies_ns"].combine_chunks().flatten().to_numpy(),
+    """The rounds of one measurement's table, whatever columns stand beside, in the order of their first turns."""
+    rows: dict[tuple[int, str], list[int]] = {}
+    for number, whose in enumerate(zip(table["pair"].to_pylist(), table["variant"].to_pylist(), strict=True)):
+        rows.setdefault(whose, []).append(number)
+    facts = table.select(FACTS).take(pa.array([numbers[0] for numbers in rows.values()], pa.int64())).to_pylist()
+    turns, order = _turns(table), np.arange(len(table))
+    return tuple(
+        replace(decode(Round, told), turns=turns.of(np.isin(order, numbers)))
+        for told, numbers in zip(facts, rows.values(), strict=True)
     )
-    return replace(decode(Round, facts), turns=turns)
+
+
+def _turns(table: pa.Table) -> Turns:
+    """All turns of all rounds."""
+    probes = [table[name].combine_chunks().flatten().to_numpy().astype(np.int64) for name in PROBES]
+    full_speed = table["full_speed"].fill_null(True)
+    count = len(table)
+    return Turns(
+        turn=table["turn"].to_numpy().astype(np.int64),
+        inferences=table["inferences"].to_numpy(),
+        wall_ns=table["wall_ns"].to_numpy(),
+        probes_ns=np.stack([each.reshape(count, len(each) // max(1, count)) for each in probes], axis=1),
+        full_speed=full_speed.to_numpy(),
+        latencies_ns=table["latencies_ns"].combine_chunks().flatten().to_numpy(),
+    )

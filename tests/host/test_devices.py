@@ -73,13 +73,13 @@ def test_a_device_that_is_not_there_is_told_by_openvino():
 @pytest.mark.usefixtures("undisturbed")
 @pytest.mark.parametrize(("device", "hint"), [("AUTO", "throughput"), ("HETERO:CPU", "latency")])
 def test_a_round_on_a_compound_device_reads_properties_back(bench, free, device, hint):
-    facts, rows = measured(bench, measurement(name=device, hint=hint), {"ir": free.parent}, pairs=(1, 1))
+    facts, rounds = measured(bench, measurement(name=device, hint=hint), {"ir": free.parent}, pairs=(1, 1))
     assert (facts.threads, facts.precision) == (1, "f32")
-    for row in rows:
-        assert (row["threads"], row["precision"], row["streams"]) == (1, "f32", 1)
-        properties = json.loads(row["properties"])
+    for one in rounds:
+        assert (one.threads, one.precision, one.streams) == (1, "f32", 1)
+        properties = json.loads(one.properties)
         assert properties["EXECUTION_DEVICES"] == "CPU"
-        assert set(properties) >= set(json.loads(row["asked"]))
+        assert set(properties) >= set(json.loads(one.asked))
 
 
 @pytest.mark.usefixtures("undisturbed")

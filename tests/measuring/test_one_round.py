@@ -183,6 +183,21 @@ def test_in_flight_as_many_are_timed_at_least_as_fit_the_queue_and_as_many_end_b
     assert len(host.ended) == 2 + 2 + 2
 
 
+def test_in_flight_requests_that_end_all_at_once_are_counted_by_whole_fillings(monkeypatch):
+    """Four streams that started together: four images each 20 ms, wherever the clock stops."""
+
+    class Lockstep(Queue):
+        def step(self, index):
+            self.indices.append(index)
+            if len(self.indices) % 4 == 0:
+                self.now += 20 * MS
+                self.ended += [(self.now, 20 * MS)] * 4
+
+    host, turns = Lockstep(monkeypatch), Turns()
+    assert turns.take(host.runner(depth=4, ended=host.ended), 30 * MS) == 5 * MS
+    assert len(turns.latencies_ns[0]) % 4 == 0
+
+
 def test_a_conductor_that_has_gone_says_0():
     ours, theirs = socket.socketpair()
     with ours:

@@ -1,7 +1,6 @@
 """Official files brought to this host, checked by their content."""
 
 import hashlib
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +37,8 @@ def fetch(wanted: Input, progress: DownloadProgress | None = None) -> Path:
 
 def _download(url: str, write: Callable[[bytes], object], progress: DownloadProgress | None) -> str:
     digest = hashlib.sha256()
+    import urllib.request  # noqa: PLC0415 - 0.05 s that who downloads nothing need not pay
+
     with urllib.request.urlopen(url, timeout=60) as response:  # noqa: S310 - https and http alike: the content is checked
         length = response.headers.get("Content-Length")
         while chunk := response.read(CHUNK):

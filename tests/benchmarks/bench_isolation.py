@@ -26,13 +26,14 @@ from typing import Any, NamedTuple
 import pyarrow.parquet as pq
 import yaml
 from cells import GRID, digits
-from processes import pinned, running, say
+from processes import running, say
 from publishing import NO_GOAL, goal, options, parser, publish
 
 from farm.cli import interrupt
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import Core, measurable
 from farm.measuring.pairing import PARTNER, conduct, speeds
+from farm.measuring.running import on_cpus
 from farm.results import tables
 from farm.stages import measure
 from farm.stages.job import Job
@@ -184,7 +185,7 @@ def _overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 def avoided(folder: Path, pairs: int) -> Iterator[dict[str, Any]]:
     """Rows of what company costs a measurement."""
     job = digits(folder, short(pairs))
-    with lease(measurable(host_cores()), None, lock_folder()) as held, pinned(held.cores[0].cpus):
+    with lease(measurable(host_cores()), None, lock_folder()) as held, on_cpus(held.cores[0].cpus):
         own, others = held.cores[0], held.cores[1:]
         job = replace(job, cpus=own.cpus)
         if others:

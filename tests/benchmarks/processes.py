@@ -1,10 +1,9 @@
 """What the scripts run beside themselves: commands, a hog that disturbs, and all of it on a core of its own."""
 
-import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +11,7 @@ import hog
 
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import measurable
+from farm.measuring.running import on_cpus
 
 PATIENCE_S = 30
 
@@ -30,19 +30,8 @@ def say(text: str) -> None:
 @contextmanager
 def leased_core() -> Iterator[tuple[int, ...]]:
     """A core leased as farm leases it, with this process, and so all that it starts, on it. Gives its CPUs."""
-    with lease(measurable(host_cores()), 1, lock_folder()) as held, pinned(held.cpus):
+    with lease(measurable(host_cores()), 1, lock_folder()) as held, on_cpus(held.cpus):
         yield held.cpus
-
-
-@contextmanager
-def pinned(cpus: Collection[int]) -> Iterator[None]:
-    """This thread, and what it starts, on these CPUs only."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cpus)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from farm.axes import Algorithm, Device, Images, Model, Preprocessing
@@ -48,10 +50,24 @@ def bench(tmp_path):
     return Bench(tmp_path)
 
 
+def keep_every_pair(patch):
+    """Whatever else runs on the host that runs the tests disturbs no pair, and slows no turn: it is not what is tested.
+
+    patch: pytest's MonkeyPatch.
+    """
+    patch.setattr(pairing, "disturbances", lambda *_, **__: ())
+    patch.setattr(pairing, "flagged", lambda rounds: [at_full_speed(one) for one in rounds])
+
+
+def at_full_speed(one):
+    """A round of which each turn was played so."""
+    return replace(one, turns=replace(one.turns, full_speed=np.ones(len(one.turns), np.bool_)))
+
+
 @pytest.fixture
 def undisturbed(monkeypatch):
-    """Whatever else runs on the host that runs the tests disturbs no pair: it is not what is tested."""
-    monkeypatch.setattr(pairing, "disturbances", lambda *_, **__: ())
+    """Every pair counts."""
+    keep_every_pair(monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from farm.plan import Effort
 from farm.plan.facts import Measured
 from farm.plan.parameters import Measure, Rounds
 from farm.stages import measure
-from tests.stages.bench import DIGITS, DIGITS_PREPROCESSING
+from tests.stages.bench import DIGITS, DIGITS_PREPROCESSING, keep_every_pair
 
 ROUNDS = Rounds(min_seconds=0.05, min_inferences=30, warmup_seconds=0.02, preprocess=False, per_node=1)
 QUICK = Effort(pairs=(2, 2), budget_s=60.0)
@@ -81,7 +81,7 @@ def measured_once(session_bench, pair):
     def measured_once(hint):
         if hint not in known:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(pairing, "disturbances", lambda *_, **__: ())  # as in `undisturbed`
+                keep_every_pair(patch)
                 known[hint] = measured(session_bench, measurement(hint=hint), pair, effort=EFFORTS[hint])
         return known[hint]
 
@@ -221,6 +221,7 @@ def test_no_further_pair_starts_when_the_ratio_is_known_well_enough_or_there_may
     assert (facts.pairs, facts.ended) == (pairs, ended)
 
 
+@pytest.mark.usefixtures("undisturbed")
 def test_a_disturbed_pair_is_kept_counted_and_measured_again(bench, small, monkeypatch):
     said = iter([(), ("foreign",)])
     monkeypatch.setattr(pairing, "disturbances", lambda *_, **__: next(said, ()))

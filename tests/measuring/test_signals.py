@@ -264,6 +264,7 @@ def test_a_busy_loop_alone_is_clean(pinned):
     assert found["delayed_s"] <= max(0.0, others_s) + found["steal_s"] + SLACK_S
 
 
+@pytest.mark.alone
 def test_a_hog_on_the_same_cpu_is_seen_for_all_that_it_took(pinned, hog):
     begun = sum(hog.cpu_times()[:2])
     found, wall_s, _ = during(spin, pinned)
@@ -275,6 +276,7 @@ def test_a_hog_on_the_same_cpu_is_seen_for_all_that_it_took(pinned, hog):
     assert "foreign" in disturbances(one_round("cell", 1.0, **timed | found))
 
 
+@pytest.mark.alone
 def test_a_hog_on_the_same_cpu_keeps_a_thread_waiting_for_as_long(pinned, hog):
     if not (signals.PROC / "self/schedstat").exists():
         pytest.skip("this kernel does not tell how long a thread waited")

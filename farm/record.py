@@ -7,7 +7,7 @@ Schema history (bump `SCHEMA_VERSION` when a column's meaning changes; `farm.res
     4  what must be known of the calibration set; of an attempt, its GPU and node
     5  the source and the seed of the calibration set, which tell replicates of one set; claims in the metadata
     6  a verdict's cause and figures as columns, the command in the metadata; which image a prediction is of; times
-    7  speeds at full speed, by rounds that take turns; `latencies/` has a row a turn
+    7  speeds at full speed, by rounds that take turns; `latencies/` has a row a stretch of a turn
 """
 
 from dataclasses import dataclass, fields
@@ -20,7 +20,7 @@ SCHEMA_VERSION = 7
 
 Verdict = Literal["valid", "noisy", "invalid"]
 Cause = Literal["property", "stray_cpus", "few_pairs", "disturbed", "wide"]
-Cores = Literal["full", "mixed"]
+Cores = Literal["full", "mixed", "slow"]
 Ended = Literal["target", "pairs", "budget", "disturbed", "futile"]
 Signal = Literal["steal", "foreign", "delayed", "siblings", "throttled", "overheated"]
 FailureClass = Literal["error", "crash", "timeout", "oom", "lost", "missing_input", "dep_failed"]
@@ -120,14 +120,20 @@ class Record:
     speedup_ir_low: Annotated[float | None, Column("its 99 % interval, over all looks", "ratio")] = None
     speedup_ir_high: Annotated[float | None, Column("its 99 % interval, over all looks", "ratio")] = None
     speedup_slow: Annotated[
-        float | None, Column("the same of the turns that were not at full speed: beside neighbours", "ratio")
+        float | None, Column("the same of the time that was not at full speed: beside neighbours", "ratio")
     ] = None
     speedup_slow_low: Annotated[float | None, Column("its 99 % interval", "ratio")] = None
     speedup_slow_high: Annotated[float | None, Column("its 99 % interval", "ratio")] = None
     cores_ran: Annotated[
-        Cores | None, Column("`full`: figures are of turns at full speed; `mixed`: of all, for there were hardly any")
+        Cores | None,
+        Column(
+            "`full`: figures are of what was timed at full speed; `mixed`: of all, for hardly any was; `slow`: of what "
+            "was fastest, but for other cells of the run this host was faster"
+        ),
     ] = None
-    full_speed_share: Annotated[float | None, Column("turns at full speed, of undisturbed pairs", "share of 1")] = None
+    full_speed_share: Annotated[
+        float | None, Column("of undisturbed pairs' timed time that at full speed", "share of 1")
+    ] = None
     probe_ns: Annotated[float | None, Column("what the probe took at full speed, mean of the leased CPUs", "ns")] = None
     speedup_pytorch: Annotated[float | None, Column("the same to PyTorch: one ratio over the other", "ratio")] = None
     speedup_pytorch_low: Annotated[float | None, Column("its 99 % interval", "ratio")] = None

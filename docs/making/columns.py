@@ -7,7 +7,7 @@ from farm.results.tables import ATTEMPTS, LATENCIES, PREDICTIONS, RECORDS, ROWS,
 ABOUT = {
     RECORDS: "a row a cell: accuracy, speed, size, how sure they are, what failed",
     PREDICTIONS: "a row a cell and test image: what the model says of it",
-    LATENCIES: "a row a turn: every latency in nanoseconds, how fast the core was, and what disturbed it",
+    LATENCIES: "a row a stretch of a turn: every latency in nanoseconds, how fast the core was, and what disturbed it",
     ATTEMPTS: "a row for each try of a stage, fine or failed",
     SAMPLES: "64 images of each calibration set",
     EVENTS: "a line for each thing that the driver saw, while it runs",

@@ -22,7 +22,11 @@ WORDS: dict[Standing, Word] = {
     "equivalent": "alike", "worse": "worse", "better": "better", "undecided": "undecided",
 }  # fmt: skip
 SHARES = ("top1", "top5")  # metrics that say of each image: right, or not
-RAN: dict[Cores, str] = {"full": "cores at full speed", "mixed": "cores slowed by neighbours"}
+RAN: dict[Cores, str] = {
+    "full": "cores at full speed",
+    "mixed": "cores slowed by neighbours",
+    "slow": "cores slowed all the time",
+}
 HOST = ("host", "cpu_model", "threads")  # where these are the same, speeds are of one host
 
 

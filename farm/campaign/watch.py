@@ -12,7 +12,7 @@ from farm.results.events import LastRun, Reader
 from farm.results.folder import Folder
 from farm.results.gather import records_of
 from farm.results.reading import Predicted, Run
-from farm.results.speed import with_pytorch_speedup
+from farm.results.speed import among
 from farm.store import Store
 
 
@@ -60,7 +60,7 @@ class Watch:
             seen.touched = set()  # not before: what cannot be read now is read at the next look
             self.run = Run(
                 name=self.plan.grid, folder=self.folder,
-                records=tuple(with_pytorch_speedup([self.records[cell.name] for cell in self.plan.cells])),
+                records=tuple(among([self.records[cell.name] for cell in self.plan.cells])),
                 claims=self.plan.claims, predictions=dict(self.predictions), command=self.plan.command,
             )  # fmt: skip
         states = {uri: self._state(uri, seen) for uri in self.plan.stages}

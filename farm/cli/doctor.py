@@ -46,7 +46,7 @@ GRID = {
     "dataset": {"name": "digits", "count": 64},
     "models": ["resnet20"],
     "baselines": ["ir"],
-    "settings": {"measure": {"pairs": list(PAIRS), "min_seconds": 0.5, "target": 0.01}},
+    "settings": {"measure": {"pairs": list(PAIRS), "target": 0.01}},
 }
 TARGET = Measuring().target  # of a campaign: what is known within that is known well enough
 STYLES = {"good": "green", "doubtful": "yellow", "bad": "bold red"}
@@ -201,7 +201,7 @@ def _judged(record: Record) -> tuple[str, bool]:
         return f"{seen}: the same model seems to differ, so nothing measured here holds", False
     if ratio.within > TARGET:
         return f"{seen}: too noisy for a campaign's {TARGET:.1%}: fewer threads, or a quieter host", False
-    slowed = f", on cores that neighbours slowed in {1 - (record.full_speed_share or 0):.0%} of the turns"
+    slowed = f", on cores that neighbours slowed in {1 - (record.full_speed_share or 0):.0%} of the time"
     return (
         f"{seen}: differences above {ratio.within:.1%} show here{slowed if record.cores_ran == 'mixed' else ''}",
         True,

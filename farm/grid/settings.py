@@ -21,7 +21,7 @@ class Measuring(Parameters):
         (8, 32), description="least and most pairs of processes: the cell's and its FP32 IR's"
     )
     target: float = Field(0.02, gt=0, description="x IR known within this share, at 99 %, is enough: no more pairs")
-    min_seconds: Limit = Field(1.0, description="time that each of a pair is timed, in its turns, at least")
+    min_seconds: Limit = Field(0.2, description="time that each of a pair is timed at full speed, at least")
     min_inferences: int = Field(20, ge=1, description="inferences that each of a pair is timed for, at least")
     warmup_seconds: Limit = Field(0.1, description="untimed inferences of each before the first turn")
     budget_s: Limit = Field(60.0, description="no further pair starts after this many seconds")

@@ -10,10 +10,9 @@ import numpy as np
 
 from farm.host.topology import Core
 from farm.measuring.pairing import CELL, PARTNER, PairedRounds, conduct
-from farm.measuring.probe import Probe
 from farm.measuring.request import RoundRequest
 from farm.measuring.requests import Measurement, rotating_images
-from farm.measuring.turns import Conductor
+from farm.measuring.turns import Conductor, probe_of
 from farm.plan import Effort
 from farm.plan.parameters import Measure
 
@@ -40,7 +39,7 @@ def colocated(
         requests={CELL: first, PARTNER: first},
         company=company,
         scratch=folder,
-        probe=Probe(first.cpus),
+        probe=probe_of(first),
         rng=random.Random(),  # noqa: S311 - the order of turns, which guards nothing
         inferences=parameters.rounds.min_inferences,
     )

@@ -1,89 +1,80 @@
-"""In which turns the cores ran at full speed. Looks at the probes alone, never at a latency. Pure.
+"""In which stretches the cores ran at full speed. Looks at the probes alone, never at a latency. Pure.
 
 Where a neighbour shares a core, the core has two speeds and more, and goes from one to another within milliseconds or
-seconds. A turn that begins and ends with the fastest probe, on every leased CPU, counts as played at full speed. What
-a model leaves behind slows the first probe after it by some percent, an int8 one more than an FP32 one: so a probe is
-held against those that follow the same variant.
+seconds. A stretch that begins and ends with a fast probe counts as played at full speed. What a model leaves behind
+slows the probe after it by some percent, an int8 one more than an FP32 one: so a probe is held against the fastest of
+those that follow the same variant.
 """
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from farm.measuring.probe import FASTEST, SLACK
 from farm.measuring.round import Round
 
-FASTEST = 0.05  # this quantile of a CPU's probes is its full speed: the fastest ones are luck
-SLACK = 0.06  # a probe that takes no longer than this beyond it is at full speed
-LEAST_SHARE = 0.2  # of turns at full speed, for figures of those alone
-MOST_HIDDEN = 0.03  # of the time of such turns
+LEAST_SHARE = 0.1  # of the time that was at full speed, for figures of that alone
+MOST_HIDDEN = 0.03  # of the time of such stretches
 MOST_LUCKY = 0.005  # of probes
 
 
 def full_ns(rounds: Sequence[Round]) -> Mapping[str, NDArray[np.float64]]:
-    """How long the probe takes at full speed after a turn of each variant, on each CPU: (CPUs,). Of one measurement."""
+    """How long each probe takes at full speed after each variant: (probes,). Of the rounds of one measurement."""
     after = defaultdict(list)
     for one in rounds:
-        after[one.variant].append(one.turns.probes_ns[:, 1])
+        after[one.variant].append(one.stretches.probes_ns[:, 1])
     return {variant: np.quantile(np.concatenate(probes), FASTEST, axis=0) for variant, probes in after.items()}
 
 
 def flagged(rounds: Sequence[Round]) -> list[Round]:
-    """Rounds of one measurement with their turns at full speed marked, by the probes of them all."""
-    fast = {pair: np.asarray(each.all(axis=1)) for pair, each in _fast(rounds).items()}
-    return [replace(one, turns=replace(one.turns, full_speed=_within(one, fast[one.pair]))) for one in rounds]
+    """Rounds of one measurement with their stretches at full speed marked, by the probes of them all."""
+    full = full_ns(rounds)
+    fast = [np.asarray(_fast(one, full).all(axis=(1, 2))) for one in rounds]
+    return [
+        replace(one, stretches=replace(one.stretches, full_speed=each)) for one, each in zip(rounds, fast, strict=True)
+    ]
 
 
-def _fast(rounds: Sequence[Round]) -> dict[int, NDArray[np.bool_]]:
-    """By pair, whether the probe before its first turn, and the one after each, were at full speed: (turns + 1, CPUs).
+def _fast(one: Round, full: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
+    """Whether the probes around each stretch were at full speed: (stretches, 2, probes).
 
-    The first follows the warm-up, and is held against the faster of both.
+    The first one follows the same round's inferences. Those on each CPU before a turn follow either variant's.
     """
-    full, turns = full_ns(rounds), Counter[int]()
-    for one in rounds:
-        turns[one.pair] = max(turns[one.pair], 1 + int(one.turns.turn.max(initial=-1)))
-    fast = {pair: np.ones((1 + count, rounds[0].turns.probes_ns.shape[2]), np.bool_) for pair, count in turns.items()}
-    faster = np.min(list(full.values()), axis=0) if full else np.empty(0)
-    for one in rounds:
-        first, numbers = one.turns.turn == 0, one.turns.turn
-        fast[one.pair][numbers[first]] = one.turns.probes_ns[first, 0] <= faster * (1 + SLACK)
-        fast[one.pair][numbers + 1] = one.turns.probes_ns[:, 1] <= full[one.variant] * (1 + SLACK)
-    return fast
-
-
-def _within(one: Round, fast: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return np.asarray(fast[one.turns.turn] & fast[one.turns.turn + 1])
+    after = full[one.variant]
+    before = np.where(np.arange(len(after)) == 0, after, np.max(list(full.values()), axis=0))
+    return np.asarray(one.stretches.probes_ns <= (1 + SLACK) * np.stack([before, after]))
 
 
 def share(rounds: Sequence[Round]) -> float:
-    """Of all turns those at full speed, 0 to 1."""
-    full = sum(int(one.turns.full_speed.sum()) for one in rounds)
-    return full / max(1, sum(len(one.turns) for one in rounds))
+    """Of all timed time that at full speed, 0 to 1."""
+    full_ns, all_ns = (
+        sum(int(one.stretches.wall_ns[one.stretches.at(full_speed=at)].sum()) for one in rounds) for at in (True, None)
+    )
+    return full_ns / max(1, all_ns)
 
 
 def hidden(rounds: Sequence[Round]) -> float:
-    """For how much of its time a turn that counts as at full speed was slower all the same, 0 to 1, as is to be feared.
+    """For how much of its time a stretch that counts as at full speed was slower, 0 to 1, as is to be feared.
 
-    A core that goes to and fro within a turn hides that from the probes at its ends. They tell how long a state lasts:
-    with p the share of fast probes, and k how much more often a fast one follows a fast one than p says, the two states
-    of a Markov chain that explains both give the time in the slow one between two fast probes. Of several CPUs, of the
-    worst: that one of many was slow by chance hides nothing.
+    A core that goes to and fro within a stretch hides that from the probes at its ends. They tell how long a state
+    lasts: with p the share of fast probes, and k how much more often a fast one follows a fast one than p says, the two
+    states of a Markov chain that explains both give the time in the slow one between two fast probes. Of several CPUs,
+    of the worst: that one of many was slow by chance hides nothing.
     """
-    fast = list(_fast(rounds).values())
-    if not fast:
+    if not rounds:
         return 0.0
-    probes, before, after = (
-        np.concatenate([each[part] for each in fast]) for part in (slice(None), slice(None, -1), slice(1, None))
-    )
-    return max((_hidden(*each) for each in zip(probes.T, before.T, after.T, strict=True)), default=0.0)
+    full = full_ns(rounds)
+    fast = np.concatenate([_fast(one, full) for one in rounds])
+    return max((_hidden(fast[:, 0, probe], fast[:, 1, probe]) for probe in range(fast.shape[2])), default=0.0)
 
 
-def _hidden(probes: NDArray[np.bool_], before: NDArray[np.bool_], after: NDArray[np.bool_]) -> float:
-    """Of one CPU. probes: all of them; before, after: of each turn."""
-    p = float(probes.mean())
+def _hidden(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> float:
+    """Of one probe, before and after each stretch."""
+    p = float((before.mean() + after.mean()) / 2)
     if p == 1 or not before.any():
         return 0.0
     k = max(1e-9, min(1 - 1e-9, (float(after[before].mean()) - p) / (1 - p)))
@@ -97,10 +88,10 @@ def lucky(rounds: Sequence[Round]) -> float:
     There are some where the cores were at full speed so seldom that what counts as such is a slower state.
     """
     full = full_ns(rounds)
-    faster = [one.turns.probes_ns[:, 1] < full[one.variant] / (1 + SLACK) for one in rounds]
+    faster = [one.stretches.probes_ns[:, 1] < full[one.variant] / (1 + SLACK) for one in rounds]
     return float(np.concatenate(faster).mean(axis=0).max(initial=0.0)) if faster else 0.0
 
 
 def holds(rounds: Sequence[Round]) -> bool:
-    """Whether there are enough turns at full speed, that is what it is, and they were so for all of their time."""
+    """Whether the cores were at full speed often enough, that is what it is, and they were so for all of that time."""
     return share(rounds) >= LEAST_SHARE and hidden(rounds) <= MOST_HIDDEN and lucky(rounds) <= MOST_LUCKY

@@ -2,14 +2,16 @@
 
 Run as ``python -P -m farm.measuring.one_round REQUEST.json ANSWER.npz SOCKET`` with its affinity mask set; SOCKET is
 the number of an inherited descriptor, over which 8-byte integers go to and fro (`farm.measuring.running` has the other
-end): it says 0 when the model is compiled, and each number that it hears is a turn of so many nanoseconds, the first of
-them to warm up. When a turn is over it says what an inference took, in nanoseconds; a turn of 0 ends the round. The
-answer holds every timed latency, the turns' wall times, the properties read back, and what the process used meanwhile.
-Judges nothing.
+end): each number that it hears is a turn of so many nanoseconds, the first of them to warm up, and 0 ends the round.
+When the model is compiled, when a turn is over and when the answer is written it says two: for how long of the turn it
+was at full speed, as far as it can tell by then, and what an inference took, in nanoseconds. The
+answer holds every timed latency, the stretches of each turn with the probes around them, the properties read back, and
+what the process used meanwhile. Judges nothing.
 """
 
 import ctypes
 import json
+import math
 import os
 import signal
 import socket
@@ -27,12 +29,15 @@ from numpy.typing import NDArray
 
 from farm.codec import decode
 from farm.measuring import signals
+from farm.measuring.probe import FASTEST, SLACK, Probe
 from farm.measuring.request import RoundRequest
 from farm.measuring.runner import NS_PER_MS, PRECISION, STREAMS, THREADS, Runner, runner_of
 
-WORD = struct.Struct("<q")
+WORD, REPLY = struct.Struct("<q"), struct.Struct("<qq")
 PR_SET_PDEATHSIG = 1
+CONVERTER = "openvino.tools.ovc"  # half of what importing OpenVINO takes, which does without
 SETTLING_NS = 5_000_000  # of a turn before its clock runs: what the other left in caches and predictors has to go
+STRETCH_NS = 2_000_000  # of a turn, from one probe to the next
 STEADY = 0.03  # two windows of warm-up whose mean times differ by no more
 WINDOWS = 3  # of warm-up at least
 MOST_WINDOWS = 30
@@ -44,14 +49,18 @@ def main() -> None:
     leave_with_conductor()
     request = decode(RoundRequest, json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
     sys.path[:0] = request.python_path
-    runner, turns = runner_of(request, np.load(request.images)), Turns()
+    if request.model is None:
+        leave_out(CONVERTER)
+    runner = runner_of(request, np.load(request.images))
+    turns = Turns(probe=Probe() if request.probed else None, fast_ns=request.fast_ns)
     with socket.socket(fileno=int(sys.argv[3])) as conductor:
-        say(conductor, 0)
+        say(conductor)
         heard(conductor)
         warmup = warm_up(runner, request.warmup_seconds)
-        say(conductor, warmup.each_ns * runner.depth)
+        say(conductor, each_ns=warmup.each_ns * runner.depth)
         while turn_ns := heard(conductor):
-            say(conductor, turns.take(runner, turn_ns))
+            each_ns = turns.take(runner, turn_ns)
+            say(conductor, full_ns=turns.full_ns(), each_ns=each_ns)
         facts = {
             "runtime": request.runtime,
             "batch": request.device.batch,
@@ -63,11 +72,8 @@ def main() -> None:
             **read_back(runner),
             **signals.of_own(turns.own),
         }
-        inferences, wall_ns, latencies_ns = turns.arrays()
-        np.savez(
-            sys.argv[2], facts=json.dumps(facts), inferences=inferences, wall_ns=wall_ns, latencies_ns=latencies_ns
-        )
-        say(conductor, 0)
+        np.savez(sys.argv[2], facts=json.dumps(facts), **turns.arrays())  # type: ignore[arg-type]  # of `allow_pickle`
+        say(conductor)
 
 
 def read_back(runner: Runner) -> dict[str, object]:
@@ -89,9 +95,14 @@ def leave_with_conductor() -> None:
         os._exit(70)
 
 
-def say(conductor: socket.socket, word: int) -> None:
-    """Tell the conductor a number."""
-    conductor.sendall(WORD.pack(word))
+def leave_out(module: str) -> None:
+    """Have this process's imports of a module fail."""
+    sys.modules[module] = None  # type: ignore[assignment]  # as the import system documents it
+
+
+def say(conductor: socket.socket, *, full_ns: int = 0, each_ns: int = 0) -> None:
+    """Tell the conductor that it is its turn."""
+    conductor.sendall(REPLY.pack(full_ns, each_ns))
 
 
 def heard(conductor: socket.socket) -> int:
@@ -145,61 +156,96 @@ def window(runner: Runner, seconds: float) -> tuple[int, int]:
     return count, clock() - begun
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Timed inferences between two probes, in ns. turn: of the round. probes_ns: before and after, if it is probed."""
+
+    turn: int
+    wall_ns: int
+    latencies_ns: list[int]
+    probes_ns: tuple[int, ...]
+
+
+@dataclass(slots=True, kw_only=True)
 class Turns:
-    """The turns so far: of each its wall time and its latencies, in ns. runtime_ms: what the runtime itself tells.
+    """The turns so far. fast_ns: as in `RoundRequest`. runtime_ms: what the runtime itself tells of inferences.
 
     own: what the process had used before and after each, for it waits when it has no turn.
     """
 
-    wall_ns: list[int] = field(default_factory=list)
-    latencies_ns: list[list[int]] = field(default_factory=list)
+    probe: Probe | None = None
+    fast_ns: float = math.inf
+    stretches: list[Stretch] = field(default_factory=list)
     runtime_ms: list[float] = field(default_factory=list)
     own: list[tuple[signals.Own, signals.Own]] = field(default_factory=list)
     started: int = 0  # inferences, timed or not
 
     def take(self, runner: Runner, turn_ns: int) -> int:
         """A turn of so long at least; gives what an inference took."""
-        way = self._one_by_one if runner.ended is None else self._in_flight
+        way, first = self._one_by_one if runner.ended is None else self._in_flight, len(self.stretches)
         before = signals.read_own()
-        latencies, wall_ns = way(runner, turn_ns)
+        way(runner, turn_ns)
         self.own.append((before, signals.read_own()))
-        self.wall_ns.append(wall_ns)
-        self.latencies_ns.append(latencies)
-        return wall_ns // len(latencies)
+        played = self.stretches[first:]
+        return sum(one.wall_ns for one in played) // sum(len(one.latencies_ns) for one in played)
 
-    def arrays(self) -> tuple[NDArray[np.int64], ...]:
-        """How many inferences each turn timed, its wall time, and all latencies of all turns; in ns."""
-        counts = [len(turn) for turn in self.latencies_ns]
-        flat = [latency for turn in self.latencies_ns for latency in turn]
-        return tuple(np.asarray(values, dtype=np.int64) for values in (counts, self.wall_ns, flat))
+    def full_ns(self) -> int:
+        """For how long of the last turn the probes were fast: measured by the fastest so far, and by what was known."""
+        after = [probe for one in self.stretches for probe in one.probes_ns[1:]]
+        limit = (1 + SLACK) * min(self.fast_ns, float(np.quantile(after, FASTEST)) if after else math.inf)
+        last = [one for one in self.stretches if one.turn == len(self.own) - 1]
+        return sum(one.wall_ns for one in last if max(one.probes_ns, default=0) <= limit)
 
-    def _one_by_one(self, runner: Runner, turn_ns: int) -> tuple[list[int], int]:
-        """Synchronous inferences one after another."""
+    def arrays(self) -> dict[str, NDArray[np.int64]]:
+        """Of each stretch its turn, how many inferences it timed, its wall time and probes; all latencies; in ns."""
+        told = {
+            "turn": [one.turn for one in self.stretches],
+            "inferences": [len(one.latencies_ns) for one in self.stretches],
+            "wall_ns": [one.wall_ns for one in self.stretches],
+            "probes_ns": [one.probes_ns for one in self.stretches],
+            "latencies_ns": [latency for one in self.stretches for latency in one.latencies_ns],
+        }
+        arrays = {name: np.asarray(values, dtype=np.int64) for name, values in told.items()}
+        return arrays | {"probes_ns": arrays["probes_ns"].reshape(len(self.stretches), 2, 1 if self.probe else 0)}
+
+    def _probed(self) -> tuple[int, ...]:
+        return (self.probe.here(),) if self.probe else ()
+
+    def _keep(self, wall_ns: int, latencies_ns: list[int], probes_ns: tuple[int, ...]) -> None:
+        one = Stretch(turn=len(self.own), wall_ns=wall_ns, latencies_ns=latencies_ns, probes_ns=probes_ns)
+        self.stretches.append(one)
+
+    def _one_by_one(self, runner: Runner, turn_ns: int) -> None:
+        """Synchronous inferences one after another, but for the probes between stretches."""
         clock, step, index = time.perf_counter_ns, runner.step, self.started
-        latencies: list[int] = []
-        runtime_ms: list[float | None] = []
         settled = clock() + SETTLING_NS
-        while (before := clock()) < settled or index == self.started:
+        while clock() < settled or index == self.started:
             step(index)
             index += 1
-        begun = before
-        end = begun + turn_ns
-        while before < end:
-            runtime_ms.append(step(index))
-            now = clock()
-            latencies.append(now - before)
-            before = now
-            index += 1
+        played_ns, probed = 0, self._probed()
+        runtime_ms: list[float | None] = []
+        while played_ns < turn_ns:
+            latencies: list[int] = []
+            begun = before = clock()
+            end = begun + STRETCH_NS
+            while before < end:
+                runtime_ms.append(step(index))
+                now = clock()
+                latencies.append(now - before)
+                before = now
+                index += 1
+            last, probed = probed, self._probed()
+            self._keep(before - begun, latencies, last + probed)
+            played_ns += before - begun
         self.started = index
         self.runtime_ms += [latency for latency in runtime_ms if latency is not None]
-        return latencies, before - begun
 
-    def _in_flight(self, runner: Runner, turn_ns: int) -> tuple[list[int], int]:
+    def _in_flight(self, runner: Runner, turn_ns: int) -> None:
         """Asynchronous inferences; timed are those that end while the queue is full, from one end to another."""
         clock, step, ended, index = time.perf_counter_ns, runner.step, runner.ended, self.started
         assert ended is not None  # noqa: S101 - such a runner was chosen
         ended.clear()
+        probed = self._probed()
         settled = clock() + SETTLING_NS
         while clock() < settled or len(ended) < runner.depth:
             step(index)
@@ -214,7 +260,7 @@ class Turns:
         self.started = index
         latencies = [latency for _, latency in ends[first:]]
         self.runtime_ms += [latency / NS_PER_MS for latency in latencies]
-        return latencies, ends[-1][0] - ends[first - 1][0]
+        self._keep(ends[-1][0] - ends[first - 1][0], latencies, probed + self._probed())
 
 
 if __name__ == "__main__":

@@ -12,14 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farm.measuring.full_speed import flagged, holds
-from farm.measuring.round import Round
+from farm.measuring.round import Round, Stretches
 from farm.measuring.verdict import disturbances
 from farm.plan import Effort
 from farm.record import Ended
 from farm.stats.ratios import Pair, Ratio, alpha_after, looks, paired_ratio
 
 CELL, PARTNER = "cell", "ir"
-LEAST_TURNS = 5  # of each variant, of a pair that counts
+LEAST_STRETCHES = 5  # of each variant, of a pair that counts
+LEAST_PART = 0.05  # of a pair's time
+TURNS_IN_BLOCK = 4
 SHORTEST, LONGEST = 0.5, 4.0  # times the seconds that are asked for, of pairs after the first look
 PATIENCE = 3  # times the budget until the first look
 FUTILE = 2  # times as many pairs as there may be would not be enough: no more are measured
@@ -29,7 +31,7 @@ MeasurePair = Callable[[float], Sequence[Round]]
 
 @dataclass(kw_only=True)
 class PairedRounds:
-    """Rounds, each with its pair, its turns at full speed, and what disturbed its pair. ended: why no more."""
+    """Rounds, each with its pair, its stretches at full speed, what disturbed its pair. ended: why no more."""
 
     rounds: list[Round] = field(default_factory=list)
     ended: Ended | None = None
@@ -44,7 +46,7 @@ class PairedRounds:
 
     @cached_property
     def at_full_speed(self) -> bool:
-        """Whether figures are of turns at full speed; else of all turns, for the cores hardly ever ran so."""
+        """Whether figures are of stretches at full speed; else of all, for the cores hardly ever ran so."""
         return holds(self.undisturbed() or self.rounds)
 
     def pairs(self) -> list[Pair]:
@@ -56,13 +58,16 @@ class PairedRounds:
         return speeds(self.undisturbed(), full_speed=False)
 
     def used(self, least: int) -> list[Round]:
-        """The rounds that figures are of, with those of their turns: undisturbed, or all if too few are so."""
+        """The rounds that figures are of, with those of their stretches: undisturbed, or all if too few are so."""
         rounds = self.undisturbed() if len(self.pairs()) >= least else self.rounds
         if not self.at_full_speed:
             return rounds
-        numbers = [one.pair for one in rounds if has_enough(one, full_speed=True)]
-        both = {number for number in numbers if numbers.count(number) == 2}  # noqa: PLR2004
-        return [replace(one, turns=one.turns.of(one.turns.full_speed)) for one in rounds if one.pair in both] or rounds
+        enough = speeds_of(rounds, full_speed=True)
+        return [_at_full_speed(one) for one in rounds if one.pair in enough] or rounds
+
+
+def _at_full_speed(one: Round) -> Round:
+    return replace(one, stretches=one.stretches.of(one.stretches.full_speed))
 
 
 def conduct(
@@ -136,7 +141,7 @@ def lengthening(measured: PairedRounds, spent_s: float) -> float:
 def _part(measured: PairedRounds, *, later: bool) -> dict[int, float]:
     """The logarithm of the ratio of the later or the earlier half of each pair's turns, by pair."""
     halves = [
-        replace(one, turns=one.turns.of((one.turns.turn > one.turns.turn.mean()) == later))
+        replace(one, stretches=one.stretches.of((one.stretches.turn > one.stretches.turn.mean()) == later))
         for one in measured.undisturbed()
     ]
     by_pair = speeds_of(halves, full_speed=True if measured.at_full_speed else None)
@@ -156,25 +161,47 @@ def interval(pairs: list[Pair], planned: tuple[int, ...], ended: Ended | None = 
 
 
 def speeds(rounds: Sequence[Round], *, full_speed: bool | None = None) -> list[Pair]:
-    """The cell's and its partner's speed, in images a second, of each pair that has enough turns of both.
+    """The cell's and its partner's speed, in images a second, of each pair that has enough stretches of both.
 
-    full_speed: of turns at full speed, of the others, or (None) of all.
+    full_speed: of stretches at full speed, of the others, or (None) of all.
     """
     return list(speeds_of(rounds, full_speed=full_speed).values())
 
 
 def speeds_of(rounds: Sequence[Round], *, full_speed: bool | None = None) -> dict[int, Pair]:
     """The same by pair."""
-    by_pair: dict[int, dict[str, float]] = {}
+    by_pair: dict[int, dict[str, Round]] = {}
     for one in rounds:
-        if has_enough(one, full_speed=full_speed):
-            by_pair.setdefault(one.pair, {})[one.variant] = one.fps_of(full_speed=full_speed)
-    return {pair: (both[CELL], both[PARTNER]) for pair, both in by_pair.items() if len(both) == 2}  # noqa: PLR2004
+        by_pair.setdefault(one.pair, {})[one.variant] = one
+    complete = {pair: both for pair, both in by_pair.items() if len(both) == 2}  # noqa: PLR2004
+    found = {pair: _speeds(both[CELL], both[PARTNER], full_speed=full_speed) for pair, both in complete.items()}
+    return {pair: both for pair, both in found.items() if both}
 
 
-def has_enough(one: Round, *, full_speed: bool | None) -> bool:
-    """Whether a round has enough such turns; all of its turns suffice, however few they are, but not none."""
-    return int(one.turns.at(full_speed=full_speed).sum()) >= max(1, min(LEAST_TURNS, len(one.turns)))
+def _speeds(cell: Round, partner: Round, *, full_speed: bool | None) -> Pair | None:
+    """The speeds of a pair; None if there is not enough of either.
+
+    A host may drift, and be at full speed for some of the pair: so both count alike in each block of turns, with the
+    weight of a difference of two means, and blocks in which either is missing do not count.
+    """
+    chosen = [one.stretches.of(one.stretches.at(full_speed=full_speed)) for one in (cell, partner)]
+    of_cell, of_partner = (each.turn // TURNS_IN_BLOCK for each in chosen)
+    shared = np.intersect1d(of_cell, of_partner)
+    played = [each.of(np.isin(each.turn // TURNS_IN_BLOCK, shared)) for each in chosen]
+    if not all(map(_has_enough, (cell, partner), played)):
+        return None
+    ones = [np.searchsorted(shared, each.turn // TURNS_IN_BLOCK) for each in played]
+    cell_s, partner_s = (np.bincount(one, each.wall_ns) / 1e9 for one, each in zip(ones, played, strict=True))
+    cell_n, partner_n = (np.bincount(one, each.inferences) for one, each in zip(ones, played, strict=True))
+    weights = cell_s * partner_s / (cell_s + partner_s)
+    each_s = cell_s / cell_n / cell.batch, partner_s / partner_n / partner.batch
+    return float(weights.sum() / (weights @ each_s[0])), float(weights.sum() / (weights @ each_s[1]))
+
+
+def _has_enough(one: Round, played: Stretches) -> bool:
+    """Whether some stretches of a round make a speed; all that it has do, but not none."""
+    least = max(1, min(LEAST_STRETCHES, len(one.stretches)))
+    return len(played) >= least and float(played.wall_ns.sum()) >= LEAST_PART * float(one.stretches.wall_ns.sum())
 
 
 def _progress(measured: PairedRounds, planned: tuple[int, ...]) -> str:

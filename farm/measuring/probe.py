@@ -1,51 +1,45 @@
-"""How fast the cores themselves are: a fixed piece of arithmetic, timed on each. Knows no models and no pairs.
+"""How fast a core itself is: a fixed piece of arithmetic, timed. Knows no models and no pairs.
 
-A neighbour on the other thread of a core takes part of its arithmetic ports without any steal time; a product of two
-small matrices feels it as an inference does. It takes some 20 microseconds a CPU and 48 KiB, so that it leaves most of
-the caches as they are.
+A neighbour on the other thread of a core takes half of its width without any steal time, which a loop of this
+interpreter feels as an inference does, and more. It needs neither memory nor any library's code, so that a model finds
+caches and predictors as it left them, and leaves nothing behind that would slow it much.
 """
 
 import os
 import time
 from collections.abc import Collection
 
-import numpy as np
-
-SIZE = 64  # of the matrices: small enough for one thread of the linear algebra, whatever library that is
-PRODUCTS = 3  # timed at once
-TRIES = 3  # of which the fastest counts: an interrupt takes as long as a product
+FASTEST = 0.05  # this quantile of probes is full speed: the fastest ones are luck
+SLACK = 0.1  # a probe that takes no longer than this beyond it is at full speed; beside a neighbour, half as long again
+STEPS = 250  # timed at once, some 10 microseconds
+TRIES = 3  # of which the fastest counts: an interrupt takes as long
 
 
 class Probe:
-    """Times the same product on each of these CPUs, to which the calling thread goes meanwhile."""
+    """Times the same loop where the calling thread runs, or on each of these CPUs, to which it goes meanwhile."""
 
-    def __init__(self, cpus: Collection[int]) -> None:
+    def __init__(self, cpus: Collection[int] = ()) -> None:
         self.cpus = tuple(sorted(cpus))
-        values = np.random.default_rng(0).standard_normal((3, SIZE, SIZE), dtype=np.float32)
-        self._left, self._right, self._out = values
 
     def read(self) -> tuple[int, ...]:
         """How long it took on each CPU, in nanoseconds."""
-        before = os.sched_getaffinity(0)
-        if before == set(self.cpus) and len(before) == 1:
-            return (self._timed(),)
-        taken = []
+        before, taken = os.sched_getaffinity(0), []
         try:
             for cpu in self.cpus:
                 os.sched_setaffinity(0, (cpu,))
-                taken.append(self._timed())
+                taken.append(self.here())
         finally:
             os.sched_setaffinity(0, before)
         return tuple(taken)
 
-    def _timed(self) -> int:
-        left, right, out, clock = self._left, self._right, self._out, time.perf_counter_ns
-        np.matmul(left, right, out=out)  # brings them into the cache
-        best = 0
-        for _ in range(TRIES):
-            begun = clock()
-            for _ in range(PRODUCTS):
-                np.matmul(left, right, out=out)
-            taken = clock() - begun
-            best = min(best or taken, taken)
-        return best
+    def here(self) -> int:
+        """How long it takes where this thread runs, in nanoseconds."""
+        return min(_timed() for _ in range(TRIES))
+
+
+def _timed() -> int:
+    clock, total = time.perf_counter_ns, 0
+    begun = clock()
+    for step in range(STEPS):
+        total += step * step
+    return clock() - begun

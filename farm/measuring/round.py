@@ -1,4 +1,4 @@
-"""Rounds and their turns as they are kept: a row a turn of ``turns.parquet``. Knows not how a turn runs."""
+"""Rounds as they are kept: a row a stretch of their turns in ``turns.parquet``. Knows not how a turn runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -12,32 +12,37 @@ from farm.codec import decode
 from farm.columns import Column, schema_of
 from farm.record import Signal
 
-TURNS = "turns.parquet"  # the file of a measurement: a row a turn
+TURNS = "turns.parquet"  # the file of a measurement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """What a turn has that its round has not: columns of ``turns.parquet``."""
+class Stretch:
+    """What the inferences between two probes have that their round has not: columns of ``turns.parquet``."""
 
     turn: Annotated[int, Column("which turn of its pair, from 0", arrow="int32")]
     inferences: Annotated[int, Column("timed ones")]
     wall_ns: Annotated[int, Column("wall time of all timed inferences", "ns")]
     probe_before_ns: Annotated[
-        tuple[int, ...], Column("the probe right before, on each leased CPU", "ns", "list<item: int32>")
+        tuple[int, ...],
+        Column(
+            "the probe right before; of several leased CPUs, also on each before the turn", "ns", "list<item: int32>"
+        ),
     ]
     probe_after_ns: Annotated[
-        tuple[int, ...], Column("the probe right after, on each leased CPU", "ns", "list<item: int32>")
+        tuple[int, ...],
+        Column("the probe right after; of several leased CPUs, also on each after the turn", "ns", "list<item: int32>"),
     ]
     full_speed: Annotated[bool | None, Column("whether the probes say that the cores ran at full speed")]
     latencies_ns: Annotated[NDArray[np.int64], Column("of every timed inference", "ns", "list<item: int64>")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Turns:
-    """The turns of a round, an entry each, in the order in which they were played.
+class Stretches:
+    """The stretches of all turns of a round, an entry each, in the order in which they were played.
 
-    turn, inferences, wall_ns: (turns,) int64, as in `Turn`. probes_ns: (turns, 2, CPUs) int64: before and after it.
-    full_speed: (turns,) bool; all where there was no probe. latencies_ns: of all inferences of all turns, int64.
+    turn, inferences, wall_ns: (stretches,) int64, as in `Stretch`. probes_ns: (stretches, 2, probes) int64, before and
+    after it: where the round ran, and of several CPUs on each around the whole turn. full_speed: (stretches,) bool; all
+    where there was no probe. latencies_ns: of all inferences of all stretches, int64.
     """
 
     turn: NDArray[np.int64]
@@ -51,11 +56,11 @@ class Turns:
         return len(self.turn)
 
     def at(self, *, full_speed: bool | None) -> NDArray[np.bool_]:
-        """Which turns were played at full speed, which were not, or (None) all."""
+        """Which were played at full speed, which were not, or (None) all."""
         return np.ones(len(self), np.bool_) if full_speed is None else self.full_speed == full_speed
 
     def of(self, chosen: NDArray[np.bool_]) -> Self:
-        """Those of the turns that are chosen. chosen: (turns,) bool."""
+        """Those that are chosen. chosen: (stretches,) bool."""
         return replace(
             self,
             turn=self.turn[chosen],
@@ -67,14 +72,14 @@ class Turns:
         )
 
 
-def no_turns(cpus: int = 0) -> Turns:
-    """Those of a round that has not played yet, on so many CPUs."""
+def no_stretches() -> Stretches:
+    """Those of a round that has not played yet."""
     none = np.empty(0, np.int64)
-    return Turns(
+    return Stretches(
         turn=none,
         inferences=none,
         wall_ns=none,
-        probes_ns=np.empty((0, 2, cpus), np.int64),
+        probes_ns=np.empty((0, 2, 0), np.int64),
         full_speed=np.empty(0, np.bool_),
         latencies_ns=none,
     )
@@ -111,48 +116,48 @@ class Round:
     throttled_s: Annotated[float, Column("held back by the CPU quota", "s")]
     overheated: Annotated[int, Column("times that the processor throttled itself")]
     mhz: Annotated[float | None, Column("mean frequency of the leased CPUs at the end; not judged", "MHz")]
-    turns: Turns = field(default_factory=no_turns)
+    stretches: Stretches = field(default_factory=no_stretches)
 
     @property
     def wall_s(self) -> float:
         """Wall time of all timed inferences, in seconds."""
-        return float(self.turns.wall_ns.sum()) / 1e9
+        return float(self.stretches.wall_ns.sum()) / 1e9
 
     @property
     def images(self) -> int:
         """Of all timed inferences."""
-        return self.batch * int(self.turns.inferences.sum())
+        return self.batch * int(self.stretches.inferences.sum())
 
     @property
     def fps(self) -> float:
-        """Images a second, of all turns."""
+        """Images a second, of all stretches."""
         return self.fps_of(full_speed=None)
 
     def fps_of(self, *, full_speed: bool | None) -> float:
-        """Images a second, of turns at full speed, of the others, or (None) of all."""
-        chosen = self.turns.at(full_speed=full_speed)
-        images = self.batch * int(self.turns.inferences[chosen].sum())
-        return images / (float(self.turns.wall_ns[chosen].sum()) / 1e9)
+        """Images a second, of stretches at full speed, of the others, or (None) of all."""
+        chosen = self.stretches.at(full_speed=full_speed)
+        images = self.batch * int(self.stretches.inferences[chosen].sum())
+        return images / (float(self.stretches.wall_ns[chosen].sum()) / 1e9)
 
 
-SCHEMA: pa.Schema = schema_of(Round, Turn)
-FACTS = tuple(member.name for member in fields(Round) if member.name != "turns")
+SCHEMA: pa.Schema = schema_of(Round, Stretch)
+FACTS = tuple(member.name for member in fields(Round) if member.name != "stretches")
 PROBES = ("probe_before_ns", "probe_after_ns")
 
 
 def table_of(rounds: Sequence[Round]) -> pa.Table:
-    """Rounds as a table, a row a turn, in the order in which they were played."""
+    """Rounds as a table, a row a stretch, in the order in which they were played."""
     rows = [SCHEMA.empty_table(), *map(_rows, rounds)]
     return pa.concat_tables(rows).sort_by([("pair", "ascending"), ("turn", "ascending")])
 
 
 def _rows(one: Round) -> pa.Table:
-    turns = one.turns
-    facts = {name: [getattr(one, name)] * len(turns) for name in FACTS}
-    single = {name: getattr(turns, name) for name in ("turn", "inferences", "wall_ns", "full_speed")}
-    probes = {name: list(turns.probes_ns[:, when]) for when, name in enumerate(PROBES)}
-    ends = np.concatenate([[0], np.cumsum(turns.inferences)]).astype(np.int32)
-    latencies = {"latencies_ns": pa.ListArray.from_arrays(ends, turns.latencies_ns)}
+    played = one.stretches
+    facts = {name: [getattr(one, name)] * len(played) for name in FACTS}
+    single = {name: getattr(played, name) for name in ("turn", "inferences", "wall_ns", "full_speed")}
+    probes = {name: list(played.probes_ns[:, when]) for when, name in enumerate(PROBES)}
+    ends = np.concatenate([[0], np.cumsum(played.inferences)]).astype(np.int32)
+    latencies = {"latencies_ns": pa.ListArray.from_arrays(ends, played.latencies_ns)}
     return pa.table({**facts, **single, **probes, **latencies}, schema=SCHEMA)
 
 
@@ -162,19 +167,19 @@ def rounds_of(table: pa.Table) -> tuple[Round, ...]:
     for number, whose in enumerate(zip(table["pair"].to_pylist(), table["variant"].to_pylist(), strict=True)):
         rows.setdefault(whose, []).append(number)
     facts = table.select(FACTS).take(pa.array([numbers[0] for numbers in rows.values()], pa.int64())).to_pylist()
-    turns, order = _turns(table), np.arange(len(table))
+    played, order = _stretches(table), np.arange(len(table))
     return tuple(
-        replace(decode(Round, told), turns=turns.of(np.isin(order, numbers)))
+        replace(decode(Round, told), stretches=played.of(np.isin(order, numbers)))
         for told, numbers in zip(facts, rows.values(), strict=True)
     )
 
 
-def _turns(table: pa.Table) -> Turns:
-    """All turns of all rounds."""
+def _stretches(table: pa.Table) -> Stretches:
+    """All stretches of all rounds."""
     probes = [table[name].combine_chunks().flatten().to_numpy().astype(np.int64) for name in PROBES]
     full_speed = table["full_speed"].fill_null(True)
     count = len(table)
-    return Turns(
+    return Stretches(
         turn=table["turn"].to_numpy().astype(np.int64),
         inferences=table["inferences"].to_numpy(),
         wall_ns=table["wall_ns"].to_numpy(),

@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import Any, NoReturn, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from farm.codec import encode
 from farm.measuring import one_round
-from farm.measuring.one_round import WORD
+from farm.measuring.one_round import REPLY, WORD
 from farm.measuring.request import RoundRequest
+from farm.measuring.round import Stretches
+
+MEBI = 2**20
+MOST_MAPPED = 32 * MEBI  # the greatest that glibc takes
+KEPT_MEMORY = {"GLIBC_TUNABLES": f"glibc.malloc.trim_threshold={2**40}:glibc.malloc.mmap_threshold={MOST_MAPPED}"}
 
 
 class RoundCrashed(RuntimeError):  # noqa: N818 - it says what happened
@@ -35,12 +39,10 @@ class RoundCrashed(RuntimeError):  # noqa: N818 - it says what happened
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Answer:
-    """What a round says at its end. facts: columns of `farm.measuring.round.Round`; the rest as in `Turns`."""
+    """What a round says at its end. facts: columns of `farm.measuring.round.Round`. stretches: by its own turns."""
 
     facts: Mapping[str, Any]
-    inferences: NDArray[np.int64]
-    wall_ns: NDArray[np.int64]
-    latencies_ns: NDArray[np.int64]
+    stretches: Stretches
 
 
 class RunningRound:
@@ -81,8 +83,15 @@ class RunningRound:
         self._heard()
         self.stop()
 
+    def warmed_up(self) -> int:
+        """Let it infer until that takes no less time; gives what an inference took then, in nanoseconds."""
+        self.begin(1)
+        _, each_ns = self._heard()
+        self.stop()
+        return each_ns
+
     def turn(self, turn_ns: int) -> int:
-        """Let it infer for so many nanoseconds at least; the first turn warms it up. Gives what an inference took."""
+        """Let it infer for so many nanoseconds at least. Gives for how long of that it was at full speed."""
         self.begin(turn_ns)
         return self.finish()
 
@@ -93,9 +102,9 @@ class RunningRound:
 
     def finish(self) -> int:
         """Wait until a turn is over."""
-        each_ns = self._heard()
+        full_ns, _ = self._heard()
         self.stop()
-        return each_ns
+        return full_ns
 
     def end(self) -> Answer:
         """Let it say what it measured, and end."""
@@ -103,8 +112,9 @@ class RunningRound:
         self._say(0)
         self._heard()
         with np.load(self._answer) as arrays:
-            taken = {name: arrays[name] for name in ("inferences", "wall_ns", "latencies_ns")}
-            return Answer(facts=json.loads(str(arrays["facts"])), **taken)
+            told = {name: arrays[name] for name in arrays}
+        facts = json.loads(str(told.pop("facts")))
+        return Answer(facts=facts, stretches=Stretches(full_speed=np.zeros(len(told["turn"]), np.bool_), **told))
 
     def go_on(self) -> None:
         """Let it run."""
@@ -120,14 +130,15 @@ class RunningRound:
         except (BrokenPipeError, ConnectionResetError):
             self._fail()
 
-    def _heard(self) -> int:
+    def _heard(self) -> tuple[int, int]:
         try:
-            word = self._socket.recv(WORD.size, socket.MSG_WAITALL)
+            reply = self._socket.recv(REPLY.size, socket.MSG_WAITALL)
         except ConnectionResetError:
-            word = b""
-        if len(word) < WORD.size:
+            reply = b""
+        if len(reply) < REPLY.size:
             self._fail()
-        return int(WORD.unpack(word)[0])
+        full_ns, each_ns = REPLY.unpack(reply)
+        return full_ns, each_ns
 
     def _fail(self) -> NoReturn:
         """Say how it ended: it hangs up only then."""
@@ -154,9 +165,11 @@ def on_cpus(cpus: Collection[int]) -> Iterator[None]:
 
 
 def round_environment() -> dict[str, str]:
-    """This process's environment without OpenMP's settings.
+    """This process's environment without OpenMP's settings, and with memory that is kept.
 
-    The fork server's passive waiting suits stages that share cores; here, where the cores are leased, it
-    would only make PyTorch slower: its threads would fall asleep between two layers.
+    The fork server's passive waiting suits stages that share cores; here, where the cores are leased, it would only
+    make PyTorch slower: its threads would fall asleep between two layers. Whether glibc gives freed memory back to the
+    kernel hangs on where in it something else happens to lie: some processes would do so at each inference.
     """
-    return {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "OMP_NUM_THREADS")}
+    without = ("OMP_WAIT_POLICY", "OMP_NUM_THREADS")
+    return KEPT_MEMORY | {name: value for name, value in os.environ.items() if name not in without}

@@ -1,15 +1,16 @@
 """One pair: two fresh interpreters that take turns on the same cores. Knows processes, not when pairs are enough.
 
-The conductor is this process, which sleeps during turns and times the probe between them. Who has no turn is stopped
-(SIGSTOP), for the threads of OpenMP and oneTBB spin for a while after their work. Turns come in blocks of ABBA or BAAB
-by lot: a host that grows slower or faster favours neither.
+The conductor is this process, which sleeps during turns. Who has no turn is stopped (SIGSTOP), for the threads of
+OpenMP and oneTBB spin for a while after their work. Turns come in blocks of ABBA or BAAB by lot: a host that grows
+slower or faster favours neither. A round probes the core that it runs on itself, amid its turns; where several CPUs are
+leased, the conductor probes each between turns, when nothing of theirs runs.
 """
 
 import json
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -18,15 +19,17 @@ from numpy.typing import NDArray
 
 from farm.codec import decode
 from farm.measuring import signals
+from farm.measuring.full_speed import flagged
+from farm.measuring.full_speed import full_ns as at_full_speed
 from farm.measuring.pairing import CELL
 from farm.measuring.probe import Probe
 from farm.measuring.request import RoundRequest
-from farm.measuring.round import Round, Turns
+from farm.measuring.round import Round
 from farm.measuring.running import Answer, RunningRound
 
 TURN_NS = 15_000_000  # timed; before that it settles
 LEAST_IN_TURN = 3  # inferences of the slower of the two
-WARM_UP_NS = 1  # the first turn is as long as the round itself finds right
+PATIENCE = 5  # times as long as each is to be timed at full speed, a pair may take
 MEMORY_FORMATS = ("contiguous_format", "channels_last")
 TRIAL_S = 0.2  # of each of PyTorch's memory formats, to choose one
 
@@ -39,14 +42,15 @@ class Playing:
     company: Sequence[RunningRound]
     length_ns: int
 
-    def turn(self, variant: str) -> None:
-        """A turn; the cell's, amid company that begins before and ends after it."""
+    def turn(self, variant: str) -> int:
+        """A turn; the cell's, amid company that begins before and ends after it. Gives how much was at full speed."""
         beside = self.company if variant == CELL else ()
         for one in beside:
             one.begin(2 * self.length_ns)
-        self.rounds[variant].turn(self.length_ns)
+        full_ns = self.rounds[variant].turn(self.length_ns)
         for one in beside:
             one.finish()
+        return full_ns
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,7 +58,8 @@ class Conductor:
     """Conducts the pairs of one measurement.
 
     requests: by variant, of one lease. scratch: a folder of its own. inferences: that each variant times in a pair, at
-    least. company: on cores of their own, infer while the cell has a turn, and never else.
+    least. company: on cores of their own, infer while the cell has a turn, and never else. probe: of no CPU where
+    rounds feel all themselves. fast_ns: how long a round's probe took at full speed in the pairs so far, by variant.
     """
 
     requests: dict[str, RoundRequest]
@@ -63,44 +68,57 @@ class Conductor:
     rng: Random
     inferences: int
     company: Sequence[RoundRequest] = ()
+    fast_ns: dict[str, float] = field(default_factory=dict)
 
     def pair(self, seconds: float) -> list[Round]:
-        """The rounds of a pair, with no turn marked. seconds: that each variant is timed, at least.
+        """The rounds of a pair, with nothing marked. seconds: that each variant is timed at full speed, at least.
+
+        Where the cores are slower all the time it ends after five times as long.
 
         Raises RuntimeError if a round fails, RoundCrashed if a signal ends one.
         """
         with ExitStack() as stack:
             names = [*self.requests, *(f"company{number}" for number in range(len(self.company)))]
             started = [
-                stack.enter_context(RunningRound(request, self.scratch / name))
+                stack.enter_context(RunningRound(self._known(name, request), self.scratch / name))
                 for name, request in zip(names, (*self.requests.values(), *self.company), strict=True)
             ]
             for one in started:
                 one.compiled()
-            slowest_ns = max([one.turn(WARM_UP_NS) for one in started])
-            rounds = dict(zip(self.requests, started, strict=False))
-            playing = Playing(rounds, started[len(rounds) :], max(TURN_NS, LEAST_IN_TURN * slowest_ns))
-            blocks = math.ceil(max(seconds * 1e9, self.inferences * slowest_ns) / playing.length_ns / 2)
+            slowest_ns = max([one.warmed_up() for one in started])
+            both = dict(zip(self.requests, started, strict=False))
+            playing = Playing(both, started[len(both) :], max(TURN_NS, LEAST_IN_TURN * slowest_ns))
             cpus = started[0].request.cpus
             before, own = signals.read(cpus), signals.read_own()
-            order, probes = self._play(playing, blocks)
+            order, probes = self._play(playing, max(seconds * 1e9, self.inferences * slowest_ns))
             used, after = signals.of_own([(own, signals.read_own())]), signals.read(cpus)
-            answers = {variant: one.end() for variant, one in rounds.items()}
+            answers = {variant: one.end() for variant, one in both.items()}
         used_s = used["used_s"] + sum(answer.facts["used_s"] for answer in answers.values())
         meanwhile = signals.between(before, after, len(cpus), used_s)
         around = np.stack([probes[:-1], probes[1:]], axis=1)
-        return [
-            _round(self.requests[variant], variant, answer, meanwhile, order, around)
+        rounds = [
+            _in_order(round_of(self.requests[variant], variant, answer, meanwhile), order, around)
             for variant, answer in answers.items()
         ]
+        for variant, probes_ns in at_full_speed(rounds).items():
+            self.fast_ns[variant] = min([*probes_ns[:1], self.fast_ns.get(variant, math.inf)])
+        return rounds
 
-    def _play(self, playing: Playing, blocks: int) -> tuple[list[str], NDArray[np.int64]]:
-        """So many blocks: whose turn each was, (turns,), and the probes around them, (turns + 1, CPUs)."""
-        order = [variant for _ in range(blocks) for variant in self._block()]
-        probes = [self.probe.read()]
-        for variant in order:
-            playing.turn(variant)
-            probes.append(self.probe.read())
+    def _known(self, variant: str, request: RoundRequest) -> RoundRequest:
+        return replace(request, fast_ns=self.fast_ns.get(variant, math.inf))
+
+    def _play(self, playing: Playing, wanted_ns: float) -> tuple[list[str], NDArray[np.int64]]:
+        """Blocks until both had so much at full speed, or have had their time.
+
+        Gives whose turn each was, (turns,), and the probes around them, (turns + 1, CPUs).
+        """
+        order: list[str] = []
+        probes, full_ns = [self.probe.read()], dict.fromkeys(playing.rounds, 0)
+        while min(full_ns.values()) < wanted_ns and len(order) * playing.length_ns < 2 * PATIENCE * wanted_ns:
+            for variant in self._block():
+                full_ns[variant] += playing.turn(variant)
+                order.append(variant)
+                probes.append(self.probe.read())
         return order, np.array(probes, np.int64)
 
     def _block(self) -> tuple[str, ...]:
@@ -109,30 +127,30 @@ class Conductor:
         return (one, other, other, one) if self.rng.random() < 0.5 else (other, one, one, other)  # noqa: PLR2004
 
 
-def _round(
-    request: RoundRequest,
-    variant: str,
-    answer: Answer,
-    meanwhile: Mapping[str, float | None],
-    order: Sequence[str],
-    around: NDArray[np.int64],
-) -> Round:
-    own = np.flatnonzero([each == variant for each in order])
-    turns = Turns(
-        turn=own,
-        inferences=answer.inferences,
-        wall_ns=answer.wall_ns,
-        probes_ns=around[own],
-        full_speed=np.zeros(len(own), np.bool_),
-        latencies_ns=answer.latencies_ns,
-    )
+def round_of(request: RoundRequest, variant: str, answer: Answer, meanwhile: Mapping[str, float | None]) -> Round:
+    """A round as it is kept, of what was asked, what it answered and what went on meanwhile."""
     asked = {"asked": json.dumps(request.asked, sort_keys=True), "cpus": request.cpus}
-    return replace(decode(Round, {"variant": variant, **asked, **answer.facts, **meanwhile}), turns=turns)
+    told = decode(Round, {"variant": variant, **asked, **answer.facts, **meanwhile})
+    return replace(told, stretches=answer.stretches)
+
+
+def _in_order(one: Round, order: Sequence[str], around: NDArray[np.int64]) -> Round:
+    """A round with its turns numbered as those of the pair, and the probes around each, (turns, 2, CPUs)."""
+    turn = np.flatnonzero([variant == one.variant for variant in order])[one.stretches.turn]
+    probes_ns = np.concatenate([one.stretches.probes_ns, around[turn]], axis=2)
+    return replace(one, stretches=replace(one.stretches, turn=turn, probes_ns=probes_ns))
+
+
+def probe_of(request: RoundRequest) -> Probe:
+    """The conductor's probe of a measurement: of each leased CPU if they are several."""
+    several = len(request.cpus) > 1
+    return Probe(request.cpus if several and request.probed else ())
 
 
 def faster_format(conductor: Conductor) -> str:
     """PyTorch's memory format in which the network runs faster: a short pair of both."""
     request = conductor.requests[CELL]
     both = {name: replace(request, memory_format=name) for name in MEMORY_FORMATS}
-    rounds = replace(conductor, requests=both, inferences=1).pair(TRIAL_S)
-    return max(rounds, key=lambda one: one.fps).variant
+    rounds = flagged(replace(conductor, requests=both, inferences=1, fast_ns={}).pair(TRIAL_S))
+    full_speed = True if all(one.stretches.full_speed.any() for one in rounds) else None
+    return max(rounds, key=lambda one: one.fps_of(full_speed=full_speed)).variant

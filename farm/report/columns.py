@@ -145,7 +145,7 @@ def _outcome(record: Record) -> str:
 
 def _verdict(record: Record) -> str:
     """The verdict, and whether it is of cores that were slowed."""
-    return f"{record.verdict or NOTHING}{', slowed' if record.cores_ran == 'mixed' else ''}"
+    return f"{record.verdict or NOTHING}{', slowed' if record.cores_ran in ('mixed', 'slow') else ''}"
 
 
 FIXED = (

@@ -71,12 +71,18 @@ def reservations(records: Sequence[Record], every: Sequence[Record] = (), comman
 
 def _slowed(records: Sequence[Record]) -> Iterator[str]:
     """The cells whose speed is that of cores which hardly ever ran at full speed."""
+    stayed = [record.cell for record in records if record.cores_ran == "slow"]
+    if stayed:
+        yield (
+            f"slowed: {listed(stayed)}\n    a neighbour shared the cores all the time: beside other cells of this run "
+            "they were faster; x IR is that of the cores as they were"
+        )
     slowed = [record for record in records if record.cores_ran == "mixed"]
     if slowed:
         share = span([record.full_speed_share or 0.0 for record in slowed], "{:.0%}".format)
         yield (
             f"slowed: {listed([record.cell for record in slowed])}\n    neighbours shared the cores, which ran at full "
-            f"speed in {share} of the turns: x IR is that of the cores as they were; at full speed it may be another"
+            f"speed in {share} of the time: x IR is that of the cores as they were; at full speed it may be another"
         )
 
 

@@ -16,7 +16,7 @@ from farm.plan.state import State, state_of
 from farm.record import SCHEMA_VERSION, Outcome, Record
 from farm.results import migrate, tables
 from farm.results.folder import Folder
-from farm.results.speed import with_pytorch_speedup, with_speed
+from farm.results.speed import among, with_speed
 from farm.store import Store
 from farm.store.manifest import Manifest
 from farm.tasks.classification import PREDICTIONS, agreement, predictions
@@ -78,7 +78,7 @@ class _Reader:
         return self.tries[uri]
 
     def records(self) -> list[Record]:
-        return with_pytorch_speedup([self.record(cell) for cell in self.plan.cells])
+        return among([self.record(cell) for cell in self.plan.cells])
 
     def record(self, cell: PlannedCell) -> Record:
         uris = {role: cell.stages[role] for role in sorted(cell.stages, key=lambda role: ROLES.index(base(role)))}

@@ -1,6 +1,7 @@
 """From the rounds of one measurement to what a record says of speed, verdict included. Pure."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Self
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from farm.measuring.full_speed import full_ns, share
 from farm.measuring.pairing import CELL, PARTNER, PairedRounds, interval, speeds
+from farm.measuring.probe import SLACK
 from farm.measuring.round import Round
 from farm.measuring.verdict import judge, mismatches, shares
 from farm.plan import Effort
@@ -41,13 +43,13 @@ def with_speed(
     """The record with its columns of speed.
 
     effort: what is asked for now. ended: what ended the measurement. per_node, preprocess: how rounds were measured.
-    Figures are of turns at full speed of the undisturbed pairs; of all turns where the cores hardly ever ran so, and of
+    Figures are of stretches at full speed of the undisturbed pairs; of all where the cores hardly ever ran so, and of
     all pairs where too few are undisturbed.
     """
     measured = PairedRounds(rounds=list(rounds))
     used = measured.used(effort.pairs[0])
     of_cell, of_ir = ([one for one in used if one.variant == variant] for variant in (CELL, PARTNER))
-    first, latencies = of_cell[0], np.concatenate([one.turns.latencies_ns for one in of_cell])
+    first, latencies = of_cell[0], np.concatenate([one.stretches.latencies_ns for one in of_cell])
     p50, p90, p95, p99, p999 = (_latency_ms(latencies, quantile) for quantile in QUANTILES)
     return replace(
         _judged(_with_states(record, measured), measured, interval(speeds(used), looks(*effort.pairs), ended), effort),
@@ -63,9 +65,9 @@ def with_speed(
 
 
 def _with_states(record: Record, measured: PairedRounds) -> Record:
-    """The record with how often the cores were at full speed, and the speed-up of the turns in which they were not."""
+    """The record with how often the cores were at full speed, and the speed-up while they were not."""
     rounds = measured.undisturbed() or measured.rounds
-    if not rounds[0].turns.probes_ns.size:  # of an older farm
+    if not rounds[0].stretches.probes_ns.size:  # of an older farm
         return record
     slow, full = paired_ratio(measured.slowed()), full_ns(rounds)
     return replace(
@@ -89,6 +91,25 @@ def _judged(record: Record, measured: PairedRounds, ratio: Ratio | None, effort:
         disturbed_pairs=counts["disturbed"], worst_signal=signal, worst_share=worst,
         mismatches=json.dumps([asdict(mismatch) for mismatch in differences]) if differences else None,
     )  # fmt: skip
+
+
+def among(records: list[Record]) -> list[Record]:
+    """The records of a run with what only shows beside one another."""
+    return with_pytorch_speedup(with_slow_cores(records))
+
+
+def with_slow_cores(records: list[Record]) -> list[Record]:
+    """Mark speeds at what seemed full speed while a neighbour stayed: elsewhere in the run the probe was faster."""
+    fastest: dict[str | None, float] = {}
+    for record in records:
+        if record.probe_ns is not None:
+            fastest[record.host] = min(record.probe_ns, fastest.get(record.host, math.inf))
+    return [
+        replace(record, cores_ran="slow")
+        if record.cores_ran == "full" and (record.probe_ns or 0.0) > (1 + SLACK) * fastest[record.host]
+        else record
+        for record in records
+    ]
 
 
 def with_pytorch_speedup(records: list[Record]) -> list[Record]:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from farm.codec import decode
 from farm.columns import Column, schema_of
-from farm.measuring.round import Round, Turn
+from farm.measuring.round import Round, Stretch
 from farm.record import SCHEMA_VERSION, Outcome, Record
 
 RECORDS = "records.parquet"
@@ -63,7 +63,7 @@ ROWS: dict[str, tuple[type, ...]] = {
     RECORDS: (Record,),
     ATTEMPTS: (Outcome,),
     PREDICTIONS: (Whose, Prediction),
-    LATENCIES: (Whose, Round, Turn),
+    LATENCIES: (Whose, Round, Stretch),
     SAMPLES: (Sample,),
 }
 SCHEMAS: dict[str, pa.Schema] = {

@@ -16,12 +16,11 @@ import pyarrow.parquet as pq
 
 from farm.measuring.full_speed import share
 from farm.measuring.pairing import CELL, PARTNER, conduct
-from farm.measuring.probe import Probe
 from farm.measuring.request import RoundRequest
 from farm.measuring.requests import Measurement, rotating_images
 from farm.measuring.round import TURNS, Round, table_of
 from farm.measuring.running import RoundCrashed
-from farm.measuring.turns import Conductor, faster_format
+from farm.measuring.turns import Conductor, faster_format, probe_of
 from farm.plan import Effort
 from farm.plan.facts import Measured
 from farm.plan.parameters import Measure
@@ -29,7 +28,7 @@ from farm.stages.job import Job
 
 
 def run(job: Job[Measure]) -> Measured:
-    """Write ``turns.parquet``: a row a turn, in the order in which they were played."""
+    """Write ``turns.parquet``: a row a stretch, in the order in which they were played."""
     scratch, effort = job.folder.parent, job.effort or Effort()
     conductor = conductor_of(job, scratch)
     cell = conductor.requests[CELL]
@@ -57,10 +56,11 @@ def run(job: Job[Measure]) -> Measured:
 
 def conductor_of(job: Job[Measure], scratch: Path) -> Conductor:
     """The conductor of a measurement. Leaves the images in `scratch`."""
+    requests = requests_of(job, scratch)
     return Conductor(
-        requests=requests_of(job, scratch),
+        requests=requests,
         scratch=scratch,
-        probe=Probe(job.cpus if job.parameters.device.name == "CPU" else ()),  # what else computes, it does not feel
+        probe=probe_of(requests[CELL]),
         rng=random.Random(),  # noqa: S311 - the order of turns, which guards nothing
         inferences=job.parameters.rounds.min_inferences,
     )

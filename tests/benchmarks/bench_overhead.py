@@ -3,13 +3,13 @@
 1. `farm run`, on a terminal, of one measured cell (the packaged digits ResNet20's FP32 IR on one thread, rounds as by
    default), inline and on Ray: the CPU time (user and system, not that of processes they waited for) of the driver, the
    stage's process and the fork server in the middle of the measurement, as a share of one core. The stage's process is
-   the conductor: its probes between turns, when nothing is timed, are included, and what it does for the many rounds
-   that start in that time; the rounds themselves are not. On Ray, the driver has Ray's threads in it, and Ray's own
+   the conductor: what it does between turns is included, and for the many rounds that start in that time; the rounds
+   themselves are not. On Ray, the driver has Ray's threads in it, and Ray's own
    processes include the worker that asked for the stage.
 2. A round, in a fresh interpreter on one leased core: from its start until its model is compiled; its first turn, a
    warm-up as by default; all of it, the answer read by the parent included, but for its turns. Of each other turn what
    a switch costs: from when it is let go on until it is stopped, but for the time in which it settles and that in
-   which it is timed. And the probe that follows.
+   which it is timed; the probes amid a turn are part of it. And one probe.
 3. An attempt of a stage that does nothing, on a warm fork server, through `farm.engine.process.run`: scratch folder,
    lease, fork, and artefact and attempt written to the store on this disk; not Ray's hand-over. Of that the forked
    process alone, from asking the server until it says that the process has ended.
@@ -46,9 +46,10 @@ from farm.inputs import Input
 from farm.measuring import one_round
 from farm.measuring.one_round import SETTLING_NS
 from farm.measuring.pairing import CELL, PARTNER
+from farm.measuring.probe import Probe
 from farm.measuring.request import RoundRequest
 from farm.measuring.running import RunningRound
-from farm.measuring.turns import TURN_NS, WARM_UP_NS
+from farm.measuring.turns import TURN_NS
 from farm.plan import Stage
 from farm.plan.parameters import Synthesize
 from farm.plan.stage import digest
@@ -79,7 +80,7 @@ class Sizes(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What a round took. beyond_s: all but its turns; switches_s: of each turn, what it neither settled nor timed."""
+    """What a round took. beyond_s: all but its turns; switches_s: of each, what it neither settled nor timed."""
 
     compiled_s: float
     warmup_s: float
@@ -195,7 +196,8 @@ def rounds(folder: Path, count: int) -> Iterator[dict[str, Any]]:
             yield beyond | (within(beyond, ROUND_MS) if variant == PARTNER else NO_GOAL)
             switches = [switch_s for each in taken for switch_s in each.switches_s]
             yield timed(f"{name}: a turn beyond what it settles and times", switches)
-        yield timed("a probe", [_seconds(conductor.probe.read) for _ in range(TURNS * count)])
+        probe = Probe()
+        yield timed("a probe", [_seconds(probe.here) for _ in range(TURNS * count)])
 
 
 def timed_round(request: RoundRequest, scratch: Path) -> Taken:
@@ -204,11 +206,12 @@ def timed_round(request: RoundRequest, scratch: Path) -> Taken:
     with RunningRound(request, scratch) as one:
         one.compiled()
         compiled_s = time.perf_counter() - begun
-        warmup_s = _seconds(lambda: one.turn(WARM_UP_NS))
+        warmup_s = _seconds(one.warmed_up)
         turns_s = [_seconds(lambda: one.turn(TURN_NS)) for _ in range(TURNS)]
         answer = one.end()
     beyond_s = time.perf_counter() - begun - warmup_s - sum(turns_s)
-    switches_s = np.array(turns_s) - (SETTLING_NS + answer.wall_ns) / 1e9
+    timed_ns = np.bincount(answer.stretches.turn, answer.stretches.wall_ns)
+    switches_s = np.array(turns_s) - (SETTLING_NS + timed_ns) / 1e9
     return Taken(compiled_s, warmup_s, beyond_s, switches_s.tolist())
 
 

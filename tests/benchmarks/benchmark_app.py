@@ -14,7 +14,7 @@ from cells import bare_round
 
 from farm.measuring import signals
 from farm.measuring.request import RoundRequest
-from farm.measuring.round import Round, Turns
+from farm.measuring.round import Round, Stretches
 from farm.measuring.verdict import mismatches
 
 APP = Path(sys.executable).with_name("benchmark_app")
@@ -47,13 +47,13 @@ def app_round(request: RoundRequest, seconds: int) -> Round:
         {**meanwhile, "used_s": used_s, "delayed_s": 0.0},
         request_p50_ns=float(median[1]) * UNITS_MS[median[2]] * 1e6,
         cpus=request.cpus,
-        turns=_only_turn(int(count[1]), round(float(duration[1]) * 1e6)),
+        stretches=_only_stretch(int(count[1]), round(float(duration[1]) * 1e6)),
     )
 
 
-def _only_turn(inferences: int, wall_ns: int) -> Turns:
-    """A turn without probes, whose inferences all took the same time."""
-    return Turns(
+def _only_stretch(inferences: int, wall_ns: int) -> Stretches:
+    """One without probes, whose inferences all took the same time."""
+    return Stretches(
         turn=np.zeros(1, np.int64),
         inferences=np.array([inferences]),
         wall_ns=np.array([wall_ns]),

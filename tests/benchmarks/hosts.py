@@ -3,7 +3,7 @@
 A core is at full speed or slowed by a neighbour, and stays so for milliseconds to seconds; on top of that comes a drift
 with a random walk in it, bursts that slow everything for some turns, and what differs between processes. A neighbour
 slows the cell, its partner and the probe each by a factor of its own. The probe tells the state at one moment, not what
-happened within a turn. Nothing of it shows in the host's signals.
+happened within a stretch. Nothing of it shows in the host's signals.
 """
 
 import math
@@ -14,14 +14,17 @@ import numpy as np
 from cells import bare_round
 from numpy.typing import NDArray
 
+from farm.measuring.one_round import SETTLING_NS, STRETCH_NS
 from farm.measuring.pairing import CELL, PARTNER
-from farm.measuring.round import Round, Turns
-from farm.measuring.turns import TURN_NS
+from farm.measuring.round import Round, Stretches
+from farm.measuring.turns import PATIENCE, TURN_NS
 
 QUIET = dict.fromkeys(("steal_s", "foreign_s", "delayed_s", "siblings_s", "throttled_s", "overheated"), 0)
-START_S = 0.6  # of a pair's interpreters and models
-SETTLING_S, PROBE_S = 0.005, 0.0003  # of a turn, before its clock runs; between two turns
-TURN_S = TURN_NS / 1e9
+START_S = 0.8  # of a pair's interpreters and models
+SWITCH_S = 0.0015 + SETTLING_NS / 1e9  # of a turn, before its clock runs
+STRETCH_S, PROBE_S = STRETCH_NS / 1e9, 0.0001
+STRETCHES = math.ceil(TURN_NS / STRETCH_NS)  # of a turn
+TURN_S = SWITCH_S + STRETCHES * (STRETCH_S + PROBE_S)
 IR_FPS = 2500.0
 PROBE_NS = 20_000
 
@@ -31,7 +34,7 @@ class Host:
     """A host drawn at random. truth: the cell's speed over its partner's, at full speed; when slowed, another.
 
     fast_share: of the time at full speed. dwell_s: mean time in a state. slowed: of cell, partner and probe.
-    between, within: spread of logarithms, from process to process and from turn to turn.
+    between, within: spread of logarithms, from process to process, and from turn to turn and stretch to stretch.
     """
 
     rng: random.Random
@@ -61,44 +64,50 @@ class Host:
         self.slope = rng.uniform(-0.1, 0.1) / 60
 
     def pair(self, seconds: float) -> list[Round]:
-        """A pair, as a conductor plays it."""
+        """A pair, as a conductor plays it: until both had so many seconds at full speed, or their time."""
         rng = np.random.default_rng(self.rng.getrandbits(63))
-        blocks = math.ceil(seconds / TURN_S / 2)
-        cell = np.array([order for _ in range(blocks) for order in self._block()])
         self.now_s += START_S
-        begins = self.now_s + np.arange(len(cell) + 1) * (SETTLING_S + TURN_S + PROBE_S)
-        share, state = self._states(rng, begins)
+        cell = np.array([order for _ in range(math.ceil(PATIENCE * seconds / TURN_S / 2)) for order in self._block()])
+        begins = (np.arange(len(cell)) * TURN_S + SWITCH_S)[:, None] + np.arange(STRETCHES) * (STRETCH_S + PROBE_S)
+        share, probed = self._states(rng, begins.ravel())
+        played = self._played(cell, probed, seconds)
+        cell, share, probed = cell[:played], share[:played], probed[:played]
         self.walked += self.rng.gauss(0, 0.003)
-        told = self.walked + self.slope * begins[:-1] - self._bursts(rng, len(cell))
-        probe = PROBE_NS * np.exp(self.slowed[2] * state + np.abs(rng.normal(0, 0.01, len(state))))
-        around = np.stack([probe[:-1], probe[1:]], axis=1)[:, :, None].astype(np.int64)
-        self.now_s = float(begins[-1])
-        played_s = float(begins[-1] - begins[0])
+        told = self.walked + self.slope * (self.now_s + begins[:played, 0]) - self._bursts(rng, played)
+        probes = PROBE_NS * np.exp(self.slowed[2] * probed + np.abs(rng.normal(0, 0.01, probed.shape)))
+        self.now_s += played * TURN_S
         return [
-            self._round(rng, variant, cell == (variant == CELL), told, share, around, played_s)
+            self._round(rng, variant, cell == (variant == CELL), told, share, probes.astype(np.int64))
             for variant in (CELL, PARTNER)
         ]
+
+    def _played(self, cell: NDArray[np.bool_], probed: NDArray[np.float64], seconds: float) -> int:
+        """How many turns: until both had so many seconds at full speed. probed: (turns, stretches, 2)."""
+        full_s = (probed == 0).all(axis=2).sum(axis=1) * STRETCH_S
+        least = np.minimum(np.cumsum(full_s * cell), np.cumsum(full_s * ~cell))[3::4]
+        return 4 * min(len(least), 1 + int(np.searchsorted(least, seconds)))
 
     def _block(self) -> tuple[bool, ...]:
         first = self.rng.random() < 0.5
         return (first, not first, not first, first)
 
     def _states(
-        self, rng: np.random.Generator, at: NDArray[np.float64]
+        self, rng: np.random.Generator, begins: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """How much of each turn the core was slowed (n,), and whether it was at each probe (n + 1,)."""
+        """How much of each stretch the core was slowed, (turns, stretches); whether around it, the same by 2."""
         spans: list[float] = [0.0]
         slow = [bool(rng.random() > self.fast_share)]
-        while spans[-1] < at[-1] - at[0]:
+        while spans[-1] < begins[-1] + STRETCH_S + PROBE_S:
             mean = 2 * self.dwell_s * ((1 - self.fast_share) if slow[-1] else self.fast_share)
             spans.append(spans[-1] + float(rng.exponential(mean)) + 1e-5)
             slow.append(not slow[-1])
         edges, slowed = np.array(spans), np.array(slow[:-1], np.float64)
         total = np.concatenate([[0.0], np.cumsum(np.diff(edges) * slowed)])
-        moments = at - at[0]
-        state = slowed[np.clip(np.searchsorted(edges, moments, side="right") - 1, 0, len(slowed) - 1)]
-        until, from_then = (np.interp(end, edges, total) for end in (moments[1:], moments[1:] - TURN_S))
-        return (until - from_then) / TURN_S, state
+        around = np.stack([begins - PROBE_S, begins + STRETCH_S + PROBE_S], axis=1)
+        probed = slowed[np.clip(np.searchsorted(edges, around, side="right") - 1, 0, len(slowed) - 1)]
+        until, from_then = (np.interp(end, edges, total) for end in (begins + STRETCH_S, begins))
+        share = (until - from_then) / STRETCH_S
+        return share.reshape(-1, STRETCHES), probed.reshape(-1, STRETCHES, 2)
 
     def _bursts(self, rng: np.random.Generator, turns: int) -> NDArray[np.float64]:
         """Every hundredth turn or so, some turns are slowed by something that no probe feels."""
@@ -114,23 +123,22 @@ class Host:
         own: NDArray[np.bool_],
         told: NDArray[np.float64],
         share: NDArray[np.float64],
-        around: NDArray[np.int64],
-        played_s: float,
+        probes: NDArray[np.int64],
     ) -> Round:
-        of_cell = variant == CELL
-        logs = math.log(IR_FPS * (self.truth if of_cell else 1.0)) + rng.normal(0, self.between)
+        of_cell, count = variant == CELL, int(own.sum())
+        log = math.log(IR_FPS * (self.truth if of_cell else 1.0)) + rng.normal(0, self.between)
         slowing = np.expm1(self.slowed[0 if of_cell else 1]) * share[own]
-        speeds = np.exp(logs + told[own] + rng.normal(0, self.within, own.sum())) / (1 + slowing)
-        inferences = np.maximum(1, np.round(speeds * TURN_S)).astype(np.int64)
+        of_turn, of_stretch = rng.normal(0, self.within, (count, 1)), rng.normal(0, self.within, (count, STRETCHES))
+        speeds = (np.exp(log + told[own][:, None] + of_turn + of_stretch) / (1 + slowing)).ravel()
+        inferences = np.maximum(1, np.round(speeds * STRETCH_S)).astype(np.int64)
         wall_ns = np.round(inferences / speeds * 1e9).astype(np.int64)
-        turns = Turns(
-            turn=np.flatnonzero(own),
+        stretches = Stretches(
+            turn=np.repeat(np.flatnonzero(own), STRETCHES),
             inferences=inferences,
             wall_ns=wall_ns,
-            probes_ns=around[own],
+            probes_ns=probes[own].reshape(-1, 2, 1),
             full_speed=np.zeros(len(inferences), np.bool_),
             latencies_ns=np.repeat(wall_ns // inferences, inferences),
         )
-        return bare_round(
-            {**QUIET, "mhz": None}, variant=variant, cpus=(0,), played_s=played_s, used_s=0.0, turns=turns
-        )
+        facts = {**QUIET, "mhz": None, "played_s": len(own) * TURN_S, "used_s": 0.0}
+        return bare_round(facts, variant=variant, cpus=(0,), stretches=stretches)

@@ -13,7 +13,7 @@ from tests.models.files import Classifier, write_ir
 
 CONFIG = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
 HOW = Preprocessing(size=(32, 32), mean=(0.25, 0.5, 0.75), std=(0.5, 1.0, 2.0))
-TURN_NS = 2_000_000
+TURN_NS = 5_000_000  # three stretches
 REQUEST = RoundRequest(
     ir="",
     images="",
@@ -67,7 +67,7 @@ def answer_of(folder, *, turns=2, turn_ns=TURN_NS, **changes):
     """What a round answers that has played so many turns."""
     with RunningRound(asked(folder, **changes), folder) as one:
         one.compiled()
-        one.turn(1)
+        one.warmed_up()
         for _ in range(turns):
             one.turn(turn_ns)
         return one.end()

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from farm.measuring.pairing import CELL, PARTNER, PairedRounds, conduct
-from tests.measuring.rows import effort, one_round, turns_at
+from tests.measuring.rows import effort, one_round, stretches_at
 
 SECONDS, START_S = 1.0, 1.0
 BUSY = {"foreign_s": 0.5}
 WIDE = 0.06  # pairs of this spread stay wider than 2 % at 8 and 16 pairs, and at 32
-TURNS = ((0, 3, 4, 7), (1, 2, 5, 6))  # the cell's and its partner's
+TURNS = ((0, 3, 4, 7), (1, 2, 5, 6))  # the cell's and its partner's, of a stretch each
 
 
 class Host:
@@ -31,14 +31,14 @@ class Host:
         self.seconds.append(seconds)
         self.now += START_S + seconds
         probes = np.full((len(TURNS[0]), 2, 1), self.probe(number))
-        return [self.round(2 * number + i, variant, seconds, numbers=TURNS[i], probes=probes)
+        return [self.round(2 * number + i, variant, seconds, turns=TURNS[i], probes=probes)
                 for i, variant in enumerate((CELL, PARTNER))]  # fmt: skip
 
-    def round(self, number, variant, seconds, **turns):
+    def round(self, number, variant, seconds, **played):
         fps = self.fps(variant, number)
         signals = BUSY if self.busy(number) else {}
-        turns = turns_at([fps] * len(TURNS[0]), **turns)
-        return one_round(variant, fps, turns=turns, cpus=[1], played_s=seconds, **signals)
+        stretches = stretches_at([fps] * len(TURNS[0]), **played)
+        return one_round(variant, fps, stretches=stretches, cpus=[1], played_s=seconds, **signals)
 
     def clock(self):
         return self.now
@@ -56,13 +56,13 @@ def noisy(spread, ratio=1.0, seed=0):
 
 
 def marked(*fast, turns=20):
-    """Pairs of so many turns, of each so many at full speed, in which the cell is twice as fast as else."""
+    """Pairs of turns of a stretch each, so many of them at full speed, in which the cell is twice as fast as else."""
     rounds = []
     for number, count in enumerate(fast):
         for variant, full in ((CELL, 200.0), (PARTNER, 100.0)):
-            played = turns_at([full] * count + [100.0] * (turns - count))
+            played = stretches_at([full] * count + [100.0] * (turns - count))
             played = replace(played, full_speed=np.arange(turns) < count)
-            rounds.append(one_round(variant, full, turns=played, pair=number))
+            rounds.append(one_round(variant, full, stretches=played, pair=number))
     return PairedRounds(rounds=rounds)
 
 
@@ -73,5 +73,5 @@ def halved(within, between, pairs=8, turns=20):
         log = between * (-1) ** number
         speeds = [100 * math.exp(log + within)] * (turns // 2) + [100 * math.exp(log - within)] * (turns // 2)
         for variant, of_turns in ((CELL, speeds), (PARTNER, [100.0] * turns)):
-            rounds.append(one_round(variant, 1.0, turns=turns_at(of_turns), pair=number, played_s=10.0))
+            rounds.append(one_round(variant, 1.0, stretches=stretches_at(of_turns), pair=number, played_s=10.0))
     return PairedRounds(rounds=rounds)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from farm.codec import decode
-from farm.measuring.round import Round, Turns
+from farm.measuring.round import Round, Stretches
 from farm.plan import Effort
 
 QUIET = {
@@ -30,24 +30,24 @@ def heard(fps: float, *, seconds: float = 1.0, **changes: Any) -> Round:
 
 
 def one_round(variant: str, fps: float, *, inferences: int = 20, batch: int = 1, **changes: Any) -> Round:
-    """A round of one turn, at full speed, of so many images a second; latencies of 1, 2, 3, ... microseconds."""
+    """A round of one stretch, at full speed, of so many images a second; latencies of 1, 2, 3, ... microseconds."""
     wall_ns = changes.pop("wall_ns", round(batch * inferences / fps * 1e9))
-    turns = changes.pop("turns", None) or turn_of(
-        wall_ns, changes.pop("latencies_ns", 1000 * np.arange(1, inferences + 1)), number=changes.pop("turn", 0)
-    )
+    latencies_ns = changes.pop("latencies_ns", 1000 * np.arange(1, inferences + 1))
+    only = stretch_of(wall_ns, latencies_ns, turn=changes.pop("turn", 0))
+    stretches = changes.pop("stretches", only)
     values = {
         "pair": 0, "variant": variant, "runtime": "openvino", "batch": batch, "synchronous": True,
         "request_p50_ns": 1000.0, "warmup_inferences": 15, "steady": True, "threads": 2, "streams": 1,
         "precision": "f32", "asked": json.dumps(ASKED), "properties": json.dumps(FOUND), "cpus": [0, 1],
         "stray_cpus": [], "disturbed": [], "played_s": wall_ns / 1e9, "used_s": wall_ns / 1e9, **QUIET,
     } | changes  # fmt: skip
-    return replace(decode(Round, values), turns=turns)
+    return replace(decode(Round, values), stretches=stretches)
 
 
-def turn_of(wall_ns: int, latencies_ns: Any, *, number: int = 0, full_speed: bool = True) -> Turns:
-    """One turn, without a probe."""
-    return Turns(
-        turn=np.array([number]),
+def stretch_of(wall_ns: int, latencies_ns: Any, *, turn: int = 0, full_speed: bool = True) -> Stretches:
+    """One stretch, without a probe."""
+    return Stretches(
+        turn=np.array([turn]),
         inferences=np.array([len(latencies_ns)]),
         wall_ns=np.array([wall_ns]),
         probes_ns=np.empty((1, 2, 0), np.int64),
@@ -56,15 +56,15 @@ def turn_of(wall_ns: int, latencies_ns: Any, *, number: int = 0, full_speed: boo
     )
 
 
-def turns_at(speeds: Sequence[float], *, numbers: Sequence[int] = (), probes: Any = None) -> Turns:
-    """A turn of some tenth of a second at each speed, in images a second, none of them marked.
+def stretches_at(speeds: Sequence[float], *, turns: Sequence[int] = (), probes: Any = None) -> Stretches:
+    """A stretch of some tenth of a second at each speed, in images a second, none of them marked.
 
-    numbers: which turns of the pair; 0, 1, 2, ... by default. probes: (turns, 2, CPUs); of no CPU by default.
+    turns: of the pair, to which each belongs; 0, 1, 2, ... by default. probes: (stretches, 2, probes); none by default.
     """
     inferences = np.array([max(1, round(fps / 10)) for fps in speeds])
     wall_ns = np.array([round(count / fps * 1e9) for count, fps in zip(inferences, speeds, strict=True)])
-    return Turns(
-        turn=np.array(numbers or range(len(speeds))),
+    return Stretches(
+        turn=np.array(turns or range(len(speeds))),
         inferences=inferences,
         wall_ns=wall_ns,
         probes_ns=np.empty((len(speeds), 2, 0), np.int64) if probes is None else np.asarray(probes),

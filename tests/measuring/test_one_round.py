@@ -1,8 +1,12 @@
-"""One round: its warm-up and its turns, on a simulated clock, and what it hears and tells."""
+"""One round: its warm-up, its turns and their stretches, on a simulated clock, and what it hears and tells."""
 
+import math
 import os
 import socket
+import subprocess
+import sys
 import threading
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,17 +14,23 @@ import pytest
 
 from farm.measuring import one_round
 from farm.measuring.one_round import (
+    CONVERTER,
     LEAST_IN_WINDOW,
     MOST_WINDOWS,
+    REPLY,
     SETTLING_NS,
     STEADY,
+    STRETCH_NS,
     WINDOWS,
+    WORD,
+    Stretch,
     Turns,
     Warmup,
     stray_cpus,
     warm_up,
     window,
 )
+from farm.measuring.probe import SLACK
 from farm.measuring.runner import Runner
 
 MS = 1_000_000
@@ -104,40 +114,117 @@ def test_who_never_becomes_steady_is_told_so_and_not_waited_for_longer_than_ten_
     assert slower.now - begun <= 10 * 0.3e9 + MOST_WINDOWS * last
 
 
-def test_a_turn_settles_before_its_clock_runs_and_synchronous_latencies_leave_no_gap(clock):
-    host, turns = clock(lambda number: MS + number), Turns()
-    each_ns = turns.take(host.runner(), 10 * MS)
-    (latencies,), (wall_ns,) = turns.latencies_ns, turns.wall_ns
-    settling = SETTLING_NS // MS
-    assert latencies == [MS + settling + number for number in range(10)]
-    assert wall_ns == sum(latencies) == host.now - 5_000 - sum(MS + number for number in range(settling))
-    assert each_ns == wall_ns // 10
+class Probing:
+    """A probe on a simulated clock, of which it takes a while; each says one more than the last.
+
+    seen: what `look` gave at each.
+    """
+
+    def __init__(self, host, look):
+        self.host, self.look, self.seen = host, look, []
+
+    def here(self):
+        self.seen.append(self.look())
+        self.host.now += 70_000
+        return 999 + len(self.seen)
+
+
+def latencies(turns):
+    """In nanoseconds, by stretch."""
+    return [one.latencies_ns for one in turns.stretches]
+
+
+def test_a_turn_settles_and_then_is_played_in_stretches_with_a_probe_before_the_first_and_after_each(clock):
+    host = clock(lambda number: MS + number)
+    probe = Probing(host, lambda: host.count)
+    turns = Turns(probe=probe)
+    each_ns = turns.take(host.runner(), 9 * MS)
+    settling, of_stretch = SETTLING_NS // MS, STRETCH_NS // MS
+    assert probe.seen == [settling + of_stretch * number for number in range(6)], "of five stretches"
+    assert [one.probes_ns for one in turns.stretches] == [(1000 + number, 1001 + number) for number in range(5)]
+    assert latencies(turns) == [[MS + first, MS + first + 1] for first in probe.seen[:-1]]
+    assert [one.wall_ns for one in turns.stretches] == [sum(each) for each in latencies(turns)], "without a gap"
+    assert each_ns == MS + settling + 4, "probes are in no time that is told"
+
+
+def test_who_is_not_probed_plays_the_same_stretches(clock):
+    played = []
+    for probed in (True, False):
+        host = clock()
+        turns = Turns(probe=Probing(host, lambda: None) if probed else None)
+        turns.take(host.runner(), 9 * MS)
+        played.append(turns.arrays())
+    assert [arrays["probes_ns"].shape for arrays in played] == [(5, 2, 1), (5, 2, 0)]
+    same = [{name: values.tolist() for name, values in arrays.items() if name != "probes_ns"} for arrays in played]
+    assert same[0] == same[1]
 
 
 def test_a_turn_has_one_inference_to_settle_and_one_that_is_timed_at_least(clock):
     host, turns = clock(lambda number: 10**9 + number), Turns()
     assert turns.take(host.runner(), 1) == 10**9 + 1
-    assert turns.latencies_ns == [[10**9 + 1]]
+    assert latencies(turns) == [[10**9 + 1]]
 
 
-def test_inputs_rotate_on_from_turn_to_turn_and_every_turns_latencies_are_kept(clock):
-    host, turns = clock(lambda number: MS + number), Turns()
+def test_inputs_rotate_on_from_turn_to_turn_and_every_stretch_is_kept_with_its_turn(clock):
+    host = clock(lambda number: MS + number)
+    turns = Turns(probe=Probing(host, lambda: host.count))
     for turn_ns in (3 * MS, 7 * MS, 2 * MS):
         turns.take(host.runner(), turn_ns)
     assert host.indices == list(range(host.count))
-    inferences, wall_ns, latencies_ns = turns.arrays()
-    assert inferences.tolist() == [3, 7, 2]
-    assert latencies_ns.tolist() == [MS + number for number in (*range(5, 8), *range(13, 20), *range(25, 27))]
-    assert [sum(latencies_ns[:3]), sum(latencies_ns[3:10]), sum(latencies_ns[10:])] == wall_ns.tolist()
-    assert {values.dtype for values in (inferences, wall_ns, latencies_ns)} == {np.dtype(np.int64)}
+    arrays = turns.arrays()
+    assert arrays["turn"].tolist() == [0, 0, 1, 1, 1, 1, 2]
+    assert arrays["inferences"].tolist() == [2] * 7
+    assert arrays["latencies_ns"].tolist() == [MS + number for number in (*range(5, 9), *range(14, 22), *range(27, 29))]
+    assert arrays["wall_ns"].tolist() == arrays["latencies_ns"].reshape(7, 2).sum(axis=1).tolist()
+    assert arrays["probes_ns"][:, :, 0].tolist() == [[1000 + at, 1001 + at] for at in (0, 1, 3, 4, 5, 6, 8)]
+    assert {values.dtype for values in arrays.values()} == {np.dtype(np.int64)}
 
 
 def test_what_the_runtime_tells_is_kept_of_timed_inferences_and_of_a_silent_one_nothing(clock):
     host, turns = clock(), Turns()
     turns.take(host.runner(), 3 * MS)
-    assert turns.runtime_ms == [0.006, 0.007, 0.008]
+    assert turns.runtime_ms == [0.006, 0.007, 0.008, 0.009]
     turns.take(Runner(step=lambda index: host.step(index) and None, properties={}), 3 * MS)
-    assert len(turns.runtime_ms) == 3
+    assert len(turns.runtime_ms) == 4
+
+
+def stretches(*probes, turn):
+    """Stretches of a second, with these probes around them."""
+    return [Stretch(turn=turn, wall_ns=10**9, latencies_ns=[], probes_ns=each) for each in pairwise(probes)]
+
+
+ALMOST, BEYOND = round(1000 * (1 + SLACK)) - 1, round(1000 * (1 + SLACK)) + 1
+
+
+@pytest.mark.parametrize(
+    ("last", "before", "fast_ns", "full_s"),
+    [
+        ([1000, ALMOST, 1000], [], math.inf, 2),
+        ([1000, BEYOND, 1000, 1000], [], math.inf, 1),
+        ([BEYOND, 1000, 1000], [], math.inf, 1),
+        ([1500] * 5, [], math.inf, 4),
+        ([1500] * 5, [1000] * 5, math.inf, 0),
+        ([1000] * 5, [1500] * 5, math.inf, 4),
+        ([1000, 1000, 500, 1000], [1000] * 100, math.inf, 3),
+        ([BEYOND] * 5, [], 1000.0, 0),
+        ([ALMOST] * 5, [1000] * 5, 1000.0, 4),
+        ([BEYOND] * 5, [1000] * 5, 5000.0, 0),
+    ],
+    ids=[
+        "a little slower", "slower amid it", "slower at first", "nothing else known", "slower than before",
+        "faster than before", "luck", "slower than was known", "as was known", "faster than was known",
+    ],
+)  # fmt: skip
+def test_a_turn_was_at_full_speed_by_the_fastest_probes_so_far_and_by_what_was_known(last, before, fast_ns, full_s):
+    played = [*stretches(*before, turn=0), *stretches(*last, turn=1)]
+    assert Turns(fast_ns=fast_ns, stretches=played, own=[None] * 2).full_ns() == full_s * 10**9
+
+
+def test_who_is_not_probed_is_always_at_full_speed(clock):
+    host, turns = clock(), Turns(fast_ns=1.0)
+    for turn_ns in (10 * MS, 4 * MS):
+        turns.take(host.runner(), turn_ns)
+        assert turns.full_ns() == turn_ns
 
 
 class Queue(Clock):
@@ -168,18 +255,29 @@ def test_in_flight_only_those_are_timed_that_end_while_the_queue_is_full(monkeyp
     host, turns = Queue(monkeypatch), Turns()
     for _ in range(2):
         assert turns.take(host.runner(depth=2, ended=host.ended), 10 * MS) == MS, "an image a millisecond"
-    assert turns.latencies_ns == [[2 * MS] * 10] * 2
-    assert turns.wall_ns == [10 * MS] * 2
+    assert latencies(turns) == [[2 * MS] * 10] * 2
+    assert [one.wall_ns for one in turns.stretches] == [10 * MS] * 2
     assert host.indices == list(range(2 * (2 + 5 + 10))), "filled, settled, timed; twice"
     assert host.finished == 2, "nothing is in flight between two turns"
     assert turns.runtime_ms == [2.0] * 20
+
+
+def test_in_flight_a_turn_is_one_stretch_with_its_probes_while_nothing_is_in_flight(monkeypatch):
+    host = Queue(monkeypatch)
+    turns = Turns(probe=Probing(host, lambda: (len(host.running), len(host.indices))))
+    for _ in range(2):
+        turns.take(host.runner(depth=2, ended=host.ended), 10 * MS)
+    assert turns.probe.seen == [(0, 0), (0, 17), (0, 17), (0, 34)]
+    assert [(one.turn, one.wall_ns, one.probes_ns) for one in turns.stretches] == [
+        (0, 10 * MS, (1000, 1001)), (1, 10 * MS, (1002, 1003)),
+    ]  # fmt: skip
 
 
 def test_in_flight_as_many_are_timed_at_least_as_fit_the_queue_and_as_many_end_before(monkeypatch):
     host, turns = Queue(monkeypatch), Turns()
     monkeypatch.setattr(one_round, "SETTLING_NS", 0)
     turns.take(host.runner(depth=2, ended=host.ended), 1)
-    assert turns.latencies_ns == [[2 * MS] * 2]
+    assert latencies(turns) == [[2 * MS] * 2]
     assert len(host.ended) == 2 + 2 + 2
 
 
@@ -195,7 +293,7 @@ def test_in_flight_requests_that_end_all_at_once_are_counted_by_whole_fillings(m
 
     host, turns = Lockstep(monkeypatch), Turns()
     assert turns.take(host.runner(depth=4, ended=host.ended), 30 * MS) == 5 * MS
-    assert len(turns.latencies_ns[0]) % 4 == 0
+    assert len(latencies(turns)[0]) % 4 == 0
 
 
 def test_a_conductor_that_has_gone_says_0():
@@ -203,9 +301,31 @@ def test_a_conductor_that_has_gone_says_0():
     with ours:
         with theirs:
             for word in (15_000_000, -1, 2**62):
-                one_round.say(theirs, word)
+                theirs.sendall(WORD.pack(word))
                 assert one_round.heard(ours) == word
         assert one_round.heard(ours) == 0
+
+
+def test_a_reply_is_how_much_was_at_full_speed_and_what_an_inference_took():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        one_round.say(theirs, full_ns=2**40, each_ns=3)
+        one_round.say(theirs)
+        assert REPLY.unpack(ours.recv(REPLY.size)) == (2**40, 3)
+        assert REPLY.unpack(ours.recv(REPLY.size)) == (0, 0)
+
+
+def test_openvino_does_without_its_converter():
+    code = f"""
+import sys
+from farm.measuring.one_round import CONVERTER, leave_out
+leave_out(CONVERTER)
+import openvino
+print(openvino.Core().available_devices, [name for name in sys.modules if name.startswith({CONVERTER + "."!r})])
+"""
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "'CPU'" in said.stdout
+    assert said.stdout.endswith(" []\n"), "nothing of it was imported"
 
 
 @pytest.fixture

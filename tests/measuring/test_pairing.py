@@ -4,6 +4,7 @@ import math
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,11 +13,13 @@ from farm.measuring import pairing
 from farm.measuring.full_speed import LEAST_SHARE
 from farm.measuring.pairing import (
     CELL,
-    LEAST_TURNS,
+    LEAST_PART,
+    LEAST_STRETCHES,
     LONGEST,
     PARTNER,
     PATIENCE,
     SHORTEST,
+    TURNS_IN_BLOCK,
     PairedRounds,
     conduct,
     interval,
@@ -25,7 +28,7 @@ from farm.measuring.pairing import (
 )
 from farm.stats.ratios import alpha_after, looks, paired_ratio
 from tests.measuring.hosts import BUSY, SECONDS, START_S, WIDE, Host, halved, marked, noisy
-from tests.measuring.rows import effort, heard, one_round
+from tests.measuring.rows import effort, heard, one_round, stretches_at
 
 
 def test_every_round_tells_its_pair_and_its_variant_and_what_it_said():
@@ -164,16 +167,63 @@ def test_speeds_are_images_a_second_of_rounds_that_have_their_partner():
     assert speeds([replace(one, variant=PARTNER, batch=1), one, replace(one, pair=1)]) == [(200.0, 25.0)]
 
 
-def test_figures_are_of_turns_at_full_speed_where_a_fifth_is_so_and_else_of_all():
-    full, mixed = marked(20, 5, 4, turns=20), marked(7, 1, 3, turns=20)
+def blocks(variant, *speeds):
+    """A round with these stretches in each block of turns: of their speeds, in images a second, a tenth of one each."""
+    turns = [TURNS_IN_BLOCK * block + number % 2 for block, each in enumerate(speeds) for number in range(len(each))]
+    return one_round(variant, 1.0, stretches=stretches_at([fps for each in speeds for fps in each], turns=turns))
+
+
+def test_a_host_that_drifts_favours_neither_though_they_were_at_full_speed_at_different_times():
+    drift = np.linspace(1000, 100, 10)
+    early = blocks(CELL, *([2 * fps] * (10 - block) for block, fps in enumerate(drift)))
+    late = blocks(PARTNER, *([fps] * (1 + block) for block, fps in enumerate(drift)))
+    ((cell, partner),) = speeds([early, late])
+    assert early.fps / late.fps > 2.5
+    assert cell / partner == pytest.approx(2, rel=1e-6)
+
+
+def test_a_block_has_the_weight_of_a_difference_of_two_means():
+    """A block with a second of either weighs twice as much as one with a second and a third of one."""
+    cell, partner = blocks(CELL, [20] * 10, [10] * 10), blocks(PARTNER, [10] * 30, [20] * 10)
+    assert speeds([cell, partner]) == [(pytest.approx(5 / (3 / 20 + 2 / 10)), pytest.approx(5 / (3 / 10 + 2 / 20)))]
+
+
+def test_a_block_that_has_not_both_does_not_count():
+    cell, partner = blocks(CELL, [70] * 9, [20] * 9, [], [30] * 9), blocks(PARTNER, [], [10] * 9, [90] * 9, [15] * 9)
+    assert speeds([cell, partner]) == speeds([blocks(CELL, [20] * 9, [30] * 9), blocks(PARTNER, [10] * 9, [15] * 9)])
+    assert speeds([blocks(CELL, [20] * 9, []), blocks(PARTNER, [], [10] * 9)]) == []
+
+
+@pytest.mark.parametrize("few", [CELL, PARTNER])
+@pytest.mark.parametrize(
+    ("shared", "count", "enough"),
+    [
+        (LEAST_STRETCHES, 40, True),
+        (LEAST_STRETCHES - 1, 40, False),
+        (LEAST_STRETCHES - 1, LEAST_STRETCHES - 1, True),
+        (10, round(10 / LEAST_PART), True),
+        (10, round(10 / LEAST_PART) + 1, False),
+    ],
+    ids=["enough", "too few", "all there are", "a part", "too small a part"],
+)
+def test_too_few_stretches_or_too_small_a_part_of_a_pair_make_no_speed(few, shared, count, enough):
+    """shared: stretches in the block that either has some in."""
+    other = {CELL: PARTNER, PARTNER: CELL}[few]
+    rounds = [blocks(few, [10] * shared, [10] * (count - shared)), blocks(other, [10] * 10)]
+    assert bool(speeds(rounds)) is enough
+
+
+def test_figures_are_of_stretches_at_full_speed_where_a_tenth_is_so_and_else_of_all():
+    full, mixed = marked(20, 5, 4), marked(3, 1, 1)
     assert (full.at_full_speed, mixed.at_full_speed) == (True, False)
-    assert full.pairs() == [(200.0, 100.0)] * 2, f"{LEAST_TURNS} turns make a speed"
-    assert full.slowed() == [(100.0, 100.0)] * 2, "of the second and the third"
-    assert [len(one.turns) for one in full.used(2)] == [20, 20, 5, 5]
-    assert [len(one.turns) for one in full.used(3)] == [20, 20, 5, 5], "too few, but there are no others"
-    assert mixed.pairs() == [(pytest.approx(100 * (20 + fast) / 20, rel=1e-6), 100.0) for fast in (7, 1, 3)]
+    assert full.pairs() == [(pytest.approx(200.0), pytest.approx(100.0))] * 2, f"{LEAST_STRETCHES} make a speed"
+    assert full.slowed() == [(pytest.approx(100.0), pytest.approx(100.0))] * 2, "of the second and the third"
+    assert [len(one.stretches) for one in full.used(2)] == [20, 20, 5, 5]
+    assert [len(one.stretches) for one in full.used(3)] == [20, 20, 5, 5], "too few, but there are no others"
+    assert [100 < cell < 110 for cell, _ in mixed.pairs()] == [True] * 3
     assert mixed.used(3) == mixed.rounds
-    assert marked(4).at_full_speed, f"{LEAST_SHARE} is enough"
+    assert marked(2).at_full_speed, f"{LEAST_SHARE} is enough"
+    assert [len(one.stretches) for one in marked(2).used(1)] == [20, 20], "none has enough of them"
 
 
 def test_a_disturbed_pair_is_in_no_figure_unless_too_few_are_undisturbed():
@@ -202,7 +252,7 @@ def test_pairs_are_longer_where_they_differ_within_and_shorter_where_between_or_
 
 
 def test_of_halves_that_say_nothing_pairs_stay_as_long_as_they_are():
-    assert lengthening(marked(*[6] * 8), 1000.0) == 1.0, "three turns at full speed a half"
+    assert lengthening(marked(*[6] * 8), 1000.0) == 1.0, "none is at full speed in the later ones"
     assert lengthening(halved(0.02, 0.02, turns=2, pairs=1), 1000.0) == 1.0
 
 
@@ -218,7 +268,7 @@ def test_after_the_first_look_pairs_are_longer_or_shorter_within_limits(monkeypa
 
 
 def test_a_look_is_taken_once_though_pairs_turn_out_to_have_been_slow():
-    """12 pairs before the core is ever at full speed, and then 3 of 15 that are: a fifth, so the others say nothing."""
+    """12 pairs before the core is ever at full speed, and then 2 of 14 that are: a tenth, so the others say nothing."""
     wide = noisy(WIDE)
     host = Host(
         lambda variant, number: wide(variant, number) if number < 24 else 1e3, probe=lambda n: 200 - 100 * (n > 11)
@@ -228,10 +278,10 @@ def test_a_look_is_taken_once_though_pairs_turn_out_to_have_been_slow():
 
 
 def test_it_ends_where_the_number_of_pairs_jumps_beyond_the_most():
-    """3 pairs at full speed and 13 that are not are less than a fifth: all count."""
-    host = Host(noisy(WIDE), probe=lambda number: 100 if number < 3 else 300)
+    """One pair at full speed and 10 that are not are less than a tenth: all count."""
+    host = Host(lambda variant, number: 1000 + 100 * (number % 3), probe=lambda number: 300 if number else 100)
     measured = host.conduct(pairs=(4, 4))
-    assert (measured.ended, len(measured.pairs())) == ("pairs", 16)
+    assert (measured.ended, len(measured.pairs())) == ("pairs", 11)
 
 
 def test_who_has_not_begun_has_measured_nothing():

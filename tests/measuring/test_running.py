@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 import timeit
 from pathlib import Path
@@ -14,9 +16,9 @@ import pytest
 
 from farm.axes import Model
 from farm.data.imageset import prepare
-from farm.measuring.one_round import LEAST_IN_WINDOW, WINDOWS
+from farm.measuring.one_round import CONVERTER, LEAST_IN_WINDOW, STRETCH_NS, WINDOWS
 from farm.measuring.round import FACTS
-from farm.measuring.running import RoundCrashed, RunningRound, on_cpus, round_environment
+from farm.measuring.running import MEBI, RoundCrashed, RunningRound, on_cpus, round_environment
 from tests.measuring.conftest import CONFIG, HOW, TURN_NS, answer_of, asked
 
 ROOT = Path(__file__).parents[2]
@@ -25,35 +27,56 @@ SIGNALS = ("steal_s", "foreign_s", "siblings_s", "throttled_s", "overheated")
 OF_THE_CONDUCTOR = {"pair", "variant", "asked", "cpus", "disturbed", "played_s", "mhz", *SIGNALS}
 
 
-def test_a_round_answers_with_every_latency_of_every_turn(tmp_path, free):
+def test_a_round_answers_with_every_latency_of_every_stretch_of_every_turn(tmp_path, free):
     answer = answer_of(tmp_path, ir=str(free), turns=3)
-    counts, facts = answer.inferences, SimpleNamespace(**answer.facts)
-    assert len(counts) == len(answer.wall_ns) == 3
-    assert (answer.wall_ns >= TURN_NS).all()
-    assert len(answer.latencies_ns) == sum(counts)
-    turns = np.split(answer.latencies_ns, np.cumsum(counts)[:-1])
-    assert [sum(latencies) for latencies in turns] == answer.wall_ns.tolist()
+    played, facts = answer.stretches, SimpleNamespace(**answer.facts)
+    assert (np.bincount(played.turn, played.wall_ns) >= TURN_NS).all()
+    assert len(np.bincount(played.turn)) == 3
+    assert (played.wall_ns >= STRETCH_NS).all()
+    assert len(played.latencies_ns) == sum(played.inferences)
+    stretches = np.split(played.latencies_ns, np.cumsum(played.inferences)[:-1])
+    assert [sum(latencies) for latencies in stretches] == played.wall_ns.tolist()
+    within = np.diff(played.turn) == 0
+    assert (played.probes_ns > 0).all()
+    assert (played.probes_ns[1:, 0] == played.probes_ns[:-1, 1])[within].all(), "one between two stretches"
     assert set(answer.facts) == set(FACTS) - OF_THE_CONDUCTOR
     assert (facts.runtime, facts.batch, facts.synchronous) == ("openvino", 1, True)
-    assert 0 < facts.request_p50_ns <= max(answer.latencies_ns)
+    assert 0 < facts.request_p50_ns <= max(played.latencies_ns)
     assert facts.warmup_inferences >= WINDOWS * LEAST_IN_WINDOW
     assert (facts.threads, facts.streams, facts.precision, facts.stray_cpus) == (1, 1, "f32", [])
-    assert 0 < sum(answer.wall_ns) / 1e9 < facts.used_s + facts.delayed_s + 0.1
+    assert 0 < sum(played.wall_ns) / 1e9 < facts.used_s + facts.delayed_s + 0.1
 
 
 def test_a_round_without_a_turn_answers_too(tmp_path, free):
     answer = answer_of(tmp_path, ir=str(free), turns=0)
     assert answer.facts["request_p50_ns"] is None
-    assert len(answer.inferences) == len(answer.latencies_ns) == 0
+    assert len(answer.stretches) == len(answer.stretches.latencies_ns) == 0
+
+
+@pytest.mark.parametrize("probed", [True, False])
+def test_a_turn_tells_how_much_of_it_was_at_full_speed_by_what_is_known(tmp_path, free, probed):
+    """Known is a probe that no core can be as fast as. AUTO runs on the CPU as well, but may do so elsewhere."""
+    changes = {} if probed else {"name": "AUTO", "config": {"PERFORMANCE_HINT": "LATENCY"}}
+    with RunningRound(asked(tmp_path, ir=str(free), fast_ns=1.0, **changes), tmp_path) as one:
+        one.compiled()
+        each_ns = one.warmed_up()
+        full_ns = [one.turn(TURN_NS) for _ in range(2)]
+        played = one.end().stretches
+    assert 0 < each_ns < 10**9
+    assert full_ns == ([0, 0] if probed else np.bincount(played.turn, played.wall_ns).tolist())
+    assert played.probes_ns.shape[1:] == (2, 1 if probed else 0)
 
 
 def test_a_round_in_flight_answers_with_every_latency(tmp_path, free):
     throughput = CONFIG | {"PERFORMANCE_HINT": "THROUGHPUT"}
     answer = answer_of(tmp_path, ir=str(free), hint="throughput", config=throughput)
     assert answer.facts["synchronous"] is False
-    assert len(answer.latencies_ns) == sum(answer.inferences)
-    assert (answer.latencies_ns > 0).all()
-    assert (answer.wall_ns > 0).all()
+    played = answer.stretches
+    assert played.turn.tolist() == [0, 1], "a stretch a turn"
+    assert len(played.latencies_ns) == sum(played.inferences)
+    assert (played.latencies_ns > 0).all()
+    assert (played.wall_ns > 0).all()
+    assert (played.probes_ns > 0).all()
 
 
 @pytest.mark.alone  # others on its cores would be timed too
@@ -65,7 +88,7 @@ def test_a_round_times_preparing_only_where_it_is_asked_for(tmp_path, free):
         answer = answer_of(
             tmp_path, ir=str(free), batch=64, preprocess=preprocess, turn_ns=300 * MS, warmup_seconds=0.1
         )
-        shortest[preprocess] = answer.latencies_ns.min()
+        shortest[preprocess] = answer.stretches.latencies_ns.min()
     how, images = HOW, np.zeros((64, 32, 32, 3), np.uint8)
     alone = min(timeit.repeat(lambda: prepare(images, how), number=1, repeat=100)) * 1e9
     assert shortest[True] - shortest[False] > alone / 2
@@ -121,7 +144,7 @@ def one(tmp_path, free):
     before = children()
     with RunningRound(asked(tmp_path, ir=str(free)), tmp_path) as found:
         found.compiled()
-        found.turn(1)
+        found.warmed_up()
         yield found
     assert children() == before
 
@@ -141,10 +164,10 @@ def test_a_round_is_stopped_but_in_its_turn(one, pid):
     before = used_s(pid)
     one.begin(300 * MS)
     wait_for(lambda: state(pid) == "R")
-    assert 0 < one.finish() < 100 * MS
+    one.finish()
     wait_for(lambda: state(pid) == "T")
     assert used_s(pid) > before
-    assert len(one.end().inferences) == 1
+    assert set(one.end().stretches.turn) == {0}
 
 
 def test_all_threads_of_a_round_are_stopped(one, pid):
@@ -172,7 +195,7 @@ def test_who_is_killed_before_it_answers_has_crashed_too(one, pid):
 def begin(one):
     """Leave a round in mid-turn."""
     one.compiled()
-    one.turn(1)
+    one.warmed_up()
     one.begin(10**12)
 
 
@@ -200,3 +223,40 @@ def test_a_round_has_a_users_own_environment_but_for_the_fork_servers_threads(mo
     found = round_environment()
     assert found["SOMETHING"] == "mine"
     assert not {"OMP_WAIT_POLICY", "OMP_NUM_THREADS"} & set(found)
+
+
+def faults(environment):
+    """How often the kernel gave a process memory while it freed 60 MiB and took them anew five times."""
+    code = f"""
+import resource
+def take():
+    blocks = [bytearray(b"x") * (20 * {MEBI}) for _ in range(3)]
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+take(), take()
+before = faults()
+for _ in range(5): take()
+print(faults() - before)
+"""
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
+    return int(said.stdout)
+
+
+def test_a_round_keeps_the_memory_that_it_frees(pid, monkeypatch):
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    assert faults(round_environment()) < 10 < faults(dict(os.environ))
+    assert b"GLIBC_TUNABLES=glibc.malloc." in Path(f"/proc/{pid}/environ").read_bytes(), "a real one too"
+    monkeypatch.setenv("GLIBC_TUNABLES", "a.user=1")
+    assert round_environment()["GLIBC_TUNABLES"] == "a.user=1"
+
+
+@pytest.mark.parametrize(
+    ("library", "changes", "there"),
+    [("openvino", {}, False), ("torch", {"model": Model(factory="tests.stages.networks:ten")}, True)],
+    ids=["openvino", "pytorch"],
+)
+def test_only_a_round_of_openvino_leaves_its_converter_out(tmp_path, library, changes, there):
+    """A library in its place says so: a user's own network may need it."""
+    (tmp_path / f"{library}.py").write_text(f"import sys; sys.exit(str({CONVERTER!r} not in sys.modules))\n")
+    with pytest.raises(RuntimeError, match=f"exit code 1: {there}$"):
+        answer_of(tmp_path, python_path=(str(tmp_path),), **changes)

@@ -1,11 +1,12 @@
 """Turns: whose they are and how long, on rounds that a test plays, and real ones that are killed amid them."""
 
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -18,9 +19,9 @@ from farm.codec import encode
 from farm.measuring import turns
 from farm.measuring.pairing import CELL, PARTNER
 from farm.measuring.probe import Probe
-from farm.measuring.round import FACTS
+from farm.measuring.round import FACTS, Stretches
 from farm.measuring.running import Answer, RoundCrashed, RunningRound
-from farm.measuring.turns import LEAST_IN_TURN, TURN_NS, Conductor, faster_format
+from farm.measuring.turns import LEAST_IN_TURN, PATIENCE, TURN_NS, Conductor, faster_format, probe_of
 from tests.measuring.conftest import asked, request_with
 from tests.measuring.rows import ASKED, QUIET, one_round
 from tests.measuring.test_running import children, state, wait_for
@@ -30,15 +31,16 @@ OF_THE_CONDUCTOR = {"pair", "variant", "asked", "cpus", "disturbed", "played_s",
 
 
 class Stage:
-    """Where rounds play that a test tells, and every move is noted. each_ns: of an inference, by the name of a round.
+    """Where rounds play that a test tells, and every move is noted.
 
-    The probe tells how many turns had been played.
+    By the name of a round: each_ns, of an inference; full, what part of a turn it says was at full speed; own_ns, what
+    its probe took; asked, its requests. The conductor's probe tells how many turns had been played.
     """
 
     def __init__(self):
-        self.each_ns = {}
+        self.each_ns, self.full, self.own_ns = {}, {}, {}
+        self.asked = defaultdict(list)
         self.moves = []
-        self.cpus = (0,)
 
     def read(self):
         self.moves.append(("probe", ""))
@@ -49,12 +51,13 @@ class Stage:
 
 
 class Player:
-    """A round on the stage: as `RunningRound`."""
+    """A round on the stage: as `RunningRound`. Plays two stretches a turn."""
 
     def __init__(self, stage, request, scratch):
         self.stage, self.request, self.name = stage, request, scratch.name
         self.each_ns = stage.each_ns.get(self.name, MS)
         self.turns = []
+        stage.asked[self.name].append(request)
 
     def __enter__(self):
         return self
@@ -68,6 +71,10 @@ class Player:
     def compiled(self):
         self.note("compiled")
 
+    def warmed_up(self):
+        self.note("warmed up")
+        return self.each_ns
+
     def turn(self, turn_ns):
         self.begin(turn_ns)
         return self.finish()
@@ -78,14 +85,21 @@ class Player:
 
     def finish(self):
         self.note("finish")
-        return self.each_ns
+        return int(self.stage.full.get(self.name, 1) * self.turns[-1])
 
     def end(self):
         self.note("end")
         facts = {name: getattr(one_round("", 100.0), name) for name in {*FACTS} - OF_THE_CONDUCTOR}
-        counts = np.array([-(-turn_ns // self.each_ns) for turn_ns in self.turns[1:]])
-        latencies_ns = np.full(sum(counts), self.each_ns)
-        return Answer(facts=facts, inferences=counts, wall_ns=counts * self.each_ns, latencies_ns=latencies_ns)
+        inferences = np.array([-(-(turn_ns // 2) // self.each_ns) for turn_ns in self.turns]).repeat(2)
+        stretches = Stretches(
+            turn=np.arange(len(self.turns)).repeat(2),
+            inferences=inferences,
+            wall_ns=inferences * self.each_ns,
+            probes_ns=np.full((len(inferences), 2, int(self.request.probed)), self.stage.own_ns.get(self.name, 1000)),
+            full_speed=np.zeros(len(inferences), np.bool_),
+            latencies_ns=np.full(sum(inferences), self.each_ns),
+        )
+        return Answer(facts=facts, stretches=stretches)
 
 
 @pytest.fixture
@@ -102,7 +116,7 @@ def conductor_on(stage, folder=Path(), *, seed=0, inferences=1, **more):
 
 def order_of(pair):
     """Whose turn each was: ``A`` is the cell's, ``B`` its FP32 IR's."""
-    whose = {int(turn): "A" if one.variant == CELL else "B" for one in pair for turn in one.turns.turn}
+    whose = {int(turn): "A" if one.variant == CELL else "B" for one in pair for turn in one.stretches.turn}
     return "".join(whose[turn] for turn in range(len(whose)))
 
 
@@ -113,7 +127,7 @@ def test_turns_come_in_blocks_of_abba_or_baab_by_lot(stage):
     assert 25 < blocks.count("ABBA") < 75
     assert set(blocks) == {"ABBA", "BAAB"}
     played = ["A" if name == CELL else "B" for move, name in stage.moves if move == "begin"]
-    assert "".join(played[2:]) == order, "after the warm-up, as they were played"
+    assert "".join(played) == order, "as they were played"
 
 
 def test_the_lot_is_drawn_anew_for_each_pair_and_by_the_generator_alone(stage):
@@ -123,6 +137,12 @@ def test_the_lot_is_drawn_anew_for_each_pair_and_by_the_generator_alone(stage):
     assert order_of(conductor_on(stage, seed=3).pair(1.0)) == first
 
 
+def by_turn(one):
+    """Wall time of each turn of a round."""
+    wall_ns = np.bincount(one.stretches.turn, one.stretches.wall_ns)
+    return wall_ns[wall_ns > 0]
+
+
 @pytest.mark.parametrize(
     ("cell_ns", "ir_ns", "length_ns"),
     [(MS, 2 * MS, TURN_NS), (MS, 50 * MS, LEAST_IN_TURN * 50 * MS), (50 * MS, MS, LEAST_IN_TURN * 50 * MS)],
@@ -130,9 +150,8 @@ def test_the_lot_is_drawn_anew_for_each_pair_and_by_the_generator_alone(stage):
 def test_a_turn_is_so_long_or_so_many_inferences_of_the_slower(stage, cell_ns, ir_ns, length_ns):
     stage.each_ns = {CELL: cell_ns, PARTNER: ir_ns}
     for one in conductor_on(stage).pair(1.0):
-        wall_ns = one.turns.wall_ns
-        assert min(wall_ns) >= length_ns
-        assert max(wall_ns) < length_ns + max(cell_ns, ir_ns)
+        assert min(by_turn(one)) >= length_ns
+        assert max(by_turn(one)) < length_ns + 2 * max(cell_ns, ir_ns), "an inference more in each stretch"
 
 
 @pytest.mark.parametrize(("seconds", "inferences", "least_s"), [(1.0, 1, 1.0), (0.001, 1, 0.03), (0.1, 500, 1.0)])
@@ -140,17 +159,56 @@ def test_each_variant_is_timed_for_so_long_and_so_many_inferences(stage, seconds
     stage.each_ns = {CELL: MS, PARTNER: 2 * MS}
     for one in conductor_on(stage, inferences=inferences).pair(seconds):
         assert least_s <= one.wall_s <= 1.1 * least_s
-        assert one.turns.inferences.sum() >= inferences
+        assert one.stretches.inferences.sum() >= inferences
 
 
-def test_the_probe_is_timed_before_the_first_turn_and_after_each(stage):
+@pytest.mark.parametrize(
+    ("cell", "partner", "times"),
+    [(1, 1, 1), (0.5, 1, 2), (1, 0.25, 4), (0.25, 0.5, 4), (1.01 / PATIENCE, 1, PATIENCE / 1.01), (0.1, 1, PATIENCE),
+     (0, 0, PATIENCE)],
+)  # fmt: skip
+def test_a_pair_goes_on_until_both_were_at_full_speed_for_so_long_or_has_taken_five_times_as_long(
+    stage, cell, partner, times
+):
+    stage.full = {CELL: cell, PARTNER: partner}
+    asked_ns, block_ns = 3 * 10**9, 2 * TURN_NS
+    conductor_on(stage).pair(asked_ns / 1e9)
+    for variant in (CELL, PARTNER):
+        played_ns = stage.played(variant) * TURN_NS
+        assert times * asked_ns - block_ns <= played_ns < times * asked_ns + block_ns
+
+
+def test_what_full_speed_was_is_passed_on_to_later_rounds_of_the_same_variant(stage):
+    conductor = conductor_on(stage, company=[request_with()])
+    for cell_ns, partner_ns in ((1300, 900), (1200, 1000), (1500, 1000)):
+        stage.own_ns = {CELL: cell_ns, PARTNER: partner_ns}
+        conductor.pair(0.1)
+    told = {name: [request.fast_ns for request in requests] for name, requests in stage.asked.items()}
+    assert told == {CELL: [math.inf, 1300, 1200], PARTNER: [math.inf, 900, 900], "company0": [math.inf] * 3}
+    assert conductor.fast_ns == {CELL: 1200, PARTNER: 900}
+
+
+def test_of_rounds_that_are_not_probed_no_full_speed_is_known(stage):
+    requests = dict.fromkeys((CELL, PARTNER), request_with(name="GPU"))
+    conductor = replace(conductor_on(stage), requests=requests, probe=Probe())
+    first, _ = [conductor.pair(0.1) for _ in range(2)][-1]
+    assert stage.asked[CELL][1].fast_ns == math.inf
+    assert first.stretches.probes_ns.shape[1:] == (2, 0)
+
+
+def test_the_conductors_probe_is_timed_before_the_first_turn_and_after_each_and_holds_for_all_its_stretches(stage):
     pair = conductor_on(stage).pair(0.06)
-    probes = np.empty((8, 2))
-    for one in pair:
-        probes[one.turns.turn] = one.turns.probes_ns[:, :, 0]
-    assert probes.tolist() == [[turn + 2, turn + 3] for turn in range(8)], "after the turns that warm up"
     assert stage.moves.count(("probe", "")) == 9
-    assert not any(one.turns.full_speed.any() for one in pair), "which only the measurement can tell"
+    for one in pair:
+        assert one.stretches.probes_ns[:, :, 0].tolist() == [[1000, 1000]] * 8, "the round's own stands first"
+        assert one.stretches.probes_ns[:, :, 1].tolist() == [[turn, turn + 1] for turn in one.stretches.turn]
+        assert [*Counter(one.stretches.turn).values()] == [2] * 4
+    assert not any(one.stretches.full_speed.any() for one in pair), "which only the measurement can tell"
+
+
+@pytest.mark.parametrize(("name", "cpus", "probed"), [("CPU", (3, 1), (1, 3)), ("CPU", (3,), ()), ("GPU", (1, 3), ())])
+def test_the_conductor_probes_each_cpu_only_where_several_are_leased(name, cpus, probed):
+    assert probe_of(request_with(name=name, cpus=cpus)).cpus == probed
 
 
 def test_a_pair_tells_what_was_asked_what_was_answered_and_what_went_on(stage):
@@ -158,7 +216,7 @@ def test_a_pair_tells_what_was_asked_what_was_answered_and_what_went_on(stage):
         assert (one.variant, one.runtime, one.synchronous, one.cpus) == (variant, "openvino", True, (0,))
         assert json.loads(one.asked) == ASKED
         assert one.played_s > 0
-        assert len(one.turns.latencies_ns) == sum(one.turns.inferences)
+        assert len(one.stretches.latencies_ns) == sum(one.stretches.inferences)
 
 
 def test_company_plays_while_the_cell_has_a_turn_for_longer_and_never_else(stage):
@@ -213,16 +271,18 @@ def test_both_rounds_of_a_pair_are_stopped_between_turns_and_gone_after_it(tmp_p
     before, mask = children(), os.sched_getaffinity(0)
     probe = Killer([min(mask)], None)
     pair = conductor_of(tmp_path, free, probe).pair(0.1)
-    assert probe.readings == 1 + sum(len(one.turns) for one in pair) == 17
+    order = order_of(pair)
+    assert probe.readings == 1 + len(order) >= 17
+    assert order.count("A") == order.count("B")
     assert children() == before
     assert os.sched_getaffinity(0) == mask
     for one in pair:
         assert one.wall_s >= 0.1
-        assert [sum(one.turns.of(one.turns.turn == turn).latencies_ns) for turn in one.turns.turn] == [
-            *one.turns.wall_ns
-        ]
+        assert (by_turn(one) >= TURN_NS).all()
+        assert sum(one.stretches.latencies_ns) == sum(one.stretches.wall_ns)
         assert 0 < one.used_s < one.played_s
-        assert (one.turns.probes_ns > 0).all()
+        assert (one.stretches.probes_ns > 0).all()
+        assert one.stretches.probes_ns.shape[2] == 2, "its own and the conductor's"
 
 
 def test_a_stopped_round_that_is_killed_ends_the_pair_which_leaves_no_process_behind(tmp_path, free):
@@ -236,7 +296,7 @@ def test_a_round_that_is_killed_in_its_turn_ends_the_pair_which_leaves_no_proces
     class Victim(RunningRound):
         def begin(self, turn_ns):
             super().begin(turn_ns)
-            if turn_ns > 1:
+            if turn_ns > 1:  # not when it warms up
                 os.kill(self._process.pid, signal.SIGABRT)
 
     before = children()

@@ -154,7 +154,7 @@ def test_rounds_of_an_older_farm_say_their_signals_by_name(tmp_path):
     folder.write(f"{tables.LATENCIES}/a.parquet", table.add_column(0, "cell", pa.array([CELL] * 4)))
     found = rounds(folder)[CELL]
     assert [one.disturbed for one in found] == [("foreign", "delayed")] * 2 + [()] * 2
-    assert np.array_equal(found[0].turns.latencies_ns, pairs(200.0, 100.0, 1)[0].turns.latencies_ns)
+    assert np.array_equal(found[0].stretches.latencies_ns, pairs(200.0, 100.0, 1)[0].stretches.latencies_ns)
 
 
 def test_files_of_a_cell_that_has_no_record_are_left_out(tmp_path):

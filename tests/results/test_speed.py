@@ -13,7 +13,7 @@ from farm.plan import Effort
 from farm.record import Record
 from farm.results.speed import with_pytorch_speedup, with_speed
 from farm.stats.ratios import alpha_after, paired_ratio, quotient
-from tests.measuring.rows import ASKED, FOUND, one_round, pairs, turn_of
+from tests.measuring.rows import ASKED, FOUND, one_round, pairs, stretch_of
 
 RECORD = Record(
     grid="g", cell="r/noise/default/CPU", model="r", calibration="noise", algorithm="default", device="CPU",
@@ -76,8 +76,8 @@ def test_fps_is_images_over_time_and_no_mean_of_rounds():
 
 def test_percentiles_are_of_all_latencies_of_the_cells_rounds_alone():
     rounds = pairs(200.0, 100.0, inferences=50)
-    slow = turn_of(10**9, np.full(50, 10**9))
-    found = said_of([replace(one, turns=slow) if one.variant == "ir" else one for one in rounds])
+    slow = stretch_of(10**9, np.full(50, 10**9))
+    found = said_of([replace(one, stretches=slow) if one.variant == "ir" else one for one in rounds])
     expected = np.tile(np.arange(1, 51) * 1000.0, 8) / 1e6
     assert found.latency_p50_ms == pytest.approx(np.quantile(expected, 0.5))
     assert found.latency_p95_ms == pytest.approx(np.quantile(expected, 0.95))

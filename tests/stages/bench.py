@@ -61,7 +61,7 @@ def keep_every_pair(patch):
 
 def at_full_speed(one):
     """A round of which each turn was played so."""
-    return replace(one, turns=replace(one.turns, full_speed=np.ones(len(one.turns), np.bool_)))
+    return replace(one, stretches=replace(one.stretches, full_speed=np.ones(len(one.stretches), np.bool_)))
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def test_a_measurement_keeps_every_latency_of_every_turn(measured_once, hint):
     assert facts.full_speed_share == share(rounds)
     assert len(rounds) == len({(one.pair, one.variant) for one in rounds}) == 2 * len({one.pair for one in rounds})
     for one in rounds:
-        turns = one.turns
+        turns = one.stretches
         assert len(turns.latencies_ns) == turns.inferences.sum() >= 30
         assert min(turns.latencies_ns) > 0
         assert one.batch == 1
@@ -110,15 +110,18 @@ def test_a_measurement_keeps_every_latency_of_every_turn(measured_once, hint):
 
 
 @pytest.mark.parametrize("hint", EFFORTS)
-def test_both_of_a_pair_have_as_many_turns_each_between_two_probes(measured_once, hint):
+def test_both_of_a_pair_have_as_many_turns_each_stretch_between_two_probes(measured_once, hint):
     _, rounds = measured_once(hint)
     for cell, ir in zip(rounds[::2], rounds[1::2], strict=True):
         assert {cell.variant, ir.variant} == {"cell", "ir"}
-        played = sorted([*cell.turns.turn, *ir.turns.turn])
-        assert played == list(range(2 * len(cell.turns))) == list(range(2 * len(ir.turns)))
-        for turns in (cell.turns, ir.turns):
-            assert turns.probes_ns.shape == (len(turns), 2, len(cell.cpus))
-            assert (turns.probes_ns > 0).all()
+        of_cell, of_ir = set(cell.stretches.turn), set(ir.stretches.turn)
+        assert len(of_cell) == len(of_ir)
+        assert sorted(of_cell | of_ir) == list(range(2 * len(of_cell)))
+        for played in (cell.stretches, ir.stretches):
+            probes = 1 + len(cell.cpus) * (len(cell.cpus) > 1)
+            assert played.probes_ns.shape == (len(played), 2, probes)
+            assert (played.probes_ns > 0).all()
+            assert (len(played) > len(set(played.turn))) is (hint == "latency"), "in flight a turn is one stretch"
 
 
 @pytest.mark.parametrize("hint", EFFORTS)
@@ -188,7 +191,7 @@ def test_batches_that_do_not_fit_a_page_are_measured_too(bench, small, preproces
     changed = measurement(preprocess=preprocess, batch=64, min_inferences=3)
     _, rounds = measured(bench, changed, {"ir": small}, pairs=(1, 1))
     assert [one.batch for one in rounds] == [64, 64]
-    assert all(sum(one.turns.latencies_ns) == sum(one.turns.wall_ns) for one in rounds)
+    assert all(sum(one.stretches.latencies_ns) == sum(one.stretches.wall_ns) for one in rounds)
 
 
 def test_as_many_test_images_are_loaded_as_rounds_rotate_through():

@@ -32,7 +32,7 @@ def latency(material: Material) -> Plot | None:
     lines: dict[str, tuple[Record, Ecdf]] = {}
     for record in material.analysis.run.records:
         rounds = valid_rounds(material.rounds.get(record.cell, ()), material.effort.pairs[0] if material.effort else 1)
-        raw = [one.turns.latencies_ns.astype(np.float64) for one in rounds]
+        raw = [one.stretches.latencies_ns.astype(np.float64) for one in rounds]
         if record.verdict != "invalid" and any(map(len, raw)):
             lines[plain(record.cell)] = (record, ecdf(np.concatenate(raw), points))
     if not lines:
@@ -42,7 +42,7 @@ def latency(material: Material) -> Plot | None:
 
 
 def valid_rounds(rounds: Sequence[Round], least: int) -> list[Round]:
-    """The cell's rounds that its record rests on, with those of their turns."""
+    """The cell's rounds that its record rests on, with those of their stretches."""
     return [one for one in PairedRounds(rounds=list(rounds)).used(least) if one.variant == CELL]
 
 

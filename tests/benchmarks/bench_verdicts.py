@@ -1,0 +1,209 @@
+"""How many speeds hold on a host that others use too, and how long that takes: by turns, and by rounds as of old.
+
+Of each of the study's networks (of the packaged digits' one where FARM_DATA has none) the FP32 IR against itself, its
+int8 model and PyTorch, on one leased core with one thread: 40 measurements in an order by lot, spread evenly over two
+hours. On another core, where there is one, a process is busy for half a minute to five and idle as long, by lot.
+
+Each is measured twice in a row, by lot which way first. *turns*: as farm measures by default. *rounds*: as farm did
+before its rounds took turns, with the same looks, budget and rules of what is disturbed: rounds of a second each, alone
+on the core, one after another, and no probe. Each way goes on until x IR is known within 2 %, or not; what it said and
+took when it would have been known within 5 %, or not, is of the same pairs and as many of them as that needs. seconds
+is of the whole measurement, PyTorch's choice of a memory format included in both ways. full_speed_share: as farm keeps
+it. `--quick` measures the int8 model of one network.
+
+Kept are two files: ``verdicts`` has a row a measurement, way and target, and ``verdicts_counted`` what is to be said of
+them.
+"""
+
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from cells import GRID, jobs, speed_of, study
+from processes import hogging, leased_core, say
+from publishing import NO_GOAL, goal, options, parser, publish
+
+from farm import interrupt
+from farm.host.topology import usable_cores
+from farm.measuring import signals
+from farm.measuring.full_speed import share
+from farm.measuring.pairing import CELL, PARTNER, MeasurePair, conduct
+from farm.measuring.round import Round
+from farm.measuring.running import RunningRound
+from farm.measuring.turns import Conductor, faster_format, round_of
+from farm.plan import Effort
+from farm.stages import measure
+from farm.stages.job import Job
+
+NAME, COUNTED = "verdicts", "verdicts_counted"
+TARGETS = (0.05, 0.02)
+MEASUREMENTS, HOURS = 40, 2.0
+IMAGES = 300
+ALGORITHMS = {"ir": "FP32 beside itself", "default": "int8", "pytorch": "PyTorch"}
+BUSY_S, IDLE_S = (30.0, 300.0), (30.0, 300.0)
+ROUND_S = 1.0
+LEAST_VALID = {0.05: 0.9, 0.02: 0.6}
+MOST_S = 30.0
+
+
+def main() -> None:
+    """Make what is measured, measure, publish."""
+    interrupt.listen()
+    parsed = parser(__doc__)
+    parsed.add_argument("--hours", type=float, default=HOURS, help="over which the measurements are spread")
+    sizes = options(parsed)
+    available = study()
+    models = available.models or ("resnet20",)
+    with tempfile.TemporaryDirectory(prefix="bench") as folder:
+        say(f"exporting and quantizing {', '.join(models)}")
+        asked = grid(models[:1] if sizes.quick else models, "cifar10" if available.models else "digits")
+        cells = jobs(asked, Path(folder))
+        wanted = [("resnet20", "default")] if sizes.quick else by_lot(cells)
+        rows = list(measured(cells, wanted, 0.0 if sizes.quick else sizes.hours * 3600))
+    note = f"{len(wanted)} measurements, each both ways. {available.absent}"
+    publish(NAME, rows, note=note)
+    publish(COUNTED, [row for target in TARGETS for row in counted(rows, target)], note=note)
+
+
+def grid(models: Sequence[str], dataset: str) -> dict[str, Any]:
+    """A grid of these models, calibrated with images like those they are tested on."""
+    return {
+        **GRID,
+        "name": dataset,
+        "dataset": {"name": dataset, "count": IMAGES},
+        "models": list(models),
+        "calibrations": [{"name": dataset, "count": IMAGES}],
+    }
+
+
+def by_lot(cells: Mapping[tuple[str, str], Job]) -> list[tuple[str, str]]:
+    """So many measurements, of each cell as often as of any other or once more."""
+    rng, each = random.Random(NAME), sorted(cells)
+    drawn = [cell for _ in range(MEASUREMENTS // len(each)) for cell in each]
+    drawn += rng.sample(each, MEASUREMENTS - len(drawn))
+    return rng.sample(drawn, len(drawn))
+
+
+def measured(
+    cells: Mapping[tuple[str, str], Job], wanted: Sequence[tuple[str, str]], spread_s: float
+) -> Iterator[dict[str, Any]]:
+    """Rows of both ways of each measurement, which begin at even distances."""
+    rng, begun = random.Random(NAME), time.monotonic()
+    everyone = {cpu for core in usable_cores() for cpu in core.cpus}
+    with leased_core() as cpus, ExitStack() as stack:
+        if others := sorted(everyone - {*cpus}):
+            stack.enter_context(hogging(others[0], BUSY_S, IDLE_S))
+        for number, (model, algorithm) in enumerate(wanted):
+            time.sleep(max(0.0, begun + spread_s * number / len(wanted) - time.monotonic()))
+            what = f"{model}, {ALGORITHMS[algorithm]}"
+            for way in rng.sample(sorted(WAYS), 2):
+                with tempfile.TemporaryDirectory(prefix="bench") as folder:
+                    job = replace(cells[model, algorithm], cpus=cpus)
+                    yield from verdicts(f"{number + 1}", what, way, job, Path(folder))
+
+
+@dataclass(slots=True)
+class Tape:
+    """Pairs and when each was over, which can be measured once and looked at again by another target."""
+
+    measure_pair: MeasurePair
+    begun: float
+    pairs: list[tuple[list[Round], float]] = field(default_factory=list)
+    played: int = 0
+    now: float = 0.0
+
+    def pair(self, seconds: float) -> list[Round]:
+        """The next one."""
+        if self.played == len(self.pairs):
+            self.pairs.append((list(self.measure_pair(seconds)), time.monotonic() - self.begun))
+        rounds, self.now = self.pairs[self.played]
+        self.played += 1
+        return rounds
+
+
+def verdicts(number: str, what: str, way: str, job: Job, folder: Path) -> Iterator[dict[str, Any]]:
+    """A row a target, of one measurement."""
+    conductor = measure.conductor_of(job, folder)
+    begun = time.monotonic()
+    if conductor.requests[CELL].model is not None:
+        faster = faster_format(conductor)
+        conductor.requests[CELL] = replace(conductor.requests[CELL], memory_format=faster)
+    tape = Tape(WAYS[way](conductor), time.monotonic())
+    chosen_s = tape.begun - begun
+    for target in TARGETS:
+        tape.played, tape.now = 0, 0.0
+        effort = Effort(target=target)
+        seconds = ROUND_S if way == "rounds" else job.parameters.rounds.min_seconds
+        conducted = conduct(tape.pair, effort, seconds=seconds, clock=lambda: tape.now)
+        record = speed_of(replace(job, effort=effort), conducted.rounds, conducted.ended)
+        row = {
+            "what": what, "way": way, "target": target, "verdict": record.verdict, "within": record.within,
+            "seconds": chosen_s + tape.now,
+            "full_speed_share": share(conducted.undisturbed()) if way == "turns" else None,
+            "pairs": record.pairs, "disturbed": record.disturbed_pairs, "ended": conducted.ended,
+            "speedup_ir": record.speedup_ir, "cores_ran": record.cores_ran,
+        }  # fmt: skip
+        say(f"{number}: " + ", ".join(str(value) for value in row.values()))
+        yield row
+
+
+def one_after_another(conductor: Conductor) -> MeasurePair:
+    """Pairs of rounds that are alone on the core, whichever is first by lot."""
+
+    def pair(seconds: float) -> list[Round]:
+        order = conductor.rng.sample([CELL, PARTNER], 2)
+        return [alone(conductor, variant, turn, seconds) for turn, variant in enumerate(order)]
+
+    return pair
+
+
+def alone(conductor: Conductor, variant: str, turn: int, seconds: float) -> Round:
+    """A round that has the core to itself, in one turn and without a probe."""
+    request = conductor.requests[variant]
+    with RunningRound(request, conductor.scratch / variant) as one:
+        one.compiled()
+        one.warmed_up()
+        before = signals.read(request.cpus)
+        one.turn(round(seconds * 1e9))
+        after = signals.read(request.cpus)
+        answer = one.end()
+    between = signals.between(before, after, len(request.cpus), answer.facts["used_s"])
+    found = round_of(request, variant, answer, between)
+    played = replace(found.stretches, turn=found.stretches.turn + turn, probes_ns=found.stretches.probes_ns[:, :, :0])
+    return replace(found, stretches=played)
+
+
+WAYS: Mapping[str, Callable[[Conductor], MeasurePair]] = {
+    "turns": lambda conductor: conductor.pair,
+    "rounds": one_after_another,
+}
+
+
+def counted(rows: Sequence[Mapping[str, Any]], target: float) -> Iterator[dict[str, Any]]:
+    """A row a way: how many of its measurements are valid, and what they took."""
+    for way in WAYS:
+        own = [row for row in rows if (row["way"], row["target"]) == (way, target)]
+        valid, seconds = sum(row["verdict"] == "valid" for row in own), median(row["seconds"] for row in own)
+        least = LEAST_VALID[target]
+        aim = goal(
+            f"at least {least:.0%} valid, median at most {MOST_S:.0f} s",
+            met=valid >= least * len(own) and seconds <= MOST_S,
+            reason=f"{valid} of {len(own)} valid, {seconds:.0f} s",
+        )
+        yield {
+            "what": f"{way}, within {target:.0%}", "measurements": len(own), "valid": valid,
+            "median_s": seconds, "most_s": max(row["seconds"] for row in own),
+            "median_within": median(row["within"] or 1.0 for row in own),
+            "at_full_speed": sum(row["cores_ran"] == "full" for row in own) if way == "turns" else None,
+            **(aim if way == "turns" else NO_GOAL),
+        }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Collection
 
 FASTEST = 0.05  # this quantile of probes is full speed: the fastest ones are luck
-SLACK = 0.1  # a probe that takes no longer than this beyond it is at full speed; beside a neighbour, half as long again
+SLACK = 0.08  # a probe that takes no more than this longer is at full speed; beside a neighbour, half as long again
 STEPS = 250  # timed at once, some 10 microseconds
 TRIES = 3  # of which the fastest counts: an interrupt takes as long
 

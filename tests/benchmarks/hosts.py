@@ -57,7 +57,7 @@ class Host:
         self.slowed = (
             partner if self.same else partner * rng.uniform(0.8, 1.6),
             partner,
-            partner * rng.uniform(0.4, 1),
+            partner * rng.uniform(0.8, 1.5),
         )
         self.between = 0.001 * 20 ** rng.random()
         self.within = 0.005 * 10 ** rng.random()

@@ -134,7 +134,7 @@ class Record:
     full_speed_share: Annotated[
         float | None, Column("of undisturbed pairs' timed time that at full speed", "share of 1")
     ] = None
-    probe_ns: Annotated[float | None, Column("what the probe took at full speed, mean of the leased CPUs", "ns")] = None
+    probe_ns: Annotated[float | None, Column("what the probe took at full speed, after the FP32 IR", "ns")] = None
     speedup_pytorch: Annotated[float | None, Column("the same to PyTorch: one ratio over the other", "ratio")] = None
     speedup_pytorch_low: Annotated[float | None, Column("its 99 % interval", "ratio")] = None
     speedup_pytorch_high: Annotated[float | None, Column("its 99 % interval", "ratio")] = None

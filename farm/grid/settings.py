@@ -21,10 +21,17 @@ class Measuring(Parameters):
         (8, 32), description="least and most pairs of processes: the cell's and its FP32 IR's"
     )
     target: float = Field(0.02, gt=0, description="x IR known within this share, at 99 %, is enough: no more pairs")
-    min_seconds: Limit = Field(0.2, description="time that each of a pair is timed at full speed, at least")
-    min_inferences: int = Field(20, ge=1, description="inferences that each of a pair is timed for, at least")
+    min_seconds: Limit = Field(
+        0.2,
+        description="time that each of a pair is timed at full speed, or five times as long in all",
+    )
+    min_inferences: int = Field(
+        20, ge=1, description="the same in inferences of the slower one, as long as they took when it was warm"
+    )
     warmup_seconds: Limit = Field(0.1, description="untimed inferences of each before the first turn")
-    budget_s: Limit = Field(60.0, description="no further pair starts after this many seconds")
+    budget_s: Limit = Field(
+        60.0, description="no further pair starts after this many seconds, or three times as many before the first look"
+    )
     max_redone: int = Field(8, ge=0, description="pairs that other programs disturbed and that are measured again")
     preprocess: bool = Field(False, description="time the way from uint8 pixels to the input too, as the study did")
     per_node: int = Field(1, ge=1, le=64, description="measurements that share a node, each on its part of the cores")

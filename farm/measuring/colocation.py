@@ -41,9 +41,10 @@ def colocated(
         scratch=folder,
         probe=probe_of(first),
         rng=random.Random(),  # noqa: S311 - the order of turns, which guards nothing
+        seconds=parameters.rounds.min_seconds,
         inferences=parameters.rounds.min_inferences,
     )
-    return conduct(conductor.pair, effort, seconds=parameters.rounds.min_seconds, clock=time.monotonic, say=say)
+    return conduct(conductor.pair, effort, clock=time.monotonic, say=say)
 
 
 def _requests(

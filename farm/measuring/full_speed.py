@@ -20,10 +20,11 @@ from farm.measuring.round import Round
 LEAST_SHARE = 0.1  # of the time that was at full speed, for figures of that alone
 MOST_HIDDEN = 0.03  # of the time of such stretches
 MOST_LUCKY = 0.005  # of probes
+LEAST_LUCKY = 3
 
 
-def full_ns(rounds: Sequence[Round]) -> Mapping[str, NDArray[np.float64]]:
-    """How long each probe takes at full speed after each variant: (probes,). Of the rounds of one measurement."""
+def fast_ns(rounds: Sequence[Round]) -> Mapping[str, NDArray[np.float64]]:
+    """How long each probe takes at full speed after each variant: (probes,). Of rounds of one measurement."""
     after = defaultdict(list)
     for one in rounds:
         after[one.variant].append(one.stretches.probes_ns[:, 1])
@@ -32,7 +33,7 @@ def full_ns(rounds: Sequence[Round]) -> Mapping[str, NDArray[np.float64]]:
 
 def flagged(rounds: Sequence[Round]) -> list[Round]:
     """Rounds of one measurement with their stretches at full speed marked, by the probes of them all."""
-    full = full_ns(rounds)
+    full = fast_ns(rounds)
     fast = [np.asarray(_fast(one, full).all(axis=(1, 2))) for one in rounds]
     return [
         replace(one, stretches=replace(one.stretches, full_speed=each)) for one, each in zip(rounds, fast, strict=True)
@@ -51,10 +52,10 @@ def _fast(one: Round, full: Mapping[str, NDArray[np.float64]]) -> NDArray[np.boo
 
 def share(rounds: Sequence[Round]) -> float:
     """Of all timed time that at full speed, 0 to 1."""
-    full_ns, all_ns = (
+    at_full_speed, timed = (
         sum(int(one.stretches.wall_ns[one.stretches.at(full_speed=at)].sum()) for one in rounds) for at in (True, None)
     )
-    return full_ns / max(1, all_ns)
+    return at_full_speed / max(1, timed)
 
 
 def hidden(rounds: Sequence[Round]) -> float:
@@ -62,14 +63,16 @@ def hidden(rounds: Sequence[Round]) -> float:
 
     A core that goes to and fro within a stretch hides that from the probes at its ends. They tell how long a state
     lasts: with p the share of fast probes, and k how much more often a fast one follows a fast one than p says, the two
-    states of a Markov chain that explains both give the time in the slow one between two fast probes. Of several CPUs,
-    of the worst: that one of many was slow by chance hides nothing.
+    states of a Markov chain that explains both give the time in the slow one between two fast probes. Of the variant
+    whose stretches are the longer ones, and of several CPUs, of the worst: that one of many was slow by chance hides
+    nothing.
     """
-    if not rounds:
-        return 0.0
-    full = full_ns(rounds)
-    fast = np.concatenate([_fast(one, full) for one in rounds])
-    return max((_hidden(fast[:, 0, probe], fast[:, 1, probe]) for probe in range(fast.shape[2])), default=0.0)
+    full, by_variant = fast_ns(rounds), defaultdict(list)
+    for one in rounds:
+        by_variant[one.variant].append(_fast(one, full))
+    each = [np.concatenate(fast) for fast in by_variant.values()]
+    worst = [_hidden(fast[:, 0, probe], fast[:, 1, probe]) for fast in each for probe in range(fast.shape[2])]
+    return max(worst, default=0.0)
 
 
 def _hidden(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> float:
@@ -85,11 +88,15 @@ def _hidden(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> float:
 def lucky(rounds: Sequence[Round]) -> float:
     """The share of probes that are too fast for what counts as full speed here, 0 to 1, on the CPU with most of them.
 
-    There are some where the cores were at full speed so seldom that what counts as such is a slower state.
+    There are some where the cores were at full speed so seldom that what counts as such is a slower state. Two are
+    chance.
     """
-    full = full_ns(rounds)
+    full = fast_ns(rounds)
     faster = [one.stretches.probes_ns[:, 1] < full[one.variant] / (1 + SLACK) for one in rounds]
-    return float(np.concatenate(faster).mean(axis=0).max(initial=0.0)) if faster else 0.0
+    if not faster:
+        return 0.0
+    count = np.concatenate(faster).sum(axis=0).max(initial=0)
+    return float(count) / sum(map(len, faster)) if count >= LEAST_LUCKY else 0.0
 
 
 def holds(rounds: Sequence[Round]) -> bool:

@@ -3,8 +3,8 @@
 Run as ``python -P -m farm.measuring.one_round REQUEST.json ANSWER.npz SOCKET`` with its affinity mask set; SOCKET is
 the number of an inherited descriptor, over which 8-byte integers go to and fro (`farm.measuring.running` has the other
 end): each number that it hears is a turn of so many nanoseconds, the first of them to warm up, and 0 ends the round.
-When the model is compiled, when a turn is over and when the answer is written it says two: for how long of the turn it
-was at full speed, as far as it can tell by then, and what an inference took, in nanoseconds. The
+When the model is compiled, when a turn is over and when the answer is written it says two numbers: for how long of the
+turn it was at full speed, as far as it can tell by then, and what an inference took, in nanoseconds. The
 answer holds every timed latency, the stretches of each turn with the probes around them, the properties read back, and
 what the process used meanwhile. Judges nothing.
 """
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from farm.codec import decode
 from farm.measuring import signals
-from farm.measuring.probe import FASTEST, SLACK, Probe
+from farm.measuring.probe import SLACK, Probe, fastest
 from farm.measuring.request import RoundRequest
 from farm.measuring.runner import NS_PER_MS, PRECISION, STREAMS, THREADS, Runner, runner_of
 
@@ -60,7 +60,7 @@ def main() -> None:
         say(conductor, each_ns=warmup.each_ns * runner.depth)
         while turn_ns := heard(conductor):
             each_ns = turns.take(runner, turn_ns)
-            say(conductor, full_ns=turns.full_ns(), each_ns=each_ns)
+            say(conductor, full_speed_ns=turns.full_speed_ns(), each_ns=each_ns)
         facts = {
             "runtime": request.runtime,
             "batch": request.device.batch,
@@ -100,9 +100,9 @@ def leave_out(module: str) -> None:
     sys.modules[module] = None  # type: ignore[assignment]  # as the import system documents it
 
 
-def say(conductor: socket.socket, *, full_ns: int = 0, each_ns: int = 0) -> None:
-    """Tell the conductor that it is its turn."""
-    conductor.sendall(REPLY.pack(full_ns, each_ns))
+def say(conductor: socket.socket, *, full_speed_ns: int = 0, each_ns: int = 0) -> None:
+    """Tell the conductor what it waits for: two numbers, of the turn that is over."""
+    conductor.sendall(REPLY.pack(full_speed_ns, each_ns))
 
 
 def heard(conductor: socket.socket) -> int:
@@ -157,8 +157,8 @@ def window(runner: Runner, seconds: float) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
-    """Timed inferences between two probes, in ns. turn: of the round. probes_ns: before and after, if it is probed."""
+class Timed:
+    """Inferences between two probes, in ns. turn: of the round. probes_ns: before and after, if it is probed."""
 
     turn: int
     wall_ns: int
@@ -175,7 +175,7 @@ class Turns:
 
     probe: Probe | None = None
     fast_ns: float = math.inf
-    stretches: list[Stretch] = field(default_factory=list)
+    stretches: list[Timed] = field(default_factory=list)
     runtime_ms: list[float] = field(default_factory=list)
     own: list[tuple[signals.Own, signals.Own]] = field(default_factory=list)
     started: int = 0  # inferences, timed or not
@@ -189,10 +189,10 @@ class Turns:
         played = self.stretches[first:]
         return sum(one.wall_ns for one in played) // sum(len(one.latencies_ns) for one in played)
 
-    def full_ns(self) -> int:
+    def full_speed_ns(self) -> int:
         """For how long of the last turn the probes were fast: measured by the fastest so far, and by what was known."""
         after = [probe for one in self.stretches for probe in one.probes_ns[1:]]
-        limit = (1 + SLACK) * min(self.fast_ns, float(np.quantile(after, FASTEST)) if after else math.inf)
+        limit = (1 + SLACK) * min(self.fast_ns, fastest(after))
         last = [one for one in self.stretches if one.turn == len(self.own) - 1]
         return sum(one.wall_ns for one in last if max(one.probes_ns, default=0) <= limit)
 
@@ -212,16 +212,21 @@ class Turns:
         return (self.probe.here(),) if self.probe else ()
 
     def _keep(self, wall_ns: int, latencies_ns: list[int], probes_ns: tuple[int, ...]) -> None:
-        one = Stretch(turn=len(self.own), wall_ns=wall_ns, latencies_ns=latencies_ns, probes_ns=probes_ns)
+        one = Timed(turn=len(self.own), wall_ns=wall_ns, latencies_ns=latencies_ns, probes_ns=probes_ns)
         self.stretches.append(one)
+
+    def _settle(self, runner: Runner) -> None:
+        """Untimed inferences, one at least."""
+        clock, settled = time.perf_counter_ns, time.perf_counter_ns() + SETTLING_NS
+        first = self.started
+        while clock() < settled or self.started == first:
+            runner.step(self.started)
+            self.started += 1
 
     def _one_by_one(self, runner: Runner, turn_ns: int) -> None:
         """Synchronous inferences one after another, but for the probes between stretches."""
+        self._settle(runner)
         clock, step, index = time.perf_counter_ns, runner.step, self.started
-        settled = clock() + SETTLING_NS
-        while clock() < settled or index == self.started:
-            step(index)
-            index += 1
         played_ns, probed = 0, self._probed()
         runtime_ms: list[float | None] = []
         while played_ns < turn_ns:

@@ -22,8 +22,8 @@ CELL, PARTNER = "cell", "ir"
 LEAST_STRETCHES = 5  # of each variant, of a pair that counts
 LEAST_PART = 0.05  # of a pair's time
 TURNS_IN_BLOCK = 4
-SHORTEST, LONGEST = 0.5, 4.0  # times the seconds that are asked for, of pairs after the first look
-PATIENCE = 3  # times the budget until the first look
+SHORTEST, LONGEST = 0.5, 4.0  # times as long as asked for, pairs after the first look
+MOST_BUDGETS = 3  # until the first look
 FUTILE = 2  # times as many pairs as there may be would not be enough: no more are measured
 
 MeasurePair = Callable[[float], Sequence[Round]]
@@ -74,19 +74,18 @@ def conduct(
     measure_pair: MeasurePair,
     effort: Effort,
     *,
-    seconds: float,
     clock: Callable[[], float],
     say: Callable[[str], None] = lambda _: None,
 ) -> PairedRounds:
     """Measure pairs until the interval is narrow enough at a look, or there may be no more.
 
-    measure_pair: is told how many seconds each variant is to be timed. seconds: at first. clock: seconds. say: is told
-    after every pair how far it is.
+    measure_pair: is told how many times longer than usual the pair is to be. clock: seconds. say: is told after every
+    pair how far it is.
     """
     planned, measured = looks(*effort.pairs), PairedRounds()
-    begun, length, most = clock(), seconds, 0
+    begun, longer, most = clock(), 1.0, 0
     while measured.ended is None:
-        pair = measure_pair(length)
+        pair = measure_pair(longer)
         disturbed = tuple(dict.fromkeys(signal for one in pair for signal in disturbances(one)))
         number = len(measured.rounds) // 2
         rounds = [*measured.rounds, *(replace(one, pair=number, disturbed=disturbed) for one in pair)]
@@ -97,7 +96,7 @@ def conduct(
         look = max((look for look in planned if most < look <= count), default=0)
         measured.ended = _ending(measured, look, effort, spent_s)
         if look == planned[0] > 1:
-            length = seconds * min(LONGEST, max(SHORTEST, lengthening(measured, spent_s)))
+            longer = min(LONGEST, max(SHORTEST, lengthening(measured, spent_s)))
         most = max(most, count)
     return measured
 
@@ -111,7 +110,7 @@ def _ending(measured: PairedRounds, look: int, effort: Effort, spent_s: float) -
         return "pairs"
     if measured.disturbed() > effort.max_redone:
         return "disturbed"
-    if spent_s > effort.budget_s * (1 if len(pairs) >= planned[0] else PATIENCE):
+    if spent_s > effort.budget_s * (1 if len(pairs) >= planned[0] else MOST_BUDGETS):
         return "budget"
     at_last = paired_ratio(pairs, alpha_after(planned[-1], planned), count=FUTILE * planned[-1])
     return "futile" if look > 1 and not _is_within(at_last, effort.target) else None

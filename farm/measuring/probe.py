@@ -5,9 +5,12 @@ interpreter feels as an inference does, and more. It needs neither memory nor an
 caches and predictors as it left them, and leaves nothing behind that would slow it much.
 """
 
+import math
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+
+import numpy as np
 
 FASTEST = 0.05  # this quantile of probes is full speed: the fastest ones are luck
 SLACK = 0.08  # a probe that takes no more than this longer is at full speed; beside a neighbour, half as long again
@@ -35,6 +38,11 @@ class Probe:
     def here(self) -> int:
         """How long it takes where this thread runs, in nanoseconds."""
         return min(_timed() for _ in range(TRIES))
+
+
+def fastest(probes_ns: Sequence[float]) -> float:
+    """How long a probe takes at full speed, as far as these tell; infinitely long if there are none."""
+    return float(np.quantile(probes_ns, FASTEST)) if len(probes_ns) else math.inf
 
 
 def _timed() -> int:

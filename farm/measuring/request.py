@@ -13,9 +13,9 @@ class RoundRequest:
 
     ir: its ``model.xml``. model, files: what PyTorch runs instead, and its files by role. images: an .npy file, which
     batches rotate through. device: its threads are settled. config: for `compile_model`, in the form that the device
-    takes. asked: the same by name, as it is read back and judged. memory_format: PyTorch's. fast_ns: how long the probe
-    takes at full speed after such inferences, as far as is known. The other numbers: as in
-    `farm.grid.settings.Measuring`.
+    takes. asked: the same by name, as it is read back and judged. memory_format: PyTorch's. probed:
+    whether the probe feels what its inferences feel. fast_ns: how long the probe takes at full speed after such
+    inferences, as far as is known. The other numbers: as in `farm.grid.settings.Measuring`.
     """
 
     ir: str
@@ -31,12 +31,8 @@ class RoundRequest:
     config: Mapping[str, object] = field(default_factory=dict)
     asked: Mapping[str, object] = field(default_factory=dict)
     memory_format: str = ""
+    probed: bool = False
     fast_ns: float = math.inf
-
-    @property
-    def probed(self) -> bool:
-        """Whether the probe feels what its inferences feel: only of those that the CPUs compute."""
-        return self.device.name == "CPU"
 
     @property
     def runtime(self) -> str:

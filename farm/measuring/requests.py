@@ -59,6 +59,7 @@ class Measurement:
             python_path=tuple(map(str, self.code)),
             config=config,
             asked=asked,
+            probed=device.name == "CPU",
         )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
@@ -52,6 +52,8 @@ class RunningRound:
     round for certain, and passes on what it wrote to stderr.
     """
 
+    SCRIPT: ClassVar[tuple[str, ...]] = ("-m", one_round.__name__)  # what the interpreter runs
+
     def __init__(self, request: RoundRequest, scratch: Path) -> None:
         """Start it. scratch: a folder of its own."""
         self.request = request
@@ -59,7 +61,7 @@ class RunningRound:
         question, self._answer, self._log = (scratch / name for name in ("round.json", "round.npz", "round.log"))
         question.write_text(encode(request), encoding="utf-8")
         self._socket, theirs = socket.socketpair()
-        command = [sys.executable, "-P", "-m", one_round.__name__, str(question), str(self._answer)]
+        command = [sys.executable, "-P", *self.SCRIPT, str(question), str(self._answer)]
         with theirs, self._log.open("wb") as log, on_cpus(request.cpus):
             self._process = subprocess.Popen(
                 [*command, str(theirs.fileno())],
@@ -102,9 +104,9 @@ class RunningRound:
 
     def finish(self) -> int:
         """Wait until a turn is over."""
-        full_ns, _ = self._heard()
+        full_speed_ns, _ = self._heard()
         self.stop()
-        return full_ns
+        return full_speed_ns
 
     def end(self) -> Answer:
         """Let it say what it measured, and end."""
@@ -137,8 +139,8 @@ class RunningRound:
             reply = b""
         if len(reply) < REPLY.size:
             self._fail()
-        full_ns, each_ns = REPLY.unpack(reply)
-        return full_ns, each_ns
+        full_speed_ns, each_ns = REPLY.unpack(reply)
+        return full_speed_ns, each_ns
 
     def _fail(self) -> NoReturn:
         """Say how it ended: it hangs up only then."""

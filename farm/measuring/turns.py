@@ -7,7 +7,6 @@ leased, the conductor probes each between turns, when nothing of theirs runs.
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -19,17 +18,17 @@ from numpy.typing import NDArray
 
 from farm.codec import decode
 from farm.measuring import signals
-from farm.measuring.full_speed import flagged
-from farm.measuring.full_speed import full_ns as at_full_speed
+from farm.measuring.full_speed import flagged, holds
 from farm.measuring.pairing import CELL
-from farm.measuring.probe import Probe
+from farm.measuring.probe import FASTEST, SLACK, Probe, fastest
 from farm.measuring.request import RoundRequest
 from farm.measuring.round import Round
 from farm.measuring.running import Answer, RunningRound
 
 TURN_NS = 15_000_000  # timed; before that it settles
 LEAST_IN_TURN = 3  # inferences of the slower of the two
-PATIENCE = 5  # times as long as each is to be timed at full speed, a pair may take
+MOST_TIMES = 5  # as long as each is to be timed at full speed, a pair may last
+MOST_S = 10.0  # but no longer than this, unless the cores are at full speed all the time
 MEMORY_FORMATS = ("contiguous_format", "channels_last")
 TRIAL_S = 0.2  # of each of PyTorch's memory formats, to choose one
 
@@ -47,40 +46,41 @@ class Playing:
         beside = self.company if variant == CELL else ()
         for one in beside:
             one.begin(2 * self.length_ns)
-        full_ns = self.rounds[variant].turn(self.length_ns)
+        full_speed_ns = self.rounds[variant].turn(self.length_ns)
         for one in beside:
             one.finish()
-        return full_ns
+        return full_speed_ns
 
 
 @dataclass(slots=True, kw_only=True)
 class Conductor:
     """Conducts the pairs of one measurement.
 
-    requests: by variant, of one lease. scratch: a folder of its own. inferences: that each variant times in a pair, at
-    least. company: on cores of their own, infer while the cell has a turn, and never else. probe: of no CPU where
-    rounds feel all themselves. fast_ns: how long a round's probe took at full speed in the pairs so far, by variant.
+    requests: by variant, of one lease. scratch: a folder of its own. seconds, inferences: that each variant is timed at
+    full speed in a pair, at least. company: on cores of their own, infer while the cell has a turn, and never else.
+    probe: of no CPU where rounds feel all themselves. seen_ns: what rounds' probes took in pairs so far, by variant.
     """
 
     requests: dict[str, RoundRequest]
     scratch: Path
     probe: Probe
     rng: Random
+    seconds: float
     inferences: int
     company: Sequence[RoundRequest] = ()
-    fast_ns: dict[str, float] = field(default_factory=dict)
+    seen_ns: dict[str, list[int]] = field(default_factory=dict)
 
-    def pair(self, seconds: float) -> list[Round]:
-        """The rounds of a pair, with nothing marked. seconds: that each variant is timed at full speed, at least.
+    def pair(self, longer: float = 1.0) -> list[Round]:
+        """The rounds of a pair, with nothing marked. longer: times as long as usual.
 
-        Where the cores are slower all the time it ends after five times as long.
+        It ends when both were timed at full speed for so long, or all in all for five times as long, or ten seconds.
 
         Raises RuntimeError if a round fails, RoundCrashed if a signal ends one.
         """
         with ExitStack() as stack:
             names = [*self.requests, *(f"company{number}" for number in range(len(self.company)))]
             started = [
-                stack.enter_context(RunningRound(self._known(name, request), self.scratch / name))
+                stack.enter_context(self.kind(name)(self._known(name, request), self.scratch / name))
                 for name, request in zip(names, (*self.requests.values(), *self.company), strict=True)
             ]
             for one in started:
@@ -90,7 +90,7 @@ class Conductor:
             playing = Playing(both, started[len(both) :], max(TURN_NS, LEAST_IN_TURN * slowest_ns))
             cpus = started[0].request.cpus
             before, own = signals.read(cpus), signals.read_own()
-            order, probes = self._play(playing, max(seconds * 1e9, self.inferences * slowest_ns))
+            order, probes = self._play(playing, longer * max(self.seconds * 1e9, self.inferences * slowest_ns))
             used, after = signals.of_own([(own, signals.read_own())]), signals.read(cpus)
             answers = {variant: one.end() for variant, one in both.items()}
         used_s = used["used_s"] + sum(answer.facts["used_s"] for answer in answers.values())
@@ -100,12 +100,16 @@ class Conductor:
             _in_order(round_of(self.requests[variant], variant, answer, meanwhile), order, around)
             for variant, answer in answers.items()
         ]
-        for variant, probes_ns in at_full_speed(rounds).items():
-            self.fast_ns[variant] = min([*probes_ns[:1], self.fast_ns.get(variant, math.inf)])
+        for each in rounds:
+            self.seen_ns.setdefault(each.variant, []).extend(each.stretches.probes_ns[:, 1, :1].ravel().tolist())
         return rounds
 
-    def _known(self, variant: str, request: RoundRequest) -> RoundRequest:
-        return replace(request, fast_ns=self.fast_ns.get(variant, math.inf))
+    def kind(self, name: str) -> type[RunningRound]:  # noqa: ARG002 - benchmarks have others take the place of one
+        """Of a round of a pair or of its company, by its name."""
+        return RunningRound
+
+    def _known(self, name: str, request: RoundRequest) -> RoundRequest:
+        return replace(request, fast_ns=fastest(self.seen_ns.get(name, ())))
 
     def _play(self, playing: Playing, wanted_ns: float) -> tuple[list[str], NDArray[np.int64]]:
         """Blocks until both had so much at full speed, or have had their time.
@@ -113,18 +117,26 @@ class Conductor:
         Gives whose turn each was, (turns,), and the probes around them, (turns + 1, CPUs).
         """
         order: list[str] = []
-        probes, full_ns = [self.probe.read()], dict.fromkeys(playing.rounds, 0)
-        while min(full_ns.values()) < wanted_ns and len(order) * playing.length_ns < 2 * PATIENCE * wanted_ns:
+        probes, full_speed_ns = [self.probe.read()], dict.fromkeys(playing.rounds, 0)
+        most_ns = max(wanted_ns, min(MOST_TIMES * wanted_ns, MOST_S * 1e9))
+        while min(full_speed_ns.values()) < wanted_ns and len(order) * playing.length_ns < 2 * most_ns:
             for variant in self._block():
-                full_ns[variant] += playing.turn(variant)
+                timed_ns = playing.turn(variant)
                 order.append(variant)
                 probes.append(self.probe.read())
+                full_speed_ns[variant] += timed_ns if _fast(probes) else 0
         return order, np.array(probes, np.int64)
 
     def _block(self) -> tuple[str, ...]:
         """Two turns of each, in an order by lot."""
         one, other = self.requests
         return (one, other, other, one) if self.rng.random() < 0.5 else (other, one, one, other)  # noqa: PLR2004
+
+
+def _fast(probes: Sequence[tuple[int, ...]]) -> bool:
+    """Whether the last two probes of each CPU were fast, as far as those so far can tell."""
+    taken = np.array(probes)
+    return bool((taken[-2:] <= (1 + SLACK) * np.quantile(taken, FASTEST, axis=0)).all())
 
 
 def round_of(request: RoundRequest, variant: str, answer: Answer, meanwhile: Mapping[str, float | None]) -> Round:
@@ -151,6 +163,6 @@ def faster_format(conductor: Conductor) -> str:
     """PyTorch's memory format in which the network runs faster: a short pair of both."""
     request = conductor.requests[CELL]
     both = {name: replace(request, memory_format=name) for name in MEMORY_FORMATS}
-    rounds = flagged(replace(conductor, requests=both, inferences=1, fast_ns={}).pair(TRIAL_S))
-    full_speed = True if all(one.stretches.full_speed.any() for one in rounds) else None
+    rounds = flagged(replace(conductor, requests=both, seconds=TRIAL_S, inferences=1, seen_ns={}).pair())
+    full_speed = True if holds(rounds) and all(one.stretches.full_speed.any() for one in rounds) else None
     return max(rounds, key=lambda one: one.fps_of(full_speed=full_speed)).variant

@@ -70,12 +70,12 @@ def reservations(records: Sequence[Record], every: Sequence[Record] = (), comman
 
 
 def _slowed(records: Sequence[Record]) -> Iterator[str]:
-    """The cells whose speed is that of cores which hardly ever ran at full speed."""
+    """The cells whose speed is that of cores which never, or hardly ever, ran at full speed."""
     stayed = [record.cell for record in records if record.cores_ran == "slow"]
     if stayed:
         yield (
-            f"slowed: {listed(stayed)}\n    a neighbour shared the cores all the time: beside other cells of this run "
-            "they were faster; x IR is that of the cores as they were"
+            f"slowed: {listed(stayed)}\n    the cores were slower all the time than beside other cells of this run, as "
+            "they are if a neighbour stays: x IR is that of the cores as they were"
         )
     slowed = [record for record in records if record.cores_ran == "mixed"]
     if slowed:

@@ -9,9 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from farm.measuring.full_speed import full_ns, share
+from farm.measuring.full_speed import fast_ns, share
 from farm.measuring.pairing import CELL, PARTNER, PairedRounds, interval, speeds
-from farm.measuring.probe import SLACK
 from farm.measuring.round import Round
 from farm.measuring.verdict import judge, mismatches, shares
 from farm.plan import Effort
@@ -19,6 +18,7 @@ from farm.record import Ended, Record, Signal, is_fp32_ir
 from farm.stats.ratios import Ratio, looks, paired_ratio, percentile, quotient
 
 NS_PER_MS = 1e6
+SLOWER = 1.25  # times as long as elsewhere: models make little difference to the probe, a neighbour makes more
 ITSELF = Ratio(value=1.0, low=1.0, high=1.0)
 QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
 
@@ -69,10 +69,10 @@ def _with_states(record: Record, measured: PairedRounds) -> Record:
     rounds = measured.undisturbed() or measured.rounds
     if not rounds[0].stretches.probes_ns.size:  # of an older farm
         return record
-    slow, full = paired_ratio(measured.slowed()), full_ns(rounds)
+    slow, full = paired_ratio(measured.slowed()), fast_ns(rounds)
     return replace(
         record, cores_ran="full" if measured.at_full_speed else "mixed", full_speed_share=share(rounds),
-        probe_ns=float(full[PARTNER].mean()), speedup_slow=slow.value if slow else None,
+        probe_ns=float(full[PARTNER][0]), speedup_slow=slow.value if slow else None,
         speedup_slow_low=slow.low if slow else None, speedup_slow_high=slow.high if slow else None,
     )  # fmt: skip
 
@@ -99,14 +99,15 @@ def among(records: list[Record]) -> list[Record]:
 
 
 def with_slow_cores(records: list[Record]) -> list[Record]:
-    """Mark speeds at what seemed full speed while a neighbour stayed: elsewhere in the run the probe was faster."""
-    fastest: dict[str | None, float] = {}
+    """Mark speeds at what passed for full speed, where beside other cells of the run the same core was faster."""
+    fastest: dict[tuple[str | None, str], float] = {}
     for record in records:
         if record.probe_ns is not None:
-            fastest[record.host] = min(record.probe_ns, fastest.get(record.host, math.inf))
+            place = record.host, record.device
+            fastest[place] = min(record.probe_ns, fastest.get(place, math.inf))
     return [
         replace(record, cores_ran="slow")
-        if record.cores_ran == "full" and (record.probe_ns or 0.0) > (1 + SLACK) * fastest[record.host]
+        if record.cores_ran == "full" and (record.probe_ns or 0.0) > SLOWER * fastest[record.host, record.device]
         else record
         for record in records
     ]

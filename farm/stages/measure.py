@@ -34,13 +34,7 @@ def run(job: Job[Measure]) -> Measured:
     cell = conductor.requests[CELL]
     if cell.model is not None:
         conductor.requests[CELL] = replace(cell, memory_format=faster_format(conductor))
-    conducted = conduct(
-        lambda seconds: _pair(conductor, seconds),
-        effort,
-        seconds=job.parameters.rounds.min_seconds,
-        clock=time.monotonic,
-        say=job.say,
-    )
+    conducted = conduct(lambda longer: _pair(conductor, longer), effort, clock=time.monotonic, say=job.say)
     pq.write_table(table_of(conducted.rounds), job.folder / TURNS, compression="zstd")
     first = next(one for one in conducted.rounds if one.variant == CELL)
     return Measured(
@@ -62,6 +56,7 @@ def conductor_of(job: Job[Measure], scratch: Path) -> Conductor:
         scratch=scratch,
         probe=probe_of(requests[CELL]),
         rng=random.Random(),  # noqa: S311 - the order of turns, which guards nothing
+        seconds=job.parameters.rounds.min_seconds,
         inferences=job.parameters.rounds.min_inferences,
     )
 
@@ -82,10 +77,10 @@ def requests_of(job: Job[Measure], scratch: Path) -> dict[str, RoundRequest]:
     return {variant: measurement.request(variant) for variant in (CELL, PARTNER)}
 
 
-def _pair(conductor: Conductor, seconds: float) -> Sequence[Round]:
+def _pair(conductor: Conductor, longer: float) -> Sequence[Round]:
     """A pair. If a signal ends a round, it ends this process too: the attempt then says `crash` and which signal."""
     try:
-        return conductor.pair(seconds)
+        return conductor.pair(longer)
     except RoundCrashed as crash:
         if crash.number != signal.SIGKILL:
             signal.signal(crash.number, signal.SIG_DFL)

@@ -1,93 +1,62 @@
-"""farm against `benchmark_app`: do they find the same speed for the same thing?
+"""Whether farm's speeds are those of other ways to time the same model, under the same turns.
 
-For every network with weights in FARM_DATA and for the packaged digits ResNet20, FP32 and int8: the same IR on one
-leased core, one thread, one stream, pinned, in FP32 precision, batch 1, synchronous. A pair is a round of farm (real
-images, one second in turns with a round of the FP32 IR) and a run of `benchmark_app -t 1` (random input), one after
-the other in an order by lot; one that other programs disturbed, on either side and by farm's own rules, is measured
-again. Six pairs are measured, and up to twelve where FPS are not known within 2 % by then. Both figures are of all
-turns, as nobody knows when `benchmark_app` had the core's full speed, and are farm's over `benchmark_app`'s, as
-geometric means over pairs with 99 % intervals:
-
-- ratio_fps: inferences / wall time of what is timed, each side with its own Python in it
-- ratio_latency: medians of what OpenVINO itself tells of each request
-
-`--quick` takes the digits ResNet20 in two pairs.
+Of each of the study's networks (of the packaged digits' one where FARM_DATA has none), FP32 and int8, on one leased
+core with one thread: pairs of fresh interpreters that take turns, one of which is farm's round and the other *infers in
+another way* (`stand_in.py`): by OpenVINO's own loop, `Benchmark.sync_inference` of benchmark_app, with one request and
+random input set once, or by a plain loop of `request.infer` with each image given anew. Both probe their core, farm
+every 2 ms and the others every 5, and figures are of what was timed at full speed, as in every measurement; pairs go on
+until the ratio of the two speeds, farm's over the other's, is known within 2 %, or for two minutes. Rows of *x IR* are
+the ratios of int8 over those of FP32: farm's speed-up over the other's. Intervals hold at 99 %. `--quick` compares one
+network, and two pairs.
 """
 
+import random
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
-from random import Random
 from statistics import median
 from typing import Any
 
-from benchmark_app import app_round
 from cells import GRID, jobs, study
-from processes import leased_core, say
+from processes import Beside, leased_core, say
 from publishing import goal, options, parser, publish
 
-from farm.measuring.pairing import CELL, PARTNER, PairedRounds, conduct, interval, speeds
-from farm.measuring.round import Round
-from farm.measuring.turns import Conductor
+from farm.cli import interrupt
+from farm.measuring.full_speed import share
+from farm.measuring.pairing import CELL, PARTNER, PairedRounds, conduct, interval
 from farm.plan import Effort
 from farm.stages import measure
 from farm.stages.job import Job
-from farm.stats.ratios import Pair, looks
+from farm.stats.ratios import Ratio, looks, quotient
 
 NAME = "fidelity"
-VARIANTS = {"ir": "FP32", "default": "int8"}
-IMAGES = 100
-SECONDS = 1
-FULL_S = 0.4  # of farm's, at full speed
+WAYS = {"benchmark_app": "benchmark_app's loop", "plain": "a plain loop"}
+ALGORITHMS = {"ir": "FP32", "default": "int8"}
+IMAGES = 300
+EFFORT, TRIAL = Effort(pairs=(8, 32), budget_s=120.0), Effort(pairs=(2, 2), budget_s=1.0)
 LOW, HIGH = 0.98, 1.02
-PAIRS, TRIAL_PAIRS = (6, 12), (2, 2)  # least, most
-TARGET = 0.02
-MOST_REDONE = 4
-BUDGET_S = 60  # a variant
-FARM, APP = CELL, PARTNER  # as the rows of a pair are called
-HOW = (
-    "benchmark_app runs with `-api sync -hint none -nstreams 1 -nthreads 1 -pin YES`, as it refuses `-hint latency` "
-    "together with the other three, and farm's is one stream, one thread, pinned. Its figures are read from the "
-    "console, which has more digits than its JSON report."
-)
 
 
 def main() -> None:
-    """Make the IRs, measure the pairs of each, publish."""
-    asked = options(parser(__doc__))
-    pairs = TRIAL_PAIRS if asked.quick else PAIRS
-    with tempfile.TemporaryDirectory(prefix="bench") as folder:
-        models, absent = study()
-        measured_irs = irs(Path(folder), () if asked.quick else models)
-        with leased_core() as cpus:
-            rounds = {what: pairs_of(what, job, cpus, Path(folder), pairs) for what, job in measured_irs.items()}
-    disturbed = sum(measured.disturbed() for measured in rounds.values())
-    tried = sum(len(measured.rounds) for measured in rounds.values()) // 2
-    note = (
-        f"{HOW} Medians of its latency have two decimals, of a microsecond while its mean is below 1 ms, else of a "
-        f"millisecond. Of {tried} pairs, {disturbed} were disturbed by farm's rules and are left out; `delayed_s`, "
-        "threads kept waiting, is judged on farm's side only, as benchmark_app's own delays are not visible. "
-        f"Intervals hold at 99 %. {absent}"
-    )
-    publish(NAME, [compared(what, measured, pairs) for what, measured in rounds.items()], note=note)
+    """Make what is measured, compare, publish."""
+    interrupt.listen()
+    quick = options(parser(__doc__)).quick
+    available = study()
+    models = available.models or ("resnet20",)
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="bench") as folder, leased_core() as cpus:
+        say(f"exporting and quantizing {', '.join(models)}")
+        asked = grid(models[:1] if quick else models, "cifar10" if available.models else "digits")
+        cells = {cell: replace(job, cpus=cpus) for cell, job in jobs(asked, Path(folder)).items()}
+        for model in asked["models"]:
+            for way in WAYS:
+                rows += compared(model, way, cells, TRIAL if quick else EFFORT)
+    publish(NAME, rows, note=available.absent)
 
 
-def irs(folder: Path, models: Sequence[str]) -> dict[str, Job]:
-    """What is measured, by name: the FP32 IR and the int8 IR of the digits ResNet20 and of CIFAR-10 models."""
-    grids = [("digits ", grid("digits", ["resnet20"]))]
-    if models:
-        grids.append(("", grid("cifar10", models)))
-    by_name = {}
-    for prefix, each in grids:
-        say(f"making the IRs of {', '.join(each['models'])} on {each['name']} ...")
-        for (model, algorithm), job in jobs(each, folder / each["name"]).items():
-            by_name[f"{prefix}{model} {VARIANTS[algorithm]}"] = job
-    return by_name
-
-
-def grid(dataset: str, models: Sequence[str]) -> dict[str, Any]:
+def grid(models: Sequence[str], dataset: str) -> dict[str, Any]:
     """A grid of these models, calibrated with images like those they are tested on."""
     return {
         **GRID,
@@ -96,62 +65,50 @@ def grid(dataset: str, models: Sequence[str]) -> dict[str, Any]:
         "models": list(models),
         "calibrations": [{"name": dataset, "count": IMAGES}],
         "baselines": ["ir"],
-        "settings": {"measure": {"min_inferences": 1}},
     }
 
 
-def pairs_of(what: str, job: Job, cpus: tuple[int, ...], folder: Path, pairs: tuple[int, int]) -> PairedRounds:
-    """The pairs of one IR."""
-    conductor, rng = measure.conductor_of(replace(job, cpus=cpus), folder), Random(what)
-    sides = {FARM: lambda: by_farm(conductor), APP: lambda: app_round(conductor.requests[CELL], SECONDS)}
-    effort = Effort(pairs=pairs, target=TARGET, max_redone=MOST_REDONE, budget_s=BUDGET_S)
-    measured = conduct(
-        lambda _: [replace(sides[side](), variant=side) for side in rng.sample([FARM, APP], 2)],
-        effort,
-        seconds=SECONDS,
-        clock=time.monotonic,
+def compared(model: str, way: str, cells: Mapping[tuple[str, str], Job], effort: Effort) -> Iterator[dict[str, Any]]:
+    """Rows of a network's FP32 IR and int8 model, and of the speed-up of one over the other."""
+    found = {}
+    for algorithm, precision in ALGORITHMS.items():
+        what = f"{model} {precision}, {WAYS[way]}"
+        measured = pairs_of(cells[model, algorithm], way, effort)
+        found[algorithm] = interval(measured.pairs(), looks(*effort.pairs), measured.ended)
+        say(f"{what}: {len(measured.pairs())} pairs, {found[algorithm]}")
+        yield row(what, found[algorithm], measured)
+    if all(found.values()):
+        yield row(f"{model} x IR, {WAYS[way]}", quotient(found["default"], found["ir"]))
+
+
+def pairs_of(job: Job, way: str, effort: Effort) -> PairedRounds:
+    """Pairs of farm's round of a model and one that infers in this way."""
+    with tempfile.TemporaryDirectory(dir=job.folder) as folder:
+        usual = measure.conductor_of(job, Path(folder))
+        values = {one.name: getattr(usual, one.name) for one in fields(usual)}
+        conductor = Beside(**values | {"requests": dict.fromkeys((CELL, PARTNER), usual.requests[CELL])}, way=way)
+        conductor.rng = random.Random(way)
+        return conduct(conductor.pair, effort, clock=time.monotonic)
+
+
+def row(what: str, ratio: Ratio | None, measured: PairedRounds | None = None) -> dict[str, Any]:
+    """One row. measured: of speeds."""
+    pairs = measured.pairs() if measured else []
+    value = ratio.value if ratio else None
+    met = value is not None and LOW <= value <= HIGH
+    noise = ratio is not None and ratio.low is not None and ratio.low <= 1 <= ratio.high
+    reason = (
+        "no pair at full speed" if value is None else f"{value - 1:+.1%}{', its interval holds 1' if noise else ''}"
     )
-    say(f"{what}: {len(measured.pairs())} pairs, {measured.disturbed()} disturbed")
-    return measured
-
-
-def by_farm(conductor: Conductor) -> Round:
-    """The cell's round of a pair, without its probes: so all of its turns count."""
-    one = next(one for one in conductor.pair(FULL_S) if one.variant == CELL)
-    return replace(one, stretches=replace(one.stretches, probes_ns=one.stretches.probes_ns[:, :, :0]))
-
-
-def compared(what: str, measured: PairedRounds, wanted: tuple[int, int]) -> dict[str, Any]:
-    """One row. Figures are of the undisturbed pairs, or of all where there is none."""
-    used = measured.undisturbed() or measured.rounds
-    pairs = {"fps": speeds(used), "latency": latencies(used)}
-    ratios = {name: interval(each, looks(*wanted)) for name, each in pairs.items()}
-    apart = {name: ratio for name, ratio in ratios.items() if not LOW <= ratio.value <= HIGH}
-    reason = ", ".join(f"{name} {ratio.value - 1:+.1%}" for name, ratio in apart.items())
-    if all(ratio.low is not None and ratio.low <= 1 <= ratio.high for ratio in apart.values()):
-        reason = f"{reason}, which may be noise: the intervals hold 1"
-    enough = len(measured.pairs()) >= wanted[0]
-    if not enough:
-        reason = f"the host was busy, only {len(measured.pairs())} of {wanted[0]} pairs: run it again"
     return {
         "what": what,
-        "farm_fps": median(one.fps for one in used if one.variant == FARM),
-        "app_fps": median(one.fps for one in used if one.variant == APP),
-        **{
-            f"ratio_{name}{end}": value
-            for name, ratio in ratios.items()
-            for end, value in (("", ratio.value), ("_low", ratio.low), ("_high", ratio.high))
-        },
-        **goal(f"{LOW}-{HIGH} both", met=enough and not apart, reason=reason),
-    }
-
-
-def latencies(rounds: Sequence[Round]) -> list[Pair]:
-    """farm's and benchmark_app's median latency of each pair, in nanoseconds."""
-    by_pair: dict[int, dict[str, float | None]] = {}
-    for one in rounds:
-        by_pair.setdefault(one.pair, {})[one.variant] = one.request_p50_ns
-    return [(pair[FARM], pair[APP]) for pair in by_pair.values()]
+        "farm_fps": median(own for own, _ in pairs) if pairs else None,
+        "other_fps": median(other for _, other in pairs) if pairs else None,
+        "ratio": value, "low": ratio.low if ratio else None, "high": ratio.high if ratio else None,
+        "pairs": len(pairs) if measured else None,
+        "full_speed_share": share(measured.undisturbed()) if measured else None,
+        **goal(f"{LOW}-{HIGH}", met=met, reason=reason),
+    }  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@
    again.
 
 share_upper: upper 95 % bound of the flagged share (Clopper and Pearson, one-sided). noisy: how many of the measurements
-have, by their verdict, no figure to rely on. mixed: in how many of all the cores had full speed in too few turns, or
-not for the whole of such a turn, so that figures are of all turns. fps_of_quiet: FPS as recorded, noisy or not, over
+have, by their verdict, no figure to rely on. mixed: in how many of all the cores had full speed for too little time, or
+not for the whole of such a turn, so that figures are of all. fps_of_quiet: FPS as recorded, noisy or not, over
 the median of the valid A/A ones: beside a hog the median of all, else of the measurement that is farthest off.
 """
 
@@ -34,7 +34,6 @@ from publishing import NO_GOAL, goal, options, parser, publish
 from scipy.stats import binom, binomtest
 
 from farm.cli import interrupt
-from farm.grid.settings import Measuring
 from farm.measuring.pairing import conduct, interval
 from farm.measuring.round import TURNS, rounds_of
 from farm.plan import Effort
@@ -78,7 +77,7 @@ HOGS = (
 
 
 class Measured(NamedTuple):
-    """What is said of one measurement. ratio: to its partner. mixed: figures are of all turns."""
+    """What is said of one measurement. ratio: to its partner. mixed: figures are of all."""
 
     ratio: Ratio
     valid: bool
@@ -128,7 +127,7 @@ def simulated(count: int, truth: float, *, alike: bool) -> Iterator[dict[str, An
 def measured_on(host: Host) -> Measured:
     """One simulated measurement, at the default settings."""
     effort = Effort()
-    conducted = conduct(host.pair, effort, seconds=Measuring().min_seconds, clock=lambda: host.now_s)
+    conducted = conduct(host.pair, effort, clock=lambda: host.now_s)
     ratio = interval(conducted.pairs(), looks(*effort.pairs)) or Ratio(value=1.0)
     valid = ratio.within is not None and ratio.within <= effort.target
     return Measured(ratio=ratio, valid=valid, mixed=not conducted.at_full_speed)

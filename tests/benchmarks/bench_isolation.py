@@ -202,7 +202,6 @@ def beside(what: str, cores: Sequence[Core], job: Job) -> dict[str, Any]:
     measured = conduct(
         replace(conductor, company=[replace(light, cpus=core.cpus) for core in cores]).pair,
         replace(job.effort, max_redone=job.effort.pairs[1] - 1),
-        seconds=job.parameters.rounds.min_seconds,
         clock=time.monotonic,
         say=lambda text: say(f"    {text}"),
     )

@@ -115,7 +115,7 @@ def series(what: str, job: Job, conductor: Conductor, repeats: int, until_s: flo
 
 def by_farm(job: Job, conductor: Conductor) -> Figures:
     """One measurement, and what its record would say of speed."""
-    measured = conduct(conductor.pair, job.effort, seconds=job.parameters.rounds.min_seconds, clock=time.monotonic)
+    measured = conduct(conductor.pair, job.effort, clock=time.monotonic)
     return asdict(speed_of(job, measured.rounds, measured.ended))
 
 

@@ -5,11 +5,11 @@ int8 model and PyTorch, on one leased core with one thread: 40 measurements in a
 hours. On another core, where there is one, a process is busy for half a minute to five and idle as long, by lot.
 
 Each is measured twice in a row, by lot which way first. *turns*: as farm measures by default. *rounds*: as farm did
-before its rounds took turns, with the same looks, budget and rules of what is disturbed: rounds of a second each, alone
-on the core, one after another, and no probe. Each way goes on until x IR is known within 2 %, or not; what it said and
-took when it would have been known within 5 %, or not, is of the same pairs and as many of them as that needs. seconds
-is of the whole measurement, PyTorch's choice of a memory format included in both ways. full_speed_share: as farm keeps
-it. `--quick` measures the int8 model of one network.
+before its rounds took turns, with the same looks, budget, memory settings and rules of what is disturbed: rounds of a
+second each, alone on the core, one after another, and no probe. Each way goes on until x IR is known within 2 %, or
+not; what it said and took when it would have been known within 5 %, or not, is of the same pairs and as many of them as
+that needs. seconds is of the whole measurement, PyTorch's choice of a memory format included in both ways.
+full_speed_share: as farm keeps it. `--quick` measures the int8 model of one network.
 
 Kept are two files: ``verdicts`` has a row a measurement, way and target, and ``verdicts_counted`` what is to be said of
 them.
@@ -29,7 +29,7 @@ from cells import GRID, jobs, speed_of, study
 from processes import hogging, leased_core, say
 from publishing import NO_GOAL, goal, options, parser, publish
 
-from farm import interrupt
+from farm.cli import interrupt
 from farm.host.topology import usable_cores
 from farm.measuring import signals
 from farm.measuring.full_speed import share
@@ -118,10 +118,10 @@ class Tape:
     played: int = 0
     now: float = 0.0
 
-    def pair(self, seconds: float) -> list[Round]:
+    def pair(self, longer: float) -> list[Round]:
         """The next one."""
         if self.played == len(self.pairs):
-            self.pairs.append((list(self.measure_pair(seconds)), time.monotonic() - self.begun))
+            self.pairs.append((list(self.measure_pair(longer)), time.monotonic() - self.begun))
         rounds, self.now = self.pairs[self.played]
         self.played += 1
         return rounds
@@ -139,8 +139,7 @@ def verdicts(number: str, what: str, way: str, job: Job, folder: Path) -> Iterat
     for target in TARGETS:
         tape.played, tape.now = 0, 0.0
         effort = Effort(target=target)
-        seconds = ROUND_S if way == "rounds" else job.parameters.rounds.min_seconds
-        conducted = conduct(tape.pair, effort, seconds=seconds, clock=lambda: tape.now)
+        conducted = conduct(tape.pair, effort, clock=lambda: tape.now)
         record = speed_of(replace(job, effort=effort), conducted.rounds, conducted.ended)
         row = {
             "what": what, "way": way, "target": target, "verdict": record.verdict, "within": record.within,
@@ -156,16 +155,16 @@ def verdicts(number: str, what: str, way: str, job: Job, folder: Path) -> Iterat
 def one_after_another(conductor: Conductor) -> MeasurePair:
     """Pairs of rounds that are alone on the core, whichever is first by lot."""
 
-    def pair(seconds: float) -> list[Round]:
+    def pair(longer: float) -> list[Round]:
         order = conductor.rng.sample([CELL, PARTNER], 2)
-        return [alone(conductor, variant, turn, seconds) for turn, variant in enumerate(order)]
+        return [alone(conductor, variant, turn, longer * ROUND_S) for turn, variant in enumerate(order)]
 
     return pair
 
 
 def alone(conductor: Conductor, variant: str, turn: int, seconds: float) -> Round:
     """A round that has the core to itself, in one turn and without a probe."""
-    request = conductor.requests[variant]
+    request = replace(conductor.requests[variant], probed=False)
     with RunningRound(request, conductor.scratch / variant) as one:
         one.compiled()
         one.warmed_up()
@@ -175,8 +174,7 @@ def alone(conductor: Conductor, variant: str, turn: int, seconds: float) -> Roun
         answer = one.end()
     between = signals.between(before, after, len(request.cpus), answer.facts["used_s"])
     found = round_of(request, variant, answer, between)
-    played = replace(found.stretches, turn=found.stretches.turn + turn, probes_ns=found.stretches.probes_ns[:, :, :0])
-    return replace(found, stretches=played)
+    return replace(found, stretches=replace(found.stretches, turn=found.stretches.turn + turn))
 
 
 WAYS: Mapping[str, Callable[[Conductor], MeasurePair]] = {

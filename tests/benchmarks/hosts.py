@@ -14,12 +14,15 @@ import numpy as np
 from cells import bare_round
 from numpy.typing import NDArray
 
+from farm.grid.settings import Measuring
 from farm.measuring.one_round import SETTLING_NS, STRETCH_NS
 from farm.measuring.pairing import CELL, PARTNER
+from farm.measuring.probe import SLACK, fastest
 from farm.measuring.round import Round, Stretches
-from farm.measuring.turns import PATIENCE, TURN_NS
+from farm.measuring.turns import MOST_TIMES, TURN_NS
 
 QUIET = dict.fromkeys(("steal_s", "foreign_s", "delayed_s", "siblings_s", "throttled_s", "overheated"), 0)
+SECONDS = Measuring().min_seconds
 START_S = 0.8  # of a pair's interpreters and models
 SWITCH_S = 0.0015 + SETTLING_NS / 1e9  # of a turn, before its clock runs
 STRETCH_S, PROBE_S = STRETCH_NS / 1e9, 0.0001
@@ -48,6 +51,7 @@ class Host:
     within: float = field(init=False)
     slope: float = field(init=False)
     walked: float = 0.0
+    seen_ns: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         rng = self.rng
@@ -63,29 +67,35 @@ class Host:
         self.within = 0.005 * 10 ** rng.random()
         self.slope = rng.uniform(-0.1, 0.1) / 60
 
-    def pair(self, seconds: float) -> list[Round]:
-        """A pair, as a conductor plays it: until both had so many seconds at full speed, or their time."""
-        rng = np.random.default_rng(self.rng.getrandbits(63))
+    def pair(self, longer: float) -> list[Round]:
+        """A pair, as a conductor plays it: until both had enough at full speed, or their time."""
+        rng, wanted_s = np.random.default_rng(self.rng.getrandbits(63)), longer * SECONDS
         self.now_s += START_S
-        cell = np.array([order for _ in range(math.ceil(PATIENCE * seconds / TURN_S / 2)) for order in self._block()])
+        most = math.ceil(MOST_TIMES * wanted_s / (TURN_NS / 1e9) / 2)
+        cell = np.array([order for _ in range(most) for order in self._block()])
         begins = (np.arange(len(cell)) * TURN_S + SWITCH_S)[:, None] + np.arange(STRETCHES) * (STRETCH_S + PROBE_S)
         share, probed = self._states(rng, begins.ravel())
-        played = self._played(cell, probed, seconds)
-        cell, share, probed = cell[:played], share[:played], probed[:played]
+        probes = PROBE_NS * np.exp(self.slowed[2] * probed + np.abs(rng.normal(0, 0.01, probed.shape)))
+        played = self._played(cell, probes, wanted_s)
+        cell, share, probes = cell[:played], share[:played], probes[:played]
+        self.seen_ns += probes[:, :, 1].ravel().tolist()
         self.walked += self.rng.gauss(0, 0.003)
         told = self.walked + self.slope * (self.now_s + begins[:played, 0]) - self._bursts(rng, played)
-        probes = PROBE_NS * np.exp(self.slowed[2] * probed + np.abs(rng.normal(0, 0.01, probed.shape)))
         self.now_s += played * TURN_S
         return [
             self._round(rng, variant, cell == (variant == CELL), told, share, probes.astype(np.int64))
             for variant in (CELL, PARTNER)
         ]
 
-    def _played(self, cell: NDArray[np.bool_], probed: NDArray[np.float64], seconds: float) -> int:
-        """How many turns: until both had so many seconds at full speed. probed: (turns, stretches, 2)."""
-        full_s = (probed == 0).all(axis=2).sum(axis=1) * STRETCH_S
-        least = np.minimum(np.cumsum(full_s * cell), np.cumsum(full_s * ~cell))[3::4]
-        return 4 * min(len(least), 1 + int(np.searchsorted(least, seconds)))
+    def _played(self, cell: NDArray[np.bool_], probes: NDArray[np.float64], wanted_s: float) -> int:
+        """How many turns: until both had so many seconds at full speed, as far as probes so far could tell."""
+        known, full_s = fastest(self.seen_ns), np.zeros(2)
+        for turn in range(len(cell)):
+            limit = (1 + SLACK) * min(known, fastest(probes[: turn + 1, :, 1].ravel()))
+            full_s[int(cell[turn])] += (probes[turn] <= limit).all(axis=1).sum() * STRETCH_S
+            if turn % 4 == 3 and min(full_s) >= wanted_s:
+                return turn + 1
+        return len(cell)
 
     def _block(self) -> tuple[bool, ...]:
         first = self.rng.random() < 0.5

@@ -3,15 +3,19 @@
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import hog
+import stand_in
 
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import measurable
-from farm.measuring.running import on_cpus
+from farm.measuring.pairing import PARTNER
+from farm.measuring.running import RunningRound, on_cpus
+from farm.measuring.turns import Conductor
 
 PATIENCE_S = 30
 
@@ -25,6 +29,19 @@ def say(text: str) -> None:
     """Progress, on stderr."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
+
+
+@dataclass(slots=True, kw_only=True)
+class Beside(Conductor):
+    """Pairs in which the partner infers in another way: see `stand_in`."""
+
+    way: str
+    variants: Collection[str] = (PARTNER,)
+
+    def kind(self, name: str) -> type[RunningRound]:
+        """Of a round, by its name."""
+        script = {"SCRIPT": (str(stand_in.__file__), self.way)}
+        return type("StandIn", (RunningRound,), script) if name in self.variants else RunningRound
 
 
 @contextmanager

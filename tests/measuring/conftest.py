@@ -29,7 +29,8 @@ def request_with(**changes):
     """The request with some of it, or of its device, changed."""
     of_device = {name: value for name, value in changes.items() if name in Device.__dataclass_fields__}
     rest = {name: value for name, value in changes.items() if name not in of_device}
-    return replace(REQUEST, device=replace(REQUEST.device, **of_device), **rest)
+    device = replace(REQUEST.device, **of_device)
+    return replace(REQUEST, device=device, **{"probed": device.name == "CPU"} | rest)
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ class Host:
 
     def conduct(self, *, say=lambda _: None, **changes):
         changes = {"budget_s": 10_000.0} | changes
-        return conduct(self.measure_pair, effort(**changes), seconds=SECONDS, clock=self.clock, say=say)
+        return conduct(self.measure_pair, effort(**changes), clock=self.clock, say=say)
 
 
 def noisy(spread, ratio=1.0, seed=0):

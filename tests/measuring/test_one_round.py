@@ -23,7 +23,7 @@ from farm.measuring.one_round import (
     STRETCH_NS,
     WINDOWS,
     WORD,
-    Stretch,
+    Timed,
     Turns,
     Warmup,
     stray_cpus,
@@ -190,7 +190,7 @@ def test_what_the_runtime_tells_is_kept_of_timed_inferences_and_of_a_silent_one_
 
 def stretches(*probes, turn):
     """Stretches of a second, with these probes around them."""
-    return [Stretch(turn=turn, wall_ns=10**9, latencies_ns=[], probes_ns=each) for each in pairwise(probes)]
+    return [Timed(turn=turn, wall_ns=10**9, latencies_ns=[], probes_ns=each) for each in pairwise(probes)]
 
 
 ALMOST, BEYOND = round(1000 * (1 + SLACK)) - 1, round(1000 * (1 + SLACK)) + 1
@@ -217,14 +217,14 @@ ALMOST, BEYOND = round(1000 * (1 + SLACK)) - 1, round(1000 * (1 + SLACK)) + 1
 )  # fmt: skip
 def test_a_turn_was_at_full_speed_by_the_fastest_probes_so_far_and_by_what_was_known(last, before, fast_ns, full_s):
     played = [*stretches(*before, turn=0), *stretches(*last, turn=1)]
-    assert Turns(fast_ns=fast_ns, stretches=played, own=[None] * 2).full_ns() == full_s * 10**9
+    assert Turns(fast_ns=fast_ns, stretches=played, own=[None] * 2).full_speed_ns() == full_s * 10**9
 
 
 def test_who_is_not_probed_is_always_at_full_speed(clock):
     host, turns = clock(), Turns(fast_ns=1.0)
     for turn_ns in (10 * MS, 4 * MS):
         turns.take(host.runner(), turn_ns)
-        assert turns.full_ns() == turn_ns
+        assert turns.full_speed_ns() == turn_ns
 
 
 class Queue(Clock):
@@ -309,7 +309,7 @@ def test_a_conductor_that_has_gone_says_0():
 def test_a_reply_is_how_much_was_at_full_speed_and_what_an_inference_took():
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        one_round.say(theirs, full_ns=2**40, each_ns=3)
+        one_round.say(theirs, full_speed_ns=2**40, each_ns=3)
         one_round.say(theirs)
         assert REPLY.unpack(ours.recv(REPLY.size)) == (2**40, 3)
         assert REPLY.unpack(ours.recv(REPLY.size)) == (0, 0)

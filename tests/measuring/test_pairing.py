@@ -16,8 +16,8 @@ from farm.measuring.pairing import (
     LEAST_PART,
     LEAST_STRETCHES,
     LONGEST,
+    MOST_BUDGETS,
     PARTNER,
-    PATIENCE,
     SHORTEST,
     TURNS_IN_BLOCK,
     PairedRounds,
@@ -108,7 +108,7 @@ def test_what_disturbed_both_rounds_is_said_once_and_what_disturbed_either_is_al
         pair = host.measure_pair(seconds)
         return [replace(one, **told) for one, told in zip(pair, signals.pop(0) if signals else ({}, {}), strict=True)]
 
-    rounds = conduct(measure_pair, effort(pairs=(2, 2)), seconds=1.0, clock=host.clock).rounds
+    rounds = conduct(measure_pair, effort(pairs=(2, 2)), clock=host.clock).rounds
     assert [one.disturbed for one in rounds[:4:2]] == [("foreign",), ("foreign", "steal", "overheated")]
 
 
@@ -117,7 +117,7 @@ def test_a_wait_disturbs_only_rounds_of_one_inference_at_a_time(synchronous, dis
     def measure_pair(_):
         return [replace(heard(100.0, delayed_s=0.5, synchronous=synchronous), variant=name) for name in (CELL, PARTNER)]
 
-    measured = conduct(measure_pair, effort(pairs=(2, 2), max_redone=0), seconds=1.0, clock=lambda: 0.0)
+    measured = conduct(measure_pair, effort(pairs=(2, 2), max_redone=0), clock=lambda: 0.0)
     assert measured.disturbed() == disturbed
 
 
@@ -306,7 +306,7 @@ def test_whatever_a_host_does_it_ends_for_its_own_reason(seed, least, more, most
     assert count <= least + more
     assert disturbed <= most + 1
     spent_s = host.now - 100.0
-    assert spent_s - START_S - host.seconds[-1] <= PATIENCE * budget_s or len(host.seconds) == 1
+    assert spent_s - START_S - host.seconds[-1] <= MOST_BUDGETS * budget_s or len(host.seconds) == 1
     holds = {
         "target": count in looks(*given_["pairs"]),
         "pairs": count == least + more,

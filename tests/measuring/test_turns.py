@@ -21,12 +21,13 @@ from farm.measuring.pairing import CELL, PARTNER
 from farm.measuring.probe import Probe
 from farm.measuring.round import FACTS, Stretches
 from farm.measuring.running import Answer, RoundCrashed, RunningRound
-from farm.measuring.turns import LEAST_IN_TURN, PATIENCE, TURN_NS, Conductor, faster_format, probe_of
+from farm.measuring.turns import LEAST_IN_TURN, MOST_S, MOST_TIMES, TURN_NS, Conductor, faster_format, probe_of
 from tests.measuring.conftest import asked, request_with
 from tests.measuring.rows import ASKED, QUIET, one_round
 from tests.measuring.test_running import children, state, wait_for
 
 MS = 1_000_000
+IDLE_NS = 100_000  # of the conductor's probe: the turns that had been played are next to nothing of it
 OF_THE_CONDUCTOR = {"pair", "variant", "asked", "cpus", "disturbed", "played_s", "mhz"} | {*QUIET} - {"delayed_s"}
 
 
@@ -44,7 +45,7 @@ class Stage:
 
     def read(self):
         self.moves.append(("probe", ""))
-        return (self.played(),)
+        return (IDLE_NS + self.played(),)
 
     def played(self, *names):
         return sum(move == "finish" and (not names or name in names) for move, name in self.moves)
@@ -109,9 +110,9 @@ def stage(monkeypatch):
     return found
 
 
-def conductor_on(stage, folder=Path(), *, seed=0, inferences=1, **more):
-    requests = dict.fromkeys((CELL, PARTNER), request_with(asked=ASKED))
-    return Conductor(requests=requests, scratch=folder, probe=stage, rng=Random(seed), inferences=inferences, **more)
+def conductor_on(stage, folder=Path(), *, seed=0, **more):
+    requests, more = dict.fromkeys((CELL, PARTNER), request_with(asked=ASKED)), {"seconds": 1.0, "inferences": 1} | more
+    return Conductor(requests=requests, scratch=folder, probe=stage, rng=Random(seed), **more)
 
 
 def order_of(pair):
@@ -157,25 +158,42 @@ def test_a_turn_is_so_long_or_so_many_inferences_of_the_slower(stage, cell_ns, i
 @pytest.mark.parametrize(("seconds", "inferences", "least_s"), [(1.0, 1, 1.0), (0.001, 1, 0.03), (0.1, 500, 1.0)])
 def test_each_variant_is_timed_for_so_long_and_so_many_inferences(stage, seconds, inferences, least_s):
     stage.each_ns = {CELL: MS, PARTNER: 2 * MS}
-    for one in conductor_on(stage, inferences=inferences).pair(seconds):
+    for one in conductor_on(stage, seconds=seconds, inferences=inferences).pair():
         assert least_s <= one.wall_s <= 1.1 * least_s
         assert one.stretches.inferences.sum() >= inferences
 
 
 @pytest.mark.parametrize(
     ("cell", "partner", "times"),
-    [(1, 1, 1), (0.5, 1, 2), (1, 0.25, 4), (0.25, 0.5, 4), (1.01 / PATIENCE, 1, PATIENCE / 1.01), (0.1, 1, PATIENCE),
-     (0, 0, PATIENCE)],
+    [(1, 1, 1), (0.5, 1, 2), (1, 0.25, 4), (0.25, 0.5, 4), (1.01 / MOST_TIMES, 1, MOST_TIMES / 1.01),
+     (0.1, 1, MOST_TIMES), (0, 0, MOST_TIMES)],
 )  # fmt: skip
 def test_a_pair_goes_on_until_both_were_at_full_speed_for_so_long_or_has_taken_five_times_as_long(
     stage, cell, partner, times
 ):
     stage.full = {CELL: cell, PARTNER: partner}
-    asked_ns, block_ns = 3 * 10**9, 2 * TURN_NS
-    conductor_on(stage).pair(asked_ns / 1e9)
+    asked_ns, block_ns = 10**9, 2 * TURN_NS
+    conductor_on(stage).pair()
     for variant in (CELL, PARTNER):
         played_ns = stage.played(variant) * TURN_NS
         assert times * asked_ns - block_ns <= played_ns < times * asked_ns + block_ns
+
+
+@pytest.mark.parametrize(("seconds", "most_s"), [(1.0, 5.0), (4.0, MOST_S), (12.0, 12.0)])
+def test_a_pair_that_never_is_at_full_speed_ends_after_some_seconds_however_much_is_asked_for(stage, seconds, most_s):
+    stage.full = dict.fromkeys((CELL, PARTNER), 0.0)
+    for one in conductor_on(stage, seconds=seconds).pair():
+        assert most_s <= one.wall_s < 1.1 * most_s
+
+
+def test_a_turn_counts_for_nothing_while_the_conductors_probe_is_slow(stage, monkeypatch):
+    """It goes on for the turns that begin or end with a slow one, of either variant."""
+    lengths = []
+    for slow in ((), range(10, 20)):
+        monkeypatch.setattr(stage, "read", lambda slow=slow: (IDLE_NS * (2 if stage.played() % 1000 in slow else 1),))
+        stage.moves.clear()
+        lengths.append(sum(len({*one.stretches.turn}) for one in conductor_on(stage, seconds=0.3).pair()))
+    assert lengths[1] - lengths[0] in range(10, 15)
 
 
 def test_what_full_speed_was_is_passed_on_to_later_rounds_of_the_same_variant(stage):
@@ -185,7 +203,6 @@ def test_what_full_speed_was_is_passed_on_to_later_rounds_of_the_same_variant(st
         conductor.pair(0.1)
     told = {name: [request.fast_ns for request in requests] for name, requests in stage.asked.items()}
     assert told == {CELL: [math.inf, 1300, 1200], PARTNER: [math.inf, 900, 900], "company0": [math.inf] * 3}
-    assert conductor.fast_ns == {CELL: 1200, PARTNER: 900}
 
 
 def test_of_rounds_that_are_not_probed_no_full_speed_is_known(stage):
@@ -201,7 +218,9 @@ def test_the_conductors_probe_is_timed_before_the_first_turn_and_after_each_and_
     assert stage.moves.count(("probe", "")) == 9
     for one in pair:
         assert one.stretches.probes_ns[:, :, 0].tolist() == [[1000, 1000]] * 8, "the round's own stands first"
-        assert one.stretches.probes_ns[:, :, 1].tolist() == [[turn, turn + 1] for turn in one.stretches.turn]
+        assert one.stretches.probes_ns[:, :, 1].tolist() == [
+            [IDLE_NS + turn, IDLE_NS + turn + 1] for turn in one.stretches.turn
+        ]
         assert [*Counter(one.stretches.turn).values()] == [2] * 4
     assert not any(one.stretches.full_speed.any() for one in pair), "which only the measurement can tell"
 
@@ -245,9 +264,8 @@ def test_the_faster_memory_format_is_that_of_more_images_a_second(stage):
 
 def conductor_of(folder, free, probe):
     request = replace(asked(folder, ir=str(free)), cpus=probe.cpus)
-    return Conductor(
-        requests={CELL: request, PARTNER: request}, scratch=folder, probe=probe, rng=Random(0), inferences=1
-    )
+    requests = {CELL: request, PARTNER: request}
+    return Conductor(requests=requests, scratch=folder, probe=probe, rng=Random(0), seconds=1.0, inferences=1)
 
 
 class Killer(Probe):
@@ -312,7 +330,7 @@ from farm.codec import decode
 from farm.measuring.turns import Conductor, Probe, RoundRequest
 request, folder = decode(RoundRequest, json.loads(sys.argv[1])), pathlib.Path(sys.argv[2])
 requests, probe = {"cell": request, "ir": request}, Probe(request.cpus)
-Conductor(requests=requests, scratch=folder, probe=probe, rng=random.Random(), inferences=1).pair(600)
+Conductor(requests=requests, scratch=folder, probe=probe, rng=random.Random(), seconds=1.0, inferences=1).pair(600)
 """
 
 

@@ -86,7 +86,7 @@ def test_a_plan_of_schema_1_is_read_with_the_words_of_today():
 def test_of_a_published_plan_the_command_and_the_effort_are_read(path):
     plan = loads(path.read_bytes())
     assert plan.command.startswith("farm run jobs/")
-    assert plan.effort.pairs[0] == 8
+    assert plan.effort.pairs[0] in (5, 8)
     assert (plan.cells, plan.stages) == ((), {})
 
 

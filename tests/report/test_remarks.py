@@ -295,3 +295,14 @@ def test_what_failed_stands_last():
     noted = replace(FULL, calibration_note="not distilled")
     found = remarks([CRASHED, NOISY, AWARE, noted])
     assert [line.partition(":")[0] for line in found] == ["noise", AWARE.cell, "noisy", "crash"]
+
+
+def test_cells_whose_cores_were_slowed_are_told_how():
+    slow, mixed, seldom = (
+        replace(FULL, cell=cell, verdict="valid", cores_ran=ran, full_speed_share=share)
+        for cell, ran, share in (("a", "slow", 0.9), ("b", "mixed", 0.02), ("c", "mixed", 0.07))
+    )
+    lines = reservations([replace(FULL, verdict="valid", cores_ran="full"), slow, mixed, seldom])
+    assert [line.splitlines()[0] for line in lines] == ["slowed: a", "slowed: b and c"]
+    assert "slower all the time than beside other cells of this run" in lines[0]
+    assert "at full speed in 2% to 7% of the time" in lines[1]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from farm.plan import Effort
 from farm.record import Record
-from farm.results.speed import with_pytorch_speedup, with_speed
+from farm.results.speed import among, with_pytorch_speedup, with_speed
 from farm.stats.ratios import alpha_after, paired_ratio, quotient
 from tests.measuring.rows import ASKED, FOUND, one_round, pairs, stretch_of
 
@@ -236,3 +236,29 @@ def test_what_was_not_measured_beside_pytorch_has_no_speedup_over_it(records):
 
 def test_no_records_are_none():
     assert with_pytorch_speedup([]) == []
+
+
+@pytest.mark.parametrize(
+    ("other", "ran"),
+    [
+        ({"probe_ns": 9000.0}, "full"),
+        ({"probe_ns": 7300.0}, "full"),
+        ({"probe_ns": 7100.0}, "slow"),
+        ({"probe_ns": 7100.0, "cores_ran": "mixed"}, "slow"),
+        ({"probe_ns": 7100.0, "host": "beta"}, "full"),
+        ({"probe_ns": 7100.0, "device": "CPU{threads=1}"}, "full"),
+        ({"probe_ns": None}, "full"),
+    ],
+)
+def test_what_passed_for_full_speed_is_slow_where_the_same_core_was_a_quarter_faster_beside_another_cell(other, ran):
+    one = replace(INT8, cores_ran="full", probe_ns=9000.0)
+    found = among([one, replace(IR, **{"cores_ran": "full"} | other)])
+    assert found[0].cores_ran == ran
+    assert found[1].cores_ran == other.get("cores_ran", "full")
+    assert found[0].speedup_pytorch is None
+
+
+def test_speeds_of_all_are_slowed_by_the_same_measure():
+    mixed = replace(INT8, cores_ran="mixed", probe_ns=9000.0)
+    assert among([mixed, replace(IR, cores_ran="full", probe_ns=7000.0)])[0] == mixed
+    assert among([]) == []

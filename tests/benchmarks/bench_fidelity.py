@@ -2,8 +2,8 @@
 
 Of each of the study's networks (of the packaged digits' one where FARM_DATA has none), FP32 and int8, on one leased
 core with one thread: pairs of fresh interpreters that take turns, one of which is farm's round and the other *infers in
-another way* (`stand_in.py`): by OpenVINO's own loop, `Benchmark.sync_inference` of benchmark_app, with one request and
-random input set once, or by a plain loop of `request.infer` with each image given anew. Both probe their core, farm
+another way* (`stand_in.py`): by OpenVINO's own loop, `Benchmark.sync_inference` of benchmark_app, with one request, or
+by a plain loop over requests with inputs of their own, both set beforehand. Both probe their core, farm
 every 2 ms and the others every 5, and figures are of what was timed at full speed, as in every measurement; pairs go on
 until the ratio of the two speeds, farm's over the other's, is known within 2 %, or for two minutes. Rows of *x IR* are
 the ratios of int8 over those of FP32: farm's speed-up over the other's. Intervals hold at 99 %. `--quick` compares one
@@ -46,13 +46,15 @@ def main() -> None:
     available = study()
     models = available.models or ("resnet20",)
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory(prefix="bench") as folder, leased_core() as cpus:
+    with tempfile.TemporaryDirectory(prefix="bench") as folder:
         say(f"exporting and quantizing {', '.join(models)}")
         asked = grid(models[:1] if quick else models, "cifar10" if available.models else "digits")
-        cells = {cell: replace(job, cpus=cpus) for cell, job in jobs(asked, Path(folder)).items()}
-        for model in asked["models"]:
-            for way in WAYS:
-                rows += compared(model, way, cells, TRIAL if quick else EFFORT)
+        made = jobs(asked, Path(folder))
+        with leased_core() as cpus:
+            cells = {cell: replace(job, cpus=cpus) for cell, job in made.items()}
+            for model in asked["models"]:
+                for way in WAYS:
+                    rows += compared(model, way, cells, TRIAL if quick else EFFORT)
     publish(NAME, rows, note=available.absent)
 
 

@@ -61,14 +61,15 @@ def main() -> None:
     available = study()
     models = available.models or ("resnet20",)
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory(prefix="bench") as folder, leased_core() as cpus:
+    with tempfile.TemporaryDirectory(prefix="bench") as folder:
         say(f"exporting and quantizing {', '.join(models)}")
         asked = grid(models[:1] if quick else models, "cifar10" if available.models else "digits")
         cells = jobs(asked, Path(folder))
-        for model in asked["models"]:
-            job = replace(cells[model, "default"], cpus=cpus)
-            rows += settling(model, job, TRIAL_PAIRS if quick else PAIRS)
-            rows += bias(model, job, TRIAL if quick else EFFORT)
+        with leased_core() as cpus:
+            for model in asked["models"]:
+                job = replace(cells[model, "default"], cpus=cpus)
+                rows += settling(model, job, TRIAL_PAIRS if quick else PAIRS)
+                rows += bias(model, job, TRIAL if quick else EFFORT)
     publish(NAME, rows, note=available.absent)
 
 

@@ -46,7 +46,7 @@ LIMIT = 0.01  # of A/A measurements called different
 MISSED = 0.015  # of intervals that do not hold the true ratio
 SEED = 1
 TRUTHS = ((1.0, True), (1.03, True), (2.0, False))  # the cell's speed over its partner's; whether they are alike
-SHORT = {"min_seconds": 0.25, "warmup_seconds": 0.05}
+SHORT = {"min_seconds": 0.1, "warmup_seconds": 0.05}
 GIVE_UP = {"max_redone": 2}  # with a hog that never rests, more pairs would only take time
 
 
@@ -68,7 +68,7 @@ class Hog(NamedTuple):
     effort: Mapping[str, Any]
 
 
-FULL, TRIAL = Sizes(1000, 50, (3, 3, 2), 8), Sizes(50, 1, (1, 0, 0), 2)
+FULL, TRIAL = Sizes(1000, 50, (3, 3, 2), 8), Sizes(15, 1, (1, 0, 0), 2)
 HOGS = (
     Hog("busy all the time", 1.0, 0.0, GIVE_UP),
     Hog("busy 15 of every 50 ms", 0.015, 0.035, GIVE_UP),

@@ -25,7 +25,7 @@ import numpy as np
 from bench_fidelity import grid
 from cells import jobs, study
 from numpy.typing import NDArray
-from processes import Beside, leased_core, say
+from processes import Beside, alone, leased_core, say
 from publishing import NO_GOAL, goal, options, parser, publish
 
 from farm.cli import interrupt
@@ -34,8 +34,7 @@ from farm.measuring.full_speed import flagged
 from farm.measuring.one_round import SETTLING_NS
 from farm.measuring.pairing import CELL, PARTNER, MeasurePair, conduct, interval
 from farm.measuring.round import Round
-from farm.measuring.running import RunningRound
-from farm.measuring.turns import Conductor, round_of
+from farm.measuring.turns import Conductor
 from farm.plan import Effort
 from farm.stages import measure
 from farm.stages.job import Job
@@ -49,9 +48,6 @@ EFFORT, TRIAL = Effort(pairs=(8, 32), budget_s=120.0), Effort(pairs=(2, 2), budg
 ALONE_S, SETTLED_S = 1.0, 0.05
 MOST_OFF = 0.01
 SIDES = {CELL: "int8", PARTNER: "FP32"}
-QUIET = dict.fromkeys(("played_s", "steal_s", "foreign_s", "siblings_s", "throttled_s", "overheated"), 0) | {
-    "mhz": None
-}
 
 
 def main() -> None:
@@ -110,7 +106,7 @@ def bias(model: str, job: Job, effort: Effort) -> Iterator[dict[str, Any]]:
     for way in ("by turns", "alone"):
         with tempfile.TemporaryDirectory(dir=job.folder) as folder:
             conductor = measure.conductor_of(job, Path(folder))
-            pair = conductor.pair if way == "by turns" else alone(conductor)
+            pair = conductor.pair if way == "by turns" else by_themselves(conductor)
             conducted = conduct(pair, effort, clock=time.monotonic)
             found[way] = interval(conducted.pairs(), looks(*effort.pairs), conducted.ended)
             state = "at full speed" if conducted.at_full_speed else "mixed"
@@ -120,26 +116,19 @@ def bias(model: str, job: Job, effort: Effort) -> Iterator[dict[str, Any]]:
         yield row(f"{model} x IR, by turns over alone", quotient(by_turns, by_itself), None, judged=True)
 
 
-def alone(conductor: Conductor) -> MeasurePair:
+def by_themselves(conductor: Conductor) -> MeasurePair:
     """Pairs of rounds that have the core for themselves, one after another, whichever is first by lot."""
 
     def pair(longer: float) -> list[Round]:
+        seconds = SETTLED_S + longer * ALONE_S
         order = conductor.rng.sample([CELL, PARTNER], 2)
-        return [_alone(conductor, variant, longer * ALONE_S) for variant in order]
+        rounds = [alone(conductor.requests[each], each, conductor.scratch / each, seconds) for each in order]
+        return [
+            replace(one, stretches=one.stretches.of(np.cumsum(one.stretches.wall_ns) > SETTLED_S * 1e9))
+            for one in rounds
+        ]
 
     return pair
-
-
-def _alone(conductor: Conductor, variant: str, seconds: float) -> Round:
-    """All of one round but its beginning, as one turn."""
-    with RunningRound(conductor.requests[variant], conductor.scratch / variant) as one:
-        one.compiled()
-        one.warmed_up()
-        one.turn(round((SETTLED_S + seconds) * 1e9))
-        answer = one.end()
-    found = round_of(conductor.requests[variant], variant, answer, QUIET)
-    later = np.cumsum(found.stretches.wall_ns) > SETTLED_S * 1e9
-    return replace(found, stretches=found.stretches.of(later))
 
 
 def row(what: str, ratio: Ratio | None, pairs: int | None, *, judged: bool) -> dict[str, Any]:

@@ -26,17 +26,15 @@ from statistics import median
 from typing import Any
 
 from cells import GRID, jobs, speed_of, study
-from processes import hogging, leased_core, say
+from processes import alone, hogging, leased_core, say
 from publishing import NO_GOAL, goal, options, parser, publish
 
 from farm.cli import interrupt
 from farm.host.topology import usable_cores
-from farm.measuring import signals
 from farm.measuring.full_speed import share
 from farm.measuring.pairing import CELL, PARTNER, MeasurePair, conduct
 from farm.measuring.round import Round
-from farm.measuring.running import RunningRound
-from farm.measuring.turns import Conductor, faster_format, round_of
+from farm.measuring.turns import Conductor, faster_format
 from farm.plan import Effort
 from farm.stages import measure
 from farm.stages.job import Job
@@ -157,24 +155,14 @@ def one_after_another(conductor: Conductor) -> MeasurePair:
 
     def pair(longer: float) -> list[Round]:
         order = conductor.rng.sample([CELL, PARTNER], 2)
-        return [alone(conductor, variant, turn, longer * ROUND_S) for turn, variant in enumerate(order)]
+        requests = {name: replace(request, probed=False) for name, request in conductor.requests.items()}
+        rounds = [alone(requests[name], name, conductor.scratch / name, longer * ROUND_S) for name in order]
+        return [
+            replace(one, stretches=replace(one.stretches, turn=one.stretches.turn + turn))
+            for turn, one in enumerate(rounds)
+        ]
 
     return pair
-
-
-def alone(conductor: Conductor, variant: str, turn: int, seconds: float) -> Round:
-    """A round that has the core to itself, in one turn and without a probe."""
-    request = replace(conductor.requests[variant], probed=False)
-    with RunningRound(request, conductor.scratch / variant) as one:
-        one.compiled()
-        one.warmed_up()
-        before = signals.read(request.cpus)
-        one.turn(round(seconds * 1e9))
-        after = signals.read(request.cpus)
-        answer = one.end()
-    between = signals.between(before, after, len(request.cpus), answer.facts["used_s"])
-    found = round_of(request, variant, answer, between)
-    return replace(found, stretches=replace(found.stretches, turn=found.stretches.turn + turn))
 
 
 WAYS: Mapping[str, Callable[[Conductor], MeasurePair]] = {

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import hog
@@ -13,9 +14,12 @@ import stand_in
 
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.host.topology import measurable
+from farm.measuring import signals
 from farm.measuring.pairing import PARTNER
+from farm.measuring.request import RoundRequest
+from farm.measuring.round import Round
 from farm.measuring.running import RunningRound, on_cpus
-from farm.measuring.turns import Conductor
+from farm.measuring.turns import Conductor, round_of
 
 PATIENCE_S = 30
 
@@ -42,6 +46,19 @@ class Beside(Conductor):
         """Of a round, by its name."""
         script = {"SCRIPT": (str(stand_in.__file__), self.way)}
         return type("StandIn", (RunningRound,), script) if name in self.variants else RunningRound
+
+
+def alone(request: RoundRequest, variant: str, scratch: Path, seconds: float) -> Round:
+    """A round that has the core for itself, in one turn."""
+    with RunningRound(request, scratch) as one:
+        one.compiled()
+        one.warmed_up()
+        before = signals.read(request.cpus)
+        one.turn(round(seconds * 1e9))
+        after = signals.read(request.cpus)
+        answer = one.end()
+    between = signals.between(before, after, len(request.cpus), answer.facts["used_s"])
+    return round_of(request, variant, answer, between)
 
 
 @contextmanager

@@ -13,13 +13,13 @@ network, and two pairs.
 import random
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from cells import GRID, jobs, study
+from cells import study, study_cells
 from processes import Beside, leased_core, say
 from publishing import goal, options, parser, publish
 
@@ -34,7 +34,6 @@ from farm.stats.ratios import Ratio, looks, quotient
 NAME = "fidelity"
 WAYS = {"benchmark_app": "benchmark_app's loop", "plain": "a plain loop"}
 ALGORITHMS = {"ir": "FP32", "default": "int8"}
-IMAGES = 300
 EFFORT, TRIAL = Effort(pairs=(8, 32), budget_s=120.0), Effort(pairs=(2, 2), budget_s=1.0)
 LOW, HIGH = 0.98, 1.02
 
@@ -44,30 +43,16 @@ def main() -> None:
     interrupt.listen()
     quick = options(parser(__doc__)).quick
     available = study()
-    models = available.models or ("resnet20",)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
-        say(f"exporting and quantizing {', '.join(models)}")
-        asked = grid(models[:1] if quick else models, "cifar10" if available.models else "digits")
-        made = jobs(asked, Path(folder))
+        say("exporting and quantizing")
+        made = study_cells(available, Path(folder), quick=quick)
         with leased_core() as cpus:
             cells = {cell: replace(job, cpus=cpus) for cell, job in made.items()}
-            for model in asked["models"]:
+            for model in dict.fromkeys(model for model, _ in cells):
                 for way in WAYS:
                     rows += compared(model, way, cells, TRIAL if quick else EFFORT)
     publish(NAME, rows, note=available.absent)
-
-
-def grid(models: Sequence[str], dataset: str) -> dict[str, Any]:
-    """A grid of these models, calibrated with images like those they are tested on."""
-    return {
-        **GRID,
-        "name": dataset,
-        "dataset": {"name": dataset, "count": IMAGES},
-        "models": list(models),
-        "calibrations": [{"name": dataset, "count": IMAGES}],
-        "baselines": ["ir"],
-    }
 
 
 def compared(model: str, way: str, cells: Mapping[tuple[str, str], Job], effort: Effort) -> Iterator[dict[str, Any]]:

@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_fidelity import grid
-from cells import jobs, study
+from cells import study, study_cells
 from numpy.typing import NDArray
 from processes import Beside, alone, leased_core, say
 from publishing import NO_GOAL, goal, options, parser, publish
@@ -55,14 +54,12 @@ def main() -> None:
     interrupt.listen()
     quick = options(parser(__doc__)).quick
     available = study()
-    models = available.models or ("resnet20",)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
-        say(f"exporting and quantizing {', '.join(models)}")
-        asked = grid(models[:1] if quick else models, "cifar10" if available.models else "digits")
-        cells = jobs(asked, Path(folder))
+        say("exporting and quantizing")
+        cells = study_cells(available, Path(folder), quick=quick)
         with leased_core() as cpus:
-            for model in asked["models"]:
+            for model in dict.fromkeys(model for model, _ in cells):
                 job = replace(cells[model, "default"], cpus=cpus)
                 rows += settling(model, job, TRIAL_PAIRS if quick else PAIRS)
                 rows += bias(model, job, TRIAL if quick else EFFORT)

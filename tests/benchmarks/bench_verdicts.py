@@ -25,7 +25,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from cells import GRID, jobs, speed_of, study
+from cells import speed_of, study, study_cells
 from processes import alone, hogging, leased_core, say
 from publishing import NO_GOAL, goal, options, parser, publish
 
@@ -42,7 +42,6 @@ from farm.stages.job import Job
 NAME, COUNTED = "verdicts", "verdicts_counted"
 TARGETS = (0.05, 0.02)
 MEASUREMENTS, HOURS = 40, 2.0
-IMAGES = 300
 ALGORITHMS = {"ir": "FP32 beside itself", "default": "int8", "pytorch": "PyTorch"}
 BUSY_S, IDLE_S = (30.0, 300.0), (30.0, 300.0)
 ROUND_S = 1.0
@@ -57,27 +56,14 @@ def main() -> None:
     parsed.add_argument("--hours", type=float, default=HOURS, help="over which the measurements are spread")
     sizes = options(parsed)
     available = study()
-    models = available.models or ("resnet20",)
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
-        say(f"exporting and quantizing {', '.join(models)}")
-        asked = grid(models[:1] if sizes.quick else models, "cifar10" if available.models else "digits")
-        cells = jobs(asked, Path(folder))
+        say("exporting and quantizing")
+        cells = study_cells(available, Path(folder), quick=sizes.quick, baselines=("pytorch", "ir"))
         wanted = [("resnet20", "default")] if sizes.quick else by_lot(cells)
         rows = list(measured(cells, wanted, 0.0 if sizes.quick else sizes.hours * 3600))
     note = f"{len(wanted)} measurements, each both ways. {available.absent}"
     publish(NAME, rows, note=note)
     publish(COUNTED, [row for target in TARGETS for row in counted(rows, target)], note=note)
-
-
-def grid(models: Sequence[str], dataset: str) -> dict[str, Any]:
-    """A grid of these models, calibrated with images like those they are tested on."""
-    return {
-        **GRID,
-        "name": dataset,
-        "dataset": {"name": dataset, "count": IMAGES},
-        "models": list(models),
-        "calibrations": [{"name": dataset, "count": IMAGES}],
-    }
 
 
 def by_lot(cells: Mapping[tuple[str, str], Job]) -> list[tuple[str, str]]:

@@ -33,7 +33,10 @@ GRID: Mapping[str, Any] = {  # the packaged digits ResNet20 on one thread
     "baselines": ["pytorch", "ir"],
     "devices": [{"name": "CPU", "threads": 1}],
 }
+IMAGES = 300
 BEFORE_MEASURING = ("synthesize", "export", "quantize")
+
+Cells = dict[tuple[str, str], Job]  # by model, and algorithm or baseline
 
 
 class Study(NamedTuple):
@@ -53,12 +56,29 @@ def study() -> Study:
     return Study(() if lacking else tuple(models), text)
 
 
+def study_cells(available: Study, folder: Path, *, quick: bool, baselines: Sequence[str] = ("ir",)) -> Cells:
+    """The measurements of the study's networks, int8 and baselines, calibrated with images of what they are tested on.
+
+    Of the packaged digits' network where there are no others; quick: of one network.
+    """
+    models, dataset = available.models or ("resnet20",), "cifar10" if available.models else "digits"
+    asked = {
+        **GRID,
+        "name": dataset,
+        "dataset": {"name": dataset, "count": IMAGES},
+        "models": list(models[:1] if quick else models),
+        "calibrations": [{"name": dataset, "count": IMAGES}],
+        "baselines": list(baselines),
+    }
+    return jobs(asked, folder)
+
+
 def digits(folder: Path, measure: Mapping[str, Any], baseline: str = "ir") -> Job:
     """The measurement of the packaged digits ResNet20. measure: the grid's settings."""
     return jobs({**GRID, "settings": {"measure": dict(measure)}}, folder)["resnet20", baseline]
 
 
-def jobs(grid: Mapping[str, Any], folder: Path) -> dict[tuple[str, str], Job]:
+def jobs(grid: Mapping[str, Any], folder: Path) -> Cells:
     """The measurement of each cell but for its cores: by model, and algorithm or baseline. Measures nothing."""
     folder.mkdir(exist_ok=True)
     path = folder / "grid.yaml"

@@ -39,7 +39,7 @@ farm doctor --threads 1
 farm doctor --per-node 2 --json
 """
 
-PAIRS = (8, 16)
+PAIRS = (6, 12)
 # The packaged digits ResNet20: its FP32 IR is measured against itself, so that any difference is the host's.
 GRID = {
     "name": "doctor",

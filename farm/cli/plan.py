@@ -16,12 +16,13 @@ from farm.cli.options import DEFAULT_RESULTS, GridFile, Json, Only, Results, say
 from farm.cli.progress import clock_text
 from farm.grid.cell import expand
 from farm.grid.load import load
-from farm.plan import Plan, dependents
+from farm.plan import Effort, Plan, dependents
 from farm.plan.state import State
 from farm.results.location import Location
 from farm.store import Store
 
 TIMED_STAGES = 50
+PAIR_S = 4.0  # of a measurement, on cores that others use too
 WILL_FAIL = "will_fail"  # a stage that is not done, and cannot be with the images that it would open
 TO_DO = (State.FAILED, State.WAITING)
 COLUMNS = (State.DONE, State.FAILED, State.MISSING_INPUT, WILL_FAIL, State.WAITING, "total")
@@ -94,12 +95,19 @@ def _counts(plan: Plan, store: Store, states: Mapping[str, str]) -> dict[str, di
     done = [uri for uri, state in states.items() if state == State.DONE]
     for kind, count in counts.items():
         left = sum(count[state] for state in TO_DO)
-        count["estimate_s"] = left * _typical_s(kind, store, done) if left else 0
+        count["estimate_s"] = left * (_median_s(kind, store, done) or _guess_s(kind, plan)) if left else 0
     return counts
 
 
-def _typical_s(kind: str, store: Store, uris: Collection[str]) -> float:
-    """The median wall time of the kind's stages among these, which are there; the table's guess if there is none."""
+def _median_s(kind: str, store: Store, uris: Collection[str]) -> float | None:
+    """The median wall time of the kind's stages among these, which are there; None if there is none."""
     manifests = (store.manifest(uri) for uri in sorted(uris) if uri.startswith(f"{kind}/"))
     walls = [float(manifest.wall_s) for manifest in islice(filter(None, manifests), TIMED_STAGES)]
-    return median(walls) if walls else CATALOG.stages[kind].typical_s
+    return median(walls) if walls else None
+
+
+def _guess_s(kind: str, plan: Plan) -> float:
+    """What such a stage takes as a rule; a measurement by the least number of pairs that is asked for."""
+    if CATALOG.stages[kind].exclusive:
+        return (plan.effort or Effort()).pairs[0] * PAIR_S
+    return CATALOG.stages[kind].typical_s

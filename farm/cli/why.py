@@ -18,7 +18,8 @@ from farm.errors import InputError
 from farm.grid.load import load
 from farm.plan import Plan, Stage, dumps, loads
 from farm.plan.state import State, state_of
-from farm.report.verdicts import sentence
+from farm.record import Record
+from farm.report.verdicts import sentence, states
 from farm.results import tables
 from farm.results.folder import Folder
 from farm.results.location import Location
@@ -41,7 +42,7 @@ def why(
 ) -> int:
     """Say for each stage of a cell: done, or stale and which input changed, or failed and why.
 
-    And of its measurement why it does not hold, where it does not.
+    And of its measurement why it does not hold, where it does not, and how it went while neighbours slowed the cores.
     """
     folder, before = _plan_with(cell, grid, results)
     now = _plan_now(before, cell)
@@ -49,7 +50,9 @@ def why(
     rows = list(_reasons(before, now, cell, store))
     for row in rows:
         gathered = row["role"] == "measure" and row["uri"] == _stages(before, cell).get("measure")
-        row["verdict"] = _verdict(folder, cell) if gathered and row["state"] == State.DONE else ""
+        record = _gathered(folder, cell) if gathered and row["state"] == State.DONE else None
+        row["verdict"] = _verdict(record, folder) if record else ""
+        row["cores"] = states(record) if record else ""
     if as_json:
         stdout.print_json(json.dumps(rows))
         return 0
@@ -67,6 +70,8 @@ def _show(rows: Sequence[Mapping[str, str]]) -> None:
             say(f"log of {row['role']}: {row['log']}")
         if row["verdict"]:
             say(f"its measurement is {row['verdict']}")
+        if row["cores"]:
+            say(f"its measurement: {row['cores']}")
 
 
 def _plan_with(cell: str, grid: str | None, results: str) -> tuple[Folder, Plan]:
@@ -116,14 +121,17 @@ def _reasons(before: Plan, now: Plan, cell: str, store: Store) -> Iterator[dict[
         yield {"role": role, "uri": uri, "state": state, "because": because, "log": log}
 
 
-def _verdict(folder: Folder, cell: str) -> str:
-    """The verdict on the cell's measurement and its reason, where it was gathered and does not hold; else empty."""
-    if not folder.has(tables.RECORDS):
+def _gathered(folder: Folder, cell: str) -> Record | None:
+    """The cell's record, if it was gathered."""
+    records = tables.records_from(records_table(folder)) if folder.has(tables.RECORDS) else ()
+    return next((record for record in records if record.cell == cell), None)
+
+
+def _verdict(record: Record, folder: Folder) -> str:
+    """The verdict on the cell's measurement and its reason, where it does not hold; else empty."""
+    if record.verdict in (None, "valid"):
         return ""
-    gathered = records_table(folder)
-    ours = (record for record in tables.records_from(gathered) if record.cell == cell)
-    failing = (record for record in ours if record.verdict not in (None, "valid"))
-    return next((f"{record.verdict}: {sentence([record], command_of(gathered))}" for record in failing), "")
+    return f"{record.verdict}: {sentence([record], command_of(records_table(folder)))}"
 
 
 def _not_downloaded(before: Plan, uri: str) -> list[str]:

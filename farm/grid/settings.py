@@ -18,7 +18,7 @@ class Measuring(Parameters):
     """
 
     pairs: tuple[int, int] = Field(
-        (8, 32), description="least and most pairs of processes: the cell's and its FP32 IR's"
+        (6, 24), description="least and most pairs of processes: the cell's and its FP32 IR's"
     )
     target: float = Field(0.02, gt=0, description="x IR known within this share, at 99 %, is enough: no more pairs")
     min_seconds: Limit = Field(
@@ -46,7 +46,7 @@ class Measuring(Parameters):
     @classmethod
     def _in_order(cls, pairs: tuple[int, int]) -> tuple[int, int]:
         if not 1 <= pairs[0] <= pairs[1]:
-            raise fault("must be a number of pairs, or the least and the most: [8, 32]")
+            raise fault("must be a number of pairs, or the least and the most: [6, 24]")
         return pairs
 
 

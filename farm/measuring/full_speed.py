@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from farm.measuring.probe import FASTEST, SLACK
+from farm.measuring.probe import SLACK, fastest, is_fast
 from farm.measuring.round import Round
 
 LEAST_SHARE = 0.1  # of the time that was at full speed, for figures of that alone
@@ -28,7 +28,7 @@ def fast_ns(rounds: Sequence[Round]) -> Mapping[str, NDArray[np.float64]]:
     after = defaultdict(list)
     for one in rounds:
         after[one.variant].append(one.stretches.probes_ns[:, 1])
-    return {variant: np.quantile(np.concatenate(probes), FASTEST, axis=0) for variant, probes in after.items()}
+    return {variant: fastest(np.concatenate(probes)) for variant, probes in after.items()}
 
 
 def flagged(rounds: Sequence[Round]) -> list[Round]:
@@ -47,7 +47,7 @@ def _fast(one: Round, full: Mapping[str, NDArray[np.float64]]) -> NDArray[np.boo
     """
     after = full[one.variant]
     before = np.where(np.arange(len(after)) == 0, after, np.max(list(full.values()), axis=0))
-    return np.asarray(one.stretches.probes_ns <= (1 + SLACK) * np.stack([before, after]))
+    return is_fast(one.stretches.probes_ns, np.stack([before, after]))
 
 
 def share(rounds: Sequence[Round]) -> float:

@@ -29,14 +29,14 @@ from numpy.typing import NDArray
 
 from farm.codec import decode
 from farm.measuring import signals
-from farm.measuring.probe import SLACK, Probe, fastest
+from farm.measuring.probe import Probe, fastest, is_fast
 from farm.measuring.request import RoundRequest
 from farm.measuring.runner import NS_PER_MS, PRECISION, STREAMS, THREADS, Runner, runner_of
 
 WORD, REPLY = struct.Struct("<q"), struct.Struct("<qq")
 PR_SET_PDEATHSIG = 1
 CONVERTER = "openvino.tools.ovc"  # half of what importing OpenVINO takes, which does without
-SETTLING_NS = 5_000_000  # of a turn before its clock runs: what the other left in caches and predictors has to go
+SETTLING_NS = 10_000_000  # of a turn before its clock runs: what the other left in caches and predictors has to go
 STRETCH_NS = 2_000_000  # of a turn, from one probe to the next
 STEADY = 0.03  # two windows of warm-up whose mean times differ by no more
 WINDOWS = 3  # of warm-up at least
@@ -192,9 +192,9 @@ class Turns:
     def full_speed_ns(self) -> int:
         """For how long of the last turn the probes were fast: measured by the fastest so far, and by what was known."""
         after = [probe for one in self.stretches for probe in one.probes_ns[1:]]
-        limit = (1 + SLACK) * min(self.fast_ns, fastest(after))
+        fast_ns = min(self.fast_ns, float(fastest(after)))
         last = [one for one in self.stretches if one.turn == len(self.own) - 1]
-        return sum(one.wall_ns for one in last if max(one.probes_ns, default=0) <= limit)
+        return sum(one.wall_ns for one in last if is_fast(one.probes_ns, fast_ns).all())
 
     def arrays(self) -> dict[str, NDArray[np.int64]]:
         """Of each stretch its turn, how many inferences it timed, its wall time and probes; all latencies; in ns."""

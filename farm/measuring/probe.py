@@ -8,9 +8,10 @@ caches and predictors as it left them, and leaves nothing behind that would slow
 import math
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 FASTEST = 0.05  # this quantile of probes is full speed: the fastest ones are luck
 SLACK = 0.08  # a probe that takes no more than this longer is at full speed; beside a neighbour, half as long again
@@ -40,9 +41,18 @@ class Probe:
         return min(_timed() for _ in range(TRIES))
 
 
-def fastest(probes_ns: Sequence[float]) -> float:
-    """How long a probe takes at full speed, as far as these tell; infinitely long if there are none."""
-    return float(np.quantile(probes_ns, FASTEST)) if len(probes_ns) else math.inf
+def fastest(probes_ns: ArrayLike) -> NDArray[np.float64]:
+    """How long a probe takes at full speed, as far as these tell; infinitely long if there are none.
+
+    probes_ns: (probes,), or (probes, CPUs) for each CPU apart. Gives (), or (CPUs,).
+    """
+    probes = np.asarray(probes_ns, np.float64)
+    return np.asarray(np.quantile(probes, FASTEST, axis=0) if len(probes) else np.full(probes.shape[1:], math.inf))
+
+
+def is_fast(probes_ns: ArrayLike, fastest_ns: ArrayLike) -> NDArray[np.bool_]:
+    """Whether each probe was as good as the fastest: the core ran at full speed. The two are broadcast."""
+    return np.asarray(np.asarray(probes_ns) <= (1 + SLACK) * np.asarray(fastest_ns))
 
 
 def _timed() -> int:

@@ -20,12 +20,12 @@ from farm.codec import decode
 from farm.measuring import signals
 from farm.measuring.full_speed import flagged, holds
 from farm.measuring.pairing import CELL
-from farm.measuring.probe import FASTEST, SLACK, Probe, fastest
+from farm.measuring.probe import Probe, fastest, is_fast
 from farm.measuring.request import RoundRequest
 from farm.measuring.round import Round
 from farm.measuring.running import Answer, RunningRound
 
-TURN_NS = 15_000_000  # timed; before that it settles
+TURN_NS = 30_000_000  # timed; before that it settles
 LEAST_IN_TURN = 3  # inferences of the slower of the two
 MOST_TIMES = 5  # as long as each is to be timed at full speed, a pair may last
 MOST_S = 10.0  # but no longer than this, unless the cores are at full speed all the time
@@ -109,7 +109,7 @@ class Conductor:
         return RunningRound
 
     def _known(self, name: str, request: RoundRequest) -> RoundRequest:
-        return replace(request, fast_ns=fastest(self.seen_ns.get(name, ())))
+        return replace(request, fast_ns=float(fastest(self.seen_ns.get(name, ()))))
 
     def _play(self, playing: Playing, wanted_ns: float) -> tuple[list[str], NDArray[np.int64]]:
         """Blocks until both had so much at full speed, or have had their time.
@@ -135,8 +135,7 @@ class Conductor:
 
 def _fast(probes: Sequence[tuple[int, ...]]) -> bool:
     """Whether the last two probes of each CPU were fast, as far as those so far can tell."""
-    taken = np.array(probes)
-    return bool((taken[-2:] <= (1 + SLACK) * np.quantile(taken, FASTEST, axis=0)).all())
+    return bool(is_fast(probes[-2:], fastest(probes)).all())
 
 
 def round_of(request: RoundRequest, variant: str, answer: Answer, meanwhile: Mapping[str, float | None]) -> Round:

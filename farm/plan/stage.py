@@ -78,7 +78,7 @@ class PlannedCell:
 class Effort:
     """Made to be sure of a speed, as in `farm.grid.settings.Measuring`, and in no key. pairs: least and most."""
 
-    pairs: tuple[int, int] = (8, 32)
+    pairs: tuple[int, int] = (6, 24)
     target: float = 0.02
     budget_s: float = 60.0
     max_redone: int = 8

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from farm.analysis.rows import Row
 from farm.record import Record, accuracy_of, drop_of
 from farm.report.numbers import NOTHING, give_or_take, points, signed
+from farm.report.verdicts import SLOWED
 from farm.report.words import METRICS, metric_of, metric_word, variant
 
 MISSED = "ok, target missed"
@@ -145,7 +146,7 @@ def _outcome(record: Record) -> str:
 
 def _verdict(record: Record) -> str:
     """The verdict, and whether it is of cores that were slowed."""
-    return f"{record.verdict or NOTHING}{', slowed' if record.cores_ran in ('mixed', 'slow') else ''}"
+    return f"{record.verdict or NOTHING}{', slowed' if record.cores_ran in SLOWED else ''}"
 
 
 FIXED = (

@@ -7,7 +7,7 @@ from farm.analysis.speeds import differs_from_itself, unlike_speeds
 from farm.grid.selection import labels_of, options
 from farm.record import Record, source_of
 from farm.report.numbers import MOST_NAMES, listed, span
-from farm.report.verdicts import kind, sentence
+from farm.report.verdicts import kind, sentence, word
 
 
 def remarks(records: Sequence[Record], every: Sequence[Record] = (), command: str = "") -> list[str]:
@@ -66,7 +66,7 @@ def reservations(records: Sequence[Record], every: Sequence[Record] = (), comman
         for record in records
         if differs_from_itself(record)
     ]
-    return [*_by_reason(doubtful, every, command), *_slowed(records), *unlike, *_baselines(doubtful), *_speeds(records)]
+    return [*_by_reason(doubtful, every, command), *_slowed(records), *unlike, *_baselines(records), *_speeds(records)]
 
 
 def _slowed(records: Sequence[Record]) -> Iterator[str]:
@@ -107,10 +107,10 @@ def _only(cells: Sequence[Record], every: Sequence[Record]) -> list[str]:
     return names
 
 
-def _baselines(doubtful: Sequence[Record]) -> Iterator[str]:
-    """What a PyTorch baseline that does not hold means for its model's other cells."""
-    baselines = [record for record in doubtful if record.runtime == "pytorch"]
-    for verdict, names in together((one.verdict, f"{one.model}/{one.device}") for one in baselines).items():
+def _baselines(records: Sequence[Record]) -> Iterator[str]:
+    """What a PyTorch baseline that does not hold, or only for slowed cores, means for its model's other cells."""
+    baselines = [record for record in records if record.runtime == "pytorch" and word(record) not in ("", "valid")]
+    for verdict, names in together((word(one), f"{one.model}/{one.device}") for one in baselines).items():
         text = "its PyTorch baseline is {0}, and so is every x PyTorch over it"
         if len(names) > 1:
             text = "their PyTorch baselines are {0}, and so is every x PyTorch over them"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from farm.measuring.verdict import STRAY
 from farm.record import Ended, Record, Signal
-from farm.report.numbers import span
+from farm.report.numbers import give_or_take, span
 
 WAYS_OUT: dict[Ended, str] = {  # by what ended a measurement that is not sure enough
     "target": "it was enough by the rules that it was measured under: measure it again",
@@ -15,6 +15,7 @@ WAYS_OUT: dict[Ended, str] = {  # by what ended a measurement that is not sure e
     "disturbed": "ask farm doctor what runs there",
     "futile": "twice as many pairs would not do: raise settings.measure.target, or measure on a quieter host",
 }
+SLOWED = ("mixed", "slow")  # how cores ran that were not at full speed when figures were taken
 ANOTHER_DEVICE = "change the device in the grid, or measure on a host that has it"
 SIGNALS: dict[Signal, str] = {
     "steal": "the hypervisor took {} of the time",
@@ -29,6 +30,20 @@ SIGNALS: dict[Signal, str] = {
 def again(command: str, *only: str) -> str:
     """The command that measures cells again. command: the one that ran the grid. only: which; all if none is named."""
     return f"{command}{''.join(f' --only {shlex.quote(text)}' for text in only)} --fresh measure"
+
+
+def word(record: Record) -> str:
+    """The verdict, or that it is one on slowed cores; empty where no speed was measured."""
+    return "slowed" if record.verdict == "valid" and record.cores_ran in SLOWED else record.verdict or ""
+
+
+def states(record: Record) -> str:
+    """How often the cores were at full speed, and the speed-up of the rest; empty where no probe said so."""
+    if record.full_speed_share is None:
+        return ""
+    slow = give_or_take(record.speedup_slow, record.speedup_slow_low, record.speedup_slow_high, "{:.2f}")
+    rest = f"; x IR of the rest of the time: {slow}" if record.speedup_slow is not None else ""
+    return f"cores at full speed in {record.full_speed_share:.0%} of the time{rest}"
 
 
 def kind(record: Record) -> tuple[object, ...]:

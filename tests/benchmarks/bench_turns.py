@@ -5,7 +5,7 @@ core with one thread, and at full speed as every measurement judges it.
 
 1. *after N ms*: pairs of the two, under turns of 60 ms in which nothing settles and each inference has a probe before
    and after it (`stand_in.py unsettled`). What an inference takes that begins so long after the switch, over what those
-   take that begin after 30 ms: the geometric mean over pairs. farm leaves out the first 5 ms.
+   take that begin after 30 ms: the geometric mean over pairs. farm leaves out the first 10 ms.
 2. *x IR, by turns over alone*: the speed-up as farm measures it, over that of interpreters which have the core for
    themselves for a second each, one after another, of which only what was at full speed counts, too. Each until it is
    known within 2 %, or for two minutes.
@@ -43,7 +43,7 @@ NAME = "turns"
 UNSETTLED_NS = 60_000_000  # a turn's length where it is measured how it settles
 EDGES_MS = (0, 1, 2, 3, 5, 7, 10, 15, 20, 30)
 PAIRS, TRIAL_PAIRS = 12, 2
-EFFORT, TRIAL = Effort(pairs=(8, 32), budget_s=120.0), Effort(pairs=(2, 2), budget_s=1.0)
+EFFORT, TRIAL = Effort(budget_s=120.0), Effort(pairs=(2, 2), budget_s=1.0)
 ALONE_S, SETTLED_S = 1.0, 0.05
 MOST_OFF = 0.01
 SIDES = {CELL: "int8", PARTNER: "FP32"}
@@ -84,7 +84,6 @@ def settling(model: str, job: Job, count: int) -> Iterator[dict[str, Any]]:
             logs = found[:, column][~np.isnan(found[:, column])]
             ratio = paired_ratio([(float(np.exp(log)), 1.0) for log in logs])
             yield row(f"{model} {side}, after {begin}-{end} ms", ratio, len(logs), judged=begin * 1e6 >= SETTLING_NS)
-    say(f"{model}: {count} pairs of how it settles")
 
 
 def after_switch(one: Round) -> NDArray[np.float64]:
@@ -107,7 +106,7 @@ def bias(model: str, job: Job, effort: Effort) -> Iterator[dict[str, Any]]:
             conducted = conduct(pair, effort, clock=time.monotonic)
             found[way] = interval(conducted.pairs(), looks(*effort.pairs), conducted.ended)
             state = "at full speed" if conducted.at_full_speed else "mixed"
-            say(f"{model}: x IR {way}, {state}: {found[way]}, {len(conducted.pairs())} pairs")
+            say(f"{model} x IR, {way}, {state}: {found[way]}, {len(conducted.pairs())} pairs")
     by_turns, by_itself = found["by turns"], found["alone"]
     if by_turns and by_itself:
         yield row(f"{model} x IR, by turns over alone", quotient(by_turns, by_itself), None, judged=True)
@@ -139,6 +138,7 @@ def row(what: str, ratio: Ratio | None, pairs: int | None, *, judged: bool) -> d
         else f"{value - 1:+.1%}{', its interval holds 1' if holds_1 else ''}"
     )
     aim: Mapping[str, Any] = goal(f"within {MOST_OFF:.0%} of 1", met=not off, reason=reason) if judged else NO_GOAL
+    say(f"{what}: {ratio}")
     ends: Sequence[float | None] = (ratio.low, ratio.high) if ratio else (None, None)
     return {"what": what, "ratio": value, "low": ends[0], "high": ends[1], "pairs": pairs, **aim}
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from farm.grid.settings import Measuring
 from farm.measuring.one_round import SETTLING_NS, STRETCH_NS
 from farm.measuring.pairing import CELL, PARTNER
-from farm.measuring.probe import SLACK, fastest
+from farm.measuring.probe import fastest, is_fast
 from farm.measuring.round import Round, Stretches
 from farm.measuring.turns import MOST_TIMES, TURN_NS
 
@@ -91,8 +91,8 @@ class Host:
         """How many turns: until both had so many seconds at full speed, as far as probes so far could tell."""
         known, full_s = fastest(self.seen_ns), np.zeros(2)
         for turn in range(len(cell)):
-            limit = (1 + SLACK) * min(known, fastest(probes[: turn + 1, :, 1].ravel()))
-            full_s[int(cell[turn])] += (probes[turn] <= limit).all(axis=1).sum() * STRETCH_S
+            fast_ns = min(known, fastest(probes[: turn + 1, :, 1].ravel()))
+            full_s[int(cell[turn])] += is_fast(probes[turn], fast_ns).all(axis=1).sum() * STRETCH_S
             if turn % 4 == 3 and min(full_s) >= wanted_s:
                 return turn + 1
         return len(cell)

@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from farm.cli.plan import PAIR_S
+
 ROOT = Path(__file__).parents[2]
 
 IR, INT8 = "tiny/-/ir/CPU", "tiny/noise{count=16}/default/CPU"
@@ -28,6 +30,8 @@ def test_plan_counts_what_is_done_and_what_is_waiting_and_runs_nothing(ran):
     }  # fmt: skip
     assert stages["quantize"]["done"] == stages["quantize"]["waiting"] == 1
     assert stages["quantize"]["estimate_s"] > 0
+    first = json.loads(ran.farm("plan", grid, "--results", ran.folder / "none", "--json"))["stages"]["measure"]
+    assert first["estimate_s"] == first["waiting"] * PAIR_S, "by the pairs that are asked for, one here"
     assert "quantize" in ran.farm("plan", grid)
     assert len(ran.attempts()) == before
 
@@ -54,6 +58,7 @@ def test_why_says_why_a_measurement_does_not_hold(ran):
     assert reason.startswith("noisy: ")
     assert reason.endswith(f" --only {shlex.quote(INT8)} --fresh measure")
     assert set(verdicts.values()) == {""}
+    assert "\nits measurement: cores at full speed in " in shown
     shutil.rmtree(ran.folder / "results" / "quick" / "latencies")
     (ran.folder / "results" / "quick" / "records.parquet").unlink()
     assert "its measurement" not in ran.farm("why", INT8), "nothing is gathered that could say so"

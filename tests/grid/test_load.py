@@ -13,7 +13,7 @@ from farm.errors import GridError, InputError
 from farm.grid.load import KEYS, load
 
 JOBS = Path(__file__).parents[2] / "jobs"
-PAIRS = "must be a number of pairs, or the least and the most: [8, 32]"
+PAIRS = "must be a number of pairs, or the least and the most: [6, 24]"
 SMALL = "dataset: digits\nmodels: [resnet20]\ncalibrations: [noise]\n"
 
 
@@ -405,7 +405,7 @@ def test_how_speed_is_measured_is_the_grids(files):
     found = files.grid(settings={"measure": said}).settings.measure
     assert {name: getattr(found, name) for name in said} == said
     default = files.grid().settings.measure
-    assert (default.pairs, default.target, default.per_node, default.preprocess) == ((8, 32), 0.02, 1, False)
+    assert (default.pairs, default.target, default.per_node, default.preprocess) == ((6, 24), 0.02, 1, False)
 
 
 def test_the_budget_of_a_measurement_ends_before_the_time_limit_of_its_stage(files):

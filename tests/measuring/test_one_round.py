@@ -174,7 +174,9 @@ def test_inputs_rotate_on_from_turn_to_turn_and_every_stretch_is_kept_with_its_t
     arrays = turns.arrays()
     assert arrays["turn"].tolist() == [0, 0, 1, 1, 1, 1, 2]
     assert arrays["inferences"].tolist() == [2] * 7
-    assert arrays["latencies_ns"].tolist() == [MS + number for number in (*range(5, 9), *range(14, 22), *range(27, 29))]
+    first, second, third = (number * (SETTLING_NS // MS) + before for number, before in ((1, 0), (2, 4), (3, 12)))
+    timed = [*range(first, first + 4), *range(second, second + 8), *range(third, third + 2)]
+    assert arrays["latencies_ns"].tolist() == [MS + number for number in timed]
     assert arrays["wall_ns"].tolist() == arrays["latencies_ns"].reshape(7, 2).sum(axis=1).tolist()
     assert arrays["probes_ns"][:, :, 0].tolist() == [[1000 + at, 1001 + at] for at in (0, 1, 3, 4, 5, 6, 8)]
     assert {values.dtype for values in arrays.values()} == {np.dtype(np.int64)}

@@ -284,6 +284,14 @@ def test_a_noisy_pytorch_baseline_is_told_to_make_all_over_it_noisy():
     assert last == "resnet20/CPU: its PyTorch baseline is noisy, and so is every x PyTorch over it"
 
 
+@pytest.mark.parametrize("ran", ["mixed", "slow"])
+def test_a_pytorch_baseline_on_slowed_cores_is_told_to_make_all_over_it_slowed(ran):
+    full = replace(PYTORCH, verdict="valid", cores_ran="full")
+    assert reservations([full]) == []
+    *_, last = reservations([replace(full, cores_ran=ran, full_speed_share=0.02)])
+    assert last == "resnet20/CPU: its PyTorch baseline is slowed, and so is every x PyTorch over it"
+
+
 def test_several_such_baselines_are_one_line_a_verdict():
     noisy = [replace(PYTORCH, cell=name, model=name, verdict="noisy") for name in "ab"]
     *_, first, last = reservations([*noisy, replace(noisy[0], model="c", verdict="invalid")])

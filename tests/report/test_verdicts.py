@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from farm.record import Ended, Record, Signal
-from farm.report.verdicts import SIGNALS, WAYS_OUT, again, kind, sentence
+from farm.report.verdicts import SIGNALS, WAYS_OUT, again, kind, sentence, states
 
 GRID = "farm run grid.yaml"
 CELL = "resnet20/-/ir/CPU"
@@ -131,3 +131,18 @@ def test_what_needs_other_words_is_of_another_kind(changes):
 def test_the_command_that_measures_again_can_be_pasted_into_a_shell(only, options):
     command = "farm run 'my grid.yaml' --results r"
     assert again(command, *only) == f"{command} {options}--fresh measure"
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({}, ""),
+        ({"full_speed_share": 1.0}, "cores at full speed in 100% of the time"),
+        (
+            {"full_speed_share": 0.153, "speedup_slow": 2.02, "speedup_slow_low": 1.94, "speedup_slow_high": 2.1},
+            "cores at full speed in 15% of the time; x IR of the rest of the time: 2.02 ±.08",
+        ),
+    ],
+)
+def test_how_the_cores_ran_is_told_with_the_speed_up_of_the_rest(columns, words):
+    assert states(replace(VALID, **columns)) == words

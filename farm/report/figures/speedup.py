@@ -12,7 +12,7 @@ from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, names_of, plain
 from farm.report.figures.style import BLUE, GREY, ORANGE, Datum, data, scale, tooltip, wide
 from farm.report.numbers import count, times
-from farm.report.verdicts import sentence
+from farm.report.verdicts import sentence, states
 from farm.stats.ratios import Ratio
 
 OVER_IR, OVER_PYTORCH = OVER = ("over the FP32 IR", "over PyTorch")
@@ -64,7 +64,7 @@ def _row(one: Speedup, names: Names) -> Datum:
     return {
         "group": group, "name": name, "row": rows.label(group, name), "cell": plain(record.cell), "over": one.over,
         "value": one.ratio.value, "low": one.ratio.low, "high": one.ratio.high, "verdict": one.verdict,
-        "fps": record.fps, "why": plain(sentence([record], "")),
+        "fps": record.fps, "why": plain("; ".join(filter(None, (sentence([record], ""), states(record))))),
     }  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def test_the_plan_says_the_command_and_the_effort(tmp_path):
     found = facts(replace(study(), folder=folder))
     assert "farm run jobs/x.yaml" in found.again
     assert found.again[0] == "pip install nncf==3.4.0 openvino==2026.4.1 torch==2.14.1"
-    assert "Asked for: 8 to 32 pairs, within 2.0%, in 60 s a cell." in found.measured
+    assert "Asked for: 6 to 24 pairs, within 2.0%, in 60 s a cell." in found.measured
 
 
 def test_a_published_run_without_its_plan_says_so():

@@ -20,8 +20,8 @@ FOUND = {name: str(value) for name, value in ASKED.items()}
 
 
 def effort(**changes: Any) -> Effort:
-    """The effort that a grid asks for by default, with some of it changed."""
-    return Effort(**changes)
+    """The effort that a grid asks for by default but for the numbers of pairs, with some of it changed."""
+    return Effort(**{"pairs": (8, 32), **changes})
 
 
 def heard(fps: float, *, seconds: float = 1.0, **changes: Any) -> Round:

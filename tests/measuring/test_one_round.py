@@ -34,6 +34,7 @@ from farm.measuring.probe import SLACK
 from farm.measuring.runner import Runner
 
 MS = 1_000_000
+SETTLED = SETTLING_NS // MS  # inferences of a millisecond
 
 
 class Clock:
@@ -139,12 +140,12 @@ def test_a_turn_settles_and_then_is_played_in_stretches_with_a_probe_before_the_
     probe = Probing(host, lambda: host.count)
     turns = Turns(probe=probe)
     each_ns = turns.take(host.runner(), 9 * MS)
-    settling, of_stretch = SETTLING_NS // MS, STRETCH_NS // MS
-    assert probe.seen == [settling + of_stretch * number for number in range(6)], "of five stretches"
+    of_stretch = STRETCH_NS // MS
+    assert probe.seen == [SETTLED + of_stretch * number for number in range(6)], "of five stretches"
     assert [one.probes_ns for one in turns.stretches] == [(1000 + number, 1001 + number) for number in range(5)]
     assert latencies(turns) == [[MS + first, MS + first + 1] for first in probe.seen[:-1]]
     assert [one.wall_ns for one in turns.stretches] == [sum(each) for each in latencies(turns)], "without a gap"
-    assert each_ns == MS + settling + 4, "probes are in no time that is told"
+    assert each_ns == MS + SETTLED + 4, "probes are in no time that is told"
 
 
 def test_who_is_not_probed_plays_the_same_stretches(clock):
@@ -174,7 +175,7 @@ def test_inputs_rotate_on_from_turn_to_turn_and_every_stretch_is_kept_with_its_t
     arrays = turns.arrays()
     assert arrays["turn"].tolist() == [0, 0, 1, 1, 1, 1, 2]
     assert arrays["inferences"].tolist() == [2] * 7
-    first, second, third = (number * (SETTLING_NS // MS) + before for number, before in ((1, 0), (2, 4), (3, 12)))
+    first, second, third = (number * SETTLED + before for number, before in ((1, 0), (2, 4), (3, 12)))
     timed = [*range(first, first + 4), *range(second, second + 8), *range(third, third + 2)]
     assert arrays["latencies_ns"].tolist() == [MS + number for number in timed]
     assert arrays["wall_ns"].tolist() == arrays["latencies_ns"].reshape(7, 2).sum(axis=1).tolist()
@@ -185,7 +186,7 @@ def test_inputs_rotate_on_from_turn_to_turn_and_every_stretch_is_kept_with_its_t
 def test_what_the_runtime_tells_is_kept_of_timed_inferences_and_of_a_silent_one_nothing(clock):
     host, turns = clock(), Turns()
     turns.take(host.runner(), 3 * MS)
-    assert turns.runtime_ms == [0.006, 0.007, 0.008, 0.009]
+    assert turns.runtime_ms == [(SETTLED + number) / 1000 for number in (1, 2, 3, 4)]
     turns.take(Runner(step=lambda index: host.step(index) and None, properties={}), 3 * MS)
     assert len(turns.runtime_ms) == 4
 
@@ -259,7 +260,7 @@ def test_in_flight_only_those_are_timed_that_end_while_the_queue_is_full(monkeyp
         assert turns.take(host.runner(depth=2, ended=host.ended), 10 * MS) == MS, "an image a millisecond"
     assert latencies(turns) == [[2 * MS] * 10] * 2
     assert [one.wall_ns for one in turns.stretches] == [10 * MS] * 2
-    assert host.indices == list(range(2 * (2 + 5 + 10))), "filled, settled, timed; twice"
+    assert host.indices == list(range(2 * (2 + SETTLED + 10))), "filled, settled, timed; twice"
     assert host.finished == 2, "nothing is in flight between two turns"
     assert turns.runtime_ms == [2.0] * 20
 
@@ -269,7 +270,8 @@ def test_in_flight_a_turn_is_one_stretch_with_its_probes_while_nothing_is_in_fli
     turns = Turns(probe=Probing(host, lambda: (len(host.running), len(host.indices))))
     for _ in range(2):
         turns.take(host.runner(depth=2, ended=host.ended), 10 * MS)
-    assert turns.probe.seen == [(0, 0), (0, 17), (0, 17), (0, 34)]
+    each = 2 + SETTLED + 10
+    assert turns.probe.seen == [(0, 0), (0, each), (0, each), (0, 2 * each)]
     assert [(one.turn, one.wall_ns, one.probes_ns) for one in turns.stretches] == [
         (0, 10 * MS, (1000, 1001)), (1, 10 * MS, (1002, 1003)),
     ]  # fmt: skip

@@ -122,7 +122,7 @@ def order_of(pair):
 
 
 def test_turns_come_in_blocks_of_abba_or_baab_by_lot(stage):
-    order = order_of(conductor_on(stage).pair(3.0))
+    order = order_of(conductor_on(stage, seconds=200 * TURN_NS / 1e9).pair())
     blocks = [order[at : at + 4] for at in range(0, len(order), 4)]
     assert len(blocks) == 100
     assert 25 < blocks.count("ABBA") < 75
@@ -155,7 +155,7 @@ def test_a_turn_is_so_long_or_so_many_inferences_of_the_slower(stage, cell_ns, i
         assert max(by_turn(one)) < length_ns + 2 * max(cell_ns, ir_ns), "an inference more in each stretch"
 
 
-@pytest.mark.parametrize(("seconds", "inferences", "least_s"), [(1.0, 1, 1.0), (0.001, 1, 0.03), (0.1, 500, 1.0)])
+@pytest.mark.parametrize(("seconds", "inferences", "least_s"), [(1.0, 1, 1.0), (0.001, 1, 2 * TURN_NS / 1e9), (0.1, 500, 1.0)])
 def test_each_variant_is_timed_for_so_long_and_so_many_inferences(stage, seconds, inferences, least_s):
     stage.each_ns = {CELL: MS, PARTNER: 2 * MS}
     for one in conductor_on(stage, seconds=seconds, inferences=inferences).pair():
@@ -214,7 +214,7 @@ def test_of_rounds_that_are_not_probed_no_full_speed_is_known(stage):
 
 
 def test_the_conductors_probe_is_timed_before_the_first_turn_and_after_each_and_holds_for_all_its_stretches(stage):
-    pair = conductor_on(stage).pair(0.06)
+    pair = conductor_on(stage, seconds=4 * TURN_NS / 1e9).pair()
     assert stage.moves.count(("probe", "")) == 9
     for one in pair:
         assert one.stretches.probes_ns[:, :, 0].tolist() == [[1000, 1000]] * 8, "the round's own stands first"

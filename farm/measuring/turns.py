@@ -28,7 +28,7 @@ from farm.measuring.running import Answer, RunningRound
 TURN_NS = 30_000_000  # timed; before that it settles
 LEAST_IN_TURN = 3  # inferences of the slower of the two
 MOST_TIMES = 5  # as long as each is to be timed at full speed, a pair may last
-MOST_S = 10.0  # but no longer than this, unless the cores are at full speed all the time
+MOST_S = 3.0  # but no longer than this, unless more is asked for: a slow model would wait for ever
 MEMORY_FORMATS = ("contiguous_format", "channels_last")
 TRIAL_S = 0.2  # of each of PyTorch's memory formats, to choose one
 
@@ -73,7 +73,7 @@ class Conductor:
     def pair(self, longer: float = 1.0) -> list[Round]:
         """The rounds of a pair, with nothing marked. longer: times as long as usual.
 
-        It ends when both were timed at full speed for so long, or all in all for five times as long, or ten seconds.
+        It ends when both were timed at full speed for so long, or all in all for five times as long, or three seconds.
 
         Raises RuntimeError if a round fails, RoundCrashed if a signal ends one.
         """

@@ -83,9 +83,9 @@ def running(command: Sequence[str], **how: Any) -> Iterator[subprocess.Popen[Any
 
 
 @contextmanager
-def hogging(cpu: int, busy_s: tuple[float, float], idle_s: tuple[float, float]) -> Iterator[None]:
-    """A hog on that CPU during the block. busy_s, idle_s: how long it is so by turns, from and to."""
-    command = [sys.executable, hog.__file__, *map(str, (cpu, *busy_s, *idle_s))]
+def hogging(cpu: int, busy_s: tuple[float, float], idle_s: tuple[float, float], work: str = "spin") -> Iterator[None]:
+    """A hog on that CPU during the block. busy_s, idle_s: how long it is so by turns, from and to. work: see `hog`."""
+    command = [sys.executable, hog.__file__, *map(str, (cpu, work, *busy_s, *idle_s))]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

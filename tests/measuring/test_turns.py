@@ -232,7 +232,7 @@ def test_the_conductor_probes_each_cpu_only_where_several_are_leased(name, cpus,
 
 def test_a_pair_tells_what_was_asked_what_was_answered_and_what_went_on(stage):
     for one, variant in zip(conductor_on(stage).pair(0.1), (CELL, PARTNER), strict=True):
-        assert (one.variant, one.runtime, one.synchronous, one.cpus) == (variant, "openvino", True, (0,))
+        assert (one.variant, one.runtime, one.synchronous, one.cpus) == (variant, "openvino", True, request_with().cpus)
         assert json.loads(one.asked) == ASKED
         assert one.played_s > 0
         assert len(one.stretches.latencies_ns) == sum(one.stretches.inferences)

@@ -119,7 +119,8 @@ class StageSpec:
     """One kind of stage.
 
     version: bumped when the meaning of the artefact changes. exclusive: needs the node to itself.
-    timeout_s, memory_gib: default limits. typical_s: the estimate until the store knows better, but of an exclusive one.
+    timeout_s, memory_gib: default limits. typical_s: the estimate until the store knows
+    better, but of an exclusive one.
     """
 
     function: str

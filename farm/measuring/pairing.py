@@ -46,8 +46,12 @@ class PairedRounds:
 
     @cached_property
     def at_full_speed(self) -> bool:
-        """Whether figures are of stretches at full speed; else of all, for the cores hardly ever ran so."""
-        return holds(self.undisturbed() or self.rounds)
+        """Whether figures are of stretches at full speed; else of all, for the cores hardly ever ran so.
+
+        Half of the pairs have to have enough of them: a slow model's inferences seldom fit into such a time.
+        """
+        rounds = self.undisturbed() or self.rounds
+        return holds(rounds) and 2 * len(speeds(rounds, full_speed=True)) >= len(speeds(rounds))
 
     def pairs(self) -> list[Pair]:
         """The speeds of undisturbed pairs, the cell's and its partner's."""

@@ -60,10 +60,15 @@ def main() -> None:
         say("exporting and quantizing")
         cells = study_cells(available, Path(folder), quick=sizes.quick, baselines=("pytorch", "ir"))
         wanted = [("resnet20", "default")] if sizes.quick else by_lot(cells)
-        rows = list(measured(cells, wanted, 0.0 if sizes.quick else sizes.hours * 3600))
-    note = f"{len(wanted)} measurements, each both ways. {available.absent}"
-    publish(NAME, rows, note=note)
-    publish(COUNTED, [row for target in TARGETS for row in counted(rows, target)], note=note)
+        rows: list[dict[str, Any]] = []
+        try:
+            for number, found in enumerate(measured(cells, wanted, 0.0 if sizes.quick else sizes.hours * 3600), 1):
+                rows += found
+                note = f"{number} of {len(wanted)} measurements, each both ways. {available.absent}"
+        finally:  # two hours are long: what there is of them is kept
+            if rows:
+                publish(NAME, rows, note=note)
+                publish(COUNTED, [row for target in TARGETS for row in counted(rows, target)], note=note)
 
 
 def by_lot(cells: Mapping[tuple[str, str], Job]) -> list[tuple[str, str]]:
@@ -76,8 +81,8 @@ def by_lot(cells: Mapping[tuple[str, str], Job]) -> list[tuple[str, str]]:
 
 def measured(
     cells: Mapping[tuple[str, str], Job], wanted: Sequence[tuple[str, str]], spread_s: float
-) -> Iterator[dict[str, Any]]:
-    """Rows of both ways of each measurement, which begin at even distances."""
+) -> Iterator[list[dict[str, Any]]]:
+    """Rows of both ways, of one measurement after another; they begin at even distances."""
     rng, begun = random.Random(NAME), time.monotonic()
     everyone = {cpu for core in usable_cores() for cpu in core.cpus}
     with leased_core() as cpus, ExitStack() as stack:
@@ -86,10 +91,12 @@ def measured(
         for number, (model, algorithm) in enumerate(wanted):
             time.sleep(max(0.0, begun + spread_s * number / len(wanted) - time.monotonic()))
             what = f"{model}, {ALGORITHMS[algorithm]}"
+            rows: list[dict[str, Any]] = []
             for way in rng.sample(sorted(WAYS), 2):
                 with tempfile.TemporaryDirectory(prefix="bench") as folder:
                     job = replace(cells[model, algorithm], cpus=cpus)
-                    yield from verdicts(f"{number + 1}", what, way, job, Path(folder))
+                    rows += verdicts(f"{number + 1}", what, way, job, Path(folder))
+            yield rows
 
 
 @dataclass(slots=True)

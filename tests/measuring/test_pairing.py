@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.measuring import pairing
-from farm.measuring.full_speed import LEAST_SHARE
 from farm.measuring.pairing import (
     CELL,
     LEAST_PART,
@@ -222,8 +221,10 @@ def test_figures_are_of_stretches_at_full_speed_where_a_tenth_is_so_and_else_of_
     assert [len(one.stretches) for one in full.used(3)] == [20, 20, 5, 5], "too few, but there are no others"
     assert [100 < cell < 110 for cell, _ in mixed.pairs()] == [True] * 3
     assert mixed.used(3) == mixed.rounds
-    assert marked(2).at_full_speed, f"{LEAST_SHARE} is enough"
-    assert [len(one.stretches) for one in marked(2).used(1)] == [20, 20], "none has enough of them"
+    assert marked(5, 4).at_full_speed, "half of the pairs have enough of them"
+    few = marked(5, 4, 4)
+    assert not few.at_full_speed, "though more than a tenth was so"
+    assert len(few.pairs()) == 3
 
 
 def test_a_disturbed_pair_is_in_no_figure_unless_too_few_are_undisturbed():

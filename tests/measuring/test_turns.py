@@ -155,7 +155,9 @@ def test_a_turn_is_so_long_or_so_many_inferences_of_the_slower(stage, cell_ns, i
         assert max(by_turn(one)) < length_ns + 2 * max(cell_ns, ir_ns), "an inference more in each stretch"
 
 
-@pytest.mark.parametrize(("seconds", "inferences", "least_s"), [(1.0, 1, 1.0), (0.001, 1, 2 * TURN_NS / 1e9), (0.1, 500, 1.0)])
+@pytest.mark.parametrize(
+    ("seconds", "inferences", "least_s"), [(1.0, 1, 1.0), (0.001, 1, 2 * TURN_NS / 1e9), (0.1, 500, 1.0)]
+)
 def test_each_variant_is_timed_for_so_long_and_so_many_inferences(stage, seconds, inferences, least_s):
     stage.each_ns = {CELL: MS, PARTNER: 2 * MS}
     for one in conductor_on(stage, seconds=seconds, inferences=inferences).pair():

@@ -91,12 +91,25 @@ def lucky(rounds: Sequence[Round]) -> float:
     There are some where the cores were at full speed so seldom that what counts as such is a slower state. Two are
     chance.
     """
-    full = fast_ns(rounds)
-    faster = [one.stretches.probes_ns[:, 1] < full[one.variant] / (1 + SLACK) for one in rounds]
-    if not faster:
+    if not rounds:
         return 0.0
-    count = np.concatenate(faster).sum(axis=0).max(initial=0)
-    return float(count) / sum(map(len, faster)) if count >= LEAST_LUCKY else 0.0
+    full, each = fast_ns(rounds), [_each_once(one) for one in rounds]
+    faster = [
+        once & (one.stretches.probes_ns[:, 1] < full[one.variant] / (1 + SLACK))
+        for one, once in zip(rounds, each, strict=True)
+    ]
+    counts, seen = (np.concatenate(masks).sum(axis=0) for masks in (faster, each))
+    return float(np.max(counts / np.maximum(seen, 1), where=counts >= LEAST_LUCKY, initial=0.0))
+
+
+def _each_once(one: Round) -> NDArray[np.bool_]:
+    """Which probes after stretches are not those of the stretch before: (stretches, probes).
+
+    The round's own are all its own, and those on each CPU around a turn stand at all of its stretches.
+    """
+    once = np.ones(one.stretches.probes_ns[:, 1].shape, np.bool_)
+    once[:, 1:] = (np.diff(one.stretches.turn, prepend=-1) != 0)[:, None]
+    return once
 
 
 def holds(rounds: Sequence[Round]) -> bool:

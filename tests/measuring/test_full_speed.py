@@ -1,5 +1,7 @@
 """Which stretches count as played at full speed: by the probes around them, of each CPU and after each variant."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -158,6 +160,15 @@ def test_a_core_that_was_at_full_speed_seldom_shows_in_probes_that_are_too_fast(
     assert lucky([probed(CELL, [1000] * 101, seldom)]) == 0.03, "on the CPU with most of them"
     assert lucky([probed(CELL, np.maximum(seldom, 950))]) == 0, "not so much faster"
     assert lucky(both()) == lucky([]) == 0
+
+
+def test_a_cpus_probe_around_a_turn_is_one_however_many_stretches_the_turn_has():
+    one = probed(CELL, [1000] * 101, [1000] + [700] * 4 + [1000] * 96)
+    assert lucky([one]) == 0.04
+    turns = replace(one, stretches=replace(one.stretches, turn=np.arange(100) // 4))
+    assert lucky([turns]) == 0, "one of 25 is chance"
+    own = replace(turns, stretches=replace(turns.stretches, probes_ns=turns.stretches.probes_ns[:, :, ::-1]))
+    assert lucky([own]) == 0.04, "the round's own stand first"
 
 
 @pytest.mark.parametrize(

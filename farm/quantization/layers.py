@@ -13,6 +13,7 @@ from farm.errors import DataError
 from farm.models.layer_names import WEIGHTED
 
 TINY = 1e-30  # far below any layer's power, and no ratio to it is infinite
+CASTING = ("Convert", "Reshape", "Unsqueeze", "Broadcast")  # what may stand between a constant and its sum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,60 +33,90 @@ class Layer:
 
 
 def compare(fp32: Path, int8: Path, batches: Iterator[NDArray[Any]]) -> list[Layer]:
-    """The layers that two IRs, ``model.xml`` files, have in common, on prepared images. Raises DataError for none."""
+    """The layers with a bias that two IRs, ``model.xml``, have in common, on prepared images.
+
+    Raises DataError if there is none.
+    """
     exact, rough = (ov.Core().read_model(path) for path in (fp32, int8))
     ours, theirs = _biased(exact), _biased(rough)
     names = [name for name in ours if name in theirs]
     if not names:
-        raise DataError(f"{fp32} and {int8} have no layer in common: not two versions of one model")
+        raise DataError(
+            f"{fp32} and {int8} have no layer with a bias in common: they are not two versions of one model, or it "
+            "has none, and then farm cannot compare its layers"
+        )
     kinds = {op.get_friendly_name(): op.get_type_name() for op in exact.get_ops()}
-    first, second = _giving(exact, [ours[name] for name in names]), _giving(rough, [theirs[name] for name in names])
+    axes = {name: _channels(ours[name]) for name in names}
+    first, second = (_giving(model, [sums[name] for name in names]) for model, sums in ((exact, ours), (rough, theirs)))
     errors: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     for images in batches:
         for name, signal, other in zip(names, first(images).values(), second(images).values(), strict=True):
-            errors[name] += [_error(kinds[name], *images) for images in zip(signal, other, strict=True)]
+            errors[name] += [_error(axes[name], *images) for images in zip(signal, other, strict=True)]
     medians = {name: np.median(np.array(errors[name]), axis=0).tolist() for name in names}
     return [Layer(name=name, kind=kinds[name], sqnr_db=db, range_ratio=ratio) for name, (db, ratio) in medians.items()]
 
 
-def _biased(model: ov.Model) -> dict[str, ov.Output]:
-    """Each weighted layer's output with its bias added, in the model's order.
+def _biased(model: ov.Model) -> dict[str, ov.Node]:
+    """The sum of each weighted layer's output and its bias, in the model's order.
 
     Not the bare output: the CPU plugin gives another value there when it runs an int8 layer in integers
     and rescales after it (OpenVINO 2026.4). A layer without a bias is left out.
     """
-    outputs = {}
-    for op in model.get_ordered_ops():
-        if op.get_type_name() in WEIGHTED:
-            after = [taker.get_node() for taker in op.output(0).get_target_inputs()]
-            if len(after) == 1 and _is_bias(after[0]):
-                outputs[op.get_friendly_name()] = after[0].output(0)
-    return outputs
+    layers = (op for op in model.get_ordered_ops() if op.get_type_name() in WEIGHTED)
+    sums = {layer.get_friendly_name(): _with_bias(layer) for layer in layers}
+    return {name: op for name, op in sums.items() if op is not None}
 
 
-def _is_bias(op: ov.Node) -> bool:
-    """Whether a constant is added, not the other arm of a residual block."""
-    return op.get_type_name() == "Add" and any(_is_constant(value) for value in op.input_values())
+def _with_bias(op: ov.Node) -> ov.Node | None:
+    """What adds a constant to a layer's output, which may be scaled by one before; None if nothing does.
+
+    The other arm of a residual block is no constant.
+    """
+    while True:
+        takers = [taker.get_node() for taker in op.output(0).get_target_inputs()]
+        takers = [taker for taker in takers if taker.get_type_name() != "ShapeOf"]
+        if len(takers) != 1:
+            return None
+        (op,) = takers
+        if op.get_type_name() not in {"Add", "Multiply"} or _constant_of(op) is None:
+            return None
+        if op.get_type_name() == "Add":
+            return op
 
 
-def _is_constant(value: ov.Output) -> bool:
-    """Whether a value is a constant, which may be kept in another type."""
-    node = value.get_node()
-    while node.get_type_name() == "Convert":
-        node = node.input_value(0).get_node()
-    return bool(node.get_type_name() == "Constant")
+def _constant_of(op: ov.Node) -> ov.Output | None:
+    """Which of an operation's inputs is a constant."""
+    return next((value for value in op.input_values() if _is_constant(value.get_node())), None)
 
 
-def _giving(model: ov.Model, outputs: list[ov.Output]) -> ov.CompiledModel:
-    results = [ov.opset13.result(value) for value in outputs]
+def _is_constant(op: ov.Node) -> bool:
+    """Whether it always gives the same: a constant, or one in another type or shape, or scaled."""
+    kind = op.get_type_name()
+    if kind in CASTING:
+        return _is_constant(op.input_value(0).get_node())
+    return kind == "Constant" or (
+        kind == "Multiply" and all(_is_constant(value.get_node()) for value in op.input_values())
+    )
+
+
+def _channels(op: ov.Node) -> tuple[int, ...]:
+    """The axes, counted from the last, along which a bias differs: those of a layer's channels."""
+    bias = _constant_of(op)
+    shape = bias.get_partial_shape() if bias else ()
+    axes = tuple(at - len(shape) for at, length in enumerate(shape) if length != 1)
+    return axes or (-1,)
+
+
+def _giving(model: ov.Model, sums: list[ov.Node]) -> ov.CompiledModel:
+    results = [ov.opset13.result(op.output(0)) for op in sums]
     shortened = ov.Model(results, model.get_parameters(), "layers")
     return ov.Core().compile_model(shortened, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1})
 
 
-def _error(kind: str, signal: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[float, float]:
-    """SQNR in dB and range ratio of one image's output. Its channels come first, of a matrix product last."""
+def _error(axes: tuple[int, ...], signal: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[float, float]:
+    """SQNR in dB and range ratio of one image's output. axes: of its channels."""
     exact, error = signal.astype(np.float64), (signal - other).astype(np.float64)
     sqnr = 10 * np.log10(max(np.square(exact).sum(), TINY) / max(np.square(error).sum(), TINY))
-    rows = np.moveaxis(exact, -1, 0) if kind == "MatMul" else exact
-    channels = np.abs(rows).reshape(len(rows), -1).max(axis=1)
+    others = tuple(at for at in range(-exact.ndim, 0) if at not in axes)
+    channels = np.abs(exact).max(axis=others).ravel()
     return float(sqnr), float(channels.max() / max(np.median(channels), TINY))

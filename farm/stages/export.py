@@ -1,5 +1,8 @@
 """The export stage: a model as FP32 OpenVINO IR with one input and one output. Preprocessing stays outside."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import openvino as ov
 import torch
@@ -47,11 +50,23 @@ def _from_torch(job: Job[Export]) -> tuple[ov.Model, float]:
     if not isinstance(expected, torch.Tensor) or expected.ndim != MATRIX:
         shape = tuple(expected.shape) if isinstance(expected, torch.Tensor) else type(expected).__name__
         raise DataError(f"the model must give logits of shape (batch, classes), not {shape}")
-    with modelfile.named_operations():
+    with modelfile.named_operations(), without_fast_path():
         converted = ov.convert_model(network, example_input=probe, input=[ov.PartialShape([-1, 3, height, width])])
     difference = _difference(converted, probe.numpy(), expected.numpy())
     name_after_modules(converted, network)
     return converted, difference
+
+
+@contextmanager
+def without_fast_path() -> Iterator[None]:
+    """As at inference, but that attention does what it is written to do: the converter knows no fused one."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def _difference(converted: ov.Model, probe: np.ndarray, expected: np.ndarray) -> float:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from farm.engine.spawn.child import _described
+from farm.engine.spawn.child import CHARACTERS, SCREEN, _described
 from farm.spec import resolve
 
 FARM = Path(__file__).parents[2] / "farm"
@@ -72,3 +72,19 @@ def test_an_exception_without_words_is_told_by_its_form(tmp_path):
 
     error = raised(nothing, code=[])
     assert (error.type, error.message) == ("RuntimeError", "RuntimeError()")
+
+
+@pytest.mark.parametrize(("lines", "width", "shown"), [(SCREEN, 10, SCREEN), (3340, 40, SCREEN), (2, 5000, 1)])
+def test_of_a_message_longer_than_a_screen_the_beginning_is_told_and_where_all_of_it_is(lines, width, shown):
+    def chatty():
+        raise RuntimeError("\n".join(["x" * width] * lines))
+
+    said = raised(chatty, code=[])
+    *first, last = said.message.splitlines()
+    if lines == SCREEN:
+        assert said.message == "\n".join(["x" * width] * lines)
+    else:
+        assert len(first) == shown
+        assert sum(map(len, first)) <= CHARACTERS
+        assert last == f"... (the log has all {lines:,} lines)"
+    assert said.traceback.count("x" * width) == lines, "which goes to the log"

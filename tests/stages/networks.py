@@ -1,6 +1,7 @@
 """Networks that stages should refuse, or take."""
 
 import torch
+from torchvision.models import SwinTransformer, VisionTransformer
 
 
 def _classifier(classes, size=None):
@@ -67,3 +68,21 @@ class OtherwiseTraced(torch.nn.Module):
 
 def otherwise_traced():
     return OtherwiseTraced()
+
+
+def _drawn(network):
+    """The same with a head that is not all zeros."""
+    torch.nn.init.normal_(network.get_parameter("heads.head.weight" if hasattr(network, "heads") else "head.weight"))
+    return network
+
+
+def vision_transformer():
+    torch.manual_seed(0)
+    shape = {"hidden_dim": 32, "mlp_dim": 64, "num_layers": 2, "num_heads": 2}
+    return _drawn(VisionTransformer(image_size=32, patch_size=8, num_classes=10, **shape))
+
+
+def swin():
+    torch.manual_seed(0)
+    shape = {"embed_dim": 24, "depths": [2, 2], "num_heads": [2, 2], "window_size": [4, 4]}
+    return _drawn(SwinTransformer(patch_size=[4, 4], num_classes=10, **shape))

@@ -11,6 +11,7 @@ from farm.models import torchvision
 from farm.plan.facts import Exported
 from farm.stages import export
 from tests.models.files import Classifier, write_ir, write_pixels_ir, write_tflite
+from tests.stages import networks
 from tests.stages.bench import exportation, factory
 
 FILES = {
@@ -75,6 +76,20 @@ def test_a_model_file_that_is_not_what_the_grid_says_is_refused(bench, tmp_path)
 def test_a_network_that_cannot_be_converted_is_refused(bench, network, says):
     with pytest.raises(DataError, match=says):
         bench.run(export.run, exportation(factory(network)))
+
+
+@pytest.mark.parametrize("network", ["vision_transformer", "swin"])
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")  # of its own checks
+def test_attention_is_converted_as_it_is_written_and_for_any_batch(bench, network):
+    """At inference torch fuses it into one operation, which the converter does not know."""
+    _, folder = bench.run(export.run, exportation(factory(network)))
+    images = np.random.default_rng(0).standard_normal((5, 3, 32, 32), dtype=np.float32)
+    logits = ov.Core().compile_model(folder / "model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(images)[0]
+    with torch.inference_mode():
+        expected = getattr(networks, network)().eval()(torch.from_numpy(images)).numpy()
+    assert np.abs(expected).max() > 0.01
+    assert logits == pytest.approx(expected, abs=1e-4)
+    assert torch.backends.mha.get_fastpath_enabled(), "for those that run after it"
 
 
 def test_a_network_of_torchvision_s_is_exported_with_its_checkpoint(bench, tmp_path):

@@ -21,6 +21,7 @@ LOG = "log.txt"
 LINES = "lines"
 FARM = Path(__file__).parents[2]
 LINE = 1000  # characters of a line of progress
+SCREEN, CHARACTERS = 20, 2000  # lines and characters of a message; a library's may have thousands
 
 
 def main(request_path: Path) -> int:
@@ -107,8 +108,16 @@ def _say(pipe: Path, text: str, share: float | None = None) -> None:
 def _described(error: Exception, code: Sequence[str]) -> Raised:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_a_users(Path(frame.filename), code)]
     where = f" (in {Path(frames[-1].filename).name}:{frames[-1].lineno}, {frames[-1].name})" if frames else ""
-    message = (str(error) or repr(error)) + where
+    message = _screenful(str(error) or repr(error)) + where
     return Raised(type=type(error).__name__, message=message, traceback="".join(traceback.format_exception(error)))
+
+
+def _screenful(message: str) -> str:
+    """A message, or the beginning of a longer one; the log has the traceback, and all of it at its end."""
+    lines = message.splitlines()
+    if len(lines) <= SCREEN and len(message) <= CHARACTERS:
+        return message
+    return "\n".join(lines[:SCREEN])[:CHARACTERS] + f"\n... (the log has all {len(lines):,} lines)"
 
 
 def _is_a_users(path: Path, code: Sequence[str]) -> bool:

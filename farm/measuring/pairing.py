@@ -19,7 +19,7 @@ from farm.record import Ended
 from farm.stats.ratios import Pair, Ratio, alpha_after, looks, paired_ratio
 
 CELL, PARTNER = "cell", "ir"
-LEAST_STRETCHES = 5  # of each variant, of a pair that counts
+LEAST_STRETCHES = 2  # of each variant, of a pair that counts
 LEAST_PART = 0.05  # of a pair's time
 TURNS_IN_BLOCK = 4
 SHORTEST, LONGEST = 0.5, 4.0  # times as long as asked for, pairs after the first look

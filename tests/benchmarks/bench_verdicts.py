@@ -137,7 +137,7 @@ def verdicts(number: str, what: str, way: str, job: Job, folder: Path) -> Iterat
             "seconds": chosen_s + tape.now,
             "full_speed_share": share(conducted.undisturbed()) if way == "turns" else None,
             "pairs": record.pairs, "disturbed": record.disturbed_pairs, "ended": conducted.ended,
-            "speedup_ir": record.speedup_ir, "cores_ran": record.cores_ran,
+            "speedup_ir": record.speedup_ir, "cores_ran": record.cores_ran, "worst_signal": record.worst_signal,
         }  # fmt: skip
         say(f"{number}: " + ", ".join(str(value) for value in row.values()))
         yield row

@@ -213,16 +213,16 @@ def test_too_few_stretches_or_too_small_a_part_of_a_pair_make_no_speed(few, shar
 
 
 def test_figures_are_of_stretches_at_full_speed_where_a_tenth_is_so_and_else_of_all():
-    full, mixed = marked(20, 5, 4), marked(3, 1, 1)
+    full, mixed = marked(20, 2, 1), marked(3, 1, 1)
     assert (full.at_full_speed, mixed.at_full_speed) == (True, False)
     assert full.pairs() == [(pytest.approx(200.0), pytest.approx(100.0))] * 2, f"{LEAST_STRETCHES} make a speed"
     assert full.slowed() == [(pytest.approx(100.0), pytest.approx(100.0))] * 2, "of the second and the third"
-    assert [len(one.stretches) for one in full.used(2)] == [20, 20, 5, 5]
-    assert [len(one.stretches) for one in full.used(3)] == [20, 20, 5, 5], "too few, but there are no others"
+    assert [len(one.stretches) for one in full.used(2)] == [20, 20, 2, 2]
+    assert [len(one.stretches) for one in full.used(3)] == [20, 20, 2, 2], "too few, but there are no others"
     assert [100 < cell < 110 for cell, _ in mixed.pairs()] == [True] * 3
     assert mixed.used(3) == mixed.rounds
-    assert marked(5, 4).at_full_speed, "half of the pairs have enough of them"
-    few = marked(5, 4, 4)
+    assert marked(4, 1).at_full_speed, "half of the pairs have enough of them"
+    few = marked(6, 1, 1)
     assert not few.at_full_speed, "though more than a tenth was so"
     assert len(few.pairs()) == 3
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torchvision
 from torch import Tensor, nn
 
-from farm.checkpoint import read_weights
+from farm.checkpoint import read_weights, unwrapped
 from farm.errors import DataError
 from farm.models import zoo
 
@@ -23,7 +23,7 @@ POSITIONS, PATCHES = "encoder.pos_embedding", "conv_proj.weight"
 
 def load(name: str, weights: Path) -> nn.Module:
     """A network, such as ``resnet50``, in eval mode, for its checkpoint's classes. Raises DataError as `zoo.fitted`."""
-    tensors = {_renamed(key): value for key, value in read_weights(weights).items()}
+    tensors = {_renamed(key): value for key, value in unwrapped(read_weights(weights)).items()}
     inside = {"transform_input": True, "init_weights": False} if name in INSIDE else {}
     options = _image_size(tensors) if name.startswith("vit_") else inside
     network = torchvision.models.get_model(name, weights=None, **options)

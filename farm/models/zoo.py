@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from farm.axes import Model
 from farm.catalog.models import MODELS
-from farm.checkpoint import misfits, read_weights
+from farm.checkpoint import misfits, read_weights, unwrapped
 from farm.errors import DataError
 from farm.spec import resolve
 
@@ -63,6 +63,7 @@ def load(function: str, weights: Path | None) -> nn.Module:
 def fitted(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> nn.Module:
     """The network in eval mode with these weights, loaded strictly. Raises DataError with what does not fit."""
     state = network.state_dict()
+    tensors = unwrapped(tensors, state)
     if wrong := misfits(state, tensors, optional=COUNTER):
         name = type(network).__name__
         raise DataError(f"{path}: weights of another network than {name}: {wrong}; give its own weights")

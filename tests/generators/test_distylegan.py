@@ -224,7 +224,7 @@ def without(name):
             "another type: .*int64, not torch.fl",
         ),
         ({}, "missing: project.0.weight, .* and 26 more"),
-        ({"model": small_weights()}, r"'model' is a \w+, not a dense tensor"),
+        ({"optimizer": small_weights()}, r"'optimizer' is a \w+, not a dense tensor"),
         (small_weights() | {"epoch": 3}, "'epoch' is a int, not a dense tensor"),
         ({0: torch.zeros(1)}, "0 is a Tensor, not a dense tensor"),
         ({"a": torch.zeros(2, 2).to_sparse()}, "'a' is a Tensor, not a dense tensor"),

@@ -3,13 +3,14 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
 from farm.catalog.models import MODELS, PREPROCESSING
-from farm.checkpoint import read_weights
+from farm.checkpoint import NESTED, WRAPPERS, read_weights, unwrapped
 from farm.data import digits, imageset
 from farm.errors import DataError, InputError
 from farm.models import zoo
@@ -18,6 +19,7 @@ from farm.spec import resolve
 RESNET20 = "farm.models.resnet:resnet20"
 SHIPPED = Path(zoo.__file__).parent / "weights" / "digits_resnet20.safetensors"
 HERE = "tests.models.test_zoo"
+CASES = Path(os.environ.get("FARM_SHARED", Path(__file__).parents[3] / "shared")) / "cases"
 
 
 def tiny():
@@ -62,9 +64,46 @@ def test_half_precision_is_read_as_float32_and_counters_stay_integers(tmp_path, 
     assert all(torch.equal(tensors[key], halves[key].to(tensors[key].dtype)) for key in halves)
 
 
-def test_a_wrapped_state_dict_is_unwrapped(tmp_path):
-    path = write(tmp_path / "a.pt", {"state_dict": state(), "epoch": 3})
+@pytest.mark.parametrize("key", NESTED)
+def test_a_wrapped_state_dict_is_unwrapped(tmp_path, key):
+    beside = {"epoch": 3, "best": np.float64(0.9), "seen": np.int64(7), "lr": np.float32(0.1), "done": np.bool_(True)}
+    path = write(tmp_path / "a.pt", {key: state(), **beside})
     assert list(read_weights(path)) == list(state())
+
+
+@pytest.mark.parametrize("prefix", [*WRAPPERS, "module.model.", "net._orig_mod."])
+def test_what_wrapped_a_network_is_left_out_of_its_names(tmp_path, prefix):
+    renamed = {f"{prefix}{name}": value for name, value in state(7).items()}
+    network = zoo.load(RESNET20, write(tmp_path / "a.pt", {"model": renamed}))
+    assert list(network.state_dict()) == list(state(7))
+
+
+def test_a_prefix_that_the_network_has_itself_stays():
+    inner = tiny().state_dict()
+    own = {f"model.{name}": value for name, value in inner.items()}
+    assert unwrapped(own, own) is own
+    assert list(unwrapped({f"module.{name}": value for name, value in own.items()}, own)) == list(own)
+    assert list(unwrapped(own, inner)) == list(inner)
+    some = {"module.a": torch.ones(1), "b": torch.ones(1)}
+    assert unwrapped(some) is some, "not all have it"
+    assert unwrapped({}) == {}
+
+
+@pytest.mark.skipif(not CASES.exists(), reason=f"no {CASES}: set FARM_SHARED")
+@pytest.mark.parametrize("file", ["model_key.pt", "compiled.pt", "lightning.ckpt", "npscalar.pt"])
+def test_other_peoples_checkpoints_are_read(file):
+    expected, found = (unwrapped(read_weights(CASES / name)) for name in ("kuangliu.pt", file))
+    assert list(found) == list(expected)
+    assert {name: value.shape for name, value in found.items()} == {name: v.shape for name, v in expected.items()}
+
+
+def test_torchscript_is_refused_with_the_way_to_convert_it(tmp_path):
+    path = tmp_path / "a.pt"
+    torch.jit.trace(tiny().eval(), torch.ones(1, 3, 2, 2)).save(path)
+    with pytest.raises(
+        DataError, match=r"a.pt: a TorchScript model, not a state dict: ov.save_model\(.*, and name mod"
+    ):
+        read_weights(path)
 
 
 def test_a_factory_comes_with_or_without_weights(tmp_path):

@@ -12,7 +12,7 @@ from farm.record import Cause, Signal, Verdict
 from farm.stats.ratios import Ratio
 
 LIMITS: dict[Signal, float] = {  # shares of a pair's time; above them it was disturbed
-    "steal": 0.01,
+    "steal": 0.02,  # it falls on either of a pair alike, and on FPS with no more than that
     "foreign": 0.05,
     "delayed": 0.05,
     "siblings": 0.05,

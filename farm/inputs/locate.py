@@ -114,7 +114,7 @@ def _checked(wanted: InputSpec, path: Path, digest: str, memo: HashMemo) -> Inpu
     whole = memo.content(path)
     if not whole.startswith(digest):
         text = f"{path} is another file than its name or `sha256` says ({digest}): its SHA-256 is {whole}"
-        return lacking(missing=f"{text}; fetch it again")
+        return lacking(missing=f"{text}; fetch it again, or give it another name if it is a file of your own")
     content = memo.content(path, beside=beside)
     return Input(role=wanted.role, path=str(path), sha256=content, beside=tuple(map(str, beside)))
 

@@ -165,7 +165,9 @@ def test_a_local_file_is_checked_against_the_hash_that_is_said(search, weights, 
     path = old(search.grid / (weights or "weights/digits_resnet20.pt"), b"w")
     found = locate(WEIGHTS, {"weights": weights, "sha256": said}, NAMES, search, HashMemo(None))
     told = f"{path} is another file than its name or `sha256` says (0123abcd): its SHA-256 is {sha256(b'w')}"
-    assert found.missing == ("" if fits else f"{told}; fetch it again")
+    assert found.missing == (
+        "" if fits else f"{told}; fetch it again, or give it another name if it is a file of your own"
+    )
     assert found.sha256 == (sha256(b"w") if fits else "")
 
 

@@ -78,17 +78,16 @@ class Conductor:
         Raises RuntimeError if a round fails, RoundCrashed if a signal ends one.
         """
         with ExitStack() as stack:
-            names = [*self.requests, *(f"company{number}" for number in range(len(self.company)))]
-            started = [
-                stack.enter_context(self.kind(name)(self._known(name, request), self.scratch / name))
-                for name, request in zip(names, (*self.requests.values(), *self.company), strict=True)
-            ]
-            for one in started:
+            started = {
+                name: stack.enter_context(self.kind(name)(self._known(name, request), self.scratch / name))
+                for name, request in self._asked().items()
+            }
+            for one in started.values():
                 one.compiled()
-            slowest_ns = max([one.warmed_up() for one in started])
-            both = dict(zip(self.requests, started, strict=False))
-            playing = Playing(both, started[len(both) :], max(TURN_NS, LEAST_IN_TURN * slowest_ns))
-            cpus = started[0].request.cpus
+            slowest_ns = max([one.warmed_up() for one in started.values()])
+            both = {variant: started.pop(variant) for variant in self.requests}
+            playing = Playing(both, [*started.values()], max(TURN_NS, LEAST_IN_TURN * slowest_ns))
+            cpus = next(iter(both.values())).request.cpus
             before, own = signals.read(cpus), signals.read_own()
             order, probes = self._play(playing, longer * max(self.seconds * 1e9, self.inferences * slowest_ns))
             used, after = signals.of_own([(own, signals.read_own())]), signals.read(cpus)
@@ -107,6 +106,14 @@ class Conductor:
     def kind(self, name: str) -> type[RunningRound]:  # noqa: ARG002 - benchmarks have others take the place of one
         """Of a round of a pair or of its company, by its name."""
         return RunningRound
+
+    def _asked(self) -> dict[str, RoundRequest]:
+        """What is asked of each by its name, in the order in which they start: of the two by lot, then their company.
+
+        Who starts first finds another memory than who starts second.
+        """
+        first = {name: self.requests[name] for name in self.rng.sample([*self.requests], len(self.requests))}
+        return first | {f"company{number}": request for number, request in enumerate(self.company)}
 
     def _known(self, name: str, request: RoundRequest) -> RoundRequest:
         return replace(request, fast_ns=float(fastest(self.seen_ns.get(name, ()))))

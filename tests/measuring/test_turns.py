@@ -138,6 +138,17 @@ def test_the_lot_is_drawn_anew_for_each_pair_and_by_the_generator_alone(stage):
     assert order_of(conductor_on(stage, seed=3).pair(1.0)) == first
 
 
+def test_who_starts_first_goes_by_lot_and_company_starts_last(stage):
+    conductor, firsts = conductor_on(stage, company=[request_with()]), []
+    for _ in range(40):
+        stage.moves.clear()
+        conductor.pair(0.1)
+        *two, last = [name for move, name in stage.moves if move == "compiled"]
+        assert (sorted(two), last) == ([CELL, PARTNER], "company0")
+        firsts.append(two[0])
+    assert 8 < firsts.count(CELL) < 32
+
+
 def by_turn(one):
     """Wall time of each turn of a round."""
     wall_ns = np.bincount(one.stretches.turn, one.stretches.wall_ns)

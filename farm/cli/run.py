@@ -9,7 +9,7 @@ from typer import Option
 from farm.campaign.run import Ended, RunOptions
 from farm.campaign.run import run as carried_out
 from farm.catalog import CATALOG
-from farm.cli.options import DEFAULT_RESULTS, Address, GridFile, Only, Results, say, stdout
+from farm.cli.options import DEFAULT_RESULTS, Address, Columns, GridFile, Only, Results, Wide, say, stdout
 from farm.cli.progress import console
 from farm.grid.load import load
 from farm.results.location import Location
@@ -36,18 +36,25 @@ def run(
     address: Address = None,
     engine: Annotated[str, Option(help="ray, or inline: one stage after another, without Ray.")] = "ray",
     quiet: Annotated[bool, Option("-q", "--quiet", help="Only the table at the end.")] = False,
+    columns: Columns = "",
+    wide: Wide = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
     """Run what is missing, failed or stale of a grid, and only that; then show its table.
 
     Exit code 0: all fine, 1: some cells failed, 2: bad input, 130: interrupted (the same command goes on).
     """
+    if columns:
+        from farm.report.table import wanted  # noqa: PLC0415 - as in `_show`
+
+        wanted(columns)  # a slip is said before the run, not after it
     grid = load(grid_file, CATALOG)
     options = RunOptions(
         only=only or (), failed=failed, fresh=fresh or (),
         engine=engine, address=address, command=_command(grid_file, results),
     )  # fmt: skip
-    return _show(carried_out(grid, Location.of(results), options, console(quiet=quiet)))
+    ended = carried_out(grid, Location.of(results), options, console(quiet=quiet))
+    return _show(ended, columns, wide=wide)
 
 
 def _command(grid_file: Path, results: str) -> str:
@@ -56,11 +63,12 @@ def _command(grid_file: Path, results: str) -> str:
     return f"farm run {shlex.quote(str(grid_file))}{where}"
 
 
-def _show(ended: Ended) -> int:
-    """The table of the cells that were asked for; the exit code."""
+def _show(ended: Ended, columns: str, *, wide: bool) -> int:
+    """The table of the cells that were asked for; the exit code. columns, wide: as typed."""
     from farm.cli import views  # noqa: PLC0415 - scipy, which planning need not pay
 
-    views.summary(read_run(ended.folder), ended.cells).show()
+    view = views.view([], None, views.CELLS, None, columns, wide=wide)
+    views.summary(read_run(ended.folder), ended.cells, view).show()
     records = [record for record in ended.records if record.cell in ended.cells]
     failed = [record.cell for record in records if record.outcome != "ok"]
     if failed:

@@ -47,6 +47,12 @@ def test_a_grid_runs_and_a_second_run_does_nothing(ran):
     assert uris(place.attempts()) == uris(before)
 
 
+def test_the_table_has_the_columns_that_are_named_and_a_slip_is_said_before_anything_runs(ran):
+    said = ran.farm("run", ran.grid(), "--columns", "drop")
+    assert said.splitlines()[0].split() == ["model", "variant", "calibration", "drop"]
+    assert "did you mean 'drop'" in ran.farm("run", "no grid", "--columns", "drob", code=2)
+
+
 def test_a_cell_that_is_added_runs_alone(ran):
     place = ran
     before = uris(place.attempts())

@@ -5,6 +5,7 @@ asks for an event loop or ends the process: a fault is a `farm.errors.FarmError`
 """
 
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,9 +94,10 @@ def run(
     fails is a row with its cause. Raises InputError for what cannot be used, EngineError where the grid cannot run.
     """
     chosen = _grid(grid)
-    options = RunOptions(
-        only=only, failed=failed, fresh=fresh, engine=engine, address=address, command=f"farm run {chosen.path}"
-    )
+    command = f"farm run {shlex.quote(str(chosen.path))}"
+    if str(results) != "results":
+        command += f" --results {shlex.quote(str(results))}"
+    options = RunOptions(only=only, failed=failed, fresh=fresh, engine=engine, address=address, command=command)
     return Tables(folder=carried_out(chosen, Location.of(results), options, listener).folder)
 
 

@@ -1,5 +1,6 @@
 """What commands share: the consoles, and the options that mean the same everywhere."""
 
+import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -43,7 +44,7 @@ Only = Annotated[
     Option("--only", metavar="AXIS=NAME|CELL", help="Only cells so named, e.g. model=resnet20. May be repeated."),
 ]
 Cell = Annotated[str, Argument(help="A cell's name, e.g. 'resnet20/fractal/default/CPU{threads=1}', in quotes.")]
-GridName = Annotated[str | None, Option("--grid", help="The grid's name; the one run last by default.")]
+CellGrid = Annotated[str | None, Option("--grid", help="Its grid's name, where several grids have such a cell.")]
 Address = Annotated[str | None, Option("--address", help="A running Ray cluster; without it, Ray starts here.")]
 NoProgress = Annotated[bool, Option("-q", "--quiet", help="No progress.")]
 Json = Annotated[bool, Option("--json", help="Print JSON.")]
@@ -52,6 +53,16 @@ Columns = Annotated[
     str, Option("--columns", metavar="HEADING,...", help="Only these beside names, such as 'drop,x IR,fps'.")
 ]
 DEFAULT_RESULTS = "results"
+
+
+def at(results: str) -> str:
+    """`results` as a command's last words, as one would type them; empty where it is the default."""
+    return "" if results == DEFAULT_RESULTS else f" --results {shlex.quote(results)}"
+
+
+def asking_why(cell: str, grid: str, results: str) -> str:
+    """The command that says more of a cell."""
+    return f"farm why {shlex.quote(cell)} --grid {shlex.quote(grid)}{at(results)}"
 
 
 def say(text: str) -> None:

@@ -1,7 +1,6 @@
 """`farm run`: what is missing of a grid, and then its table."""
 
 import shlex
-from pathlib import Path
 from typing import Annotated
 
 from typer import Option
@@ -9,7 +8,19 @@ from typer import Option
 from farm.campaign.run import Ended, RunOptions
 from farm.campaign.run import run as carried_out
 from farm.catalog import CATALOG
-from farm.cli.options import DEFAULT_RESULTS, Address, Columns, GridFile, Only, Results, Wide, say, stdout
+from farm.cli.options import (
+    DEFAULT_RESULTS,
+    Address,
+    Columns,
+    GridFile,
+    Only,
+    Results,
+    Wide,
+    asking_why,
+    at,
+    say,
+    stdout,
+)
 from farm.cli.progress import console
 from farm.grid.load import load
 from farm.results.location import Location
@@ -51,20 +62,14 @@ def run(
     grid = load(grid_file, CATALOG)
     options = RunOptions(
         only=only or (), failed=failed, fresh=fresh or (),
-        engine=engine, address=address, command=_command(grid_file, results),
+        engine=engine, address=address, command=f"farm run {shlex.quote(str(grid_file))}{at(results)}",
     )  # fmt: skip
     ended = carried_out(grid, Location.of(results), options, console(quiet=quiet))
-    return _show(ended, columns, wide=wide)
+    return _show(ended, results, columns, wide=wide)
 
 
-def _command(grid_file: Path, results: str) -> str:
-    """The command that runs the grid, as the user would type it again."""
-    where = "" if results == DEFAULT_RESULTS else f" --results {shlex.quote(results)}"
-    return f"farm run {shlex.quote(str(grid_file))}{where}"
-
-
-def _show(ended: Ended, columns: str, *, wide: bool) -> int:
-    """The table of the cells that were asked for; the exit code. columns, wide: as typed."""
+def _show(ended: Ended, results: str, columns: str, *, wide: bool) -> int:
+    """The table of the cells that were asked for; the exit code. results, columns, wide: as typed."""
     from farm.cli import views  # noqa: PLC0415 - scipy, which planning need not pay
 
     view = views.view([], None, views.CELLS, None, columns, wide=wide)
@@ -72,7 +77,8 @@ def _show(ended: Ended, columns: str, *, wide: bool) -> int:
     records = [record for record in ended.records if record.cell in ended.cells]
     failed = [record.cell for record in records if record.outcome != "ok"]
     if failed:
-        text = f"\n{len(failed)} of {len(records)} cells are not there; next: farm why '{failed[0]}'"
+        command = asking_why(failed[0], records[0].grid, results)
+        text = f"\n{len(failed)} of {len(records)} cells are not there; next: {command}"
         stdout.print(text, soft_wrap=True)
     note = "" if ended.ran else " (nothing to run: all of it was there)"
     total = len(ended.records)

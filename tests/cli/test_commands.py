@@ -171,6 +171,18 @@ def test_bad_input_is_one_clear_error_and_exit_code_2(place, arguments, text):
     assert text in place.farm(*arguments, code=2)
 
 
+def test_what_is_finished_is_kept_only_where_something_was_begun(ran):
+    records, kept = ran.folder / "results" / "quick" / "records.parquet", "; what is finished is kept"
+    records.unlink()
+    records.mkdir()
+    for command in (("show",), ("run", ran.grid())):  # all of it was there
+        said = ran.farm(*command, code=2)
+        assert "Is a directory" in said
+        assert kept not in said
+    grid = ran.grid(calibrations=[{"name": "noise", "count": 17}], accuracy_only=[{"device": "CPU"}])
+    assert ran.farm("run", grid, "--engine", "inline", code=2).strip().endswith(kept)
+
+
 def test_a_grid_with_faults_says_all_of_them(place):
     place.grid(models=["resnet2O"], calibrations=["nosie"], devices=[{"name": "CPU", "thread": 2}])
     said = place.farm("run", "quick.yaml", code=2)

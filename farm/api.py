@@ -83,6 +83,7 @@ def run(
     only: Sequence[str] = (),
     failed: bool = False,
     fresh: Sequence[str] = (),
+    measure: bool = True,
     engine: str = "ray",
     address: str | None = None,
     results: str | Path = RESULTS,
@@ -90,14 +91,17 @@ def run(
 ) -> Tables:
     """Run what is missing, failed or stale of a grid, and only that; its results.
 
-    only, failed, fresh, engine, address, results: as `farm run` takes them. listener: is told how it goes. A cell that
-    fails is a row with its cause. Raises InputError for what cannot be used, EngineError where the grid cannot run.
+    only, failed, fresh, engine, address, results: as `farm run` takes them. measure: False for accuracy alone.
+    listener: is told how it goes. A cell that fails is a row with its cause. Raises InputError for what cannot be used,
+    EngineError where the grid cannot run.
     """
     chosen = _grid(grid)
     command = f"farm run {shlex.quote(str(chosen.path))}"
     if str(results) != "results":
         command += f" --results {shlex.quote(str(results))}"
-    options = RunOptions(only=only, failed=failed, fresh=fresh, engine=engine, address=address, command=command)
+    options = RunOptions(
+        only=only, failed=failed, fresh=fresh, measure=measure, engine=engine, address=address, command=command
+    )
     return Tables(folder=carried_out(chosen, Location.of(results), options, listener).folder)
 
 

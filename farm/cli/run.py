@@ -44,6 +44,9 @@ def run(
         list[str] | None,
         Option("--fresh", metavar="STAGE", help="Do this stage kind again, and what needs it, e.g. measure."),
     ] = None,
+    no_measure: Annotated[
+        bool, Option("--no-measure", help="Accuracy alone. What was measured stays; a later run does the rest.")
+    ] = False,
     address: Address = None,
     engine: Annotated[str, Option(help="ray, or inline: one stage after another, without Ray.")] = "ray",
     quiet: Annotated[bool, Option("-q", "--quiet", help="Only the table at the end.")] = False,
@@ -61,7 +64,7 @@ def run(
         wanted(columns)  # a slip is said before the run, not after it
     grid = load(grid_file, CATALOG)
     options = RunOptions(
-        only=only or (), failed=failed, fresh=fresh or (),
+        only=only or (), failed=failed, fresh=fresh or (), measure=not no_measure,
         engine=engine, address=address, command=f"farm run {shlex.quote(str(grid_file))}{at(results)}",
     )  # fmt: skip
     ended = carried_out(grid, Location.of(results), options, console(quiet=quiet))

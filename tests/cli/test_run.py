@@ -53,6 +53,28 @@ def test_the_table_has_the_columns_that_are_named_and_a_slip_is_said_before_anyt
     assert "did you mean 'drop'" in ran.farm("run", "no grid", "--columns", "drob", code=2)
 
 
+def test_accuracy_alone_runs_without_measuring_and_a_later_run_does_only_the_measurements(place):
+    grid = place.grid()
+    said = place.farm("run", grid, "--no-measure", *INLINE)
+    header = said.splitlines()[0].split()
+    assert (header[:5], header[-2:]) == (["model", "variant", "calibration", "top-1", "drop"], ["MiB", "outcome"])
+    assert {(record["outcome"], record["fps"]) for record in place.records().values()} == {("ok", None)}
+    before = uris(place.attempts())
+    assert {uri.partition("/")[0] for uri in before} == {"synthesize", "export", "quantize", "evaluate"}
+    place.farm("run", grid, *INLINE)
+    assert {uri.partition("/")[0] for uri in uris(place.attempts()) if uri not in before} == {"measure"}
+    assert all(record["fps"] > 0 for record in place.records().values())
+
+
+def test_accuracy_alone_keeps_what_was_measured(ran):
+    before = ran.records()
+    said = ran.farm("run", ran.grid(), "--no-measure")
+    assert "nothing to run" in said
+    assert {cell: row["fps"] for cell, row in ran.records().items()} == {c: row["fps"] for c, row in before.items()}
+    said = ran.farm("run", ran.grid(), "--no-measure", "--fresh", "measure", code=2)
+    assert "--fresh measure and --no-measure: choose one" in said
+
+
 def test_a_cell_that_is_added_runs_alone(ran):
     place = ran
     before = uris(place.attempts())

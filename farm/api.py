@@ -5,6 +5,7 @@ asks for an event loop or ends the process: a fault is a `farm.errors.FarmError`
 """
 
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +83,7 @@ def run(
     only: Sequence[str] = (),
     failed: bool = False,
     fresh: Sequence[str] = (),
+    measure: bool = True,
     engine: str = "ray",
     address: str | None = None,
     results: str | Path = RESULTS,
@@ -89,12 +91,16 @@ def run(
 ) -> Tables:
     """Run what is missing, failed or stale of a grid, and only that; its results.
 
-    only, failed, fresh, engine, address, results: as `farm run` takes them. listener: is told how it goes. A cell that
-    fails is a row with its cause. Raises InputError for what cannot be used, EngineError where the grid cannot run.
+    only, failed, fresh, engine, address, results: as `farm run` takes them. measure: False for accuracy alone.
+    listener: is told how it goes. A cell that fails is a row with its cause. Raises InputError for what cannot be used,
+    EngineError where the grid cannot run.
     """
     chosen = _grid(grid)
+    command = f"farm run {shlex.quote(str(chosen.path))}"
+    if str(results) != "results":
+        command += f" --results {shlex.quote(str(results))}"
     options = RunOptions(
-        only=only, failed=failed, fresh=fresh, engine=engine, address=address, command=f"farm run {chosen.path}"
+        only=only, failed=failed, fresh=fresh, measure=measure, engine=engine, address=address, command=command
     )
     return Tables(folder=carried_out(chosen, Location.of(results), options, listener).folder)
 

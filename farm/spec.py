@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from farm.axes import Preprocessing
@@ -20,6 +20,15 @@ Sha256 = Annotated[
     Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}$")] | None,
     Field(description="the file's SHA-256, or its first 8 digits or more"),
 ]
+
+
+def squared(size: object) -> object:
+    """One number of pixels as height and width; anything else as it is."""
+    return (size, size) if isinstance(size, int) and not isinstance(size, bool) else size
+
+
+Side = Annotated[int, Field(ge=1)]
+Size = Annotated[tuple[Side, Side], BeforeValidator(squared)]  # height, width; or one number for both
 
 
 class Parameters(BaseModel):

@@ -25,12 +25,14 @@ class RunOptions:
     """What is asked of a campaign.
 
     only: cells, as ``--only`` names them; all by default. failed: of them those that failed before. fresh: stage
-    kinds to do again. engine, address: as `execute` takes them. command: to do the same again, for plan.json.
+    kinds to do again. measure: False leaves out the measurements that are not there yet. engine, address: as `execute`
+    takes them. command: to do the same again, for plan.json.
     """
 
     only: Sequence[str] = ()
     failed: bool = False
     fresh: Collection[str] = ()
+    measure: bool = True
     engine: str = "ray"
     address: str | None = None
     command: str = ""
@@ -53,6 +55,8 @@ def run(grid: Grid, results: Location, options: RunOptions, listener: Listener =
     cells = set(chosen(expand(grid), options.only))
     inputs = inputs_of(grid.path, listener, names_in(grid, cells))
     plan = resolve(grid, inputs)
+    if not options.measure:
+        plan = _unmeasured(plan, store, options.fresh)
     cells = _failed_before(plan, store, cells) if options.failed else cells
     uris = plan.needed_by(cells)
     stale = _stale(plan, uris, options.fresh)
@@ -82,6 +86,15 @@ def states_in(plan: Plan, store: Store, uris: Collection[str]) -> dict[str, Stat
 def last_attempt(store: Store, uri: str) -> Outcome | None:
     """A stage's last attempt; None if there was none."""
     return next(reversed(store.attempts(uri)), None)
+
+
+def _unmeasured(plan: Plan, store: Store, fresh: Collection[str]) -> Plan:
+    """The plan without the measurements that are not there. Raises InputError where they are to be made anew."""
+    kinds = {kind for kind, spec in CATALOG.stages.items() if spec.exclusive}
+    if again := sorted(kinds.intersection(fresh)):
+        raise InputError(f"--fresh {again[0]} and --no-measure: choose one")
+    uris = {uri for uri, stage in plan.stages.items() if stage.kind in kinds}
+    return plan.without(uris - store.present(uris))
 
 
 def _failed_before(plan: Plan, store: Store, cells: Collection[str]) -> set[str]:

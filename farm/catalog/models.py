@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from farm.axes import Preprocessing
 from farm.catalog.datasets import AT_PATH
-from farm.spec import MODEL_FILES, InputSpec, ModelSpec, Parameters, Sha256, fault
+from farm.spec import MODEL_FILES, InputSpec, ModelSpec, Parameters, Sha256, Size, fault
 
 Channels = Annotated[tuple[float, float, float], Field(description="one value a channel, R G B")]
 
@@ -19,7 +19,7 @@ Channels = Annotated[tuple[float, float, float], Field(description="one value a 
 class ModelParameters(Parameters):
     """How images become the model's input."""
 
-    size: Annotated[tuple[int, int], Field(description="input height and width")] | None = None
+    size: Annotated[Size, Field(description="input height and width, or one number for both")] | None = None
     mean: Channels | None = None
     std: Channels | None = None
     scale: float | None = Field(None, gt=0, description="factor on the 0-255 pixels before mean and std")

@@ -8,10 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from farm.catalog.datasets import AT_PATH, FROM_CODE, Made, Place, cifar10_split
-from farm.spec import InputSpec, Parameters, Sha256, SourceSpec
+from farm.spec import InputSpec, Parameters, Sha256, Size, SourceSpec
 
-Side = Annotated[int, Field(ge=1)]
-Size = Annotated[tuple[Side, Side], Field(description="height and width in pixels; the model's by default")]
 Precision = Annotated[Literal["f32", "bf16"], Field(description="of the network's arithmetic")]
 
 SHIPPED = "farm-cifar10"  # weights of a DiStyleGAN, and a model card beside them
@@ -58,7 +56,10 @@ class Sharded(SourceParameters):
 class Synthetic(Seeded):
     """Images computed from (parameters, seed, index)."""
 
-    size: Size | None = None
+    size: (
+        Annotated[Size, Field(description="height and width in pixels, or one number for both; the model's by default")]
+        | None
+    ) = None
 
 
 class Distilled(Seeded):

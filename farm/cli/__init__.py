@@ -91,6 +91,7 @@ def main() -> NoReturn:
 
 def answer(arguments: Sequence[str]) -> int:
     """Run a command; 0 fine, 1 cells or a stage failed, 2 bad input, 3 a bug in farm, 130 interrupted."""
+    interrupt.begun.clear()
     try:
         code = int(app(arguments, standalone_mode=False, prog_name="farm") or OK)
     except TyperException as error:
@@ -105,7 +106,8 @@ def answer(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         code = OK  # the reader of a pipe has seen enough
     except OSError as error:
-        stderr.print(f"farm: {error}; what is finished is kept", highlight=False, soft_wrap=True)
+        kept = "; what is finished is kept" if interrupt.begun.is_set() else ""
+        stderr.print(f"farm: {error}{kept}", highlight=False, soft_wrap=True)
         code = BAD_INPUT
     except Exception:  # the one blind except around the CLI  # noqa: BLE001
         stderr.print(traceback.format_exc(), highlight=False, soft_wrap=True)
@@ -113,7 +115,8 @@ def answer(arguments: Sequence[str]) -> int:
         code = BUG
     if code == INTERRUPTED:  # Typer's word for Ctrl-C, and ours for being ended
         next_time = "begins anew, with --fresh" if "--fresh" in arguments else "goes on from here"
-        stderr.print(f"interrupted: what is finished is kept; the same command {next_time}")
+        kept = f"what is finished is kept; the same command {next_time}"
+        stderr.print(f"interrupted: {kept if interrupt.begun.is_set() else 'nothing was begun'}")
     return code
 
 

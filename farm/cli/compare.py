@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from farm.cli.options import DEFAULT_RESULTS, Json, Only, Results, say, stdout
+from farm.cli.options import DEFAULT_RESULTS, Columns, Json, Only, Results, Wide, say, show_table, stdout
 from farm.errors import InputError
 from farm.grid.selection import labels_of
 from farm.grid.selection import only as only_of
@@ -37,6 +37,8 @@ def compare(
         bool, Option("--across-hosts", help="Show FPS and judge x IR of different hosts all the same.")
     ] = False,
     only: Only = None,
+    columns: Columns = "",
+    wide: Wide = False,
     as_json: Json = False,
     as_md: Annotated[bool, Option("--md", help="Print Markdown, for a pull request.")] = False,
     results: Results = DEFAULT_RESULTS,
@@ -50,21 +52,24 @@ def compare(
     for name, value in (("max-drop", max_drop), ("max-slowdown", max_slowdown)):
         if not 0 <= value < math.inf:  # nor is NaN, which no loss would ever be more than
             raise InputError(f"--{name} {value:g}: must be 0 or more, such as 0.01")
+    if as_json and columns:
+        raise InputError("--json holds every column: leave out --columns")
     one, other = (read_run(Location.of(results).grid(named)) for named in (first, second))
     from farm.analysis.changes import Tolerance  # noqa: PLC0415
     from farm.analysis.comparison import as_json as values  # noqa: PLC0415
     from farm.analysis.comparison import compare as compared  # noqa: PLC0415
     from farm.report import comparison  # noqa: PLC0415 - scipy is for those who compare
 
+    wanted = comparison.wanted(columns)
     tolerance = Tolerance(max_drop=max_drop, max_slowdown=max_slowdown, across_hosts=across_hosts)
     one, other = _chosen(one, other, only) if only else (one, other)
     changes = compared(one, other, tolerance)
     if as_json:
         stdout.print_json(json.dumps(values(changes)))
     elif as_md:
-        say(comparison.markdown(changes))
+        say(comparison.markdown(changes, wanted))
     else:
-        stdout.print(comparison.table(changes))
+        show_table(comparison.table(changes, wanted), wide=wide)
         for line in comparison.lines(changes):
             say(line)
     if changes.vain:

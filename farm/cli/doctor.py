@@ -16,6 +16,7 @@ from typer import Option
 from farm.campaign.execute import execute
 from farm.campaign.resolve import resolve
 from farm.catalog import CATALOG
+from farm.cli import interrupt
 from farm.cli.options import Json, say, stderr, stdout, table
 from farm.cli.progress import console
 from farm.errors import FarmError, InputError
@@ -136,7 +137,7 @@ def _lab(folder: Path, threads: int | None) -> Lab:
 
 def _execute(lab: Lab, uris: set[str]) -> None:
     """Run these stages as far as they are not there, as `farm run` would. Raises FarmError if one failed."""
-    wanted, listener = uris - lab.store.present(uris), console(quiet=False)
+    wanted, listener = uris - lab.store.present(uris), replace(console(quiet=False), started=interrupt.listen)
     outcomes = execute(lab.plan, wanted, lab.store, CATALOG.stages, lab.grid.settings, listener=listener)
     for uri, outcome in outcomes.items():  # the first of them did not fail for another's sake
         if not outcome.ok:

@@ -1,17 +1,20 @@
 """`farm get`: a cell's model handed over, with all that it takes to run it."""
 
+import shlex
 import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 from typer import Argument
 
-from farm.cli.options import DEFAULT_RESULTS, Cell, GridName, Results, say
+from farm.cli.options import DEFAULT_RESULTS, Cell, CellGrid, Results, asking_why, at, say
 from farm.codec import encode
 from farm.errors import InputError
 from farm.plan.parameters import Evaluate, Quantize, StageParameters
-from farm.results.location import Location, cell_of
+from farm.results.location import Location
 from farm.results.reading import records_table
 
 EXAMPLES = """
@@ -55,33 +58,62 @@ print(ov.Core().compile_model(here / "model.xml", "CPU")(tensor)[0].argmax())
 def get(
     cell: Cell,
     directory: Annotated[Path, Argument(metavar="DIR", help="A new or empty folder.")],
-    grid: GridName = None,
+    grid: CellGrid = None,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
     """Hand over a cell's IR with its preprocessing, its record, NNCF's parameters and an example to run it."""
-    folder, store = Location.of(results).grid(grid), Location.of(results).store
-    stages = cell_of(folder, cell)
+    found, store = Location.of(results).cell(cell, grid), Location.of(results).store
+    stages = found.stages
     handed = stages.get("quantize", stages["export"])
-    uri, how = handed.uri, stages["evaluate"].parameters_as(Evaluate)
+    how = stages["evaluate"].parameters_as(Evaluate)
     if how.model is not None:
         raise InputError(f"{cell} is the PyTorch model itself, which farm does not hand over")
-    if not store.has(uri):
-        raise InputError(f"{cell} has no model yet: run the grid, or ask: farm why '{cell}'")
-    if directory.exists() and any(directory.iterdir()):
-        raise InputError(f"{directory} is not empty; name a new folder")
-    record = next((row for row in records_table(folder).to_pylist() if row["cell"] == cell), None)
+    if not store.has(handed.uri):
+        raise InputError(f"{cell} has no model yet: run the grid, or ask: {asking_why(cell, found.grid, results)}")
+    if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
+        raise InputError(f"{directory} is not an empty folder; name a new one")
+    record = next((row for row in records_table(found.folder).to_pylist() if row["cell"] == cell), None)
     if record is None:
-        raise InputError(f"{cell} has no record yet: run farm gather")
-    directory.mkdir(parents=True, exist_ok=True)
-    for path in store.open(uri).iterdir():
-        shutil.copy(path, directory)
-    _write(directory / "preprocessing.json", asdict(how.preprocessing))
-    _write(directory / "quantization.json", _quantization(handed.parameters))
-    _write(directory / "record.json", record)
-    (directory / "infer.py").write_text(INFER, encoding="utf-8")
+        raise InputError(f"{cell} has no record yet: farm gather {shlex.quote(found.grid)}{at(results)}")
+    texts = {
+        "preprocessing.json": encode(asdict(how.preprocessing), indent=1) + "\n",
+        "quantization.json": encode(_quantization(handed.parameters), indent=1) + "\n",
+        "record.json": encode(record, indent=1) + "\n",
+        "infer.py": INFER,
+    }
+    _hand_over(store.open(handed.uri), texts, directory)
     names = ", ".join(sorted(path.name for path in directory.iterdir()))
-    say(f"{directory}: {names}")
+    say(f"{directory}: {names}; of the grid {found.grid}")
     return 0
+
+
+def _hand_over(model: Path, texts: Mapping[str, str], directory: Path) -> None:
+    """The model's files and the texts in an empty or new folder: all of them, or of what fails nothing.
+
+    Raises InputError where one cannot be read or written.
+    """
+    place = directory.absolute()
+    new = [folder for folder in (place, *place.parents) if not folder.exists()]
+    try:
+        with ExitStack() as undo:
+            undo.callback(_remove, place, new)
+            place.mkdir(parents=True, exist_ok=True)
+            for path in model.iterdir():
+                shutil.copy(path, place)
+            for name, text in texts.items():
+                (place / name).write_text(text, encoding="utf-8")
+            undo.pop_all()
+    except OSError as error:
+        raise InputError(f"nothing was handed over to {directory}: {error}") from error
+
+
+def _remove(place: Path, folders: Sequence[Path]) -> None:
+    """All that is in a folder, and those of these folders that are empty then, the innermost first."""
+    with suppress(OSError):
+        for path in place.iterdir():
+            path.unlink()
+        for folder in folders:
+            folder.rmdir()
 
 
 def _quantization(parameters: StageParameters) -> dict[str, Any]:
@@ -90,7 +122,3 @@ def _quantization(parameters: StageParameters) -> dict[str, Any]:
     if isinstance(parameters, Quantize):
         words |= {"algorithm": parameters.algorithm.name, "parameters": dict(parameters.algorithm.options)}
     return words
-
-
-def _write(path: Path, value: object) -> None:
-    path.write_text(encode(value, indent=1) + "\n", encoding="utf-8")

@@ -7,14 +7,21 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+begun = threading.Event()  # work of which what is finished is kept
 _asked = threading.Event()
 
 
 def listen() -> None:
-    """Answer signals with KeyboardInterrupt. Called again after Ray, which sets handlers of its own."""
+    """Answer signals with KeyboardInterrupt."""
     for number in SIGNALS:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` has it
             signal.signal(number, _answer)
+
+
+def begin() -> None:
+    """Note that work has begun, and answer signals again: Ray has set handlers of its own."""
+    begun.set()
+    listen()
 
 
 def heed() -> None:

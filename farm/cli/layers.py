@@ -10,12 +10,12 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from farm.cli.options import DEFAULT_RESULTS, GridName, Json, Results, stdout, table
+from farm.cli.options import DEFAULT_RESULTS, CellGrid, Json, Results, asking_why, say, stdout, table
 from farm.errors import InputError
 from farm.host.lease import host_cores, lease, lock_folder
 from farm.plan import Stage
 from farm.plan.parameters import Evaluate
-from farm.results.location import Location, cell_of
+from farm.results.location import Location
 
 LEGEND = "SQNR: 0 dB is an error as great as the signal, above 100 dB none. range: greatest output / median channel's."
 
@@ -31,7 +31,7 @@ def layers(
         str, Argument(help="An int8 cell's name, e.g. 'resnet20/fractal/default/CPU{threads=1}', in quotes.")
     ],
     images: Annotated[int, Option(min=1, help="Test images to compare on, from the first on.")] = 128,
-    grid: GridName = None,
+    grid: CellGrid = None,
     as_json: Json = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
@@ -42,13 +42,14 @@ def layers(
     greatest: one step size serves all channels, so a great ratio leaves most of them few of its 256 levels.
     Both are medians over the images.
     """
-    stages = cell_of(Location.of(results).grid(grid), cell)
+    found = Location.of(results).cell(cell, grid)
+    stages = found.stages
     if "quantize" not in stages:
         raise InputError(f"{cell} is a baseline: name an int8 cell")
     store = Location.of(results).store
     for role in ("export", "quantize"):
         if not store.has(stages[role].uri):
-            raise InputError(f"{cell} has no {role} yet: run the grid, or ask: farm why '{cell}'")
+            raise InputError(f"{cell} has no {role} yet: run the grid, or ask: {asking_why(cell, found.grid, results)}")
     from farm.quantization import layers as comparing  # noqa: PLC0415 - openvino is for those who ask
 
     fp32, int8 = (store.open(stages[role].uri) / "model.xml" for role in ("export", "quantize"))
@@ -61,6 +62,7 @@ def layers(
     rows = table("layer", "kind", numbers=("SQNR dB", "range"), caption=LEGEND)
     for layer in compared:
         rows.add_row(layer.name, layer.kind, f"{layer.sqnr_db:.1f}", f"{layer.range_ratio:,.1f}")
+    say(f"{cell} of the grid {found.grid}:")
     stdout.print(rows)
     return 0
 

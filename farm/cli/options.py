@@ -1,15 +1,18 @@
 """What commands share: the consoles, and the options that mean the same everywhere."""
 
+import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.measure import Measurement
 from rich.table import Table
 from typer import Argument, Option
 
 PIPE_WIDTH = 120
+WIDEST = 10_000
 
 
 class Answers(Console):
@@ -41,16 +44,42 @@ Only = Annotated[
     Option("--only", metavar="AXIS=NAME|CELL", help="Only cells so named, e.g. model=resnet20. May be repeated."),
 ]
 Cell = Annotated[str, Argument(help="A cell's name, e.g. 'resnet20/fractal/default/CPU{threads=1}', in quotes.")]
-GridName = Annotated[str | None, Option("--grid", help="The grid's name; the one run last by default.")]
+CellGrid = Annotated[str | None, Option("--grid", help="Its grid's name, where several grids have such a cell.")]
 Address = Annotated[str | None, Option("--address", help="A running Ray cluster; without it, Ray starts here.")]
 NoProgress = Annotated[bool, Option("-q", "--quiet", help="No progress.")]
 Json = Annotated[bool, Option("--json", help="Print JSON.")]
+Wide = Annotated[bool, Option("--wide", help="All columns, whether the terminal has room for them or not.")]
+Columns = Annotated[
+    str, Option("--columns", metavar="HEADING,...", help="Only these beside names, such as 'drop,x IR,fps'.")
+]
 DEFAULT_RESULTS = "results"
+
+
+def at(results: str) -> str:
+    """`results` as a command's last words, as one would type them; empty where it is the default."""
+    return "" if results == DEFAULT_RESULTS else f" --results {shlex.quote(results)}"
+
+
+def asking_why(cell: str, grid: str, results: str) -> str:
+    """The command that says more of a cell."""
+    return f"farm why {shlex.quote(cell)} --grid {shlex.quote(grid)}{at(results)}"
 
 
 def say(text: str) -> None:
     """Print a text to be copied or piped: no number of it is coloured, and none of its lines is broken."""
     stdout.print(text, highlight=False, soft_wrap=True)
+
+
+def show_table(shown: RenderableType, *, wide: bool) -> None:
+    """Print a table as wide as the terminal; with all of it where that is asked for, or where there is no terminal."""
+    before = stdout.width
+    if wide or not stdout.is_terminal:
+        needed = Measurement.get(stdout, stdout.options.update_width(WIDEST), shown).maximum
+        stdout.width = max(before, needed)
+    try:
+        stdout.print(shown, highlight=False)
+    finally:
+        stdout.width = before
 
 
 def table(*words: str, numbers: Iterable[str] = (), caption: str | None = None) -> Table:

@@ -28,7 +28,7 @@ def console(*, quiet: bool, failures: bool = True, alone: bool = False) -> Liste
         say=lambda text: None if quiet else stderr.print(text, style="dim"),
         download=partial(_download, quiet=quiet),
         progress=partial(_progress, quiet=quiet, failures=failures, alone=alone),
-        started=interrupt.listen,  # Ray has set handlers of its own
+        started=interrupt.begin,
         closing=interrupt.held_off,
     )
 

@@ -1,7 +1,6 @@
 """`farm run`: what is missing of a grid, and then its table."""
 
 import shlex
-from pathlib import Path
 from typing import Annotated
 
 from typer import Option
@@ -9,7 +8,19 @@ from typer import Option
 from farm.campaign.run import Ended, RunOptions
 from farm.campaign.run import run as carried_out
 from farm.catalog import CATALOG
-from farm.cli.options import DEFAULT_RESULTS, Address, GridFile, Only, Results, say, stdout
+from farm.cli.options import (
+    DEFAULT_RESULTS,
+    Address,
+    Columns,
+    GridFile,
+    Only,
+    Results,
+    Wide,
+    asking_why,
+    at,
+    say,
+    stdout,
+)
 from farm.cli.progress import console
 from farm.grid.load import load
 from farm.results.location import Location
@@ -33,38 +44,44 @@ def run(
         list[str] | None,
         Option("--fresh", metavar="STAGE", help="Do this stage kind again, and what needs it, e.g. measure."),
     ] = None,
+    no_measure: Annotated[
+        bool, Option("--no-measure", help="Accuracy alone. What was measured stays; a later run does the rest.")
+    ] = False,
     address: Address = None,
     engine: Annotated[str, Option(help="ray, or inline: one stage after another, without Ray.")] = "ray",
     quiet: Annotated[bool, Option("-q", "--quiet", help="Only the table at the end.")] = False,
+    columns: Columns = "",
+    wide: Wide = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
     """Run what is missing, failed or stale of a grid, and only that; then show its table.
 
     Exit code 0: all fine, 1: some cells failed, 2: bad input, 130: interrupted (the same command goes on).
     """
+    if columns:
+        from farm.report.table import wanted  # noqa: PLC0415 - as in `_show`
+
+        wanted(columns)  # a slip is said before the run, not after it
     grid = load(grid_file, CATALOG)
     options = RunOptions(
-        only=only or (), failed=failed, fresh=fresh or (),
-        engine=engine, address=address, command=_command(grid_file, results),
+        only=only or (), failed=failed, fresh=fresh or (), measure=not no_measure,
+        engine=engine, address=address, command=f"farm run {shlex.quote(str(grid_file))}{at(results)}",
     )  # fmt: skip
-    return _show(carried_out(grid, Location.of(results), options, console(quiet=quiet)))
+    ended = carried_out(grid, Location.of(results), options, console(quiet=quiet))
+    return _show(ended, results, columns, wide=wide)
 
 
-def _command(grid_file: Path, results: str) -> str:
-    """The command that runs the grid, as the user would type it again."""
-    where = "" if results == DEFAULT_RESULTS else f" --results {shlex.quote(results)}"
-    return f"farm run {shlex.quote(str(grid_file))}{where}"
-
-
-def _show(ended: Ended) -> int:
-    """The table of the cells that were asked for; the exit code."""
+def _show(ended: Ended, results: str, columns: str, *, wide: bool) -> int:
+    """The table of the cells that were asked for; the exit code. results, columns, wide: as typed."""
     from farm.cli import views  # noqa: PLC0415 - scipy, which planning need not pay
 
-    views.summary(read_run(ended.folder), ended.cells).show()
+    view = views.view([], None, views.CELLS, None, columns, wide=wide)
+    views.summary(read_run(ended.folder), ended.cells, view).show()
     records = [record for record in ended.records if record.cell in ended.cells]
     failed = [record.cell for record in records if record.outcome != "ok"]
     if failed:
-        text = f"\n{len(failed)} of {len(records)} cells are not there; next: farm why '{failed[0]}'"
+        command = asking_why(failed[0], records[0].grid, results)
+        text = f"\n{len(failed)} of {len(records)} cells are not there; next: {command}"
         stdout.print(text, soft_wrap=True)
     note = "" if ended.ran else " (nothing to run: all of it was there)"
     total = len(ended.records)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from farm.cli.options import DEFAULT_RESULTS, Json, Results
+from farm.cli.options import DEFAULT_RESULTS, Columns, Json, Results, Wide
 from farm.errors import InputError
 from farm.results.location import Location
 from farm.results.tables import SAMPLES
@@ -18,6 +18,8 @@ farm show results/reference/synthetic s3://ci/results/synthetic --csv > both.csv
 farm show --where outcome=failed --sort -quantize_s
 
 farm show --sort -drop --where verdict=valid --md > table.md
+
+farm show study --columns 'drop,x IR,verdict'
 """
 
 
@@ -34,6 +36,8 @@ def show(
         str | None, Option(metavar="COLUMN", help="By a heading of the table or a column; -COLUMN: from the greatest.")
     ] = None,
     layout: Annotated[str, Option(help="cells, a row each; table1 or table2 of the study, a row a model.")] = "cells",
+    columns: Columns = "",
+    wide: Wide = False,
     as_csv: Annotated[bool, Option("--csv", help="Print CSV, with every column.")] = False,
     as_md: Annotated[bool, Option("--md", help="Print the table as Markdown.")] = False,
     as_json: Json = False,
@@ -48,11 +52,13 @@ def show(
     """Show a grid's table: accuracy, speed and size of each cell, how sure they are, and what failed."""
     outputs = {"--csv": as_csv, "--md": as_md, "--json": as_json, "--parquet": parquet is not None}
     form = _one_of(outputs, watch=watch)
+    if watch and wide:
+        raise InputError("--watch and --wide: choose one; --columns chooses what is watched")
     from farm.cli import views  # noqa: PLC0415 - scipy is for those who judge accuracies
 
     named: list[str | None] = list(grids) if grids else [None]
     folders = [Location.of(results).grid(name) for name in named]
-    view = views.view(where or [], sort, layout, form)
+    view = views.view(where or [], sort, layout, form, columns, wide=wide)
     if sheet is not None:
         from farm.report import contact_sheet  # noqa: PLC0415 - Pillow is for those who ask for pictures
 

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from rich.measure import Measurement
 
 from farm.analysis.analysis import Analysis, analyse
 from farm.analysis.rows import ROW_COLUMNS, Row
-from farm.cli.options import say, stdout
+from farm.cli.options import say, show_table, stdout
 from farm.codec import encode
 from farm.errors import InputError
 from farm.files import replaced_for
@@ -19,7 +18,7 @@ from farm.report import formats, selection
 from farm.report.layouts import LAYOUTS, fills, lacking, laid_out
 from farm.report.remarks import remarks
 from farm.report.seeds import seed_lines
-from farm.report.table import main_table
+from farm.report.table import main_table, wanted
 from farm.report.texttable import TextTable
 from farm.results.folder import Folder
 from farm.results.reading import Run, names_of, read_run
@@ -27,16 +26,20 @@ from farm.suggest import did_you_mean
 
 CELLS = LAYOUTS[0]
 LAID_OUT = ("--csv", "--md")  # what a layout can be printed as too
-WIDEST = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What is asked to be seen of a run: which rows, in which order and layout."""
+    """What is asked to be seen of a run: which rows, in which order and layout.
+
+    columns: beside names; all if none is named. wide: all, whether there is room or not.
+    """
 
     where: selection.Wanted = ()
     sort: str | None = None
     layout: str = CELLS
+    columns: Sequence[str] = ()
+    wide: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,8 @@ class Chosen:
     def table(self) -> TextTable:
         """The rows, laid out."""
         if self.of.layout == CELLS:
-            return main_table(self.rows)
+            table = main_table(self.rows)
+            return table.only(self.of.columns) if self.of.columns else table
         return laid_out(self.rows, self.of.layout, self.analysis.against_real)
 
     @property
@@ -71,32 +75,34 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Printout:
-    """What is printed of a run. table: or the sentence in its place. lines: below it."""
+    """What is printed of a run. table: or the sentence in its place. lines: below it. wide: as `View` has it."""
 
     table: TextTable | str
     lines: Sequence[str]
+    wide: bool = False
 
     def show(self) -> None:
-        """Print the table, no narrower than it is where no screen ends its lines, and the lines."""
-        before = stdout.width
-        if not stdout.is_terminal:
-            needed = Measurement.get(stdout, stdout.options.update_width(WIDEST), self.table).maximum
-            stdout.width = max(before, needed)
-        try:
-            stdout.print(self.table, highlight=False)
-        finally:
-            stdout.width = before
+        """Print the table and the lines."""
+        show_table(self.table, wide=self.wide)
         for line in self.lines:
             say(line)
 
 
-def view(where: Sequence[str], sort: str | None, layout: str, form: str | None) -> View:
-    """What is asked for, checked before anything is read. Raises InputError."""
+def view(
+    where: Sequence[str], sort: str | None, layout: str, form: str | None, columns: str = "", *, wide: bool = False
+) -> View:
+    """What is asked for, checked before anything is read. columns: as typed. Raises InputError."""
     if layout not in LAYOUTS:
         raise InputError(f"--layout {layout}: no such layout{did_you_mean(layout, LAYOUTS)}")
     if layout != CELLS and form is not None and form not in LAID_OUT:
         raise InputError(f"{form} holds cells: leave out --layout {layout}, or print it with --md or --csv")
-    return View(where=selection.wanted(where), sort=selection.sortable(sort), layout=layout)
+    if columns and layout != CELLS:
+        raise InputError(f"--columns chooses columns of cells: leave out --layout {layout}")
+    if columns and form not in (None, "--md"):
+        raise InputError(f"{form} holds every column: leave out --columns")
+    return View(
+        where=selection.wanted(where), sort=selection.sortable(sort), layout=layout, columns=wanted(columns), wide=wide
+    )
 
 
 def print_runs(folders: Sequence[Folder], of: View, form: str | None, parquet: Path | None) -> int:
@@ -116,16 +122,17 @@ def print_runs(folders: Sequence[Folder], of: View, form: str | None, parquet: P
     return 0
 
 
-def summary(run: Run, cells: Collection[str]) -> Printout:
+def summary(run: Run, cells: Collection[str], of: View) -> Printout:
     """The table of some of a run's cells, judged among all of them, and the lines below it."""
     analysis = analyse(run)
     rows = [row for row in analysis.rows if row.record.cell in cells]
-    return printout(Chosen(name=run.name, analysis=analysis, rows=rows, of=View()))
+    return printout(Chosen(name=run.name, analysis=analysis, rows=rows, of=of))
 
 
 def printout(chosen: Chosen) -> Printout:
     """A run's table, and the lines below it; a sentence where it would have no row."""
-    return Printout(table=chosen.none or chosen.table, lines=() if chosen.none else chosen.lines)
+    lines = () if chosen.none else chosen.lines
+    return Printout(table=chosen.none or chosen.table, lines=lines, wide=chosen.of.wide)
 
 
 def choice(name: str, analysis: Analysis, of: View) -> Chosen:

@@ -5,16 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from operator import itemgetter
 from pathlib import Path
-from typing import Annotated
-
-from typer import Option
 
 from farm.campaign.resolve import resolve
 from farm.campaign.run import last_attempt
 from farm.catalog import CATALOG
-from farm.cli.options import DEFAULT_RESULTS, Cell, Json, Results, say, stdout, table
+from farm.cli.options import DEFAULT_RESULTS, Cell, CellGrid, Json, Results, at, say, stdout, table
 from farm.codec import differences
-from farm.errors import InputError
 from farm.grid.load import load
 from farm.plan import Plan, Stage, dumps, loads
 from farm.plan.state import State, state_of
@@ -25,7 +21,6 @@ from farm.results.folder import Folder
 from farm.results.location import Location
 from farm.results.reading import command_of, records_table
 from farm.store import Store
-from farm.suggest import did_you_mean
 
 EXAMPLES = """
 farm why 'resnet20/fractal/default/CPU{threads=1}'
@@ -36,7 +31,7 @@ farm why 'resnet20/-/ir/CPU{threads=1}' --grid quickstart --json
 
 def why(
     cell: Cell,
-    grid: Annotated[str | None, Option(help="The grid's name, where several have such a cell.")] = None,
+    grid: CellGrid = None,
     as_json: Json = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
@@ -44,18 +39,19 @@ def why(
 
     And of its measurement why it does not hold, where it does not, and how it went while neighbours slowed the cores.
     """
-    folder, before = _plan_with(cell, grid, results)
-    now = _plan_now(before, cell)
+    found = Location.of(results).cell(cell, grid)
+    folder, before, now = found.folder, found.plan, _plan_now(found.plan, cell)
     store = Location.of(results).store
     rows = list(_reasons(before, now, cell, store))
     for row in rows:
         gathered = row["role"] == "measure" and row["uri"] == _stages(before, cell).get("measure")
         record = _gathered(folder, cell) if gathered and row["state"] == State.DONE else None
-        row["verdict"] = _verdict(record, folder) if record else ""
+        row["verdict"] = _verdict(record, folder, results) if record else ""
         row["cores"] = states(record) if record else ""
     if as_json:
         stdout.print_json(json.dumps(rows))
         return 0
+    say(f"{cell} of the grid {found.grid}:")
     _show(rows)
     return 0
 
@@ -72,19 +68,6 @@ def _show(rows: Sequence[Mapping[str, str]]) -> None:
             say(f"its measurement is {row['verdict']}")
         if row["cores"]:
             say(f"its measurement: {row['cores']}")
-
-
-def _plan_with(cell: str, grid: str | None, results: str) -> tuple[Folder, Plan]:
-    """The folder of the named grid, or else of the latest, that has the cell; and its plan.json."""
-    location = Location.of(results)
-    others: list[str] = []
-    for name in [grid] if grid is not None else location.grids():
-        folder = location.folder(name)
-        plan = folder.read_plan()
-        if plan.cell(cell):
-            return folder, plan
-        others += [other.name for other in plan.cells]
-    raise InputError(f"no cell {cell!r} in {results}{did_you_mean(cell, others)}")
 
 
 def _plan_now(before: Plan, cell: str) -> Plan:
@@ -127,11 +110,15 @@ def _gathered(folder: Folder, cell: str) -> Record | None:
     return next((record for record in records if record.cell == cell), None)
 
 
-def _verdict(record: Record, folder: Folder) -> str:
-    """The verdict on the cell's measurement and its reason, where it does not hold; else empty."""
+def _verdict(record: Record, folder: Folder, results: str) -> str:
+    """The verdict on the cell's measurement and its reason, where it does not hold; else empty.
+
+    results: as typed, where the command that it ends with goes on from.
+    """
     if record.verdict in (None, "valid"):
         return ""
-    return f"{record.verdict}: {sentence([record], command_of(records_table(folder)))}"
+    ran = command_of(records_table(folder)).partition(" --results ")[0]  # wherever that was then
+    return f"{record.verdict}: {sentence([record], f'{ran}{at(results)}' if ran else '')}"
 
 
 def _not_downloaded(before: Plan, uri: str) -> list[str]:

@@ -3,7 +3,7 @@
 import struct
 from io import BytesIO
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from farm.errors import DataError
 
@@ -21,7 +21,8 @@ def decode(encoded: bytes, where: str) -> Image.Image:
         with Image.open(BytesIO(encoded), formats=READABLE) as picture:
             picture.load()
     except BROKEN as error:
-        text = f"not an image of {', '.join(READABLE)}, or damaged ({error}): replace or remove it"
+        reason = "" if isinstance(error, UnidentifiedImageError) else f" ({error})"  # which names an object in memory
+        text = f"not an image of {', '.join(READABLE)}, or damaged{reason}: replace or remove it"
         raise DataError(f"{where}: {text}") from error
     check_mode(picture, where)
     return picture

@@ -14,7 +14,7 @@ from farm.grid.choice import Choice
 from farm.grid.faults import Complain, check
 from farm.grid.label import NO_CALIBRATION, Label
 from farm.grid.lines import YamlPath
-from farm.spec import MODEL_FILES, Parameters, Spec
+from farm.spec import MODEL_FILES, Parameters, Spec, squared
 from farm.suggest import did_you_mean
 
 C = TypeVar("C", bound=Choice)
@@ -71,7 +71,8 @@ def pattern(entry: object, path: YamlPath, there: tuple[Choice, ...], complain: 
     """What an `exclude` means on one axis; a name that no choice there has is a fault."""
     if isinstance(entry, Mapping):
         name = str(entry["name"]) if "name" in entry else None
-        raw = {str(key): tuple(v) if isinstance(v, list) else v for key, v in entry.items() if key != "name"}
+        given = {str(key): tuple(v) if isinstance(v, list) else v for key, v in entry.items() if key != "name"}
+        raw = {key: squared(value) if key == "size" else value for key, value in given.items()}
     else:
         name, raw = str(entry), {}
     if name is None and not raw:
@@ -120,9 +121,18 @@ def _spec(name: str, path: YamlPath, axis: Axis[C], complain: Complain) -> Spec 
         members = [f"{key}/{member}" for member in axis.members[key]()]
         names = members if name not in members else [key]
     if key not in names:
-        complain(path, f"unknown {axis.noun} {name!r}{did_you_mean(name, names)}")
+        words = did_you_mean(name, names)
+        if "path" in axis.table and key not in axis.members and ("." in name or not words.endswith("?")):
+            words += f"{'' if words.endswith('?') else ';'} {_beside(axis)}"
+        complain(path, f"unknown {axis.noun} {name!r}{words}")
         return None
     return axis.table[key]
+
+
+def _beside(axis: Axis[C]) -> str:
+    """What names there are beside those of the table."""
+    members = "".join(f"{member}/NAME, " for member in axis.members)
+    return f"Or {members}a file ({', '.join(MODEL_FILES)}), or a `factory` with its `weights`"
 
 
 def _name_of(custom: str, value: str) -> str:

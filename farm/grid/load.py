@@ -99,7 +99,7 @@ class _Reader:
             baselines=baselines,
             exclude=tuple(self.exclusions("exclude", there)),
             include=tuple(self.inclusions()),
-            accuracy_only=tuple(self.exclusions("accuracy_only", there)),
+            accuracy_only=(*self.exclusions("accuracy_only", there), *(({},) if self.measures_nothing else ())),
             settings=self.settings(),
         )
         for path, text in faults_between(grid, self.catalog, sound=not self.faults):
@@ -203,4 +203,11 @@ class _Reader:
             return Settings()
         for path, text in stage_faults(raw, self.catalog):
             self.fault(path, text)
-        return check(Settings, raw, ("settings",), self.fault) or Settings()
+        given = {key: value for key, value in raw.items() if key != "measure" or not self.measures_nothing}
+        return check(Settings, given, ("settings",), self.fault) or Settings()
+
+    @property
+    def measures_nothing(self) -> bool:
+        """Whether the settings say ``measure: none``, which is `accuracy_only` of every cell."""
+        raw = self.document.get("settings")
+        return isinstance(raw, Mapping) and raw.get("measure") == "none"

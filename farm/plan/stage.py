@@ -112,6 +112,14 @@ class Plan:
         """The uris of all stages that the named cells need."""
         return {uri for cell in self.cells if cell.name in cells for uri in cell.stages.values()}
 
+    def without(self, uris: Collection[str]) -> "Plan":
+        """The plan of the same cells without these stages, which no other needs."""
+        cells = tuple(
+            replace(cell, stages={role: uri for role, uri in cell.stages.items() if uri not in uris})
+            for cell in self.cells
+        )
+        return replace(self, cells=cells, stages={uri: one for uri, one in self.stages.items() if uri not in uris})
+
 
 def numbered(role: str, uris: Sequence[str]) -> dict[str, str]:
     """The shards of one input by role: ``calibration``, ``calibration.1``, ``calibration.2`` and so on."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from farm.analysis.rows import Row
 from farm.record import Record, accuracy_of, drop_of
-from farm.report.numbers import NOTHING, give_or_take, points, signed
+from farm.report.numbers import NOTHING, give_or_take, points, says_nothing, signed
 from farm.report.verdicts import SLOWED
 from farm.report.words import METRICS, metric_of, metric_word, variant
 
@@ -91,7 +91,8 @@ class Display:
         write = self.on_page or (lambda number: signed(self.pattern.format(number)))
         note = "" if label is None else f"class {label}"
         if low is not None and high is not None and low != high:
-            note = f"{write(low)} to {write(high)}"
+            unsure = isinstance(value, float) and says_nothing(value, low, high)
+            note = "known too little for an interval" if unsure else f"{write(low)} to {write(high)}"
         if isinstance(value, str):
             text = self.word(row.record) if self.word else value
             kind = "noisy" if text == MISSED else value  # what the style sheet calls what is doubtful

@@ -1,34 +1,51 @@
 """A comparison of two runs for people: a table for the terminal, Markdown for a pull request, sentences for both."""
 
+from collections.abc import Sequence
+
 from farm.analysis.changes import AccuracyChange, SpeedChange
 from farm.analysis.comparison import CellChange, Comparison
 from farm.report.formats import as_bullets, escaped
 from farm.report.numbers import NOTHING, count, give_or_take, listed, written
-from farm.report.texttable import Entry, Heading, TextTable
+from farm.report.texttable import Entry, Heading, TextTable, named
 
 STYLES: dict[str, str] = {"worse": "bold red", "failed": "bold red", "better": "green", "undecided": "yellow"}
+HEADINGS = ("top-1", "drop", "accuracy", "x IR", "speed", "FPS", "p50", "MiB")
+NEEDED = ("x IR", "top-1", "MiB", "FPS", "p50")  # where a terminal has no room, the last goes first; the rest never
+SCORE = "score"  # in place of top-1, where there is another metric
 NAMED = 3  # cells of a sentence, before "and more"
 LEGEND = "top-1, or the grid's metric: B's, and what it lost against A; x IR, FPS, p50 and MiB: B over A"
 
 
-def table(comparison: Comparison) -> TextTable:
-    """One row a cell, as `Comparison` orders them."""
+def table(comparison: Comparison, columns: Sequence[str] = ()) -> TextTable:
+    """One row a cell, as `Comparison` orders them. columns: those beside the cell; all if none is named."""
     metrics = {change.accuracy.metric for change in comparison.cells} - {None, "top1"}
-    texts = ("score" if metrics else "top-1", "drop", "accuracy", "x IR", "speed", "FPS", "p50", "MiB")
-    headings = (
-        Heading(text="cell", kind="name"),
-        *(Heading(text=text, kind="word" if text in ("accuracy", "speed") else "number") for text in texts),
-    )
+    headings = (Heading(text="cell", kind="name"), *(_heading(text, other=bool(metrics)) for text in HEADINGS))
     rows = (tuple(Entry(text=text, style=STYLES.get(text, "")) for text in _row(one)) for one in comparison.cells)
-    return TextTable(headings=headings, rows=tuple(rows))
+    every = TextTable(headings=headings, rows=tuple(rows))
+    return every.only(columns) if columns else every
 
 
-def markdown(comparison: Comparison) -> str:
+def wanted(text: str) -> tuple[str, ...]:
+    """The columns that ``--columns`` names. Raises InputError."""
+    return named(text, (*HEADINGS, SCORE))
+
+
+def _heading(text: str, *, other: bool) -> Heading:
+    """other: whether there is a metric that is not top-1."""
+    return Heading(
+        text=SCORE if other and text == "top-1" else text,
+        name=text,
+        kind="word" if text in ("accuracy", "speed") else "number",
+        rank=NEEDED.index(text) + 1 if text in NEEDED else 0,
+    )
+
+
+def markdown(comparison: Comparison, columns: Sequence[str] = ()) -> str:
     """The comparison as GitHub's Markdown: conclusion, regressions, table, and what else must be known."""
     parts = (
         f"### {escaped(conclusion(comparison))}\n",
         as_bullets(regressions(comparison)),
-        table(comparison).markdown(),
+        table(comparison, columns).markdown(),
         f"{LEGEND}.\n",
         as_bullets((*_runs(comparison), *notes(comparison))),
     )

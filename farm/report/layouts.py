@@ -5,6 +5,7 @@ one host.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 from farm.analysis.analysis import AgainstReal
 from farm.analysis.families import Family, together
@@ -52,10 +53,14 @@ def laid_out(rows: Sequence[Row], layout: str, against_real: Sequence[AgainstRea
     return TextTable(
         headings=(
             *(Heading(text=name, kind="name") for name in named),
-            *(Heading(text=variant, group=quantity) for quantity in quantities for variant in variants),
+            *(
+                Heading(text=variant, group=quantity, rank=index)
+                for index, (quantity, variant) in enumerate(product(quantities, variants))
+            ),
         ),
         rows=tuple((*first, *second, *third) for first, second, third in zip(names, accuracies, fps, strict=True)),
         legend=tuple(_legend([*accuracies, *fps], lines, speeds=speeds)),
+        more="--wide shows all",
     )
 
 

@@ -6,7 +6,8 @@ MINUS = "\N{MINUS SIGN}"
 NOTHING = "-"  # in place of what is not there
 MOST_NAMES = 4
 DIGITS = 3  # of a ratio
-MOST_SIDE = 1000  # of an interval that is written out: a few pairs on a busy host know nothing
+MOST_TIMES = 10  # of a value that its interval goes to one side, or it knows nothing: a few pairs on a busy host
+UNSURE = "±?"
 
 
 def signed(text: str) -> str:
@@ -50,13 +51,33 @@ def give_or_take(value: float | None, low: float | None, high: float | None, pat
     >>> give_or_take(0.015, 0.003, 0.027, "{:+.4f}")
     '+0.0150 ±.0120'
     >>> give_or_take(0.7, 1e-9, 2.6e16, "{:.2f}")
-    '0.70 ±3e+16'
+    '0.70 ±?'
     """
     if value is None or low is None or high is None or low == high:
         return written(value, pattern)
     side = max(value - low, high - value)
-    side_text = pattern.replace("+", "").format(side) if side < MOST_SIDE else f"{side:.0e}"
+    if says_nothing(value, low, high):
+        return f"{pattern.format(value)} {UNSURE}"
+    side_text = pattern.replace("+", "").format(side)
     return f"{pattern.format(value)} ±{side_text}".replace("±0.", "±.")
+
+
+def says_nothing(value: float, low: float, high: float) -> bool:
+    """Whether an interval is so wide that its ends are no figures to read."""
+    return max(value - low, high - value) > max(1.0, MOST_TIMES * abs(value))
+
+
+def within(shares: Sequence[float]) -> str:
+    """How far intervals of ratios go to one side, as shares of 1; in words where that is no figure to read.
+
+    >>> within([0.083]), within([0.104, 0.186])
+    ('within 8.3%', 'within 10.4% to 18.6%')
+    >>> within([2e20]), within([0.104, 2e20])
+    ('not even within a factor of 2', 'within 10.4%, or not even within a factor of 2')
+    """
+    known = [share for share in shares if share <= 1]
+    texts = [f"within {span(known, '{:.1%}'.format)}"] if known else []
+    return ", or ".join(texts + ["not even within a factor of 2"] * (len(known) < len(shares)))
 
 
 def count(number: int, one: str, many: str = "") -> str:

@@ -18,7 +18,7 @@ from farm.grid.label import AXES
 from farm.grid.selection import labels_of, means, names
 from farm.record import FAILURE_CLASSES, Record
 from farm.report.columns import HEADED, MISSED, column
-from farm.report.numbers import NOTHING
+from farm.report.numbers import NOTHING, UNSURE
 from farm.report.words import algorithm_of
 from farm.suggest import did_you_mean
 
@@ -172,6 +172,6 @@ def _is(condition: Condition, row: Row) -> bool:
 def _numbers(text: str) -> tuple[float, ...]:
     """What is typed of one place, ``1,159.4`` or in any other notation; nothing, if it is no number."""
     try:
-        return tuple(float(part.replace(",", "")) for part in PARTS.split(text))
+        return tuple(float(part.replace(",", "")) for part in PARTS.split(text.removesuffix(UNSURE)))
     except ValueError:
         return ()

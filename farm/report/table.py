@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from farm.analysis.rows import Assessment, Row
-from farm.report.columns import MISSED, Display, columns
-from farm.report.texttable import Entry, Heading, Kind, TextTable
+from farm.report.columns import HEADED, MISSED, Display, columns
+from farm.report.texttable import Entry, Heading, Kind, TextTable, named
 
 ORDER = (
     "model", "algorithm", "calibration", "device", "score", "score_drop", "worst_class_drop", "size_mib", "fps",
     "speedup_ir", "speedup_pytorch", "latency_p50_ms", "verdict", "outcome",
+)  # fmt: skip
+NEEDED = (  # where a terminal has no room, the last goes first; before them an outcome that is ok in all rows
+    "outcome", "speedup_ir", "verdict", "worst_class_drop", "size_mib", "fps", "speedup_pytorch", "latency_p50_ms",
 )  # fmt: skip
 OUTCOMES = {"ok": "green", "failed": "bold red"}  # styles; others are yellow
 VERDICTS = {"valid": "green", "noisy": "yellow", "invalid": "bold red"}
@@ -26,12 +29,29 @@ def main_table(rows: Sequence[Row]) -> TextTable:
     The legend says what the marks mean, if there are any.
     """
     shown = columns(rows, ORDER)
-    headings = tuple(Heading(text=column.heading, kind=_kind(column)) for column in shown)
+    fine = all(row.record.outcome == "ok" and row.record.reached is not False for row in rows)
+    headings = tuple(
+        Heading(text=column.heading, kind=_kind(column), name=column.name, rank=_rank(column, fine=fine))
+        for column in shown
+    )
     groups = [list(group) for _, group in groupby(rows, key=lambda row: (row.record.model, row.record.device))]
     entries = [_entries(row, shown, first=row is group[0]) for group in groups for row in group]
     there = {mark for row in rows for mark in _marks(row.assessment).values()}
     legend = tuple(f"{mark} {text}" for mark, text in MARKS.items() if mark in there)
     return TextTable(headings=headings, rows=tuple(entries), legend=legend)
+
+
+def wanted(text: str) -> tuple[str, ...]:
+    """The columns that ``--columns`` names, by heading or as programs call them. Raises InputError."""
+    own = [name.strip() for name in text.split(",") if ":" in name]  # a metric's
+    return named(text, (*HEADED, *ORDER, *own))
+
+
+def _rank(column: Display, *, fine: bool) -> int:
+    """How soon it goes where there is no room. fine: whether all is well with every row."""
+    if column.name not in NEEDED:
+        return 0
+    return len(NEEDED) + 1 if fine and column.name == "outcome" else NEEDED.index(column.name) + 1
 
 
 def _kind(column: Display) -> Kind:

@@ -1,20 +1,29 @@
-"""A table as text, the same on the terminal and in Markdown. Knows no records."""
+"""A table as text, the same on the terminal and in Markdown. Knows no records.
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+Where it has no room, numbers are never cut short: columns go whole, the least needed first, and then names fold.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Literal
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.measure import Measurement
 from rich.segment import Segment
-from rich.table import Table
 from rich.text import Text
 
+from farm.errors import InputError
 from farm.report.formats import as_markdown
-from farm.report.numbers import NOTHING
+from farm.report.numbers import NOTHING, listed
+from farm.suggest import did_you_mean
 
 GAP = 2  # columns between two
+NARROWEST = 8  # of a name that is folded
+MOST_GONE = 9  # columns that are named where there is no room for them
+PARTS, PIECES = re.compile(r"(?<=[ /])|(?=\{)"), re.compile(r"(?<=[,=])")  # of a name, between which it is folded
 Kind = Literal["name", "number", "word"]
 
 
@@ -23,11 +32,19 @@ class Heading:
     """A column's heading. group: over it, the quantity that it is of, with the columns beside it; may be empty.
 
     kind: ``name`` on the left, and folded where there is no room; ``number`` on the right; ``word`` on the left.
+    name: for programs, where that is another. rank: where there is no room, the greatest goes first, and 0 never.
     """
 
     text: str
     group: str = ""
     kind: Kind = "number"
+    name: str = ""
+    rank: int = 0
+
+    @property
+    def full(self) -> str:
+        """On one line: ``top-1 fractal``."""
+        return f"{self.group} {self.text}".strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,37 +67,75 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextTable:
-    """Headings, rows of an entry a heading, and below them what the marks mean and what else must be known."""
+    """Headings, rows of an entry a heading, and below them what the marks mean and what else must be known.
+
+    more: what to type to see columns that have no room.
+    """
 
     headings: tuple[Heading, ...]
     rows: tuple[tuple[Entry, ...], ...]
     legend: tuple[str, ...] = ()
+    more: str = "--wide shows all, --columns chooses"
 
     def names(self) -> list[str]:
-        """One heading a column, on one line: ``top-1 fractal``."""
-        return [f"{heading.group} {heading.text}".strip() for heading in self.headings]
+        """One heading a column, on one line."""
+        return [heading.full for heading in self.headings]
 
     def markdown(self) -> str:
         """GitHub's table, without the legend."""
         numbers = {index for index, heading in enumerate(self.headings) if heading.kind == "number"}
         return as_markdown(self.names(), [[entry.marked for entry in row] for row in self.rows], numbers)
 
+    def only(self, names: Sequence[str]) -> "TextTable":
+        """The columns of names, and of the others those named here, in this order, which then never go.
+
+        A heading's text or its name for programs means it; what is not there is left out.
+        """
+        chosen = [index for index, heading in enumerate(self.headings) if heading.kind == "name"]
+        for name in names:
+            chosen += [i for i, one in enumerate(self.headings) if name in (one.full, one.name) and i not in chosen]
+        table = self._columns(chosen)
+        return replace(table, headings=tuple(replace(heading, rank=0) for heading in table.headings))
+
+    def fitted(self, width: int) -> "TextTable":
+        """As many columns as have room beside whole names; a last line of the legend says which have not.
+
+        What never goes stays, even where names must fold for it.
+        """
+        least = [low for low, _ in self._bounds()]
+        here = list(range(len(self.headings)))
+        by_rank = sorted((index for index in here if self.headings[index].rank), key=lambda i: self.headings[i].rank)
+        while by_rank and _total([least[index] for index in here]) > width:
+            here.remove(by_rank.pop())
+        if len(here) == len(self.headings):
+            return self
+        fitting, gone = self._columns(here), [one for i, one in enumerate(self.headings) if i not in here]
+        groups = {one.group for one in fitting.headings}
+        names = dict.fromkeys(one.full if one.group in groups else one.group for one in gone)
+        line = f"no room for {listed([*names], MOST_GONE)}: {self.more}"
+        return replace(fitting, legend=(*self.legend, line))
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType | Segment]:
-        """For the terminal. Where all has room it is laid out here, which takes a twentieth of Rich's time."""
-        lines = self._lines()
-        widths = _widths(lines)
-        if _total(widths) <= options.max_width and not any("\n" in text for line in lines for text, _ in line):
-            for line in lines:
-                yield from self._laid_out(line, widths, console)
-        else:
-            yield self._folded(lines)
+        """For the terminal: what has room there. Rich's own table would take twenty times as long."""
+        fitted = self.fitted(options.max_width)
+        if fitted is not self:
+            yield fitted
+            return
+        widths = self._widths(options.max_width)
+        for line in self._lines():
+            yield from self._laid_out(line, widths, console)
         yield from map(Text, self.legend)
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         """As wide as it would be."""
         del console
-        widest = max([_total(_widths(self._lines())), *map(cell_len, self.legend)])
+        widest = max([_total([high for _, high in self._bounds()]), *map(cell_len, self.legend)])
         return Measurement(1, min(widest, options.max_width))
+
+    def _columns(self, chosen: Sequence[int]) -> "TextTable":
+        """These of its columns, in this order."""
+        rows = tuple(tuple(row[index] for index in chosen) for row in self.rows)
+        return replace(self, headings=tuple(self.headings[index] for index in chosen), rows=rows)
 
     def _heads(self) -> list[list[tuple[str, str]]]:
         """The lines of headings: each group once, over its first column."""
@@ -92,40 +147,91 @@ class TextTable:
 
     def _lines(self) -> list[list[tuple[str, str]]]:
         """Texts with their styles, headings first; without control characters that move a terminal's cursor."""
-        rows = [[(Text(entry.marked).plain, entry.style) for entry in row] for row in self.rows]
+        rows = [[(_plain(entry.marked), entry.style) for entry in row] for row in self.rows]
         return [*self._heads(), *rows]
 
-    def _laid_out(self, line: list[tuple[str, str]], widths: list[int], console: Console) -> Iterator[Segment]:
-        """One line of text; nothing follows its last word."""
-        last = len(line) - 1
-        for index, ((text, style), width, heading) in enumerate(zip(line, widths, self.headings, strict=True)):
-            room = " " * (width - cell_len(text))
-            right = heading.kind == "number"
-            look = console.get_style(style) if style else None
-            yield Segment(f"{room}{text}" if right else text, look)
-            if index < last:
-                yield Segment(("" if right else room) + " " * GAP)
-        yield Segment.line()
+    def _bounds(self) -> list[tuple[int, int]]:
+        """Of each column how wide it must be with no name folded, and with nothing folded.
 
-    def _folded(self, lines: list[list[tuple[str, str]]]) -> Table:
-        """Rich's table, which folds names where there is no room for them."""
-        table = Table(box=None, header_style="bold", pad_edge=False)
+        What stands under a group are names over numbers, which may fold.
+        """
+        columns = list(zip(*self._lines(), strict=True))
+        widths = [max(cell_len(text) for text, _ in column) for column in columns]
         heads = len(self._heads())
-        for index, heading in enumerate(self.headings):
-            table.add_column(
-                Text("\n".join(line[index][0] for line in lines[:heads])),
-                justify="right" if heading.kind == "number" else "left",
-                no_wrap=heading.kind != "name",
-                overflow="fold" if heading.kind == "name" else "ellipsis",
-            )
-        for line in lines[heads:]:
-            table.add_row(*(Text(text, style=style) for text, style in line))
-        return table
+        least = [
+            max([*(cell_len(text) for text, _ in column[heads:]), *map(cell_len, _pieces(heading.text, 0))])
+            if heading.group
+            else width
+            for heading, column, width in zip(self.headings, columns, widths, strict=True)
+        ]
+        return list(zip(least, widths, strict=True))
+
+    def _widths(self, room: int) -> list[int]:
+        """Of each column, the widest folded first where there is no room for all; of names only where they must."""
+        bounds = self._bounds()
+        if _total([least for least, _ in bounds]) > room:
+            kinds = [heading.kind for heading in self.headings]
+            bounds = [
+                (min(least, NARROWEST) if kind == "name" else least, most)
+                for kind, (least, most) in zip(kinds, bounds, strict=True)
+            ]
+        widths = [most for _, most in bounds]
+        for level in range(max(widths, default=0), 0, -1):
+            if _total(widths) <= room:
+                break
+            widths = [max(least, min(most, level)) for least, most in bounds]
+        return widths
+
+    def _laid_out(self, line: list[tuple[str, str]], widths: list[int], console: Console) -> Iterator[Segment]:
+        """One row, in as many lines of text as its names fold to; nothing follows a line's last word."""
+        columns = [_folded(text, width) for (text, _), width in zip(line, widths, strict=True)]
+        for texts in zip_longest(*columns, fillvalue=""):
+            last = max((index for index, text in enumerate(texts) if text), default=0)
+            for index, (text, width) in enumerate(zip(texts[: last + 1], widths, strict=False)):
+                room = " " * (width - cell_len(text))
+                right, style = self.headings[index].kind == "number", line[index][1]
+                yield Segment(f"{room}{text}" if right else text, console.get_style(style) if style else None)
+                if index < last:
+                    yield Segment(("" if right else room) + " " * GAP)
+            yield Segment.line()
 
 
-def _widths(lines: list[list[tuple[str, str]]]) -> list[int]:
-    return [max(cell_len(text) for text, _ in column) for column in zip(*lines, strict=True)]
+def named(text: str, known: Sequence[str]) -> tuple[str, ...]:
+    """The columns that ``--columns`` names, with commas between them. Raises InputError for an unknown one."""
+    names = tuple(filter(None, map(str.strip, text.split(","))))
+    for name in names:
+        if name not in known:
+            raise InputError(f"--columns {name}: no such column{did_you_mean(name, known)}")
+    return names
 
 
-def _total(widths: list[int]) -> int:
+def _folded(text: str, width: int) -> list[str]:
+    """A text in lines of this width, broken between the parts of a name where that can be.
+
+    >>> _folded("int8 accuracy-aware{budget_s=900.0}", 20)
+    ['int8 accuracy-aware', '{budget_s=900.0}']
+    """
+    if cell_len(text) <= width:
+        return [text]
+    lines = [""]
+    for piece in _pieces(text, width):
+        if cell_len(lines[-1] + piece.rstrip()) <= width:
+            lines[-1] += piece
+        else:
+            lines += chop_cells(piece, width)
+    return [line.rstrip() for line in lines if line]
+
+
+def _pieces(text: str, width: int) -> list[str]:
+    """The parts of a name; in smaller pieces, where they are wider than this."""
+    parts = [[part] if cell_len(part) <= width else PIECES.split(part) for part in PARTS.split(text)]
+    return [piece for part in parts for piece in part]
+
+
+def _plain(text: str) -> str:
+    """In one line, without what Rich or a terminal would take for a command."""
+    return text if text.isprintable() else Text(" ".join(text.splitlines())).plain
+
+
+def _total(widths: Sequence[int]) -> int:
     return sum(widths) + GAP * (len(widths) - 1)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from farm.measuring.verdict import STRAY
 from farm.record import Ended, Record, Signal
-from farm.report.numbers import give_or_take, span
+from farm.report.numbers import give_or_take, span, within
 
 WAYS_OUT: dict[Ended, str] = {  # by what ended a measurement that is not sure enough
     "target": "it was enough by the rules that it was measured under: measure it again",
@@ -99,13 +99,13 @@ def _width(records: Sequence[Record]) -> str:
     first = records[0]
     if first.within is None:
         return ""
-    within = f"within {_span(records, 'within', '{:.1%}')}"
+    width = within([record.within or 0.0 for record in records])
     if first.verdict != "valid" and first.asked is not None:
-        within += f", not the {_span(records, 'asked', '{:.1%}')} asked for,"
+        width += f", not the {_span(records, 'asked', '{:.1%}')} asked for,"
     more = ""
     if first.disturbed_pairs:
         more = f", {_span(records, 'disturbed_pairs')} {'done again' if first.verdict == 'valid' else 'more disturbed'}"
-    return f"{within} after {_span(records, 'pairs')} pairs{more}"
+    return f"{width} after {_span(records, 'pairs')} pairs{more}"
 
 
 def _span(records: Sequence[Record], column: str, pattern: str = "{}") -> str:

@@ -4,15 +4,35 @@ from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
 
-from farm.errors import InputError
+from farm.errors import DataError, InputError
 from farm.inputs import cache_folder
-from farm.plan import Stage
+from farm.plan import Plan, Stage
 from farm.results.folder import PLAN, Folder
 from farm.results.tables import RECORDS
 from farm.store import Store
 from farm.suggest import did_you_mean
 
 STORE = "store"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A cell, and the run that has it: the folder of its grid, and its plan."""
+
+    cell: str
+    folder: Folder
+    plan: Plan
+
+    @property
+    def grid(self) -> str:
+        """The name of its grid's folder."""
+        return self.folder.url.rpartition("/")[2]
+
+    @property
+    def stages(self) -> dict[str, Stage]:
+        """By role, as plan.json has them."""
+        planned = self.plan.cell(self.cell)
+        return {role: self.plan.stages[uri] for role, uri in planned.stages.items()} if planned else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +83,30 @@ class Location:
             raise InputError(f"no results of a grid {name!r} in {self.name}{did_you_mean(name, grids)}")
         return self.folder(name)
 
+    def cell(self, name: str, grid: str | None = None) -> Found:
+        """A cell of the grid that is named, or of the one grid of all here that has it.
+
+        Raises InputError where none has it, or several have; DataError where a plan is damaged that may have it.
+        """
+        folders = [self.grid(grid)] if grid is not None else [self.folder(one) for one in self.grids()]
+        runs, damaged = [], []
+        for folder in folders or [self.grid()]:
+            try:
+                runs.append(Found(cell=name, folder=folder, plan=folder.read_plan()))
+            except DataError as error:
+                damaged.append(error)
+        found = [run for run in runs if run.plan.cell(name)]
+        if len(found) > 1:
+            grids = ", ".join(run.grid for run in found)
+            raise InputError(f"{name} is a cell of {len(found)} grids, {grids}: choose one with --grid")
+        if not found and damaged:
+            raise damaged[0]
+        if not found:
+            cells = dict.fromkeys(cell.name for run in runs for cell in run.plan.cells)
+            where = self.name if grid is None else f"the grid {runs[0].grid}"
+            raise InputError(f"no cell {name!r} in {where}{did_you_mean(name, cells)}")
+        return found[0]
+
 
 def store_beside(folder: Folder) -> Store:
     """The store that the runs of a grid's folder write to. Raises InputError if it is not there."""
@@ -94,12 +138,3 @@ def _grids(folder: Folder, *files: str) -> list[str]:
     written = {path: folder.fs.info(path).get("mtime") for path in paths}
     times = {path: time if isinstance(time, (int, float)) else 0.0 for path, time in written.items()}
     return [path.split("/")[-2] for path in sorted(paths, key=lambda path: (times[path], path), reverse=True)]
-
-
-def cell_of(folder: Folder, name: str) -> dict[str, Stage]:
-    """A cell's stages by role, as plan.json has them. Raises InputError if there is no such cell."""
-    plan = folder.read_plan()
-    cell = plan.cell(name)
-    if cell is None:
-        raise InputError(f"no cell {name!r} in {folder.url}{did_you_mean(name, [cell.name for cell in plan.cells])}")
-    return {role: plan.stages[uri] for role, uri in cell.stages.items()}

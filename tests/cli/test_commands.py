@@ -81,6 +81,24 @@ def test_why_says_nothing_of_a_measurement_that_is_not_there(ran):
     assert "its measurement" not in ran.farm("why", INT8)
 
 
+def test_why_names_the_results_in_the_command_that_it_ends_with(ran):
+    (ran.folder / "results").rename(ran.folder / "my results")
+    said = ran.farm("why", INT8, "--results", "my results")
+    assert f"{INT8} of the grid quick:\n" in said
+    assert f"quick.yaml --results 'my results' --only {shlex.quote(INT8)} --fresh measure" in said
+
+
+@pytest.mark.parametrize("command", [("why", "{cell}"), ("layers", "{cell}"), ("get", "{cell}", "model")])
+def test_a_cell_is_found_in_any_grid_and_where_several_have_it_they_are_named(ran, command):
+    results, typed = ran.folder / "results", [word.format(cell=INT8) for word in command]
+    (results / "last").mkdir()
+    (results / "last" / "plan.json").write_text('{"schema": 2, "cells": [], "stages": {}}')
+    assert "of the grid quick" in ran.farm(*typed)
+    shutil.copytree(results / "quick", results / "other", copy_function=shutil.copy)
+    assert f"{INT8} is a cell of 2 grids, other, quick: choose one with --grid" in ran.farm(*typed, code=2)
+    assert "no results of a grid 'othe' in results, did you mean 'other'" in ran.farm(*typed, "--grid", "othe", code=2)
+
+
 def test_why_of_an_unknown_cell_says_what_was_meant(ran):
     assert f"did you mean '{IR}'" in ran.farm("why", "tiny/-/irr/CPU", code=2)
 
@@ -113,7 +131,27 @@ def test_get_hands_over_a_model_that_its_example_can_run(ran, tmp_path):
     assert int(said.stdout) in range(10)
     said = subprocess.run(command[:2], cwd=tmp_path / "model", check=False, capture_output=True, text=True)
     assert (said.returncode, said.stdout, said.stderr) == (1, "", "usage: python infer.py IMAGE\n")
-    assert "is not empty" in ran.farm("get", INT8, tmp_path / "model", code=2)
+    assert "is not an empty folder" in ran.farm("get", INT8, tmp_path / "model", code=2)
+
+
+def test_a_get_that_fails_leaves_no_folder(ran):
+    records = ran.folder / "results" / "quick" / "records.parquet"
+    records.rename(ran.folder / "records")
+    assert "run the grid, or `farm gather` it" in ran.farm("get", INT8, "new/model", code=2)
+    (ran.folder / "records").rename(records)
+    [model] = ran.folder.glob("results/store/quantize/**/model.xml")
+    model.unlink()
+    model.mkdir()  # what cannot be copied
+    said = ran.farm("get", INT8, "new/model", code=2)
+    assert "nothing was handed over to new/model: [Errno 21] Is a directory: " in said
+    assert not (ran.folder / "new").exists()
+    (ran.folder / "empty").mkdir()
+    ran.farm("get", INT8, "empty", code=2)
+    assert not list((ran.folder / "empty").iterdir()), "it was there before"
+    shutil.rmtree(ran.folder / "results" / "store" / "quantize")
+    said = ran.farm("get", INT8, "new", "--results", ran.folder / "results", code=2)
+    where = f"--grid quick --results {ran.folder / 'results'}"
+    assert f"has no model yet: run the grid, or ask: farm why {shlex.quote(INT8)} {where}" in said
 
 
 @pytest.mark.parametrize(
@@ -131,6 +169,18 @@ def test_get_hands_over_a_model_that_its_example_can_run(ran, tmp_path):
 def test_bad_input_is_one_clear_error_and_exit_code_2(place, arguments, text):
     place.grid()
     assert text in place.farm(*arguments, code=2)
+
+
+def test_what_is_finished_is_kept_only_where_something_was_begun(ran):
+    records, kept = ran.folder / "results" / "quick" / "records.parquet", "; what is finished is kept"
+    records.unlink()
+    records.mkdir()
+    for command in (("show",), ("run", ran.grid())):  # all of it was there
+        said = ran.farm(*command, code=2)
+        assert "Is a directory" in said
+        assert kept not in said
+    grid = ran.grid(calibrations=[{"name": "noise", "count": 17}], accuracy_only=[{"device": "CPU"}])
+    assert ran.farm("run", grid, "--engine", "inline", code=2).strip().endswith(kept)
 
 
 def test_a_grid_with_faults_says_all_of_them(place):

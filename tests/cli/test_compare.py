@@ -82,6 +82,16 @@ def test_json_and_markdown_say_the_same(place, before):
     assert "| vgg/noise\\{count=16\\}/default/CPU | 0.9600 | +0.0300" in markdown
 
 
+def test_columns_are_chosen_and_all_stand_where_there_is_no_terminal(place, before):
+    header = ["cell", "top-1", "drop", "accuracy", "x", "IR", "speed", "FPS", "p50", "MiB"]
+    long = written(place.folder / "long" / "small", {record(model="a" * 120): ()})
+    assert place.farm("compare", long, long).splitlines()[0].split() == header
+    assert place.farm("compare", before, before, "--columns", "drop,MiB").splitlines()[0].split() == [
+        "cell", "drop", "MiB"
+    ]  # fmt: skip
+    assert "| cell | MiB |" in place.farm("compare", before, before, "--columns", "MiB", "--md")
+
+
 def test_nothing_to_judge_is_not_taken_for_fine(place, before):
     """A metric whose predictions were not published has no interval, and nothing was measured."""
     bare = replace(NOISE, metric="my:metric", top1=None, score=0.5)
@@ -100,6 +110,8 @@ def test_nothing_to_judge_is_not_taken_for_fine(place, before):
         (("before/small", "small"), "nothing was run in results yet"),
         (("before/small", "before/small", "--only", "modle=vgg"), "did you mean 'model'"),
         (("before/small", "before/small", "--json", "--md"), "choose one"),
+        (("before/small", "before/small", "--columns", "fsp"), "--columns fsp: no such column"),
+        (("before/small", "before/small", "--columns", "drop", "--json"), "--json holds every column"),
         (("before/small", "before/small", "--max-drop", "-1"), "--max-drop -1: must be 0 or more"),
         (("before/small", "before/small", "--max-slowdown", "nan"), "--max-slowdown nan: must be 0 or more"),
     ],

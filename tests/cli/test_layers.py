@@ -22,7 +22,8 @@ def test_layers_of_an_int8_cell_are_listed_in_the_models_order(ran):
     for layer in found:
         assert layer["sqnr_db"] > 10, "8 bits of a layer or two are far better than noise"
         assert layer["range_ratio"] >= 1
-    said = ran.farm("layers", INT8, "--images", "4").splitlines()
+    named, *said = ran.farm("layers", INT8, "--images", "4").splitlines()
+    assert named == f"{INT8} of the grid quick:"
     assert said[0].split() == ["layer", "kind", "SQNR", "dB", "range"]
     assert said[1].split()[:3] == ["0", "Convolution", f"{found[0]['sqnr_db']:.1f}"]
 
@@ -57,4 +58,4 @@ def test_an_unknown_cell_says_what_was_meant(ran):
 def test_a_cell_without_its_model_says_what_to_do(ran):
     shutil.rmtree(ran.folder / "results" / "store" / "quantize")
     said = ran.farm("layers", INT8, code=2)
-    assert f"{INT8} has no quantize yet: run the grid, or ask: farm why '{INT8}'" in said
+    assert f"{INT8} has no quantize yet: run the grid, or ask: farm why '{INT8}' --grid quick" in said

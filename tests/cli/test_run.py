@@ -47,6 +47,34 @@ def test_a_grid_runs_and_a_second_run_does_nothing(ran):
     assert uris(place.attempts()) == uris(before)
 
 
+def test_the_table_has_the_columns_that_are_named_and_a_slip_is_said_before_anything_runs(ran):
+    said = ran.farm("run", ran.grid(), "--columns", "drop")
+    assert said.splitlines()[0].split() == ["model", "variant", "calibration", "drop"]
+    assert "did you mean 'drop'" in ran.farm("run", "no grid", "--columns", "drob", code=2)
+
+
+def test_accuracy_alone_runs_without_measuring_and_a_later_run_does_only_the_measurements(place):
+    grid = place.grid()
+    said = place.farm("run", grid, "--no-measure", *INLINE)
+    header = said.splitlines()[0].split()
+    assert (header[:5], header[-2:]) == (["model", "variant", "calibration", "top-1", "drop"], ["MiB", "outcome"])
+    assert {(record["outcome"], record["fps"]) for record in place.records().values()} == {("ok", None)}
+    before = uris(place.attempts())
+    assert {uri.partition("/")[0] for uri in before} == {"synthesize", "export", "quantize", "evaluate"}
+    place.farm("run", grid, *INLINE)
+    assert {uri.partition("/")[0] for uri in uris(place.attempts()) if uri not in before} == {"measure"}
+    assert all(record["fps"] > 0 for record in place.records().values())
+
+
+def test_accuracy_alone_keeps_what_was_measured(ran):
+    before = ran.records()
+    said = ran.farm("run", ran.grid(), "--no-measure")
+    assert "nothing to run" in said
+    assert {cell: row["fps"] for cell, row in ran.records().items()} == {c: row["fps"] for c, row in before.items()}
+    said = ran.farm("run", ran.grid(), "--no-measure", "--fresh", "measure", code=2)
+    assert "--fresh measure and --no-measure: choose one" in said
+
+
 def test_a_cell_that_is_added_runs_alone(ran):
     place = ran
     before = uris(place.attempts())
@@ -193,6 +221,8 @@ def ended_and_run_again(place, ending, *options):
     out, err = process.communicate(timeout=30)
     assert process.returncode == (-ending if ending == signal.SIGKILL else 130), out + err
     assert ("starting Ray" in out + err) == (not options)
+    kept = "interrupted: what is finished is kept; the same command goes on from here"
+    assert (kept in err) == (ending != signal.SIGKILL)
     assert_nothing_left(family, place)
     before = {attempt["uri"] for attempt in place.attempts() if "error_class" not in attempt}
     failed = [attempt for attempt in place.attempts() if "error_class" in attempt]

@@ -3,10 +3,14 @@
 import csv
 import io
 import json
+import os
+import pty
 import re
 import shutil
 import signal
-from contextlib import contextmanager
+import subprocess
+import sys
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -69,6 +73,52 @@ def test_markdown_is_the_table_of_the_terminal(ran):
     table = [re.split(r"\s{2,}", line.strip()) for line in shown.splitlines()[:3]]
     assert [header, rows[0], ["", *table[2]]] == [table[0], table[1], rows[1]]
     assert rule == [*["---"] * 3, *["---:"] * 8, *["---"] * 2]
+
+
+def on_terminal(columns, folder, *arguments):
+    """What the command shows on a terminal of this width."""
+    screen, terminal = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns), "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "farm", *map(str, arguments)]
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=terminal, stderr=terminal):
+        os.close(terminal)
+        shown = b""
+        with suppress(OSError):  # nobody has the terminal open any more
+            while read := os.read(screen, 65536):
+                shown += read
+    os.close(screen)
+    return re.sub(r"\x1b\[[\d;]*m", "", shown.decode()).replace("\r\n", "\n")
+
+
+@pytest.fixture(scope="module")
+def wide_enough(tmp_path_factory):
+    """A run with every column."""
+    folder = tmp_path_factory.mktemp("wide")
+    speed = {"fps": 1652.5, "verdict": "valid", "speedup_ir": 1.91, "speedup_ir_low": 1.8, "speedup_ir_high": 2.02}
+    cells = [record(**speed), record("noise", algorithm="accuracy-aware{budget_s=900.0}", **speed)]
+    written(folder / "made", *(replace(cell, size_mib=0.42, latency_p50_ms=0.593) for cell in cells))
+    return folder
+
+
+def test_in_a_narrow_terminal_names_stand_whole_and_columns_that_have_no_room_are_named(wide_enough):
+    lines = on_terminal(80, wide_enough, "show", "made").splitlines()
+    assert lines[0].split() == ["model", "variant", "calibration", "top-1", "drop"]
+    assert "int8 accuracy-aware{budget_s=900.0}" in lines[2]
+    assert " ".join(lines[3:5]).startswith("no room for MiB, FPS, x IR, x PyTorch, p50 ms, verdict and outcome: --wide")
+
+
+def test_all_columns_stand_where_they_are_asked_for_and_where_there_is_no_terminal(wide_enough, place):
+    piped = place.farm("show", wide_enough / "made", COLUMNS="80")
+    assert "no room" not in piped
+    assert len(piped.splitlines()[0]) > 120
+    wide = on_terminal(80, wide_enough, "show", "made", "--wide")
+    assert wide.splitlines() == piped.splitlines()
+
+
+def test_columns_are_chosen_by_heading_or_name_in_the_order_they_are_named(ran):
+    header = ["model", "variant", "calibration", "FPS", "drop"]
+    assert ran.farm("show", "--columns", "fps, drop").splitlines()[0].split() == header
+    assert lines_of(ran.farm("show", "--columns", "fps, drop", "--md"))[0] == header
 
 
 def written(folder, *records):
@@ -159,6 +209,10 @@ def test_a_row_a_model_on_the_terminal_and_as_markdown(ran):
         (("--where", "calibration=nois"), "means no cell, did you mean 'noise"),
         (("--where", "modle=tiny"), "did you mean 'model'"),
         (("--sort", "-fsp"), "did you mean 'fps'"),
+        (("--columns", "drop,fsp"), "--columns fsp: no such column, did you mean 'FPS'"),
+        (("--columns", "drop", "--csv"), "--csv holds every column: leave out --columns"),
+        (("--columns", "drop", "--layout", "table1"), "--columns chooses columns of cells: leave out --layout table1"),
+        (("--watch", "--wide"), "--watch and --wide: choose one"),
         (("--layout", "table3"), "did you mean 'table"),
         (("--layout", "table2"), "no cell of the algorithm 'accuracy-aware'"),
         (("--layout", "table1", "--json"), "--json holds cells"),

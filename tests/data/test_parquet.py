@@ -79,7 +79,7 @@ GOOD = encode(pixels(1)[0])
     ("last", "says"),
     [
         (GOOD[:60], "row 5: not an image of PNG, JPEG, BMP, WEBP, or damaged"),
-        (b"hello", "row 5: not an image"),
+        (b"hello", "row 5: not an image of PNG, JPEG, BMP, WEBP, or damaged: replace or remove it"),
         (encode(pixels(1)[0], kind="GIF"), "row 5: not an image"),
         (encode(pixels(1)[0], "L"), "row 5: the image's mode is L, not RGB: convert"),
         (encode(pixels(1)[0], "RGBA"), "row 5: the image's mode is RGBA, not RGB: convert"),

@@ -3,6 +3,7 @@
 import pytest
 
 from farm.catalog import CATALOG
+from farm.grid.cell import expand
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,9 @@ from farm.catalog import CATALOG
         ),
         ("calibrations", {"name": "noise", "size": [8, 9]}, ["noise{size=[8, 9]}"]),
         ("calibrations", {"name": "noise", "size": [[8, 9], [8, 8]]}, ["noise{size=[8, 9]}", "noise{size=[8, 8]}"]),
+        ("calibrations", {"name": "noise", "size": 8}, ["noise{size=[8, 8]}"]),
+        ("models", {"factory": "nets:tiny", "size": 8}, ["tiny"]),
+        ("models", {"factory": "nets:tiny", "size": [8, 16]}, ["tiny"]),
         ("algorithms", {"name": "default", "ignored_scope": ["a", "b"]}, ['default{ignored_scope=["a", "b"]}']),
         (
             "algorithms",
@@ -59,6 +63,13 @@ from farm.catalog import CATALOG
 )  # fmt: skip
 def test_an_entry_stands_for_these_labels_of_sorted_non_default_parameters(files, axis, entry, labels):
     assert [choice.label for choice in getattr(files.grid(**{axis: [entry]}), axis)] == labels
+
+
+def test_a_size_of_one_number_is_of_both_sides_wherever_it_stands(files):
+    calibrations = [{"name": "noise", "size": 8}, {"name": "noise", "size": 9}]
+    grid = files.grid(calibrations=calibrations, exclude=[{"calibration": {"name": "noise", "size": 9}}])
+    assert [choice.parameters.size for choice in grid.calibrations] == [(8, 8), (9, 9)]
+    assert {cell.calibration.label for cell in expand(grid) if cell.calibration} == {"noise{size=[8, 8]}"}
 
 
 def test_a_parameter_written_as_its_default_makes_no_other_choice(files):

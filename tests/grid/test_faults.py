@@ -26,6 +26,7 @@ class Outer(Parameters):
         ("cpu", ["CPU", "GPU"], ", did you mean 'CPU'?"),
         ("xyz", ["noise", "fractal"], "; there are noise, fractal"),
         ("xyz", [], ""),
+        ("xyz", "abcdefghijklmnop", "; there are a, b, c, d, e, f, g, h, i, j, k, l and 4 more"),
         ("abcd", ["bcda", "abdc"], ", did you mean 'abdc'?"),
         ("abcd", ["abdc", "bcda"], ", did you mean 'abdc'?"),
         ("resnet", ["wide_resnet", "resnet1234567"], ", did you mean 'wide_resnet'?"),

@@ -8,7 +8,7 @@ import pytest
 
 from farm.catalog import CATALOG
 from farm.catalog.algorithms import Default
-from farm.catalog.models import File
+from farm.catalog.models import NETWORKS, File
 from farm.errors import GridError, InputError
 from farm.grid.load import KEYS, load
 
@@ -247,6 +247,10 @@ def test_an_included_choice_must_not_bear_the_label_of_another_one(files):
     assert said.startswith("4: include[0].model")
 
 
+ZOO = ", ".join([*NETWORKS][:12])
+BESIDE = "Or torchvision/NAME, a file (.onnx, .tflite, .xml), or a `factory` with its `weights`"
+
+
 @pytest.mark.parametrize(
     ("models", "said"),
     [
@@ -259,6 +263,10 @@ def test_an_included_choice_must_not_bear_the_label_of_another_one(files):
         ([{"name": "torchvision/resnet50", "weights": None}],
          "models[0].weights: input should be a valid string, not None"),
         (["timm/resnet5"], "models[0]: unknown model 'timm/resnet5', did you mean 'resnet56'?"),
+        (["net.pth"], f"models[0]: unknown model 'net.pth'; there are {ZOO} and 7 more; {BESIDE}"),
+        (["resnet20.pt"], f"models[0]: unknown model 'resnet20.pt', did you mean 'resnet20'? {BESIDE}"),
+        ([{"name": "resnet20", "size": 0}], "models[0].size[1]: input should be greater than or equal to 1, not 0"),
+        ([{"name": "resnet20", "size": True}], "models[0].size: input should be a valid tuple, not True"),
         (["net.onnx", "other/net.onnx"], "models[1]: 'net' stands twice, first as models[0]: give one a `name`"),
         (["resnet20", "resnet20.onnx"], "models[1]: 'resnet20' stands twice, first as models[0]: give one a `name`"),
         ([{"path": "net.bin"}], "models[0].path: must end in .onnx, .tflite, .xml, not 'net.bin'"),

@@ -3,11 +3,21 @@
 import pytest
 
 from farm.errors import GridError
+from farm.grid.cell import expand, matches
+from farm.grid.settings import Settings
+from tests.conftest import plan_of
 
 
 def test_a_grid_may_set_another_margin(files):
     assert files.grid().settings.claims.margin == 0.005
     assert files.grid(settings={"claims": {"margin": 0.02}}).settings.claims.margin == 0.02
+
+
+def test_a_grid_that_measures_nothing_asks_only_for_the_accuracy_of_every_cell(files):
+    grid = files.grid(settings={"measure": "none", "cores": {"evaluate": 2}})
+    assert all(any(matches(cell, meant) for meant in grid.accuracy_only) for cell in expand(grid))
+    assert grid.settings == Settings(cores={"evaluate": 2})
+    assert {stage.kind for stage in plan_of(grid).stages.values()} == {"synthesize", "export", "quantize", "evaluate"}
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,13 @@ WORST = {"worst_signal": "foreign", "worst_share": 0.31}
             ),
         ),
         (
+            replace(NOISY, within=2e20, pairs=2, ended="budget"),
+            (
+                "known not even within a factor of 2, not the 2.0% asked for, after 2 pairs; "
+                f"the time was spent: raise settings.measure.budget_s, then: {AGAIN}"
+            ),
+        ),
+        (
             replace(NOISY, within=None, pairs=1, least_pairs=1),
             (
                 "one pair says nothing of its spread; raise settings.measure.pairs, "

@@ -10,7 +10,7 @@ from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import GAP, Names, names_of, plain
 from farm.report.figures.points import UNJUDGED
 from farm.report.figures.style import BLUE, GREY, PALE, Datum, data, tooltip
-from farm.report.numbers import count
+from farm.report.numbers import count, within
 from farm.stats.ratios import Pair, paired_ratio
 
 MOST = 24  # measurements shown: more than this nobody reads
@@ -101,6 +101,6 @@ def _caption(shown: int, there: int, target: float | None) -> str:
 
 def _alt(widths: Sequence[float], there: int) -> str:
     return (
-        f"Convergence of {len(widths)} of {count(there, 'measurement')}: at the end, 99 % intervals reach from "
-        f"{min(widths):.1%} to {max(widths):.1%} to each side."
+        f"Convergence of {len(widths)} of {count(there, 'measurement')}: at the end, ratios are known "
+        f"{within(widths)} to each side (99 %)."
     )

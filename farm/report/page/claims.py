@@ -19,6 +19,12 @@ from farm.stats.shares import Estimate
 
 BROKEN = 0.05  # of top-1: who surely loses more is said to break
 OTHERS: tuple[Standing, ...] = ("better", "worse", "undecided")
+VERDICTS: dict[Standing, str] = {
+    "equivalent": "that is equivalent, within {within}",
+    "worse": "that is worse",
+    "better": "that is better",
+    "undecided": "whether that is equivalent, within {within}, is undecided",
+}
 
 UNNAMED = (
     "The grid names no set of real images, so none is held against them "
@@ -65,21 +71,24 @@ def _set(beside: AgainstReal) -> tuple[bool, str, str, str]:
 
 
 def _standing(beside: Sequence[AgainstReal], analysis: Analysis, *, several: bool) -> str:
-    """One set over all its models: for how many it is equivalent, and what of the others."""
+    """One set over all its models: for how many it is equivalent, and what of the others; of one model, which it is."""
     first, real = beside[0], analysis.run.claims.reference
     where = f" under {first.family.algorithm} on {first.family.device}" if several else ""
-    equal = sum(one.standing == "equivalent" for one in beside)
-    within, models = margin_text(analysis.run.claims.margin), count(len(beside), "model")
+    over = "" if first.seeds is None else f", over {span([one.seeds or 0 for one in beside])} seeds"
+    within = margin_text(analysis.run.claims.margin)
+    if len(beside) == 1:
+        loss, verb = _loss(first.loss)
+        who = f"Calibrated with {first.name}{where}, {first.family.model} {verb} {loss}"
+        return f"{who} against {real}{over}: {VERDICTS[first.standing].format(within=within)}."
+    equal, models = sum(one.standing == "equivalent" for one in beside), count(len(beside), "model")
     if first.seeds is None:
         who = f"{equal or 'none'} of {models} {'is' if equal == 1 else 'are'}"
-        if len(beside) == 1:
-            who = f"{first.family.model} is{'' if equal else ' not'}"
-        text = f"Calibrated with {first.name}{where}, {who} shown to be equivalent to "
-        text += f"{'itself' if len(beside) == 1 else 'the same'} calibrated with {real}, within {within}"
+        text = f"Calibrated with {first.name}{where}, {who} shown to be equivalent to the same calibrated with {real}"
+        text += f", within {within}"
     else:
         shown = f"equivalent to {real} within {within}"
         verb = f"is {shown} for {equal} of {models}" if equal else f"is not shown to be {shown} for any of {models}"
-        text = f"{first.name}{where} {verb}, over {span([one.seeds or 0 for one in beside])} seeds"
+        text = f"{first.name}{where} {verb}{over}"
     return "; ".join([text, *_others(beside)]) + "."
 
 
@@ -88,7 +97,8 @@ def _others(beside: Sequence[AgainstReal]) -> Iterator[str]:
     for word in OTHERS:
         those = sorted((one for one in beside if one.standing == word), key=lambda one: -abs(one.loss.value))
         if those:
-            yield f"{word} for {listed([f'{one.family.model}, {_loss(one.loss)}' for one in those], most=3)}"
+            named = [f"{one.family.model}, {' '.join(_loss(one.loss))}" for one in those]
+            yield f"{word} for {listed(named, most=3)}"
 
 
 def with_interval(loss: Estimate) -> str:
@@ -96,11 +106,12 @@ def with_interval(loss: Estimate) -> str:
     return f"{points(loss.value)} points ({points(loss.low)} to {points(loss.high)})"
 
 
-def _loss(loss: Estimate) -> str:
+def _loss(loss: Estimate) -> tuple[str, str]:
+    """How many points, and whether they were lost or gained."""
     if loss.value >= 0:
-        return f"{with_interval(loss)} lost"
+        return with_interval(loss), "lost"
     gain = Estimate(value=-loss.value, low=-loss.high, high=-loss.low)
-    return f"{with_interval(gain)} gained"
+    return with_interval(gain), "gained"
 
 
 def what_it_costs(analysis: Analysis) -> list[str]:

@@ -54,6 +54,13 @@ def test_a_number_sorts_by_its_value_and_shows_its_interval():
     assert " to " in drop.note
 
 
+def test_an_interval_that_says_nothing_is_words():
+    wide = record("noise", fps=1.0, speedup_ir=0.7, speedup_ir_low=1e-9, speedup_ir_high=2.6e16)
+    found = table(rows_of(wide))
+    shown = found.rows[0].shown[titles(found).index("Speed-up over IR")]
+    assert (shown.text, shown.note) == ("0.70", "known too little for an interval")
+
+
 def test_seeds_of_one_source_are_one_choice_of_the_filter():
     found = table(analyse(study(seeds=3)).rows)
     assert found.choices["calibration"] == ("none", "cifar10", "fractal", "noise", "broken")

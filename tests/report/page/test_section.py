@@ -35,6 +35,29 @@ def test_one_seed_makes_a_claim_on_two_models_and_never_on_sources():
     assert "seeds" not in text
 
 
+@pytest.mark.parametrize(
+    ("wrong", "margin", "changed", "verdict"),
+    [
+        (101, 0.01, "lost 0.10 points", "that is equivalent, within 1 point."),
+        (103, 0.003, "lost 0.30 points", "whether that is equivalent, within 0.3 points, is undecided."),
+        (150, 0.003, "lost 5.00 points", "that is worse."),
+        (50, 0.003, "gained 5.00 points", "that is better."),
+    ],
+)
+def test_of_one_model_it_is_one_plain_sentence(wrong, margin, changed, verdict):
+    found = run({record(): range(100), record("real"): range(100), record("fractal"): range(wrong)}, margin=margin)
+    before, _, after = said(found, REAL).partition(" (")
+    assert before == f"Calibrated with fractal, resnet20 {changed}"
+    assert after.partition(") against real: ")[2].startswith(verdict)
+
+
+def test_of_one_model_over_several_seeds_it_is_one_plain_sentence():
+    seeds = {record(name, seed=seed): range(100 + seed) for name in ("real", "fractal") for seed in range(3)}
+    text = said(run({record(): range(100)} | seeds, margin=0.01), REAL)
+    assert text.startswith("Calibrated with fractal, resnet20 lost 0.00 points (")
+    assert " against real, over 3 seeds: that is equivalent, within 1 point." in text
+
+
 def test_a_set_that_is_not_shown_to_be_equivalent_is_not_called_so():
     text = said(held(100, 103, margin=0.003), REAL)
     assert "none of 2 models are shown to be equivalent" in text

@@ -20,6 +20,8 @@ Made = Annotated[
 ]
 Place = Annotated[str, Field(min_length=1, description="file or folder, relative to the grid file or to FARM_DATA")]
 
+RULE = 2  # by which the COUNT images of a dataset are chosen. 1: the first ones; 2: class by class
+
 AT_PATH = (InputSpec(role="images", parameter="path", hint="`path` is looked for beside the grid and in FARM_DATA"),)
 FROM_CODE = (InputSpec(role="images", parameter="factory", code=True),)
 
@@ -39,7 +41,7 @@ def cifar10_split(split: str) -> tuple[InputSpec, ...]:
 class DatasetParameters(Parameters):
     """A labelled test split."""
 
-    count: int | None = Field(None, ge=1, description="use only the first COUNT images")
+    count: int | None = Field(None, ge=1, description="use only COUNT images, as many of each class")
 
 
 class DatasetAt(DatasetParameters):

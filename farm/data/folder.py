@@ -19,7 +19,7 @@ LOOKED_FOR = f"looked for {', '.join(EXTENSIONS)}"
 
 
 def dataset(parameters: Arguments, files: Files) -> ImageSet:
-    """The first `count` images of ``files["images"]``, or all, class after class. Raises DataError without classes."""
+    """`count` images of ``files["images"]``, class by class, or all. Raises DataError without classes."""
     pictures = open_folder(files["images"])
     if pictures.labels is None:
         raise DataError(f"{files['images']}: no subfolders: a dataset needs one subfolder a class, named after it")

@@ -65,13 +65,17 @@ def quantized(facts: Mapping[str, Any]) -> Quantized:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated:
-    """Of a model on a dataset. score: the metric's mean. top1: None where the metric is a user's own."""
+    """Of a model on a dataset. score: the metric's mean. top1: None where the metric is a user's own.
+
+    note: what a reader must know of the test images.
+    """
 
     n_images: int
     metric: str | None = None
     score: float | None = None
     classes: int | None = None
     top1: float | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

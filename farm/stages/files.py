@@ -66,8 +66,8 @@ def _fill(job: Job[Files], images: ImageSet, together: int) -> Written:
     if wanted.made["layout"] == "png" and count < (images.classes or 0):
         raise InputError(f"--format png: {count} images show not all of {images.classes} classes: make more of them")
     notes = {"size": list(size), "classes": images.classes, "farm": metadata.version("farm")}
-    if note := getattr(images, "note", ""):
-        notes["note"] = note
+    if images.note:
+        notes["note"] = images.note
     with setfolder.claimed(Path(wanted.out), wanted.made, count, notes) as folder:
         there, missing = dict(folder.ranges), folder.missing(verify=wanted.verify)
         total, done, begun = sum(stop - start for start, stop in missing), 0, time.monotonic()

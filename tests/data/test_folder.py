@@ -63,8 +63,17 @@ def test_a_source_samples_class_by_class(tmp_path):
     fill(tmp_path / "b", ["1.png", "2.png"])
     sample = folder.source({"count": 5, "seed": 0}, {"images": tmp_path})
     assert sample.block(0, 5).labels.tolist() == [0, 1, 0, 1, 0]
-    with pytest.raises(DataError, match="there are 5 images, and class 1 has only 2"):
+    with pytest.raises(DataError, match="`count: 6`, but there are only 5 images"):
         folder.source({"count": 6, "seed": 0}, {"images": tmp_path})
+
+
+def test_a_count_is_balanced_over_the_subfolders_and_names_those_it_leaves_out(tmp_path):
+    for name in ("cat", "cow", "dog"):
+        fill(tmp_path / name, ["1.png", "2.png", "3.png"])
+    assert whole(tmp_path, 6).block(0, 6).labels.tolist() == [0, 0, 1, 1, 2, 2]
+    two = whole(tmp_path, 2)
+    assert two.block(0, 2).labels.tolist() == [0, 1]
+    assert two.note == "no images of 1 of 3 classes: class 2"
 
 
 def test_a_flat_folder_is_no_dataset(tmp_path):

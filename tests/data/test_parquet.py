@@ -44,10 +44,14 @@ def test_the_number_of_classes_comes_from_the_class_names(tmp_path, metadata, cl
     assert whole(path).classes == classes
 
 
-def test_count_takes_the_first_rows(tmp_path):
-    images = pixels(5)
-    path = write_parquet(tmp_path / "a.parquet", [encode(image) for image in images], [0] * 5)
-    assert np.array_equal(whole(path, count=2).block(0, 2).images, images[:2])
+def test_a_count_of_rows_that_lie_class_by_class_is_balanced(tmp_path):
+    path = write_parquet(tmp_path / "a.parquet", [encode(image) for image in pixels(9)], [0] * 5 + [1] * 4)
+    assert whole(path, count=4).block(0, 4).labels.tolist() == [0, 0, 1, 1]
+
+
+def test_classes_of_which_there_are_no_rows_are_named(tmp_path):
+    path = write_parquet(tmp_path / "a.parquet", [encode(image) for image in pixels(3)], [0, 0, 2], metadata=NAMES)
+    assert whole(path).note == "no images of 1 of 3 classes: dog"
 
 
 def test_a_source_samples_class_by_class(tmp_path):

@@ -308,7 +308,7 @@ def test_a_package_is_hashed_by_all_of_its_source_and_nothing_else(search):
     first = code_at(search, "farm_test_package.inner.net:tiny")
     assert first.path == str(search.grid)
     old(package / "notes.txt", b"not source")
-    old(package / "__pycache__" / "net.cpython-311.py", b"not source")
+    old(package / "__pycache__" / "net.cpython-311.pyc", b"not source")
     old(package / ".hidden" / "x.py", b"not source")
     assert code_at(search, "farm_test_package.inner.net:tiny") == first
     old(package / "inner" / "net.py", b"two")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from farm.catalog.datasets import AT_PATH, FROM_CODE, Made, Place, cifar10_split
+from farm.catalog.datasets import AT_PATH, FROM_CODE, IN_FOLDER, Classes, Made, Place, cifar10_split
 from farm.spec import InputSpec, Parameters, Sha256, SourceSpec
 
 Side = Annotated[int, Field(ge=1)]
@@ -46,6 +46,12 @@ class RealAt(Real):
     """Real images of the user's own."""
 
     path: Place
+
+
+class RealIn(RealAt):
+    """Real images in a folder of the user's own."""
+
+    classes: Classes = None
 
 
 class Sharded(SourceParameters):
@@ -121,7 +127,7 @@ SOURCES = {
         doc="scikit-learn's handwritten digits, the other two thirds: real images; needs no download",
     ),
     "folder": SourceSpec(
-        function="farm.data.folder:source", parameters=RealAt, inputs=AT_PATH,
+        function="farm.data.folder:source", parameters=RealIn, inputs=IN_FOLDER,
         doc="an image folder, with or without one subfolder a class", libraries=("numpy", "pillow"),
     ),
     "parquet": SourceSpec(

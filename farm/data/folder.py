@@ -1,10 +1,12 @@
 """Images in a folder, one file each, decoded when they are read. Owns which files count and what class they have.
 
-One subfolder a class, their sorted names numbered from 0, with images at any depth; a source may also be one flat
-folder without classes. Hidden files and folders are left out; other files that are no images are told of.
+One subfolder a class, numbered from 0 by the order of their names or by the user's own, with images at any depth; a
+source may also be one flat folder without classes. Hidden files and folders are left out; other files that are no
+images are told of.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import numpy as np
 from farm.data import real
 from farm.data.imageset import Arguments, Files, ImageSet
 from farm.data.picture import EXTENSIONS, decode
-from farm.data.sampling import some
+from farm.data.sampling import NAMED, some
 from farm.data.setfolder import INVENTORY
 from farm.errors import DataError
 from farm.inputs.tree import Entry, entries
@@ -24,7 +26,7 @@ LOOKED_FOR = "looked for .png, .jpg, .tif and whatever else Pillow reads"
 
 def dataset(parameters: Arguments, files: Files) -> ImageSet:
     """`count` images of ``files["images"]``, class by class, or all. Raises DataError without classes."""
-    pictures = open_folder(files["images"])
+    pictures = open_folder(files["images"], _order(parameters, files))
     if pictures.labels is None:
         raise DataError(f"{files['images']}: no subfolders: a dataset needs one subfolder a class, named after it")
     return real.dataset(pictures, parameters)
@@ -32,31 +34,77 @@ def dataset(parameters: Arguments, files: Files) -> ImageSet:
 
 def source(parameters: Arguments, files: Files) -> ImageSet:
     """`count` images of ``files["images"]``, class by class where there are subfolders. Raises DataError if too few."""
-    return real.source(open_folder(files["images"]), parameters)
+    return real.source(open_folder(files["images"], _order(parameters, files)), parameters)
 
 
-def open_folder(path: Path) -> real.Pictures:
-    """The image files in order; without labels in a flat folder. Raises DataError for what is missing or misplaced."""
+def open_folder(path: Path, order: Sequence[str] = ()) -> real.Pictures:
+    """The image files in order; without labels in a flat folder. Raises DataError for what is missing or misplaced.
+
+    order: the classes, some of which may have no folder; by default the folders' names, sorted.
+    """
     if not path.is_dir():
         raise DataError(f"{path}: not a folder: give the folder that holds the images")
     groups, others = _sorted(path)
-    loose, names = groups.pop(""), tuple(sorted(groups))
-    if names and loose:
-        where = f"both subfolders and images ({loose[0].name})"
-        raise DataError(f"{path}: {where}: move these into their class's subfolder")
-    for name in names or ("",):
-        if not groups.get(name, loose):
-            raise DataError(f"{path / name}: no images ({LOOKED_FOR}): add some, or remove the folder")
-    paths = tuple(file for name in names for file in groups[name]) or tuple(loose)
-    labels = np.repeat(np.arange(len(names), dtype=np.int64), [len(groups[name]) for name in names])
+    loose = groups.pop("")
+    _check(path, groups, loose, order)
+    names = tuple(order or sorted(groups))
+    paths = tuple(file for name in names for file in groups.get(name, ())) or tuple(loose)
+    labels = np.repeat(np.arange(len(names), dtype=np.int64), [len(groups.get(name, ())) for name in names])
     return real.Pictures(
         count=len(paths),
         read=partial(_read, paths),
         labels=labels if names else None,
         classes=len(names) or None,
         names=names,
-        note=_left_out(others),
+        note="; ".join(filter(None, [_left_out(others), "" if order else _as_text(names)])),
     )
+
+
+def _check(path: Path, groups: Mapping[str, list[Path]], loose: list[Path], order: Sequence[str]) -> None:
+    """Raise DataError where folders and images do not go together. loose: the images that are in no subfolder."""
+    if groups and loose:
+        where = f"both subfolders and images ({loose[0].name})"
+        raise DataError(f"{path}: {where}: move these into their class's subfolder")
+    if unknown := sorted(groups.keys() - set(order)) if order else []:
+        names, there = some(map(repr, unknown), len(unknown)), some(map(repr, order), len(order))
+        raise DataError(f"{path}: {names}: not in `classes`, which has {there}: name all folders, or move these away")
+    if order and not groups:
+        raise DataError(f"{path}: no subfolders: `classes` is for one subfolder a class, named after it")
+    empty = [name for name, group in sorted(groups.items()) if not group]
+    if (empty and not order) or not (loose or any(groups.values())):
+        change = (
+            "add some, or remove the folder" if order or not empty else "add some, remove it, or name all `classes`"
+        )
+        raise DataError(f"{path / (empty[0] if empty else '')}: no images ({LOOKED_FOR}): {change}")
+
+
+def _as_text(names: Sequence[str]) -> str:
+    """What there is to say of names that are numbers, in another order than these; empty if nothing."""
+    if not all(name.isascii() and name.isdigit() for name in names):
+        return ""
+    numbers = sorted(names, key=int)
+    at = next((at for at, (name, number) in enumerate(zip(names, numbers, strict=True)) if name != number), None)
+    if at is None:
+        return ""
+    which = f"class folders are sorted as text, so {names[at]} is class {at}"
+    return f"{which}; if they are numbers, say so by `classes: [{', '.join(numbers[:NAMED])}, ...]` or a file of names"
+
+
+def _order(parameters: Arguments, files: Files) -> tuple[str, ...]:
+    """The user's own order of classes, from the grid or a file; empty if there is none. Raises DataError."""
+    path = files.get("classes")
+    if path is None:
+        return tuple(parameters.get("classes") or ())
+    try:
+        lines = _content(path).decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: no text in UTF-8 ({error.reason}): give a file with a class a line") from error
+    names = tuple(filter(None, (line.strip() for line in lines)))
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice or not names:
+        text = f"{twice[0]!r} stands twice" if twice else "no names"
+        raise DataError(f"{path}: {text}: give a file with a class a line, each once")
+    return names
 
 
 def _sorted(path: Path) -> tuple[dict[str, list[Path]], list[Entry]]:

@@ -68,11 +68,12 @@ def default_search(grid_file: Path) -> SearchPath:
 def locate(
     wanted: InputSpec, parameters: Mapping[str, object], names: Mapping[str, str], search: SearchPath, memo: HashMemo
 ) -> Input | None:
-    """Find one wanted input; None if it is optional and not asked for.
+    """Find one wanted input; None if it is optional and no file is asked for.
 
     names: what ``{dataset}`` and ``{name}`` stand for in the patterns.
     """
-    given = str(parameters.get(wanted.parameter or "") or "")
+    value = parameters.get(wanted.parameter or "")
+    given = value if isinstance(value, str) else ""
     if wanted.code:
         return _code(wanted, given, search, memo)
     if not given and wanted.optional:

@@ -35,7 +35,7 @@ HELD_OUT = 1000  # images to validate on, where the algorithm does not say how m
 def options(choice: Loaded) -> dict[str, object]:
     """A choice's parameters without those that only say where a file lies: its content is in the key."""
     located = {spec.parameter for spec in choice.spec.inputs if not spec.code} | {"sha256"}
-    return {name: value for name, value in choice.parameters if name not in located}
+    return {name: value for name, value in choice.parameters if name not in located or isinstance(value, tuple)}
 
 
 def images(choice: Dataset | Calibration, fit: Fit | None, **changes: object) -> axes.Images:

@@ -87,6 +87,95 @@ def test_hidden_files_are_left_out_and_others_named(tmp_path):
     assert whole(tmp_path).note == f"{note}, cat/more (the folder cat again) and 2 more"
 
 
+def numbered(path, *names):
+    for name, image in zip(names, IMAGES, strict=False):
+        fill(path / name, ["a.png"])
+        (path / name / "a.png").write_bytes(encode(image))
+    return path
+
+
+TEXT = "class folders are sorted as text, so 10 is class 2; if they are numbers, say so by `classes: [0, 1, 2, ...]` "
+
+
+@pytest.mark.parametrize(
+    ("names", "note"),
+    [
+        ([str(number) for number in range(11)], f"{TEXT}or a file of names"),
+        ([str(number) for number in range(10)], ""),
+        ([f"{number:02}" for number in range(11)], ""),
+        ([*map(str, range(11)), "cat"], ""),
+    ],
+)
+def test_numbers_that_are_sorted_as_text_are_told(tmp_path, names, note):
+    numbered(tmp_path, *names)
+    assert whole(tmp_path).note == note
+    assert folder.source({"count": len(names), "seed": 0}, {"images": tmp_path}).note == note
+
+
+def in_order(path, names):
+    return folder.dataset({"count": None, "classes": names}, {"images": path})
+
+
+def in_file(path, names):
+    (path.parent / "classes.txt").write_text("\ufeff" + "\r\n".join(names) + "\n\n")
+    return folder.dataset({"count": None}, {"images": path, "classes": path.parent / "classes.txt"})
+
+
+@pytest.mark.parametrize("opened", [in_order, in_file])
+def test_classes_have_the_order_that_is_given(tmp_path, opened):
+    names = [str(number) for number in range(11)]
+    images = opened(numbered(tmp_path / "photos", *names), names)
+    block = images.block(0, 11)
+    assert block.labels.tolist() == list(range(11))
+    assert np.array_equal(block.images, IMAGES[:11])
+    assert images.note == ""
+
+
+def test_a_class_that_is_given_may_have_no_folder_or_an_empty_one(tmp_path):
+    fill(tmp_path / "cat", ["a.png"])
+    (tmp_path / "cow").mkdir()
+    images = in_order(tmp_path, ["background", "cat", "cow"])
+    assert (images.classes, images.block(0, 1).labels.tolist()) == (3, [1])
+    assert images.note == "no images of 2 of 3 classes: background, cow"
+
+
+@pytest.mark.parametrize("source", [folder.source, folder.dataset])
+@pytest.mark.parametrize(
+    ("folders", "names", "says"),
+    [
+        (["cat", "cows"], ["cat", "cow"], "photos: 'cows': not in `classes`, which has 'cat', 'cow': name all folders"),
+        ([], ["cat"], "photos: no subfolders: `classes` is for one subfolder a class"),
+    ],
+)
+def test_classes_that_are_not_those_of_the_folders_are_told(tmp_path, source, folders, names, says):
+    photos = fill(tmp_path / "photos", [] if folders else ["a.png"])
+    for name in folders:
+        fill(photos / name, ["a.png"])
+    with pytest.raises(DataError, match=says):
+        source({"count": 1, "seed": 0, "classes": names}, {"images": photos})
+
+
+def test_folders_all_of_which_are_empty_are_told_even_where_classes_are_given(tmp_path):
+    (tmp_path / "cat").mkdir()
+    with pytest.raises(DataError, match=r"cat: no images \(looked for .*\): add some, or remove the folder"):
+        in_order(tmp_path, ["cat"])
+    with pytest.raises(
+        DataError, match=r"cat: no images \(looked for .*\): add some, remove it, or name all `classes`"
+    ):
+        whole(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"cat\n\n cat \n", "'cat' stands twice"), (b"\n \n", "no names"), (b"caf\xe9", "no text in UTF-8")],
+)
+def test_a_file_of_classes_that_cannot_be_used_is_told(tmp_path, content, says):
+    fill(tmp_path / "photos" / "cat", ["a.png"])
+    (tmp_path / "classes.txt").write_bytes(content)
+    with pytest.raises(DataError, match=f"classes.txt: {says}.*: give a file with a class a line"):
+        folder.dataset({"count": None}, {"images": tmp_path / "photos", "classes": tmp_path / "classes.txt"})
+
+
 def test_two_classes_that_are_one_folder_are_told(tmp_path):
     fill(tmp_path / "cat", ["a.png"])
     (tmp_path / "dog").symlink_to(tmp_path / "cat")

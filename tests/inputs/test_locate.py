@@ -25,6 +25,14 @@ def test_an_absolute_path_is_taken_as_it_is(search, tmp_path):
     assert locate(WEIGHTS, {"weights": str(path)}, NAMES, search, HashMemo(None)).path == str(path)
 
 
+def test_what_stands_in_the_grid_itself_is_in_no_file(search):
+    wanted = InputSpec(role="classes", parameter="classes", optional=True)
+    old(search.grid / "classes.txt", b"cat")
+    assert locate(wanted, {"classes": ("cat", "dog")}, NAMES, search, HashMemo(None)) is None
+    assert locate(wanted, {"classes": None}, NAMES, search, HashMemo(None)) is None
+    assert locate(wanted, {"classes": "classes.txt"}, NAMES, search, HashMemo(None)).sha256 == sha256(b"cat")
+
+
 def test_a_home_folder_is_told_by_its_sign(search, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     path = old(tmp_path / "mine.pt", b"x")

@@ -28,7 +28,7 @@ def _class_names(value: object) -> object:
     names = tuple(str(one) if type(one) is int else one for one in value) if isinstance(value, tuple) else ()
     if value is None or (isinstance(value, str) and value):
         return value
-    if not names or len(set(names)) < len(names) or not all(isinstance(one, str) and one for one in names):
+    if not names or not all(isinstance(one, str) and one for one in names) or len(set(names)) < len(names):
         raise fault("must be the names of the class folders, each once, or a file with a name a line")
     return names
 

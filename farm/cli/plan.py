@@ -44,7 +44,8 @@ def plan(
 ) -> int:
     """Say what `farm run` would do: cells, stages done, failed and waiting, and about how long. Runs nothing.
 
-    Files that are not there, and images of your own that no stage could use, are named, and what must be known of them.
+    Names files that are not there and images of your own that no stage could use; says what must be known of others,
+    such as classes of which there are none.
     """
     grid = load(grid_file, CATALOG)
     planned, store = resolve(grid), Location.of(results).store

@@ -112,7 +112,11 @@ def _checked(wanted: InputSpec, path: Path, digest: str, memo: HashMemo) -> Inpu
     absent = [str(other) for other in beside if not other.is_file()]
     if absent:
         return lacking(missing=f"{path} needs {', '.join(absent)}: put it there, or save the model in one file")
-    whole = memo.content(path)
+    try:
+        whole = memo.content(path)
+    except OSError as error:
+        text = f"{error.filename} cannot be read ({error.strerror}): check that it may be read"
+        return lacking(missing=text)
     if not whole.startswith(digest):
         text = f"{path} is another file than its name or `sha256` says ({digest}): its SHA-256 is {whole}"
         return lacking(missing=f"{text}; fetch it again")

@@ -95,13 +95,15 @@ class Measured:
 class Written:
     """Of a set made as files. size: (height, width). n_made: images that were not there, made in made_s.
 
-    Of a folder, sound: ranges (start, stop) that were there; unsound: those made again, and why.
+    note: what must be known of it. Of a folder, sound: ranges (start, stop) that were there; unsound: those made again,
+    and why.
     """
 
     n_images: int
     size: tuple[int, int]
     n_made: int
     made_s: float
+    note: str | None = None
     sound: tuple[tuple[int, int], ...] = ()
     unsound: tuple[tuple[int, int, str], ...] = ()
 

@@ -219,6 +219,19 @@ def test_a_finished_set_is_no_failure_whatever_else_lies_there(place):
     assert CALIBRATE not in said
 
 
+@pytest.mark.parametrize("out", ["set", "set.parquet"])
+def test_what_must_be_known_of_a_set_is_told(place, out):
+    for name, count in (("cat", 3), ("dog", 1)):
+        (place.folder / "photos" / name).mkdir(parents=True)
+        for number in range(count):
+            Image.new("RGB", (8, 8)).save(place.folder / "photos" / name / f"{number}.png")
+    command = ("synth", "folder", "--param", "path=photos", "--param", "classes=[dog, cat]", "--count", 4)
+    said = place.farm(*command, "--threads", 1, "--format", "hf", "--out", out)
+    assert f"{out}: not balanced, for lack of images: 1 of dog; up to 3 of each other class" in said
+    if out == "set":
+        assert json.loads((place.folder / out / "set.json").read_text())["note"].startswith("not balanced")
+
+
 @pytest.mark.parametrize(("form", "out"), [("png", "set"), ("hf", "set.parquet")])
 def test_all_images_of_an_uneven_set_can_be_sampled(place, monkeypatch, form, out):
     weights = distylegan(place.folder / "checkpoint")

@@ -1,5 +1,8 @@
 """Where inputs are looked for, when one is known for good, and what is said of one that is missing or another."""
 
+import errno
+import os
+
 import pytest
 
 from farm.errors import DataError
@@ -31,6 +34,17 @@ def test_what_stands_in_the_grid_itself_is_in_no_file(search):
     assert locate(wanted, {"classes": ("cat", "dog")}, NAMES, search, HashMemo(None)) is None
     assert locate(wanted, {"classes": None}, NAMES, search, HashMemo(None)) is None
     assert locate(wanted, {"classes": "classes.txt"}, NAMES, search, HashMemo(None)).sha256 == sha256(b"cat")
+
+
+def test_a_folder_that_cannot_be_read_is_missing(search, monkeypatch):
+    old(search.grid / "photos" / "cat" / "a.png", b"x")
+
+    def forbidden(place):
+        raise PermissionError(errno.EACCES, "Permission denied", str(place))
+
+    monkeypatch.setattr(os, "scandir", forbidden)  # root may read everything
+    found = locate(InputSpec(role="images", parameter="path"), {"path": "photos"}, NAMES, search, HashMemo(None))
+    assert found.missing == f"{search.grid}/photos cannot be read (Permission denied): check that it may be read"
 
 
 def test_a_home_folder_is_told_by_its_sign(search, tmp_path, monkeypatch):

@@ -49,11 +49,16 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Images:
-    """A dataset or a source by its name in the catalog. fit: None where real images must have the model's size."""
+    """A dataset or a source by its name in the catalog.
+
+    fit: None where real images must have the model's size. rule: the version of the rule by which part of a dataset is
+    chosen; None of a whole one, and of a source.
+    """
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
     fit: Fit | None = None
+    rule: int | None = None
 
     def arguments(self, **more: Any) -> dict[str, Any]:
         """What the function of the catalog takes: the options, and `fit` where there is one."""

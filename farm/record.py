@@ -93,6 +93,7 @@ class Record:
     top1_drop: Annotated[float | None, Column("the FP32 IR's top-1 minus this one", "share of 1")] = None
     agreement: Annotated[float | None, Column("test images on which it and the FP32 IR agree", "share of 1")] = None
     n_images: Annotated[int | None, Column("test images")] = None
+    dataset_note: Annotated[str | None, Column("what a reader must know of them")] = None
     subset_size: Annotated[int | None, Column("calibration images used")] = None
     control_drop: Annotated[
         float | None,

@@ -164,7 +164,7 @@ class Located:
 
     def __call__(self, wanted: InputSpec, parameters: Mapping[str, Any], names: Mapping[str, str]) -> Input | None:
         asked = parameters.get(wanted.parameter) if wanted.parameter else None
-        if wanted.optional and asked is None:
+        if wanted.optional and not isinstance(asked, str):
             return None
         path = f"{self.folder}/{names.get('name', 'grid')}.{wanted.role}"
         if wanted.role in self.missing:

@@ -27,7 +27,7 @@ ISSUE = (
 WHO = ("grid", "cell", "model", "algorithm", "device", "runtime", "outcome")
 
 
-NOTE = ("calibration_source", "calibration_seed", "calibration_note")
+NOTE = ("calibration_source", "calibration_seed", "calibration_note", "dataset_note")
 METRIC = ("metric", "score", "score_drop")
 CONTROL = (
     "control_drop", "control_images", "control_labels", "validate_on",

@@ -1,15 +1,15 @@
-"""What will fail at once: images of the user's own that no stage could use. Opens them as a stage does."""
+"""What will fail at once, and what must be known beforehand: opens images of the user's own as a stage does."""
 
 from bisect import bisect_left
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from farm.catalog import CATALOG
 from farm.errors import FarmError
-from farm.plan import Plan, Stage
+from farm.plan import Plan, Stage, base
 from farm.plan.parameters import Evaluate, Measure, Synthesize
 from farm.spec import LoadedSpec, resolve
 
@@ -17,14 +17,37 @@ OPENED = ("folder", "parquet", "shards")  # images that lie in files, and run no
 LOOKED_AT = {"distylegan": "farm.generators.distylegan.files:check"}  # files of what takes longer
 
 
-def faults(plan: Plan, uris: Collection[str]) -> dict[str, str]:
-    """Why stages will fail, by uri: their images cannot be used. The stages of one set have one reason, the set's."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """What opening images tells. faults: why stages will fail, by uri. notes: what must be known of the other images.
+
+    The stages of one set have one reason, the set's.
+    """
+
+    faults: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def foreseen(plan: Plan, uris: Collection[str]) -> Foreseen:
+    """What the images of these stages tell, each set opened once or a few times."""
     sets: dict[str, dict[str, _Opening]] = {}
     for uri in uris:
         opening = _opening(plan.stages[uri])
         if opening is not None:
             sets.setdefault(opening.images(), {})[uri] = opening
-    return {uri: reason for openings in sets.values() for uri, reason in _unusable(openings).items()}
+    looked = {next(reversed(openings)): _looked(openings) for openings in sets.values()}
+    notes = (f"{_shown(plan, uri)}: {one.note}" for uri, one in looked.items() if one.note)
+    faults = {uri: reason for one in looked.values() for uri, reason in one.faults.items()}
+    return Foreseen(faults=faults, notes=tuple(dict.fromkeys(notes)))
+
+
+def _shown(plan: Plan, uri: str) -> str:
+    """Whose images a stage opens, in the words of what is said under a table."""
+    if not isinstance(plan.stages[uri].parameters, Synthesize):
+        return "test images"
+    whose = (cell.calibration_source for cell in plan.cells for role, one in cell.stages.items()
+             if one == uri and base(role) == "calibration")  # fmt: skip
+    return next(filter(None, whose), plan.stages[uri].label)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,25 +85,36 @@ def _opening(stage: Stage) -> _Opening | None:
     return _Opening(function=function, parameters=images.arguments(), files=files, count=count)
 
 
-def _unusable(openings: Mapping[str, _Opening]) -> dict[str, str]:
-    """Why, by uri, of one set's stages. If one count is too large, so is every larger one: bisect."""
+class _Looked(NamedTuple):
+    """What one set tells: why, by uri, stages cannot use it, and what must be known by those that can."""
+
+    faults: Mapping[str, str]
+    note: str
+
+
+def _looked(openings: Mapping[str, _Opening]) -> _Looked:
+    """One set is opened with its largest count; if that is too large, so is every larger one than the least: bisect."""
     by_count = {opening.count: opening for opening in openings.values()}
     counts = sorted(by_count)
 
     @cache
-    def fault(count: int) -> str:
-        return _fault(by_count[count])
+    def opened(count: int) -> tuple[str, str]:
+        return _opened(by_count[count])
 
-    if not fault(counts[-1]):
-        return {}
-    least = 0 if fault(counts[0]) else bisect_left(counts, True, 1, len(counts) - 1, key=lambda n: bool(fault(n)))
-    return {uri: fault(counts[-1]) for uri, opening in openings.items() if opening.count >= counts[least]}
+    def fails(count: int) -> bool:
+        return bool(opened(count)[0])
+
+    if not fails(counts[-1]):
+        return _Looked({}, opened(counts[-1])[1])
+    least = 0 if fails(counts[0]) else bisect_left(counts, True, 1, len(counts) - 1, key=fails)
+    faults = {uri: opened(counts[-1])[0] for uri, opening in openings.items() if opening.count >= counts[least]}
+    return _Looked(faults, "")
 
 
-def _fault(opening: _Opening) -> str:
-    """What a stage would say of these images; empty if it can use them."""
+def _opened(opening: _Opening) -> tuple[str, str]:
+    """Why a stage could not use these images, and what must be known of them; empty for nothing."""
     try:
-        resolve(opening.function)({**opening.parameters, "count": opening.count or None}, opening.files)
+        images = resolve(opening.function)({**opening.parameters, "count": opening.count or None}, opening.files)
     except (FarmError, OSError) as error:
-        return str(error)
-    return ""
+        return str(error), ""
+    return "", getattr(images, "note", "")

@@ -7,9 +7,9 @@ and returns a `farm.data.imageset.ImageSet`. It may be given one parameter more,
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from farm.spec import InputSpec, LoadedSpec, Parameters
+from farm.spec import InputSpec, LoadedSpec, Parameters, fault
 
 Made = Annotated[
     str,
@@ -20,7 +20,35 @@ Made = Annotated[
 ]
 Place = Annotated[str, Field(min_length=1, description="file or folder, relative to the grid file or to FARM_DATA")]
 
+RULE = 2  # by which the COUNT images of a dataset are chosen. 1: the first ones; 2: class by class
+
+
+def _class_names(value: object) -> object:
+    """What YAML gives, names that it takes for numbers as names."""
+    names = tuple(str(one) if type(one) is int else one for one in value) if isinstance(value, tuple) else ()
+    if value is None or (isinstance(value, str) and value):
+        return value
+    if not names or not all(isinstance(one, str) and one for one in names) or len(set(names)) < len(names):
+        raise fault("must be the names of the class folders, each once, or a file with a name a line")
+    return names
+
+
+Classes = Annotated[
+    tuple[str, ...] | str | None,
+    BeforeValidator(_class_names),
+    Field(description="class folders in the order of their labels: a list, or a file with a name a line"),
+]
+
 AT_PATH = (InputSpec(role="images", parameter="path", hint="`path` is looked for beside the grid and in FARM_DATA"),)
+IN_FOLDER = (
+    *AT_PATH,
+    InputSpec(
+        role="classes",
+        parameter="classes",
+        optional=True,
+        hint="`classes` is a list of names, or a file with a name a line",
+    ),
+)
 FROM_CODE = (InputSpec(role="images", parameter="factory", code=True),)
 
 
@@ -39,13 +67,19 @@ def cifar10_split(split: str) -> tuple[InputSpec, ...]:
 class DatasetParameters(Parameters):
     """A labelled test split."""
 
-    count: int | None = Field(None, ge=1, description="use only the first COUNT images")
+    count: int | None = Field(None, ge=1, description="use only COUNT images, as many of each class")
 
 
 class DatasetAt(DatasetParameters):
     """A labelled test split of the user's own."""
 
     path: Place
+
+
+class DatasetIn(DatasetAt):
+    """A labelled test split in a folder of the user's own."""
+
+    classes: Classes = None
 
 
 class DatasetFrom(DatasetParameters):
@@ -64,7 +98,7 @@ DATASETS = {
         doc="scikit-learn's handwritten digits, a third of them, at 32x32, 10 classes; needs no download",
     ),
     "folder": LoadedSpec(
-        function="farm.data.folder:dataset", parameters=DatasetAt, inputs=AT_PATH,
+        function="farm.data.folder:dataset", parameters=DatasetIn, inputs=IN_FOLDER,
         doc="an image folder: one subfolder a class", libraries=("pillow",),
     ),
     "parquet": LoadedSpec(

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from farm.catalog.datasets import AT_PATH, FROM_CODE, Made, Place, cifar10_split
+from farm.catalog.datasets import AT_PATH, FROM_CODE, IN_FOLDER, Classes, Made, Place, cifar10_split
 from farm.spec import InputSpec, Parameters, Sha256, Size, SourceSpec
 
 Precision = Annotated[Literal["f32", "bf16"], Field(description="of the network's arithmetic")]
@@ -44,6 +44,12 @@ class RealAt(Real):
     """Real images of the user's own."""
 
     path: Place
+
+
+class RealIn(RealAt):
+    """Real images in a folder of the user's own."""
+
+    classes: Classes = None
 
 
 class Sharded(SourceParameters):
@@ -122,7 +128,7 @@ SOURCES = {
         doc="scikit-learn's handwritten digits, the other two thirds: real images; needs no download",
     ),
     "folder": SourceSpec(
-        function="farm.data.folder:source", parameters=RealAt, inputs=AT_PATH,
+        function="farm.data.folder:source", parameters=RealIn, inputs=IN_FOLDER,
         doc="an image folder, with or without one subfolder a class", libraries=("numpy", "pillow"),
     ),
     "parquet": SourceSpec(

@@ -22,22 +22,22 @@ def entry_of(layout: str, out: Path, count: int, shard: int) -> str:
     """The entry that calibrates with a set as it was written; empty if no source reads it.
 
     layout: a name of `FORMATS`. out: the set's folder, or its one Parquet file. count, shard: images of the set, and
-    of each of its files. Its count is less where a class has too few images to sample so many class by class.
+    of each of its files. Raises DataError where what else lies there is in the way.
     """
     source, path = FORMATS[layout].source, out
     if source == "parquet" and out.suffix != ".parquet":
         if count > shard:
             return ""
         path = out / shard_name(0)
-    usable = _usable(source, path, count)
-    return entry(source, path=str(path), count=usable) if usable else ""
+    _check(source, path)
+    return entry(source, path=str(path), count=count)
 
 
-def _usable(source: str, path: Path, count: int) -> int:
-    """How many of `count` images the source can give."""
-    from farm.data import folder, parquet, sampling  # noqa: PLC0415 - Pillow is for those who make pictures
+def _check(source: str, path: Path) -> None:
+    """Raise DataError where the source cannot read what lies there."""
+    from farm.data import folder, parquet  # noqa: PLC0415 - Pillow is for those who make pictures
 
-    if source == "shards":
-        return count
-    images = folder.open_folder(path) if source == "folder" else parquet.open_parquet(path, labelled=False)
-    return min(count, sampling.most(images.count, images.labels, images.classes))
+    if source == "folder":
+        folder.open_folder(path)
+    elif source == "parquet":
+        parquet.open_parquet(path, labelled=False)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Option
 
-from farm.campaign.checks import faults
+from farm.campaign.checks import foreseen
 from farm.campaign.resolve import chosen, resolve
 from farm.campaign.run import states_in
 from farm.catalog import CATALOG
@@ -44,28 +44,31 @@ def plan(
 ) -> int:
     """Say what `farm run` would do: cells, stages done, failed and waiting, and about how long. Runs nothing.
 
-    Files that are not there, and images of your own that no stage could use, are named.
+    Names files that are not there and images of your own that no stage could use; says what must be known of others,
+    such as classes of which there are none.
     """
     grid = load(grid_file, CATALOG)
     planned, store = resolve(grid), Location.of(results).store
     names = set(chosen(expand(grid), only))
     uris = planned.needed_by(names)
     states = states_in(planned, store, uris)
-    failing = faults(planned, [uri for uri, state in states.items() if state in TO_DO])
-    doomed = dependents(planned, set(failing))
-    foreseen = {uri: WILL_FAIL if uri in doomed and state in TO_DO else state for uri, state in states.items()}
-    counts = _counts(planned, store, foreseen)
+    opened = foreseen(planned, [uri for uri, state in states.items() if state in TO_DO])
+    doomed = dependents(planned, set(opened.faults))
+    will_be = {uri: WILL_FAIL if uri in doomed and state in TO_DO else state for uri, state in states.items()}
+    counts = _counts(planned, store, will_be)
     reasons = {
         State.MISSING_INPUT: sorted({planned.stages[uri].missing for uri in uris} - {""}),
-        WILL_FAIL: sorted(set(failing.values())),
+        WILL_FAIL: sorted(set(opened.faults.values())),
     }
     if as_json_:
-        stdout.print_json(json.dumps({"cells": sorted(names), "stages": counts, **reasons}))
+        stdout.print_json(json.dumps({"cells": sorted(names), "stages": counts, **reasons, "notes": opened.notes}))
         return 0
     _show(counts, len(names))
     for state, texts in reasons.items():
         for text in texts:
             say(f"{_heading(state)}: {text}")
+    for note in opened.notes:
+        say(note)
     for name in [cell.name for cell in planned.cells if cell.name in names] if cells else ():
         say(name)
     return 0

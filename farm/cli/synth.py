@@ -171,7 +171,8 @@ def _show(order: Order, written: Written) -> None:
     rate = f"{made:,} made in {seconds:,.1f} s, {made / seconds:,.0f} images/s"
     how = rate if made else "nothing to make: all of it was there"
     verified = _verified(written) if order.verify else []
-    for line in (*verified, f"{written.n_images:,} images of {height}x{width}; {how}"):
+    known = [written.note] if written.note else []
+    for line in (*verified, f"{written.n_images:,} images of {height}x{width}; {how}", *known):
         say(f"{order.out}: {line}")
 
 

@@ -25,7 +25,7 @@ BROKEN_ARCHIVE = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error)
 
 
 def test(parameters: Arguments, files: Files) -> ImageSet:
-    """The first `count` test images, or all. Raises DataError if the files are not CIFAR-10's."""
+    """`count` test images, class by class, or all. Raises DataError if the files are not CIFAR-10's."""
     return real.dataset(_open(files["images"], train=False), parameters)
 
 

@@ -30,7 +30,7 @@ def split(part: Part) -> ImageSet:
 
 
 def test(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - every dataset takes both
-    """The first `count` test images, or all 599. Raises DataError if there are fewer."""
+    """`count` test images, class by class, or all 599. Raises DataError if there are fewer."""
     return real.dataset(_digits("test"), parameters)
 
 

@@ -70,14 +70,18 @@ class Items:
 
 
 def dataset(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - every dataset takes both
-    """The first `count` items that ``parameters["factory"]`` gives, or all; any int is a label.
+    """`count` items that ``parameters["factory"]`` gives, class by class, or all; any int is a label.
 
     Raises DataError if it returns no dataset of labelled images, InputError if there is no such function, and
     whatever the user's code raises.
     """
     name = parameters["factory"]
     data = _called(name)
-    items = Items(name=name, data=data, labelled=True, labels=None, classes=_classes(data, name))
+    classes = _classes(data, name)
+    labels = None if parameters["count"] is None else _labels(data, name, classes)
+    if labels is not None and classes is not None:
+        _check_labels(labels, name, classes)
+    items = Items(name=name, data=data, labelled=True, labels=labels, classes=classes)
     return real.dataset(items.pictures(), parameters)
 
 
@@ -85,13 +89,11 @@ def source(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - e
     """`count` items, class by class where there are labels, from 0 up. Raises DataError as `dataset`, or if too few."""
     name = parameters["factory"]
     data = _called(name)
-    classes, labels = _classes(data, name), _targets(data, name)
-    if labels is None and _parts(data[0])[1] is not None:
-        labels = _scanned(data, name, classes)
-    if labels is not None and (stray := stray_label(labels, classes)):
-        text = f"item {stray[0]}: the label is {labels[stray[0]]}, expected {stray[1]}"
-        raise DataError(f"factory {name!r}: {text}: number the classes from 0 up")
+    classes = _classes(data, name)
+    labels = _labels(data, name, classes)
     labelled = labels is not None
+    if labels is not None:
+        _check_labels(labels, name, classes)
     items = Items(name=name, data=data, labelled=labelled, labels=labels, classes=classes if labelled else None)
     return real.source(items.pictures(), parameters)
 
@@ -151,6 +153,18 @@ def _classes(data: Data, name: str) -> int | None:
     if not isinstance(number, int) or number < 1:
         raise DataError(f"factory {name!r}: `classes` is {classes!r}: list the names of the classes, or leave it out")
     return number
+
+
+def _labels(data: Data, name: str, classes: int | None) -> Labels | None:
+    """The label of each item, from `targets` or from the items; None of bare images."""
+    labels = _targets(data, name)
+    return _scanned(data, name, classes) if labels is None and _parts(data[0])[1] is not None else labels
+
+
+def _check_labels(labels: Labels, name: str, classes: int | None) -> None:
+    if stray := stray_label(labels, classes):
+        text = f"item {stray[0]}: the label is {labels[stray[0]]}, expected {stray[1]}"
+        raise DataError(f"factory {name!r}: {text}: number the classes from 0 up")
 
 
 def _targets(data: Data, name: str) -> Labels | None:

@@ -1,26 +1,32 @@
 """Images in a folder, one file each, decoded when they are read. Owns which files count and what class they have.
 
-One subfolder a class, their sorted names numbered from 0; a source may also be one flat folder without classes. Hidden
-files and folders are left out.
+One subfolder a class, numbered from 0 by the order of their names or by the user's own, with images at any depth; a
+source may also be one flat folder without classes. Hidden files and folders are left out; other files that are no
+images are told of.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from farm.data import real
 from farm.data.imageset import Arguments, Files, ImageSet
-from farm.data.picture import decode
+from farm.data.picture import EXTENSIONS, decode
+from farm.data.sampling import NAMED, some
+from farm.data.setfolder import INVENTORY
 from farm.errors import DataError
+from farm.inputs.tree import Entry, entries
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
-LOOKED_FOR = f"looked for {', '.join(EXTENSIONS)}"
+WHY = {"file": "", "again": " (the folder {} again)", "other": " (a link that leads nowhere, or no file)"}
+LOOKED_FOR = "looked for .png, .jpg, .tif and whatever else Pillow reads"
 
 
 def dataset(parameters: Arguments, files: Files) -> ImageSet:
-    """The first `count` images of ``files["images"]``, or all, class after class. Raises DataError without classes."""
-    pictures = open_folder(files["images"])
+    """`count` images of ``files["images"]``, class by class, or all. Raises DataError without classes."""
+    pictures = open_folder(files["images"], _order(parameters, files))
     if pictures.labels is None:
         raise DataError(f"{files['images']}: no subfolders: a dataset needs one subfolder a class, named after it")
     return real.dataset(pictures, parameters)
@@ -28,41 +34,114 @@ def dataset(parameters: Arguments, files: Files) -> ImageSet:
 
 def source(parameters: Arguments, files: Files) -> ImageSet:
     """`count` images of ``files["images"]``, class by class where there are subfolders. Raises DataError if too few."""
-    return real.source(open_folder(files["images"]), parameters)
+    return real.source(open_folder(files["images"], _order(parameters, files)), parameters)
 
 
-def open_folder(path: Path) -> real.Pictures:
-    """The image files in order; without labels in a flat folder. Raises DataError for what is missing or misplaced."""
-    groups, flat = _groups(path)
-    paths = tuple(file for group in groups for file in group)
+def open_folder(path: Path, order: Sequence[str] = ()) -> real.Pictures:
+    """The image files in order; without labels in a flat folder. Raises DataError for what is missing or misplaced.
 
-    def read(start: int, stop: int) -> Iterator[real.Picture]:
-        for file in paths[start:stop]:
-            yield real.Picture(decode(_content(file), str(file)), str(file))
-
-    labels = None if flat else np.repeat(np.arange(len(groups), dtype=np.int64), [len(group) for group in groups])
-    return real.Pictures(count=len(paths), read=read, labels=labels, classes=None if flat else len(groups))
-
-
-def _groups(path: Path) -> tuple[list[list[Path]], bool]:
-    """The image files of each class, and whether there are none but those of the flat folder."""
+    order: the classes, some of which may have no folder; by default the folders' names, sorted.
+    """
     if not path.is_dir():
         raise DataError(f"{path}: not a folder: give the folder that holds the images")
-    subfolders = sorted(inner for inner in path.iterdir() if inner.is_dir() and not inner.name.startswith("."))
-    loose = _image_files(path)
-    if subfolders and loose:
+    groups, others = _sorted(path)
+    loose = groups.pop("")
+    _check(path, groups, loose, order)
+    names = tuple(order or sorted(groups))
+    paths = tuple(file for name in names for file in groups.get(name, ())) or tuple(loose)
+    labels = np.repeat(np.arange(len(names), dtype=np.int64), [len(groups.get(name, ())) for name in names])
+    return real.Pictures(
+        count=len(paths),
+        read=partial(_read, paths),
+        labels=labels if names else None,
+        classes=len(names) or None,
+        names=names,
+        note="; ".join(filter(None, [_left_out(others), "" if order else _as_text(names)])),
+    )
+
+
+def _check(path: Path, groups: Mapping[str, list[Path]], loose: list[Path], order: Sequence[str]) -> None:
+    """Raise DataError where folders and images do not go together. loose: the images that are in no subfolder."""
+    if groups and loose:
         where = f"both subfolders and images ({loose[0].name})"
         raise DataError(f"{path}: {where}: move these into their class's subfolder")
-    groups = {folder: _image_files(folder) for folder in subfolders} or {path: loose}
-    for folder, group in groups.items():
-        if not group:
-            raise DataError(f"{folder}: no images ({LOOKED_FOR}): add some, or remove the folder")
-    return list(groups.values()), not subfolders
+    if unknown := sorted(groups.keys() - set(order)) if order else []:
+        names, there = some(map(repr, unknown), len(unknown)), some(map(repr, order), len(order))
+        raise DataError(f"{path}: {names}: not in `classes`, which has {there}: name all folders, or move these away")
+    if order and not groups:
+        raise DataError(f"{path}: no subfolders: `classes` is for one subfolder a class, named after it")
+    empty = [name for name, group in sorted(groups.items()) if not group]
+    if (empty and not order) or not (loose or any(groups.values())):
+        change = (
+            "add some, or remove the folder" if order or not empty else "add some, remove it, or name all `classes`"
+        )
+        raise DataError(f"{path / (empty[0] if empty else '')}: no images ({LOOKED_FOR}): {change}")
 
 
-def _image_files(folder: Path) -> list[Path]:
-    named = (inner for inner in folder.iterdir() if inner.suffix.lower() in EXTENSIONS)
-    return sorted(inner for inner in named if inner.is_file() and not inner.name.startswith("."))
+def _as_text(names: Sequence[str]) -> str:
+    """What there is to say of names that are numbers, in another order than these; empty if nothing."""
+    if not all(name.isascii() and name.isdigit() for name in names):
+        return ""
+    numbers = sorted(names, key=int)
+    at = next((at for at, (name, number) in enumerate(zip(names, numbers, strict=True)) if name != number), None)
+    if at is None:
+        return ""
+    which = f"class folders are sorted as text, so {names[at]} is class {at}"
+    return f"{which}; if they are numbers, say so by `classes: [{', '.join(numbers[:NAMED])}, ...]` or a file of names"
+
+
+def _order(parameters: Arguments, files: Files) -> tuple[str, ...]:
+    """The user's own order of classes, from the grid or a file; empty if there is none. Raises DataError."""
+    path = files.get("classes")
+    if path is None:
+        return tuple(parameters.get("classes") or ())
+    try:
+        lines = _content(path).decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: no text in UTF-8 ({error.reason}): give a file with a class a line") from error
+    names = tuple(filter(None, (line.strip() for line in lines)))
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice or not names:
+        text = f"{twice[0]!r} stands twice" if twice else "no names"
+        raise DataError(f"{path}: {text}: give a file with a class a line, each once")
+    return names
+
+
+def _sorted(path: Path) -> tuple[dict[str, list[Path]], list[Entry]]:
+    """The image files by class, of each subfolder, and of none in ``""``; and what else lies there."""
+    groups: dict[str, list[Entry]] = {}
+    others = []
+    for entry in _entries(path):
+        top, _, below = entry.name.partition("/")
+        if entry.kind == "file" and entry.path.suffix.lower() in EXTENSIONS:
+            groups.setdefault(top if below else "", []).append(entry)
+        elif entry.kind == "folder":
+            groups.setdefault("" if top == "." else top, [])
+        elif entry.name != INVENTORY:
+            others.append(entry)
+        if entry.kind == "again" and not below:
+            groups.setdefault(top, [])
+    order = {name: sorted(group, key=lambda entry: entry.name.rpartition("/")[::2]) for name, group in groups.items()}
+    return {name: [entry.path for entry in group] for name, group in order.items()}, others
+
+
+def _entries(path: Path) -> Iterator[Entry]:
+    try:
+        yield from entries(path)
+    except OSError as error:
+        raise DataError(f"{error.filename}: cannot be read ({error.strerror}): check that it may be read") from error
+
+
+def _left_out(others: list[Entry]) -> str:
+    """What is not used, in words; empty if there is nothing."""
+    names = (f"{one.name}{WHY[one.kind].format(one.of)}" for one in others)
+    what = "1 file is" if len(others) == 1 else f"{len(others):,} files are"
+    return f"{what} no image and left out: {some(names, len(others))}" if others else ""
+
+
+def _read(paths: tuple[Path, ...], start: int, stop: int) -> Iterator[real.Picture]:
+    for file in paths[start:stop]:
+        yield real.Picture(decode(_content(file), str(file)), str(file))
 
 
 def _content(path: Path) -> bytes:

@@ -43,6 +43,10 @@ class ImageSet(Protocol):
     def classes(self) -> int | None:
         """The number of classes, where it is known."""
 
+    @property
+    def note(self) -> str:
+        """What must be known wherever the images are used; empty for nothing."""
+
     def __len__(self) -> int:
         """How many images there are."""
 
@@ -63,6 +67,7 @@ class Computed:
     count: int
     read: Callable[[int, int], Block]
     classes: int | None = None
+    note: str = ""
 
     def __len__(self) -> int:
         return self.count

@@ -17,7 +17,7 @@ IMAGE_COLUMNS = ("img", "image")
 
 
 def dataset(parameters: Arguments, files: Files) -> ImageSet:
-    """The first `count` rows of ``files["images"]``, or all. Raises DataError as `open_parquet`."""
+    """`count` rows of ``files["images"]``, class by class, or all. Raises DataError as `open_parquet`."""
     return real.dataset(open_parquet(files["images"], labelled=True), parameters)
 
 
@@ -39,9 +39,10 @@ def open_parquet(path: Path, *, labelled: bool, classes: int | None = None) -> r
     if not len(whole):
         raise DataError(f"{path}: no rows: give a file that holds images")
     rows = open_rows(path, (image,))
-    classes = classes if classes is not None else _class_names(whole.schema)
+    names = _class_names(whole.schema)
+    classes = classes if classes is not None else len(names) or None
     labels = _labels(path, rows, classes) if has_labels else None
-    return real.Pictures(count=len(rows), read=partial(_read, rows), labels=labels, classes=classes)
+    return real.Pictures(count=len(rows), read=partial(_read, rows), labels=labels, classes=classes, names=names)
 
 
 def _read(rows: Rows, start: int, stop: int) -> Iterator[real.Picture]:
@@ -81,11 +82,11 @@ def _labels(path: Path, rows: Rows, classes: int | None) -> Labels:
     return labels
 
 
-def _class_names(schema: pa.Schema) -> int | None:
-    """How many names the Hugging Face metadata gives `label`; None if it gives none."""
+def _class_names(schema: pa.Schema) -> tuple[str, ...]:
+    """The names that the Hugging Face metadata gives the classes; none if it gives none."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         names = features["label"]["names"]
     except (KeyError, TypeError, ValueError):
-        return None  # metadata is optional, and of many versions
-    return len(names) if isinstance(names, list) and names else None
+        return ()  # metadata is optional, and of many versions
+    return tuple(map(str, names)) if isinstance(names, list) else ()

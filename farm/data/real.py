@@ -1,7 +1,7 @@
-"""Real images: pictures from anywhere made a set of one size, in order or sampled. Knows no files and no formats."""
+"""Real images: pictures from anywhere made a set of one size, all or sampled. Knows no files and no formats."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -11,8 +11,10 @@ from PIL import Image
 from farm.axes import Fit
 from farm.data.fit import fit
 from farm.data.imageset import UNLABELLED, Arguments, Block, Computed, ImageSet, Labels, Pixels
-from farm.data.sampling import first, sample
+from farm.data.sampling import Indices, absent, sampled, taken, unbalanced
 from farm.errors import DataError
+
+SEED = 0  # of a dataset's sample
 
 
 class Picture(NamedTuple):
@@ -29,20 +31,24 @@ class Pictures:
 
     count: how many there are, at least one. read: start, stop -> the pictures start, ..., stop - 1, one at a time;
     raises DataError for one that cannot be used. labels: int64 (count,); classes: their number; where they are known.
+    names: of class 0, 1, ..., if they have any. note: what must be known wherever the images are used.
     """
 
     count: int
     read: Callable[[int, int], Iterator[Picture]]
     labels: Labels | None = None
     classes: int | None = None
+    names: tuple[str, ...] = ()
+    note: str = ""
 
 
-def uniform(pictures: Pictures, parameters: Arguments) -> ImageSet:
+def uniform(pictures: Pictures, parameters: Arguments) -> Computed:
     """All pictures, by ``parameters["fit"]`` of one size, or all of the first one's. Raises DataError as `read`."""
     how: Fit | None = parameters.get("fit")
     (example,) = pictures.read(0, 1)
     size = (example.image.height, example.image.width) if how is None else how.size
-    return Computed(count=pictures.count, read=partial(_block, pictures, size, how), classes=pictures.classes)
+    read = partial(_block, pictures, size, how)
+    return Computed(count=pictures.count, read=read, classes=pictures.classes, note=pictures.note)
 
 
 def _block(pictures: Pictures, size: tuple[int, int], how: Fit | None, start: int, stop: int) -> Block:
@@ -68,11 +74,29 @@ def _pixels(picture: Picture, size: tuple[int, int], how: Fit | None) -> Pixels:
 
 
 def dataset(pictures: Pictures, parameters: Arguments) -> ImageSet:
-    """The first ``parameters["count"]`` pictures, or all. Raises DataError if there are fewer."""
-    return first(uniform(pictures, parameters), parameters["count"])
+    """All pictures in their order, or ``parameters["count"]`` of them, as `sampling.sampled` chooses and raises."""
+    count, whole = parameters["count"], uniform(pictures, parameters)
+    if count is None:
+        return replace(whole, note=_note(pictures, None))
+    chosen = np.sort(sampled(pictures.count, pictures.labels, count, SEED))
+    return replace(taken(whole, chosen), note=_note(pictures, chosen))
 
 
 def source(pictures: Pictures, parameters: Arguments) -> ImageSet:
-    """Pictures `skip`, ..., `skip` + `count` - 1 of the sample of `seed`. Raises DataError as `sampling.sample`."""
+    """Pictures `skip`, ..., `skip` + `count` - 1 of the sample of `seed`. Raises DataError as `sampling.sampled`."""
     count, seed, skip = parameters["count"], parameters["seed"], parameters.get("skip", 0)
-    return sample(uniform(pictures, parameters), pictures.labels, count, seed, skip)
+    chosen = sampled(pictures.count, pictures.labels, count, seed, skip)
+    return replace(taken(uniform(pictures, parameters), chosen), note=_note(pictures, chosen))
+
+
+def _note(pictures: Pictures, chosen: Indices | None) -> str:
+    """What must be known of the chosen pictures, of all for None: then only which classes there are none of."""
+    labels, names = pictures.labels, pictures.names
+    if labels is None:
+        return pictures.note
+    classes = np.unique(labels).tolist() if pictures.classes is None else range(pictures.classes)
+    if chosen is None:
+        notes = [absent(labels, classes, names)]
+    else:
+        notes = [absent(labels[chosen], classes, names), unbalanced(labels[chosen], names)]
+    return "; ".join(filter(None, [pictures.note, *notes]))

@@ -1,43 +1,64 @@
 """Which images of a set are taken: some in their order, or a sample class by class. Knows indices and labels."""
 
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
 import numpy as np
 from numpy.typing import NDArray
 
 from farm.data.imageset import Block, Computed, ImageSet, Labels
 from farm.errors import DataError
 
+Indices = NDArray[np.int64]
 
-def first(images: ImageSet, count: int | None, skip: int = 0) -> ImageSet:
-    """`count` images after the first `skip`; all of them for None. Raises DataError if there are fewer."""
-    if count is None:
-        return images
-    if skip + count > len(images):
-        wanted, summand = _in_words(count, skip)
-        text = f"but there are only {len(images)} images: set {summand}`count` to {len(images)} or less"
-        raise DataError(f"{wanted}, {text}")
+NAMED = 3  # of classes or files in a note; of the others it tells how many
+KEYS = 1 << 64  # of numpy's generators
+
+
+def first(images: ImageSet, count: int, skip: int = 0) -> ImageSet:
+    """`count` images after the first `skip`. Raises DataError if there are fewer."""
+    _check_enough(len(images), count, skip)
     return Computed(
-        count=count, read=lambda start, stop: images.block(skip + start, skip + stop), classes=images.classes
+        count=count,
+        read=lambda start, stop: images.block(skip + start, skip + stop),
+        classes=images.classes,
+        note=images.note,
     )
 
 
 def sample(images: ImageSet, labels: Labels | None, count: int, seed: int, skip: int = 0) -> ImageSet:
-    """Sample `count` images without repeats, after `skip` others: image i has class (i + skip) mod C.
+    """`count` images without repeats, after `skip` others, as by `sampled`."""
+    return taken(images, sampled(len(images), labels, count, seed, skip))
 
-    labels: int64 (len(images),), all in [0, C), where C is ``images.classes`` or else the greatest label + 1; None: the
-    whole set is shuffled as one class. Every prefix is balanced, and a smaller count gives a prefix of a larger one. Of
-    one seed, the set that skips n images shares none with the first n. Raises DataError if a class has too few images.
+
+def sampled(total: int, labels: Labels | None, count: int, seed: int, skip: int = 0) -> Indices:
+    """Which `count` images of `total` a sample has, after `skip` others. Raises DataError if there are fewer.
+
+    An image of each class, and so on, round by round; a class that has no more is passed over. So image i has class
+    (i + skip) mod C while every class lasts, every prefix is as balanced as can be, and a smaller count gives a prefix
+    of a larger one. Of one seed, the sample that skips n images shares none with the first n. labels: int64 (total,);
+    None: all are shuffled as one class.
     """
-    pools = _pools(len(images), labels, images.classes)
-    _check_enough(pools, count, skip)
-    chosen = np.empty(skip + count, np.int64)
-    for c, pool in enumerate(pools):
-        key = np.array([seed, c], np.uint64)  # a class's order depends on the seed and the class alone
-        of_class = chosen[c :: len(pools)]
-        of_class[:] = np.random.Generator(np.random.Philox(key=key)).permutation(pool)[: len(of_class)]
+    _check_enough(total, count, skip)
+    return _dealt(total, labels, seed)[skip : skip + count]
+
+
+def _dealt(total: int, labels: Labels | None, seed: int) -> Indices:
+    if labels is None:
+        return _shuffled(np.arange(total), seed, 0)
+    by_class = np.argsort(labels, kind="stable")
+    classes, starts = np.unique(labels[by_class], return_index=True)
+    pools = np.split(by_class, starts[1:])
+    shuffled = [_shuffled(pool, seed, int(label)) for label, pool in zip(classes, pools, strict=True)]
+    rounds = np.concatenate([np.arange(len(pool)) for pool in pools])
+    return np.concatenate(shuffled)[np.argsort(rounds, kind="stable")]
+
+
+def taken(images: ImageSet, indices: Indices) -> Computed:
+    """The images of these indices, in this order; those of a block are read in the set's own, which its cache likes."""
 
     def read(start: int, stop: int) -> Block:
-        """In the set's own order, which its cache likes."""
-        wanted = chosen[skip + start : skip + stop]
+        wanted = indices[start:stop]
         if not len(wanted):
             return images.block(0, 0)
         order = np.argsort(wanted, kind="stable")
@@ -46,36 +67,50 @@ def sample(images: ImageSet, labels: Labels | None, count: int, seed: int, skip:
         pixels = np.concatenate([part.images for part in parts])[back]
         return Block(pixels, np.concatenate([part.labels for part in parts])[back])
 
-    return Computed(count=count, read=read, classes=images.classes)
+    return Computed(count=len(indices), read=read, classes=images.classes, note=images.note)
 
 
-def most(total: int, labels: Labels | None, classes: int | None) -> int:
-    """The largest count that `sample` can give of `total` images: the scarcest class sets it. labels: (total,)."""
-    return min(_limits(_pools(total, labels, classes)))
+def absent(chosen: Labels, classes: Sequence[int] | range, names: Sequence[str] = ()) -> str:
+    """Of which classes there is no image among the chosen, in words; empty if of none. names: of class 0, 1, ..."""
+    there = set(chosen.tolist())
+    lacking = len(classes) - len(there)
+    which = some(_named((label for label in classes if label not in there), names), lacking)
+    return f"no images of {lacking:,} of {len(classes):,} classes: {which}" if lacking else ""
 
 
-def _pools(total: int, labels: Labels | None, classes: int | None) -> list[NDArray[np.int64]]:
-    """The indices of each class; of all images, where there are no labels."""
-    if labels is None:
-        return [np.arange(total)]
-    return [np.flatnonzero(labels == c) for c in range(classes or int(labels.max(initial=0)) + 1)]
+def unbalanced(chosen: Labels, names: Sequence[str] = ()) -> str:
+    """Which classes among the chosen have fewer images than others, in words; empty if each has as many, but for one.
+
+    names: as of `absent`.
+    """
+    classes, counts = np.unique(chosen, return_counts=True)
+    scarce = counts < counts.max() - 1
+    if not scarce.any():
+        return ""
+    few = zip(counts[scarce].tolist(), _named(classes[scarce].tolist(), names), strict=True)
+    which = some((f"{count} of {name}" for count, name in few), int(scarce.sum()))
+    return f"not balanced, for lack of images: {which}; up to {counts.max()} of each other class"
 
 
-def _limits(pools: list[NDArray[np.int64]]) -> list[int]:
-    """How far each class goes: class c's k-th image takes the place c + k * C."""
-    return [c + len(pool) * len(pools) for c, pool in enumerate(pools)]
+def some(words: Iterable[str], total: int) -> str:
+    """The first words of so many, and how many more there are."""
+    more = f" and {total - NAMED:,} more" if total > NAMED else ""
+    return f"{', '.join(islice(words, NAMED))}{more}"
 
 
-def _check_enough(pools: list[NDArray[np.int64]], count: int, skip: int) -> None:
-    limits = _limits(pools)  # the class that ends first sets it
-    if skip + count <= min(limits):
+def _named(labels: Iterable[int], names: Sequence[str]) -> Iterator[str]:
+    return (names[label] if 0 <= label < len(names) else f"class {label}" for label in labels)
+
+
+def _shuffled(pool: Indices, seed: int, label: int) -> Indices:
+    """A class's images in an order that depends on the seed and the class alone."""
+    key = np.array([seed, label % KEYS], np.uint64)
+    return np.random.Generator(np.random.Philox(key=key)).permutation(pool)
+
+
+def _check_enough(total: int, count: int, skip: int) -> None:
+    if skip + count <= total:
         return
-    scarce = limits.index(min(limits))
-    has = f"class {scarce} has only {len(pools[scarce])} of them" if len(pools) > 1 else "no more"
-    wanted, summand = _in_words(count, skip)
-    change = f"set {summand}`count` to {min(limits)} or less, or add images"
-    raise DataError(f"{wanted}, but there are {sum(map(len, pools))} images, and {has}: {change}")
-
-
-def _in_words(count: int, skip: int) -> tuple[str, str]:
-    return (f"`count: {count}` after `skip: {skip}`", "`skip` + ") if skip else (f"`count: {count}`", "")
+    wanted = f"`count: {count}` after `skip: {skip}`" if skip else f"`count: {count}`"
+    change = f"set {'`skip` + ' if skip else ''}`count` to {total} or less, or add images"
+    raise DataError(f"{wanted}, but there are only {total} images: {change}")

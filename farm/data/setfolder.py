@@ -43,12 +43,14 @@ class Inventory:
     """What ``set.json`` must hold; more may stand beside.
 
     made: what the set is: its source, parameters, files' contents, library versions, format and range length. count:
-    images that are meant. ranges: finished ones. Raises ValueError where these cannot be.
+    images that are meant. ranges: finished ones. note: what must be known of the set. Raises ValueError where these
+    cannot be.
     """
 
     made: dict[str, Any]
     count: int
     ranges: tuple[Range, ...]
+    note: str = ""
 
     def __post_init__(self) -> None:
         layout, step = self.made.get("layout"), self.made.get("shard_images")

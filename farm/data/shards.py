@@ -1,6 +1,7 @@
 """Images that `farm synth` has made, as a source. Owns which shards a set consists of; knows no source behind it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -33,10 +34,11 @@ def opened(path: Path) -> ImageSet:
     if [(shard.start, shard.stop) for shard in ranges] != list(cuts(0, count, step)):
         there = sum(shard.stop - shard.start for shard in ranges)
         raise DataError(f"{path}: {there:,} of {count:,} images are there: run the same `farm synth` again")
-    return _checked(tuple(path / setfolder.shard_name(part.start // step) for part in ranges), ranges, count, step)
+    files = tuple(path / setfolder.shard_name(part.start // step) for part in ranges)
+    return replace(_checked(files, ranges, count, step), note=inventory.note)
 
 
-def _checked(files: tuple[Path, ...], ranges: Sequence[setfolder.Range], count: int, step: int) -> ImageSet:
+def _checked(files: tuple[Path, ...], ranges: Sequence[setfolder.Range], count: int, step: int) -> Computed:
     """The images of shards, whose checksums are compared when they are first read."""
     images, sound = read(*files), set[int]()
 
@@ -56,4 +58,4 @@ def _pictures(images: ImageSet, path: Path) -> real.Pictures:
         for index, pixels, label in zip(range(start, stop), block.images, block.labels.tolist(), strict=True):
             yield real.Picture(Image.fromarray(pixels), f"{path}: image {index}", label)
 
-    return real.Pictures(count=len(images), read=read, classes=images.classes)
+    return real.Pictures(count=len(images), read=read, classes=images.classes, note=images.note)

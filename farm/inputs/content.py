@@ -5,11 +5,12 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from farm.files import sha256, write_whole
+from farm.inputs.tree import entries
 
 HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
 DATE = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
@@ -36,21 +37,21 @@ class HashMemo:
                 self.entries = entries if isinstance(entries, dict) else {}
 
     def content(self, path: Path, suffixes: tuple[str, ...] = (), *, beside: Iterable[Path] = ()) -> str:
-        """The hash of a file, or of a folder's files with their relative names, in hex.
+        """The hash of a file, or of what lies in a folder, in hex: names, contents, and which folders are one.
 
         suffixes: only a folder's files that end so; hidden files and folders are left out. beside: the
-        other files that a file consists of.
+        other files that a file consists of. Raises OSError for what cannot be read.
         """
         if path.is_file():
             others = "".join(f"{other.name}\0{self._file(other)}\n" for other in beside)
             whole = self._file(path)
             return hashlib.sha256(f"{whole}\n{others}".encode()).hexdigest() if others else whole
         digest = hashlib.sha256()
-        for inner in sorted(_files_below(path)):
-            name = inner.relative_to(path)
-            hidden = any(part.startswith((".", "__pycache__")) for part in name.parts)
-            if not hidden and (not suffixes or inner.suffix in suffixes):
-                digest.update(os.fsencode(f"{name.as_posix()}\0{self._file(inner)}\n"))
+        for entry in sorted(entries(path), key=lambda entry: entry.name.split("/")):
+            if suffixes and not (entry.kind == "file" and entry.path.suffix in suffixes):
+                continue
+            what = self._file(entry.path) if entry.kind == "file" else f"{entry.kind} {entry.of}"
+            digest.update(os.fsencode(f"{entry.name}\0{what}\n"))
         return digest.hexdigest()
 
     def save(self) -> None:
@@ -71,15 +72,3 @@ class HashMemo:
             self.entries[str(path)] = [*stamp, digest]
             self.changed = True
         return digest
-
-
-def _files_below(folder: Path) -> Iterator[Path]:
-    """All files of a folder, those behind linked folders too, each linked folder once."""
-    seen = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
-        status = os.stat(place)  # noqa: PTH116
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        yield from (Path(place, name) for name in names if Path(place, name).is_file())

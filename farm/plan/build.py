@@ -165,7 +165,7 @@ class _Builder:
         parameters = Evaluate(
             device=axes.Device(name=device, precision=precision, node=node) if device else axes.Device(node=node),
             metric=self.grid.metric,
-            dataset=images(self.grid.dataset, self.choices.fit(model)),
+            dataset=self.choices.test_images(model),
             preprocessing=self.choices.preprocessing(model),
             model=None if device else self.choices.model(model),
         )
@@ -179,7 +179,7 @@ class _Builder:
         parameters = Measure(
             device=axes.Device(name=device.name, **dict(device.parameters)),
             rounds=decode(Rounds, self.grid.settings.measure.model_dump()),
-            dataset=images(self.grid.dataset, self.choices.fit(model)),
+            dataset=self.choices.test_images(model),
             preprocessing=self.choices.preprocessing(model),
             model=self.choices.model(model) if runtime == "pytorch" else None,
         )

@@ -4,13 +4,13 @@ Files are located, and models from elsewhere described, by the caller.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TypeVar, TypeVarTuple, cast
 
 from farm import axes
 from farm.axes import Fit, Preprocessing
 from farm.catalog.algorithms import AccuracyAware
-from farm.catalog.datasets import DatasetFrom
+from farm.catalog.datasets import RULE, DatasetFrom
 from farm.catalog.models import Factory, File
 from farm.catalog.sources import Real, RealFrom
 from farm.codec import decode
@@ -35,7 +35,7 @@ HELD_OUT = 1000  # images to validate on, where the algorithm does not say how m
 def options(choice: Loaded) -> dict[str, object]:
     """A choice's parameters without those that only say where a file lies: its content is in the key."""
     located = {spec.parameter for spec in choice.spec.inputs if not spec.code} | {"sha256"}
-    return {name: value for name, value in choice.parameters if name not in located}
+    return {name: value for name, value in choice.parameters if name not in located or isinstance(value, tuple)}
 
 
 def images(choice: Dataset | Calibration, fit: Fit | None, **changes: object) -> axes.Images:
@@ -74,6 +74,11 @@ class Choices:
         """Located files by role; torchvision's weights by the address that their name stands for."""
         url = self.once(self._described, model).get("url")
         return self.once(self._located, model, str(url)) if url else self.files(model)
+
+    def test_images(self, model: Model) -> axes.Images:
+        """The dataset, made to fit the model."""
+        chosen, part = images(self.grid.dataset, self.fit(model)), self.grid.dataset.parameters.count is not None
+        return replace(chosen, rule=RULE if part else None)
 
     def metric_files(self) -> dict[str, Input]:
         """The user's own metric; nothing for a built-in one."""

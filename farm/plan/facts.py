@@ -65,13 +65,17 @@ def quantized(facts: Mapping[str, Any]) -> Quantized:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated:
-    """Of a model on a dataset. score: the metric's mean. top1: None where the metric is a user's own."""
+    """Of a model on a dataset. score: the metric's mean. top1: None where the metric is a user's own.
+
+    note: what a reader must know of the test images.
+    """
 
     n_images: int
     metric: str | None = None
     score: float | None = None
     classes: int | None = None
     top1: float | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +95,15 @@ class Measured:
 class Written:
     """Of a set made as files. size: (height, width). n_made: images that were not there, made in made_s.
 
-    Of a folder, sound: ranges (start, stop) that were there; unsound: those made again, and why.
+    note: what must be known of it. Of a folder, sound: ranges (start, stop) that were there; unsound: those made again,
+    and why.
     """
 
     n_images: int
     size: tuple[int, int]
     n_made: int
     made_s: float
+    note: str | None = None
     sound: tuple[tuple[int, int], ...] = ()
     unsound: tuple[tuple[int, int, str], ...] = ()
 

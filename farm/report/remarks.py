@@ -16,10 +16,11 @@ def remarks(records: Sequence[Record], every: Sequence[Record] = (), command: st
 
 
 def notes(records: Sequence[Record]) -> list[str]:
-    """One line for each source of calibration sets of which a reader must know something."""
+    """A line for the test images, and for each source of calibration sets, of which a reader must know something."""
+    of_images = dict.fromkeys(record.dataset_note for record in records if record.dataset_note)
     noted = [record for record in records if record.calibration_note]
     by_source = {source_of(record): record.calibration_note for record in noted}
-    return [f"{source}: {note}" for source, note in by_source.items()]
+    return [*(f"test images: {note}" for note in of_images), *(f"{name}: {note}" for name, note in by_source.items())]
 
 
 def controlled(records: Sequence[Record]) -> list[str]:

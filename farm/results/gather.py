@@ -12,6 +12,7 @@ from farm.measuring.round import TURNS, rounds_of
 from farm.plan import Effort, Plan, PlannedCell, base
 from farm.plan.facts import Evaluated, Exported, Measured, Synthesized, quantized
 from farm.plan.parameters import Measure
+from farm.plan.stage import in_order
 from farm.plan.state import State, state_of
 from farm.record import SCHEMA_VERSION, Outcome, Record
 from farm.results import migrate, tables
@@ -88,7 +89,7 @@ class _Reader:
             grid=self.plan.grid,
             cell=cell.name,
             **{name: getattr(cell, name) for name in LABELS},
-            calibration_note=made["calibration"].facts_as(Synthesized).note if "calibration" in made else None,
+            calibration_note=_set_note(made),
             outcome="ok",
             attempts=len(attempts),
             started_at=min((outcome.started_at for outcome in attempts if outcome.started_at), default=None),
@@ -114,7 +115,14 @@ class _Reader:
         if "evaluate" not in made:
             return record
         facts = made["evaluate"].facts_as(Evaluated)
-        record = replace(record, metric=facts.metric, score=facts.score, top1=facts.top1, n_images=facts.n_images)
+        record = replace(
+            record,
+            metric=facts.metric,
+            score=facts.score,
+            top1=facts.top1,
+            n_images=facts.n_images,
+            dataset_note=facts.note,
+        )
         if "fp32" not in made:
             return record
         fp32 = made["fp32"].facts_as(Evaluated)
@@ -171,6 +179,12 @@ def _failed(record: Record, last: Outcome, text: str) -> Record:
         error_message=text,
         log=last.log or None,
     )
+
+
+def _set_note(made: Made) -> str | None:
+    """What is known of the calibration set: its last shard tells of all images up to its own."""
+    shards = in_order("calibration", made)
+    return shards[-1].facts_as(Synthesized).note if shards else None
 
 
 def _drop(fp32: float | None, variant: float | None) -> float | None:

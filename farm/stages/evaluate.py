@@ -1,6 +1,7 @@
 """The evaluate stage: what a model says of each test image."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def run(job: Job[Evaluate]) -> Evaluated:
         parts.append(task.rows(logits, block.labels, start))
     table = pa.concat_tables(parts)
     pq.write_table(table, job.folder / PREDICTIONS, compression="zstd")
-    return task.facts(table)
+    return replace(task.facts(table), note=dataset.note or None)
 
 
 def _openvino(job: Job[Evaluate]) -> Predict:

@@ -49,7 +49,8 @@ def _make(job: Job[Files]) -> Written:
     else:
         layout = FORMATS[wanted.made["layout"]]
         layout.write(Path(wanted.out), images, 0, count, together, telling(job.say, 0, count))
-    return Written(n_images=count, size=size, n_made=count, made_s=time.monotonic() - begun)
+    seconds = time.monotonic() - begun
+    return Written(n_images=count, size=size, n_made=count, made_s=seconds, note=images.note or None)
 
 
 def _images(job: Job[Files]) -> ImageSet:
@@ -66,8 +67,8 @@ def _fill(job: Job[Files], images: ImageSet, together: int) -> Written:
     if wanted.made["layout"] == "png" and count < (images.classes or 0):
         raise InputError(f"--format png: {count} images show not all of {images.classes} classes: make more of them")
     notes = {"size": list(size), "classes": images.classes, "farm": metadata.version("farm")}
-    if note := getattr(images, "note", ""):
-        notes["note"] = note
+    if images.note:
+        notes["note"] = images.note
     with setfolder.claimed(Path(wanted.out), wanted.made, count, notes) as folder:
         there, missing = dict(folder.ranges), folder.missing(verify=wanted.verify)
         total, done, begun = sum(stop - start for start, stop in missing), 0, time.monotonic()
@@ -85,6 +86,7 @@ def _fill(job: Job[Files], images: ImageSet, together: int) -> Written:
         size=size,
         n_made=total,
         made_s=time.monotonic() - begun,
+        note=images.note or None,
         sound=tuple((part.start, part.stop) for part in there.values() if part.start in sound),
         unsound=unsound,
     )

@@ -30,7 +30,7 @@ def run(job: Job[Synthesize]) -> Synthesized:
         classes=images.classes,
         images_per_s=round((stop - start) / max(time.monotonic() - begun, 1e-9), 2),
         device=job.device if SOURCES[source.name].equipped else "cpu",
-        note=getattr(images, "note", "") or None,
+        note=images.note or None,
     )
 
 

@@ -55,7 +55,7 @@ def state_dict(folder):
     ("entry", "lay", "says"),
     [
         (FOLDER, empty, "photos: no images (looked for .png"),
-        (FOLDER | {"count": 7}, photos, "`count: 7`, but there are 6 images"),
+        (FOLDER | {"count": 7}, photos, "`count: 7`, but there are only 6 images"),
         (PARQUET, other, "table.parquet: no column `img` or `image`, only ['pixels']"),
         (PARQUET, text, "table.parquet: column `img` is struct<bytes: string, path: string>, not a struct with binary"),
         (SHARDS, unmade, "set: no set.json: give a folder that `farm synth` has made"),
@@ -99,6 +99,20 @@ def test_a_set_that_can_be_used_waits_to_be_run(place, entry, lay):
     assert "will fail" not in said
 
 
+def test_what_must_be_known_of_images_is_told_before_they_are_used(place):
+    photos(place.folder)
+    for number in range(1, 3):
+        (place.folder / "photos" / "1" / f"{number}.png").unlink()
+    dataset = {"name": "folder", "path": "photos", "count": 1}
+    grid = place.grid(dataset=dataset, calibrations=[FOLDER | {"seed": seed} for seed in (0, 1)])
+    notes = [
+        "test images: no images of 1 of 2 classes: class 1",
+        "folder{count=4,path=photos}: not balanced, for lack of images: 1 of class 1; up to 3 of each other class",
+    ]
+    assert [line for line in place.farm("plan", grid).splitlines() if " images" in line and "class" in line] == notes
+    assert json.loads(place.farm("plan", grid, "--json"))["notes"] == notes
+
+
 def test_only_the_shards_that_there_are_too_few_images_for_will_fail(place):
     photos(place.folder, each=200)
     grid = place.grid(calibrations=[FOLDER | {"count": 600}], settings={"shard_images": 256})
@@ -133,7 +147,7 @@ def test_a_set_with_too_few_images_is_opened_a_few_times_and_told_once(place, op
     grid = place.grid(calibrations=[FOLDER | {"count": 64 * 256}], settings={"shard_images": 256})
     said = place.farm("plan", grid)
     [reason] = [line for line in said.splitlines() if line.startswith("will fail: ")]
-    assert "`count: 16384`, but there are 800 images" in reason
+    assert "`count: 16384`, but there are only 800 images" in reason
     assert len(opened) <= 2 + 6, "the largest, the smallest, and those that halve the 64"
     opened.clear()
     counts = json.loads(place.farm("plan", grid, "--json"))["stages"]["synthesize"]

@@ -219,17 +219,29 @@ def test_a_finished_set_is_no_failure_whatever_else_lies_there(place):
     assert CALIBRATE not in said
 
 
+@pytest.mark.parametrize("out", ["set", "set.parquet"])
+def test_what_must_be_known_of_a_set_is_told(place, out):
+    for name, count in (("cat", 3), ("dog", 1)):
+        (place.folder / "photos" / name).mkdir(parents=True)
+        for number in range(count):
+            Image.new("RGB", (8, 8)).save(place.folder / "photos" / name / f"{number}.png")
+    command = ("synth", "folder", "--param", "path=photos", "--param", "classes=[dog, cat]", "--count", 4)
+    said = place.farm(*command, "--threads", 1, "--format", "hf", "--out", out)
+    assert f"{out}: not balanced, for lack of images: 1 of dog; up to 3 of each other class" in said
+    if out == "set":
+        assert json.loads((place.folder / out / "set.json").read_text())["note"].startswith("not balanced")
+
+
 @pytest.mark.parametrize(("form", "out"), [("png", "set"), ("hf", "set.parquet")])
-def test_the_last_line_counts_what_can_be_sampled_class_by_class(place, monkeypatch, form, out):
+def test_all_images_of_an_uneven_set_can_be_sampled(place, monkeypatch, form, out):
     weights = distylegan(place.folder / "checkpoint")
     labels = np.array([0] * 5 + [1] * 3 + [2] * 9)
     z = np.random.default_rng(0).normal(size=(len(labels), CONFIG["z_dim"])).astype(np.float32)
     np.savez(place.folder / "z.npz", z=z, labels=labels)
     command = ("synth", "distylegan", "--weights", weights, "--latents", "z.npz", "--threads", 1, "--format", form)
     entry = entry_in(place.farm(*command, "--out", out))
-    assert entry["count"] == 1 + 3 * CONFIG["c_dim"]
-    assert len(opened_by_a_grid(place, entry, monkeypatch)) == entry["count"]
-    with pytest.raises(DataError, match="class 1 has only 3 of them"):
+    assert len(opened_by_a_grid(place, entry, monkeypatch)) == entry["count"] == len(labels)
+    with pytest.raises(DataError, match="but there are only 17 images"):
         opened_by_a_grid(place, entry | {"count": entry["count"] + 1}, monkeypatch)
 
 

@@ -15,6 +15,7 @@ class Numbered:
     labels: np.ndarray
     classes: int | None
     size: tuple[int, int] = (2, 3)
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.labels)

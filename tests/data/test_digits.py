@@ -59,6 +59,15 @@ def test_more_test_images_than_there_are_is_told():
         digits.test({"count": 600}, {})
 
 
-def test_more_train_images_than_a_class_has_is_told():
-    with pytest.raises(DataError, match=r"there are 1198 images, and class \d has only \d+"):
-        digits.train({"count": 1198, "seed": 0}, {})
+def test_a_count_of_test_images_has_as_many_of_each_class():
+    images = digits.test({"count": 100}, {})
+    assert np.bincount(images.block(0, 100).labels).tolist() == [10] * 10
+    assert images.note == ""
+
+
+def test_all_train_images_can_be_sampled_and_more_cannot():
+    assert sorted(digits.train({"count": 1198, "seed": 0}, {}).block(0, 1198).labels) == sorted(
+        digits.split("train").block(0, 1198).labels
+    )
+    with pytest.raises(DataError, match="`count: 1199`, but there are only 1198 images"):
+        digits.train({"count": 1199, "seed": 0}, {})

@@ -291,9 +291,20 @@ def test_targets_that_contradict_the_items_are_told(given):
         sampled(given(Data(PAIRS, targets=LABELS[1:] + LABELS[:1])), 12).block(0, 12)
 
 
-def test_too_few_of_a_class_is_told_as_for_every_source(given):
-    with pytest.raises(DataError, match="there are 12 images, and class 3 has only 0"):
-        sampled(given(Data(PAIRS, classes=4)), 4)
+def test_a_class_without_items_is_told_as_for_every_source(given):
+    assert sampled(given(Data(PAIRS, classes=4)), 4).note == "no images of 1 of 4 classes: class 3"
+
+
+@pytest.mark.parametrize("targets", [None, sorted(LABELS)])
+def test_a_count_of_a_dataset_that_lies_class_by_class_is_balanced(given, targets):
+    pairs = list(zip(IMAGES, sorted(LABELS), strict=True))
+    assert whole(given(Data(pairs, targets=targets)), count=6).block(0, 6).labels.tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def test_a_whole_dataset_is_not_read_for_its_labels(given):
+    data = Data(PAIRS)
+    whole(given(data))
+    assert data.reads == 1, "the first one, to see that it can be used"
 
 
 @pytest.mark.parametrize("table", [DATASETS, SOURCES])

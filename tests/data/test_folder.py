@@ -1,7 +1,12 @@
 """Image folders, good and bad."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
+from PIL import Image
+from torchvision.datasets import ImageFolder
 
 from farm.data import folder
 from farm.errors import DataError
@@ -37,18 +42,162 @@ def test_lossless_formats_come_back_exactly(tmp_path, name):
     assert np.array_equal(whole(tmp_path).block(0, 1).images, IMAGES[:1])
 
 
-@pytest.mark.parametrize(("name", "kind"), [("a.jpg", "JPEG"), ("a.JPEG", "JPEG"), ("a.webp", "WEBP")])
+@pytest.mark.parametrize("name", ["a.tif", "a.TIFF", "a.ppm", "a.pgm"])
+def test_what_is_an_image_is_told_by_its_bytes(tmp_path, name):
+    fill(tmp_path / "only", [name], kind="TIFF" if "tif" in name.lower() else "PPM")
+    assert np.array_equal(whole(tmp_path).block(0, 1).images, IMAGES[:1])
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.jpg", "JPEG"), ("a.JPEG", "JPEG"), ("a.webp", "WEBP"), ("a.gif", "GIF")]
+)
 def test_lossy_formats_are_read(tmp_path, name, kind):
     fill(tmp_path / "only", [name], kind=kind)
     assert whole(tmp_path).block(0, 1).images.shape == (1, 6, 5, 3)
 
 
-def test_hidden_and_other_files_are_left_out(tmp_path):
+@pytest.mark.parametrize("kind", ["GIF", "TIFF", "PNG"])
+def test_of_several_frames_or_pages_the_first_is_read(tmp_path, kind):
+    (tmp_path / "only").mkdir()
+    first, *rest = (Image.new("RGB", (4, 4), colour) for colour in ("red", "lime", "blue"))
+    first.save(tmp_path / "only" / f"a.{kind.lower()}", kind, save_all=True, append_images=rest)
+    assert (whole(tmp_path).block(0, 1).images == [255, 0, 0]).all()
+
+
+def test_images_at_any_depth_are_of_the_class_of_their_first_folder_as_torchvision_has_them(tmp_path):
+    for name in ("cat", "cat/b", "cat/a/deep", "cat/b.d", "dog/x"):
+        fill(tmp_path / name, ["2.png", "1.png"])
+    pictures = folder.open_folder(tmp_path)
+    samples = [(picture.where, label) for picture, label in zip(pictures.read(0, 10), pictures.labels, strict=True)]
+    assert samples == ImageFolder(tmp_path).samples
+    assert (pictures.names, pictures.note) == (("cat", "dog"), "")
+
+
+def test_hidden_files_are_left_out_and_others_named(tmp_path):
     fill(tmp_path / "cat", ["a.png", ".b.png"])
     (tmp_path / "cat" / "notes.txt").write_text("no image")
     (tmp_path / ".git").mkdir()
+    images = whole(tmp_path)
+    assert (len(images), images.note) == (1, "1 file is no image and left out: cat/notes.txt")
     (tmp_path / "readme.md").write_text("no image")
-    assert len(whole(tmp_path)) == 1
+    (tmp_path / "cat" / "gone.png").symlink_to("nowhere.png")
+    os.mkfifo(tmp_path / "cat" / "pipe.png")
+    (tmp_path / "cat" / "more").symlink_to(tmp_path / "cat")
+    note = "5 files are no image and left out: readme.md, cat/gone.png (a link that leads nowhere, or no file)"
+    assert whole(tmp_path).note == f"{note}, cat/more (the folder cat again) and 2 more"
+
+
+def numbered(path, *names):
+    for name, image in zip(names, IMAGES, strict=False):
+        fill(path / name, ["a.png"])
+        (path / name / "a.png").write_bytes(encode(image))
+    return path
+
+
+TEXT = "class folders are sorted as text, so 10 is class 2; if they are numbers, say so by `classes: [0, 1, 2, ...]` "
+
+
+@pytest.mark.parametrize(
+    ("names", "note"),
+    [
+        ([str(number) for number in range(11)], f"{TEXT}or a file of names"),
+        ([str(number) for number in range(10)], ""),
+        ([f"{number:02}" for number in range(11)], ""),
+        ([*map(str, range(11)), "cat"], ""),
+    ],
+)
+def test_numbers_that_are_sorted_as_text_are_told(tmp_path, names, note):
+    numbered(tmp_path, *names)
+    assert whole(tmp_path).note == note
+    assert folder.source({"count": len(names), "seed": 0}, {"images": tmp_path}).note == note
+
+
+def in_order(path, names):
+    return folder.dataset({"count": None, "classes": names}, {"images": path})
+
+
+def in_file(path, names):
+    (path.parent / "classes.txt").write_text("\ufeff" + "\r\n".join(names) + "\n\n")
+    return folder.dataset({"count": None}, {"images": path, "classes": path.parent / "classes.txt"})
+
+
+@pytest.mark.parametrize("opened", [in_order, in_file])
+def test_classes_have_the_order_that_is_given(tmp_path, opened):
+    names = [str(number) for number in range(11)]
+    images = opened(numbered(tmp_path / "photos", *names), names)
+    block = images.block(0, 11)
+    assert block.labels.tolist() == list(range(11))
+    assert np.array_equal(block.images, IMAGES[:11])
+    assert images.note == ""
+
+
+def test_a_class_that_is_given_may_have_no_folder_or_an_empty_one(tmp_path):
+    fill(tmp_path / "cat", ["a.png"])
+    (tmp_path / "cow").mkdir()
+    images = in_order(tmp_path, ["background", "cat", "cow"])
+    assert (images.classes, images.block(0, 1).labels.tolist()) == (3, [1])
+    assert images.note == "no images of 2 of 3 classes: background, cow"
+
+
+@pytest.mark.parametrize("source", [folder.source, folder.dataset])
+@pytest.mark.parametrize(
+    ("folders", "names", "says"),
+    [
+        (["cat", "cows"], ["cat", "cow"], "photos: 'cows': not in `classes`, which has 'cat', 'cow': name all folders"),
+        ([], ["cat"], "photos: no subfolders: `classes` is for one subfolder a class"),
+    ],
+)
+def test_classes_that_are_not_those_of_the_folders_are_told(tmp_path, source, folders, names, says):
+    photos = fill(tmp_path / "photos", [] if folders else ["a.png"])
+    for name in folders:
+        fill(photos / name, ["a.png"])
+    with pytest.raises(DataError, match=says):
+        source({"count": 1, "seed": 0, "classes": names}, {"images": photos})
+
+
+def test_folders_all_of_which_are_empty_are_told_even_where_classes_are_given(tmp_path):
+    (tmp_path / "cat").mkdir()
+    with pytest.raises(DataError, match=r"cat: no images \(looked for .*\): add some, or remove the folder"):
+        in_order(tmp_path, ["cat"])
+    with pytest.raises(
+        DataError, match=r"cat: no images \(looked for .*\): add some, remove it, or name all `classes`"
+    ):
+        whole(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"cat\n\n cat \n", "'cat' stands twice"), (b"\n \n", "no names"), (b"caf\xe9", "no text in UTF-8")],
+)
+def test_a_file_of_classes_that_cannot_be_used_is_told(tmp_path, content, says):
+    fill(tmp_path / "photos" / "cat", ["a.png"])
+    (tmp_path / "classes.txt").write_bytes(content)
+    with pytest.raises(DataError, match=f"classes.txt: {says}.*: give a file with a class a line"):
+        folder.dataset({"count": None}, {"images": tmp_path / "photos", "classes": tmp_path / "classes.txt"})
+
+
+def test_two_classes_that_are_one_folder_are_told(tmp_path):
+    fill(tmp_path / "cat", ["a.png"])
+    (tmp_path / "dog").symlink_to(tmp_path / "cat")
+    with pytest.raises(DataError, match=r"dog: no images"):
+        whole(tmp_path)
+
+
+def test_a_set_that_farm_synth_made_leaves_nothing_out(tmp_path):
+    fill(tmp_path / "0", ["a.png"])
+    (tmp_path / "set.json").write_text("{}")
+    assert whole(tmp_path).note == ""
+
+
+def test_a_folder_that_cannot_be_read_is_told(tmp_path, monkeypatch):
+    fill(tmp_path / "cat", ["a.png"])
+
+    def forbidden(place):
+        raise PermissionError(errno.EACCES, "Permission denied", str(place))
+
+    monkeypatch.setattr(os, "scandir", forbidden)  # root may read everything
+    with pytest.raises(DataError, match=r"cannot be read \(Permission denied\): check that it may be read"):
+        whole(tmp_path)
 
 
 def test_a_flat_folder_is_a_source_without_classes(tmp_path):
@@ -63,8 +212,17 @@ def test_a_source_samples_class_by_class(tmp_path):
     fill(tmp_path / "b", ["1.png", "2.png"])
     sample = folder.source({"count": 5, "seed": 0}, {"images": tmp_path})
     assert sample.block(0, 5).labels.tolist() == [0, 1, 0, 1, 0]
-    with pytest.raises(DataError, match="there are 5 images, and class 1 has only 2"):
+    with pytest.raises(DataError, match="`count: 6`, but there are only 5 images"):
         folder.source({"count": 6, "seed": 0}, {"images": tmp_path})
+
+
+def test_a_count_is_balanced_over_the_subfolders_and_names_those_it_leaves_out(tmp_path):
+    for name in ("cat", "cow", "dog"):
+        fill(tmp_path / name, ["1.png", "2.png", "3.png"])
+    assert whole(tmp_path, 6).block(0, 6).labels.tolist() == [0, 0, 1, 1, 2, 2]
+    two = whole(tmp_path, 2)
+    assert two.block(0, 2).labels.tolist() == [0, 1]
+    assert two.note == "no images of 1 of 3 classes: dog"
 
 
 def test_a_flat_folder_is_no_dataset(tmp_path):
@@ -76,8 +234,8 @@ def test_a_flat_folder_is_no_dataset(tmp_path):
 @pytest.mark.parametrize("inner", ["", "cat"])
 def test_a_folder_without_images_says_what_is_looked_for(tmp_path, inner):
     (tmp_path / inner).mkdir(exist_ok=True)
-    (tmp_path / inner / "a.tiff").write_bytes(b"")
-    with pytest.raises(DataError, match=r"no images \(looked for .png, .jpg, .jpeg, .bmp, .webp\)"):
+    (tmp_path / inner / "a.tga").write_bytes(b"")
+    with pytest.raises(DataError, match=r"no images \(looked for .png, .jpg, .tif and whatever else Pillow reads\)"):
         folder.source({"count": 1, "seed": 0}, {"images": tmp_path})
 
 

@@ -44,10 +44,14 @@ def test_the_number_of_classes_comes_from_the_class_names(tmp_path, metadata, cl
     assert whole(path).classes == classes
 
 
-def test_count_takes_the_first_rows(tmp_path):
-    images = pixels(5)
-    path = write_parquet(tmp_path / "a.parquet", [encode(image) for image in images], [0] * 5)
-    assert np.array_equal(whole(path, count=2).block(0, 2).images, images[:2])
+def test_a_count_of_rows_that_lie_class_by_class_is_balanced(tmp_path):
+    path = write_parquet(tmp_path / "a.parquet", [encode(image) for image in pixels(9)], [0] * 5 + [1] * 4)
+    assert whole(path, count=4).block(0, 4).labels.tolist() == [0, 0, 1, 1]
+
+
+def test_classes_of_which_there_are_no_rows_are_named(tmp_path):
+    path = write_parquet(tmp_path / "a.parquet", [encode(image) for image in pixels(3)], [0, 0, 2], metadata=NAMES)
+    assert whole(path).note == "no images of 1 of 3 classes: dog"
 
 
 def test_a_source_samples_class_by_class(tmp_path):
@@ -78,9 +82,9 @@ GOOD = encode(pixels(1)[0])
 @pytest.mark.parametrize(
     ("last", "says"),
     [
-        (GOOD[:60], "row 5: not an image of PNG, JPEG, BMP, WEBP, or damaged"),
-        (b"hello", "row 5: not an image of PNG, JPEG, BMP, WEBP, or damaged: replace or remove it"),
-        (encode(pixels(1)[0], kind="GIF"), "row 5: not an image"),
+        (GOOD[:60], "row 5: not an image that farm reads, or damaged"),
+        (b"hello", "row 5: not an image that farm reads, or damaged: replace or remove it"),
+        (encode(pixels(1)[0], kind="EPS"), "row 5: not an image"),
         (encode(pixels(1)[0], "L"), "row 5: the image's mode is L, not RGB: convert"),
         (encode(pixels(1)[0], "RGBA"), "row 5: the image's mode is RGBA, not RGB: convert"),
         (encode(pixels(1, (7, 5))[0]), r"row 5: the image is 7x5 .* first one 6x5: resize"),

@@ -12,6 +12,7 @@ from farm.data import cifar10, digits, folder, parquet, real
 from farm.errors import DataError
 from tests.data.files import encode, pixels, write_parquet
 
+SHORT = "not balanced, for lack of images: 1 of {}; up to {} of each other class"
 FIT = Fit(resize=12, size=(8, 10), interpolation="bicubic")
 SIZES = [(6, 5), (20, 31), (40, 9), (12, 12), (3, 70), (13, 14)]
 IMAGES = [pixels(1, size, seed)[0] for seed, size in enumerate(SIZES)]
@@ -98,6 +99,53 @@ def test_pictures_are_read_when_they_are_asked_for():
     assert indices_read == [0]  # the first one, to see that it can be used
     images.block(3, 5)
     assert indices_read == [0, 3, 4]
+
+
+def of_classes(labels, **more):
+    """Pictures whose pixels tell their index."""
+
+    def read(start, stop):
+        for index in range(start, stop):
+            yield real.Picture(Image.new("RGB", (2, 2), (index, 0, 0)), f"picture {index}")
+
+    return real.Pictures(count=len(labels), read=read, labels=np.array(labels), **more)
+
+
+def test_a_count_of_a_dataset_is_the_sample_of_a_source_in_the_datasets_own_order():
+    pictures = of_classes([0] * 40 + [1] * 40, classes=2)
+    part = real.dataset(pictures, {"count": 10}).block(0, 10)
+    sample = real.source(pictures, {"count": 10, "seed": 0}).block(0, 10)
+    indices = part.images[:, 0, 0, 0].tolist()
+    assert indices == sorted(sample.images[:, 0, 0, 0].tolist()) != list(range(10))
+    assert part.labels.tolist() == [0] * 5 + [1] * 5
+
+
+def test_a_count_of_all_images_is_the_whole_dataset():
+    pictures = of_classes([0] * 3 + [1])
+    whole, every = (real.dataset(pictures, {"count": count}).block(0, 4) for count in (None, 4))
+    assert np.array_equal(whole.images, every.images)
+
+
+@pytest.mark.parametrize(
+    ("count", "note"),
+    [
+        (None, "left out: a.txt; no images of 1 of 4 classes: hen"),
+        (2, "left out: a.txt; no images of 2 of 4 classes: cow, hen"),
+        (6, f"left out: a.txt; no images of 1 of 4 classes: hen; {SHORT.format('cow', 3)}"),
+    ],
+)
+def test_what_must_be_known_of_a_dataset_is_noted(count, note):
+    pictures = of_classes(
+        [0] * 3 + [1] * 3 + [2], classes=4, names=("cat", "dog", "cow", "hen"), note="left out: a.txt"
+    )
+    assert real.dataset(pictures, {"count": count}).note == note
+
+
+def test_what_must_be_known_of_a_sample_is_noted():
+    pictures = of_classes([0] * 9 + [1])
+    assert real.source(pictures, {"count": 2, "seed": 0}).note == ""
+    assert real.source(pictures, {"count": 5, "seed": 0}).note == SHORT.format("class 1", 4)
+    assert real.source(pictures, {"count": 5, "seed": 0, "skip": 2}).note == "no images of 1 of 2 classes: class 1"
 
 
 def test_images_outside_the_set_are_an_index_error():

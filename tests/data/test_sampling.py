@@ -53,23 +53,75 @@ def test_a_set_without_labels_is_shuffled_as_a_whole():
     assert set(sample.block(0, 30).labels) == {-1}
 
 
+@given(sizes=st.lists(st.integers(0, 9), min_size=1, max_size=5).filter(any), seed=st.integers(0, 9), data=st.data())
+def test_a_class_that_has_no_more_images_is_passed_over(sizes, seed, data):
+    images = numbered([c for c, size in enumerate(sizes) for _ in range(size)], len(sizes))
+    count = data.draw(st.integers(1, len(images)))
+    labels = sampling.sample(images, images.labels, count, seed).block(0, count).labels
+    counts = np.bincount(labels, minlength=len(sizes))
+    assert all(of_class in (max(counts), max(counts) - 1, size) for of_class, size in zip(counts, sizes, strict=True))
+
+
+def test_a_long_tail_is_dealt_round_by_round():
+    labels = [0, 0, 0, 0, 1, 2, 2]
+    images = numbered(labels, 3)
+    sample = sampling.sample(images, images.labels, 7, 0)
+    assert sample.block(0, 7).labels.tolist() == [0, 1, 2, 0, 2, 0, 0]
+    assert sorted(chosen(sample)) == list(range(7))
+
+
+@pytest.mark.parametrize("far", [-7, 1_000_000, 2**62])
+def test_labels_may_lie_far_apart(far):
+    images = numbered([0, far] * 4)
+    labels = sampling.sample(images, images.labels, 6, 0).block(0, 6).labels.tolist()
+    assert labels == sorted([0, far]) * 3
+
+
+def test_asking_for_more_than_there_are_says_how_many_there_are():
+    images = numbered([0, 0, 0, 1], 3)
+    assert len(sampling.sample(images, images.labels, 4, 0)) == 4
+    for labels in (images.labels, None):
+        with pytest.raises(DataError, match="`count: 5`, but there are only 4 images: set `count` to 4 or less"):
+            sampling.sample(images, labels, 5, 0)
+
+
 @pytest.mark.parametrize(
-    ("labels", "classes", "most", "says"),
+    ("labels", "classes", "names", "says"),
     [
-        ([0, 1, 0, 1], None, 4, "class 0 has only 2"),
-        ([0, 0, 0, 1], None, 3, "class 1 has only 1"),
-        ([0, 0, 0, 0, 1, 1], 2, 5, "class 1 has only 2"),
-        ([0, 0, 2, 2], None, 1, "class 1 has only 0"),
-        ([0, 0, 1, 1], 3, 2, "class 2 has only 0"),
-        (None, None, 7, "no more"),
+        ([0, 1, 1, 2], range(3), (), ""),
+        ([0, 2], range(3), (), "no images of 1 of 3 classes: class 1"),
+        ([0, 2], range(3), ("cat", "dog", "cow"), "no images of 1 of 3 classes: dog"),
+        ([0], range(2), ("cat",), "no images of 1 of 2 classes: class 1"),
+        ([-7], [-7, 5], ("cat",), "no images of 1 of 2 classes: class 5"),
+        (
+            [3],
+            range(10**12),
+            (),
+            "no images of 999,999,999,999 of 1,000,000,000,000 classes: class 0, class 1, class 2",
+        ),
     ],
 )
-def test_asking_for_more_than_there_is_says_how_many_there_are(labels, classes, most, says):
-    images = numbered(labels or [-1] * 7, classes)
-    given_labels = None if labels is None else images.labels
-    assert len(sampling.sample(images, given_labels, most, 0)) == most
-    with pytest.raises(DataError, match=rf"there are {len(images)} images, and {says}.*`count` to {most} or less"):
-        sampling.sample(images, given_labels, most + 1, 0)
+def test_absent_classes_are_named(labels, classes, names, says):
+    words = sampling.absent(np.array(labels), classes, names)
+    assert words.partition(" and ")[0] == says
+    assert words.endswith(" and 999,999,999,996 more") == (len(classes) == 10**12)
+
+
+@pytest.mark.parametrize(
+    ("counts", "says"),
+    [
+        ([3, 3, 2], ""),
+        ([0, 3, 3], ""),
+        ([1], ""),
+        ([5, 1, 4], "not balanced, for lack of images: 1 of dog; up to 5 of each other class"),
+        (
+            [1, 2, 3, 4, 9],
+            "not balanced, for lack of images: 1 of cat, 2 of dog, 3 of cow and 1 more; up to 9 of each other class",
+        ),
+    ],
+)
+def test_classes_with_too_few_images_are_named(counts, says):
+    assert sampling.unbalanced(np.repeat(np.arange(len(counts)), counts), ("cat", "dog", "cow", "hen")) == says
 
 
 @given(classes=st.integers(1, 4), skip=st.integers(0, 12), count=st.integers(1, 12), seed=st.integers(0, 9))
@@ -115,7 +167,6 @@ def test_images_outside_a_set_are_an_index_error(of, start, stop):
 
 def test_first_keeps_the_order_and_refuses_more_than_there_are():
     images = numbered([0, 0, 1, 1], 2)
-    assert sampling.first(images, None) is images
     assert chosen(sampling.first(images, 3)) == [0, 1, 2]
     with pytest.raises(DataError, match="`count: 5`, but there are only 4 images: set `count` to 4"):
         sampling.first(images, 5)

@@ -19,9 +19,9 @@ def folder(tmp_path_factory):
     return written(tmp_path_factory.mktemp("sets") / "set")
 
 
-def written(path, layout="shards", most=None):
+def written(path, layout="shards", most=None, **notes):
     made = {"source": "numbered", "layout": layout, "shard_images": 256}
-    with setfolder.claimed(path, made, COUNT, {}) as folder:
+    with setfolder.claimed(path, made, COUNT, notes) as folder:
         for start, stop in list(folder.missing(verify=False))[:most]:
             folder.make(IMAGES, start, stop, 256, lambda _: None)
     return path
@@ -36,6 +36,11 @@ def test_the_images_come_in_their_order_with_their_labels(folder):
     assert (len(images), images.classes) == (COUNT, 3)
     assert np.array_equal(images.block(0, COUNT).images, IMAGES.block(0, COUNT).images)
     assert images.block(0, COUNT).labels.tolist() == [i % 3 for i in range(COUNT)]
+
+
+@pytest.mark.parametrize("fit", [{}, {"fit": Fit(resize=32, size=(32, 32), interpolation="bilinear")}])
+def test_what_was_known_when_they_were_made_is_known_of_them(tmp_path, fit):
+    assert source(written(tmp_path / "set", note="not distilled"), 300, **fit).note == "not distilled"
 
 
 def test_a_part_of_them_is_as_many_as_asked_for_after_what_is_skipped(folder):

@@ -30,6 +30,12 @@ from farm.grid.cell import expand
         ("algorithms", {"name": "default", "fast_bias_correction": [True, False]},
          ["default", "default{fast_bias_correction=false}"]),
         ("algorithms", {"name": "default", "preset": [None, "mixed"]}, ["default", "default{preset=mixed}"]),
+        (
+            "calibrations",
+            {"name": "folder", "path": "p", "classes": [2, "cat"]},
+            ['folder{classes=["2", "cat"],path=p}'],
+        ),
+        ("calibrations", {"name": "folder", "path": "p", "classes": "c.txt"}, ["folder{classes=c.txt,path=p}"]),
         ("devices", {"name": "CPU", "threads": 2, "batch": 8, "hint": "latency"}, ["CPU{batch=8,threads=2}"]),
         ("devices", "GPU.0", ["GPU.0"]),
         ("devices", "AUTO:GPU,CPU", ["AUTO:GPU,CPU"]),

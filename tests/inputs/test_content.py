@@ -93,13 +93,51 @@ def test_a_folder_is_hashed_by_its_names_and_contents(tmp_path):
     assert folder_of(**{"a": b"1", "b__c": b"2", ".hidden": b"3"}) == first
 
 
+def made(folder, change):
+    old(folder / "cat" / "a.png", b"1")
+    old(folder / "dog" / "b.png", b"2")
+    change(folder)
+    return HashMemo(None).content(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: (folder / "cow").mkdir(),
+        lambda folder: (folder / "cat" / "deep").mkdir(),
+        lambda folder: (folder / "cat" / "gone.png").symlink_to("nowhere"),
+        lambda folder: os.mkfifo(folder / "cat" / "pipe.png"),
+        lambda folder: (folder / "cow").symlink_to(folder / "cat"),
+        lambda folder: old(folder / "__pycache__" / "c.png", b"3"),
+    ],
+    ids=["empty class", "empty folder", "dangling link", "pipe", "the same folder", "odd name"],
+)
+def test_all_that_reading_a_folder_depends_on_is_in_its_hash(tmp_path, change):
+    assert made(tmp_path / "changed", change) != made(tmp_path / "plain", lambda _: None)
+
+
+def test_which_folder_a_link_leads_to_is_in_the_hash(tmp_path):
+    to_cat, to_dog = (
+        made(tmp_path / name, lambda folder, name=name: (folder / "zebra").symlink_to(folder / name))
+        for name in ("cat", "dog")
+    )
+    assert to_cat != to_dog
+
+
+def test_of_code_only_its_files_are_hashed(tmp_path):
+    old(tmp_path / "net.py", b"x = 1")
+    first = HashMemo(None).content(tmp_path, (".py",))
+    old(tmp_path / "__pycache__" / "net.pyc", b"compiled")
+    (tmp_path / "gone").symlink_to("nowhere")
+    assert HashMemo(None).content(tmp_path, (".py",)) == first
+
+
 def test_a_linked_folder_is_hashed_once_even_where_it_leads_round_in_a_circle(tmp_path):
     old(tmp_path / "photos" / "a.png", b"1")
     old(tmp_path / "elsewhere" / "b.png", b"2")
     (tmp_path / "photos" / "linked").symlink_to(tmp_path / "elsewhere")
-    first = HashMemo(None).content(tmp_path / "photos")
     (tmp_path / "photos" / "round").symlink_to(tmp_path / "photos")
-    assert HashMemo(None).content(tmp_path / "photos") == first
+    first = HashMemo(None).content(tmp_path / "photos")
     old(tmp_path / "elsewhere" / "b.png", b"3")
     assert HashMemo(None).content(tmp_path / "photos") != first
 

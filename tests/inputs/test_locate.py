@@ -1,5 +1,8 @@
 """Where inputs are looked for, when one is known for good, and what is said of one that is missing or another."""
 
+import errno
+import os
+
 import pytest
 
 from farm.errors import DataError
@@ -23,6 +26,25 @@ def test_the_path_that_is_asked_for_is_looked_for_beside_the_grid_and_then_in_th
 def test_an_absolute_path_is_taken_as_it_is(search, tmp_path):
     path = old(tmp_path / "elsewhere.pt", b"x")
     assert locate(WEIGHTS, {"weights": str(path)}, NAMES, search, HashMemo(None)).path == str(path)
+
+
+def test_what_stands_in_the_grid_itself_is_in_no_file(search):
+    wanted = InputSpec(role="classes", parameter="classes", optional=True)
+    old(search.grid / "classes.txt", b"cat")
+    assert locate(wanted, {"classes": ("cat", "dog")}, NAMES, search, HashMemo(None)) is None
+    assert locate(wanted, {"classes": None}, NAMES, search, HashMemo(None)) is None
+    assert locate(wanted, {"classes": "classes.txt"}, NAMES, search, HashMemo(None)).sha256 == sha256(b"cat")
+
+
+def test_a_folder_that_cannot_be_read_is_missing(search, monkeypatch):
+    old(search.grid / "photos" / "cat" / "a.png", b"x")
+
+    def forbidden(place):
+        raise PermissionError(errno.EACCES, "Permission denied", str(place))
+
+    monkeypatch.setattr(os, "scandir", forbidden)  # root may read everything
+    found = locate(InputSpec(role="images", parameter="path"), {"path": "photos"}, NAMES, search, HashMemo(None))
+    assert found.missing == f"{search.grid}/photos cannot be read (Permission denied): check that it may be read"
 
 
 def test_a_home_folder_is_told_by_its_sign(search, tmp_path, monkeypatch):
@@ -310,7 +332,7 @@ def test_a_package_is_hashed_by_all_of_its_source_and_nothing_else(search):
     first = code_at(search, "farm_test_package.inner.net:tiny")
     assert first.path == str(search.grid)
     old(package / "notes.txt", b"not source")
-    old(package / "__pycache__" / "net.cpython-311.py", b"not source")
+    old(package / "__pycache__" / "net.cpython-311.pyc", b"not source")
     old(package / ".hidden" / "x.py", b"not source")
     assert code_at(search, "farm_test_package.inner.net:tiny") == first
     old(package / "inner" / "net.py", b"two")

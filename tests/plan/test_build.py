@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from farm.axes import Images, Preprocessing
 from farm.catalog import CATALOG
+from farm.catalog.datasets import RULE
 from farm.grid.cell import expand
 from farm.grid.load import load
 from farm.inputs import Input
@@ -255,6 +256,13 @@ def test_a_changed_input_changes_exactly_the_keys_downstream(shared_files):
 
     check()
     assert changed == set(CHANGED_BY), "each was"
+
+
+def test_the_rule_of_a_count_is_in_the_keys_of_those_datasets_alone_that_have_one(files):
+    for count, rule in (({}, None), ({"count": 10}, RULE)):
+        plan = plan_of(files.grid(dataset={"name": "digits", **count}))
+        judged = [*stages_of(plan, "evaluate"), *stages_of(plan, "measure")]
+        assert {stage.parameters.dataset.rule for stage in judged} == {rule}
 
 
 def test_an_image_source_that_computes_at_the_models_size_depends_on_it(files):

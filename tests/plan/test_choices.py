@@ -14,6 +14,8 @@ from tests.conftest import Located, plan_of
 DIGITS = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5), "scale": 1 / 255}
 RAW = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "scale": 1.0}
 AWARE = "accuracy-aware"
+IN_FOLDER = {"name": "folder", "path": "p"}
+NAMED = IN_FOLDER | {"classes": "c.txt"}
 
 
 def one(plan, kind):
@@ -195,6 +197,12 @@ EVERYTHING_OF_A_MODEL = {"export", "fp32", "quantize", "evaluate", "measure"}
         ({"dataset": {"factory": "p:test", "name": "a"}}, {"dataset": {"factory": "p:test", "name": "b"}}, set()),
         ({"dataset": {"factory": "p:test"}}, {"dataset": {"factory": "p:test", "count": 9}},
          {"fp32", "evaluate", "measure"}),
+        ({"dataset": IN_FOLDER}, {"dataset": IN_FOLDER | {"classes": ["a", "b"]}}, {"fp32", "evaluate", "measure"}),
+        ({"calibrations": [IN_FOLDER]}, {"calibrations": [NAMED]},
+         {"calibration", "quantize", "evaluate", "measure"}),
+        ({"calibrations": [NAMED | {"classes": ["a", "b"]}]}, {"calibrations": [NAMED | {"classes": ["b", "a"]}]},
+         {"calibration", "quantize", "evaluate", "measure"}),
+        ({"calibrations": [NAMED]}, {"calibrations": [NAMED | {"classes": "d.txt"}]}, set()),
         ({"calibrations": [{"factory": "p:train", "name": "a"}]},
          {"calibrations": [{"factory": "p:train", "name": "b"}]}, set()),
         ({"calibrations": [{"factory": "p:train"}]}, {"calibrations": [{"factory": "p:train", "skip": 9}]},
@@ -202,7 +210,7 @@ EVERYTHING_OF_A_MODEL = {"export", "fp32", "quantize", "evaluate", "measure"}
     ],
 )  # fmt: skip
 def test_what_is_said_of_a_grid_changes_exactly_the_keys_that_it_matters_to(files, one_way, other_way, roles):
-    contents = Located(contents={"model": "same", "images": "same", "metric": "same"})
+    contents = Located(contents={"model": "same", "images": "same", "metric": "same", "classes": "same"})
     assert changed(plan_of(files.grid(**one_way), contents), plan_of(files.grid(**other_way), contents)) == roles
 
 

@@ -36,6 +36,14 @@ def test_what_must_be_known_of_a_set_is_told_once():
     assert notes([FULL, noted, other, replicate, IR]) == [f"{source}: not distilled"]
 
 
+def test_what_must_be_known_of_the_test_images_is_told_once_and_first():
+    noted = replace(FULL, dataset_note="no images of 1 of 10 classes: ship", calibration_note="not distilled")
+    assert notes([noted, replace(noted, model="vgg16_bn")]) == [
+        "test images: no images of 1 of 10 classes: ship",
+        "noise: not distilled",
+    ]
+
+
 OPTIMISTIC = "(optimistic: the model was trained on them)"
 
 

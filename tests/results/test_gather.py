@@ -90,6 +90,12 @@ def test_what_must_be_known_of_a_set_is_in_the_rows_that_it_calibrates(bench):
     assert (rows[INT8]["calibration_note"], rows[IR]["calibration_note"]) == ("not distilled", None)
 
 
+def test_what_must_be_known_of_the_test_images_is_in_every_row(bench):
+    one = bench()
+    one.all_done(INT8, evaluate={"facts": {"note": "no cats"}})
+    assert by_cell(one)[INT8]["dataset_note"] == "no cats"
+
+
 def test_a_cell_says_its_metric_its_score_and_what_the_score_lost(bench):
     one = bench(metric="top5")
     exact, rough = ({"metric": "top5", "score": score, "top1": 0.5} for score in (0.875, 0.75))
@@ -456,6 +462,13 @@ def test_a_set_of_several_shards_is_there_when_all_of_them_are(bench):
     row = by_cell(one)[LARGE]
     assert row["outcome"] == "ok"
     assert row["attempts"] == 9
+
+
+def test_the_last_shard_tells_what_must_be_known_of_a_set(bench):
+    one = sharded(bench, 600)
+    for role, note in (("calibration", None), ("calibration.1", "1 of cat"), ("calibration.2", "1 of cat, 2 of dog")):
+        one.done(LARGE, role, facts={"note": note}, files=[shard(256)])
+    assert by_cell(one)[LARGE]["calibration_note"] == "1 of cat, 2 of dog"
 
 
 def test_a_shard_that_failed_is_told_before_the_quantization_that_needs_it(bench):

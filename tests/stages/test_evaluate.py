@@ -50,6 +50,12 @@ def ir(folder, classifier):
     return folder
 
 
+def test_what_must_be_known_of_the_test_images_is_told(bench, small):
+    facts, _ = bench.run(evaluate.run, evaluation(PLAIN, count=4), {"model": small})
+    assert facts.note == "no images of 6 of 10 classes: class 4, class 5, class 6 and 3 more"
+    assert bench.run(evaluate.run, evaluation(PLAIN, count=COUNT), {"model": small})[0].note is None
+
+
 def test_a_fixed_batch_says_the_same_of_every_image(bench, tmp_path, small):
     fixed = ir(tmp_path / "fixed", Classifier(batch=1, built_in=1))
     asked = evaluation(PLAIN, count=COUNT)

@@ -28,7 +28,7 @@ class Failure:
 class Facts:
     """hosts: rows under `HOST_COLUMNS`. where: the one host's processor, or how many hosts; empty if none is known.
 
-    versions: by library. notes: what must be known of a calibration set.
+    versions: by library. notes: what must be known of test images and calibration sets.
     """
 
     hosts: tuple[tuple[str, ...], ...]

@@ -1,0 +1,43 @@
+"""Small inputs rebuilt after public reports, each by its right answer."""
+
+import os
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+CASES = Path(os.environ.get("FARM_SHARED", Path(__file__).parents[3] / "shared")) / "cases"
+CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+ALONE = {"calibrations": [], "baselines": ["ir"], "accuracy_only": [{"device": "CPU"}]}
+
+pytestmark = pytest.mark.skipif(not CASES.exists(), reason=f"no {CASES}: set FARM_SHARED")
+
+
+@pytest.mark.parametrize(
+    "named", [["background", *CLASSES], "classes.txt", [*range(11)]], ids=["list", "file", "numbers"]
+)
+def test_the_order_of_classes_is_that_which_the_model_was_trained_with(place, named):
+    """A model of eleven classes, the first of which has no folder: 53 of 120 images, as the one of ten."""
+    for number, name in enumerate(CLASSES, 1):
+        target = place.folder / "test" / (str(number) if named == [*range(11)] else name)
+        target.parent.mkdir(exist_ok=True)
+        target.symlink_to(CASES / "test" / name)
+    (place.folder / "classes.txt").write_text("\n".join(["background", *CLASSES]))
+    grid = place.grid(
+        dataset={"name": "folder", "path": "test", "classes": named},
+        models=[str(CASES / "background11.onnx")],
+        **ALONE,
+    )
+    absent = "0" if named == [*range(11)] else "background"
+    assert f"test images: no images of 1 of 11 classes: {absent}" in place.farm("plan", grid)
+    said = place.farm("run", grid, "--engine", "inline")
+    assert "0.4417" in said
+    assert f"test images: no images of 1 of 11 classes: {absent}" in said
+
+
+def test_a_part_of_a_folder_has_images_of_every_class(place):
+    dataset = {"name": "folder", "path": str(CASES / "test"), "count": 10}
+    grid = place.grid(dataset=dataset, models=[str(CASES / "trained.onnx")], **ALONE)
+    place.farm("run", grid, "--engine", "inline")
+    [predictions] = (place.folder / "results/quick/predictions").iterdir()
+    assert pq.read_table(predictions)["label"].to_pylist() == list(range(10))

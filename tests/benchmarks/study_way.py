@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import nncf
+import numpy as np
 import openvino as ov
 import pyarrow.parquet as pq
 import torch
@@ -30,7 +31,8 @@ from torchvision import transforms
 
 from farm.catalog.models import MODELS, PREPROCESSING
 from farm.catalog.sources import SOURCES
-from farm.data import digits
+from farm.data import digits, real
+from farm.data.sampling import sampled
 from farm.host.topology import usable_cores
 from farm.inputs import default_search
 from farm.models import zoo
@@ -138,11 +140,16 @@ class Study:
 
 
 def test_images(dataset: str, count: int | None) -> Labelled:
-    """The first `count` test images, or all, decoded as PIL images, with their labels."""
+    """All test images, or the `count` that farm takes, decoded as PIL images, with their labels."""
     if dataset == "digits":
-        block = digits.split("test").block(0, count or len(digits.split("test")))
+        images = digits.test({"count": count}, {})
+        block = images.block(0, len(images))
         return list(zip(map(Image.fromarray, block.images), block.labels.tolist(), strict=True))
-    rows = pq.read_table(found("cifar10/test.parquet")).slice(0, count).to_pylist()
+    table = pq.read_table(found("cifar10/test.parquet"))
+    if count is not None:
+        labels = table["label"].to_numpy()
+        table = table.take(np.sort(sampled(len(labels), labels, count, real.SEED)))
+    rows = table.to_pylist()
     return [(Image.open(io.BytesIO(row["img"]["bytes"])).convert("RGB"), row["label"]) for row in rows]
 
 

@@ -1,6 +1,7 @@
 """`farm get`: a cell's model handed over, with all that it takes to run it."""
 
 import shutil
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,8 @@ from farm.plan.parameters import Evaluate, Quantize, StageParameters
 from farm.results.location import Location, cell_of
 from farm.results.reading import records_table
 
+# Of a stage's files these alone: a stranger's `numpy.py` beside the example would be run.
+HANDED = {"model.xml": True, "model.bin": True, "history.parquet": False}  # name -> whether it must be there
 EXAMPLES = """
 farm get 'resnet20/fractal/default/CPU{threads=1}' my-int8
 
@@ -72,9 +75,11 @@ def get(
     record = next((row for row in records_table(folder).to_pylist() if row["cell"] == cell), None)
     if record is None:
         raise InputError(f"{cell} has no record yet: run farm gather")
-    directory.mkdir(parents=True, exist_ok=True)
-    for path in store.open(uri).iterdir():
-        shutil.copy(path, directory)
+    with tempfile.TemporaryDirectory() as scratch:
+        store.hand_over(uri, HANDED, Path(scratch))
+        directory.mkdir(parents=True, exist_ok=True)
+        for path in Path(scratch).iterdir():
+            shutil.move(path, directory)
     _write(directory / "preprocessing.json", asdict(how.preprocessing))
     _write(directory / "quantization.json", _quantization(handed.parameters))
     _write(directory / "record.json", record)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from farm.measuring.round import TURNS, rounds_of
 from farm.plan import Effort, Plan, PlannedCell, base
-from farm.plan.facts import Evaluated, Exported, Measured, Synthesized, quantized
+from farm.plan.facts import Evaluated, Exported, Measured, Quantized, Synthesized
 from farm.plan.parameters import Measure
 from farm.plan.state import State, state_of
 from farm.record import SCHEMA_VERSION, Outcome, Record
@@ -182,7 +182,7 @@ def _with_sizes(record: Record, uris: Uris, made: Made) -> Record:
         return replace(record, size_mib=made["export"].facts_as(Exported).size_mib) if "export" in made else record
     if "quantize" not in made:
         return record
-    facts = quantized(made["quantize"].facts)
+    facts = made["quantize"].facts_as(Quantized)
     control = asdict(facts.control) if facts.control else {}
     record = replace(record, size_mib=facts.size_mib, int8_layers=facts.int8_layers, subset_size=facts.subset_size)
     return replace(record, **control)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from farm.errors import DataError, InputError
 
 LONGEST = 200  # characters of what a parser says
-WRONG = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+WRONG = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, NotImplementedError)
 
 
 def damaged(place: str, why: str, remedy: str) -> DataError:

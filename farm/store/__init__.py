@@ -31,6 +31,9 @@ from farm.store.manifest import MANIFEST, REMEDY, File, Manifest
 
 __all__ = ["MANIFEST", "Store"]
 
+CHANGED = "it is not what its manifest says"
+REMAKE = f"remove {MANIFEST} above it, and run the grid again"
+
 
 class Store:
     """One store. Cheap to make; pickles as its URL."""
@@ -144,6 +147,18 @@ class Store:
                     self._fetch(f"{copy}/{name}", file, new / name)
         return target
 
+    def read(self, uri: str, *names: str) -> bytes:
+        """The first of these files that an artefact has, checked by its digest. Raises as `open`."""
+        manifest = self._there(uri)
+        name = next((name for name in names if name in manifest.files), None)
+        if name is None:
+            raise damaged(f"{self._folder(uri)}/{MANIFEST}", f"it names no {names[0]}", REMEDY)
+        path = self.open(uri) / name
+        content = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(content).hexdigest() != manifest.files[name].sha256:
+            raise damaged(str(path), CHANGED, REMAKE)
+        return content
+
     def hand_over(self, uri: str, names: Mapping[str, bool], folder: Path) -> None:
         """Copy these files of an artefact into a folder, each checked by its digest. Raises as `open`.
 
@@ -203,7 +218,7 @@ class Store:
                 self.fs.get_file(path, str(target))
                 if sha256(target) == file.sha256:
                     return
-        raise damaged(path, "it is not what its manifest says", f"remove {MANIFEST} above it, and run the grid again")
+        raise damaged(path, CHANGED, REMAKE)
 
     def _folder(self, uri: str) -> str:
         kind, key = _parts(uri)

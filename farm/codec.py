@@ -93,8 +93,8 @@ def _member(kind: Any) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, kind)
 
 
-def _is_int(value: Any) -> bool:
-    return type(value) is int and -(2**63) <= value < 2**63  # what a column can hold
+def _is_int(value: Any, bits: int = 63) -> bool:
+    return type(value) is int and -(2**bits) <= value < 2**bits  # what a column can hold
 
 
 def _time(value: Any) -> datetime:
@@ -126,7 +126,7 @@ JSON: Mapping[Any, Callable[[Any], Any]] = {
     object: lambda value: value,
     str: _text,
     int: _checked("a whole number", _is_int),
-    float: _checked("a number", lambda value: type(value) is float or _is_int(value)),
+    float: _checked("a number", lambda value: type(value) is float or _is_int(value, 53)),
     bool: _checked("true or false", lambda value: isinstance(value, bool)),
     datetime: _time,
 }

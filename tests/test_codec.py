@@ -76,6 +76,7 @@ def test_what_a_later_farm_wrote_besides_is_left_out():
         (Drawing, {"name": "x", "points": [{}]}, r"Drawing\.points: Point: .*missing"),
         (Drawing, {"name": "x", "points": "ab"}, r"Drawing\.points: 'ab' is not a list"),
         (Drawing, {"name": "x", "size": [1]}, "shorter"),
+        (Drawing, {"name": "x", "size": [1, 10**18]}, r"Drawing\.size: 10+ is not a number"),
         (Drawing, {"name": "x", "size": [1, "2"]}, r"Drawing\.size: '2' is not a number"),
         (Drawing, {"name": "x", "by_name": []}, r"Drawing\.by_name: \[\] is not a mapping"),
         (Drawing, {"name": "x", "middle": ""}, r"Drawing\.middle: Point: '' is not a mapping"),

@@ -102,9 +102,7 @@ def test_what_lacks_a_field_is_no_plan():
 
 
 def test_a_plan_of_a_newer_farm_is_refused_and_its_place_is_named():
-    with pytest.raises(
-        InputError, match=r"^/x/plan\.json is of a newer farm: its schema is 3, .* 2; update farm$"
-    ):
+    with pytest.raises(InputError, match=r"^/x/plan\.json is of a newer farm: its schema is 3, .* 2; update farm$"):
         loads('{"schema": 3}', "/x/plan.json")
 
 

@@ -26,7 +26,7 @@ from farm.plan import Plan
 from farm.results import tables
 from farm.results.folder import Folder
 from farm.results.location import Location
-from farm.results.reading import attempts_table, files_of, read_run, records_table
+from farm.results.reading import attempts_table, files_of, read_run, records_table, samples_table
 
 RESULTS = os.environ.get("FARM_RESULTS") or "results"
 
@@ -60,7 +60,7 @@ class Tables:
     @property
     def samples(self) -> pa.Table:
         """The first 64 images of each calibration set, as PNG."""
-        return self.folder.read(tables.SAMPLES)
+        return samples_table(self.folder)
 
     def _joined(self, name: str) -> pa.Table:
         parts = [table for _, table in files_of(self.folder, name)]

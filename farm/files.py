@@ -14,7 +14,15 @@ from pathlib import Path
 
 from farm.errors import InputError
 
+LONGEST_NAME = 255  # bytes
 NO_LOCK = "{} is to be a lock, and is no regular file: remove it"
+
+
+def is_plain(name: object) -> bool:
+    """Whether a text is the name of one file or folder, and no path: what it stands for lies where it is looked for."""
+    if not isinstance(name, str) or name in ("", ".", "..") or not name.isprintable():
+        return False
+    return not {"/", "\\"} & set(name) and len(name.encode()) <= LONGEST_NAME
 
 
 @contextmanager

@@ -3,17 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import pyarrow.parquet as pq
-
 from farm.plan.state import State, state_of
 from farm.record import Record
-from farm.results import tables
 from farm.results.events import LastRun, Reader
 from farm.results.folder import Folder
-from farm.results.gather import records_of
+from farm.results.gather import artefact, records_of
 from farm.results.reading import Predicted, Run
 from farm.results.speed import among
 from farm.store import Store
+from farm.tasks.classification import PREDICTIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +77,7 @@ class Watch:
             uri = cell.stages.get("evaluate", "")
             self.predictions.pop(cell.name, None)
             if uri in self.present:
-                table = pq.read_table(self.store.open(uri) / f"{tables.PREDICTIONS}.parquet")
-                columns = {name: table[name].to_numpy() for name in ("label", "prediction", "score")}
-                self.predictions[cell.name] = Predicted(**columns)
+                self.predictions[cell.name] = Predicted.of(artefact(self.store, uri, PREDICTIONS))
 
     def _words(self, uri: str, words: str) -> str:
         stage = self.plan.stages.get(uri)

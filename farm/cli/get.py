@@ -1,7 +1,6 @@
 """`farm get`: a cell's model handed over, with all that it takes to run it."""
 
 import shlex
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
@@ -16,7 +15,10 @@ from farm.errors import InputError
 from farm.plan.parameters import Evaluate, Quantize, StageParameters
 from farm.results.location import Location
 from farm.results.reading import records_table
+from farm.store import Store
 
+# Of a stage's files these alone: a stranger's `numpy.py` beside the example would be run.
+HANDED = {"model.xml": True, "model.bin": True, "history.parquet": False}  # name -> whether it must be there
 EXAMPLES = """
 farm get 'resnet20/fractal/default/CPU{threads=1}' my-int8
 
@@ -81,16 +83,16 @@ def get(
         "record.json": encode(record, indent=1) + "\n",
         "infer.py": INFER,
     }
-    _hand_over(store.open(handed.uri), texts, directory)
+    _hand_over(store, handed.uri, texts, directory)
     names = ", ".join(sorted(path.name for path in directory.iterdir()))
     say(f"{directory}: {names}; of the grid {found.grid}")
     return 0
 
 
-def _hand_over(model: Path, texts: Mapping[str, str], directory: Path) -> None:
+def _hand_over(store: Store, uri: str, texts: Mapping[str, str], directory: Path) -> None:
     """The model's files and the texts in an empty or new folder: all of them, or of what fails nothing.
 
-    Raises InputError where one cannot be read or written.
+    Raises InputError where one cannot be read or written, or is damaged.
     """
     place = directory.absolute()
     new = [folder for folder in (place, *place.parents) if not folder.exists()]
@@ -98,8 +100,7 @@ def _hand_over(model: Path, texts: Mapping[str, str], directory: Path) -> None:
         with ExitStack() as undo:
             undo.callback(_remove, place, new)
             place.mkdir(parents=True, exist_ok=True)
-            for path in model.iterdir():
-                shutil.copy(path, place)
+            store.hand_over(uri, HANDED, place)
             for name, text in texts.items():
                 (place / name).write_text(text, encoding="utf-8")
             undo.pop_all()

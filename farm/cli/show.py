@@ -8,7 +8,6 @@ from typer import Argument, Option
 from farm.cli.options import DEFAULT_RESULTS, Columns, Json, Results, Wide
 from farm.errors import InputError
 from farm.results.location import Location
-from farm.results.tables import SAMPLES
 
 EXAMPLES = """
 farm show table1 --layout table1 --where device=CPU
@@ -61,9 +60,10 @@ def show(
     view = views.view(where or [], sort, layout, form, columns, wide=wide)
     if sheet is not None:
         from farm.report import contact_sheet  # noqa: PLC0415 - Pillow is for those who ask for pictures
+        from farm.results.reading import samples_table  # noqa: PLC0415
 
         contact_sheet.check("--sheet", sheet)
-        contact_sheet.save("--sheet", sheet, [row for one in folders for row in one.read(SAMPLES).to_pylist()])
+        contact_sheet.save("--sheet", sheet, [row for one in folders for row in samples_table(one).to_pylist()])
     if watch:
         if len(folders) > 1:
             raise InputError("--watch shows one grid: name one")

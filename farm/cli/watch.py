@@ -29,7 +29,7 @@ def watch(folder: Folder, view: View, every_s: float) -> int:
     run = Watch(folder, store_beside(folder))
     now = run.look()
     if now is None:
-        say(f"there is no {folder.path(EVENTS)}, so no run can be watched: this is what was gathered")
+        say(f"{folder.path(EVENTS)} tells of no run, so none can be watched: this is what was gathered")
         return print_runs([folder], view, None, None)
     axes = tuple(condition for condition in view.where if condition.column in AXES)
     selection.check(analyse(now.run).rows, axes)  # a name that no cell has will not come; other texts may

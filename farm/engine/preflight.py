@@ -56,7 +56,7 @@ def survey(
 def available_devices() -> tuple[str, ...]:
     """OpenVINO's devices on this host, asked in a process of its own: openvino stays out of this one."""
     script = "import json, openvino; print(json.dumps(openvino.Core().available_devices))"
-    ended = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
+    ended = subprocess.run([sys.executable, "-P", "-c", script], check=False, capture_output=True, text=True)
     if ended.returncode != 0:
         raise EngineError(f"cannot ask OpenVINO for this host's devices: {ended.stderr.strip()[-500:]}")
     return tuple(json.loads(ended.stdout.splitlines()[-1]))

@@ -19,6 +19,7 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 import ray
 from ray import ObjectRefGenerator
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
+from ray.job_config import JobConfig
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from farm.engine import Gpus, ProgressLine, Work, process
@@ -179,7 +180,7 @@ def _join(address: str) -> None:
     host, _, port = address.rpartition(":")
     if port.isdecimal():
         socket.create_connection((host.strip("[]") or "127.0.0.1", int(port)), CONNECT_S).close()
-    ray.init(address=address, log_to_driver=False)
+    ray.init(address=address, log_to_driver=False, job_config=_job())
 
 
 def _start_local() -> None:
@@ -194,7 +195,13 @@ def _start_local() -> None:
         include_dashboard=False,
         log_to_driver=False,
         configure_logging=False,
+        job_config=_job(),
     )
+
+
+def _job() -> JobConfig:
+    """A job whose workers import nothing from the driver's current folder: Ray puts it first, but for its clients."""
+    return JobConfig(_client_job=True)
 
 
 def _written_down(work: Work, error: Exception) -> Outcome:

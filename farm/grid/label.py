@@ -71,6 +71,6 @@ def _end(text: str) -> int:
     """Where the value ends that a text begins with: JSON may have commas inside, a plain word has none."""
     try:
         end = json.JSONDecoder().raw_decode(text)[1]
-    except ValueError:
+    except (ValueError, RecursionError):
         end = 0
     return end if end and text[end : end + 1] in ("", ",") else len(text.partition(",")[0])

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from farm.errors import DataError
+from farm.files import is_plain
 from farm.inputs.content import HashMemo, hash_in_name
 from farm.spec import InputSpec, resolve
 
@@ -99,7 +100,7 @@ def locate(
 def _name_of(url: str) -> str:
     """The file's name at an address, without a query; empty if it names none."""
     name = PurePosixPath(urlsplit(url).path).name
-    return "" if name in (".", "..") else name
+    return name if is_plain(name) else ""
 
 
 def _checked(wanted: InputSpec, path: Path, digest: str, memo: HashMemo) -> Input:

@@ -10,12 +10,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from farm.codec import decode, encode, members
+from farm.damage import check_schema
 from farm.grid.settings import Claims
 from farm.plan.parameters import parameters_from
-from farm.plan.stage import Plan
+from farm.plan.stage import Plan, base
 
 SCHEMA = 2
 ROLES = {"reference": "fp32"}  # of schema 1
+NEEDED = ("export", "fp32", "evaluate")  # roles that every cell has
+KINDS = {  # of which each role's stage is
+    "calibration": "synthesize",
+    "validation": "synthesize",
+    "export": "export",
+    "quantize": "quantize",
+    "fp32": "evaluate",
+    "evaluate": "evaluate",
+    "measure": "measure",
+}
 
 
 def dumps(plan: Plan) -> str:
@@ -23,20 +34,43 @@ def dumps(plan: Plan) -> str:
     return encode({"schema": SCHEMA, **members(plan), "claims": plan.claims.model_dump()}, indent=1)
 
 
-def loads(text: str | bytes) -> Plan:
+def loads(text: str | bytes, place: str = "the plan") -> Plan:
     """The plan of any schema; a published one, of which only parts are told, has neither cells nor stages.
 
-    Raises ValueError if it is no plan.
+    place: where it lies. Raises InputError if it is of a newer farm. If it is no plan, raises what `reading` expects.
     """
     document = json.loads(text)
-    if document.get("schema", 1) < SCHEMA:
+    schema = document.get("schema", 1)
+    check_schema(place, schema, SCHEMA)
+    if schema < SCHEMA:
         document = _migrated(document)
     claims = Claims(**document.get("claims", {}))
     stages = {
         uri: {**stage, "parameters": parameters_from(stage["kind"], stage["parameters"])}
         for uri, stage in document.get("stages", {}).items()
     }
-    return decode(Plan, {"effort": None, **document, "claims": claims, "stages": stages})
+    plan = decode(Plan, {"effort": None, **document, "claims": claims, "stages": stages})
+    _check(plan)
+    return plan
+
+
+def _check(plan: Plan) -> None:
+    """Raises ValueError if stages or cells name what is not there, or not of the kind that they need."""
+    for uri, stage in plan.stages.items():
+        if stage.uri != uri:
+            raise ValueError(f"{uri!r:.80} stands for {stage.uri!r:.80}")
+        for need in stage.inputs.values():
+            if need not in plan.stages:
+                raise ValueError(f"{uri} needs {need!r:.80}, which is no stage")
+    for cell in plan.cells:
+        lacking = [role for role in NEEDED if role not in cell.stages]
+        if lacking:
+            raise ValueError(f"{cell.name!r:.80} has no stage {lacking[0]}")
+        for role, uri in cell.stages.items():
+            if uri not in plan.stages or plan.stages[uri].kind != KINDS.get(base(role)):
+                raise ValueError(f"{cell.name!r:.80}: {role!r:.40} is {uri!r:.80}, which is no such stage")
+    if plan.effort is not None and not 1 <= plan.effort.pairs[0] <= plan.effort.pairs[1]:
+        raise ValueError(f"{plan.effort.pairs} are no pairs")
 
 
 def _migrated(document: Mapping[str, Any]) -> dict[str, Any]:

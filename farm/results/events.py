@@ -152,7 +152,7 @@ class Reader:
     def look(self) -> LastRun | None:
         """The last run as events tell of it now; None if there are none. A line that is no event is left out."""
         for line in self._news().splitlines():
-            with suppress(ValueError):
+            with suppress(ValueError, RecursionError):
                 event = decode(Event, json.loads(line))
                 if event.what == What.BEGUN:
                     self.last = LastRun(run=event.run, touched=set(event.wanted))

@@ -1,6 +1,7 @@
 """One grid's results folder, ``results/<grid>/``, on a local path or any fsspec URL. Files are replaced whole."""
 
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import fsspec
@@ -8,9 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
-from farm.errors import DataError, InputError
+from farm.damage import reading
+from farm.errors import InputError
 from farm.files import write_whole
 from farm.plan import Plan, dumps, loads
+from farm.results import parquet
 
 PLAN = "plan.json"
 
@@ -52,31 +55,37 @@ class Folder:
         self._replace(PLAN, dumps(plan).encode())
 
     def read_plan(self) -> Plan:
-        """Read plan.json. Raises InputError if there is none, which means nothing was run here."""
+        """Read plan.json. Raises InputError if there is none: nothing was run here; DataError if it is damaged."""
         try:
-            return loads(self.fs.cat_file(f"{self.root}/{PLAN}"))
+            content = self.fs.cat_file(f"{self.root}/{PLAN}")
         except FileNotFoundError as error:
             raise InputError(f"{self.url} has no {PLAN}: run a grid first (farm run jobs/quickstart.yaml)") from error
-        except ValueError as error:
-            raise DataError(f"{self.path(PLAN)} is damaged: {error}; run the grid again") from error
+        with reading(self.path(PLAN), "run the grid again"):
+            return loads(content, self.path(PLAN))
+
+    def reading(self, name: str) -> AbstractContextManager[None]:
+        """While a gathered file of this name is parsed and checked: as `farm.damage.reading`."""
+        return reading(self.path(name), "`farm gather` makes it anew")
 
     def write(self, name: str, table: pa.Table, counter: str | None = None) -> None:
         """Write a Parquet file whole. counter: a column that counts up, which as differences takes next to no room."""
         sink = pa.BufferOutputStream()
         dictionaries = [column for column in table.column_names if column != counter] if counter else True
         encodings = {counter: "DELTA_BINARY_PACKED"} if counter else None
-        pq.write_table(table, sink, compression="zstd", use_dictionary=dictionaries, column_encoding=encodings)
+        pq.write_table(
+            table, sink, compression="zstd", use_dictionary=dictionaries, column_encoding=encodings,
+            write_page_checksum=True,
+        )  # fmt: skip
         self._replace(name, sink.getvalue().to_pybytes())
 
     def read(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read a Parquet file, or some of its columns. Raises InputError if it is not there, DataError if damaged."""
         try:
-            content = pa.BufferReader(self.fs.cat_file(f"{self.root}/{name}"))
-            return pq.ParquetFile(content).read(columns)  # pq.read_table imports data sets and compute functions first
+            content = self.fs.cat_file(f"{self.root}/{name}")
         except FileNotFoundError as error:
             raise InputError(f"there is no {self.path(name)}: run the grid, or `farm gather` it") from error
-        except pa.ArrowInvalid as error:
-            raise DataError(f"{self.path(name)} is damaged: {error}; `farm gather` makes it anew") from error
+        with self.reading(name):
+            return parquet.parsed(content, columns)
 
     def keep_only(self, folder: str, names: Collection[str]) -> None:
         """Remove a subfolder's files that are not among the names."""

@@ -6,26 +6,33 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from farm.damage import reading
 from farm.measuring.round import TURNS, rounds_of
 from farm.plan import Effort, Plan, PlannedCell, base
-from farm.plan.facts import Evaluated, Exported, Measured, Synthesized, quantized
+from farm.plan.facts import Evaluated, Exported, Measured, Quantized, Synthesized
 from farm.plan.parameters import Measure
 from farm.plan.stage import in_order
 from farm.plan.state import State, state_of
 from farm.record import SCHEMA_VERSION, Outcome, Record
-from farm.results import migrate, tables
+from farm.results import migrate, parquet, tables
 from farm.results.folder import Folder
 from farm.results.speed import among, with_speed
 from farm.store import Store
-from farm.store.manifest import Manifest
-from farm.tasks.classification import PREDICTIONS, agreement, predictions
+from farm.store.manifest import REMEDY, Manifest
+from farm.tasks.classification import PREDICTIONS, agreement
 
 ROLES = ("calibration", "validation", "export", "quantize", "fp32", "evaluate", "measure")
 LABELS = ("model", "calibration", "calibration_source", "calibration_seed", "algorithm", "device", "runtime")
 HOST = ("host", "cpu_model", "isa", "cores")
 SAMPLES = 64
+OLDER = {TURNS: "rounds.parquet"}  # files that had another name
+LEFT: Mapping[str, Sequence[type]] = {  # by stages: file -> what its rows are
+    TURNS: tables.ROWS[tables.LATENCIES][1:],
+    PREDICTIONS: tables.ROWS[tables.PREDICTIONS][1:],
+}
 
 Uris = Mapping[str, str]  # by role
 Made = Mapping[str, Manifest]  # what there is of them, by role
@@ -46,6 +53,13 @@ def gather(folder: Folder, store: Store, plan: Plan | None = None) -> list[Recor
     reader.copy_rows(folder, records, tables.PREDICTIONS, role="evaluate", file=PREDICTIONS, counter="position")
     reader.copy_rows(folder, records, tables.LATENCIES, role="measure", file=TURNS)
     return records
+
+
+def artefact(store: Store, uri: str, file: str) -> pa.Table:
+    """A table that a stage of any version left, as one of today. Raises DataError if it is damaged."""
+    content = store.read(uri, file, OLDER.get(file, file))
+    with reading(f"{file} of {uri}", REMEDY):
+        return parquet.conformed(migrate.today(parquet.parsed(content)), LEFT[file])
 
 
 def records_of(plan: Plan, store: Store, present: Collection[str]) -> list[Record]:
@@ -127,19 +141,23 @@ class _Reader:
             return record
         fp32 = made["fp32"].facts_as(Evaluated)
         if uris["fp32"] not in self.predictions:
-            self.predictions[uris["fp32"]] = predictions(self.store.open(uris["fp32"]))
+            self.predictions[uris["fp32"]] = self.predicted(uris["fp32"])
         return replace(
             record,
             score_drop=_drop(fp32.score, facts.score),
             top1_drop=_drop(fp32.top1, facts.top1),
-            agreement=agreement(predictions(self.store.open(uris["evaluate"])), self.predictions[uris["fp32"]]),
+            agreement=agreement(self.predicted(uris["evaluate"]), self.predictions[uris["fp32"]]),
         )
+
+    def predicted(self, uri: str) -> NDArray[np.int32]:
+        """The class that an evaluation gives each test image, (n,)."""
+        return np.asarray(artefact(self.store, uri, PREDICTIONS)["prediction"].to_numpy())
 
     def with_speed(self, record: Record, uris: Uris, made: Made) -> Record:
         facts = made["measure"].facts_as(Measured) if "measure" in made else Measured()
         if facts.ended is None:  # also of a farm that judged nothing yet
             return record
-        rounds = rounds_of(migrate.artefact(self.store.open(uris["measure"]), TURNS))
+        rounds = rounds_of(artefact(self.store, uris["measure"], TURNS))
         how = self.plan.stages[uris["measure"]].parameters_as(Measure).rounds
         effort = self.plan.effort or Effort()
         return with_speed(record, rounds, effort, facts.ended, per_node=how.per_node, preprocess=how.preprocess)
@@ -165,7 +183,7 @@ class _Reader:
             target = f"{name}/{digest[:24]}.parquet"
             wanted.add(target)
             if not folder.has(target):
-                table = migrate.artefact(self.store.open(uri), file)
+                table = artefact(self.store, uri, file)
                 folder.write(target, tables.of_cell(name, table, tables.whose(record)), counter)
         folder.keep_only(name, wanted)
 
@@ -196,7 +214,7 @@ def _with_sizes(record: Record, uris: Uris, made: Made) -> Record:
         return replace(record, size_mib=made["export"].facts_as(Exported).size_mib) if "export" in made else record
     if "quantize" not in made:
         return record
-    facts = quantized(made["quantize"].facts)
+    facts = made["quantize"].facts_as(Quantized)
     control = asdict(facts.control) if facts.control else {}
     record = replace(record, size_mib=facts.size_mib, int8_layers=facts.int8_layers, subset_size=facts.subset_size)
     return replace(record, **control)

@@ -4,16 +4,13 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from farm.errors import InputError
-from farm.measuring.round import TURNS
+from farm.damage import check_schema
 from farm.measuring.verdict import STRAY
 from farm.plan import Effort
 from farm.record import SCHEMA_VERSION, Ended, Record, Signal
@@ -24,7 +21,6 @@ COMMAND = re.compile(r", then: (?P<command>.*?)(?: --only .*)? --fresh measure$"
 PROPERTY = re.compile(r"(?P<property>[A-Z_]+) was (?P<found>.+?), not (?P<asked>.+?)(?:;|$)")
 STRAYED = re.compile(r"threads were allowed on CPUs (?P<found>[\d, ]+) outside the lease")
 IN_COLUMNS = 6  # the schema from which times are times, and verdicts no sentences
-OLDER = {TURNS: "rounds.parquet"}  # files that had another name
 CAUSES = {  # how the sentences of a verdict that is not valid begin
     r"known within|one pair says nothing": "wide",
     r"\d+ of at least": "few_pairs",
@@ -52,9 +48,7 @@ SHARE = re.compile(rf"({'|'.join(SIGNALS)}) (\d+)% of the time")
 def is_older(table: pa.Table, place: str) -> bool:
     """Whether a table is of an older schema. Raises InputError if it is of a newer one. place: of the file."""
     schema = _schema(table)
-    if schema > SCHEMA_VERSION:
-        newest = f"this one reads up to {SCHEMA_VERSION}"
-        raise InputError(f"{place} is of a newer farm: its schema is {schema}, and {newest}; update farm")
+    check_schema(place, schema, SCHEMA_VERSION)
     return schema < SCHEMA_VERSION
 
 
@@ -77,19 +71,13 @@ def records(table: pa.Table, effort: Effort | None) -> pa.Table:
 
 def rows(name: str, table: pa.Table, record: Record) -> pa.Table:
     """One cell's rows of ``predictions/`` or ``latencies/`` of an older schema as such of today."""
-    table = _today(table)
+    table = today(table)
     if name == tables.PREDICTIONS and "position" not in table.column_names:
         table = table.append_column("position", pa.array(np.arange(len(table), dtype=np.int32)))
     return tables.of_cell(name, table.drop_columns(["cell"]), tables.whose(record))
 
 
-def artefact(folder: Path, file: str) -> pa.Table:
-    """A table that a stage of any version left, as one of today."""
-    path = folder / file
-    return _today(pq.read_table(path if path.exists() else folder / OLDER.get(file, file)))
-
-
-def _today(table: pa.Table) -> pa.Table:
+def today(table: pa.Table) -> pa.Table:
     """Rows of any version under today's names: an image's index is its position, signals have names, rounds turns."""
     names = ["position" if name == "index" else name for name in table.column_names]
     table = table.rename_columns(names)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from farm.grid.settings import Claims
 from farm.measuring.round import Round, rounds_of
 from farm.record import Record
-from farm.results import migrate, tables
+from farm.results import migrate, parquet, tables
 from farm.results.folder import PLAN, Folder
+
+PREDICTED = ("label", "prediction", "score")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,11 @@ class Predicted:
     label: NDArray[np.int64]
     prediction: NDArray[np.int64]
     score: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, table: pa.Table) -> Self:
+        """Those of a table's rows."""
+        return cls(**{name: table[name].to_numpy() for name in PREDICTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +60,8 @@ def read_run(folder: Folder) -> Run:
     """Everything but rounds and samples. Raises InputError if nothing was gathered there."""
     table = records_table(folder)
     records = tuple(tables.records_from(table))
-    names = ("label", "prediction", "score")
     predictions = {
-        _cell(table): Predicted(**{name: table[name].to_numpy() for name in names})
-        for _, table in files_of(folder, tables.PREDICTIONS, ("cell", *names))
+        _cell(table): Predicted.of(table) for _, table in files_of(folder, tables.PREDICTIONS, ("cell", *PREDICTED))
     }
     return Run(
         name=records[0].grid if records else folder.url.rpartition("/")[2], folder=folder, records=records,
@@ -65,17 +70,32 @@ def read_run(folder: Folder) -> Run:
 
 
 def records_table(folder: Folder) -> pa.Table:
-    """``records.parquet``, of whatever schema. Raises InputError if it is not there, or of a newer farm."""
+    """``records.parquet``, of whatever schema. Raises InputError if it is not there, or of a newer farm.
+
+    This, and what else reads a gathered file, raises DataError if it is damaged.
+    """
     table = folder.read(tables.RECORDS)
-    if not migrate.is_older(table, folder.path(tables.RECORDS)):
-        return table
-    return migrate.records(table, folder.read_plan().effort if folder.has(PLAN) else None)
+    with folder.reading(tables.RECORDS):
+        if migrate.is_older(table, folder.path(tables.RECORDS)):
+            table = migrate.records(table, folder.read_plan().effort if folder.has(PLAN) else None)
+        claims_of(table), command_of(table)
+        return parquet.conformed(table, tables.ROWS[tables.RECORDS])
 
 
 def attempts_table(folder: Folder) -> pa.Table:
     """``attempts.parquet``, of whatever schema. Raises InputError if it is not there, or of a newer farm."""
     table = folder.read(tables.ATTEMPTS)
-    return migrate.attempts(table) if migrate.is_older(table, folder.path(tables.ATTEMPTS)) else table
+    with folder.reading(tables.ATTEMPTS):
+        older = migrate.is_older(table, folder.path(tables.ATTEMPTS))
+        return parquet.conformed(migrate.attempts(table) if older else table, tables.ROWS[tables.ATTEMPTS])
+
+
+def samples_table(folder: Folder) -> pa.Table:
+    """``samples.parquet``, which is of one form in all schemas. Raises InputError if it is not there."""
+    table = folder.read(tables.SAMPLES)
+    with folder.reading(tables.SAMPLES):
+        migrate.is_older(table, folder.path(tables.SAMPLES))
+        return parquet.conformed(table, tables.ROWS[tables.SAMPLES])
 
 
 def claims_of(records: pa.Table) -> Claims:
@@ -90,12 +110,16 @@ def command_of(records: pa.Table) -> str:
 
 def rounds(folder: Folder) -> dict[str, tuple[Round, ...]]:
     """The rounds of each measured cell, in the order they were measured."""
-    return {_cell(table): rounds_of(table) for _, table in files_of(folder, tables.LATENCIES)}
+    found = {}
+    for file, table in files_of(folder, tables.LATENCIES):
+        with folder.reading(file):
+            found[_cell(table)] = rounds_of(table)
+    return found
 
 
 def samples(folder: Folder) -> list[dict[str, Any]]:
     """Rows of ``samples.parquet``, set by set; none where it was not published."""
-    return list(folder.read(tables.SAMPLES).to_pylist()) if folder.has(tables.SAMPLES) else []
+    return list(samples_table(folder).to_pylist()) if folder.has(tables.SAMPLES) else []
 
 
 def _cell(table: pa.Table) -> str:
@@ -110,9 +134,11 @@ def files_of(folder: Folder, name: str, columns: Sequence[str] | None = None) ->
     records: dict[str, Record] = {}
     for file in folder.names(name):
         table = folder.read(file, columns)
-        if len(table) and migrate.is_older(table, folder.path(file)):
-            records = records or {record.cell: record for record in tables.records_from(records_table(folder))}
-            record = records.get(_cell(table))
-            table = migrate.rows(name, folder.read(file), record) if record else table.slice(0, 0)
+        with folder.reading(file):
+            if len(table) and migrate.is_older(table, folder.path(file)):
+                records = records or {record.cell: record for record in tables.records_from(records_table(folder))}
+                record = records.get(_cell(table))
+                table = migrate.rows(name, folder.read(file), record) if record else table.slice(0, 0)
+            table = parquet.conformed(table, tables.ROWS[name], columns) if len(table) else table
         if len(table):
             yield file, table

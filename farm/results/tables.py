@@ -46,7 +46,9 @@ class Prediction:
     label: Annotated[int, Column("its class", arrow="int32")]
     prediction: Annotated[int, Column("the class that the model gives it", arrow="int32")]
     score: Annotated[float, Column("of the grid's metric", arrow="float")]
-    gap: Annotated[float, Column("between the two greatest logits; published runs leave it out", arrow="float")]
+    gap: Annotated[
+        float | None, Column("between the two greatest logits; published runs leave it out", arrow="float")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,8 @@ import json
 import os
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -23,12 +23,16 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from farm.codec import decode, encode
-from farm.errors import InputError
-from farm.files import new_folder, sha256, sync, write_whole
+from farm.damage import damaged, reading
+from farm.errors import DataError, InputError
+from farm.files import is_plain, new_folder, sha256, sync, write_whole
 from farm.record import Outcome
-from farm.store.manifest import File, Manifest
+from farm.store.manifest import MANIFEST, REMEDY, File, Manifest
 
-MANIFEST = "manifest.json"
+__all__ = ["MANIFEST", "Store"]
+
+CHANGED = "it is not what its manifest says"
+REMAKE = f"remove {MANIFEST} above it, and run the grid again"
 
 
 class Store:
@@ -90,11 +94,15 @@ class Store:
         return wanted & there
 
     def manifest(self, uri: str) -> Manifest | None:
-        """The artefact's manifest, or None if there is no whole artefact."""
+        """The artefact's manifest, or None if there is no whole artefact. Raises DataError if it is damaged."""
         try:
-            return decode(Manifest, json.loads(self.fs.cat_file(f"{self._folder(uri)}/{MANIFEST}")))
+            content = self.fs.cat_file(f"{self._folder(uri)}/{MANIFEST}")
         except FileNotFoundError:
             return None
+        with reading(f"{self._folder(uri)}/{MANIFEST}", REMEDY):
+            manifest = decode(Manifest, json.loads(content))
+            manifest.check(uri)
+        return manifest
 
     def commit(self, uri: str, folder: Path, manifest: Manifest) -> bool:
         """Put a finished folder under its uri, manifest last. False if another writer was first.
@@ -122,10 +130,11 @@ class Store:
         return won
 
     def open(self, uri: str) -> Path:
-        """A local folder with the artefact's files; a remote one is copied to the cache once."""
-        manifest = self.manifest(uri)
-        if manifest is None:
-            raise InputError(f"{uri} is not in the store {self.url}")
+        """A local folder with the artefact's files; a remote one is copied to the cache once, and checked.
+
+        Raises InputError if there is no such artefact, DataError if it is damaged.
+        """
+        manifest = self._there(uri)
         copy = f"{self._folder(uri)}/{manifest.copy}"
         if self.local_fs:
             return Path(copy)
@@ -134,9 +143,33 @@ class Store:
             target.parent.mkdir(parents=True, exist_ok=True)
             with new_folder(target) as new:
                 new.mkdir(mode=0o700)
-                for name in manifest.files:
-                    self.fs.get_file(f"{copy}/{name}", str(new / name))
+                for name, file in manifest.files.items():
+                    self._fetch(f"{copy}/{name}", file, new / name)
         return target
+
+    def read(self, uri: str, *names: str) -> bytes:
+        """The first of these files that an artefact has, checked by its digest. Raises as `open`."""
+        manifest = self._there(uri)
+        name = next((name for name in names if name in manifest.files), None)
+        if name is None:
+            raise damaged(f"{self._folder(uri)}/{MANIFEST}", f"it names no {names[0]}", REMEDY)
+        path = self.open(uri) / name
+        content = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(content).hexdigest() != manifest.files[name].sha256:
+            raise damaged(str(path), CHANGED, REMAKE)
+        return content
+
+    def hand_over(self, uri: str, names: Mapping[str, bool], folder: Path) -> None:
+        """Copy these files of an artefact into a folder, each checked by its digest. Raises as `open`.
+
+        names: and whether the artefact must have such a file.
+        """
+        manifest = self._there(uri)
+        for name, needed in names.items():
+            if name in manifest.files:
+                self._fetch(f"{self._folder(uri)}/{manifest.copy}/{name}", manifest.files[name], folder / name)
+            elif needed:
+                raise damaged(f"{self._folder(uri)}/{MANIFEST}", f"it names no {name}", REMEDY)
 
     def discard(self, uri: str) -> None:
         """Forget an artefact, manifest first, so that it is never seen half."""
@@ -146,7 +179,7 @@ class Store:
 
     def add_attempt(self, uri: str, outcome: Outcome, log: Path | None = None) -> Outcome:
         """Write an attempt down under the next free number; returns it with its number and its log's place."""
-        folder = f"{self.root}/attempts/{uri.partition('/')[2]}"
+        folder = self._attempts(uri)
         self.fs.makedirs(folder, exist_ok=True)
         for number in count(len(self._attempt_files(uri)) + 1):
             numbered = replace(outcome, attempt=number, log="" if log is None else f"{folder}/{number}.log")
@@ -157,19 +190,42 @@ class Store:
         return numbered
 
     def attempts(self, uri: str) -> tuple[Outcome, ...]:
-        """Every attempt of a stage, oldest first."""
-        outcomes = [decode(Outcome, json.loads(self.fs.cat_file(path))) for path in self._attempt_files(uri)]
+        """Every attempt of a stage, oldest first. Raises DataError if one is damaged."""
+        outcomes = []
+        for path in self._attempt_files(uri):
+            content = self.fs.cat_file(path)
+            with reading(path, "remove it"):
+                outcomes.append(decode(Outcome, json.loads(content)))
         return tuple(sorted(outcomes, key=lambda outcome: outcome.attempt))
 
     def _attempt_files(self, uri: str) -> list[str]:
-        folder = f"{self.root}/attempts/{uri.partition('/')[2]}"
+        folder = self._attempts(uri)
         if not self.fs.exists(folder):
             return []
         return [path for path in self.fs.ls(folder, detail=False) if path.endswith(".json")]
 
+    def _there(self, uri: str) -> Manifest:
+        manifest = self.manifest(uri)
+        if manifest is None:
+            raise InputError(f"{uri} is not in the store {self.url}")
+        return manifest
+
+    def _fetch(self, path: str, file: File, target: Path) -> None:
+        """Copy a file of the store, if it is what its manifest says; of its size before anything is copied."""
+        with suppress(FileNotFoundError):
+            found = self.fs.info(path)
+            if found["type"] == "file" and found["size"] == file.bytes:
+                self.fs.get_file(path, str(target))
+                if sha256(target) == file.sha256:
+                    return
+        raise damaged(path, CHANGED, REMAKE)
+
     def _folder(self, uri: str) -> str:
-        kind, _, key = uri.partition("/")
+        kind, key = _parts(uri)
         return f"{self.root}/{kind}/{key[:2]}/{key}"
+
+    def _attempts(self, uri: str) -> str:
+        return f"{self.root}/attempts/{_parts(uri)[1]}"
 
     def _put_once(self, path: str, content: bytes) -> bool:
         """Write a file whole, unless there is one already. On an object store the last race is not closed."""
@@ -187,3 +243,11 @@ class Store:
     def _remove(self, folder: str) -> None:
         if self.fs.exists(folder):
             self.fs.rm(folder, recursive=True)
+
+
+def _parts(uri: str) -> tuple[str, str]:
+    """A uri's kind and key. Raises DataError if it is a path that leads elsewhere."""
+    kind, _, key = uri.partition("/")
+    if not (is_plain(kind) and is_plain(key)):
+        raise DataError(f"{uri!r} names no artefact: it must be a kind and a key")
+    return kind, key

@@ -5,8 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from farm.codec import decode
+from farm.damage import reading
+from farm.files import is_plain
+from farm.plan.facts import today
 
 T = TypeVar("T")
+
+MANIFEST = "manifest.json"
+REMEDY = "remove it, and run the grid again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,5 +60,14 @@ class Manifest:
     finished_at: str = ""
 
     def facts_as(self, kind: type[T]) -> T:
-        """The facts as their type. Raises ValueError where something lacks."""
-        return decode(kind, self.facts)
+        """The facts as their type. Raises DataError where something lacks, or is of another type."""
+        with reading(f"{MANIFEST} of {self.uri}", REMEDY):
+            return decode(kind, today(self.facts))
+
+    def check(self, uri: str) -> None:
+        """Raises ValueError if it is not this artefact's, or names files that lie elsewhere."""
+        if self.uri != uri:
+            raise ValueError(f"it is the manifest of {self.uri!r}")
+        for name in (self.copy, *self.files):
+            if not is_plain(name):
+                raise ValueError(f"{name!r:.80} is no plain name of a file")

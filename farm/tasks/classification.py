@@ -5,11 +5,9 @@ Knows no runtime.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from farm.errors import DataError
@@ -68,12 +66,6 @@ class Classification:
             there = self.classes if self.classes is not None else int(labels.max()) + 1
             text = f"the model tells {outputs} classes apart, the dataset has {there}: use weights trained on it"
             raise DataError(text)
-
-
-def predictions(artefact: Path) -> NDArray[np.int32]:
-    """The class that a model predicts of each test image, (n,). artefact: the folder of an evaluation."""
-    table = pq.read_table(artefact / PREDICTIONS, columns=["prediction"])
-    return np.asarray(table["prediction"].to_numpy())
 
 
 def agreement(ours: NDArray[np.int32], theirs: NDArray[np.int32]) -> float:

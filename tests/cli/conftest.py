@@ -56,6 +56,10 @@ def moody():
     return tiny()
 '''
 
+# Modules that everything imports, with names that the folder of a stranger's files may hold.
+TRAPS = ("random", "farm", "numpy", "secrets")
+TRAP = "import pathlib\npathlib.Path(__file__).with_suffix('.sprung').touch()\n"
+
 QUICK = {
     "dataset": {"name": "digits", "count": 60},
     "models": [{"factory": "networks:tiny"}],
@@ -96,9 +100,12 @@ class Place:
         return code, out.getvalue(), err.getvalue()
 
     def start(self, *arguments, **environment) -> subprocess.Popen:
-        """Start the command in a process of its own, and with a fork server of its own: signals, pipes, what stays."""
+        """Start the command in a process of its own, and with a fork server of its own: signals, pipes, what stays.
+
+        As the installed command does, it imports nothing from the folder that it is started in.
+        """
         return subprocess.Popen(
-            [sys.executable, "-m", "farm", *map(str, arguments)],
+            [sys.executable, "-P", "-m", "farm", *map(str, arguments)],
             cwd=self.folder,
             env={**os.environ, "FARM_SESSION": "", "FARM_CACHE": str(self.folder / "cache"), **environment},
             stdout=subprocess.PIPE,
@@ -116,6 +123,15 @@ class Place:
                 process.kill()
         assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}"
         return out + err
+
+    def lay_traps(self) -> None:
+        """Put modules into the folder that leave a mark if any process imports them."""
+        for name in TRAPS:
+            (self.folder / f"{name}.py").write_text(TRAP)
+
+    def sprung(self) -> list[str]:
+        """The traps that a process has imported."""
+        return sorted(path.stem for path in self.folder.glob("*.sprung"))
 
     def records(self, grid="quick") -> dict:
         rows = pq.read_table(self.folder / "results" / grid / "records.parquet").to_pylist()

@@ -76,9 +76,11 @@ def test_a_student_is_distilled_from_what_synth_made_of_latents(trained):
 def test_training_is_a_ray_task_and_a_failure_is_told(place, images):
     rows = pq.read_table(images).drop(["label"])
     pq.write_table(rows, place.folder / "unlabelled.parquet")
+    place.lay_traps()
     said = place.process("train", "distylegan", *PARAMS, "--images", "unlabelled.parquet", "--out", "gan", code=2)
     assert said.count("no column `label`") == 1
     assert "kept" not in said
+    assert place.sprung() == [], "Ray's workers import nothing from where the command was started"
 
 
 @pytest.mark.slow

@@ -79,5 +79,5 @@ def test_a_run_that_left_no_events_is_shown_as_it_was_gathered(ran):
     assert "quick: 7 of 7 stages done; 2 of 2 cells ok\n" in said
     (ran.folder / "results" / "quick" / "events.jsonl").unlink()
     said = ran.farm("show", "--watch")
-    assert "events.jsonl, so no run can be watched: this is what was gathered\n" in said
+    assert "events.jsonl tells of no run, so none can be watched: this is what was gathered\n" in said
     assert "noise" in said

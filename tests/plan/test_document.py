@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from farm.axes import Algorithm, Device, Fit, Images, Model, Preprocessing
+from farm.errors import InputError
 from farm.plan import Effort, Plan, dumps, loads
 from farm.plan.parameters import Evaluate, Export, Measure, Quantize, Rounds, Synthesize
 from farm.plan.stage import PlannedCell
@@ -59,14 +60,15 @@ def test_a_plan_of_schema_1_is_read_with_the_words_of_today():
         "stages": {f"{kind}/00": {"kind": kind, "parameters": given, **rest}
                    for kind, given in older_parameters.items()},
         "cells": [{"cell": "net/-/ir/CPU", "model": "net", "calibration": None, "algorithm": "ir", "device": "CPU",
-                   "runtime": "openvino", "stages": {"reference": "evaluate/00", "evaluate": "evaluate/00"}}],
+                   "runtime": "openvino",
+                   "stages": {"export": "export/00", "reference": "evaluate/00", "evaluate": "evaluate/00"}}],
     }  # fmt: skip
     plan = loads(json.dumps(older))
     assert (plan.grid_file, plan.effort.pairs, plan.metric) == ("/jobs/g.yaml", (4, 8), "top1")
     assert plan.cells == (
         PlannedCell(
             name="net/-/ir/CPU", model="net", algorithm="ir", device="CPU", runtime="openvino",
-            stages={"fp32": "evaluate/00", "evaluate": "evaluate/00"},
+            stages={"export": "export/00", "fp32": "evaluate/00", "evaluate": "evaluate/00"},
         ),
     )  # fmt: skip
     fitted = Fit(resize=40, size=(32, 32), interpolation="bilinear")
@@ -97,6 +99,47 @@ def test_a_plan_that_says_nothing_of_effort_has_none():
 def test_what_lacks_a_field_is_no_plan():
     with pytest.raises(ValueError, match=r"PlannedCell: .*missing"):
         loads('{"schema": 2, "cells": [{"name": "net"}]}')
+
+
+def test_a_plan_of_a_newer_farm_is_refused_and_its_place_is_named():
+    with pytest.raises(InputError, match=r"^/x/plan\.json is of a newer farm: its schema is 3, .* 2; update farm$"):
+        loads('{"schema": 3}', "/x/plan.json")
+
+
+@pytest.mark.parametrize("schema", ["2", 2.0, None, 0, -1, [], True])
+def test_a_schema_that_is_no_number_is_refused(schema):
+    with pytest.raises(ValueError, match="its schema is"):
+        loads(json.dumps({"schema": schema}))
+
+
+STAGES = ("stages",)
+CELL = ("cells", 2, "stages")
+
+
+@pytest.mark.parametrize(
+    ("at", "change", "says"),
+    [
+        (STAGES, lambda stages: stages.update({"measure/x": stages.pop(uri_of(stages, "measure"))}), "stands for"),
+        (STAGES, lambda stages: stages.pop(uri_of(stages, "export")), "needs 'export/.*', which is no stage"),
+        (CELL, lambda roles: roles.pop("export"), "has no stage export"),
+        (CELL, lambda roles: roles.update(measure="measure/x"), "'measure' is 'measure/x', which is no such stage"),
+        (CELL, lambda roles: roles.update(measure=roles["export"]), "'measure' is 'export/.*', which is no such stage"),
+        (CELL, lambda roles: roles.update(export="x/../y"), "'export' is 'x/../y', which is no such stage"),
+        (CELL, lambda roles: roles.update(paint=roles["export"]), "'paint' is 'export/.*', which is no such stage"),
+        (("effort",), lambda effort: effort.update(pairs=[0, 4]), r"\(0, 4\) are no pairs"),
+    ],
+)
+def test_a_plan_whose_parts_do_not_fit_is_refused(files, at, change, says):
+    part = document = json.loads(dumps(plan_of(files.grid())))
+    for step in at:
+        part = part[step]
+    change(part)
+    with pytest.raises(ValueError, match=says):
+        loads(json.dumps(document))
+
+
+def uri_of(stages, kind):
+    return next(uri for uri in stages if uri.startswith(f"{kind}/"))
 
 
 def test_an_effort_is_as_the_grid_says(files):

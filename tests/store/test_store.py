@@ -1,6 +1,8 @@
 """One contract for every store, and what only a local one promises."""
 
+import json
 import multiprocessing
+import os
 import pickle
 import resource
 import signal
@@ -12,7 +14,8 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from farm.errors import InputError
+from farm.errors import DataError, InputError
+from farm.plan.facts import Exported
 from farm.record import Outcome
 from farm.store import MANIFEST, Store
 from farm.store.manifest import File, Manifest
@@ -207,6 +210,152 @@ def test_a_cache_shared_by_two_stores_keeps_them_apart(tmp_path, folder):
     two.commit(URI, folder, SAID)
     assert (one.open(URI) / "model.xml").read_text() == "<net/>"
     assert (two.open(URI) / "model.xml").read_text() == "<two/>"
+
+
+def remote(tmp_path, folder):
+    """A store that others can write to, with one artefact."""
+    store = Store(f"memory://{uuid.uuid4().hex}", cache=tmp_path / "cache")
+    store.commit(URI, folder, SAID)
+    return store
+
+
+def change_manifest(store, **changes):
+    path = f"{store.root}/export/ab/{URI.partition('/')[2]}/{MANIFEST}"
+    store.fs.pipe_file(path, json.dumps(json.loads(store.fs.cat_file(path)) | changes).encode())
+    return path
+
+
+def lay(store, name, content=b"<net/>"):
+    """A file beside those that the manifest names, or in their place."""
+    path = f"{store.root}/export/ab/{URI.partition('/')[2]}/{store.manifest(URI).copy}/{name}"
+    store.fs.pipe_file(path, content)
+    return path
+
+
+NO_NAMES = ["../../x", "/etc/passwd", "a/b", "a\\b", "..", ".", "", "a\0b", "a\nb", "x" * 256]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_a_manifest_names_plain_files_or_is_refused_and_nothing_is_written(tmp_path, folder, name):
+    store = remote(tmp_path, folder)
+    path = change_manifest(store, files={name: {"sha256": NET_SHA256, "bytes": 6}})
+    with pytest.raises(
+        DataError, match=f"^damaged: {path}: .* is no plain name of a file; remove it, and run the grid"
+    ):
+        store.open(URI)
+    assert not store.cache.exists()
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_a_copy_of_no_plain_name_is_refused_in_every_store(local, folder, name):
+    local.commit(URI, folder, SAID)
+    change_manifest(local, copy=name)
+    with pytest.raises(DataError, match="is no plain name of a file"):
+        local.open(URI)
+
+
+@pytest.mark.parametrize("uri", ["export/../../x", "../x", "export", "export/", "/x", "export/..", "export/a/b"])
+def test_a_uri_that_leads_elsewhere_names_no_artefact(store, folder, uri):
+    for use in (store.has, store.open, store.discard, store.attempts, store.manifest):
+        with pytest.raises(DataError, match="names no artefact: it must be a kind and a key"):
+            use(uri)
+    with pytest.raises(DataError, match="names no artefact"):
+        store.commit(uri, folder, SAID)
+    with pytest.raises(DataError, match="names no artefact"):
+        store.add_attempt(uri, Outcome(uri=uri, label="x"))
+
+
+def test_the_manifest_of_another_artefact_is_refused(store, folder):
+    store.commit(URI, folder, SAID)
+    change_manifest(store, uri=OTHER)
+    with pytest.raises(DataError, match=f"it is the manifest of '{OTHER}'"):
+        store.open(URI)
+
+
+@pytest.mark.parametrize("content", [b"<not/>", b"<longer/>", b""])
+def test_what_comes_from_elsewhere_is_what_its_manifest_says_or_is_not_kept(tmp_path, folder, content):
+    store = remote(tmp_path, folder)
+    path = lay(store, "model.xml", content)
+    with pytest.raises(DataError, match=rf"^damaged: {path}: it is not what its manifest says; remove manifest\.json"):
+        store.open(URI)
+    assert list(store.cache.rglob("model.*")) == []
+
+
+def test_a_file_that_is_gone_from_elsewhere_is_named(tmp_path, folder):
+    store = remote(tmp_path, folder)
+    path = lay(store, "model.bin")
+    store.fs.rm_file(path)
+    with pytest.raises(DataError, match=f"damaged: {path}"):
+        store.open(URI)
+
+
+def test_files_that_are_handed_over_are_checked_and_others_stay(store, folder, tmp_path):
+    store.commit(URI, folder, SAID)
+    (tmp_path / "out").mkdir()
+    store.hand_over(URI, {"model.xml": True, "history.parquet": False}, tmp_path / "out")
+    assert [(path.name, path.read_text()) for path in (tmp_path / "out").iterdir()] == [("model.xml", "<net/>")]
+    with pytest.raises(DataError, match="it names no numpy"):
+        store.hand_over(URI, {"numpy.py": True}, tmp_path / "out")
+    lay(store, "model.bin", b"x" * 256)
+    with pytest.raises(DataError, match="it is not what its manifest says"):
+        store.hand_over(URI, {"model.bin": True}, tmp_path / "out")
+
+
+def test_a_folder_or_a_pipe_in_the_place_of_a_file_is_not_handed_over(local, folder, tmp_path):
+    local.commit(URI, folder, SAID)
+    copy = local.open(URI)
+    (copy / "model.xml").unlink()
+    os.mkfifo(copy / "model.xml")
+    (copy / "model.bin").unlink()
+    (copy / "model.bin").mkdir()
+    for name in ("model.xml", "model.bin"):
+        with pytest.raises(DataError, match=f"{name}: it is not what its manifest says"):
+            local.hand_over(URI, {name: True}, tmp_path)
+
+
+DAMAGE = {
+    "empty": b"",
+    "torn": b'{"uri": "exp',
+    "no text": b"\xff\xfe\x00",
+    "deep": b"[" * 100_000,
+    "a number": b"7",
+    "a list": b"[1, 2]",
+    "null": b"null",
+    "other fields": b'{"uri": 1, "attempt": "x", "files": [], "copy": {}}',
+    "half a character": b'{"uri": "\\ud800", "label": "x"}',
+    "a huge number": b'{"uri": "a/b", "label": "x", "attempt": 1' + b"0" * 40 + b', "files": {"a": {"bytes": 1e9}}}',
+    "too many digits": b'{"label": ' + b"1" * 5000 + b"}",
+}
+
+
+@pytest.mark.parametrize("content", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_manifest_is_one_sentence(store, folder, content):
+    store.commit(URI, folder, SAID)
+    path = change_manifest(store)
+    store.fs.pipe_file(path, content)
+    with pytest.raises(DataError) as raised:
+        store.manifest(URI)
+    said = str(raised.value)
+    assert said.startswith(f"damaged: {path}: ")
+    assert said.endswith("; remove it, and run the grid again")
+    assert len(said.splitlines()) == 1
+    assert len(said) < len(path) + 300
+
+
+@pytest.mark.parametrize("content", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_attempt_is_one_sentence(store, content):
+    written = store.add_attempt(URI, Outcome(uri=URI, label="x"))
+    path = f"{store.root}/attempts/{URI.partition('/')[2]}/{written.attempt}.json"
+    store.fs.pipe_file(path, content)
+    with pytest.raises(DataError, match=rf"^damaged: {path}: [^\n]*; remove it$"):
+        store.attempts(URI)
+
+
+@pytest.mark.parametrize("facts", [None, [], "x", {}, {"size_mib": "x"}, {"size_mib": 1.0, "classes": 0.5}])
+def test_facts_of_another_type_are_one_sentence_that_names_the_artefact(store, folder, facts):
+    store.commit(URI, folder, replace(SAID, facts=facts))
+    with pytest.raises(DataError, match=rf"^damaged: manifest\.json of {URI}: Exported.*; remove it, and run the grid"):
+        store.manifest(URI).facts_as(Exported)
 
 
 @pytest.mark.parametrize("url", ["nowhere://x", "s4://bucket/x"])

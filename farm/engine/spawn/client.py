@@ -119,7 +119,7 @@ def _start(folder: Path) -> socket.socket:
     (folder / SOCKET).unlink(missing_ok=True)
     environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", **NO_CUDA}
     environment.pop("OMP_NUM_THREADS", None)
-    command = [sys.executable, "-m", "farm.engine.spawn.server", str(folder)]
+    command = [sys.executable, "-P", "-m", "farm.engine.spawn.server", str(folder)]
     with log_path(folder).open("ab") as log:  # it leaves its family at once; its pipe stays open until it is ready
         ready = b""
         with suppress(subprocess.TimeoutExpired):

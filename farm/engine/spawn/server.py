@@ -1,6 +1,6 @@
 """A small fork server, one a host and session: fresh processes that have torch, nncf and openvino imported.
 
-Knows sockets and processes, not stages. Started as ``python -m farm.engine.spawn.server FOLDER``.
+Knows sockets and processes, not stages. Started as ``python -P -m farm.engine.spawn.server FOLDER``.
 
 A client connects to ``FOLDER/socket`` and sends one line:
 

@@ -1,0 +1,34 @@
+"""Content that is not what farm wrote: one sentence says so, and is made here alone. Knows no form of a file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from farm.errors import DataError, InputError
+
+LONGEST = 200  # characters of what a parser says
+WRONG = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, NotImplementedError)
+
+
+def damaged(place: str, why: str, remedy: str) -> DataError:
+    """``damaged: PLACE: WHY; REMEDY``. place: of the file. remedy: what to do, in the imperative."""
+    words = " ".join(why.split())
+    return DataError(f"damaged: {place}: {words if len(words) <= LONGEST else f'{words[:LONGEST]} ...'}; {remedy}")
+
+
+@contextmanager
+def reading(place: str, remedy: str) -> Iterator[None]:
+    """While a file's content is parsed and checked, and nothing else is done: what that raises becomes `damaged`."""
+    try:
+        yield
+    except WRONG as error:
+        why = f"{error} is not there" if isinstance(error, KeyError) else str(error) or type(error).__name__
+        raise damaged(place, why, remedy) from error
+
+
+def check_schema(place: str, schema: object, newest: int) -> None:
+    """Raises InputError if a file is of a schema that this farm does not know yet, ValueError if of none."""
+    if type(schema) is not int or schema < 1:
+        raise ValueError(f"its schema is {schema!r:.40}")
+    if schema > newest:
+        text = f"its schema is {schema}, and this one reads up to {newest}; update farm"
+        raise InputError(f"{place} is of a newer farm: {text}")

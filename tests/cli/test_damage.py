@@ -1,0 +1,235 @@
+"""Damaged results: each command that reads them says so in one sentence, and what to do."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from farm.campaign.resolve import resolve
+from farm.catalog import CATALOG
+from farm.grid.load import load
+from farm.record import Outcome
+from farm.store import Store
+from tests.cli.conftest import Place
+from tests.conftest import GridFiles
+from tests.results.conftest import Bench
+
+INT8 = "resnet20/noise/default/CPU"
+FOLDER, STORE = "results/small", "results/store"
+READERS = {  # command -> what it is asked
+    "show": ("show",),
+    "watch": ("show", "--watch", "--every", "0.1"),
+    "sheet": ("show", "--sheet", "sheet.png"),
+    "report": ("report", "--still"),
+    "compare": ("compare", "kept/small", "results/small"),
+    "why": ("why", INT8),
+    "get": ("get", INT8, "model"),
+    "layers": ("layers", INT8),
+    "gather": ("gather",),
+}
+AGAIN, GATHER = "run the grid again", "`farm gather` makes it anew"
+REMOVE = "remove it, and run the grid again"
+
+NOT_JSON = {
+    "empty": b"",
+    "torn": b'{"schema": 2, "sta',
+    "no text": b"\xff\xfe\x00",
+    "deep": b"[" * 100_000,
+    "another form": b"[7]",
+    "other types": b'{"schema": 2, "grid": 7, "uri": 7, "cells": {"a": 1}, "stages": [], "files": 3}',
+}
+DAMAGED = {  # file -> what to do, and who reads it
+    f"{FOLDER}/plan.json": (AGAIN, ("watch", "why", "get", "layers", "gather", "report")),
+    f"{STORE}/quantize/*/*/manifest.json": (REMOVE, ("watch", "get", "gather")),
+    f"{STORE}/evaluate/*/*/manifest.json": (REMOVE, ("watch", "gather")),
+    f"{STORE}/attempts/*/1.json": ("remove it", ("watch", "why", "gather")),
+}
+
+
+def ir(folder):
+    (folder / "model.xml").write_text("<net/>")
+    (folder / "model.bin").write_bytes(bytes(256))
+
+
+@pytest.fixture(scope="module")
+def gathered(tmp_path_factory):
+    """Where a grid was run, by hand, and gathered; its run is still noted as under way. Another copy lies in `kept`."""
+    folder = tmp_path_factory.mktemp("gathered")
+    bench = Bench(folder, str(folder / "results"), GridFiles(folder).grid(calibrations=["noise", "digits"]))
+    bench.done(INT8, "quantize", files=[ir])
+    for cell in bench.cells:
+        bench.all_done(cell)
+    (folder / "grid.yaml").rename(
+        folder / "other.yaml"
+    )  # `farm why` would find all stale: these keys are of no library
+    Place(folder).farm("gather")
+    shutil.copytree(folder / "results", folder / "kept")
+    (folder / FOLDER / "events.jsonl").write_text(json.dumps({"what": "begun", "run": "1", "wanted": []}) + "\n")
+    return folder
+
+
+@pytest.fixture
+def place(gathered, tmp_path):
+    shutil.copytree(gathered, tmp_path / "copy")
+    return Place(tmp_path / "copy")
+
+
+def said(place, reader):
+    """What a command says of what it cannot read, in one sentence."""
+    code, out, err = place.answer(*READERS[reader])
+    assert code == 2, f"exit code {code}\n{out}\n{err}"
+    assert "Traceback" not in err
+    assert err.startswith("farm: ")
+    assert err.count("\n") == 1, err
+    return err
+
+
+@pytest.mark.parametrize("reader", ["show", "report", "compare", "why", "get", "gather"])
+def test_what_is_sound_is_read(place, reader):
+    place.farm(*READERS[reader])
+
+
+@pytest.mark.parametrize("damage", NOT_JSON)
+@pytest.mark.parametrize(
+    ("pattern", "reader"), [(pattern, reader) for pattern, (_, readers) in DAMAGED.items() for reader in readers]
+)
+def test_a_damaged_document_is_one_sentence(place, pattern, reader, damage):
+    paths = sorted(place.folder.glob(pattern))
+    assert paths
+    for path in paths:
+        path.write_bytes(NOT_JSON[damage])
+    text = said(place, reader)
+    assert text.startswith("farm: damaged: ")
+    assert any(str(path) in text for path in paths), text
+    assert text.endswith(f"; {DAMAGED[pattern][0]}\n")
+
+
+def test_a_damaged_attempt_of_a_planned_stage_is_one_sentence(place):
+    store = Store(str(place.folder / STORE))
+    for uri in resolve(load(place.folder / "other.yaml", CATALOG)).stages:
+        log = store.add_attempt(uri, Outcome(uri=uri, label="x"), place.folder / "other.yaml").log
+        Path(log).with_suffix(".json").write_text("torn")
+    code, _, err = place.answer("plan", "other.yaml")
+    assert code == 2
+    assert err.startswith(f"farm: damaged: {place.folder / STORE}/attempts/")
+    assert err.endswith("; remove it\n")
+
+
+RECORDS = f"{FOLDER}/records.parquet"
+
+
+def changed(**columns):
+    """Records with other values in all rows of some columns."""
+
+    def change(path):
+        table = pq.ParquetFile(path).read()
+        for name, value in columns.items():
+            place = table.column_names.index(name)
+            table = table.set_column(place, name, pa.array([value] * len(table)))
+        pq.write_table(table, path)
+
+    return change
+
+
+def metadata(**values):
+    def change(path):
+        table = pq.ParquetFile(path).read()
+        more = {name.encode(): value for name, value in values.items()}
+        pq.write_table(table.replace_schema_metadata({**table.schema.metadata, **more}), path)
+
+    return change
+
+
+def without(name):
+    return lambda path: pq.write_table(pq.ParquetFile(path).read().drop_columns([name]), path)
+
+
+def torn(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def flipped(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 4] ^= 0xFF
+    path.write_bytes(content)
+
+
+TABLES = {
+    "empty": lambda path: path.write_bytes(b""),
+    "torn": torn,
+    "flipped": flipped,
+    "text": lambda path: path.write_text("cell,model\n"),
+    "other columns": lambda path: pq.write_table(pa.table({"a": [1]}), path),
+    "no cell": without("cell"),
+    "a null": changed(cell=None),
+    "another type": changed(top1="high"),
+    "a list": changed(fps=[1.0, 2.0]),
+    "no text": changed(model=b"\xff"),
+    "not a number": changed(score=float("nan")),
+    "a ratio of 0": changed(speedup_ir=0.0),
+    "an unknown word": changed(verdict="splendid"),
+    "versions that are none": changed(versions="[1]"),
+    "versions that are no JSON": changed(versions="{torn"),
+    "mismatches that are none": changed(mismatches='[{"a": 1}]'),
+    "claims that are none": metadata(farm_claims=b'{"margin": "much"}'),
+    "claims that are no JSON": metadata(farm_claims=b"\xff"),
+    "a schema that is none": metadata(farm_schema=b"new"),
+}
+
+
+@pytest.mark.parametrize("damage", TABLES)
+@pytest.mark.parametrize("reader", ["show", "compare", "why", "get"])
+def test_damaged_records_are_one_sentence(place, reader, damage):
+    TABLES[damage](place.folder / RECORDS)
+    text = said(place, reader)
+    assert text.startswith("farm: damaged: ")
+    assert f"{RECORDS}: " in text
+    assert text.endswith(f"; {GATHER}\n")
+    if damage == "flipped" or reader == "show":
+        place.farm("gather")
+        place.farm(*READERS[reader])
+
+
+@pytest.mark.parametrize(
+    ("name", "reader"), [("predictions/*", "show"), ("latencies/*", "report"), ("samples.parquet", "sheet")]
+)
+@pytest.mark.parametrize("damage", ["empty", "torn", "flipped", "other columns"])
+def test_other_damaged_tables_are_one_sentence(place, name, reader, damage):
+    for path in sorted(place.folder.glob(f"{FOLDER}/{name}")):
+        TABLES[damage](path)
+    text = said(place, reader)
+    assert text.startswith("farm: damaged: ")
+    assert text.endswith(f"; {GATHER}\n")
+
+
+@pytest.mark.parametrize("name", ["predictions", "rounds"])
+@pytest.mark.parametrize("reader", ["gather", "watch"])
+def test_a_damaged_table_in_the_store_is_one_sentence(place, name, reader):
+    for path in place.folder.glob(f"{STORE}/*/*/*/*/{name}.parquet"):
+        flipped(path)
+    shutil.rmtree(place.folder / FOLDER / "predictions")
+    assert "it is not what its manifest says; remove manifest.json above it, and run the grid" in said(place, reader)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "readers"),
+    [
+        ("plan.json", lambda path: path.write_text('{"schema": 99}'), ("watch", "why", "get", "gather")),
+        ("records.parquet", metadata(farm_schema=b"99"), ("show", "compare", "why", "get")),
+    ],
+)
+def test_a_newer_schema_is_refused_in_one_sentence(place, name, change, readers):
+    change(place.folder / FOLDER / name)
+    for reader in readers:
+        text = said(place, reader)
+        assert f"{name} is of a newer farm: its schema is 99, and this one reads up to " in text
+        assert text.endswith("; update farm\n")
+
+
+@pytest.mark.parametrize("damage", NOT_JSON)
+def test_events_that_are_none_are_left_out(place, damage):
+    (place.folder / FOLDER / "events.jsonl").write_bytes(NOT_JSON[damage] + b"\n")
+    assert "events.jsonl tells of no run, so none can be watched" in place.farm(*READERS["watch"])

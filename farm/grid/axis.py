@@ -1,5 +1,6 @@
 """One axis entry in YAML, as the choices it stands for. Lists expand here. Pure."""
 
+import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from farm.grid.label import NO_CALIBRATION, Label
 from farm.grid.lines import YamlPath
 from farm.spec import MODEL_FILES, Parameters, Spec, squared
 from farm.suggest import did_you_mean
+
+MOST_CHOICES = 10_000  # that an entry stands for
 
 C = TypeVar("C", bound=Choice)
 
@@ -55,6 +58,9 @@ def choices(entry: object, path: YamlPath, axis: Axis[C], complain: Complain) ->
     if spec is None:
         return []
     lists = {key: value for key, value in raw.items() if _expands(value, spec.parameters.model_fields.get(key))}
+    if (count := math.prod(map(len, lists.values()))) > MOST_CHOICES:
+        complain(path, f"its lists make {count:,} choices, more than {MOST_CHOICES:,}: name fewer")
+        return []
     chosen = []
     for combination in product(*(lists.get(key, [value]) for key, value in raw.items())):
         values = dict(zip(raw, combination, strict=True))

@@ -13,6 +13,7 @@ METRICS = ("top1", "top5")
 METRIC = re.compile(r"[\w.]+:\w+")
 RESERVED = ("store", "reference")
 GENERATING = "synthesize"
+MOST_CELLS, MOST_SHARDS = 1_000_000, 100_000
 FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -52,12 +53,27 @@ def _limit_fault(limit: str, kind: object, catalog: Catalog) -> str:
 
 def faults_between(grid: Grid, catalog: Catalog, *, sound: bool) -> Iterator[tuple[YamlPath, str]]:
     """What is wrong between the parts of a grid. sound: each part is without fault, so that an empty one is empty."""
+    if too_many := _too_many(grid):
+        yield (), f"the grid has {too_many}: name fewer"
+        return
     yield from _empty(grid) if sound else ()
     yield from _budgets(grid, catalog)
     reference = grid.settings.claims.reference
     if reference is not None and reference not in grid.sources:
         text = f"no calibration {reference!r}{did_you_mean(reference, grid.sources)}"
         yield ("settings", "claims", "reference"), text
+
+
+def _too_many(grid: Grid) -> str:
+    """What there is more of than farm can plan; empty if there is not. Counted before any of it is made."""
+    cells = len(grid.models) * len(grid.devices) * (
+        len(grid.baselines) + len(grid.calibrations) * len(grid.algorithms)
+    )  # fmt: skip
+    if cells > MOST_CELLS:
+        return f"{cells:,} cells, more than {MOST_CELLS:,}"
+    sources = (*grid.calibrations, *(cell.calibration for cell in grid.include if cell.calibration is not None))
+    shards = sum(-(-source.parameters.count // grid.settings.shard_images) for source in sources)
+    return f"{shards:,} shards of calibration sets, more than {MOST_SHARDS:,}" if shards > MOST_SHARDS else ""
 
 
 def _empty(grid: Grid) -> Iterator[tuple[YamlPath, str]]:

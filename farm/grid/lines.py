@@ -11,6 +11,9 @@ from farm.errors import Fault, GridError, InputError
 
 YamlPath = tuple[str | int, ...]
 
+MOST_VALUES = 100_000  # of a grid, its aliases written out: each is walked
+MOST_BYTES = 2**20
+
 # PyYAML's own errors, what its constructors let through (a 45th of December, an `!!int x`), and a value
 # that contains itself or goes on for ever.
 UNREADABLE = (yaml.YAMLError, ValueError, AttributeError, RecursionError)
@@ -23,6 +26,8 @@ def read(path: Path) -> tuple[object, dict[YamlPath, int]]:
     GridError if it is not YAML or says one key twice.
     """
     try:
+        if path.is_file() and path.stat().st_size > MOST_BYTES:
+            raise InputError(f"{path} is no grid: it is larger than {MOST_BYTES:,} bytes")
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot read the grid {path}: {error.strerror}") from error
@@ -33,6 +38,8 @@ def read(path: Path) -> tuple[object, dict[YamlPath, int]]:
     try:
         node = yaml.compose(text, yaml.SafeLoader)
         if node is not None:
+            if (count := _written_out(node, {})) > MOST_VALUES:
+                raise yaml.YAMLError(f"it has {count:,} values, its aliases written out, more than {MOST_VALUES:,}")
             _walk(node, (), lines, faults)
         document: object = yaml.safe_load(text)
     except UNREADABLE as error:
@@ -53,6 +60,20 @@ def line_of(path: YamlPath, lines: dict[YamlPath, int]) -> int:
     while path not in lines:
         path = path[:-1]
     return lines[path]
+
+
+def _written_out(node: yaml.Node, counted: dict[int, int]) -> int:
+    """How many values a node stands for, of one that contains itself as many as may be and one more.
+
+    counted: those known so far, by the node's identity.
+    """
+    if id(node) not in counted:
+        counted[id(node)] = MOST_VALUES + 1  # until it is known
+        inner = node.value if isinstance(node, yaml.SequenceNode) else ()
+        pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+        parts = (*inner, *(value for _, value in pairs))
+        counted[id(node)] = 1 + sum(_written_out(part, counted) for part in parts)
+    return counted[id(node)]
 
 
 def _walk(node: yaml.Node, path: YamlPath, lines: dict[YamlPath, int], faults: list[Fault]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from farm.catalog.datasets import DatasetParameters
 from farm.errors import Fault, GridError
-from farm.grid.axis import Axis, C, choices, pattern
+from farm.grid.axis import MOST_CHOICES, Axis, C, choices, pattern
 from farm.grid.cell import Cell, Exclusion, Grid
 from farm.grid.checks import faults_between, metric_fault, name_fault, stage_faults
 from farm.grid.choice import Algorithm, Calibration, Choice, Dataset, Device, Model
@@ -42,7 +42,7 @@ def load(path: Path, catalog: Catalog) -> Grid:
     reader = _Reader(path=path, document=document, lines=lines, catalog=catalog, axes=_Axes(catalog))
     grid = reader.grid()
     if reader.faults:
-        raise GridError(str(path), tuple(reader.faults))
+        raise GridError(str(path), tuple(dict.fromkeys(reader.faults)))  # one of each: lists repeat them
     return grid
 
 
@@ -162,12 +162,15 @@ class _Reader:
             if missing:
                 self.fault(path, f"an include names all four axes; {', '.join(missing)} is missing")
                 continue
-            for model, calibration, algorithm, device in product(
-                self.included(path, entry, "model", axes.models),
-                self.included(path, entry, "calibration", axes.calibrations),
-                self.included(path, entry, "algorithm", axes.algorithms),
-                self.included(path, entry, "device", axes.devices),
-            ):
+            models = self.included(path, entry, "model", axes.models)
+            calibrations = self.included(path, entry, "calibration", axes.calibrations)
+            algorithms = self.included(path, entry, "algorithm", axes.algorithms)
+            devices = self.included(path, entry, "device", axes.devices)
+            count = len(models) * len(calibrations) * len(algorithms) * len(devices)
+            if count > MOST_CHOICES:
+                self.fault(path, f"it includes {count:,} cells, more than {MOST_CHOICES:,}: name fewer")
+                continue
+            for model, calibration, algorithm, device in product(models, calibrations, algorithms, devices):
                 yield Cell(model=model, calibration=calibration, algorithm=algorithm, device=device)
 
     def included(self, path: YamlPath, entry: Mapping[str, object], key: str, axis: Axis[C]) -> list[C]:

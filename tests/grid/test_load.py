@@ -201,7 +201,7 @@ def test_what_is_missing_or_empty_is_named(files, text, said):
         ("settings: {gpus: {synthesize: 0.001}}",
          "4: settings.gpus.synthesize: must be 0, or from 0.01 to 1, not 0.001"),
         ("settings: {gpus: 1}", "4: settings.gpus: input should be a valid dictionary, not 1"),
-        ("settings: {shard_images: 1000}",
+        ("settings: {shard_images: 256}",
          "4: settings.shard_images: input should be a multiple of 256, not 1000"),
         ("settings: {shard_images: 0}",
          "4: settings.shard_images: input should be greater than or equal to 256, not 0"),
@@ -467,3 +467,62 @@ def test_a_grid_of_such_a_model_and_no_other_baseline_is_empty(files):
 )
 def test_a_grids_metric_is_top1_unless_it_says_another(files, said, metric):
     assert files.grid(**said).metric == metric
+
+
+LAUGHS = "\n".join(
+    [
+        "a0: &a0 [ha, ha, ha, ha, ha, ha, ha, ha, ha]",
+        *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)),
+    ]
+)
+LISTS = "[" + ", ".join(map(str, range(1, 41))) + "]"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (f"{LAUGHS}\n", r"not YAML: it has [\d,]{13,} values, its aliases written out, more than 100,000"),
+        (
+            (
+                f"dataset: digits\nmodels: [resnet20]\ncalibrations: [{{name: fractal, seed: {LISTS}, count: {LISTS}, "
+                f"weights: {LISTS}}}]\n"
+            ),
+            r"calibrations\[0\]: its lists make 64,000 choices, more than 10,000: name fewer",
+        ),
+        (
+            (
+                f"dataset: digits\nmodels: [resnet20]\ncalibrations: [{{name: noise, seed: {LISTS}, count: {LISTS}}}]\n"
+                f"algorithms: [{{name: default, subset_size: {LISTS}, preset: [performance, mixed]}}]\n"
+                f"devices: [{{name: CPU, threads: {LISTS}}}]\n"
+            ),
+            r"grid: the grid has 5,120,080 cells, more than 1,000,000: name fewer",
+        ),
+        (
+            (
+                "dataset: digits\nmodels: [resnet20]\ncalibrations: [{name: noise, count: 2147483648}]\n"
+                "settings: {shard_images: 256}\n"
+            ),
+            r"grid: the grid has 8,388,608 shards of calibration sets, more than 100,000: name fewer",
+        ),
+        (
+            (
+                f"dataset: digits\nmodels: [resnet20]\ninclude: [{{model: resnet20, calibration: {{name: noise, "
+                f"seed: {LISTS}, count: {LISTS}}}, algorithm: {{name: default, subset_size: {LISTS}}}, device: CPU}}]\n"
+            ),
+            r"include\[0\]: it includes 64,000 cells, more than 10,000: name fewer",
+        ),
+    ],
+    ids=["aliases", "choices", "cells", "shards", "include"],
+)
+def test_what_is_too_large_to_plan_is_counted_before_it_is_expanded(tmp_path, text, says):
+    path = tmp_path / "grid.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(GridError, match=says):
+        load(path, CATALOG)
+
+
+def test_a_file_that_is_far_too_large_for_a_grid_is_not_read(tmp_path):
+    path = tmp_path / "grid.yaml"
+    path.write_bytes(b"# \n" * 500_000)
+    with pytest.raises(InputError, match=r"grid.yaml is no grid: it is larger than 1,048,576 bytes"):
+        load(path, CATALOG)

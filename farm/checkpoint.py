@@ -35,7 +35,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """
     state: object = _safetensors(path) if path.suffix == ".safetensors" else _pickled(path)
     if isinstance(state, Mapping):
-        state = next((state[key] for key in NESTED if isinstance(state.get(key), Mapping)), state)
+        nested = [state[key] for key in NESTED if isinstance(state.get(key), Mapping)]
+        state = next((inner for inner in nested if _all_tensors(inner)), next(iter(nested), state))
     if not isinstance(state, Mapping):
         raise DataError(f"{path}: holds a {type(state).__name__}, not a state dict: save `model.state_dict()`")
     tensors: dict[str, Tensor] = {}
@@ -45,6 +46,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             raise DataError(f"{path}: {key!r} is a {kind}, not a dense tensor: save `model.state_dict()` alone")
         tensors[key] = value.float() if value.is_floating_point() else value
     return tensors
+
+
+def _all_tensors(state: Mapping[object, object]) -> bool:
+    return bool(state) and all(isinstance(value, Tensor) for value in state.values())
 
 
 def unwrapped(tensors: Mapping[str, Tensor], names: Collection[str] = ()) -> Mapping[str, Tensor]:

@@ -59,7 +59,7 @@ def run(grid: Grid, results: Location, options: RunOptions, listener: Listener =
         plan = _unmeasured(plan, store, options.fresh)
     cells = _failed_before(plan, store, cells) if options.failed else cells
     uris = plan.needed_by(cells)
-    stale = _stale(plan, uris, options.fresh)
+    stale = _stale(plan, uris, options.fresh) - (set() if options.measure else _measurements(plan))
     wanted = (uris - store.present(uris)) | stale
     plan = fetched(plan, wanted, inputs)
     plan = replace(plan, grid_file=str(grid.path.resolve()), command=options.command)
@@ -88,13 +88,22 @@ def last_attempt(store: Store, uri: str) -> Outcome | None:
     return next(reversed(store.attempts(uri)), None)
 
 
+def why_not(store: Store, uri: str) -> str:
+    """Why a stage's artefact is not there, after its kind: ``export failed: ...``."""
+    kind, last = uri.partition("/")[0], last_attempt(store, uri)
+    return f"{kind} failed: {last.error_message}" if last and not last.ok else f"{kind} was not done yet: run the grid"
+
+
 def _unmeasured(plan: Plan, store: Store, fresh: Collection[str]) -> Plan:
     """The plan without the measurements that are not there. Raises InputError where they are to be made anew."""
-    kinds = {kind for kind, spec in CATALOG.stages.items() if spec.exclusive}
-    if again := sorted(kinds.intersection(fresh)):
+    if again := [kind for kind in fresh if kind in CATALOG.stages and CATALOG.stages[kind].exclusive]:
         raise InputError(f"--fresh {again[0]} and --no-measure: choose one")
-    uris = {uri for uri, stage in plan.stages.items() if stage.kind in kinds}
+    uris = _measurements(plan)
     return plan.without(uris - store.present(uris))
+
+
+def _measurements(plan: Plan) -> set[str]:
+    return {uri for uri, stage in plan.stages.items() if CATALOG.stages[stage.kind].exclusive}
 
 
 def _failed_before(plan: Plan, store: Store, cells: Collection[str]) -> set[str]:

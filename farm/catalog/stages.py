@@ -20,7 +20,7 @@ STAGES = {
         doc="prediction, score and top-2 gap of each test image",
     ),
     "measure": StageSpec(
-        function="farm.stages.measure:run", version=5, exclusive=True,
+        function="farm.stages.measure:run", version=6, exclusive=True,
         doc="latencies of a model and its FP32 IR by turns, with the node to itself",
     ),
 }  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from typer import Argument
 
+from farm.campaign.run import why_not
 from farm.cli.options import DEFAULT_RESULTS, Cell, CellGrid, Results, asking_why, at, say
 from farm.codec import encode
 from farm.errors import InputError
@@ -71,7 +72,8 @@ def get(
     if how.model is not None:
         raise InputError(f"{cell} is the PyTorch model itself, which farm does not hand over")
     if not store.has(handed.uri):
-        raise InputError(f"{cell} has no model yet: run the grid, or ask: {asking_why(cell, found.grid, results)}")
+        ask = asking_why(cell, grid or found.grid, results)
+        raise InputError(f"{cell} has no model, for its {why_not(store, handed.uri)}; or ask: {ask}")
     if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
         raise InputError(f"{directory} is not an empty folder; name a new one")
     record = next((row for row in records_table(found.folder).to_pylist() if row["cell"] == cell), None)
@@ -113,7 +115,8 @@ def _remove(place: Path, folders: Sequence[Path]) -> None:
     with suppress(OSError):
         for path in place.iterdir():
             path.unlink()
-        for folder in folders:
+    for folder in folders:
+        with suppress(OSError):
             folder.rmdir()
 
 

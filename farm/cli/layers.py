@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
+from farm.campaign.run import why_not
 from farm.cli.options import DEFAULT_RESULTS, CellGrid, Json, Results, asking_why, say, stdout, table
 from farm.errors import InputError
 from farm.host.lease import host_cores, lease, lock_folder
@@ -49,7 +50,8 @@ def layers(
     store = Location.of(results).store
     for role in ("export", "quantize"):
         if not store.has(stages[role].uri):
-            raise InputError(f"{cell} has no {role} yet: run the grid, or ask: {asking_why(cell, found.grid, results)}")
+            ask = asking_why(cell, grid or found.grid, results)
+            raise InputError(f"{cell} has no layers, for its {why_not(store, stages[role].uri)}; or ask: {ask}")
     from farm.quantization import layers as comparing  # noqa: PLC0415 - openvino is for those who ask
 
     fp32, int8 = (store.open(stages[role].uri) / "model.xml" for role in ("export", "quantize"))

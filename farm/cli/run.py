@@ -81,7 +81,8 @@ def _show(ended: Ended, results: str, columns: str, *, wide: bool) -> int:
     failed = [record.cell for record in records if record.outcome != "ok"]
     if failed:
         command = asking_why(failed[0], records[0].grid, results)
-        text = f"\n{len(failed)} of {len(records)} cells are not there; next: {command}"
+        what = "failed" if all(record.outcome in ("ok", "failed") for record in records) else "are not there"
+        text = f"\n{len(failed)} of {len(records)} cells {what}; next: {command}"
         stdout.print(text, soft_wrap=True)
     note = "" if ended.ran else " (nothing to run: all of it was there)"
     total = len(ended.records)

@@ -13,6 +13,7 @@ from farm.errors import DataError
 from farm.models.layer_names import WEIGHTED
 
 TINY = 1e-30  # far below any layer's power, and no ratio to it is infinite
+SCALING = ("Multiply", "Subtract", "FakeQuantize")  # of constants
 CASTING = ("Convert", "Reshape", "Unsqueeze", "Broadcast")  # what may stand between a constant and its sum
 
 
@@ -46,12 +47,11 @@ def compare(fp32: Path, int8: Path, batches: Iterator[NDArray[Any]]) -> list[Lay
             "has none, and then farm cannot compare its layers"
         )
     kinds = {op.get_friendly_name(): op.get_type_name() for op in exact.get_ops()}
-    axes = {name: _channels(ours[name]) for name in names}
     first, second = (_giving(model, [sums[name] for name in names]) for model, sums in ((exact, ours), (rough, theirs)))
     errors: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     for images in batches:
         for name, signal, other in zip(names, first(images).values(), second(images).values(), strict=True):
-            errors[name] += [_error(axes[name], *images) for images in zip(signal, other, strict=True)]
+            errors[name] += [_error(kinds[name], *images) for images in zip(signal, other, strict=True)]
     medians = {name: np.median(np.array(errors[name]), axis=0).tolist() for name in names}
     return [Layer(name=name, kind=kinds[name], sqnr_db=db, range_ratio=ratio) for name, (db, ratio) in medians.items()]
 
@@ -62,7 +62,8 @@ def _biased(model: ov.Model) -> dict[str, ov.Node]:
     Not the bare output: the CPU plugin gives another value there when it runs an int8 layer in integers
     and rescales after it (OpenVINO 2026.4). A layer without a bias is left out.
     """
-    layers = (op for op in model.get_ordered_ops() if op.get_type_name() in WEIGHTED)
+    weighted = (op for op in model.get_ordered_ops() if op.get_type_name() in WEIGHTED)
+    layers = (op for op in weighted if _takes_constant(op))  # not a product of two activations
     sums = {layer.get_friendly_name(): _with_bias(layer) for layer in layers}
     return {name: op for name, op in sums.items() if op is not None}
 
@@ -78,33 +79,24 @@ def _with_bias(op: ov.Node) -> ov.Node | None:
         if len(takers) != 1:
             return None
         (op,) = takers
-        if op.get_type_name() not in {"Add", "Multiply"} or _constant_of(op) is None:
+        if op.get_type_name() not in {"Add", "Multiply"} or not _takes_constant(op):
             return None
         if op.get_type_name() == "Add":
             return op
 
 
-def _constant_of(op: ov.Node) -> ov.Output | None:
-    """Which of an operation's inputs is a constant."""
-    return next((value for value in op.input_values() if _is_constant(value.get_node())), None)
+def _takes_constant(op: ov.Node) -> bool:
+    return any(_is_constant(value.get_node()) for value in op.input_values())
 
 
 def _is_constant(op: ov.Node) -> bool:
-    """Whether it always gives the same: a constant, or one in another type or shape, or scaled."""
+    """Whether it always gives the same: a constant, or one in another type or shape, scaled or quantized."""
     kind = op.get_type_name()
     if kind in CASTING:
         return _is_constant(op.input_value(0).get_node())
     return kind == "Constant" or (
-        kind == "Multiply" and all(_is_constant(value.get_node()) for value in op.input_values())
+        kind in SCALING and all(_is_constant(value.get_node()) for value in op.input_values())
     )
-
-
-def _channels(op: ov.Node) -> tuple[int, ...]:
-    """The axes, counted from the last, along which a bias differs: those of a layer's channels."""
-    bias = _constant_of(op)
-    shape = bias.get_partial_shape() if bias else ()
-    axes = tuple(at - len(shape) for at, length in enumerate(shape) if length != 1)
-    return axes or (-1,)
 
 
 def _giving(model: ov.Model, sums: list[ov.Node]) -> ov.CompiledModel:
@@ -113,10 +105,10 @@ def _giving(model: ov.Model, sums: list[ov.Node]) -> ov.CompiledModel:
     return ov.Core().compile_model(shortened, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1})
 
 
-def _error(axes: tuple[int, ...], signal: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[float, float]:
-    """SQNR in dB and range ratio of one image's output. axes: of its channels."""
+def _error(kind: str, signal: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[float, float]:
+    """SQNR in dB and range ratio of one image's output. Its channels come first, of a matrix product last."""
     exact, error = signal.astype(np.float64), (signal - other).astype(np.float64)
     sqnr = 10 * np.log10(max(np.square(exact).sum(), TINY) / max(np.square(error).sum(), TINY))
-    others = tuple(at for at in range(-exact.ndim, 0) if at not in axes)
-    channels = np.abs(exact).max(axis=others).ravel()
+    rows = np.moveaxis(exact, -1, 0) if kind == "MatMul" else exact
+    channels = np.abs(rows).reshape(len(rows), -1).max(axis=1)
     return float(sqnr), float(channels.max() / max(np.median(channels), TINY))

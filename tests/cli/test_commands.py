@@ -151,7 +151,10 @@ def test_a_get_that_fails_leaves_no_folder(ran):
     shutil.rmtree(ran.folder / "results" / "store" / "quantize")
     said = ran.farm("get", INT8, "new", "--results", ran.folder / "results", code=2)
     where = f"--grid quick --results {ran.folder / 'results'}"
-    assert f"has no model yet: run the grid, or ask: farm why {shlex.quote(INT8)} {where}" in said
+    assert (
+        f"has no model, for its quantize was not done yet: run the grid; or ask: farm why {shlex.quote(INT8)} {where}"
+        in said
+    )
 
 
 @pytest.mark.parametrize(

@@ -58,4 +58,7 @@ def test_an_unknown_cell_says_what_was_meant(ran):
 def test_a_cell_without_its_model_says_what_to_do(ran):
     shutil.rmtree(ran.folder / "results" / "store" / "quantize")
     said = ran.farm("layers", INT8, code=2)
-    assert f"{INT8} has no quantize yet: run the grid, or ask: farm why '{INT8}' --grid quick" in said
+    assert (
+        f"{INT8} has no layers, for its quantize was not done yet: run the grid; or ask: farm why '{INT8}' --grid quick"
+        in said
+    )

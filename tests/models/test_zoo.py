@@ -71,6 +71,11 @@ def test_a_wrapped_state_dict_is_unwrapped(tmp_path, key):
     assert list(read_weights(path)) == list(state())
 
 
+def test_a_trainers_settings_are_no_state_dict(tmp_path):
+    path = write(tmp_path / "a.pt", {"model": {"depth": 20}, "net": state(), "ema": {}})
+    assert list(read_weights(path)) == list(state())
+
+
 @pytest.mark.parametrize("prefix", [*WRAPPERS, "module.model.", "net._orig_mod."])
 def test_what_wrapped_a_network_is_left_out_of_its_names(tmp_path, prefix):
     renamed = {f"{prefix}{name}": value for name, value in state(7).items()}

@@ -152,6 +152,16 @@ def test_layers_without_a_bias_and_residual_sums_are_left_out(tmp_path):
     assert [layer.name for layer in layers.compare(path, path, batches())] == ["stem", "right"]
 
 
+def test_a_product_of_two_activations_is_no_layer(tmp_path, plain):
+    """As a transformer's scores are, to which a constant is added for where each token stands."""
+    images = ops.parameter([1, 3, 8, 8])
+    tokens = ops.reshape(images, ops.constant(np.array([1, 3, 64])), False)
+    scores = ops.add(ops.matmul(tokens, tokens, False, True), ops.constant(np.ones((3, 3), np.float32)))
+    ov.save_model(ov.Model([ops.result(scores)], [images], "scores"), tmp_path / "a.xml")
+    with pytest.raises(DataError, match="no layer with a bias in common"):
+        layers.compare(tmp_path / "a.xml", tmp_path / "a.xml", batches())
+
+
 def test_channels_of_a_transformer_are_its_last_axis(tmp_path):
     class Tokens(nn.Module):
         def __init__(self):

@@ -58,11 +58,11 @@ def run(
 
     Exit code 0: all fine, 1: some cells failed, 2: bad input, 130: interrupted (the same command goes on).
     """
-    if columns:
-        from farm.report.table import wanted  # noqa: PLC0415 - as in `_show`
-
-        wanted(columns)  # a slip is said before the run, not after it
     grid = load(grid_file, CATALOG)
+    if columns:
+        from farm.report.table import check_columns, wanted  # noqa: PLC0415 - as in `_show`
+
+        check_columns(wanted(columns), {grid.metric})  # a slip is said before the run, not after it
     options = RunOptions(
         only=only or (), failed=failed, fresh=fresh or (), measure=not no_measure,
         engine=engine, address=address, command=f"farm run {shlex.quote(str(grid_file))}{at(results)}",

@@ -18,7 +18,7 @@ from farm.report import formats, selection
 from farm.report.layouts import LAYOUTS, fills, lacking, laid_out
 from farm.report.remarks import remarks
 from farm.report.seeds import seed_lines
-from farm.report.table import main_table, wanted
+from farm.report.table import check_columns, main_table, wanted
 from farm.report.texttable import TextTable
 from farm.results.folder import Folder
 from farm.results.reading import Run, names_of, read_run
@@ -149,9 +149,14 @@ def check_layout(chosen: Sequence[Chosen], layout: str) -> None:
 
 
 def _chosen(runs: Sequence[Run], of: View) -> list[Chosen]:
-    """The rows of each run. A name in a condition must be one that a cell of any run has, as must a layout's cells."""
+    """The rows of each run. A name in a condition must be one that a cell of any run has, as must a layout's cells.
+
+    So must a column's metric.
+    """
     analyses = [analyse(run) for run in runs]
-    selection.check([row for analysis in analyses for row in analysis.rows], of.where, of.sort)
+    rows = [row for analysis in analyses for row in analysis.rows]
+    selection.check(rows, of.where, of.sort)
+    check_columns(of.columns, {row.record.metric or "top1" for row in rows})
     chosen = [choice(name, analysis, of) for name, analysis in zip(names_of(runs), analyses, strict=True)]
     check_layout(chosen, of.layout)
     return chosen

@@ -28,8 +28,9 @@ def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
         return f"unknown parameter{did_you_mean(str(details['loc'][-1]), _fields(model, details['loc']))}"
     if details["type"] == "missing":
         return "missing"
-    message = details["msg"]
-    return f"{message[0].lower()}{message[1:]}, not {details['input']!r:.60}"
+    mapping = details["type"] in ("model_type", "dict_type")
+    message = "must be a mapping" if mapping else f"{details['msg'][0].lower()}{details['msg'][1:]}"
+    return f"{message}, not {details['input']!r:.60}"
 
 
 def _fields(model: type[BaseModel], location: tuple[str | int, ...]) -> Iterable[str]:

@@ -206,7 +206,9 @@ class _Reader:
             return Settings()
         for path, text in stage_faults(raw, self.catalog):
             self.fault(path, text)
-        given = {key: value for key, value in raw.items() if key != "measure" or not self.measures_nothing}
+        given = {key: value for key, value in raw.items() if key != "measure" or isinstance(value, Mapping)}
+        if "measure" not in given and "measure" in raw and not self.measures_nothing:
+            self.fault(("settings", "measure"), f"must be a mapping, or `none`, not {raw['measure']!r:.60}")
         return check(Settings, given, ("settings",), self.fault) or Settings()
 
     @property

@@ -9,9 +9,18 @@ from farm.report.numbers import NOTHING, count, give_or_take, listed, written
 from farm.report.texttable import Entry, Heading, TextTable, named
 
 STYLES: dict[str, str] = {"worse": "bold red", "failed": "bold red", "better": "green", "undecided": "yellow"}
-HEADINGS = ("top-1", "drop", "accuracy", "x IR", "speed", "FPS", "p50", "MiB")
-NEEDED = ("x IR", "top-1", "MiB", "FPS", "p50")  # where a terminal has no room, the last goes first; the rest never
 SCORE = "score"  # in place of top-1, where there is another metric
+HEADINGS = {  # and what programs call them, as in the table of one run
+    "top-1": SCORE, "drop": "score_drop", "accuracy": "accuracy", "x IR": "speedup_ir", "speed": "speed", "FPS": "fps",
+    "p50": "latency_p50_ms", "MiB": "size_mib",
+}  # fmt: skip
+NEEDED = (
+    "x IR",
+    "top-1",
+    "MiB",
+    "FPS",
+    "p50",
+)  # where a terminal has no room, the last goes first; the rest after them
 NAMED = 3  # cells of a sentence, before "and more"
 LEGEND = "top-1, or the grid's metric: B's, and what it lost against A; x IR, FPS, p50 and MiB: B over A"
 
@@ -27,14 +36,14 @@ def table(comparison: Comparison, columns: Sequence[str] = ()) -> TextTable:
 
 def wanted(text: str) -> tuple[str, ...]:
     """The columns that ``--columns`` names. Raises InputError."""
-    return named(text, (*HEADINGS, SCORE))
+    return named(text, (*HEADINGS, *HEADINGS.values()))
 
 
 def _heading(text: str, *, other: bool) -> Heading:
     """other: whether there is a metric that is not top-1."""
     return Heading(
         text=SCORE if other and text == "top-1" else text,
-        name=text,
+        name=HEADINGS[text],
         kind="word" if text in ("accuracy", "speed") else "number",
         rank=NEEDED.index(text) + 1 if text in NEEDED else 0,
     )

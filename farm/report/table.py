@@ -1,11 +1,14 @@
 """The long table, a row a cell, as in the study's Table 1. Knows records, not where they come from."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import groupby
 
 from farm.analysis.rows import Assessment, Row
+from farm.errors import InputError
 from farm.report.columns import HEADED, MISSED, Display, columns
+from farm.report.numbers import listed
 from farm.report.texttable import Entry, Heading, Kind, TextTable, named
+from farm.report.words import metric_word
 
 ORDER = (
     "model", "algorithm", "calibration", "device", "score", "score_drop", "worst_class_drop", "size_mib", "fps",
@@ -45,6 +48,13 @@ def wanted(text: str) -> tuple[str, ...]:
     """The columns that ``--columns`` names, by heading or as programs call them. Raises InputError."""
     own = [name.strip() for name in text.split(",") if ":" in name]  # a metric's
     return named(text, (*HEADED, *ORDER, *own))
+
+
+def check_columns(names: Sequence[str], metrics: Collection[str]) -> None:
+    """Raise InputError for the column of a user's own metric that is none of these."""
+    for name in names:
+        if ":" in name and metrics and name not in metrics:
+            raise InputError(f"--columns {name}: the metric is {listed(sorted(map(metric_word, metrics)))}")
 
 
 def _rank(column: Display, *, fine: bool) -> int:

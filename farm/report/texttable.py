@@ -1,6 +1,7 @@
 """A table as text, the same on the terminal and in Markdown. Knows no records.
 
-Where it has no room, numbers are never cut short: columns go whole, the least needed first, and then names fold.
+Where it has no room, numbers are never cut short: columns go whole, the least needed first; then names fold; then the
+other columns go, the last first. A line says which are gone.
 """
 
 import re
@@ -32,7 +33,8 @@ class Heading:
     """A column's heading. group: over it, the quantity that it is of, with the columns beside it; may be empty.
 
     kind: ``name`` on the left, and folded where there is no room; ``number`` on the right; ``word`` on the left.
-    name: for programs, where that is another. rank: where there is no room, the greatest goes first, and 0 never.
+    name: for programs, where that is another. rank: where there is no room, the greatest goes first, before names fold;
+    0 after that.
     """
 
     text: str
@@ -87,26 +89,30 @@ class TextTable:
         return as_markdown(self.names(), [[entry.marked for entry in row] for row in self.rows], numbers)
 
     def only(self, names: Sequence[str]) -> "TextTable":
-        """The columns of names, and of the others those named here, in this order, which then never go.
+        """The columns of names, and of the others those named here, in this order: names fold before the last one goes.
 
-        A heading's text or its name for programs means it; what is not there is left out.
+        A heading's text or its name for programs means it; the legend says which are not there.
         """
         chosen = [index for index, heading in enumerate(self.headings) if heading.kind == "name"]
         for name in names:
             chosen += [i for i, one in enumerate(self.headings) if name in (one.full, one.name) and i not in chosen]
         table = self._columns(chosen)
-        return replace(table, headings=tuple(replace(heading, rank=0) for heading in table.headings))
+        headings = tuple(replace(heading, rank=0) for heading in table.headings)
+        missing = [name for name in names if not any(name in (one.full, one.name) for one in self.headings)]
+        legend = (f"nothing to show of {listed(missing)}",) if missing else ()
+        return replace(table, headings=headings, legend=(*self.legend, *legend))
 
     def fitted(self, width: int) -> "TextTable":
-        """As many columns as have room beside whole names; a last line of the legend says which have not.
+        """As many columns as have room; a last line of the legend says which have not.
 
-        What never goes stays, even where names must fold for it.
+        Those with a rank have it beside whole names, the others beside folded ones; of these, names go last.
         """
-        least = [low for low, _ in self._bounds()]
         here = list(range(len(self.headings)))
-        by_rank = sorted((index for index in here if self.headings[index].rank), key=lambda i: self.headings[i].rank)
-        while by_rank and _total([least[index] for index in here]) > width:
-            here.remove(by_rank.pop())
+        ranked = sorted((i for i in here if self.headings[i].rank), key=lambda i: self.headings[i].rank)
+        others = sorted((i for i in here if not self.headings[i].rank), key=lambda i: self.headings[i].kind != "name")
+        for going, bounds in ((ranked, self._bounds()), (others, self._bounds(folded=True))):
+            while going and len(here) > 1 and _total([bounds[index][0] for index in here]) > width:
+                here.remove(going.pop())
         if len(here) == len(self.headings):
             return self
         fitting, gone = self._columns(here), [one for i, one in enumerate(self.headings) if i not in here]
@@ -150,8 +156,8 @@ class TextTable:
         rows = [[(_plain(entry.marked), entry.style) for entry in row] for row in self.rows]
         return [*self._heads(), *rows]
 
-    def _bounds(self) -> list[tuple[int, int]]:
-        """Of each column how wide it must be with no name folded, and with nothing folded.
+    def _bounds(self, *, folded: bool = False) -> list[tuple[int, int]]:
+        """Of each column how wide it must be, with names folded or not, and how wide it is with nothing folded.
 
         What stands under a group are names over numbers, which may fold.
         """
@@ -164,17 +170,16 @@ class TextTable:
             else width
             for heading, column, width in zip(self.headings, columns, widths, strict=True)
         ]
+        if folded:
+            kinds = [heading.kind for heading in self.headings]
+            least = [min(low, NARROWEST) if kind == "name" else low for kind, low in zip(kinds, least, strict=True)]
         return list(zip(least, widths, strict=True))
 
     def _widths(self, room: int) -> list[int]:
         """Of each column, the widest folded first where there is no room for all; of names only where they must."""
         bounds = self._bounds()
         if _total([least for least, _ in bounds]) > room:
-            kinds = [heading.kind for heading in self.headings]
-            bounds = [
-                (min(least, NARROWEST) if kind == "name" else least, most)
-                for kind, (least, most) in zip(kinds, bounds, strict=True)
-            ]
+            bounds = self._bounds(folded=True)
         widths = [most for _, most in bounds]
         for level in range(max(widths, default=0), 0, -1):
             if _total(widths) <= room:
@@ -197,8 +202,10 @@ class TextTable:
 
 
 def named(text: str, known: Sequence[str]) -> tuple[str, ...]:
-    """The columns that ``--columns`` names, with commas between them. Raises InputError for an unknown one."""
+    """The columns that ``--columns`` names, with commas between them. Raises InputError for none or an unknown one."""
     names = tuple(filter(None, map(str.strip, text.split(","))))
+    if text and not names:
+        raise InputError(f"--columns {text!r} names no column")
     for name in names:
         if name not in known:
             raise InputError(f"--columns {name}: no such column{did_you_mean(name, known)}")
@@ -215,11 +222,13 @@ def _folded(text: str, width: int) -> list[str]:
         return [text]
     lines = [""]
     for piece in _pieces(text, width):
-        if cell_len(lines[-1] + piece.rstrip()) <= width:
-            lines[-1] += piece
+        word = piece.rstrip()
+        if cell_len((lines[-1] + word).rstrip()) > width:
+            lines += chop_cells(word, width)
+            lines[-1] += piece[len(word) :]
         else:
-            lines += chop_cells(piece, width)
-    return [line.rstrip() for line in lines if line]
+            lines[-1] += piece
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _pieces(text: str, width: int) -> list[str]:

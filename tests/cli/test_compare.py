@@ -89,6 +89,9 @@ def test_columns_are_chosen_and_all_stand_where_there_is_no_terminal(place, befo
     assert place.farm("compare", before, before, "--columns", "drop,MiB").splitlines()[0].split() == [
         "cell", "drop", "MiB"
     ]  # fmt: skip
+    assert place.farm("compare", before, before, "--columns", "score,fps").splitlines()[0].split() == [
+        "cell", "top-1", "FPS"
+    ]  # fmt: skip
     assert "| cell | MiB |" in place.farm("compare", before, before, "--columns", "MiB", "--md")
 
 
@@ -111,6 +114,7 @@ def test_nothing_to_judge_is_not_taken_for_fine(place, before):
         (("before/small", "before/small", "--only", "modle=vgg"), "did you mean 'model'"),
         (("before/small", "before/small", "--json", "--md"), "choose one"),
         (("before/small", "before/small", "--columns", "fsp"), "--columns fsp: no such column"),
+        (("before/small", "before/small", "--columns", ","), "--columns ',' names no column"),
         (("before/small", "before/small", "--columns", "drop", "--json"), "--json holds every column"),
         (("before/small", "before/small", "--max-drop", "-1"), "--max-drop -1: must be 0 or more"),
         (("before/small", "before/small", "--max-slowdown", "nan"), "--max-slowdown nan: must be 0 or more"),

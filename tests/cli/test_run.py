@@ -47,10 +47,15 @@ def test_a_grid_runs_and_a_second_run_does_nothing(ran):
     assert uris(place.attempts()) == uris(before)
 
 
-def test_the_table_has_the_columns_that_are_named_and_a_slip_is_said_before_anything_runs(ran):
+def test_the_table_has_the_columns_that_are_named(ran):
     said = ran.farm("run", ran.grid(), "--columns", "drop")
     assert said.splitlines()[0].split() == ["model", "variant", "calibration", "drop"]
-    assert "did you mean 'drop'" in ran.farm("run", "no grid", "--columns", "drob", code=2)
+
+
+@pytest.mark.parametrize(("named", "text"), [("drob", "did you mean 'drop'"), ("foo:bar", "the metric is top-1")])
+def test_a_slip_in_a_columns_name_is_said_before_anything_runs(place, named, text):
+    assert text in place.farm("run", place.grid(), *INLINE, "--columns", named, code=2)
+    assert not (place.folder / "results").exists()
 
 
 def test_accuracy_alone_runs_without_measuring_and_a_later_run_does_only_the_measurements(place):

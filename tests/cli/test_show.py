@@ -121,6 +121,13 @@ def test_columns_are_chosen_by_heading_or_name_in_the_order_they_are_named(ran):
     assert lines_of(ran.farm("show", "--columns", "fps, drop", "--md"))[0] == header
 
 
+def test_on_a_terminal_chosen_columns_that_have_no_room_are_named(wide_enough):
+    chosen = "top-1,drop,MiB,FPS,x IR,p50 ms,verdict"
+    lines = on_terminal(60, wide_enough, "show", "made", "--columns", chosen).splitlines()
+    assert lines[0].split()[-4:] == ["top-1", "drop", "MiB", "FPS"]
+    assert any(line.startswith("no room for x IR, p50 ms and verdict") for line in lines)
+
+
 def written(folder, *records):
     """A run's results by hand."""
     Folder(str(folder)).write(tables.RECORDS, tables.records(records, {}))
@@ -210,6 +217,8 @@ def test_a_row_a_model_on_the_terminal_and_as_markdown(ran):
         (("--where", "modle=tiny"), "did you mean 'model'"),
         (("--sort", "-fsp"), "did you mean 'fps'"),
         (("--columns", "drop,fsp"), "--columns fsp: no such column, did you mean 'FPS'"),
+        (("--columns", "foo:bar"), "--columns foo:bar: the metric is top-1"),
+        (("--columns", ","), "--columns ',' names no column"),
         (("--columns", "drop", "--csv"), "--csv holds every column: leave out --columns"),
         (("--columns", "drop", "--layout", "table1"), "--columns chooses columns of cells: leave out --layout table1"),
         (("--watch", "--wide"), "--watch and --wide: choose one"),

@@ -11,7 +11,7 @@ from farm.analysis.analysis import analyse
 from farm.errors import InputError
 from farm.report.layouts import laid_out
 from farm.report.numbers import listed
-from farm.report.table import NEEDED, ORDER, main_table, wanted
+from farm.report.table import NEEDED, ORDER, check_columns, main_table, wanted
 from farm.report.texttable import Entry, Heading, TextTable, _folded, named
 from farm.results.folder import Folder
 from farm.results.reading import read_run
@@ -37,9 +37,9 @@ def quickstart():
 
 
 def printed(table, width):
-    """The lines that a terminal of this width shows."""
+    """The lines for a terminal of this width, those that it would cut off at its edge too."""
     text = StringIO()
-    Console(file=text, width=width, force_terminal=True, color_system=None).print(table)
+    Console(file=text, width=width, force_terminal=True, color_system=None).print(table, crop=False)
     return text.getvalue().splitlines()
 
 
@@ -70,11 +70,15 @@ def study():
     return analyse(read_run(Folder(str(REFERENCE / "study"))))
 
 
-@pytest.mark.parametrize("width", [70, 80, 100, 120, 200])
-@pytest.mark.parametrize("layout", ["cells", "table1"])
+EIGHT = ("top-1", "drop", "worst class", "MiB", "FPS", "x IR", "x PyTorch", "verdict")
+
+
+@pytest.mark.parametrize("width", [30, 40, 70, 80, 100, 120, 200])
+@pytest.mark.parametrize("layout", ["cells", "chosen", "table1"])
 def test_no_line_of_a_table_with_long_names_is_wider_than_the_terminal(study, layout, width):
-    table = main_table(study.rows[:40]) if layout == "cells" else laid_out(study.rows, layout, study.against_real)
-    lines = printed(table, width)
+    cells = main_table(study.rows[:40])
+    tables = {"cells": cells, "chosen": cells.only(EIGHT)}
+    lines = printed(tables.get(layout) or laid_out(study.rows, layout, study.against_real), width)
     assert max(map(len, lines)) <= width
     assert not [line for line in lines if "\N{HORIZONTAL ELLIPSIS}" in line]
 
@@ -116,6 +120,9 @@ def test_where_no_more_can_go_names_fold_between_their_parts():
         ("a{count=1024,seed=1}", 14, ["a{count=1024,", "seed=1}"]),
         ("onelongwordalone", 8, ["onelongw", "ordalone"]),
         ("int8 default", 12, ["int8 default"]),
+        ("x aaa bbb", 3, ["x", "aaa", "bbb"]),
+        ("x aaaa b", 4, ["x", "aaaa", "b"]),
+        ("aaaa  bbbb", 4, ["aaaa", "bbbb"]),
     ],
 )
 def test_a_name_is_broken_before_its_parameters_then_between_them_then_anywhere(text, width, lines):
@@ -136,15 +143,36 @@ def test_names_over_numbers_fold_before_a_number_goes_and_a_group_that_is_gone_i
     assert table.fitted(20).legend == ("no room for top-1 noise{seed=2} and FPS: say more",)
 
 
-def test_columns_that_are_chosen_stand_in_their_order_beside_names_and_never_go(quickstart):
+def test_columns_that_are_chosen_stand_in_their_order_beside_names_which_fold_before_the_last_goes(quickstart):
     chosen = quickstart.only(wanted("fps, drop,worst class"))
     assert chosen.names() == ["model", "variant", "calibration", "FPS", "drop", "worst class"]
-    assert chosen.fitted(40).names() == chosen.names()
+    assert chosen.fitted(62).names() == chosen.names()
+    narrow = chosen.fitted(50)
+    assert narrow.names() == ["model", "variant", "calibration", "FPS", "drop"]
+    assert narrow.legend[-1] == "no room for worst class: --wide shows all, --columns chooses"
+
+
+def test_where_not_even_folded_names_have_room_the_first_stays():
+    names = tuple(Heading(text=text, kind="name") for text in ("model", "variant"))
+    table = TextTable(headings=(*names, Heading(text="FPS")), rows=((Entry(text="vgg"), Entry(), Entry(text="1.0")),))
+    assert [table.fitted(width).names() for width in (19, 18, 13, 2)] == [
+        ["model", "variant", "FPS"], ["model", "variant"], ["model"], ["model"]
+    ]  # fmt: skip
+
+
+def test_a_chosen_column_that_is_not_there_is_named(quickstart):
+    assert quickstart.only(("top-5", "drop")).legend[-1] == "nothing to show of top-5"
+    assert quickstart.only(("top-1", "drop")).legend == quickstart.legend
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("fsp", "--columns fsp: no such column, did you mean 'FPS'"), ("drop,xIR", "--columns xIR: no such column, did")],
+    [
+        ("fsp", "--columns fsp: no such column, did you mean 'FPS'"),
+        ("drop,xIR", "--columns xIR: no such column, did"),
+        (",", "--columns ',' names no column"),
+        (" ", "--columns ' ' names no column"),
+    ],
 )
 def test_a_column_that_there_is_not_is_one_clear_error(text, message):
     with pytest.raises(InputError, match=message):
@@ -154,6 +182,9 @@ def test_a_column_that_there_is_not_is_one_clear_error(text, message):
 def test_a_metric_of_the_users_own_is_a_column_by_its_name():
     assert wanted("my_scores:mine,drop") == ("my_scores:mine", "drop")
     assert named("", ()) == ()
+    check_columns(("my_scores:mine", "drop"), {"my_scores:mine", "top1"})
+    with pytest.raises(InputError, match="--columns foo:bar: the metric is my_scores:mine"):
+        check_columns(("foo:bar",), {"my_scores:mine"})
 
 
 def test_what_would_move_a_terminals_cursor_is_left_out():

@@ -143,7 +143,7 @@ def test_a_get_that_fails_leaves_no_folder(ran):
     model.unlink()
     model.mkdir()  # what cannot be copied
     said = ran.farm("get", INT8, "new/model", code=2)
-    assert "nothing was handed over to new/model: [Errno 21] Is a directory: " in said
+    assert "model.xml: it is not what its manifest says" in said
     assert not (ran.folder / "new").exists()
     (ran.folder / "empty").mkdir()
     ran.farm("get", INT8, "empty", code=2)

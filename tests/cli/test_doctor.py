@@ -88,7 +88,7 @@ def test_words_about_an_unsound_floor_say_why():
     text, _ = command._judged(record(mismatches=(STREAMS, STRAYED)))
     assert text.endswith(f"invalid, so nothing measured here holds: {why}")
     text, _ = command._judged(record(1.0, None, pairs=1, disturbed=9))
-    assert "of at least 8 undisturbed pairs there are 1, 9 disturbed" in text
+    assert "of at least 6 undisturbed pairs there are 1, 9 disturbed" in text
     assert "other programs took 12.0%, the hypervisor took 3.0%" in text
 
 

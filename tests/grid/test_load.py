@@ -204,7 +204,7 @@ def test_what_is_missing_or_empty_is_named(files, text, said):
         ("settings: {gpus: {synthesize: 0.001}}",
          "4: settings.gpus.synthesize: must be 0, or from 0.01 to 1, not 0.001"),
         ("settings: {gpus: 1}", "4: settings.gpus: must be a mapping, not 1"),
-        ("settings: {shard_images: 256}",
+        ("settings: {shard_images: 1000}",
          "4: settings.shard_images: input should be a multiple of 256, not 1000"),
         ("settings: {shard_images: 0}",
          "4: settings.shard_images: input should be greater than or equal to 256, not 0"),

@@ -82,11 +82,13 @@ def _check(
 
 
 def _check_links(path: Path, empty: Sequence[str], others: Sequence[Entry]) -> None:
-    """Raise DataError where a folder without images is one whose images are found by another name, or has it inside."""
-    again = [entry for entry in others if entry.kind == "again" and entry.name.partition("/")[0] in empty]
-    for entry in again:
-        links = [link for link in (path / entry.of, entry.path) if link.is_symlink()]
-        which = f"the link {links[0]}" if len(links) == 1 else "one of them, if it is a link"
+    """Raise DataError where the images of an empty folder are found in another one, by a link."""
+    for entry in others:
+        top = entry.name.partition("/")[0]
+        if entry.kind != "again" or top not in empty or entry.of.partition("/")[0] == top:
+            continue
+        links = [name for name in (entry.of, entry.name) if name != "." and (path / name).is_symlink()]
+        which = f"the link {path / links[0]}" if len(links) == 1 else "one of them, if it is a link"
         raise DataError(f"{entry.path}: the folder {path / entry.of} again: remove {which}")
 
 
@@ -99,10 +101,8 @@ def _as_text(names: Sequence[str]) -> str:
     if at is None:
         return ""
     which = f"class folders are sorted as text, so {names[at]} is class {at}"
-    written = [
-        number if str(int(number)) == number else f"'{number}'" for number in numbers[:NAMED]
-    ]  # 010 is 8 in YAML
-    listed = ", ".join([*written, *(["..."] if len(numbers) > NAMED else [])])
+    plain = [f"'{number}'" if number != str(int(number)) else number for number in numbers[:NAMED]]  # 010 is 8 in YAML
+    listed = ", ".join([*plain, *(["..."] if len(numbers) > NAMED else [])])
     return f"{which}; if they are numbers, say so by `classes: [{listed}]` or a file of names"
 
 

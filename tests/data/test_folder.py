@@ -183,6 +183,7 @@ def test_a_file_of_classes_that_cannot_be_used_is_told(tmp_path, content, says):
     [
         ("cat", "dog", "cat", "{0}/dog: the folder {0}/cat again: remove the link {0}/dog"),
         ("cat", "0link", "cat", "{0}/cat: the folder {0}/0link again: remove the link {0}/0link"),
+        ("cat", "dog", ".", "{0}/dog: the folder {0} again: remove the link {0}/dog"),
         ("cat/inner", "dog", "cat/inner", "{0}/cat/inner: the folder {0}/dog again: remove the link {0}/dog"),
     ],
 )

@@ -117,7 +117,8 @@ def _screenful(message: str) -> str:
     lines = message.splitlines()
     if len(lines) <= SCREEN and len(message) <= CHARACTERS:
         return message
-    return "\n".join(lines[:SCREEN])[:CHARACTERS] + f"\n... (the log has all {len(lines):,} lines)"
+    whole = f"{len(lines):,} lines" if len(lines) > SCREEN else f"{len(message):,} characters"
+    return "\n".join(lines[:SCREEN])[:CHARACTERS] + f"\n... (the log has all {whole})"
 
 
 def _is_a_users(path: Path, code: Sequence[str]) -> bool:

@@ -54,6 +54,15 @@ def test_of_code_that_a_user_calls_the_users_own_line_is_named(tmp_path):
     assert said.message == "'layers' (in nets.py:4, build)"
 
 
+def test_the_notes_of_an_error_are_told_with_it():
+    def noted():
+        error = ValueError("no such luck")
+        error.add_note("item 5")
+        raise error
+
+    assert raised(noted, code=[]).message == "no such luck; item 5"
+
+
 @pytest.mark.parametrize("place", ["elsewhere", "code/site-packages"])
 def test_code_that_is_not_the_users_is_not_named(tmp_path, place):
     library = module_at(tmp_path / place / "library.py", LIBRARYS)

@@ -14,6 +14,11 @@ survives pickling between processes.
 from dataclasses import dataclass
 
 
+def message(error: BaseException) -> str:
+    """What an error says, its notes behind it: ``no such file; factory 'photos:train': item 5``."""
+    return "; ".join([str(error) or repr(error), *getattr(error, "__notes__", ())])
+
+
 class FarmError(Exception):
     """Something farm can say in one clear sentence."""
 

@@ -36,7 +36,10 @@ def _class_names(value: object) -> object:
 Classes = Annotated[
     tuple[str, ...] | str | None,
     BeforeValidator(_class_names),
-    Field(description="class folders in the order of their labels: a list, or a file with a name a line"),
+    Field(
+        description="class folders in the order of their labels: a list, or a file with a name a line",
+        json_schema_extra={"shown": False},
+    ),
 ]
 
 AT_PATH = (InputSpec(role="images", parameter="path", hint="`path` is looked for beside the grid and in FARM_DATA"),)

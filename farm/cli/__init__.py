@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from farm.cli import interrupt
 from farm.cli.options import stderr, stdout
-from farm.errors import FarmError, StageError
+from farm.errors import FarmError, StageError, message
 
 COMMANDS = {  # each is the function of its name in the module of its name; the line is how its help begins
     "run": "Run what is missing, failed or stale of a grid, and only that; then show its table.",
@@ -107,7 +107,7 @@ def answer(arguments: Sequence[str]) -> int:
         code = OK  # the reader of a pipe has seen enough
     except OSError as error:
         kept = "; what is finished is kept" if interrupt.begun.is_set() else ""
-        stderr.print(f"farm: {error}{kept}", highlight=False, soft_wrap=True)
+        stderr.print(f"farm: {message(error)}{kept}", highlight=False, soft_wrap=True)
         code = BAD_INPUT
     except Exception:  # the one blind except around the CLI  # noqa: BLE001
         stderr.print(traceback.format_exc(), highlight=False, soft_wrap=True)

@@ -31,7 +31,7 @@ def layers(
     cell: Annotated[
         str, Argument(help="An int8 cell's name, e.g. 'resnet20/fractal/default/CPU{threads=1}', in quotes.")
     ],
-    images: Annotated[int, Option(min=1, help="Test images to compare on, from the first on.")] = 128,
+    images: Annotated[int, Option(min=1, help="Test images to compare on, as many of each class.")] = 128,
     grid: CellGrid = None,
     as_json: Json = False,
     results: Results = DEFAULT_RESULTS,
@@ -70,9 +70,9 @@ def layers(
 
 
 def _batches(evaluate: Stage, count: int) -> Iterator[Any]:
-    """The first test images, prepared, one at a time: a model's batch may be fixed at 1."""
+    """So many test images, prepared, one at a time: a model's batch may be fixed at 1."""
     from farm.data import imageset  # noqa: PLC0415
-    from farm.data.datasets import open_dataset  # noqa: PLC0415
+    from farm.data.datasets import open_part  # noqa: PLC0415
 
     files = {role: Path(file.path) for role, file in evaluate.files.items()}
     gone = [str(path) for path in files.values() if not path.exists()]
@@ -80,6 +80,6 @@ def _batches(evaluate: Stage, count: int) -> Iterator[Any]:
         raise InputError(f"the test images are not on this host: {', '.join(gone)}")
     sys.path[:0] = [file.path for file in evaluate.files.values() if file.code]
     wanted = evaluate.parameters_as(Evaluate)
-    dataset = open_dataset(wanted.dataset, files)
-    for index in range(min(count, len(dataset))):
-        yield imageset.prepare(dataset.block(index, index + 1).images, wanted.preprocessing)
+    images = open_part(wanted.dataset, files, count)
+    for index in range(len(images)):
+        yield imageset.prepare(images.block(index, index + 1).images, wanted.preprocessing)

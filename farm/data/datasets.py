@@ -1,7 +1,7 @@
 """Datasets opened by name, and images as a model takes them. Knows the table of datasets, not what they are for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,14 @@ def open_dataset(dataset: Images, files: Mapping[str, Path]) -> imageset.ImageSe
     """The labelled test images of a dataset, its files among `files`."""
     images: imageset.ImageSet = resolve(DATASETS[dataset.name].function)(dataset.arguments(), files)
     return images
+
+
+def open_part(dataset: Images, files: Mapping[str, Path], count: int) -> imageset.ImageSet:
+    """`count` of its images, as many of each class, in their order; all where there are no more."""
+    images = open_dataset(dataset, files)
+    if len(images) <= count:
+        return images
+    return open_dataset(replace(dataset, options={**dataset.options, "count": count}), files)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

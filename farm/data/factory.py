@@ -49,7 +49,7 @@ class Items:
         """The items start, ..., stop - 1. Raises DataError for one that is no image, or has no label."""
         for index in range(start, stop):
             where = f"factory {self.name!r}: item {index}"
-            image, label = _parts(self.data[index])
+            image, label = _parts(_item(self.data, self.name, index))
             yield real.Picture(_picture(image, where), where, self._label(index, label, where))
 
     def pictures(self) -> real.Pictures:
@@ -73,7 +73,7 @@ def dataset(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - 
     """`count` items that ``parameters["factory"]`` gives, class by class, or all; any int is a label.
 
     Raises DataError if it returns no dataset of labelled images, InputError if there is no such function, and
-    whatever the user's code raises.
+    whatever the user's code raises, with a note of the item.
     """
     name = parameters["factory"]
     data = _called(name)
@@ -107,6 +107,15 @@ def _called(name: str) -> Data:
     if not len(data):
         raise DataError(f"factory {name!r} returned an empty {type(data).__name__}: it must hold images")
     return data
+
+
+def _item(data: Data, name: str, index: int) -> object:
+    """An item. What the user's code raises has a note of which one it is."""
+    try:
+        return data[index]
+    except Exception as error:
+        error.add_note(f"factory {name!r}: item {index}")
+        raise
 
 
 def _parts(item: object) -> tuple[object, object]:
@@ -158,7 +167,7 @@ def _classes(data: Data, name: str) -> int | None:
 def _labels(data: Data, name: str, classes: int | None) -> Labels | None:
     """The label of each item, from `targets` or from the items; None of bare images."""
     labels = _targets(data, name)
-    return _scanned(data, name, classes) if labels is None and _parts(data[0])[1] is not None else labels
+    return _scanned(data, name, classes) if labels is None and _parts(_item(data, name, 0))[1] is not None else labels
 
 
 def _check_labels(labels: Labels, name: str, classes: int | None) -> None:
@@ -184,7 +193,7 @@ def _targets(data: Data, name: str) -> Labels | None:
 def _scanned(data: Data, name: str, classes: int | None) -> Labels:
     labels = np.empty(len(data), np.int64)
     for index in range(len(data)):
-        where, label = f"factory {name!r}: item {index}", _parts(data[index])[1]
+        where, label = f"factory {name!r}: item {index}", _parts(_item(data, name, index))[1]
         if label is None:
             raise DataError(f"{where}: an image without a label, item 0 has one: return (image, label) for all")
         labels[index] = _number(label, where, classes)

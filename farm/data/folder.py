@@ -46,7 +46,7 @@ def open_folder(path: Path, order: Sequence[str] = ()) -> real.Pictures:
         raise DataError(f"{path}: not a folder: give the folder that holds the images")
     groups, others = _sorted(path)
     loose = groups.pop("")
-    _check(path, groups, loose, order)
+    _check(path, groups, loose, order, others)
     names = tuple(order or sorted(groups))
     paths = tuple(file for name in names for file in groups.get(name, ())) or tuple(loose)
     labels = np.repeat(np.arange(len(names), dtype=np.int64), [len(groups.get(name, ())) for name in names])
@@ -60,8 +60,10 @@ def open_folder(path: Path, order: Sequence[str] = ()) -> real.Pictures:
     )
 
 
-def _check(path: Path, groups: Mapping[str, list[Path]], loose: list[Path], order: Sequence[str]) -> None:
-    """Raise DataError where folders and images do not go together. loose: the images that are in no subfolder."""
+def _check(
+    path: Path, groups: Mapping[str, list[Path]], loose: list[Path], order: Sequence[str], others: Sequence[Entry]
+) -> None:
+    """Raise DataError where folders and images do not go together. loose: images that are in no subfolder."""
     if groups and loose:
         where = f"both subfolders and images ({loose[0].name})"
         raise DataError(f"{path}: {where}: move these into their class's subfolder")
@@ -72,10 +74,22 @@ def _check(path: Path, groups: Mapping[str, list[Path]], loose: list[Path], orde
         raise DataError(f"{path}: no subfolders: `classes` is for one subfolder a class, named after it")
     empty = [name for name, group in sorted(groups.items()) if not group]
     if (empty and not order) or not (loose or any(groups.values())):
+        _check_links(path, empty, others)
         change = (
             "add some, or remove the folder" if order or not empty else "add some, remove it, or name all `classes`"
         )
         raise DataError(f"{path / (empty[0] if empty else '')}: no images ({LOOKED_FOR}): {change}")
+
+
+def _check_links(path: Path, empty: Sequence[str], others: Sequence[Entry]) -> None:
+    """Raise DataError where the images of an empty folder are found in another one, by a link."""
+    for entry in others:
+        top = entry.name.partition("/")[0]
+        if entry.kind != "again" or top not in empty or entry.of.partition("/")[0] == top:
+            continue
+        links = [name for name in (entry.of, entry.name) if name != "." and (path / name).is_symlink()]
+        which = f"the link {path / links[0]}" if len(links) == 1 else "one of them, if it is a link"
+        raise DataError(f"{entry.path}: the folder {path / entry.of} again: remove {which}")
 
 
 def _as_text(names: Sequence[str]) -> str:
@@ -87,7 +101,9 @@ def _as_text(names: Sequence[str]) -> str:
     if at is None:
         return ""
     which = f"class folders are sorted as text, so {names[at]} is class {at}"
-    return f"{which}; if they are numbers, say so by `classes: [{', '.join(numbers[:NAMED])}, ...]` or a file of names"
+    plain = [f"'{number}'" if number != str(int(number)) else number for number in numbers[:NAMED]]  # 010 is 8 in YAML
+    listed = ", ".join([*plain, *(["..."] if len(numbers) > NAMED else [])])
+    return f"{which}; if they are numbers, say so by `classes: [{listed}]` or a file of names"
 
 
 def _order(parameters: Arguments, files: Files) -> tuple[str, ...]:

@@ -155,7 +155,13 @@ def _expands(value: object, field: FieldInfo | None) -> TypeGuard[list[object]]:
 
 
 def _telling(parameters: Parameters) -> set[str]:
-    """What a label shows: parameters that are not at their default, and those a table's reader should always see."""
+    """What a label shows: parameters that are not at their default; some always, at their default too, or never."""
     fields = type(parameters).model_fields
     always = {key for key, field in fields.items() if field.json_schema_extra == {"shown": True}}
-    return always | parameters.model_dump(exclude_defaults=True).keys()
+    return (always | parameters.model_dump(exclude_defaults=True).keys()) - unshown(parameters)
+
+
+def unshown(parameters: Parameters) -> set[str]:
+    """The parameters that no label shows, such as the names of a thousand classes."""
+    fields = type(parameters).model_fields
+    return {key for key, field in fields.items() if field.json_schema_extra == {"shown": False}}

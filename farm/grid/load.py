@@ -11,7 +11,7 @@ from pathlib import Path
 
 from farm.catalog.datasets import DatasetParameters
 from farm.errors import Fault, GridError
-from farm.grid.axis import MOST_CHOICES, Axis, C, choices, pattern
+from farm.grid.axis import MOST_CHOICES, Axis, C, choices, pattern, unshown
 from farm.grid.cell import Cell, Exclusion, Grid
 from farm.grid.checks import faults_between, metric_fault, name_fault, stage_faults
 from farm.grid.choice import Algorithm, Calibration, Choice, Dataset, Device, Model
@@ -139,7 +139,7 @@ class _Reader:
         for index, entry in enumerate(entries):
             for choice in choices(entry, (key, index), axis, self.fault):
                 if choice.label in first:
-                    hint = ": give one a `name`" if axis.custom_by(type(choice.parameters).model_fields) else ""
+                    hint = _apart(choice, self.labelled[key, choice.label], axis)
                     where = dotted(first[choice.label])
                     self.fault((key, index), f"{choice.label!r} stands twice, first as {where}{hint}")
                 first.setdefault(choice.label, (key, index))
@@ -177,9 +177,10 @@ class _Reader:
         """One axis of an include. A label joins runs and shares stages, so it may stand for one thing only."""
         chosen = choices(entry[key], (*path, key), axis, self.fault)
         for choice in chosen:
-            if self.labelled.setdefault((f"{key}s", choice.label), choice) != choice:
-                text = f"{choice.label!r} already stands for something else in this grid: give it a name"
-                self.fault((*path, key), text)
+            other = self.labelled.setdefault((f"{key}s", choice.label), choice)
+            if other != choice:
+                text = f"{choice.label!r} already stands for something else in this grid"
+                self.fault((*path, key), text + (_apart(choice, other, axis) or ": give it a `name`"))
         return chosen
 
     def entries(self, key: str) -> Iterator[tuple[YamlPath, Mapping[str, object]]]:
@@ -216,3 +217,11 @@ class _Reader:
         """Whether the settings say ``measure: none``, which is `accuracy_only` of every cell."""
         raw = self.document.get("settings")
         return isinstance(raw, Mapping) and raw.get("measure") == "none"
+
+
+def _apart(one: Choice, other: Choice, axis: Axis[C]) -> str:
+    """How to give two choices of one label two of them, to stand after what is wrong; empty for the same twice."""
+    unlike = [key for key in unshown(one.parameters) if getattr(one.parameters, key) != getattr(other.parameters, key)]
+    if unlike:
+        return f": only `{unlike[0]}` differs, which no name shows: give one another `seed`"
+    return ": give one a `name`" if axis.custom_by(type(one.parameters).model_fields) else ""

@@ -69,10 +69,20 @@ def default_search(grid_file: Path) -> SearchPath:
 def locate(
     wanted: InputSpec, parameters: Mapping[str, object], names: Mapping[str, str], search: SearchPath, memo: HashMemo
 ) -> Input | None:
-    """Find one wanted input; None if it is optional and no file is asked for.
+    """Find one wanted input; None if it is optional and no file is asked for. What cannot be read is missing.
 
     names: what ``{dataset}`` and ``{name}`` stand for in the patterns.
     """
+    try:
+        return _found(wanted, parameters, names, search, memo)
+    except OSError as error:
+        text = f"{error.filename} cannot be read ({error.strerror}): check that it may be read"
+        return Input(role=wanted.role, path=str(error.filename), missing=text)
+
+
+def _found(
+    wanted: InputSpec, parameters: Mapping[str, object], names: Mapping[str, str], search: SearchPath, memo: HashMemo
+) -> Input | None:
     value = parameters.get(wanted.parameter or "")
     given = value if isinstance(value, str) else ""
     if wanted.code:
@@ -113,11 +123,7 @@ def _checked(wanted: InputSpec, path: Path, digest: str, memo: HashMemo) -> Inpu
     absent = [str(other) for other in beside if not other.is_file()]
     if absent:
         return lacking(missing=f"{path} needs {', '.join(absent)}: put it there, or save the model in one file")
-    try:
-        whole = memo.content(path)
-    except OSError as error:
-        text = f"{error.filename} cannot be read ({error.strerror}): check that it may be read"
-        return lacking(missing=text)
+    whole = memo.content(path)
     if not whole.startswith(digest):
         text = f"{path} is another file than its name or `sha256` says ({digest}): its SHA-256 is {whole}"
         return lacking(missing=f"{text}; fetch it again, or give it another name if it is a file of your own")

@@ -1,5 +1,6 @@
 """The lines below a table: what must be known of sets, which measurements do not hold, what failed. Knows records."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from farm.analysis.families import together
@@ -16,11 +17,13 @@ def remarks(records: Sequence[Record], every: Sequence[Record] = (), command: st
 
 
 def notes(records: Sequence[Record]) -> list[str]:
-    """A line for the test images, and for each source of calibration sets, of which a reader must know something."""
+    """A line for each note of the test images and of a source; of a set where its source has several notes."""
     of_images = dict.fromkeys(record.dataset_note for record in records if record.dataset_note)
     noted = [record for record in records if record.calibration_note]
-    by_source = {source_of(record): record.calibration_note for record in noted}
-    return [*(f"test images: {note}" for note in of_images), *(f"{name}: {note}" for name, note in by_source.items())]
+    count = Counter(source for source, _ in {(source_of(record), record.calibration_note) for record in noted})
+    names = [source if count[source := source_of(record)] == 1 else record.calibration for record in noted]
+    of_sets = dict.fromkeys((name, record.calibration_note) for name, record in zip(names, noted, strict=True))
+    return [*(f"test images: {note}" for note in of_images), *(f"{name}: {note}" for name, note in of_sets)]
 
 
 def controlled(records: Sequence[Record]) -> list[str]:

@@ -190,9 +190,12 @@ def test_what_the_users_own_code_raises_is_left_as_it_is(given, returned, raised
             opened()
 
 
-def test_an_exception_in_an_item_is_left_as_it_is(given):
-    with pytest.raises(KeyError, match="no such image"):
-        whole(given(Broken(PAIRS))).block(0, 12)
+def test_an_exception_in_an_item_is_left_as_it_is_but_noted_which_item_it_is(given):
+    named = given(Broken(PAIRS))
+    for read in (lambda: whole(named).block(0, 12), lambda: whole(named, 3), lambda: sampled(named, 3)):
+        with pytest.raises(KeyError, match="no such image") as raised:
+            read()
+        assert raised.value.__notes__ == ["factory 'my_data:test': item 5"]
 
 
 @pytest.mark.parametrize("function", ["my_data:other", "no_such_module_anywhere:test", "my_data", "my_data:value"])

@@ -94,15 +94,17 @@ def numbered(path, *names):
     return path
 
 
-TEXT = "class folders are sorted as text, so 10 is class 2; if they are numbers, say so by `classes: [0, 1, 2, ...]` "
+TEXT = "class folders are sorted as text, so {}; if they are numbers, say so by `classes: [{}]` or a file of names"
 
 
 @pytest.mark.parametrize(
     ("names", "note"),
     [
-        ([str(number) for number in range(11)], f"{TEXT}or a file of names"),
+        ([str(number) for number in range(11)], TEXT.format("10 is class 2", "0, 1, 2, ...")),
         ([str(number) for number in range(10)], ""),
         ([f"{number:02}" for number in range(11)], ""),
+        (["9", "10"], TEXT.format("10 is class 0", "9, 10")),
+        (["9", "10", "011"], TEXT.format("011 is class 0", "9, 10, '011'")),
         ([*map(str, range(11)), "cat"], ""),
     ],
 )
@@ -176,11 +178,30 @@ def test_a_file_of_classes_that_cannot_be_used_is_told(tmp_path, content, says):
         folder.dataset({"count": None}, {"images": tmp_path / "photos", "classes": tmp_path / "classes.txt"})
 
 
-def test_two_classes_that_are_one_folder_are_told(tmp_path):
-    fill(tmp_path / "cat", ["a.png"])
-    (tmp_path / "dog").symlink_to(tmp_path / "cat")
-    with pytest.raises(DataError, match=r"dog: no images"):
+@pytest.mark.parametrize(
+    ("full", "link", "target", "says"),
+    [
+        ("cat", "dog", "cat", "{0}/dog: the folder {0}/cat again: remove the link {0}/dog"),
+        ("cat", "0link", "cat", "{0}/cat: the folder {0}/0link again: remove the link {0}/0link"),
+        ("cat", "dog", ".", "{0}/dog: the folder {0} again: remove the link {0}/dog"),
+        ("cat/inner", "dog", "cat/inner", "{0}/cat/inner: the folder {0}/dog again: remove the link {0}/dog"),
+    ],
+)
+def test_two_classes_that_are_one_folder_are_told_and_which_is_the_link(tmp_path, full, link, target, says):
+    fill(tmp_path / full, ["a.png"])
+    (tmp_path / link).symlink_to(tmp_path / target)
+    with pytest.raises(DataError) as raised:
         whole(tmp_path)
+    assert str(raised.value) == says.format(tmp_path)
+
+
+def test_two_links_to_one_folder_are_told_without_blame(tmp_path):
+    fill(tmp_path / "elsewhere", ["a.png"])
+    (tmp_path / "photos").mkdir()
+    for name in ("cat", "dog"):
+        (tmp_path / "photos" / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match=r"dog: the folder .*/cat again: remove one of them, if it is a link$"):
+        whole(tmp_path / "photos")
 
 
 def test_a_set_that_farm_synth_made_leaves_nothing_out(tmp_path):

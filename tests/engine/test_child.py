@@ -54,6 +54,15 @@ def test_of_code_that_a_user_calls_the_users_own_line_is_named(tmp_path):
     assert said.message == "'layers' (in nets.py:4, build)"
 
 
+def test_the_notes_of_an_error_are_told_with_it():
+    def noted():
+        error = ValueError("no such luck")
+        error.add_note("item 5")
+        raise error
+
+    assert raised(noted, code=[]).message == "no such luck; item 5"
+
+
 @pytest.mark.parametrize("place", ["elsewhere", "code/site-packages"])
 def test_code_that_is_not_the_users_is_not_named(tmp_path, place):
     library = module_at(tmp_path / place / "library.py", LIBRARYS)
@@ -74,17 +83,25 @@ def test_an_exception_without_words_is_told_by_its_form(tmp_path):
     assert (error.type, error.message) == ("RuntimeError", "RuntimeError()")
 
 
-@pytest.mark.parametrize(("lines", "width", "shown"), [(SCREEN, 10, SCREEN), (3340, 40, SCREEN), (2, 5000, 1)])
-def test_of_a_message_longer_than_a_screen_the_beginning_is_told_and_where_all_of_it_is(lines, width, shown):
+@pytest.mark.parametrize(
+    ("lines", "width", "shown", "whole"),
+    [
+        (SCREEN, 10, SCREEN, ""),
+        (3340, 40, SCREEN, "3,340 lines"),
+        (2, 5000, 1, "10,001 characters"),
+        (1, 5000, 1, "5,000 characters"),
+    ],
+)
+def test_of_a_message_longer_than_a_screen_the_beginning_is_told_and_where_all_of_it_is(lines, width, shown, whole):
     def chatty():
         raise RuntimeError("\n".join(["x" * width] * lines))
 
     said = raised(chatty, code=[])
     *first, last = said.message.splitlines()
-    if lines == SCREEN:
+    if not whole:
         assert said.message == "\n".join(["x" * width] * lines)
     else:
         assert len(first) == shown
         assert sum(map(len, first)) <= CHARACTERS
-        assert last == f"... (the log has all {lines:,} lines)"
+        assert last == f"... (the log has all {whole})"
     assert said.traceback.count("x" * width) == lines, "which goes to the log"

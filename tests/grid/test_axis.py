@@ -33,9 +33,9 @@ from farm.grid.cell import expand
         (
             "calibrations",
             {"name": "folder", "path": "p", "classes": [2, "cat"]},
-            ['folder{classes=["2", "cat"],path=p}'],
+            ["folder{path=p}"],
         ),
-        ("calibrations", {"name": "folder", "path": "p", "classes": "c.txt"}, ["folder{classes=c.txt,path=p}"]),
+        ("calibrations", {"name": "folder", "path": "p", "classes": "c.txt"}, ["folder{path=p}"]),
         ("devices", {"name": "CPU", "threads": 2, "batch": 8, "hint": "latency"}, ["CPU{batch=8,threads=2}"]),
         ("devices", "GPU.0", ["GPU.0"]),
         ("devices", "AUTO:GPU,CPU", ["AUTO:GPU,CPU"]),

@@ -250,6 +250,21 @@ def test_an_included_choice_must_not_bear_the_label_of_another_one(files):
     assert said.startswith("4: include[0].model")
 
 
+FOLDERS = "calibrations: [{name: folder, path: p, classes: [a, b]}%s]"
+CLASSES = "only `classes` differs, which no name shows: give one another `seed`"
+
+
+def test_sets_that_differ_in_their_classes_alone_are_told_to_differ_in_their_names(files):
+    text = SMALL.replace("calibrations: [noise]", FOLDERS)
+    twice = "calibrations[1]: 'folder{path=p}' stands twice, first as calibrations[0]"
+    assert faults(files.write(text % ", {name: folder, path: p, classes: [b, a]}")) == [f"3: {twice}: {CLASSES}"]
+    assert faults(files.write(text % ", {name: folder, path: p, classes: [a, b]}")) == [f"3: {twice}"]
+    load(files.write(text % ", {name: folder, path: p, classes: [b, a], seed: 1}"), CATALOG)
+    cell = "{model: resnet20, calibration: {name: folder, path: p}, algorithm: default, device: CPU}"
+    [said] = faults(files.write(f"{text % ''}include: [{cell}]"))
+    assert said.endswith(f"'folder{{path=p}}' already stands for something else in this grid: {CLASSES}")
+
+
 ZOO = ", ".join([*NETWORKS][:12])
 BESIDE = "Or torchvision/NAME, a file (.onnx, .tflite, .xml), or a `factory` with its `weights`"
 

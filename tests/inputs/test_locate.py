@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -36,15 +37,39 @@ def test_what_stands_in_the_grid_itself_is_in_no_file(search):
     assert locate(wanted, {"classes": "classes.txt"}, NAMES, search, HashMemo(None)).sha256 == sha256(b"cat")
 
 
-def test_a_folder_that_cannot_be_read_is_missing(search, monkeypatch):
+@pytest.mark.parametrize(
+    ("wanted", "given"),
+    [
+        (InputSpec(role="images", parameter="path"), "photos"),
+        (InputSpec(role="images", parameter="factory", code=True), "photos.sets:test"),
+    ],
+)
+def test_a_folder_that_cannot_be_read_is_missing(search, monkeypatch, wanted, given):
     old(search.grid / "photos" / "cat" / "a.png", b"x")
+    old(search.grid / "photos" / "__init__.py", b"")
+    scandir = os.scandir
 
     def forbidden(place):
-        raise PermissionError(errno.EACCES, "Permission denied", str(place))
+        if str(place).endswith("cat"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(place))
+        return scandir(place)
 
     monkeypatch.setattr(os, "scandir", forbidden)  # root may read everything
-    found = locate(InputSpec(role="images", parameter="path"), {"path": "photos"}, NAMES, search, HashMemo(None))
-    assert found.missing == f"{search.grid}/photos cannot be read (Permission denied): check that it may be read"
+    found = locate(wanted, {wanted.parameter: given}, NAMES, search, HashMemo(None))
+    assert found.missing == f"{search.grid}/photos/cat cannot be read (Permission denied): check that it may be read"
+
+
+def test_a_download_that_cannot_be_read_is_missing(search, monkeypatch):
+    where = "https://example.org/net-0123abcd.pt"
+    path = Path(locate(WEIGHTS, {"weights": where}, NAMES, search, HashMemo(None)).path)
+    old(path, b"x")
+
+    def forbidden(self, path, *_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(HashMemo, "content", forbidden)  # root may read everything
+    found = locate(WEIGHTS, {"weights": where}, NAMES, search, HashMemo(None))
+    assert found.missing == f"{path} cannot be read (Permission denied): check that it may be read"
 
 
 def test_a_home_folder_is_told_by_its_sign(search, tmp_path, monkeypatch):

@@ -36,6 +36,24 @@ def test_what_must_be_known_of_a_set_is_told_once():
     assert notes([FULL, noted, other, replicate, IR]) == [f"{source}: not distilled"]
 
 
+def test_notes_that_differ_between_the_sets_of_a_source_are_told_set_by_set():
+    first, second, third = (
+        replace(FULL, calibration=name, calibration_source="folder{path=p}", calibration_note=note)
+        for name, note in (
+            ("folder{path=p}", "no a"),
+            ("folder{path=p,seed=1}", "no b"),
+            ("folder{path=p,seed=2}", "no b"),
+        )
+    )
+    other = replace(FULL, calibration="noise{seed=1}", calibration_source="noise", calibration_note="no b")
+    assert notes([first, second, third, replace(second, model="vgg16_bn"), other]) == [
+        "folder{path=p}: no a",
+        "folder{path=p,seed=1}: no b",
+        "folder{path=p,seed=2}: no b",
+        "noise: no b",
+    ]
+
+
 def test_what_must_be_known_of_the_test_images_is_told_once_and_first():
     noted = replace(FULL, dataset_note="no images of 1 of 10 classes: ship", calibration_note="not distilled")
     assert notes([noted, replace(noted, model="vgg16_bn")]) == [

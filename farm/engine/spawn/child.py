@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from farm.engine.spawn.messages import Raised, Request, read_request, write_answer
+from farm.errors import message
 from farm.host.facts import VISIBLE
 from farm.spec import resolve
 from farm.stages.job import Job
@@ -108,16 +109,17 @@ def _say(pipe: Path, text: str, share: float | None = None) -> None:
 def _described(error: Exception, code: Sequence[str]) -> Raised:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_a_users(Path(frame.filename), code)]
     where = f" (in {Path(frames[-1].filename).name}:{frames[-1].lineno}, {frames[-1].name})" if frames else ""
-    message = _screenful(str(error) or repr(error)) + where
-    return Raised(type=type(error).__name__, message=message, traceback="".join(traceback.format_exception(error)))
+    text = _screenful(message(error)) + where
+    return Raised(type=type(error).__name__, message=text, traceback="".join(traceback.format_exception(error)))
 
 
-def _screenful(message: str) -> str:
+def _screenful(text: str) -> str:
     """A message, or the beginning of a longer one; the log has the traceback, and all of it at its end."""
-    lines = message.splitlines()
-    if len(lines) <= SCREEN and len(message) <= CHARACTERS:
-        return message
-    return "\n".join(lines[:SCREEN])[:CHARACTERS] + f"\n... (the log has all {len(lines):,} lines)"
+    lines = text.splitlines()
+    if len(lines) <= SCREEN and len(text) <= CHARACTERS:
+        return text
+    whole = f"{len(lines):,} lines" if len(lines) > SCREEN else f"{len(text):,} characters"
+    return "\n".join(lines[:SCREEN])[:CHARACTERS] + f"\n... (the log has all {whole})"
 
 
 def _is_a_users(path: Path, code: Sequence[str]) -> bool:

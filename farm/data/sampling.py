@@ -99,7 +99,8 @@ def some(words: Iterable[str], total: int) -> str:
 
 
 def _named(labels: Iterable[int], names: Sequence[str]) -> Iterator[str]:
-    return (names[label] if 0 <= label < len(names) else f"class {label}" for label in labels)
+    known = (names[label] if 0 <= label < len(names) else str(label) for label in labels)
+    return (f"class {name}" if name.isdecimal() else name for name in known)
 
 
 def _shuffled(pool: Indices, seed: int, label: int) -> Indices:

@@ -106,7 +106,7 @@ def test_what_must_be_known_of_images_is_told_before_they_are_used(place):
     dataset = {"name": "folder", "path": "photos", "count": 1}
     grid = place.grid(dataset=dataset, calibrations=[FOLDER | {"seed": seed} for seed in (0, 1)])
     notes = [
-        "test images: no images of 1 of 2 classes: 1",
+        "test images: no images of 1 of 2 classes: class 1",
         "folder{count=4,path=photos}: not balanced, for lack of images: 1 of class 1; up to 3 of each other class",
     ]
     assert [line for line in place.farm("plan", grid).splitlines() if " images" in line and "class" in line] == notes

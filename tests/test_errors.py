@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from farm.errors import DataError, EngineError, FarmError, Fault, GridError, InputError, StageError
+from farm.errors import DataError, EngineError, FarmError, Fault, GridError, InputError, StageError, message
 
 FAULTS = (
     Fault(line=7, path="models[0]", text="unknown model"),
@@ -16,6 +16,20 @@ FAULTS = (
 @pytest.mark.parametrize("error", [InputError, DataError, EngineError, StageError, GridError])
 def test_every_error_of_farm_can_be_caught_as_one(error):
     assert issubclass(error, FarmError)
+
+
+@pytest.mark.parametrize(
+    ("error", "notes", "text"),
+    [
+        (FileNotFoundError(2, "No such file", "a.png"), ["item 5"], "[Errno 2] No such file: 'a.png'; item 5"),
+        (RuntimeError(), ["item 5"], "RuntimeError(); item 5"),
+        (DataError("no images"), [], "no images"),
+    ],
+)
+def test_the_message_of_an_error_has_its_notes(error, notes, text):
+    for note in notes:
+        error.add_note(note)
+    assert message(error) == text
 
 
 def test_a_grid_error_is_bad_input_and_lists_its_faults_in_the_files_order():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from farm.catalog import CATALOG
-from farm.errors import FarmError, message
+from farm.errors import FarmError
 from farm.plan import Plan, Stage, base
 from farm.plan.parameters import Evaluate, Measure, Synthesize
 from farm.spec import LoadedSpec, resolve
@@ -116,5 +116,5 @@ def _opened(opening: _Opening) -> tuple[str, str]:
     try:
         images = resolve(opening.function)({**opening.parameters, "count": opening.count or None}, opening.files)
     except (FarmError, OSError) as error:
-        return message(error), ""
+        return str(error), ""
     return "", getattr(images, "note", "")

@@ -28,7 +28,7 @@ def test_the_order_of_classes_is_that_which_the_model_was_trained_with(place, na
         models=[str(CASES / "background11.onnx")],
         **ALONE,
     )
-    absent = "0" if named == [*range(11)] else "background"
+    absent = "class 0" if named == [*range(11)] else "background"
     assert f"test images: no images of 1 of 11 classes: {absent}" in place.farm("plan", grid)
     said = place.farm("run", grid, "--engine", "inline")
     assert "0.4417" in said

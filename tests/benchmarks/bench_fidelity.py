@@ -14,13 +14,13 @@ import random
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from cells import study, study_cells
-from processes import Beside, leased_core, say
+from cells import leased_cells, study
+from processes import Beside, say
 from publishing import goal, options, parser, publish
 
 from farm.cli import interrupt
@@ -44,14 +44,10 @@ def main() -> None:
     quick = options(parser(__doc__)).quick
     available = study()
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory(prefix="bench") as folder:
-        say("exporting and quantizing")
-        made = study_cells(available, Path(folder), quick=quick)
-        with leased_core() as cpus:
-            cells = {cell: replace(job, cpus=cpus) for cell, job in made.items()}
-            for model in dict.fromkeys(model for model, _ in cells):
-                for way in WAYS:
-                    rows += compared(model, way, cells, TRIAL if quick else EFFORT)
+    with leased_cells(available, quick=quick) as cells:
+        for model in dict.fromkeys(model for model, _ in cells):
+            for way in WAYS:
+                rows += compared(model, way, cells, TRIAL if quick else EFFORT)
     publish(NAME, rows, note=available.absent)
 
 

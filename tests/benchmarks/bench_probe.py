@@ -26,8 +26,8 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from cells import study, study_cells
-from processes import leased_core, say
+from cells import leased_cells, study
+from processes import say
 from publishing import NO_GOAL, goal, options, parser, publish
 
 from farm.cli import interrupt
@@ -57,15 +57,11 @@ def main() -> None:
     interrupt.listen()
     quick = options(parser(__doc__)).quick
     available, rows = study(), []
-    with tempfile.TemporaryDirectory(prefix="bench") as folder:
-        say("exporting and quantizing")
-        cells = study_cells(available, Path(folder), quick=quick, baselines=("pytorch", "ir"))
-        with leased_core() as cpus:
-            for model in dict.fromkeys(model for model, _ in cells):
-                rounds = played(replace(cells[model, "default"], cpus=cpus), TRIAL_PAIRS if quick else PAIRS)
-                rows += [*after_a_probe(model, rounds), *probes(model, rounds), *lines(model, rounds)]
-            job = replace(cells["resnet20", "pytorch"], cpus=cpus)
-            rows += faults(job, TRIAL_PROCESSES if quick else PROCESSES)
+    with leased_cells(available, quick=quick, baselines=("pytorch", "ir")) as cells:
+        for model in dict.fromkeys(model for model, _ in cells):
+            rounds = played(cells[model, "default"], TRIAL_PAIRS if quick else PAIRS)
+            rows += [*after_a_probe(model, rounds), *probes(model, rounds), *lines(model, rounds)]
+        rows += faults(cells["resnet20", "pytorch"], TRIAL_PROCESSES if quick else PROCESSES)
     publish(NAME, rows, note=available.absent)
 
 

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cells import study, study_cells
+from cells import leased_cells, study
 from numpy.typing import NDArray
-from processes import Beside, alone, leased_core, say
+from processes import Beside, alone, say
 from publishing import NO_GOAL, goal, options, parser, publish
 
 from farm.cli import interrupt
@@ -55,14 +55,10 @@ def main() -> None:
     quick = options(parser(__doc__)).quick
     available = study()
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory(prefix="bench") as folder:
-        say("exporting and quantizing")
-        cells = study_cells(available, Path(folder), quick=quick)
-        with leased_core() as cpus:
-            for model in dict.fromkeys(model for model, _ in cells):
-                job = replace(cells[model, "default"], cpus=cpus)
-                rows += settling(model, job, TRIAL_PAIRS if quick else PAIRS)
-                rows += bias(model, job, TRIAL if quick else EFFORT)
+    with leased_cells(available, quick=quick) as cells:
+        for model in dict.fromkeys(model for model, _ in cells):
+            rows += settling(model, cells[model, "default"], TRIAL_PAIRS if quick else PAIRS)
+            rows += bias(model, cells[model, "default"], TRIAL if quick else EFFORT)
     publish(NAME, rows, note=available.absent)
 
 

@@ -1,11 +1,15 @@
 """What the scripts measure: cells of a small grid, whose IRs are made as `farm run` makes them."""
 
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from processes import leased_core, say
 
 from farm.campaign.execute import execute
 from farm.campaign.resolve import resolve
@@ -71,6 +75,16 @@ def study_cells(available: Study, folder: Path, *, quick: bool, baselines: Seque
         "baselines": list(baselines),
     }
     return jobs(asked, folder)
+
+
+@contextmanager
+def leased_cells(available: Study, *, quick: bool, baselines: Sequence[str] = ("ir",)) -> Iterator[Cells]:
+    """The same, made in a folder of their own, on one core that is leased meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="bench") as folder:
+        say("exporting and quantizing")
+        made = study_cells(available, Path(folder), quick=quick, baselines=baselines)
+        with leased_core() as cpus:
+            yield {cell: replace(job, cpus=cpus) for cell, job in made.items()}
 
 
 def digits(folder: Path, measure: Mapping[str, Any], baseline: str = "ir") -> Job:

@@ -40,8 +40,8 @@ SETTLING_NS = 10_000_000  # of a turn before its clock runs: what the other left
 STRETCH_NS = 2_000_000  # of a turn, from one probe to the next
 STEADY = 0.03  # two windows of warm-up whose mean times differ by no more
 WINDOWS = 3  # of warm-up at least
-MOST_WINDOWS = 30
-LEAST_IN_WINDOW = 5
+MOST_TIMES = 10  # as long as asked for, a warm-up may last that is not steady
+LEAST_IN_WINDOW = 3
 
 
 def main() -> None:
@@ -134,19 +134,19 @@ def warm_up(runner: Runner, seconds: float) -> Warmup:
 
     Gives up after ten times as long.
     """
-    total, before_ns, each_ns = 0, 0.0, 0.0
-    for number in range(1, MOST_WINDOWS + 1):
+    total, windows, passed_ns, before_ns = 0, 0, 0, 0.0
+    while True:
         count, spent_ns = window(runner, seconds / WINDOWS)
-        total += count
+        total, windows, passed_ns = total + count, windows + 1, passed_ns + spent_ns
         each_ns = spent_ns / count
-        if number >= WINDOWS and abs(each_ns - before_ns) <= STEADY * before_ns:
-            return Warmup(inferences=total, steady=True, each_ns=int(each_ns))
+        steady = abs(each_ns - before_ns) <= STEADY * before_ns
+        if windows >= WINDOWS and (steady or passed_ns >= MOST_TIMES * seconds * 1e9):
+            return Warmup(inferences=total, steady=steady, each_ns=int(each_ns))
         before_ns = each_ns
-    return Warmup(inferences=total, steady=False, each_ns=int(each_ns))
 
 
 def window(runner: Runner, seconds: float) -> tuple[int, int]:
-    """How many inferences so many seconds take, five at least, and how many nanoseconds they took."""
+    """How many inferences so many seconds take, three at least, and how many nanoseconds they took."""
     clock = time.perf_counter_ns
     begun, count = clock(), 0
     while clock() - begun < seconds * 1e9 or count < LEAST_IN_WINDOW:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+NARROW, WIDE = 0.2, 300.0  # from the least to the greatest input: of raw pixels it is 255
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preprocessing:
@@ -26,6 +28,21 @@ class Preprocessing:
     input: str = "f32"
     resize: int | None = None
     interpolation: str = "bilinear"
+
+    @property
+    def input_range(self) -> tuple[float, float]:
+        """The least and the greatest input of any channel, of pixels from 0 to 255."""
+        if self.input == "u8":
+            return 0.0, 255.0
+        channels = zip(self.mean, self.std, strict=True)
+        ends = [(pixel * self.scale - mean) / std for mean, std in channels for pixel in (0, 255)]
+        return min(ends), max(ends)
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether the range of inputs is one that no network is trained on: narrow, wide, or far from 0."""
+        low, high = self.input_range
+        return not NARROW <= high - low <= WIDE or low > high - low or high < low - high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,6 +94,14 @@ class Record:
     agreement: Annotated[float | None, Column("test images on which it and the FP32 IR agree", "share of 1")] = None
     n_images: Annotated[int | None, Column("test images")] = None
     dataset_note: Annotated[str | None, Column("what a reader must know of them")] = None
+    doubts: Annotated[
+        str | None,
+        Column(
+            "what is implausible of a model that farm did not quantize. `at_chance`: guessing among so many classes is "
+            "right as often; `one_class`: all images get this one; `input_range`: what pixels of 0 and 255 become",
+            "JSON: {doubt: figure}",
+        ),
+    ] = None
     subset_size: Annotated[int | None, Column("calibration images used")] = None
     control_drop: Annotated[
         float | None,
@@ -169,7 +177,13 @@ class Record:
     latency_p99_ms: Annotated[float | None, Column("the same", "ms")] = None
     latency_p999_ms: Annotated[float | None, Column("the same", "ms")] = None
     size_mib: Annotated[float | None, Column("size of the IR", "MiB")] = None
-    int8_layers: Annotated[int | None, Column("layers with int8 weights")] = None
+    int8_layers: Annotated[
+        int | None, Column("layers with int8 weights; also of a baseline `ir` that was quantized as it came")
+    ] = None
+    weighted_layers: Annotated[int | None, Column("layers with weights")] = None
+    int8_weights_share: Annotated[
+        float | None, Column("of all numbers that the model holds those in int8", "share of 1")
+    ] = None
     export_s: Annotated[float | None, Column("wall time of the stage's last attempt", "s")] = None
     quantize_s: Annotated[float | None, Column("the same", "s")] = None
     evaluate_s: Annotated[float | None, Column("the same", "s")] = None
@@ -193,6 +207,11 @@ COLUMNS = tuple(field.name for field in fields(Record))
 def is_fp32_ir(record: Record) -> bool:
     """Whether a cell is the FP32 IR itself: a device of another precision runs the IR in that one."""
     return record.algorithm == "ir" and record.precision in (None, "f32") and "precision=" not in record.device
+
+
+def as_given(record: Record) -> bool:
+    """Whether a cell is a model that was quantized as it came: it is in int8, and no reference for others."""
+    return record.algorithm == "ir" and record.int8_layers is not None
 
 
 def accuracy_of(record: Record) -> float | None:

@@ -15,7 +15,7 @@ from farm.grid.selection import only
 from farm.inputs import HashMemo, Input, SearchPath, cache_folder, default_search, fetch, locate
 from farm.models.describe import describe
 from farm.plan import Plan
-from farm.plan.build import build
+from farm.plan.build import baseline_of, build
 from farm.spec import InputSpec
 
 
@@ -78,6 +78,13 @@ def resolve(grid: Grid, inputs: Inputs | None = None) -> Plan:
     plan = build(grid, expand(grid), CATALOG, inputs.locate, version_of, describe)
     inputs.memo.save()
     return plan
+
+
+def planned(plan: Plan, grid: Grid, cells: Collection[str]) -> frozenset[str]:
+    """The cells of the plan that these stand for: the baseline `ir` where a model is quantized as it comes."""
+    there = {cell.name for cell in plan.cells}
+    wanted = [cell for cell in expand(grid) if cell.name in cells]
+    return frozenset(cell.name if cell.name in there else baseline_of(cell).name for cell in wanted)
 
 
 def names_in(grid: Grid, cells: Collection[str]) -> frozenset[str]:

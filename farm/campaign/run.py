@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from farm.campaign.execute import execute
 from farm.campaign.listener import NOBODY, Listener
-from farm.campaign.resolve import chosen, fetched, inputs_of, names_in, resolve
+from farm.campaign.resolve import chosen, fetched, inputs_of, names_in, planned, resolve
 from farm.catalog import CATALOG
 from farm.errors import InputError
 from farm.grid.cell import Grid, expand
@@ -57,6 +57,7 @@ def run(grid: Grid, results: Location, options: RunOptions, listener: Listener =
     plan = resolve(grid, inputs)
     if not options.measure:
         plan = _unmeasured(plan, store, options.fresh)
+    cells = {*planned(plan, grid, cells)}
     cells = _failed_before(plan, store, cells) if options.failed else cells
     uris = plan.needed_by(cells)
     stale = _stale(plan, uris, options.fresh) - (set() if options.measure else _measurements(plan))

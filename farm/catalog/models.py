@@ -7,24 +7,58 @@ takes nothing. `describe` tells what models from elsewhere say of themselves.
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from farm.axes import Preprocessing
 from farm.catalog.datasets import AT_PATH
 from farm.spec import MODEL_FILES, InputSpec, ModelSpec, Parameters, Sha256, Size, fault
 
-Channels = Annotated[tuple[float, float, float], Field(description="one value a channel, R G B")]
+
+def _of_each(value: object) -> object:
+    """One number as that of each channel; anything else as it is."""
+    return (value,) * 3 if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+Positive = Annotated[float, Field(gt=0)]
+Means = Annotated[tuple[float, float, float], BeforeValidator(_of_each)]
+Scales = Annotated[tuple[Positive, Positive, Positive], BeforeValidator(_of_each)]
 
 
 class ModelParameters(Parameters):
     """How images become the model's input."""
 
     size: Annotated[Size, Field(description="input height and width, or one number for both")] | None = None
-    mean: Channels | None = None
-    std: Channels | None = None
-    scale: float | None = Field(None, gt=0, description="factor on the 0-255 pixels before mean and std")
+    mean: Means | None = Field(
+        None, description="subtracted, one value a channel, R G B, or one for all; above 1 they are of 0-255 pixels"
+    )
+    std: Scales | None = Field(None, description="what is divided by after that, alike")
+    scale: float | None = Field(
+        None,
+        gt=0,
+        description="factor on the 0-255 pixels before mean and std; 1 / 255, or 1 if these are of 0-255 pixels",
+    )
+    mean_values: Means | None = Field(None, description="subtracted from the 0-255 pixels, as OpenVINO's tools say it")
+    scale_values: Scales | None = Field(None, description="what is divided by after that, as OpenVINO's tools say it")
     resize: int | None = Field(None, ge=1, description="resize the shorter side to this, then crop the centre")
     interpolation: Literal["nearest", "bilinear", "bicubic"] | None = Field(None, description="of that resizing")
+
+    @field_validator("scale")
+    @classmethod
+    def _is_a_factor(cls, scale: float | None) -> float | None:
+        if scale is not None and scale > 1:
+            text = (
+                f"is a factor, and pixels are divided by 1 or more: write {1 / scale:.6g}, or `scale_values: {scale:g}`"
+            )
+            raise fault(text)
+        return scale
+
+    @field_validator("mean_values", "scale_values")
+    @classmethod
+    def _is_said_once(cls, values: Means | None, others: ValidationInfo) -> Means | None:
+        said = [name for name in ("mean", "std", "scale") if others.data.get(name) is not None]
+        if values is not None and said:
+            raise fault(f"says another way what {said[0]} says: leave one of them out")
+        return values
 
 
 class NetworkParameters(ModelParameters):

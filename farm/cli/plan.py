@@ -1,7 +1,7 @@
 """`farm plan`: what a run would do. Counts stages, and opens the user's own images as a stage would; runs nothing."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from statistics import median
 from typing import Annotated
@@ -10,6 +10,7 @@ from typer import Option
 
 from farm.campaign.checks import foreseen
 from farm.campaign.resolve import chosen, resolve
+from farm.campaign.resolve import planned as planned_of
 from farm.campaign.run import states_in
 from farm.catalog import CATALOG
 from farm.cli.options import DEFAULT_RESULTS, GridFile, Json, Only, Results, say, stdout, table
@@ -17,7 +18,10 @@ from farm.cli.progress import clock_text
 from farm.grid.cell import expand
 from farm.grid.load import load
 from farm.plan import Effort, Plan, dependents
+from farm.plan.parameters import Evaluate
 from farm.plan.state import State
+from farm.report.numbers import listed
+from farm.report.words import AS_IT_COMES, DOUBTS
 from farm.results.location import Location
 from farm.store import Store
 
@@ -49,7 +53,8 @@ def plan(
     """
     grid = load(grid_file, CATALOG)
     planned, store = resolve(grid), Location.of(results).store
-    names = set(chosen(expand(grid), only))
+    asked = set(chosen(expand(grid), only))
+    names = planned_of(planned, grid, asked)
     uris = planned.needed_by(names)
     states = states_in(planned, store, uris)
     opened = foreseen(planned, [uri for uri, state in states.items() if state in TO_DO])
@@ -60,18 +65,41 @@ def plan(
         State.MISSING_INPUT: sorted({planned.stages[uri].missing for uri in uris} - {""}),
         WILL_FAIL: sorted(set(opened.faults.values())),
     }
+    notes = (*opened.notes, *_odd(planned, names), *_as_given(planned, asked - names))
     if as_json_:
-        stdout.print_json(json.dumps({"cells": sorted(names), "stages": counts, **reasons, "notes": opened.notes}))
+        stdout.print_json(json.dumps({"cells": sorted(names), "stages": counts, **reasons, "notes": notes}))
         return 0
     _show(counts, len(names))
     for state, texts in reasons.items():
         for text in texts:
             say(f"{_heading(state)}: {text}")
-    for note in opened.notes:
+    for note in notes:
         say(note)
     for name in [cell.name for cell in planned.cells if cell.name in names] if cells else ():
         say(name)
     return 0
+
+
+def _odd(plan: Plan, names: Collection[str]) -> Iterator[str]:
+    """A line for each range of inputs that no network is trained on."""
+    models: dict[tuple[float, float], dict[str, None]] = {}
+    for cell in (cell for cell in plan.cells if cell.name in names):
+        how = plan.stages[cell.stages["evaluate"]].parameters_as(Evaluate).preprocessing
+        if how.is_odd:
+            models.setdefault(how.input_range, {})[cell.model] = None
+    for ends, those in models.items():
+        yield f"{listed([*those])}: {DOUBTS['input_range'].format(*ends)}"
+
+
+def _as_given(plan: Plan, gone: Collection[str]) -> Iterator[str]:
+    """A line for models whose cells are not planned, for they are quantized as they come."""
+    models = [
+        model
+        for model in dict.fromkeys(cell.model for cell in plan.cells)
+        if any(name.startswith(f"{model}/") for name in gone)
+    ]
+    if models:
+        yield f"{listed(models)}: {AS_IT_COMES}"
 
 
 def _show(counts: Mapping[str, Mapping[str, float]], cells: int) -> None:

@@ -24,7 +24,7 @@ TORCHVISION = "torchvision"
 AXES = {"NCHW": (1, 2, 3), "NHWC": (3, 1, 2)}  # where channels, height and width stand in a shape
 INPUTS = ("f32", "f16", "u8")
 CHANNELS = 3
-FORMAT = 1  # of the remembered answers
+FORMAT = 2  # of the remembered answers
 VARINT = rb"(?:[\x00-\x7f]|[\x80-\xff][\x00-\x7f])"
 LOCATION = re.compile(  # ONNX: a tensor's external_data entry (field 13) of key "location"; the length of its value
     rb"\x6a" + VARINT + rb"\x0a\x08location\x12(" + VARINT + rb")", re.DOTALL
@@ -72,7 +72,10 @@ def of_torchvision(memos: Path, version: str) -> Answer:
 
 
 def of_file(path: Path, memos: Path, content: str, version: str) -> Answer:
-    """A model file's input, as far as its shape tells: size, layout, input; empty if unread. content: its SHA-256."""
+    """A model file's input, as far as its shape tells: size, layout, input; and whether it is quantized.
+
+    Empty if unread. content: its SHA-256.
+    """
     return _remembered(memos / f"model-{FORMAT}-{version}-{content[:16]}.json", str(path))
 
 
@@ -136,9 +139,13 @@ def _torchvision_now() -> Answer:
 def _file_now(path: str) -> Answer:
     import openvino as ov  # noqa: PLC0415 - only in a process of its own
 
+    from farm.models import int8  # noqa: PLC0415 - imports openvino
+
     model = ov.Core().read_model(path)
     kind, shape = model.input(0).element_type.to_string(), model.input(0).partial_shape
     interface: Answer = {"input": kind if kind in INPUTS else "f32"}
+    if int8.of_model(model).quantized:
+        interface["quantized"] = True
     if shape.rank.is_dynamic or len(shape) != 4:  # noqa: PLR2004 - a batch of images
         return interface
     for layout, (channels, height, width) in AXES.items():

@@ -11,7 +11,8 @@ import openvino as ov
 import torch
 from numpy.typing import NDArray
 
-WEIGHTED = ("Convolution", "GroupConvolution", "MatMul")  # types of operations with weights
+from farm.models.int8 import WEIGHTED
+
 MATRIX = 2  # dimensions
 SAME = 1e-3  # of a row's greatest weight: folding multiplies in float32
 

@@ -5,22 +5,24 @@ from dataclasses import dataclass, field, replace
 
 from farm import axes
 from farm.axes import Fit
-from farm.catalog.algorithms import AccuracyAware
+from farm.catalog.algorithms import BASELINES, AccuracyAware
 from farm.catalog.sources import Real, Sharded, Synthetic
 from farm.codec import decode
 from farm.grid.cell import Cell, Grid, matches
 from farm.grid.choice import Algorithm, Calibration, Device, Model
+from farm.grid.label import Label
 from farm.grid.settings import Claims
 from farm.inputs import Input
 from farm.plan.choices import Choices, Describe, Locate, images
 from farm.plan.parameters import Evaluate, Export, Measure, Quantize, Rounds, StageParameters, Synthesize
 from farm.plan.stage import Effort, Plan, PlannedCell, Stage, numbered, recipe
-from farm.spec import Catalog
+from farm.spec import Catalog, Parameters
 
 VersionOf = Callable[[str], str]
 
 RUNTIME_LIBRARIES = {"openvino": ("openvino",), "pytorch": ("torch",)}
 FP32 = "f32"
+GIVEN = "ir"  # the baseline that is a model as it comes
 
 
 def build(
@@ -33,12 +35,15 @@ def build(
 ) -> Plan:
     """The plan of a grid's cells. Two cells share every stage that they have in common.
 
+    A model that is quantized as it comes is not quantized again: of its cells there is the baseline ``ir`` alone.
+
     describe: what a model from elsewhere, by its name, parameters and file, says of its preprocessing, and
     the `url` of its weights. Raises InputError where a model's words in the grid contradict its file.
     """
     choices = Choices(grid=grid, catalog=catalog, locate=locate, describe=describe)
     builder = _Builder(grid=grid, catalog=catalog, choices=choices, version_of=version_of)
-    planned = tuple(_planned(cell, builder.cell(cell)) for cell in cells)
+    named = {cell.name: cell for cell in map(builder.as_given, cells)}
+    planned = tuple(_planned(cell, builder.cell(cell)) for cell in named.values())
     return Plan(
         grid=grid.name,
         dataset=grid.dataset.label,
@@ -49,6 +54,12 @@ def build(
         stages=builder.stages,
         cells=planned,
     )
+
+
+def baseline_of(cell: Cell) -> Cell:
+    """The cell of the same model and device that is not quantized: the baseline ``ir``."""
+    algorithm = Algorithm(name=GIVEN, label=Label(GIVEN), spec=BASELINES[GIVEN], parameters=Parameters())
+    return replace(cell, calibration=None, algorithm=algorithm)
 
 
 def _planned(cell: Cell, stages: Mapping[str, str]) -> PlannedCell:
@@ -80,6 +91,11 @@ class _Builder:
     choices: Choices
     version_of: VersionOf
     stages: dict[str, Stage] = field(default_factory=dict)
+
+    def as_given(self, cell: Cell) -> Cell:
+        """The cell, or its baseline where the model is quantized as it comes."""
+        quantized = cell.calibration is not None and self.choices.is_quantized(cell.model)
+        return baseline_of(cell) if quantized else cell
 
     def cell(self, cell: Cell) -> dict[str, str]:
         once, model, device, runtime = self.choices.once, cell.model, cell.device, cell.algorithm.spec.runtime

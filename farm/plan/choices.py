@@ -28,6 +28,7 @@ R = TypeVar("R")
 
 PREPROCESSING = tuple(Preprocessing.__dataclass_fields__)
 RAW_PIXELS = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "scale": 1.0}
+OPENVINO = {"mean_values": "mean", "scale_values": "std"}  # what its tools call them, of pixels from 0 to 255
 UNKNOWN = Preprocessing(size=(32, 32))  # of a dataset that is in no table: pixels in [0, 1]
 HELD_OUT = 1000  # images to validate on, where the algorithm does not say how many
 
@@ -89,7 +90,7 @@ class Choices:
 
     def model(self, choice: Model) -> axes.Model:
         """What builds the network."""
-        rest = {name: value for name, value in options(choice).items() if name not in PREPROCESSING}
+        rest = {name: value for name, value in options(choice).items() if name not in (*PREPROCESSING, *OPENVINO)}
         if isinstance(choice.parameters, File):
             return axes.Model(format=choice.parameters.path.rpartition(".")[2].lower(), options=rest)
         if isinstance(choice.parameters, Factory):
@@ -99,6 +100,10 @@ class Choices:
     def preprocessing(self, model: Model) -> Preprocessing:
         """The user's own words first, then what the model says, then what its dataset is known by."""
         return self.once(self._prepared, model)
+
+    def is_quantized(self, model: Model) -> bool:
+        """Whether a model file is quantized as it comes."""
+        return bool(self.once(self._described, model).get("quantized"))
 
     def fit(self, model: Model) -> Fit | None:
         """How real images of any size are made to fit the model; None if they must have its size."""
@@ -131,17 +136,17 @@ class Choices:
 
     def _prepared(self, model: Model) -> Preprocessing:
         given = {name: value for name, value in model.parameters if value is not None}
-        described = dict(self.once(self._described, model))
+        described = {name: value for name, value in self.once(self._described, model).items() if name in PREPROCESSING}
         usual = asdict(self.catalog.preprocessing.get(self.dataset, UNKNOWN))
         if described.get("input") == "u8":
-            contradicted = [name for name in RAW_PIXELS if name in given]
+            contradicted = [name for name in (*RAW_PIXELS, *OPENVINO) if name in given]
             if contradicted:
                 text = f"takes raw uint8 pixels, so its preprocessing is inside: leave out {', '.join(contradicted)}"
                 raise InputError(f"model {model.label}: {text}")
             usual |= RAW_PIXELS
         if "size" in given and "resize" not in given:
             described.pop("resize", None)
-        return decode(Preprocessing, {**usual, **described, **given})
+        return decode(Preprocessing, {**usual, **described, **_of_pixels(given)})
 
     def _described(self, model: Model) -> Mapping[str, object]:
         file = self.files(model).get("model") if isinstance(model.parameters, File) else None
@@ -153,3 +158,15 @@ class Choices:
         names = {"name": choice.name, "dataset": self.dataset}
         inputs = (self.locate(spec, parameters, names) for spec in choice.spec.inputs)
         return {file.role: file for file in inputs if file is not None}
+
+
+def _of_pixels(given: Mapping[str, object]) -> dict[str, object]:
+    """The grid's words as mean, std and scale.
+
+    OpenVINO's tools say them of pixels from 0 to 255, as does who gives means or deviations above 1 and no scale: then
+    one that is not given changes nothing, whatever the dataset is known by.
+    """
+    words = {OPENVINO.get(name, name): value for name, value in given.items()}
+    values = [value for name in ("mean", "std") for value in cast("tuple[float, ...]", words.get(name, ()))]
+    of_255 = given.keys() & OPENVINO.keys() or ("scale" not in given and any(value > 1 for value in values))
+    return {**RAW_PIXELS, **words} if of_255 else words

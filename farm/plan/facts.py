@@ -24,9 +24,15 @@ class Synthesized:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """Of an FP32 IR. probe_difference: to PyTorch, as a share of the largest logit; None where there is no PyTorch."""
+    """Of an FP32 IR. probe_difference: to PyTorch, as a share of the largest logit; None where there is no PyTorch.
+
+    int8_layers: of weighted_layers, and int8_weights_share as in `Quantized`: of a model that was quantized as it came.
+    """
 
     size_mib: float
+    int8_layers: int | None = None
+    weighted_layers: int | None = None
+    int8_weights_share: float | None = None
     classes: int | None = None
     dynamic_batch: bool | None = None
     probe_difference: float | None = None
@@ -48,11 +54,15 @@ class Control:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantized:
-    """Of an int8 IR. int8_layers: of weighted_layers. control: where the algorithm looks at accuracy."""
+    """Of an int8 IR. int8_layers: of weighted_layers. control: where the algorithm looks at accuracy.
+
+    int8_weights_share: of all numbers that the model holds, 0 to 1.
+    """
 
     int8_layers: int
     size_mib: float
     weighted_layers: int | None = None
+    int8_weights_share: float | None = None
     subset_size: int | None = None
     control: Control | None = None
 

@@ -13,7 +13,7 @@ from nncf.quantization.range_estimator import RangeEstimatorParameters, RangeEst
 
 from farm.data.datasets import PreparedImages
 from farm.errors import DataError
-from farm.models.layer_names import WEIGHTED
+from farm.models.int8 import WEIGHTED
 from farm.tasks.metric import Scorer
 
 SHOWN_NAMES = 8
@@ -94,17 +94,3 @@ def check_ignored_scope(model: ov.Model, patterns: Sequence[str], ir: Path) -> N
         f"{'; near it: ' + ', '.join(near) if near else ''}. "
         f"Layers with weights: {', '.join(shown)}{more}. All names: the `name`s in {ir}"
     )
-
-
-def layer_counts(model: ov.Model) -> tuple[int, int]:
-    """How many convolutions and matrix products have int8 weights, and how many there are."""
-    weighted = [op for op in model.get_ops() if op.get_type_name() in WEIGHTED]
-    return sum(any(_is_int8(value) for value in op.input_values()) for op in weighted), len(weighted)
-
-
-def _is_int8(value: ov.Output) -> bool:
-    """Whether a value is a constant kept in int8: Constant i8/u8 -> Convert (-> Subtract) -> Multiply (-> Reshape)."""
-    node = value.get_node()
-    while node.get_type_name() in ("Reshape", "Multiply", "Subtract", "Convert", "Transpose"):
-        node = node.input_value(0).get_node()
-    return bool(node.get_type_name() == "Constant" and node.get_element_type() in (ov.Type.i8, ov.Type.u8))

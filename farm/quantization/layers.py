@@ -10,11 +10,9 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from farm.errors import DataError
-from farm.models.layer_names import WEIGHTED
+from farm.models.int8 import WEIGHTED, weighs
 
 TINY = 1e-30  # far below any layer's power, and no ratio to it is infinite
-SCALING = ("Multiply", "Subtract", "FakeQuantize")  # of constants
-CASTING = ("Convert", "Reshape", "Unsqueeze", "Broadcast")  # what may stand between a constant and its sum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +61,7 @@ def _biased(model: ov.Model) -> dict[str, ov.Node]:
     and rescales after it (OpenVINO 2026.4). A layer without a bias is left out.
     """
     weighted = (op for op in model.get_ordered_ops() if op.get_type_name() in WEIGHTED)
-    layers = (op for op in weighted if _takes_constant(op))  # not a product of two activations
+    layers = (op for op in weighted if weighs(op))  # not a product of two activations
     sums = {layer.get_friendly_name(): _with_bias(layer) for layer in layers}
     return {name: op for name, op in sums.items() if op is not None}
 
@@ -79,24 +77,10 @@ def _with_bias(op: ov.Node) -> ov.Node | None:
         if len(takers) != 1:
             return None
         (op,) = takers
-        if op.get_type_name() not in {"Add", "Multiply"} or not _takes_constant(op):
+        if op.get_type_name() not in {"Add", "Multiply"} or not weighs(op):
             return None
         if op.get_type_name() == "Add":
             return op
-
-
-def _takes_constant(op: ov.Node) -> bool:
-    return any(_is_constant(value.get_node()) for value in op.input_values())
-
-
-def _is_constant(op: ov.Node) -> bool:
-    """Whether it always gives the same: a constant, or one in another type or shape, scaled or quantized."""
-    kind = op.get_type_name()
-    if kind in CASTING:
-        return _is_constant(op.input_value(0).get_node())
-    return kind == "Constant" or (
-        kind in SCALING and all(_is_constant(value.get_node()) for value in op.input_values())
-    )
 
 
 def _giving(model: ov.Model, sums: list[ov.Node]) -> ov.CompiledModel:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from farm.analysis.rows import Row
-from farm.record import Record, accuracy_of, drop_of
+from farm.record import Record, accuracy_of, as_given, drop_of
 from farm.report.numbers import NOTHING, give_or_take, points, says_nothing, signed
 from farm.report.verdicts import SLOWED
 from farm.report.words import METRICS, metric_of, metric_word, variant
@@ -145,6 +145,11 @@ def _outcome(record: Record) -> str:
     return MISSED if record.outcome == "ok" and record.reached is False else record.outcome
 
 
+def _over_ir(record: Record) -> float | None:
+    """None of a model that was quantized as it came: it was measured beside itself."""
+    return None if as_given(record) else record.speedup_ir
+
+
 def _verdict(record: Record) -> str:
     """The verdict, and whether it is of cores that were slowed."""
     return f"{record.verdict or NOTHING}{', slowed' if record.cores_ran in SLOWED else ''}"
@@ -153,7 +158,7 @@ def _verdict(record: Record) -> str:
 FIXED = (
     Display(name="model", heading="model", title="Model", meaning="the network, with its parameters"),
     Display(name="algorithm", heading="variant", title="Variant", word=variant,
-            meaning="PyTorch, the FP32 IR, or int8 with the algorithm that made it"),
+            meaning="PyTorch, the FP32 IR, or int8: with the algorithm that made it, or as given"),
     Display(name="calibration", heading="calibration", title="Calibration",
             meaning="the set that calibrated it, with its seed; a baseline has none"),
     Display(name="device", heading="device", title="Device", meaning="what it ran on"),
@@ -166,7 +171,7 @@ FIXED = (
     Display(name="size_mib", heading="MiB", title="Size", unit="MiB", pattern="{:.2f}", meaning="size of the IR"),
     Display(name="fps", heading="FPS", title="FPS", pattern="{:,.1f}", meaning="inferences a second times the batch"),
     Display(name="speedup_ir", heading="x IR", title="Speed-up", unit="over IR", pattern="{:.2f}", beside=True,
-            interval="speedup_ir", meaning="paired ratio to the FP32 IR, 99 % interval"),
+            of=_over_ir, interval="speedup_ir", meaning="paired ratio to the FP32 IR, 99 % interval"),
     Display(name="speedup_pytorch", heading="x PyTorch", title="Speed-up", unit="over PyTorch", pattern="{:.2f}",
             beside=True, interval="speedup_pytorch", meaning="ratio to PyTorch, 99 % interval"),
     Display(name="latency_p50_ms", heading="p50 ms", title="Median", unit="ms", pattern="{:.3f}",

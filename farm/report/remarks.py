@@ -1,14 +1,19 @@
 """The lines below a table: what must be known of sets, which measurements do not hold, what failed. Knows records."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from farm.analysis.families import together
 from farm.analysis.speeds import differs_from_itself, unlike_speeds
 from farm.grid.selection import labels_of, options
-from farm.record import Record, source_of
+from farm.host.processor import DOT_PRODUCT
+from farm.record import Record, as_given, source_of
 from farm.report.numbers import MOST_NAMES, listed, span
 from farm.report.verdicts import kind, sentence, word
+from farm.report.words import AS_IT_COMES, DOUBTS, SATURATING
+
+LITTLE = 0.5  # of all weights in int8
 
 
 def remarks(records: Sequence[Record], every: Sequence[Record] = (), command: str = "") -> list[str]:
@@ -17,13 +22,48 @@ def remarks(records: Sequence[Record], every: Sequence[Record] = (), command: st
 
 
 def notes(records: Sequence[Record]) -> list[str]:
-    """A line for each note of the test images and of a source; of a set where its source has several notes."""
+    """A line for each note of the test images and of a source; of a set where its source has several notes.
+
+    And for what is implausible of a model, or what was quantized as it came, or hardly.
+    """
     of_images = dict.fromkeys(record.dataset_note for record in records if record.dataset_note)
     noted = [record for record in records if record.calibration_note]
     count = Counter(source for source, _ in {(source_of(record), record.calibration_note) for record in noted})
     names = [source if count[source := source_of(record)] == 1 else record.calibration for record in noted]
     of_sets = dict.fromkeys((name, record.calibration_note) for name, record in zip(names, noted, strict=True))
-    return [*(f"test images: {note}" for note in of_images), *(f"{name}: {note}" for name, note in of_sets)]
+    return [
+        *(f"test images: {note}" for note in of_images),
+        *(f"{name}: {note}" for name, note in of_sets),
+        *_doubtful(records),
+        *_quantized(records),
+    ]
+
+
+def _doubtful(records: Sequence[Record]) -> Iterator[str]:
+    """What is implausible of models that are not quantized, a line a doubt."""
+    found = (
+        (doubt, figure, record) for record in records for doubt, figure in json.loads(record.doubts or "{}").items()
+    )
+    alike = together(((doubt, str(figure)), (figure, record)) for doubt, figure, record in found if doubt in DOUBTS)
+    for (doubt, _), both in alike.items():
+        figure, names = both[0][0], dict.fromkeys(record.model for _, record in both)
+        values = figure if isinstance(figure, list) else [figure]
+        yield f"{listed([*names])}: {DOUBTS[doubt].format(*values)}"
+
+
+def _quantized(records: Sequence[Record]) -> Iterator[str]:
+    """The models that were quantized as they came, and the cells of which little became int8."""
+    given = [record for record in records if as_given(record)]
+    if given:
+        yield f"{listed([*dict.fromkeys(record.model for record in given)])}: {AS_IT_COMES}"
+    lacking = dict.fromkeys(record.isa for record in given if record.isa and record.isa not in DOT_PRODUCT)
+    for isa in lacking:
+        yield f"int8 as given: {SATURATING.format(isa)}"
+    little = [record for record in records if (record.int8_weights_share or 1.0) < LITTLE and record.quantize_s]
+    for record in little:
+        layers = f"{record.int8_layers} of {record.weighted_layers} layers with weights"
+        share = f"{record.int8_weights_share:.1%} of its weights are int8"
+        yield f"{record.cell}: {share}, in {layers}: the rest stays FP32"
 
 
 def controlled(records: Sequence[Record]) -> list[str]:

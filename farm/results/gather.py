@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,11 +14,12 @@ from farm.damage import reading
 from farm.measuring.round import TURNS, rounds_of
 from farm.plan import Effort, Plan, PlannedCell, base
 from farm.plan.facts import Evaluated, Exported, Measured, Quantized, Synthesized
-from farm.plan.parameters import Measure
+from farm.plan.parameters import Evaluate, Measure
 from farm.plan.stage import in_order
 from farm.plan.state import State, state_of
 from farm.record import SCHEMA_VERSION, Outcome, Record
 from farm.results import migrate, parquet, tables
+from farm.results.doubts import doubts, written
 from farm.results.folder import Folder
 from farm.results.speed import among, with_speed
 from farm.store import Store
@@ -137,6 +139,8 @@ class _Reader:
             n_images=facts.n_images,
             dataset_note=facts.note,
         )
+        if "quantize" not in uris:
+            record = replace(record, doubts=self.doubts(uris, facts))
         if "fp32" not in made:
             return record
         fp32 = made["fp32"].facts_as(Evaluated)
@@ -148,6 +152,13 @@ class _Reader:
             top1_drop=_drop(fp32.top1, facts.top1),
             agreement=agreement(self.predicted(uris["evaluate"]), self.predictions[uris["fp32"]]),
         )
+
+    def doubts(self, uris: Uris, facts: Evaluated) -> str | None:
+        """What is implausible of a model that is not quantized."""
+        answers = artefact(self.store, uris["evaluate"], PREDICTIONS)
+        how = self.plan.stages[uris["evaluate"]].parameters_as(Evaluate).preprocessing
+        prediction, label = (answers[name].to_numpy() for name in ("prediction", "label"))
+        return written(doubts(how, prediction, label, classes=facts.top1 is not None))
 
     def predicted(self, uri: str) -> NDArray[np.int32]:
         """The class that an evaluation gives each test image, (n,)."""
@@ -211,13 +222,17 @@ def _drop(fp32: float | None, variant: float | None) -> float | None:
 
 def _with_sizes(record: Record, uris: Uris, made: Made) -> Record:
     if "quantize" not in uris:
-        return replace(record, size_mib=made["export"].facts_as(Exported).size_mib) if "export" in made else record
+        return replace(record, **_sizes(made["export"].facts_as(Exported))) if "export" in made else record
     if "quantize" not in made:
         return record
     facts = made["quantize"].facts_as(Quantized)
     control = asdict(facts.control) if facts.control else {}
-    record = replace(record, size_mib=facts.size_mib, int8_layers=facts.int8_layers, subset_size=facts.subset_size)
-    return replace(record, **control)
+    return replace(record, **_sizes(facts), subset_size=facts.subset_size, **control)
+
+
+def _sizes(facts: Exported | Quantized) -> dict[str, Any]:
+    names = ("size_mib", "int8_layers", "weighted_layers", "int8_weights_share")
+    return {name: getattr(facts, name) for name in names}
 
 
 def _with_times(record: Record, made: Made) -> Record:

@@ -9,7 +9,7 @@ import torch
 
 from farm.axes import Preprocessing
 from farm.errors import DataError
-from farm.models import modelfile
+from farm.models import int8, modelfile
 from farm.models.ir import IR, size_mib
 from farm.models.layer_names import name_after_modules
 from farm.models.zoo import build
@@ -25,11 +25,15 @@ def run(job: Job[Export]) -> Exported:
     """Write ``model.xml`` and ``model.bin``, uncompressed; the batch is dynamic wherever the model allows it."""
     model, difference = (_from_file(job), None) if job.parameters.model.format else _from_torch(job)
     ov.save_model(model, job.folder / IR, compress_to_fp16=False)
+    found = int8.of_model(model)
     return Exported(
         size_mib=size_mib(job.folder),
         dynamic_batch=model.input(0).partial_shape[0].is_dynamic,
         classes=int(model.output(0).partial_shape[1].get_length()),
         probe_difference=difference,
+        int8_layers=found.layers if found.quantized else None,
+        weighted_layers=found.weighted_layers,
+        int8_weights_share=found.weights_share if found.quantized else None,
     )
 
 

@@ -8,13 +8,13 @@ import pytest
 
 from farm.campaign import resolve as resolving
 from farm.campaign.listener import Listener
-from farm.campaign.resolve import Inputs, chosen, fetched, names_in, resolve
+from farm.campaign.resolve import Inputs, chosen, fetched, names_in, planned, resolve
 from farm.errors import InputError
 from farm.grid.cell import expand
 from farm.inputs import HashMemo, Input, SearchPath
 from farm.plan import Plan
 from farm.spec import InputSpec
-from tests.conftest import stage
+from tests.conftest import plan_of, stage
 
 CALIBRATIONS = ["noise", {"name": "noise", "count": 16}]
 PYTORCH, IR = "resnet20/-/pytorch/CPU", "resnet20/-/ir/CPU"
@@ -175,3 +175,15 @@ def test_a_grid_is_planned_once_and_only_what_the_chosen_cells_need_is_fetched_f
     again = resolve(grid)
     assert again == plan
     assert len(server.asked) == 1
+
+
+def test_cells_that_are_not_planned_stand_for_the_baseline_of_their_model(files):
+    def quantized(*_):
+        return {"size": [8, 8], "quantized": True}
+
+    grid = files.grid(models=[{"path": "given.onnx"}], calibrations=["noise"], baselines=["ir"])
+    plan = plan_of(grid, describe=quantized)
+    assert planned(plan, grid, ["given/noise/default/CPU"]) == {"given/-/ir/CPU"}
+    assert planned(plan, grid, [cell.name for cell in expand(grid)]) == {"given/-/ir/CPU"}
+    plain = plan_of(grid, describe=lambda *_: {"size": [8, 8]})
+    assert planned(plain, grid, ["given/noise/default/CPU"]) == {"given/noise/default/CPU"}

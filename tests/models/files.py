@@ -15,6 +15,8 @@ import openvino as ov
 import tflite
 from onnx import TensorProto, helper, numpy_helper
 
+from farm.models import int8
+
 FILTERS, CLASSES = 4, 10
 ONNX_TYPES = {"f32": TensorProto.FLOAT, "f16": TensorProto.FLOAT16, "u8": TensorProto.UINT8, "i64": TensorProto.INT64}
 RAW = {  # how u8 pixels become about -1 to 1 inside a model
@@ -258,3 +260,9 @@ def write_tflite(path: Path, *, batch: int | None = 1, input: str = "f32", custo
     logits = graph.add(code.FULLY_CONNECTED, [value, matrix, offset], graph.value("logits", [batch, CLASSES]), *full)
     path.write_bytes(graph.finish([images], [logits]))
     return path
+
+
+def layer_counts(model: ov.Model) -> tuple[int, int]:
+    """How many layers of a model have int8 weights, and how many have any."""
+    found = int8.of_model(model)
+    return found.layers, found.weighted_layers

@@ -9,13 +9,15 @@ import pytest
 import torch
 from torch import nn
 
-from farm.models.layer_names import WEIGHTED, name_after_modules
+from farm.models.int8 import WEIGHTED
+from farm.models.layer_names import name_after_modules
 from farm.models.mobilenetv2 import MobileNetV2
 from farm.models.repvgg import RepVgg, reparameterized
 from farm.models.resnet import ResNet
 from farm.models.shufflenetv2 import ShuffleNetV2
 from farm.models.vgg import Vgg
-from farm.quantization.default import check_ignored_scope, layer_counts
+from farm.quantization.default import check_ignored_scope
+from tests.models.files import layer_counts
 
 FAMILIES = {  # as narrow or shallow as they can be: the converter takes as long as there are layers and weights
     "resnet": partial(ResNet, 1, 10),

@@ -463,3 +463,25 @@ def test_twenty_thousand_cells_expand_and_plan(files):
     assert Counter(stage.kind for stage in plan.stages.values()) == {
         "synthesize": 100, "export": 2, "quantize": 10_000, "evaluate": 20_004, "measure": 20_000
     }  # fmt: skip
+
+
+def quantized(name, parameters, file):
+    """A description in which one model is quantized as it comes."""
+    return {"size": [8, 8], "quantized": True} if name == "given" else {"size": [8, 8]}
+
+
+def test_a_model_that_is_quantized_as_it_comes_has_its_baseline_alone(files):
+    models = [{"path": "given.onnx"}, {"path": "plain.onnx"}]
+    grid = files.grid(models=models, calibrations=["noise", "fractal"], baselines=["pytorch", "ir"])
+    plan = plan_of(grid, describe=quantized)
+    assert [cell.name for cell in plan.cells if cell.model == "given"] == ["given/-/ir/CPU"]
+    assert len([cell for cell in plan.cells if cell.model == "plain"]) == 3
+    given = plan.cell("given/-/ir/CPU")
+    assert given.calibration is None
+    assert given.stages["fp32"] == given.stages["evaluate"]
+    assert not [stage for stage in stages_of(plan, "quantize") if stage.label.startswith("given")]
+
+
+def test_it_has_its_baseline_even_where_the_grid_asks_for_none(files):
+    grid = files.grid(models=[{"path": "given.onnx"}], calibrations=["noise"], baselines=[])
+    assert [cell.name for cell in plan_of(grid, describe=quantized).cells] == ["given/-/ir/CPU"]

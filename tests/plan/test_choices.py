@@ -76,6 +76,14 @@ def describing(**said):
         ("digits", {"layout": "NHWC", "input": "f16"}, {}, {**DIGITS, "layout": "NHWC", "input": "f16"}),
         ("digits", {"url": "https://example.com/w.pt", "colour": "blue"}, {}, DIGITS),
         ({"name": "parquet", "path": "p"}, {}, {}, {**RAW, "scale": 1 / 255, "size": (32, 32), "resize": None}),
+        ("digits", {}, {"mean": [123.7, 116.3, 103.5]}, {**RAW, "mean": (123.7, 116.3, 103.5)}),
+        ("digits", {}, {"std": 255.0}, {**RAW, "std": (255.0,) * 3}),
+        ("digits", {}, {"mean": [123.7] * 3, "std": [58.4] * 3}, {**RAW, "mean": (123.7,) * 3, "std": (58.4,) * 3}),
+        ("digits", {}, {"mean": 0.4}, {**DIGITS, "mean": (0.4, 0.4, 0.4)}),
+        ("digits", {}, {"mean": [123.7] * 3, "scale": 1 / 255}, {**DIGITS, "mean": (123.7,) * 3}),
+        ("digits", {}, {"mean_values": 127.5, "scale_values": 63.0}, {**RAW, "mean": (127.5,) * 3, "std": (63.0,) * 3}),
+        ("digits", {}, {"scale_values": 255.0}, {**RAW, "std": (255.0,) * 3}),
+        ("digits", {}, {"mean_values": [0.5] * 3}, {**RAW, "mean": (0.5,) * 3}),
         ({"name": "parquet", "path": "p"}, {"size": [64, 48]}, {}, {**RAW, "scale": 1 / 255, "size": (64, 48)}),
         ({"name": "digits", "factory": "p:test"}, {}, {}, {**RAW, "scale": 1 / 255}),
         ("digits", {"input": "u8"}, {}, {**RAW, "input": "u8"}),
@@ -101,6 +109,7 @@ def test_the_users_words_go_before_the_models_and_those_before_its_datasets(file
     [
         ({"mean": [0.0, 0.0, 0.0]}, "mean"),
         ({"scale": 1.0, "std": [1.0, 1.0, 1.0]}, "std, scale"),
+        ({"scale_values": 255.0}, "scale_values"),
     ],
 )
 def test_a_model_of_raw_pixels_normalises_by_itself(files, said, named):

@@ -29,9 +29,10 @@ from farm.errors import DataError
 from farm.plan.facts import Control
 from farm.plan.parameters import Quantize
 from farm.quantization import accuracy_aware
-from farm.quantization.default import Quantization, layer_counts
+from farm.quantization.default import Quantization
 from farm.stages import quantize, synthesize
 from farm.tasks.metric import scorer, top1
+from tests.models.files import layer_counts
 from tests.stages.bench import PLAIN, synthesis
 
 COUNT = 120

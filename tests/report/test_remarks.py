@@ -9,6 +9,7 @@ import pytest
 from farm.grid.selection import labels_of, only
 from farm.record import Record
 from farm.report.remarks import controlled, failures, notes, remarks, reservations
+from farm.report.words import DOUBTS, SATURATING
 
 EMPTY = Record(
     grid="g", cell="resnet20/noise/default/CPU", model="resnet20", calibration="noise", algorithm="default",
@@ -340,3 +341,30 @@ def test_cells_whose_cores_were_slowed_are_told_how():
     assert [line.splitlines()[0] for line in lines] == ["slowed: a", "slowed: b and c"]
     assert "slower all the time than beside other cells of this run" in lines[0]
     assert "at full speed in 2% to 7% of the time" in lines[1]
+
+
+def test_what_is_implausible_is_told_once_for_all_models_of_whom_it_is_so():
+    one = replace(IR, doubts='{"at_chance": 10}')
+    other = replace(one, model="vgg16_bn", cell="vgg16_bn/-/ir/CPU")
+    odd = replace(PYTORCH, model="mobile", doubts='{"input_range": [-2.118, -2.101], "one_class": 3}')
+    assert notes([one, other, odd, replace(one, doubts='{"of a later farm": 1}')]) == [
+        f"resnet20 and vgg16_bn: {DOUBTS['at_chance'].format(10)}",
+        f"mobile: {DOUBTS['input_range'].format(-2.118, -2.101)}",
+        "mobile: all test images are taken for class 3: check its preprocessing (`mean`, `std`, `scale`)",
+    ]
+    assert "pixels of 0 and 255 become -2.12 and -2.1 in its input" in notes([odd])[0]
+
+
+def test_a_model_that_was_quantized_as_it_came_is_told_and_what_its_processor_lacks():
+    given = replace(IR, int8_layers=4, weighted_layers=4, int8_weights_share=0.99, isa="avx512_vnni")
+    told = "resnet20: quantized as it comes: judged as given, and not quantized again"
+    assert notes([given, FULL]) == [told]
+    assert notes([replace(given, isa="avx2")]) == [told, f"int8 as given: {SATURATING.format('avx2')}"]
+
+
+def test_a_cell_of_which_little_became_int8_says_how_much():
+    whole = replace(FULL, quantize_s=1.0, int8_layers=21, weighted_layers=22, int8_weights_share=0.97)
+    little = replace(whole, int8_layers=1, weighted_layers=2, int8_weights_share=0.0181)
+    assert notes([whole, little, FULL]) == [
+        "resnet20/noise/default/CPU: 1.8% of its weights are int8, in 1 of 2 layers with weights: the rest stays FP32"
+    ]

@@ -8,13 +8,15 @@ import torch
 from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 from pydantic import ValidationError
 
-from farm.axes import Preprocessing
+from farm.axes import Algorithm, Preprocessing
 from farm.catalog.algorithms import AccuracyAware, Default
 from farm.data import imageset
 from farm.data.datasets import PreparedImages
 from farm.errors import DataError
-from farm.quantization.default import check_ignored_scope, layer_counts, nncf_arguments
-from farm.stages import synthesize
+from farm.plan.parameters import Quantize
+from farm.quantization.default import check_ignored_scope, nncf_arguments
+from farm.stages import quantize, synthesize
+from tests.models.files import layer_counts
 from tests.stages.bench import DIGITS_PREPROCESSING, synthesis
 
 TRANSFORMER = {"model_type": "transformer"}
@@ -214,3 +216,29 @@ def test_raw_pixels_go_to_a_model_as_they_are(images):
     raw = PreparedImages(images=images.images, preprocessing=Preprocessing(size=(32, 32), layout="NHWC", input="u8"))
     assert raw.take(np.arange(3)).shape == (3, 32, 32, 3)
     assert raw[0].dtype == np.uint8
+
+
+def quantizing(**options):
+    algorithm = Algorithm(name="default", options=Default(subset_size=6, **options).model_dump())
+    return Quantize(algorithm=algorithm, preprocessing=DIGITS_PREPROCESSING)
+
+
+@pytest.fixture
+def inputs(session_bench, network, tmp_path):
+    """Of a stage: the network's IR and a shard to calibrate with."""
+    _, shard = session_bench.run(synthesize.run, synthesis("digits", 0, 12, size=(32, 32)))
+    ov.save_model(network, tmp_path / "model.xml", compress_to_fp16=False)
+    return {"model": tmp_path, "calibration": shard}
+
+
+def test_nothing_in_int8_is_no_int8_model(bench, inputs):
+    with pytest.raises(DataError, match="nothing became int8 of 4 layers with weights: `ignored_scope`"):
+        bench.run(quantize.run, quantizing(ignored_scope=(".*",)), inputs)
+
+
+def test_what_is_quantized_as_it_comes_is_not_quantized_again(bench, inputs):
+    facts, folder = bench.run(quantize.run, quantizing(), inputs)
+    assert (facts.int8_layers, facts.weighted_layers) == (4, 4)
+    assert 0.9 < facts.int8_weights_share < 1
+    with pytest.raises(DataError, match="quantized as it comes: judge it by the baseline `ir`"):
+        bench.run(quantize.run, quantizing(), {**inputs, "model": folder})

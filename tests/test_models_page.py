@@ -116,7 +116,7 @@ def test_every_grid_on_the_page_is_marked_and_can_be_loaded(tmp_path):
 def test_the_page_has_an_example_of_each_kind():
     assert set(EXAMPLES) == {
         "checkpoint", "onnx", "tflite", "ir", "torchvision", "factory", "data", "metric", "devices", "levers",
-        "accuracy-aware",
+        "accuracy-aware", "pixels",
     }  # fmt: skip
 
 

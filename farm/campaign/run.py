@@ -40,12 +40,17 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """A campaign that has ended, gathered. records: of all cells. cells: those that were asked for. ran: any stage?"""
+    """A campaign that has ended, gathered.
+
+    records: of all cells. cells: those that were asked for. ran: any stage? unmeasured: measurements that `measure:
+    False` left out of them.
+    """
 
     folder: Folder
     records: tuple[Record, ...]
     cells: frozenset[str]
     ran: bool
+    unmeasured: int = 0
 
 
 def run(grid: Grid, results: Location, options: RunOptions, listener: Listener = NOBODY) -> Ended:
@@ -55,9 +60,9 @@ def run(grid: Grid, results: Location, options: RunOptions, listener: Listener =
     cells = set(chosen(expand(grid), options.only))
     inputs = inputs_of(grid.path, listener, names_in(grid, cells))
     plan = resolve(grid, inputs)
+    cells, whole = {*planned(plan, grid, cells)}, plan
     if not options.measure:
         plan = _unmeasured(plan, store, options.fresh)
-    cells = {*planned(plan, grid, cells)}
     cells = _failed_before(plan, store, cells) if options.failed else cells
     uris = plan.needed_by(cells)
     stale = _stale(plan, uris, options.fresh) - (set() if options.measure else _measurements(plan))
@@ -74,7 +79,8 @@ def run(grid: Grid, results: Location, options: RunOptions, listener: Listener =
     finally:
         with listener.closing():
             records = tuple(gather(folder, store, plan))
-    return Ended(folder=folder, records=records, cells=frozenset(cells), ran=bool(wanted))
+    left_out = whole.needed_by(cells) - plan.stages.keys()
+    return Ended(folder=folder, records=records, cells=frozenset(cells), ran=bool(wanted), unmeasured=len(left_out))
 
 
 def states_in(plan: Plan, store: Store, uris: Collection[str]) -> dict[str, State]:

@@ -39,6 +39,8 @@ from PIL import Image
 
 if len(sys.argv) != 2:
     sys.exit("usage: python infer.py IMAGE")
+if not Path(sys.argv[1]).is_file():
+    sys.exit(f"{sys.argv[1]}: no such file")
 here = Path(__file__).parent
 how = json.loads((here / "preprocessing.json").read_text())
 height, width = how["size"]

@@ -22,6 +22,7 @@ from farm.plan.parameters import Evaluate
 from farm.plan.state import State
 from farm.report.numbers import listed
 from farm.report.words import AS_IT_COMES, DOUBTS
+from farm.results.gather import OF_TESTS
 from farm.results.location import Location
 from farm.store import Store
 
@@ -65,7 +66,7 @@ def plan(
         State.MISSING_INPUT: sorted({planned.stages[uri].missing for uri in uris} - {""}),
         WILL_FAIL: sorted(set(opened.faults.values())),
     }
-    notes = (*opened.notes, *_odd(planned, names), *_as_given(planned, asked - names))
+    notes = (*opened.notes, *_of_tests(planned, names), *_odd(planned, names), *_as_given(planned, asked - names))
     if as_json_:
         stdout.print_json(json.dumps({"cells": sorted(names), "stages": counts, **reasons, "notes": notes}))
         return 0
@@ -78,6 +79,13 @@ def plan(
     for name in [cell.name for cell in planned.cells if cell.name in names] if cells else ():
         say(name)
     return 0
+
+
+def _of_tests(plan: Plan, names: Collection[str]) -> Iterator[str]:
+    """A line for sets that are made of test images."""
+    cells = (cell for cell in plan.cells if cell.name in names and plan.is_calibrated_on_tests(cell))
+    for source in dict.fromkeys(cell.calibration_source for cell in cells):
+        yield f"{source}: {OF_TESTS}"
 
 
 def _odd(plan: Plan, names: Collection[str]) -> Iterator[str]:
@@ -110,7 +118,8 @@ def _show(counts: Mapping[str, Mapping[str, float]], cells: int) -> None:
     stdout.print(stages)
     total = sum(float(count["estimate_s"]) for count in counts.values())
     count = f"{cells:,} {'cell' if cells == 1 else 'cells'}"
-    stdout.print(f"{count}; about {clock_text(total)} of work, shared by the cores; measurements run alone")
+    alone = "; measurements run alone" if any(CATALOG.stages[kind].exclusive for kind in counts) else ""
+    stdout.print(f"{count}; about {clock_text(total)} of work, shared by the cores{alone}")
 
 
 def _heading(column: str) -> str:

@@ -23,6 +23,7 @@ from farm.cli.options import (
 )
 from farm.cli.progress import console
 from farm.grid.load import load
+from farm.report.numbers import count as count_of
 from farm.results.location import Location
 from farm.results.reading import read_run
 from farm.results.tables import RECORDS
@@ -88,4 +89,7 @@ def _show(ended: Ended, results: str, columns: str, *, wide: bool) -> int:
     total = len(ended.records)
     count = f"{len(records)} of {total} cells" if len(records) < total else f"{total} cells"
     say(f"{count}{note}: {ended.folder.path(RECORDS)}")
+    if ended.unmeasured:
+        left = count_of(ended.unmeasured, "measurement is", "measurements are")
+        say(f"{left} left: the same command without --no-measure does the rest")
     return 1 if failed else 0

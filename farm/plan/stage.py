@@ -9,9 +9,11 @@ from typing import TypeVar
 from farm.codec import members
 from farm.grid.settings import Claims
 from farm.inputs import Input
-from farm.plan.parameters import StageParameters
+from farm.plan.parameters import Evaluate, StageParameters, Synthesize
 
 T = TypeVar("T")
+
+OF_ONE_SPLIT = ("folder", "parquet", "factory")  # what gives all of its images, whether to calibrate on or to test
 
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=members)
 
@@ -107,6 +109,18 @@ class Plan:
     def cell(self, name: str) -> PlannedCell | None:
         """The cell of this name; None if there is none."""
         return next((cell for cell in self.cells if cell.name == name), None)
+
+    def is_calibrated_on_tests(self, cell: PlannedCell) -> bool:
+        """Whether a cell's calibration images are from the very file, folder or code that its test images are from."""
+        if "calibration" not in cell.stages:
+            return False
+        made, judged = (self.stages[cell.stages[role]] for role in ("calibration", "evaluate"))
+        ours, theirs = made.parameters_as(Synthesize).images, judged.parameters_as(Evaluate).dataset
+        if ours.name != theirs.name or ours.name not in OF_ONE_SPLIT:
+            return False
+        files = [stage.files.get("images") for stage in (made, judged)]
+        contents = {file.sha256 for file in files if file and file.sha256}
+        return len(contents) == 1 and ours.options.get("factory") == theirs.options.get("factory")
 
     def needed_by(self, cells: Collection[str]) -> set[str]:
         """The uris of all stages that the named cells need."""

@@ -30,6 +30,7 @@ ROLES = ("calibration", "validation", "export", "quantize", "fp32", "evaluate", 
 LABELS = ("model", "calibration", "calibration_source", "calibration_seed", "algorithm", "device", "runtime")
 HOST = ("host", "cpu_model", "isa", "cores")
 SAMPLES = 64
+OF_TESTS = "sampled from the very images that accuracy is computed on, which makes it look better than it is"
 OLDER = {TURNS: "rounds.parquet"}  # files that had another name
 LEFT: Mapping[str, Sequence[type]] = {  # by stages: file -> what its rows are
     TURNS: tables.ROWS[tables.LATENCIES][1:],
@@ -105,7 +106,7 @@ class _Reader:
             grid=self.plan.grid,
             cell=cell.name,
             **{name: getattr(cell, name) for name in LABELS},
-            calibration_note=_set_note(made),
+            calibration_note="; ".join(filter(None, [_set_note(made), self.optimistic(cell)])) or None,
             outcome="ok",
             attempts=len(attempts),
             started_at=min((outcome.started_at for outcome in attempts if outcome.started_at), default=None),
@@ -113,6 +114,10 @@ class _Reader:
         )
         record = _with_sizes(self.with_ending(record, uris, made), uris, made)
         return self.with_speed(self.with_accuracy(_with_times(record, made), uris, made), uris, made)
+
+    def optimistic(self, cell: PlannedCell) -> str | None:
+        """What is said of a set that is made of test images."""
+        return OF_TESTS if self.plan.is_calibrated_on_tests(cell) else None
 
     def with_ending(self, record: Record, uris: Uris, made: Made) -> Record:
         """ok, failed (with the first stage that failed, and why) or pending."""

@@ -5,7 +5,8 @@ core with one thread, and at full speed as every measurement judges it.
 
 1. *after N ms*: pairs of the two, under turns of 60 ms in which nothing settles and each inference has a probe before
    and after it (`stand_in.py unsettled`). What an inference takes that begins so long after the switch, over what those
-   take that begin after 30 ms: the geometric mean over pairs. farm leaves out the first 10 ms.
+   take that begin after 30 ms: the geometric mean over pairs, where two have such inferences at full speed. farm leaves
+   out the first 10 ms.
 2. *x IR, by turns over alone*: the speed-up as farm measures it, over that of interpreters which have the core for
    themselves for a second each, one after another, of which only what was at full speed counts, too. Each until it is
    known within 2 %, or for two minutes.
@@ -79,6 +80,8 @@ def settling(model: str, job: Job, count: int) -> Iterator[dict[str, Any]]:
         for column, (begin, end) in enumerate(pairwise(EDGES_MS)):
             logs = found[:, column][~np.isnan(found[:, column])]
             ratio = paired_ratio([(float(np.exp(log)), 1.0) for log in logs])
+            if ratio is None or ratio.low is None:  # it lasts longer than that, or was hardly ever at full speed
+                continue
             yield row(f"{model} {side}, after {begin}-{end} ms", ratio, len(logs), judged=begin * 1e6 >= SETTLING_NS)
 
 

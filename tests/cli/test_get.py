@@ -1,6 +1,8 @@
 """`farm get`: a model as it was made, and nothing else that lies beside it."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -57,3 +59,11 @@ def test_a_model_that_was_changed_is_not_handed_over_and_no_folder_is_made(place
 def test_a_copy_that_is_another_folder_is_not_handed_over(place, artefact):
     change_manifest(artefact, copy="../../../../../quick")
     assert "is no plain name of a file; remove it, and run the grid again" in place.farm("get", INT8, "model", code=2)
+
+
+def test_the_example_says_what_it_lacks(place):
+    place.farm("get", INT8, "model")
+    for arguments, text in (((), "usage: python infer.py IMAGE"), (("none.png",), "none.png: no such file")):
+        command = [sys.executable, "-P", place.folder / "model" / "infer.py", *arguments]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (ended.returncode, ended.stderr.strip()) == (1, text)

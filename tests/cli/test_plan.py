@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from farm.data import folder as image_folder
+from farm.results.gather import OF_TESTS
 from farm.store import Store
 from tests.generators.checkpoints import distylegan
 
@@ -110,7 +111,11 @@ def test_what_must_be_known_of_images_is_told_before_they_are_used(place):
         "folder{count=4,path=photos}: not balanced, for lack of images: 1 of class 1; up to 3 of each other class",
     ]
     assert [line for line in place.farm("plan", grid).splitlines() if " images" in line and "class" in line] == notes
-    assert json.loads(place.farm("plan", grid, "--json"))["notes"] == notes
+    of_tests = f"folder{{count=4,path=photos}}: {OF_TESTS}"
+    assert json.loads(place.farm("plan", grid, "--json"))["notes"] == [*notes, of_tests]
+    place.farm("run", grid, "--engine", "inline", "--no-measure", code=1)  # the network tells ten classes apart
+    noted = {row["calibration_note"] for row in place.records().values() if row["calibration"]}
+    assert noted == {f"not balanced, for lack of images: 1 of class 1; up to 3 of each other class; {OF_TESTS}"}
 
 
 def test_only_the_shards_that_there_are_too_few_images_for_will_fail(place):
@@ -203,3 +208,8 @@ def noting(asked, name, method):
 @pytest.mark.parametrize("command", ["plan", "why", "get", "list"])
 def test_help_shows_how_it_is_typed(place, command):
     assert f"\n farm {command} " in place.farm(command, "--help", COLUMNS="200")
+
+
+def test_measurements_are_spoken_of_where_there_are_some(place):
+    assert "measurements run alone" in place.farm("plan", place.grid())
+    assert "measurements" not in place.farm("plan", place.grid(settings={"measure": "none"}))

@@ -64,9 +64,10 @@ def test_accuracy_alone_runs_without_measuring_and_a_later_run_does_only_the_mea
     header = said.splitlines()[0].split()
     assert (header[:5], header[-2:]) == (["model", "variant", "calibration", "top-1", "drop"], ["MiB", "outcome"])
     assert {(record["outcome"], record["fps"]) for record in place.records().values()} == {("ok", None)}
+    assert "2 measurements are left: the same command without --no-measure does the rest" in said
     before = uris(place.attempts())
     assert {uri.partition("/")[0] for uri in before} == {"synthesize", "export", "quantize", "evaluate"}
-    place.farm("run", grid, *INLINE)
+    assert "left: " not in place.farm("run", grid, *INLINE)
     assert {uri.partition("/")[0] for uri in uris(place.attempts()) if uri not in before} == {"measure"}
     assert all(record["fps"] > 0 for record in place.records().values())
 

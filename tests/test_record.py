@@ -12,6 +12,7 @@ from farm.record import (
     Outcome,
     Record,
     accuracy_of,
+    as_given,
     drop_of,
     is_fp32_ir,
     source_of,
@@ -91,3 +92,9 @@ def test_records_older_than_metrics_have_the_accuracy_and_drop_of_top1():
 def test_records_older_than_the_column_of_sources_have_that_of_sets():
     assert source_of(record(calibration="noise")) == "noise"
     assert source_of(record(calibration="noise{seed=1}", calibration_source="noise")) == "noise"
+
+
+def test_a_baseline_with_layers_in_int8_was_quantized_as_it_came():
+    assert as_given(record(algorithm="ir", int8_layers=4))
+    assert not as_given(record(algorithm="ir"))
+    assert not as_given(record(algorithm="default", int8_layers=4))

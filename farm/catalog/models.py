@@ -46,9 +46,7 @@ class ModelParameters(Parameters):
     @classmethod
     def _is_a_factor(cls, scale: float | None) -> float | None:
         if scale is not None and scale > 1:
-            text = (
-                f"is a factor, and pixels are divided by 1 or more: write {1 / scale:.6g}, or `scale_values: {scale:g}`"
-            )
+            text = f"is a factor, 1 at most: to divide by it, write {1 / scale:.6g}, or `scale_values: {scale:g}`"
             raise fault(text)
         return scale
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+GREY = "grey"
 NARROW, WIDE = 0.2, 300.0  # from the least to the greatest input: of raw pixels it is 255
 
 
@@ -14,10 +15,11 @@ NARROW, WIDE = 0.2, 300.0  # from the least to the greatest input: of raw pixels
 class Preprocessing:
     """How uint8 RGB images become a model's input: ``(x * scale - mean) / std``.
 
-    size: (height, width) in pixels. mean, std: per channel, in the range after scaling. layout: ``NCHW`` or
-    ``NHWC``. input: ``f32``, ``f16``, or ``u8`` for raw pixels, which are not normalised. resize: the shorter
-    side before a crop of the centre; None takes images as they are. interpolation: of that resizing, a key of
-    `farm.data.fit.INTERPOLATIONS`.
+    size: (height, width) in pixels. mean, std: per channel of the model's, in the range after scaling; of a grey model
+    the first alone. layout: ``NCHW`` or ``NHWC``. input: ``f32``, ``f16``, or ``u8`` for raw pixels, which are not
+    normalised. resize: the shorter side before a crop of the centre; None takes images as they are. interpolation: of
+    that resizing, a key of `farm.data.fit.INTERPOLATIONS`. mode: ``bgr`` for the channels the other way round, ``grey``
+    for one channel of brightness; None for RGB.
     """
 
     size: tuple[int, int]
@@ -28,6 +30,12 @@ class Preprocessing:
     input: str = "f32"
     resize: int | None = None
     interpolation: str = "bilinear"
+    mode: str | None = None
+
+    @property
+    def channels(self) -> int:
+        """How many the model's input has."""
+        return 1 if self.mode == GREY else 3
 
     @property
     def input_range(self) -> tuple[float, float]:

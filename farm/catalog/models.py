@@ -15,8 +15,9 @@ from farm.spec import MODEL_FILES, InputSpec, ModelSpec, Parameters, Sha256, Siz
 
 
 def _of_each(value: object) -> object:
-    """One number as that of each channel; anything else as it is."""
-    return (value,) * 3 if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+    """One number, or a list of one, as that of each channel; anything else as it is."""
+    (one,) = value if isinstance(value, tuple) and len(value) == 1 else (value,)
+    return (one,) * 3 if isinstance(one, (int, float)) and not isinstance(one, bool) else value
 
 
 Positive = Annotated[float, Field(gt=0)]
@@ -29,7 +30,7 @@ class ModelParameters(Parameters):
 
     size: Annotated[Size, Field(description="input height and width, or one number for both")] | None = None
     mean: Means | None = Field(
-        None, description="subtracted, one value a channel, R G B, or one for all; above 1 they are of 0-255 pixels"
+        None, description="subtracted, one value a channel, in their order, or one for all; above 1 they are of 0-255 pixels"
     )
     std: Scales | None = Field(None, description="what is divided by after that, alike")
     scale: float | None = Field(
@@ -39,6 +40,9 @@ class ModelParameters(Parameters):
     )
     mean_values: Means | None = Field(None, description="subtracted from the 0-255 pixels, as OpenVINO's tools say it")
     scale_values: Scales | None = Field(None, description="what is divided by after that, as OpenVINO's tools say it")
+    mode: Literal["rgb", "bgr", "grey"] | None = Field(
+        None, description="order of the channels, or grey: one channel; a file's own number of them by default"
+    )
     resize: int | None = Field(None, ge=1, description="resize the shorter side to this, then crop the centre")
     interpolation: Literal["nearest", "bilinear", "bicubic"] | None = Field(None, description="of that resizing")
 

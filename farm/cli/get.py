@@ -51,9 +51,12 @@ if how["resize"]:  # the shorter side, then a crop of the centre
     image = image.resize([int(how["resize"] * side / short) for side in image.size], filter)
     left, top = round((image.width - width) / 2), round((image.height - height) / 2)
     image = image.crop((left, top, left + width, top + height))
-pixels = np.asarray(image.resize((width, height), filter))[None]
+image = image.resize((width, height), filter)
+pixels = np.asarray(image.convert("L") if how["mode"] == "grey" else image).reshape(1, height, width, -1)
+pixels = pixels[..., ::-1] if how["mode"] == "bgr" else pixels
 if how["input"] != "u8":  # else the model normalises by itself
-    pixels = (pixels * np.float32(how["scale"]) - np.float32(how["mean"])) / np.float32(how["std"])
+    mean, std = (np.float32(how[name][: pixels.shape[-1]]) for name in ("mean", "std"))
+    pixels = (pixels * np.float32(how["scale"]) - mean) / std
     pixels = pixels.astype({"f32": np.float32, "f16": np.float16}[how["input"]])
 tensor = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2) if how["layout"] == "NCHW" else pixels)
 print(ov.Core().compile_model(here / "model.xml", "CPU")(tensor)[0].argmax())

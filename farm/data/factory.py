@@ -1,8 +1,8 @@
 """The user's own data, from a function of theirs. Owns what it must return and says where it does not.
 
 The function is called without arguments and returns a map-style dataset like torchvision's: `len`, and item i
-is ``(image, label)``, or in a source a bare image. image: a PIL picture in mode RGB, or a uint8 array
-(H, W, 3); label: an int. An attribute `classes`, a list of names or a number, tells how many classes there
+is ``(image, label)``, or in a source a bare image. image: a PIL picture, or a uint8 array (H, W, 3), or (H, W)
+of a grey one; label: an int. An attribute `classes`, a list of names or a number, tells how many classes there
 are. Sampling class by class needs all labels: they are the attribute `targets`, as in torchvision's datasets, or
 else every item is read once for its label.
 """
@@ -17,13 +17,13 @@ from PIL import Image
 
 from farm.data import real
 from farm.data.imageset import Arguments, Files, ImageSet, Labels, stray_label
-from farm.data.picture import check_mode
+from farm.data.picture import Decoded, PictureError, rgb
 from farm.errors import DataError
 from farm.spec import resolve
 
 PARTS = 2  # of an item: an image and its label
-CHANNELS = 3
-PLAIN = "an item is (image, label), its image a PIL one or a uint8 array (H, W, 3); normalising is farm's part"
+CHANNELS = ((), (1,), (3,))  # of an array, after height and width
+PLAIN = "an item is (image, label), its image a PIL one or a uint8 array (H, W, 3) or (H, W); normalising is farm's part"
 TARGETS = "make `targets` and `classes` agree with the items, or leave them out"
 
 
@@ -50,7 +50,8 @@ class Items:
         for index in range(start, stop):
             where = f"factory {self.name!r}: item {index}"
             image, label = _parts(_item(self.data, self.name, index))
-            yield real.Picture(_picture(image, where), where, self._label(index, label, where))
+            decoded = _picture(image, where)
+            yield real.Picture(decoded.image, where, self._label(index, label, where), decoded.kind)
 
     def pictures(self) -> real.Pictures:
         """The items as pictures."""
@@ -123,13 +124,12 @@ def _parts(item: object) -> tuple[object, object]:
     return (item[0], item[1]) if isinstance(item, tuple | list) and len(item) == PARTS else (item, None)
 
 
-def _picture(image: object, where: str) -> Image.Image:
+def _picture(image: object, where: str) -> Decoded:
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size and image.shape[2:] in CHANNELS:
+        image = Image.fromarray(np.ascontiguousarray(image.squeeze(2) if image.shape[2:] == (1,) else image))
     if isinstance(image, Image.Image) and min(image.size):
-        check_mode(image, where)
-        return image
-    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size and image.shape[2:] == (CHANNELS,):
-        return Image.fromarray(np.ascontiguousarray(image))
-    raise DataError(f"{where}: the image is {_described(image)}: {PLAIN}")
+        return rgb(image, where)
+    raise PictureError(where, f"the image is {_described(image)}: {PLAIN}")
 
 
 def _described(value: object) -> str:

@@ -3,7 +3,7 @@
 from PIL import Image
 
 from farm.axes import Fit
-from farm.errors import DataError
+from farm.data.picture import PictureError
 
 INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,
@@ -14,12 +14,12 @@ LARGEST = 1 << 27  # pixels of a resized picture, 0.5 GiB; a thread of 1 x 10,00
 
 
 def fit(picture: Image.Image, how: Fit, where: str) -> Image.Image:
-    """The picture resized and cropped, of ``how.size``; black outside it. Raises DataError if it is too narrow."""
+    """The picture resized and cropped, of ``how.size``; black outside it. Raises PictureError if it is too narrow."""
     longer = int(how.resize * max(picture.size) / min(picture.size))  # rounded down
     width, height = (how.resize, longer) if picture.width <= picture.height else (longer, how.resize)
     if width * height > LARGEST:
         text = f"{picture.height}x{picture.width} (height x width) would become {height}x{width}"
-        raise DataError(f"{where}: the image is too narrow: {text} before the crop: crop or remove it")
+        raise PictureError(where, f"the image is too narrow: {text} before the crop: crop or remove it")
     if (width, height) != picture.size:
         picture = picture.resize((width, height), INTERPOLATIONS[how.interpolation])
     crop_height, crop_width = how.size

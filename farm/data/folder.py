@@ -14,7 +14,7 @@ import numpy as np
 
 from farm.data import real
 from farm.data.imageset import Arguments, Files, ImageSet
-from farm.data.picture import EXTENSIONS, decode
+from farm.data.picture import EXTENSIONS, PictureError, decode, look
 from farm.data.sampling import NAMED, some
 from farm.data.setfolder import INVENTORY
 from farm.errors import DataError
@@ -53,6 +53,7 @@ def open_folder(path: Path, order: Sequence[str] = ()) -> real.Pictures:
     return real.Pictures(
         count=len(paths),
         read=partial(_read, paths),
+        look=partial(_look, paths),
         labels=labels if names else None,
         classes=len(names) or None,
         names=names,
@@ -157,11 +158,17 @@ def _left_out(others: list[Entry]) -> str:
 
 def _read(paths: tuple[Path, ...], start: int, stop: int) -> Iterator[real.Picture]:
     for file in paths[start:stop]:
-        yield real.Picture(decode(_content(file), str(file)), str(file))
+        image, kind = decode(_content(file), str(file))
+        yield real.Picture(image, str(file), kind=kind)
+
+
+def _look(paths: tuple[Path, ...], index: int) -> str:
+    return look(paths[index], str(paths[index]))
 
 
 def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}): check that it exists and may be read") from error
+        text = f"cannot be read ({error.strerror}): check that it exists and may be read"
+        raise PictureError(str(path), text) from error

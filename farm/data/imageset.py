@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from farm.axes import Preprocessing
+from farm.axes import GREY, Preprocessing
 from farm.data.rows import Rows, chained, open_rows
 from farm.errors import DataError
 
@@ -24,6 +24,7 @@ Wrote = Callable[[int], None]
 
 UNLABELLED = -1
 AXIS_ORDER = {"NCHW": (0, 3, 1, 2), "NHWC": (0, 1, 2, 3)}  # axes of (n, H, W, channels)
+LUMA, LUMA_HALF, LUMA_BITS = np.array([19595, 38470, 7471], np.uint32), np.uint32(1 << 15), 16  # 0.299, 0.587, 0.114
 FLOATS = {"f32": np.float32, "f16": np.float16}
 BLOCK = 256  # images in a row group of a shard, or fewer large ones; its first index is a multiple of this
 AT_ONCE_BYTES = 256 << 20  # of pixels that a shard's writer holds, or one image
@@ -188,21 +189,28 @@ def _size_and_classes(path: Path, schema: pa.Schema) -> tuple[tuple[int, int], i
 def prepare(images: Pixels, preprocessing: Preprocessing) -> NDArray[Any]:
     """``(x * scale - mean) / std`` in float32 or, rounded from it, float16; or the raw pixels for input `u8`.
 
-    images: uint8 (n, H, W, 3). Returns float32, float16 or uint8 (n, 3, H, W), or (n, H, W, 3) for layout
-    `NHWC`: contiguous, writable, a copy. Raises DataError if the images' size is not the preprocessing's:
-    farm does not resize behind one's back.
+    images: uint8 (n, H, W, 3), RGB. Returns float32, float16 or uint8 (n, C, H, W), or (n, H, W, C) for layout `NHWC`:
+    contiguous, writable, a copy. C is 3, or 1 of a grey model. Raises DataError if the images' size is not the
+    preprocessing's: farm does not resize behind one's back.
     """
     size = images.shape[1:3]
     if size != tuple(preprocessing.size):
         model = "x".join(map(str, preprocessing.size))
         text = f"the images are {size[0]}x{size[1]} (height x width), the model takes {model}"
         raise DataError(f"{text}: set `size` of the images or the model, or its `resize`")
-    laid = images.transpose(AXIS_ORDER[preprocessing.layout])
+    laid = _in_mode(images, preprocessing.mode).transpose(AXIS_ORDER[preprocessing.layout])
     if preprocessing.input == "u8":
         return np.array(laid, order="C")
     values = np.array(laid, np.float32, order="C")
-    channels = (3, 1, 1) if preprocessing.layout == "NCHW" else (3,)
+    channels = (-1, 1, 1) if preprocessing.layout == "NCHW" else (-1,)
     values *= np.float32(preprocessing.scale)
-    values -= np.asarray(preprocessing.mean, np.float32).reshape(channels)
-    values /= np.asarray(preprocessing.std, np.float32).reshape(channels)
+    values -= np.asarray(preprocessing.mean[: preprocessing.channels], np.float32).reshape(channels)
+    values /= np.asarray(preprocessing.std[: preprocessing.channels], np.float32).reshape(channels)
     return values.astype(FLOATS[preprocessing.input], copy=False)
+
+
+def _in_mode(images: Pixels, mode: str | None) -> Pixels:
+    """uint8 (n, H, W, C): RGB, turned round, or the brightness of ITU-R 601-2 to the byte as Pillow computes it."""
+    if mode == GREY:
+        return ((images @ LUMA + LUMA_HALF) >> LUMA_BITS).astype(np.uint8)[..., None]
+    return images[..., ::-1] if mode == "bgr" else images

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from farm.data import real
 from farm.data.imageset import UNLABELLED, Arguments, Files, ImageSet, Labels, stray_label
-from farm.data.picture import decode
+from farm.data.picture import PictureError, decode
 from farm.data.rows import Rows, open_rows
 from farm.errors import DataError
 
@@ -50,8 +50,9 @@ def _read(rows: Rows, start: int, stop: int) -> Iterator[real.Picture]:
         where = f"{rows.path}: row {row}"
         encoded = (value.as_py() or {}).get("bytes")
         if encoded is None:
-            raise DataError(f"{where}: no image bytes: embed the images in the file, a path is not followed")
-        yield real.Picture(decode(encoded, where), where)
+            raise PictureError(where, "no image bytes: embed the images in the file, a path is not followed")
+        image, kind = decode(encoded, where)
+        yield real.Picture(image, where, kind=kind)
 
 
 def _image_column(path: Path, schema: pa.Schema) -> str:

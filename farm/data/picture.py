@@ -1,8 +1,11 @@
-"""One encoded image: decoded with Pillow and checked. Knows bytes and pictures, not files or labels."""
+"""One image: decoded with Pillow, in RGB. Owns what counts as an image, and how other modes become RGB."""
 
 import struct
 from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from farm.errors import DataError
@@ -44,27 +47,83 @@ EXTENSIONS = frozenset(extension for extensions in READABLE.values() for extensi
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError)
 
 
-def decode(encoded: bytes, where: str) -> Image.Image:
-    """An RGB picture, in memory; of several frames or pages the first. where: it comes from, for messages.
+# What pictures are called that are not in RGB, by Pillow's mode.
+KINDS = {"1": "black and white", "L": "grey", "P": "of a palette"} | dict.fromkeys(
+    ("LA", "La", "PA", "RGBA", "RGBa"), "transparent"
+)
+UNBOUNDED = ("I", "F")  # modes of 32-bit numbers
+SIXTEEN = "16-bit grey"
 
-    Colours of a palette are looked up. Raises DataError if the bytes are no image of `READABLE`, are damaged, or are
-    not RGB: how to turn grey or transparent pixels into colours is the user's to say.
+
+class PictureError(DataError):
+    """One image that cannot be used. where: it comes from."""
+
+    def __init__(self, where: str, text: str) -> None:
+        """text: why not, and what to do."""
+        super().__init__(where, text)
+        self.where = where
+
+    def __str__(self) -> str:
+        return ": ".join(self.args)
+
+
+class Decoded(NamedTuple):
+    """A picture in RGB. kind: what it was before, in words; empty for RGB."""
+
+    image: Image.Image
+    kind: str
+
+
+def decode(encoded: bytes, where: str) -> Decoded:
+    """A picture, in memory; of several frames or pages the first. where: it comes from, for messages.
+
+    Raises PictureError as `rgb`, and if the bytes are no image of `READABLE`, or are damaged.
     """
     try:
         with Image.open(BytesIO(encoded), formats=tuple(READABLE)) as picture:
             picture.load()
+            return rgb(picture, where)
     except BROKEN as error:
-        reason = "" if isinstance(error, UnidentifiedImageError) else f" ({error})"  # which names an object in memory
-        text = f"not an image that farm reads, or damaged{reason}: replace or remove it"
-        raise DataError(f"{where}: {text}") from error
-    opaque = picture.mode == "P" and "transparency" not in picture.info
-    rgb = picture.convert("RGB") if opaque else picture
-    check_mode(rgb, where)
-    return rgb
+        raise _unreadable(error, where) from error
 
 
-def check_mode(picture: Image.Image, where: str) -> None:
-    """Raise DataError unless a picture is RGB."""
-    if picture.mode != "RGB":
-        text = f"the image's mode is {picture.mode}, not RGB: convert it with Pillow's convert('RGB')"
-        raise DataError(f"{where}: {text}")
+def look(path: Path, where: str) -> str:
+    """As `Decoded.kind`, of an image file of which only the header is read. Raises PictureError as far as that tells."""
+    try:
+        with Image.open(path, formats=tuple(READABLE)) as picture:
+            return _kind(picture, where)
+    except BROKEN as error:
+        raise _unreadable(error, where) from error
+
+
+def rgb(picture: Image.Image, where: str) -> Decoded:
+    """A picture in RGB as Pillow converts it: grey in all channels, colours of a palette, transparency ignored.
+
+    But of 16 bits the upper 8 are taken, as Pillow does where they are colours; grey ones it would cut off at 255.
+    Raises PictureError for pixels of 32 bits, whose range is not known.
+    """
+    kind = _kind(picture, where)
+    if not kind:
+        return Decoded(picture, kind)
+    if kind == SIXTEEN:
+        picture = Image.fromarray((np.asarray(picture).astype(np.uint32) >> 8).astype(np.uint8))
+    elif picture.mode == "P":
+        picture = picture.convert("RGBA")  # else Pillow warns of transparency
+    return Decoded(picture.convert("RGB"), kind)
+
+
+def _kind(picture: Image.Image, where: str) -> str:
+    mode = picture.mode
+    if mode == "RGB":
+        return ""
+    if mode.startswith("I;16") or (mode == "I" and picture.format == "PPM"):
+        return SIXTEEN
+    if mode in UNBOUNDED:
+        text = f"its pixels are 32-bit numbers (mode {mode}), of a range that is not known: save it with 8 or 16 bits"
+        raise PictureError(where, text)
+    return "transparent" if mode == "P" and "transparency" in picture.info else KINDS.get(mode, mode)
+
+
+def _unreadable(error: Exception, where: str) -> PictureError:
+    reason = "" if isinstance(error, UnidentifiedImageError) else f" ({error})"  # which names an object in memory
+    return PictureError(where, f"not an image that farm reads, or damaged{reason}: replace or remove it")

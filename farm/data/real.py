@@ -1,8 +1,9 @@
 """Real images: pictures from anywhere made a set of one size, all or sampled. Knows no files and no formats."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import partial
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -10,19 +11,25 @@ from PIL import Image
 
 from farm.axes import Fit
 from farm.data.fit import fit
-from farm.data.imageset import UNLABELLED, Arguments, Block, Computed, ImageSet, Labels, Pixels
-from farm.data.sampling import Indices, absent, sampled, taken, unbalanced
+from farm.data.imageset import UNLABELLED, Arguments, Block, Labels, Pixels, check_range
+from farm.data.picture import PictureError
+from farm.data.sampling import Indices, absent, sampled, unbalanced
 from farm.errors import DataError
 
 SEED = 0  # of a dataset's sample
+NAMED = 20  # of images that cannot be used, in a message
 
 
 class Picture(NamedTuple):
-    """One real image. image: RGB, of any size. where: it comes from, for messages. label: if only reading tells it."""
+    """One real image. image: RGB, of any size. where: it comes from, for messages. label: if only reading tells it.
+
+    kind: as of `farm.data.picture.Decoded`.
+    """
 
     image: Image.Image
     where: str
     label: int | None = None
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,37 +37,137 @@ class Pictures:
     """Real images by index, decoded when they are read.
 
     count: how many there are, at least one. read: start, stop -> the pictures start, ..., stop - 1, one at a time;
-    raises DataError for one that cannot be used. labels: int64 (count,); classes: their number; where they are known.
+    raises PictureError for one that cannot be used. look: index -> the picture's kind, of its header alone; raises the
+    same; None where that costs as much as reading. labels: int64 (count,); classes: their number; where they are known.
     names: of class 0, 1, ..., if they have any. note: what must be known wherever the images are used.
     """
 
     count: int
     read: Callable[[int, int], Iterator[Picture]]
+    look: Callable[[int], str] | None = None
     labels: Labels | None = None
     classes: int | None = None
     names: tuple[str, ...] = ()
     note: str = ""
 
 
-def uniform(pictures: Pictures, parameters: Arguments) -> Computed:
+@dataclass(slots=True, kw_only=True)
+class RealImages:
+    """Some pictures as an `farm.data.imageset.ImageSet`. indices: int64 (n,), which ones, in the set's order.
+
+    how: they are made one size; None: they have `size`, height and width. known: what must be known of them before one
+    is read. kinds: of those looked at that are not in RGB, by index.
+    """
+
+    pictures: Pictures
+    indices: Indices
+    how: Fit | None
+    known: str
+    size: tuple[int, int] | None = None
+    kinds: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> int | None:
+        """The number of classes, where it is known."""
+        return self.pictures.classes
+
+    @property
+    def note(self) -> str:
+        """What must be known of the images, as far as they were looked at."""
+        return "; ".join(filter(None, [self.known, _not_in_rgb(self.kinds)]))
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def block(self, start: int, stop: int) -> Block:
+        """The images start, ..., stop - 1. Raises DataError that names all images of the set that cannot be used."""
+        check_range(start, stop, len(self))
+        try:
+            return self.read(self.indices[start:stop])
+        except PictureError:
+            self.check(self._used)
+            raise
+
+    def read(self, wanted: Indices) -> Block:
+        """Pictures by their own indices. Those side by side are read at once, in the pictures' order."""
+        height, width = self._size()
+        images = np.empty((len(wanted), height, width, 3), np.uint8)
+        labels = np.full(len(wanted), UNLABELLED, np.int64)
+        if self.pictures.labels is not None:
+            labels[:] = self.pictures.labels[wanted]
+        order = np.argsort(wanted, kind="stable")
+        places = iter(order.tolist())
+        for run in np.split(wanted[order], np.flatnonzero(np.diff(wanted[order]) != 1) + 1):
+            for index, picture in zip(run.tolist(), self._pictures(run), strict=True):
+                place = next(places)
+                images[place] = _pixels(picture, (height, width), self.how)
+                if picture.label is not None:
+                    labels[place] = picture.label
+                if picture.kind:
+                    self.kinds[index] = picture.kind
+        return Block(images, labels)
+
+    def look(self) -> None:
+        """Look at the header of each image, where it has one. Raises DataError as `block`, as far as that tells."""
+        if self.pictures.look is not None:
+            self.check(self._looked_at)
+
+    def check(self, use: Callable[[int], object]) -> None:
+        """Raises DataError where images cannot be used, which names them."""
+        faults = []
+        for index in self.indices.tolist():
+            try:
+                use(index)
+            except PictureError as error:
+                faults.append(error)
+        if faults:
+            raise DataError(_all_of(faults, len(self)))
+
+    def _size(self) -> tuple[int, int]:
+        """Height and width: by `how`, or the first picture's."""
+        if self.size is None:
+            (example,) = self.pictures.read(0, 1)
+            self.size = self.how.size if self.how else (example.image.height, example.image.width)
+        return self.size
+
+    def _pictures(self, run: Indices) -> Iterator[Picture]:
+        return self.pictures.read(int(run[0]), int(run[-1]) + 1) if len(run) else iter(())
+
+    def _used(self, index: int) -> None:
+        for picture in self.pictures.read(index, index + 1):
+            if self.size is not None:
+                _pixels(picture, self.size, self.how)
+
+    def _looked_at(self, index: int) -> None:
+        if self.pictures.look is not None and (kind := self.pictures.look(index)):
+            self.kinds[index] = kind
+
+
+def uniform(pictures: Pictures, parameters: Arguments) -> RealImages:
     """All pictures, by ``parameters["fit"]`` of one size, or all of the first one's. Raises DataError as `read`."""
-    how: Fit | None = parameters.get("fit")
-    (example,) = pictures.read(0, 1)
-    size = (example.image.height, example.image.width) if how is None else how.size
-    read = partial(_block, pictures, size, how)
-    return Computed(count=pictures.count, read=read, classes=pictures.classes, note=pictures.note)
+    return _opened(pictures, parameters, None, pictures.note)
 
 
-def _block(pictures: Pictures, size: tuple[int, int], how: Fit | None, start: int, stop: int) -> Block:
-    images = np.empty((stop - start, *size, 3), np.uint8)
-    labels = np.full(stop - start, UNLABELLED, np.int64)
-    if pictures.labels is not None:
-        labels[:] = pictures.labels[start:stop]
-    for index, picture in zip(range(stop - start), pictures.read(start, stop), strict=True):
-        images[index] = _pixels(picture, size, how)
-        if picture.label is not None:
-            labels[index] = picture.label
-    return Block(images, labels)
+def dataset(pictures: Pictures, parameters: Arguments) -> RealImages:
+    """All pictures in their order, or ``parameters["count"]`` of them, as `sampling.sampled` chooses and raises."""
+    count = parameters["count"]
+    chosen = None if count is None else np.sort(sampled(pictures.count, pictures.labels, count, SEED))
+    return _opened(pictures, parameters, chosen, _note(pictures, chosen))
+
+
+def source(pictures: Pictures, parameters: Arguments) -> RealImages:
+    """Pictures `skip`, ..., `skip` + `count` - 1 of the sample of `seed`. Raises DataError as `sampling.sampled`."""
+    count, seed, skip = parameters["count"], parameters["seed"], parameters.get("skip", 0)
+    chosen = sampled(pictures.count, pictures.labels, count, seed, skip)
+    return _opened(pictures, parameters, chosen, _note(pictures, chosen))
+
+
+def _opened(pictures: Pictures, parameters: Arguments, chosen: Indices | None, known: str) -> RealImages:
+    """The set, and it is known that its first block can be asked for. chosen: None for all."""
+    indices = np.arange(pictures.count) if chosen is None else chosen
+    images = RealImages(pictures=pictures, indices=indices, how=parameters.get("fit"), known=known)
+    images.block(0, 0)
+    return images
 
 
 def _pixels(picture: Picture, size: tuple[int, int], how: Fit | None) -> Pixels:
@@ -69,24 +176,24 @@ def _pixels(picture: Picture, size: tuple[int, int], how: Fit | None) -> Pixels:
         return np.asarray(fit(image, how, picture.where))
     if (image.height, image.width) != size:
         text = f"the image is {image.height}x{image.width} (height x width), the first one {size[0]}x{size[1]}"
-        raise DataError(f"{picture.where}: {text}: resize the images to one size")
+        raise PictureError(picture.where, f"{text}: resize the images to one size, or set `resize` of the model")
     return np.asarray(image)
 
 
-def dataset(pictures: Pictures, parameters: Arguments) -> ImageSet:
-    """All pictures in their order, or ``parameters["count"]`` of them, as `sampling.sampled` chooses and raises."""
-    count, whole = parameters["count"], uniform(pictures, parameters)
-    if count is None:
-        return replace(whole, note=_note(pictures, None))
-    chosen = np.sort(sampled(pictures.count, pictures.labels, count, SEED))
-    return replace(taken(whole, chosen), note=_note(pictures, chosen))
+def _all_of(faults: Sequence[PictureError], total: int) -> str:
+    """What is wrong with the first image, and which others cannot be used."""
+    first, *others = faults
+    names = ", ".join(islice((error.where for error in others), NAMED))
+    more = f" and {len(others) - NAMED:,} more" if len(others) > NAMED else ""
+    count = "1 other" if len(others) == 1 else f"{len(others):,} others"
+    return f"{first}; {count} of {total:,} images cannot be used: {names}{more}" if others else str(first)
 
 
-def source(pictures: Pictures, parameters: Arguments) -> ImageSet:
-    """Pictures `skip`, ..., `skip` + `count` - 1 of the sample of `seed`. Raises DataError as `sampling.sampled`."""
-    count, seed, skip = parameters["count"], parameters["seed"], parameters.get("skip", 0)
-    chosen = sampled(pictures.count, pictures.labels, count, seed, skip)
-    return replace(taken(uniform(pictures, parameters), chosen), note=_note(pictures, chosen))
+def _not_in_rgb(kinds: dict[int, str]) -> str:
+    """How many images are in other modes, in words; empty for none."""
+    counted = ", ".join(f"{count:,} {kind}" for kind, count in sorted(Counter(kinds.values()).items()))
+    there = "1 image is" if len(kinds) == 1 else f"{len(kinds):,} images are"
+    return f"{there} not in RGB: {counted}" if kinds else ""
 
 
 def _note(pictures: Pictures, chosen: Indices | None) -> str:

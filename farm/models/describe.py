@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import cache
 from importlib import metadata
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from farm.inputs import Input, cache_folder
 TORCHVISION = "torchvision"
 AXES = {"NCHW": (1, 2, 3), "NHWC": (3, 1, 2)}  # where channels, height and width stand in a shape
 INPUTS = ("f32", "f16", "u8")
-CHANNELS = 3
-FORMAT = 2  # of the remembered answers
+CHANNELS = {3: {}, 1: {"mode": "grey"}}  # what their number tells, the likelier first
+FORMAT = 3  # of the remembered answers
 VARINT = rb"(?:[\x00-\x7f]|[\x80-\xff][\x00-\x7f])"
 LOCATION = re.compile(  # ONNX: a tensor's external_data entry (field 13) of key "location"; the length of its value
     rb"\x6a" + VARINT + rb"\x0a\x08location\x12(" + VARINT + rb")", re.DOTALL
@@ -72,7 +73,7 @@ def of_torchvision(memos: Path, version: str) -> Answer:
 
 
 def of_file(path: Path, memos: Path, content: str, version: str) -> Answer:
-    """A model file's input, as far as its shape tells: size, layout, input; and whether it is quantized.
+    """A model file's input, as far as its shape tells: size, layout, input, mode; and whether it is quantized.
 
     Empty if unread. content: its SHA-256.
     """
@@ -148,9 +149,9 @@ def _file_now(path: str) -> Answer:
         interface["quantized"] = True
     if shape.rank.is_dynamic or len(shape) != 4:  # noqa: PLR2004 - a batch of images
         return interface
-    for layout, (channels, height, width) in AXES.items():
-        if shape[channels].is_static and shape[channels].get_length() == CHANNELS:
-            interface["layout"] = layout
+    for (count, told), (layout, (channels, height, width)) in product(CHANNELS.items(), AXES.items()):
+        if shape[channels].is_static and shape[channels].get_length() == count:
+            interface |= {"layout": layout, **told}
             if shape[height].is_static and shape[width].is_static:
                 interface["size"] = [shape[height].get_length(), shape[width].get_length()]
             break

@@ -14,7 +14,6 @@ from openvino.frontend import GeneralFailure, NotImplementedFailure, OpConversio
 from farm.axes import Preprocessing
 from farm.errors import DataError
 
-CHANNELS = 3
 FAILURES = (RuntimeError, GeneralFailure, NotImplementedFailure, OpConversionFailure, OpValidationFailure)
 UNCONVERTED = (  # the first that is found: operations without a rule make those after them fail, too
     re.compile(r"No conversion rule found for operations: (.+)"),
@@ -35,15 +34,33 @@ def read(path: Path, interface: Preprocessing, output: str | None) -> ov.Model:
     _check_input(model, interface, path)
     model = ov.Model([_output(model, output, path)], model.get_parameters(), model.get_friendly_name())
     _reshape(model, interface, path)
-    shape = model.output(0).partial_shape
-    if shape.rank.is_dynamic or len(shape) != 2 or shape[1].is_dynamic:  # noqa: PLR2004 - (batch, classes)
-        raise DataError(f"{path}: the output must be logits of shape (batch, classes), not {shape}")
-    return model
+    return flat(model, path)
+
+
+def flat(model: ov.Model, path: Path | None = None) -> ov.Model:
+    """The model with logits of shape (batch, classes), without axes of length 1 beside these.
+
+    Raises DataError, where `path` is named, of an output that is something else.
+    """
+    output = model.output(0)
+    shape = output.partial_shape
+    axes = range(1, len(shape) if shape.rank.is_static else 1)
+    classes = [axis for axis in axes if shape[axis] != ov.Dimension(1)] or [*axes[:1]]  # one class is a class, too
+    ones = [axis for axis in axes if axis not in classes]
+    if len(classes) != 1 or shape[classes[0]].is_dynamic:
+        where = f"{path}: " if path else ""
+        raise DataError(f"{where}the output must be logits of shape (batch, classes), not {shape}")
+    if not ones:
+        return model
+    names, logits = output.names, ov.opset13.squeeze(output.get_node().input_value(0), ones).output(0)
+    logits.set_names(names)
+    return ov.Model([logits], model.get_parameters(), model.get_friendly_name())
 
 
 def input_shape(interface: Preprocessing, batch: int) -> tuple[int, ...]:
     """The input's shape; -1 is a free batch."""
-    return (batch, CHANNELS, *interface.size) if interface.layout == "NCHW" else (batch, *interface.size, CHANNELS)
+    channels, size = interface.channels, interface.size
+    return (batch, channels, *size) if interface.layout == "NCHW" else (batch, *size, channels)
 
 
 @contextmanager
@@ -66,7 +83,8 @@ def named_operations(path: Path | None = None) -> Iterator[None]:
 def _check_input(model: ov.Model, interface: Preprocessing, path: Path) -> None:
     if len(model.inputs) != 1:
         names = ", ".join(_name(value) for value in model.inputs)
-        raise DataError(f"{path}: the model must have one input, not {len(model.inputs)} ({names})")
+        change = "save it with the others as constants, in ONNX as initializers of the same names"
+        raise DataError(f"{path}: the model must have one input, not {len(model.inputs)} ({names}): {change}")
     kind = model.input(0).element_type.to_string()
     if kind != interface.input:
         text = f"takes {kind}; farm gives float32, float16 or uint8: convert the model's input"
@@ -90,8 +108,9 @@ def _reshape(model: ov.Model, interface: Preprocessing, path: Path) -> None:
     shape = model.input(0).partial_shape
     if not shape.compatible(ov.PartialShape(input_shape(interface, -1))):
         height, width = interface.size
-        text = f"takes {shape}, not {interface.layout} images of {height}x{width} (height x width)"
-        raise DataError(f"{path}: the model {text}: set `size: [HEIGHT, WIDTH]` or `layout` of the model")
+        kind = f"{interface.layout} images of {height}x{width} (height x width) with {interface.channels} channels"
+        change = "set `size: [HEIGHT, WIDTH]`, `layout` or `mode` of the model"
+        raise DataError(f"{path}: the model takes {shape}, not {kind}: {change}")
     for batch in (-1, 1):
         try:
             model.reshape(ov.PartialShape(input_shape(interface, batch)))

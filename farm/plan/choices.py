@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TypeVar, TypeVarTuple, cast
 
 from farm import axes
-from farm.axes import Fit, Preprocessing
+from farm.axes import GREY, Fit, Preprocessing
 from farm.catalog.algorithms import AccuracyAware
 from farm.catalog.datasets import RULE, DatasetFrom
 from farm.catalog.models import Factory, File
@@ -26,6 +26,7 @@ Describe = Callable[[str, Mapping[str, object], Input | None], Mapping[str, obje
 Ts = TypeVarTuple("Ts")
 R = TypeVar("R")
 
+RGB = "rgb"  # as a grid says it
 PREPROCESSING = tuple(Preprocessing.__dataclass_fields__)
 RAW_PIXELS = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "scale": 1.0}
 OPENVINO = {"mean_values": "mean", "scale_values": "std"}  # what its tools call them, of pixels from 0 to 255
@@ -146,7 +147,8 @@ class Choices:
             usual |= RAW_PIXELS
         if "size" in given and "resize" not in given:
             described.pop("resize", None)
-        return decode(Preprocessing, {**usual, **described, **_of_pixels(given)})
+        how = decode(Preprocessing, {**usual, **described, **_of_pixels(given)})
+        return _in_mode(how, model, given)
 
     def _described(self, model: Model) -> Mapping[str, object]:
         file = self.files(model).get("model") if isinstance(model.parameters, File) else None
@@ -158,6 +160,16 @@ class Choices:
         names = {"name": choice.name, "dataset": self.dataset}
         inputs = (self.locate(spec, parameters, names) for spec in choice.spec.inputs)
         return {file.role: file for file in inputs if file is not None}
+
+
+def _in_mode(how: Preprocessing, model: Model, given: Mapping[str, object]) -> Preprocessing:
+    """With RGB as no mode; of a grey model without what is known of colours. Raises InputError where that is given."""
+    if how.mode != GREY:
+        return replace(how, mode=None) if how.mode == RGB else how
+    coloured = {name for name in ("mean", "std") if len(set(getattr(how, name))) > 1}
+    if wrong := [name for name in given if OPENVINO.get(name, name) in coloured]:
+        raise InputError(f"model {model.label}: a grey image has one channel: give one number as its `{wrong[0]}`")
+    return replace(how, mean=UNKNOWN.mean, std=UNKNOWN.std) if coloured else how
 
 
 def _of_pixels(given: Mapping[str, object]) -> dict[str, object]:

@@ -19,12 +19,18 @@ class Synthesize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """A model to the FP32 IR. size, layout, input: as in `Preprocessing`."""
+    """A model to the FP32 IR. size, layout, input, mode: as in `Preprocessing`."""
 
     model: Model
     size: tuple[int, int]
     layout: str
     input: str
+    mode: str | None = None
+
+    @property
+    def interface(self) -> Preprocessing:
+        """What the model's input is, as far as an export knows it."""
+        return Preprocessing(size=self.size, layout=self.layout, input=self.input, mode=self.mode)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,6 @@ def _pytorch(job: Job[Evaluate], model: Model) -> Predict:
 
     def predict(images: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            return np.asarray(network(torch.from_numpy(images)).numpy())
+            return np.asarray(network(torch.from_numpy(images)).flatten(1).numpy())
 
     return predict

@@ -17,8 +17,8 @@ from farm.plan.facts import Exported
 from farm.plan.parameters import Export
 from farm.stages.job import Job
 
+PROBES = 2  # images of the batch
 PROBE_TOLERANCE = 1e-3  # of the largest logit: float32 sums in another order
-MATRIX = 2  # dimensions of a batch of logits
 
 
 def run(job: Job[Export]) -> Exported:
@@ -40,25 +40,37 @@ def run(job: Job[Export]) -> Exported:
 def _from_file(job: Job[Export]) -> ov.Model:
     """An ONNX, TFLite or IR file, checked against what the grid says of it."""
     wanted = job.parameters
-    interface = Preprocessing(size=wanted.size, layout=wanted.layout, input=wanted.input)
-    return modelfile.read(job.files["model"], interface, wanted.model.options["output"])
+    return modelfile.read(job.files["model"], wanted.interface, wanted.model.options["output"])
 
 
 def _from_torch(job: Job[Export]) -> tuple[ov.Model, float]:
     """A PyTorch model, converted, and how far it is from PyTorch on a random batch."""
-    height, width = job.parameters.size
+    interface = job.parameters.interface
     network = build(job.parameters.model, job.files)
-    probe = torch.from_numpy(np.random.default_rng(0).standard_normal((2, 3, height, width), dtype=np.float32))
-    with torch.inference_mode():
-        expected = network(probe)
-    if not isinstance(expected, torch.Tensor) or expected.ndim != MATRIX:
-        shape = tuple(expected.shape) if isinstance(expected, torch.Tensor) else type(expected).__name__
-        raise DataError(f"the model must give logits of shape (batch, classes), not {shape}")
+    shape = modelfile.input_shape(interface, PROBES)
+    probe = torch.from_numpy(np.random.default_rng(0).standard_normal(shape, dtype=np.float32))
+    expected = _answered(network, probe, interface)
+    if not isinstance(expected, torch.Tensor):
+        raise DataError(f"the model must give logits of shape (batch, classes), not a {type(expected).__name__}")
     with modelfile.named_operations(), without_fast_path():
-        converted = ov.convert_model(network, example_input=probe, input=[ov.PartialShape([-1, 3, height, width])])
-    difference = _difference(converted, probe.numpy(), expected.numpy())
+        free = ov.PartialShape(modelfile.input_shape(interface, -1))
+        converted = ov.convert_model(network, example_input=probe, input=[free])
+    converted = modelfile.flat(converted)
+    difference = _difference(converted, probe.numpy(), expected.reshape(PROBES, -1).numpy())
     name_after_modules(converted, network)
     return converted, difference
+
+
+def _answered(network: torch.nn.Module, probe: torch.Tensor, interface: Preprocessing) -> object:
+    """What PyTorch says of a random batch. Raises DataError where it takes no images of this size and mode."""
+    try:
+        with torch.inference_mode():
+            return network(probe)
+    except RuntimeError as error:
+        height, width = interface.size
+        kind = f"{height}x{width} (height x width) with {interface.channels} channels"
+        reason = str(error).partition("\n")[0]
+        raise DataError(f"the model takes no images of {kind} ({reason}): set its `size` or `mode`") from error
 
 
 @contextmanager

@@ -213,7 +213,6 @@ def test_a_function_that_does_not_exist_is_an_input_error(given, monkeypatch, fu
         (torch.zeros(3, 4, 4), r"a Tensor of torch.float32 \(3, 4, 4\)"),
         (torch.zeros(4, 4, 3, dtype=torch.uint8), r"a Tensor of torch.uint8 \(4, 4, 3\)"),
         (np.zeros((3, 4, 4), np.uint8), r"a ndarray of uint8 \(3, 4, 4\)"),
-        (np.zeros((4, 4), np.uint8), r"a ndarray of uint8 \(4, 4\)"),
         (np.zeros((4, 4, 4), np.uint8), r"a ndarray of uint8 \(4, 4, 4\)"),
         (np.zeros((0, 4, 3), np.uint8), r"a ndarray of uint8 \(0, 4, 3\)"),
         (Image.new("RGB", (0, 4)), "a Image of 4x0"),
@@ -228,10 +227,20 @@ def test_what_is_no_image_is_told_with_what_it_is(given, image, says):
         whole(named).block(0, 4)
 
 
-@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "1", "CMYK"])
-def test_a_picture_that_is_not_rgb_is_refused(given, mode):
-    with pytest.raises(DataError, match=rf"item 0: the image's mode is {mode}, not RGB: convert"):
-        whole(given(Data([(Image.new(mode, (4, 4)), 0)])))
+@pytest.mark.parametrize(("mode", "kind"), [("L", "grey"), ("RGBA", "transparent"), ("CMYK", "CMYK")])
+def test_a_picture_that_is_not_rgb_is_converted_and_counted(given, mode, kind):
+    picture = Image.fromarray(IMAGES[0]).convert(mode)
+    images = whole(given(Data([(picture, 0), (IMAGES[0], 0)])))
+    assert np.array_equal(images.block(0, 2).images, [np.asarray(picture.convert("RGB")), IMAGES[0]])
+    assert images.note == f"1 image is not in RGB: 1 {kind}"
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (6, 5, 1)])
+def test_a_grey_array_is_a_grey_image(given, shape):
+    grey = np.arange(30, dtype=np.uint8)
+    images = whole(given(Data([(grey.reshape(shape), 0)])))
+    assert np.array_equal(images.block(0, 1).images[0, ..., 1], grey.reshape(6, 5))
+    assert images.note == "1 image is not in RGB: 1 grey"
 
 
 def test_a_tensor_dataset_is_told_what_is_wanted(given):

@@ -277,7 +277,6 @@ def test_a_path_that_is_no_folder_is_refused(tmp_path):
     [
         (b"", "not an image"),
         (encode(IMAGES[0])[:50], "not an image"),
-        (encode(IMAGES[0], "L"), "mode is L, not RGB"),
         (encode(pixels(1, (5, 6))[0]), "is 5x6 .* first one 6x5"),
     ],
 )
@@ -286,6 +285,40 @@ def test_an_image_that_cannot_be_used_is_told_with_its_file(tmp_path, content, s
     (tmp_path / "cat" / "b.png").write_bytes(content)
     with pytest.raises(DataError, match=rf"cat/b.png: .*{says}"):
         whole(tmp_path).block(0, 2)
+
+
+def test_all_images_that_cannot_be_used_are_told_at_once(tmp_path):
+    fill(tmp_path / "cat", ["a.png", "e.png"])
+    for name, content in {"b": b"", "c": encode(IMAGES[0])[:50], "d": encode(pixels(1, (5, 6))[0])}.items():
+        (tmp_path / "cat" / f"{name}.png").write_bytes(content)
+    cat = tmp_path / "cat"
+    others = f"2 others of 5 images cannot be used: {cat / 'c.png'}, {cat / 'd.png'}"
+    with pytest.raises(DataError, match=rf"^{cat}/b.png: not an image .*remove it; {others}$"):
+        whole(tmp_path).block(0, 2)
+
+
+def test_headers_tell_which_files_are_no_images_and_which_are_not_rgb(tmp_path):
+    fill(tmp_path / "cat", ["a.png", "b.png"])
+    (tmp_path / "cat" / "c.png").write_bytes(encode(IMAGES[0], "L"))
+    images = whole(tmp_path)
+    assert images.note == ""
+    images.look()
+    assert images.note == "1 image is not in RGB: 1 grey"
+    for name in "bc":
+        (tmp_path / "cat" / f"{name}.png").write_bytes(b"hello")
+    with pytest.raises(DataError, match=r"cat/b.png: not an image .*; 1 other of 3 images cannot be used: .*/c.png$"):
+        whole(tmp_path).look()
+
+
+def test_only_chosen_images_are_looked_at(tmp_path):
+    fill(tmp_path, ["a.png", "b.png", "c.png"])
+    images = folder.source({"count": 1, "seed": 0}, {"images": tmp_path})
+    (chosen,) = images.indices
+    for index, name in enumerate("abc"):
+        if index != chosen:
+            (tmp_path / f"{name}.png").write_bytes(b"hello")
+    images.look()
+    assert images.block(0, 1).images.shape == (1, 6, 5, 3)
 
 
 def test_a_file_that_went_away_is_told(tmp_path):

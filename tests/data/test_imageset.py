@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from farm.axes import Preprocessing
 from farm.data import imageset
@@ -273,6 +274,31 @@ def test_prepare_leaves_raw_pixels_alone(layout, axes):
     assert prepared.flags["C_CONTIGUOUS"]
     assert prepared.flags["WRITEABLE"]
     assert np.array_equal(prepared, images.transpose(axes))
+
+
+@pytest.mark.parametrize(("layout", "axis"), [("NCHW", 1), ("NHWC", 3)])
+@pytest.mark.parametrize("given", ["f32", "u8"])
+def test_prepare_gives_a_grey_model_the_brightness_that_pillow_computes(layout, axis, given):
+    images = np.random.default_rng(0).integers(0, 256, (4, 5, 6, 3), np.uint8)
+    how = Preprocessing(size=(5, 6), mean=(0.5,) * 3, std=(0.25,) * 3, layout=layout, input=given, mode="grey")
+    grey = np.stack([np.asarray(Image.fromarray(image).convert("L")) for image in images])
+    expected = grey if given == "u8" else (grey / 255 - 0.5) / 0.25
+    prepared = imageset.prepare(images, how)
+    assert prepared.shape == np.expand_dims(grey, axis).shape
+    np.testing.assert_allclose(prepared.squeeze(axis), expected, atol=1e-6)
+
+
+def test_grey_images_stay_the_same_bytes_in_a_grey_model():
+    grey = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    how = Preprocessing(size=(16, 16), input="u8", layout="NHWC", mode="grey")
+    assert np.array_equal(imageset.prepare(grey.repeat(3, axis=3), how), grey)
+
+
+def test_prepare_turns_channels_round_before_it_normalises():
+    images = np.random.default_rng(0).integers(0, 256, (4, 5, 6, 3), np.uint8)
+    bgr, rgb = (imageset.prepare(given, Preprocessing(**NORMALISED, mode=mode))
+                for given, mode in ((images, "bgr"), (images[..., ::-1], None)))  # fmt: skip
+    assert np.array_equal(bgr, rgb)
 
 
 def test_prepare_says_both_sizes_when_they_differ():

@@ -36,7 +36,7 @@ class Classifier:
     batch: a number, or a name of a free one. built_in: the batch that a Reshape's constant has, if any; for
     32x32 images. flat_built_in: the same right before the linear layer, where OpenVINO frees it.
     outputs: their names, the first of which are the logits and the others other logits.
-    custom: with an operation of nobody's. inputs: more inputs of the same shape, added to the first.
+    custom: with an operation of nobody's. flat: logits, else what the convolution gives. inputs: more inputs of the same shape, added to the first.
     """
 
     batch: int | str = "N"
@@ -50,15 +50,16 @@ class Classifier:
     inputs: tuple[str, ...] = ("images",)
     flat: bool = True
     classes: int = CLASSES
+    channels: int = 3
 
     def model(self) -> onnx.ModelProto:
-        spatial = [3, *self.size] if self.layout == "NCHW" else [*self.size, 3]
+        spatial = [self.channels, *self.size] if self.layout == "NCHW" else [*self.size, self.channels]
         shape = [self.batch, *spatial]
         inputs = [helper.make_tensor_value_info(name, ONNX_TYPES[self.input], shape) for name in self.inputs]
         outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in self.outputs]
         nodes = list(self._nodes())
         weights = {
-            "kernel": _drawn(FILTERS, 3, 3, 3),
+            "kernel": _drawn(FILTERS, self.channels, 3, 3),
             **{f"matrix of {name}": _drawn(FILTERS, self.classes) * (i + 1) for i, name in enumerate(self.outputs)},
             **RAW,
             "rows": np.array([self.built_in or 0, FILTERS, 15 * 15]),

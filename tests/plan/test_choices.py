@@ -12,6 +12,7 @@ from farm.plan.parameters import Evaluate, Measure, Quantize, Synthesize
 from tests.conftest import Located, plan_of
 
 DIGITS = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5), "scale": 1 / 255}
+CIFAR10 = asdict(CATALOG.preprocessing["cifar10"])
 RAW = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "scale": 1.0}
 AWARE = "accuracy-aware"
 IN_FOLDER = {"name": "folder", "path": "p"}
@@ -86,6 +87,11 @@ def describing(**said):
         ("digits", {}, {"mean_values": [0.5] * 3}, {**RAW, "mean": (0.5,) * 3}),
         ({"name": "parquet", "path": "p"}, {"size": [64, 48]}, {}, {**RAW, "scale": 1 / 255, "size": (64, 48)}),
         ({"name": "digits", "factory": "p:test"}, {}, {}, {**RAW, "scale": 1 / 255}),
+        ("digits", {"mode": "grey"}, {}, {**DIGITS, "mode": "grey"}),
+        ("digits", {"mode": "grey"}, {"mean": [0.1307], "std": 0.3081}, {"mean": (0.1307,) * 3, "std": (0.3081,) * 3}),
+        ("cifar10", {"mode": "grey"}, {}, {**RAW, "scale": 1 / 255, "mode": "grey"}),
+        ("cifar10", {}, {"mode": "bgr"}, {**CIFAR10, "mode": "bgr"}),
+        ("cifar10", {}, {"mode": "rgb"}, CIFAR10),
         ("digits", {"input": "u8"}, {}, {**RAW, "input": "u8"}),
         ("digits", {"input": "u8"}, {"size": [8, 8]}, {**RAW, "input": "u8", "size": (8, 8)}),
         ("digits", {"size": [224, 224], "resize": 256}, {"size": [96, 96]}, {"size": (96, 96), "resize": None}),
@@ -102,6 +108,20 @@ def test_the_users_words_go_before_the_models_and_those_before_its_datasets(file
     grid = files.grid(dataset=dataset, models=[{"factory": "nets:tiny", **said}])
     how = prepared(plan_of(grid, describe=describing(**described)))
     assert {key: how[key] for key in found} == found
+
+
+@pytest.mark.parametrize(
+    ("name", "values"), [("mean", [0.1, 0.2, 0.3]), ("std", [0.1, 0.1, 0.2]), ("scale_values", [1.0, 2.0, 3.0])]
+)
+def test_a_grey_model_has_one_mean_and_one_deviation(files, name, values):
+    grid = files.grid(models=[{"path": "net.onnx", name: values}])
+    with pytest.raises(InputError, match=f"^model net: a grey image has one channel: give one number as its `{name}`$"):
+        plan_of(grid, describe=describing(mode="grey"))
+
+
+def test_rgb_said_is_rgb_not_said(files):
+    said, silent = (plan_of(files.grid(models=[{"factory": "nets:tiny", **how}])) for how in ({"mode": "rgb"}, {}))
+    assert said.stages.keys() == silent.stages.keys()
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,15 @@ def feature_map():
     return torch.nn.Conv2d(3, 4, 3)
 
 
+def pooled():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1))
+
+
+def grey():
+    return torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.AdaptiveAvgPool2d(1))
+
+
 class NaN(torch.nn.Module):
     def __init__(self):
         super().__init__()

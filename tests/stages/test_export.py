@@ -68,7 +68,9 @@ def test_a_model_file_that_is_not_what_the_grid_says_is_refused(bench, tmp_path)
     ("network", "says"),
     [
         ("unconverted", "^OpenVINO cannot convert aten::linalg_svdvals: replace these operations in the model$"),
-        ("two_outputs", r"must give logits of shape \(batch, classes\), not tuple"),
+        ("two_outputs", r"must give logits of shape \(batch, classes\), not a tuple"),
+        ("feature_map", r"must be logits of shape \(batch, classes\), not \[\?,4,30,30\]"),
+        ("grey", r"^the model takes no images of 32x32 .* with 3 channels \(.*channels.*\): set its `size` or `mode`$"),
         ("otherwise_traced", "the converted model differs from PyTorch by 1 of its largest logit"),
     ],
 )
@@ -90,6 +92,21 @@ def test_attention_is_converted_as_it_is_written_and_for_any_batch(bench, networ
     assert np.abs(expected).max() > 0.01
     assert logits == pytest.approx(expected, abs=1e-4)
     assert torch.backends.mha.get_fastpath_enabled(), "for those that run after it"
+
+
+def test_logits_with_axes_of_length_1_are_logits(bench):
+    facts, folder = bench.run(export.run, exportation(factory("pooled")))
+    assert facts.classes == 4
+    images = np.random.default_rng(0).standard_normal((5, 3, 32, 32), dtype=np.float32)
+    logits = ov.Core().compile_model(folder / "model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(images)[0]
+    with torch.inference_mode():
+        assert logits == pytest.approx(networks.pooled()(torch.from_numpy(images)).numpy()[..., 0, 0], abs=1e-5)
+
+
+def test_a_grey_network_takes_one_channel(bench):
+    facts, folder = bench.run(export.run, exportation(factory("grey"), mode="grey"))
+    assert facts.classes == 4
+    assert ov.Core().read_model(folder / "model.xml").input(0).partial_shape.to_string() == "[?,1,32,32]"
 
 
 def test_a_network_of_torchvision_s_is_exported_with_its_checkpoint(bench, tmp_path):

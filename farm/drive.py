@@ -61,6 +61,8 @@ class Driver:
     progress: Progress = field(init=False, default_factory=Progress)
     blocked: dict[str, set[str]] = field(init=False, default_factory=dict)  # uri -> what it still waits for
     needed_by: dict[str, list[str]] = field(init=False, default_factory=lambda: defaultdict(list))
+    judges: dict[str, set[str]] = field(init=False, default_factory=lambda: defaultdict(set))  # of a quantization
+    judged_by: dict[str, set[str]] = field(init=False, default_factory=lambda: defaultdict(set))
     order: dict[str, int] = field(init=False, default_factory=dict)
     queues: dict[Window, list[tuple[int, str]]] = field(init=False, default_factory=lambda: defaultdict(list))
     in_flight: Counter[Window] = field(init=False, default_factory=Counter)
@@ -71,8 +73,9 @@ class Driver:
     def drive(self, report: Callable[[Progress], None]) -> dict[str, Outcome]:
         """Run the wanted stages, each after what it needs; the last outcome of each by uri.
 
-        A failed stage fails, as `dep_failed`, all that needs it; everything else goes on. report: called after every
-        change, and once a second or so. Raises EngineError, before anything runs, if some work never could here.
+        A failed stage fails, as `dep_failed`, all that needs it; everything else goes on. A model is quantized when an
+        evaluation of its FP32 IR has shown that model and dataset go together. report: called after every change, and
+        once a second or so. Raises EngineError, before anything runs, if some work never could here.
         """
         self._start()
         self.engine.preflight([self._work(uri) for uri in self.order if uri not in self.outcomes])
@@ -94,12 +97,17 @@ class Driver:
             self.blocked[uri] = {need for need in stage.inputs.values() if need in self.wanted}
             for need in self.blocked[uri]:
                 self.needed_by[need].append(uri)
+        for cell in self.plan.cells:
+            judge, judged = (cell.stages.get(role, "") for role in ("fp32", "quantize"))
+            if judged in self.order and judge in self.order:
+                self.judges[judged].add(judge)
+                self.judged_by[judge].add(judged)
         for uri in self.order:
             stage = self.plan.stages[uri]
             if stage.missing:
                 self.progress.last = self._not_run(uri, "missing_input", stage.missing)
                 self._fail(self.progress.last)
-            elif not self.blocked[uri]:
+            else:
                 self._ready(uri)
 
     def _share(self, stage: Stage) -> float:
@@ -142,8 +150,8 @@ class Driver:
         return Outcome(uri=uri, label=label, error_class=cause, error_type="NotRun", error_message=text)
 
     def _ready(self, uri: str) -> None:
-        if uri in self.outcomes:  # what it lacks is found before its inputs are done
-            return
+        if uri in self.outcomes or self.blocked[uri] or self.judges.get(uri):
+            return  # what it lacks is found before its inputs are done
         stage = self.plan.stages[uri]
         others: Window = "gpu" if self._lent(stage).slots else "light"
         window: Window = "exclusive" if self.stages[stage.kind].exclusive else others
@@ -196,8 +204,10 @@ class Driver:
             self.note(Event(what=What.ENDED, uri=outcome.uri))
             for uri in self.needed_by[outcome.uri]:
                 self.blocked[uri].discard(outcome.uri)
-                if not self.blocked[uri]:
-                    self._ready(uri)
+                self._ready(uri)
+            for uri in self.judged_by.pop(outcome.uri, ()):
+                self.judges.pop(uri, None)
+                self._ready(uri)
         elif self._may_retry(outcome):
             self.note(_failure(What.RETRIED, outcome))
             self._ready(outcome.uri)
@@ -219,8 +229,14 @@ class Driver:
         self.outcomes[outcome.uri] = outcome
         self.note(_failure(What.ENDED, outcome))
         self.progress.failed[self.plan.stages[outcome.uri].kind] += 1
+        reason = f"needs {outcome.uri.partition('/')[0]} {outcome.label}"
         for uri in self.needed_by[outcome.uri]:
-            self._fail(self._not_run(uri, "dep_failed", f"needs {outcome.uri.partition('/')[0]} {outcome.label}"))
+            self._fail(self._not_run(uri, "dep_failed", reason))
+        for uri in self.judged_by.pop(outcome.uri, ()):
+            judges = self.judges.get(uri, set())
+            judges.discard(outcome.uri)
+            if uri in self.judges and not judges:
+                self._fail(self._not_run(uri, "dep_failed", reason))
 
 
 def _failure(what: What, outcome: Outcome) -> Event:

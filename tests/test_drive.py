@@ -13,7 +13,7 @@ from farm.drive import QUIET_TICK_S, TICK_S, WINDOW, Driver
 from farm.engine import Gpus, ProgressLine
 from farm.errors import EngineError
 from farm.grid.settings import Settings
-from farm.plan import Plan
+from farm.plan import Plan, PlannedCell
 from farm.record import RETRIES, Outcome
 from farm.store import Store
 from farm.store.manifest import Manifest
@@ -98,13 +98,13 @@ class ScriptedEngine:
         return [work.stage.key for work in self.submitted]
 
 
-def a_plan(*stages):
-    return Plan(grid="g", dataset="digits", stages={each.uri: each for each in stages}, cells=())
+def a_plan(*stages, cells=()):
+    return Plan(grid="g", dataset="digits", stages={each.uri: each for each in stages}, cells=cells)
 
 
-def run(engine, *stages, wanted=None, settings=None, report=lambda _: None, note=lambda _: None):
+def run(engine, *stages, cells=(), wanted=None, settings=None, report=lambda _: None, note=lambda _: None):
     """Drive all stages (or the wanted ones); key -> failure class, None where fine."""
-    plan = a_plan(*stages)
+    plan = a_plan(*stages, cells=cells)
     driver = Driver(
         plan=plan,
         wanted=plan.stages if wanted is None else wanted,
@@ -255,6 +255,58 @@ def test_an_error_a_crash_and_a_timeout_are_never_retried_and_fail_exactly_what_
     }  # fmt: skip
     assert engine.order.count("set") == 1
     assert "quantize" not in engine.order
+
+
+def cells_of(quantization, *evaluations):
+    return tuple(
+        PlannedCell(name=each.key, model="m", algorithm="default", device="CPU", runtime="openvino",
+                    stages={"quantize": quantization.uri, "fp32": each.uri})
+        for each in evaluations
+    )  # fmt: skip
+
+
+def test_a_model_is_quantized_after_its_fp32_ir_was_evaluated():
+    export = stage("export", "e")
+    quantization = stage("quantize", "q", export)
+    fp32 = stage("evaluate", "f", export)
+    engine = ScriptedEngine(slots=4)
+    outcomes = run(engine, export, quantization, fp32, cells=cells_of(quantization, fp32))
+    assert engine.order == ["e", "f", "q"]
+    assert set(outcomes.values()) == {None}
+
+
+@pytest.mark.parametrize("cause", ["error", "crash"])
+def test_nothing_is_quantized_of_a_model_that_no_evaluation_accepts(cause):
+    export = stage("export", "e")
+    quantization = stage("quantize", "q", export)
+    evaluations = [stage("evaluate", key, export) for key in ("f", "g")]
+    int8 = stage("evaluate", "i", quantization)
+    engine = ScriptedEngine({"f": [cause], "g": [cause]}, slots=4)
+    stages = (export, quantization, *evaluations, int8)
+    outcomes = run(engine, *stages, cells=cells_of(quantization, *evaluations))
+    assert outcomes == {"e": None, "f": cause, "g": cause, "q": "dep_failed", "i": "dep_failed"}
+
+
+def test_one_evaluation_of_a_model_that_holds_is_enough():
+    export = stage("export", "e")
+    quantization = stage("quantize", "q", export)
+    evaluations = [stage("evaluate", key, export) for key in ("f", "g")]
+    engine = ScriptedEngine({"f": ["error"]}, slots=4)
+    outcomes = run(engine, export, quantization, *evaluations, cells=cells_of(quantization, *evaluations))
+    assert outcomes == {"e": None, "f": "error", "g": None, "q": None}
+
+
+def test_an_evaluation_that_is_there_is_not_waited_for():
+    quantization, fp32 = stage("quantize", "q"), stage("evaluate", "f")
+    engine = ScriptedEngine()
+    outcomes = run(engine, quantization, fp32, cells=cells_of(quantization, fp32), wanted=[quantization.uri])
+    assert outcomes == {"q": None}
+
+
+def test_an_evaluation_that_lacks_a_file_is_none():
+    quantization, fp32 = stage("quantize", "q"), stage("evaluate", "f", missing="no images")
+    outcomes = run(ScriptedEngine(), quantization, fp32, cells=cells_of(quantization, fp32))
+    assert outcomes == {"q": "dep_failed", "f": "missing_input"}
 
 
 def test_a_failed_dependency_is_named():

@@ -9,11 +9,14 @@ from typing import Any, NamedTuple
 
 from farm.catalog import CATALOG
 from farm.errors import FarmError
+from farm.models.describe import describe
 from farm.plan import Plan, Stage, base
 from farm.plan.parameters import Evaluate, Measure, Synthesize
 from farm.spec import LoadedSpec, resolve
+from farm.tasks.classification import apart
+from farm.tasks.metric import BUILT_IN
 
-OPENED = ("folder", "parquet", "shards")  # images that lie in files, and run nobody's code
+OPENED = ("folder", "parquet", "npz", "shards")  # images that lie in files, and run nobody's code
 LOOKED_AT = {"distylegan": "farm.generators.distylegan.files:check"}  # files of what takes longer
 
 
@@ -36,9 +39,24 @@ def foreseen(plan: Plan, uris: Collection[str]) -> Foreseen:
         if opening is not None:
             sets.setdefault(opening.images(), {})[uri] = opening
     looked = {next(reversed(openings)): _looked(openings) for openings in sets.values()}
-    notes = (f"{_shown(plan, uri)}: {one.note}" for uri, one in looked.items() if one.note)
+    notes = (f"{_shown(plan, uri)}: {one.seen.note}" for uri, one in looked.items() if one.seen.note)
     faults = {uri: reason for one in looked.values() for uri, reason in one.faults.items()}
+    for openings, one in zip(sets.values(), looked.values(), strict=True):
+        faults |= {uri: misfit for uri in openings if (misfit := _misfit(plan, plan.stages[uri], one.seen))}
     return Foreseen(faults=faults, notes=tuple(dict.fromkeys(notes)))
+
+
+def _misfit(plan: Plan, stage: Stage, seen: "_Seen") -> str:
+    """Why an evaluation will fail because its model tells other classes apart than there are; empty if it will not."""
+    if seen.classes is None or plan.metric not in BUILT_IN or not isinstance(stage.parameters, Evaluate):
+        return ""
+    made = stage
+    while "model" in made.inputs:
+        made = plan.stages[made.inputs["model"]]
+    file = made.files.get("model")
+    outputs = describe(made.label, {}, file).get("outputs") if file else None
+    misfit = apart(outputs, seen.classes, seen.names) if outputs else ""
+    return f"{made.label}: {misfit}" if misfit else ""
 
 
 def _shown(plan: Plan, uri: str) -> str:
@@ -85,11 +103,20 @@ def _opening(stage: Stage) -> _Opening | None:
     return _Opening(function=function, parameters=images.arguments(), files=files, count=count)
 
 
+class _Seen(NamedTuple):
+    """What opening images once tells. fault: why a stage could not use them; empty where it can."""
+
+    fault: str = ""
+    note: str = ""
+    classes: int | None = None
+    names: tuple[str, ...] = ()
+
+
 class _Looked(NamedTuple):
-    """What one set tells: why, by uri, stages cannot use it, and what must be known by those that can."""
+    """What one set tells: why, by uri, stages cannot use it, and what those see that can."""
 
     faults: Mapping[str, str]
-    note: str
+    seen: _Seen
 
 
 def _looked(openings: Mapping[str, _Opening]) -> _Looked:
@@ -98,23 +125,26 @@ def _looked(openings: Mapping[str, _Opening]) -> _Looked:
     counts = sorted(by_count)
 
     @cache
-    def opened(count: int) -> tuple[str, str]:
+    def opened(count: int) -> _Seen:
         return _opened(by_count[count])
 
     def fails(count: int) -> bool:
-        return bool(opened(count)[0])
+        return bool(opened(count).fault)
 
     if not fails(counts[-1]):
-        return _Looked({}, opened(counts[-1])[1])
+        return _Looked({}, opened(counts[-1]))
     least = 0 if fails(counts[0]) else bisect_left(counts, True, 1, len(counts) - 1, key=fails)
-    faults = {uri: opened(counts[-1])[0] for uri, opening in openings.items() if opening.count >= counts[least]}
-    return _Looked(faults, "")
+    faults = {uri: opened(counts[-1]).fault for uri, opening in openings.items() if opening.count >= counts[least]}
+    return _Looked(faults, _Seen())
 
 
-def _opened(opening: _Opening) -> tuple[str, str]:
-    """Why a stage could not use these images, and what must be known of them; empty for nothing."""
+def _opened(opening: _Opening) -> _Seen:
+    """What a stage would see of these images: of those that lie in files of their own, the headers."""
     try:
         images = resolve(opening.function)({**opening.parameters, "count": opening.count or None}, opening.files)
+        if not hasattr(images, "look"):
+            return _Seen(note=getattr(images, "note", ""))
+        images.look()
     except (FarmError, OSError) as error:
-        return str(error), ""
-    return "", getattr(images, "note", "")
+        return _Seen(fault=str(error))
+    return _Seen(note=images.note, classes=images.classes, names=images.names)

@@ -29,7 +29,7 @@ def _class_names(value: object) -> object:
     if value is None or (isinstance(value, str) and value):
         return value
     if not names or not all(isinstance(one, str) and one for one in names) or len(set(names)) < len(names):
-        raise fault("must be the names of the class folders, each once, or a file with a name a line")
+        raise fault("must be the names of the classes, each once, or a file with a name a line")
     return names
 
 
@@ -37,20 +37,31 @@ Classes = Annotated[
     tuple[str, ...] | str | None,
     BeforeValidator(_class_names),
     Field(
-        description="class folders in the order of their labels: a list, or a file with a name a line",
+        description="names of the classes as the model numbers them, from 0: a list, or a file with a name a line",
         json_schema_extra={"shown": False},
     ),
 ]
+Labels = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        description="file with an image's name and its class a line, instead of class folders",
+        json_schema_extra={"shown": False},
+    ),
+]
+Split = Annotated[
+    str | None, Field(min_length=1, description="which part of the images, where there are several: test, train ...")
+]
 
 AT_PATH = (InputSpec(role="images", parameter="path", hint="`path` is looked for beside the grid and in FARM_DATA"),)
-IN_FOLDER = (
-    *AT_PATH,
-    InputSpec(
-        role="classes",
-        parameter="classes",
-        optional=True,
-        hint="`classes` is a list of names, or a file with a name a line",
-    ),
+NAMES = InputSpec(
+    role="classes",
+    parameter="classes",
+    optional=True,
+    hint="`classes` is a list of names, or a file with a name a line",
+)
+LABELS = InputSpec(
+    role="labels", parameter="labels", optional=True, hint="`labels` is a file with an image's name and its class a line"
 )
 FROM_CODE = (InputSpec(role="images", parameter="factory", code=True),)
 
@@ -71,6 +82,7 @@ class DatasetParameters(Parameters):
     """A labelled test split."""
 
     count: int | None = Field(None, ge=1, description="use only COUNT images, as many of each class")
+    classes: Classes = None
 
 
 class DatasetAt(DatasetParameters):
@@ -82,7 +94,13 @@ class DatasetAt(DatasetParameters):
 class DatasetIn(DatasetAt):
     """A labelled test split in a folder of the user's own."""
 
-    classes: Classes = None
+    labels: Labels = None
+
+
+class DatasetOf(DatasetAt):
+    """A labelled test split among others of the user's own."""
+
+    split: Split = None
 
 
 class DatasetFrom(DatasetParameters):
@@ -93,23 +111,27 @@ class DatasetFrom(DatasetParameters):
 
 DATASETS = {
     "cifar10": LoadedSpec(
-        function="farm.data.cifar10:test", parameters=DatasetParameters, inputs=cifar10_split("test"),
+        function="farm.data.cifar10:test", parameters=DatasetParameters, inputs=(*cifar10_split("test"), NAMES),
         doc="the CIFAR-10 test split: 10,000 images of 32x32, 10 classes", libraries=("pillow",),
     ),
     "digits": LoadedSpec(
-        function="farm.data.digits:test", parameters=DatasetParameters, libraries=("scikit-learn", "pillow"),
+        function="farm.data.digits:test", parameters=DatasetParameters, inputs=(NAMES,), libraries=("scikit-learn", "pillow"),
         doc="scikit-learn's handwritten digits, a third of them, at 32x32, 10 classes; needs no download",
     ),
     "folder": LoadedSpec(
-        function="farm.data.folder:dataset", parameters=DatasetIn, inputs=IN_FOLDER,
-        doc="an image folder: one subfolder a class", libraries=("pillow",),
+        function="farm.data.folder:dataset", parameters=DatasetIn, inputs=(*AT_PATH, NAMES, LABELS),
+        doc="an image folder: one subfolder a class, or a file of labels", libraries=("pillow",),
     ),
     "parquet": LoadedSpec(
-        function="farm.data.parquet:dataset", parameters=DatasetAt, inputs=AT_PATH,
-        doc="a Parquet file in the Hugging Face layout: img {bytes, path}, label", libraries=("pillow",),
+        function="farm.data.parquet:dataset", parameters=DatasetOf, inputs=(*AT_PATH, NAMES),
+        doc="Parquet in the Hugging Face layout, a file or a folder: img {bytes, path}, label", libraries=("pillow",),
+    ),
+    "npz": LoadedSpec(
+        function="farm.data.npz:dataset", parameters=DatasetOf, inputs=(*AT_PATH, NAMES), libraries=("numpy", "pillow"),
+        doc="NumPy's .npz as Keras and MedMNIST have it: x_test, y_test or test_images, test_labels",
     ),
     "factory": LoadedSpec(
-        function="farm.data.factory:dataset", parameters=DatasetFrom, inputs=FROM_CODE,
+        function="farm.data.factory:dataset", parameters=DatasetFrom, inputs=(*FROM_CODE, NAMES),
         doc="a dataset of your own: {factory: package.module:function}, items (image, label)", libraries=("pillow",),
     ),
 }  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from farm.catalog.datasets import AT_PATH, FROM_CODE, IN_FOLDER, Classes, Made, Place, cifar10_split
+from farm.catalog.datasets import AT_PATH, FROM_CODE, LABELS, NAMES, Classes, Labels, Made, Place, Split, cifar10_split
 from farm.spec import InputSpec, Parameters, Sha256, Size, SourceSpec
 
 Precision = Annotated[Literal["f32", "bf16"], Field(description="of the network's arithmetic")]
@@ -50,6 +50,13 @@ class RealIn(RealAt):
     """Real images in a folder of the user's own."""
 
     classes: Classes = None
+    labels: Labels = None
+
+
+class RealOf(RealAt):
+    """Real images of the user's own among others."""
+
+    split: Split = None
 
 
 class Sharded(SourceParameters):
@@ -128,12 +135,16 @@ SOURCES = {
         doc="scikit-learn's handwritten digits, the other two thirds: real images; needs no download",
     ),
     "folder": SourceSpec(
-        function="farm.data.folder:source", parameters=RealIn, inputs=IN_FOLDER,
+        function="farm.data.folder:source", parameters=RealIn, inputs=(*AT_PATH, NAMES, LABELS),
         doc="an image folder, with or without one subfolder a class", libraries=("numpy", "pillow"),
     ),
     "parquet": SourceSpec(
-        function="farm.data.parquet:source", parameters=RealAt, inputs=AT_PATH, libraries=("numpy", "pillow"),
-        doc="a Parquet file in the Hugging Face layout: img {bytes, path}, label if there is one",
+        function="farm.data.parquet:source", parameters=RealOf, inputs=AT_PATH, libraries=("numpy", "pillow"),
+        doc="Parquet in the Hugging Face layout, a file or a folder: img {bytes, path}, label if there is one",
+    ),
+    "npz": SourceSpec(
+        function="farm.data.npz:source", parameters=RealOf, inputs=AT_PATH, libraries=("numpy", "pillow"),
+        doc="NumPy's .npz: x_train and y_train, train_images and train_labels, or images",
     ),
     "factory": SourceSpec(
         function="farm.data.factory:source", parameters=RealFrom, inputs=FROM_CODE, libraries=("numpy", "pillow"),

@@ -7,6 +7,7 @@ import gzip
 import tarfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,19 +15,21 @@ import numpy as np
 from PIL import Image
 
 from farm.data import real
+from farm.data.classes import in_order, order
 from farm.data.imageset import Arguments, Files, ImageSet, Pixels
 from farm.data.parquet import open_parquet
 from farm.errors import DataError
 from farm.files import new_folder
 
-CLASSES = 10
+NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CLASSES = len(NAMES)
 FOLDER = "cifar-10-batches-py"
 BROKEN_ARCHIVE = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error)
 
 
 def test(parameters: Arguments, files: Files) -> ImageSet:
     """`count` test images, class by class, or all. Raises DataError if the files are not CIFAR-10's."""
-    return real.dataset(_open(files["images"], train=False), parameters)
+    return real.dataset(in_order(_open(files["images"], train=False), order(parameters, files)), parameters)
 
 
 def train(parameters: Arguments, files: Files) -> ImageSet:
@@ -39,7 +42,7 @@ def _open(path: Path, *, train: bool) -> real.Pictures:
         return _batches(path, train=train)
     if path.name.endswith((".tar.gz", ".tgz")):
         return _batches(_unpack(path), train=train)
-    return open_parquet(path, labelled=True, classes=CLASSES)
+    return replace(open_parquet(path, labelled=True, classes=CLASSES), names=NAMES)
 
 
 def _batches(folder: Path, *, train: bool) -> real.Pictures:
@@ -54,7 +57,7 @@ def _batches(folder: Path, *, train: bool) -> real.Pictures:
         text = f"a file is missing or its MD5 sum is wrong ({error}): unpack cifar-10-python.tar.gz again"
         raise DataError(f"{folder}: {text}") from error
     images, labels = np.ascontiguousarray(split.data), np.asarray(split.targets, np.int64)
-    return real.Pictures(count=len(labels), read=partial(_read, images), labels=labels, classes=CLASSES)
+    return real.Pictures(count=len(labels), read=partial(_read, images), labels=labels, classes=CLASSES, names=NAMES)
 
 
 def _read(images: Pixels, start: int, stop: int) -> Iterator[real.Picture]:

@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 from farm.axes import Images, Preprocessing
 from farm.catalog.datasets import DATASETS
 from farm.data import imageset
+from farm.data.real import RealImages
 from farm.spec import resolve
 
 
-def open_dataset(dataset: Images, files: Mapping[str, Path]) -> imageset.ImageSet:
+def open_dataset(dataset: Images, files: Mapping[str, Path]) -> RealImages:
     """The labelled test images of a dataset, its files among `files`."""
-    images: imageset.ImageSet = resolve(DATASETS[dataset.name].function)(dataset.arguments(), files)
+    images: RealImages = resolve(DATASETS[dataset.name].function)(dataset.arguments(), files)
     return images
 
 
-def open_part(dataset: Images, files: Mapping[str, Path], count: int) -> imageset.ImageSet:
+def open_part(dataset: Images, files: Mapping[str, Path], count: int) -> RealImages:
     """`count` of its images, as many of each class, in their order; all where there are no more."""
     images = open_dataset(dataset, files)
     if len(images) <= count:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from farm.data import real
+from farm.data.classes import in_order, order
 from farm.data.imageset import Arguments, Files, ImageSet
 
 Part = Literal["train", "test"]
@@ -29,9 +30,9 @@ def split(part: Part) -> ImageSet:
     return real.uniform(_digits(part), {})
 
 
-def test(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - every dataset takes both
+def test(parameters: Arguments, files: Files) -> ImageSet:
     """`count` test images, class by class, or all 599. Raises DataError if there are fewer."""
-    return real.dataset(_digits("test"), parameters)
+    return real.dataset(in_order(_digits("test"), order(parameters, files)), parameters)
 
 
 def train(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - every source takes both

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from farm.data import real
+from farm.data.classes import in_order, order
 from farm.data.imageset import Arguments, Files, ImageSet, Labels, stray_label
 from farm.data.picture import Decoded, PictureError, rgb
 from farm.errors import DataError
@@ -37,13 +38,14 @@ class Data(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Items:
-    """A factory's items. name: the factory's, for messages. labels: int64 (n,), where they are known."""
+    """A factory's items. name: the factory's, for messages. labels: int64 (n,), and names of classes: where known."""
 
     name: str
     data: Data
     labelled: bool
     labels: Labels | None
     classes: int | None
+    names: tuple[str, ...] = ()
 
     def read(self, start: int, stop: int) -> Iterator[real.Picture]:
         """The items start, ..., stop - 1. Raises DataError for one that is no image, or has no label."""
@@ -55,7 +57,9 @@ class Items:
 
     def pictures(self) -> real.Pictures:
         """The items as pictures."""
-        return real.Pictures(count=len(self.data), read=self.read, labels=self.labels, classes=self.classes)
+        return real.Pictures(
+            count=len(self.data), read=self.read, labels=self.labels, classes=self.classes, names=self.names
+        )
 
     def _label(self, index: int, given: object, where: str) -> int | None:
         if given is None:
@@ -70,7 +74,7 @@ class Items:
         return label
 
 
-def dataset(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - every dataset takes both
+def dataset(parameters: Arguments, files: Files) -> ImageSet:
     """`count` items that ``parameters["factory"]`` gives, class by class, or all; any int is a label.
 
     Raises DataError if it returns no dataset of labelled images, InputError if there is no such function, and
@@ -82,8 +86,8 @@ def dataset(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - 
     labels = None if parameters["count"] is None else _labels(data, name, classes)
     if labels is not None and classes is not None:
         _check_labels(labels, name, classes)
-    items = Items(name=name, data=data, labelled=True, labels=labels, classes=classes)
-    return real.dataset(items.pictures(), parameters)
+    items = Items(name=name, data=data, labelled=True, labels=labels, classes=classes, names=_names(data))
+    return real.dataset(in_order(items.pictures(), order(parameters, files)), parameters)
 
 
 def source(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - every source takes both
@@ -162,6 +166,12 @@ def _classes(data: Data, name: str) -> int | None:
     if not isinstance(number, int) or number < 1:
         raise DataError(f"factory {name!r}: `classes` is {classes!r}: list the names of the classes, or leave it out")
     return number
+
+
+def _names(data: Data) -> tuple[str, ...]:
+    """What its classes are called; nothing where it only tells their number."""
+    classes = getattr(data, "classes", None)
+    return tuple(map(str, classes)) if isinstance(classes, list | tuple) else ()
 
 
 def _labels(data: Data, name: str, classes: int | None) -> Labels | None:

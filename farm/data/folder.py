@@ -1,18 +1,18 @@
 """Images in a folder, one file each, decoded when they are read. Owns which files count and what class they have.
 
-One subfolder a class, numbered from 0 by the order of their names or by the user's own, with images at any depth; a
-source may also be one flat folder without classes. Hidden files and folders are left out; other files that are no
-images are told of.
+One subfolder a class, numbered from 0 by the order of their names or by the user's own, with images at any depth; or
+images at any depth and a file of their labels; a source may also be one flat folder without classes. Hidden files and
+folders are left out; other files that are no images are told of.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from farm.data import real
+from farm.data import labels, real
+from farm.data.classes import in_order, order
 from farm.data.imageset import Arguments, Files, ImageSet
 from farm.data.picture import EXTENSIONS, PictureError, decode, look
 from farm.data.sampling import NAMED, some
@@ -21,63 +21,116 @@ from farm.errors import DataError
 from farm.inputs.tree import Entry, entries
 
 WHY = {"file": "", "again": " (the folder {} again)", "other": " (a link that leads nowhere, or no file)"}
+DIGITS = 9  # most of a class's number
 LOOKED_FOR = "looked for .png, .jpg, .tif and whatever else Pillow reads"
 
 
 def dataset(parameters: Arguments, files: Files) -> ImageSet:
     """`count` images of ``files["images"]``, class by class, or all. Raises DataError without classes."""
-    pictures = open_folder(files["images"], _order(parameters, files))
+    pictures = _opened(parameters, files)
     if pictures.labels is None:
-        raise DataError(f"{files['images']}: no subfolders: a dataset needs one subfolder a class, named after it")
+        change = "a dataset needs one subfolder a class, named after it, or `labels: FILE` with a class a line"
+        raise DataError(f"{files['images']}: no subfolders: {change}")
     return real.dataset(pictures, parameters)
 
 
 def source(parameters: Arguments, files: Files) -> ImageSet:
     """`count` images of ``files["images"]``, class by class where there are subfolders. Raises DataError if too few."""
-    return real.source(open_folder(files["images"], _order(parameters, files)), parameters)
+    return real.source(_opened(parameters, files), parameters)
 
 
-def open_folder(path: Path, order: Sequence[str] = ()) -> real.Pictures:
+def _opened(parameters: Arguments, files: Files) -> real.Pictures:
+    names = order(parameters, files)
+    if "labels" in files:
+        return in_order(open_labelled(files["images"], files["labels"]), names)
+    return open_folder(files["images"], names)
+
+
+def open_folder(path: Path, wanted: Sequence[str] = ()) -> real.Pictures:
     """The image files in order; without labels in a flat folder. Raises DataError for what is missing or misplaced.
 
-    order: the classes, some of which may have no folder; by default the folders' names, sorted.
+    wanted: the classes, some of which may have no folder; by default the folders' names, sorted.
     """
-    if not path.is_dir():
-        raise DataError(f"{path}: not a folder: give the folder that holds the images")
     groups, others = _sorted(path)
     loose = groups.pop("")
-    _check(path, groups, loose, order, others)
-    names = tuple(order or sorted(groups))
+    _check(path, groups, loose, wanted, others)
+    names = tuple(wanted or sorted(groups))
     paths = tuple(file for name in names for file in groups.get(name, ())) or tuple(loose)
-    labels = np.repeat(np.arange(len(names), dtype=np.int64), [len(groups.get(name, ())) for name in names])
+    classes = np.repeat(np.arange(len(names), dtype=np.int64), [len(groups.get(name, ())) for name in names])
     return real.Pictures(
         count=len(paths),
         read=partial(_read, paths),
         look=partial(_look, paths),
-        labels=labels if names else None,
+        labels=classes if names else None,
         classes=len(names) or None,
         names=names,
-        note="; ".join(filter(None, [_left_out(others), "" if order else _as_text(names)])),
+        note="; ".join(filter(None, [_left_out(others), "" if wanted else _as_text(names)])),
     )
 
 
+def open_labelled(path: Path, file: Path) -> real.Pictures:
+    """The image files that a file of labels names, in the order of their own names.
+
+    Labels that are numbers are the classes' numbers, others their names, sorted. Raises DataError where it names no
+    image, and as `labels.read`.
+    """
+    told, (groups, others) = labels.read(file), _sorted(path)
+    others = [one for one in others if one.path.resolve() != file.resolve()]
+    images = sorted((image for group in groups.values() for image in group), key=lambda image: _name(path, image))
+    known = {image: name for image in images for name in _names(path, image) if name in told}
+    if not known:
+        found = f"an image is called {_name(path, images[0])!r} there" if images else "there is none"
+        raise DataError(f"{file}: names no image of {path}: its first name is {next(iter(told))!r}, {found}")
+    words = [told[name] for name in known.values()]
+    numbered = all(word.isascii() and word.isdigit() and len(word) <= DIGITS for word in words)
+    names = () if numbered else tuple(sorted(set(words)))
+    classes = [int(word) for word in words] if numbered else [names.index(word) for word in words]
+    unnamed = [_name(path, image) for image in images if image not in known]
+    unused = len(told) - len(set(known.values()))
+    notes = [
+        _left_out(others),
+        f"{len(unnamed):,} images are not in {file.name} and left out: {some(unnamed, len(unnamed))}" if unnamed else "",
+        f"{unused:,} lines of {file.name} name no image" if unused else "",
+    ]
+    return real.Pictures(
+        count=len(known),
+        read=partial(_read, tuple(known)),
+        look=partial(_look, tuple(known)),
+        labels=np.array(classes, np.int64),
+        classes=len(names) or None,
+        names=names,
+        note="; ".join(filter(None, notes)),
+    )
+
+
+def _name(path: Path, image: Path) -> str:
+    """An image's name in the folder, with slashes."""
+    return image.relative_to(path).as_posix()
+
+
+def _names(path: Path, image: Path) -> tuple[str, ...]:
+    """How a file of labels may name an image: in the folder, with the folder, or without what tells its format."""
+    name = _name(path, image)
+    return name, f"{path.name}/{name}", name.removesuffix(image.suffix)
+
+
 def _check(
-    path: Path, groups: Mapping[str, list[Path]], loose: list[Path], order: Sequence[str], others: Sequence[Entry]
+    path: Path, groups: Mapping[str, list[Path]], loose: list[Path], wanted: Sequence[str], others: Sequence[Entry]
 ) -> None:
     """Raise DataError where folders and images do not go together. loose: images that are in no subfolder."""
     if groups and loose:
         where = f"both subfolders and images ({loose[0].name})"
         raise DataError(f"{path}: {where}: move these into their class's subfolder")
-    if unknown := sorted(groups.keys() - set(order)) if order else []:
-        names, there = some(map(repr, unknown), len(unknown)), some(map(repr, order), len(order))
+    if unknown := sorted(groups.keys() - set(wanted)) if wanted else []:
+        names, there = some(map(repr, unknown), len(unknown)), some(map(repr, wanted), len(wanted))
         raise DataError(f"{path}: {names}: not in `classes`, which has {there}: name all folders, or move these away")
-    if order and not groups:
+    if wanted and not groups:
         raise DataError(f"{path}: no subfolders: `classes` is for one subfolder a class, named after it")
     empty = [name for name, group in sorted(groups.items()) if not group]
-    if (empty and not order) or not (loose or any(groups.values())):
+    if (empty and not wanted) or not (loose or any(groups.values())):
         _check_links(path, empty, others)
         change = (
-            "add some, or remove the folder" if order or not empty else "add some, remove it, or name all `classes`"
+            "add some, or remove the folder" if wanted or not empty else "add some, remove it, or name all `classes`"
         )
         raise DataError(f"{path / (empty[0] if empty else '')}: no images ({LOOKED_FOR}): {change}")
 
@@ -107,25 +160,10 @@ def _as_text(names: Sequence[str]) -> str:
     return f"{which}; if they are numbers, say so by `classes: [{listed}]` or a file of names"
 
 
-def _order(parameters: Arguments, files: Files) -> tuple[str, ...]:
-    """The user's own order of classes, from the grid or a file; empty if there is none. Raises DataError."""
-    path = files.get("classes")
-    if path is None:
-        return tuple(parameters.get("classes") or ())
-    try:
-        lines = _content(path).decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: no text in UTF-8 ({error.reason}): give a file with a class a line") from error
-    names = tuple(filter(None, (line.strip() for line in lines)))
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice or not names:
-        text = f"{twice[0]!r} stands twice" if twice else "no names"
-        raise DataError(f"{path}: {text}: give a file with a class a line, each once")
-    return names
-
-
 def _sorted(path: Path) -> tuple[dict[str, list[Path]], list[Entry]]:
     """The image files by class, of each subfolder, and of none in ``""``; and what else lies there."""
+    if not path.is_dir():
+        raise DataError(f"{path}: not a folder: give the folder that holds the images")
     groups: dict[str, list[Entry]] = {}
     others = []
     for entry in _entries(path):
@@ -138,8 +176,8 @@ def _sorted(path: Path) -> tuple[dict[str, list[Path]], list[Entry]]:
             others.append(entry)
         if entry.kind == "again" and not below:
             groups.setdefault(top, [])
-    order = {name: sorted(group, key=lambda entry: entry.name.rpartition("/")[::2]) for name, group in groups.items()}
-    return {name: [entry.path for entry in group] for name, group in order.items()}, others
+    by_name = {name: sorted(group, key=lambda entry: entry.name.rpartition("/")[::2]) for name, group in groups.items()}
+    return {name: [entry.path for entry in group] for name, group in by_name.items()}, others
 
 
 def _entries(path: Path) -> Iterator[Entry]:

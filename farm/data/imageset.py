@@ -23,6 +23,7 @@ Files = Mapping[str, Path]
 Wrote = Callable[[int], None]
 
 UNLABELLED = -1
+MOST_CLASSES = 1 << 31
 AXIS_ORDER = {"NCHW": (0, 3, 1, 2), "NHWC": (0, 1, 2, 3)}  # axes of (n, H, W, channels)
 LUMA, LUMA_HALF, LUMA_BITS = np.array([19595, 38470, 7471], np.uint32), np.uint32(1 << 15), 16  # 0.299, 0.587, 0.114
 FLOATS = {"f32": np.float32, "f16": np.float16}
@@ -86,9 +87,13 @@ def size_of(images: ImageSet) -> tuple[int, int]:
 
 
 def stray_label(labels: Labels, classes: int | None) -> tuple[int, str] | None:
-    """The place of the first label that is not in 0, ..., classes - 1, and which are expected, in words."""
-    stray = (labels < 0) | (labels >= (np.inf if classes is None else classes))
-    expected = "0 or more" if classes is None else f"0 to {classes - 1}"
+    """The place of the first label that is not in 0, ..., classes - 1, and which are expected, in words.
+
+    classes: None where their number is not known; then a label is one of 31 bits, as predictions keep it.
+    """
+    most = MOST_CLASSES if classes is None else classes
+    stray = (labels < 0) | (labels >= most)
+    expected = "0 or more" if classes is None and labels[stray.argmax()] < 0 else f"0 to {most - 1}"
     return (int(stray.argmax()), expected) if stray.any() else None
 
 

@@ -1,16 +1,18 @@
-"""Images in a Parquet file of the Hugging Face layout: ``img`` or ``image`` {bytes, path}, and maybe ``label``."""
+"""Images in Parquet files of the Hugging Face layout: ``img`` or ``image`` {bytes, path}, and maybe ``label``."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
 from farm.data import real
+from farm.data.classes import in_order, order
 from farm.data.imageset import UNLABELLED, Arguments, Files, ImageSet, Labels, stray_label
 from farm.data.picture import PictureError, decode
-from farm.data.rows import Rows, open_rows
+from farm.data.rows import Rows, chained, open_rows
+from farm.data.splits import files_of
 from farm.errors import DataError
 
 IMAGE_COLUMNS = ("img", "image")
@@ -18,31 +20,46 @@ IMAGE_COLUMNS = ("img", "image")
 
 def dataset(parameters: Arguments, files: Files) -> ImageSet:
     """`count` rows of ``files["images"]``, class by class, or all. Raises DataError as `open_parquet`."""
-    return real.dataset(open_parquet(files["images"], labelled=True), parameters)
+    pictures = open_parquet(files["images"], labelled=True, split=parameters.get("split"))
+    return real.dataset(in_order(pictures, order(parameters, files)), parameters)
 
 
 def source(parameters: Arguments, files: Files) -> ImageSet:
     """`count` rows of ``files["images"]``, class by class where there are labels. Raises DataError if too few."""
-    return real.source(open_parquet(files["images"], labelled=False), parameters)
+    return real.source(open_parquet(files["images"], labelled=False, split=parameters.get("split")), parameters)
 
 
-def open_parquet(path: Path, *, labelled: bool, classes: int | None = None) -> real.Pictures:
-    """Open a file and check everything but the images. labelled: a label column must be there.
+def open_parquet(
+    path: Path, *, labelled: bool, classes: int | None = None, split: str | None = None
+) -> real.Pictures:
+    """Open a file, or the files of a folder's `split`, and check everything but the images.
 
-    classes: their number, if known beforehand; else that of the ``ClassLabel`` names in the schema's ``huggingface``
-    metadata. Raises DataError if the file is no Parquet, has no rows, lacks a column, or has labels out of range.
+    labelled: a label column must be there. classes: their number, if known beforehand; else that of the ``ClassLabel``
+    names in the schema's ``huggingface`` metadata. Raises DataError if a file is no Parquet, lacks a column or is of
+    another schema, if there are no rows or labels out of range, and as `splits.files_of`.
     """
-    whole = open_rows(path)
+    paths = files_of(path, split)
+    whole = _opened(paths)
     image, has_labels = _image_column(path, whole.schema), "label" in whole.schema.names
     if labelled and not has_labels:
         raise DataError(f"{path}: no column `label`, only {whole.schema.names}: a dataset needs a class for each image")
     if not len(whole):
         raise DataError(f"{path}: no rows: give a file that holds images")
-    rows = open_rows(path, (image,))
+    rows = _opened(paths, (image,))
     names = _class_names(whole.schema)
     classes = classes if classes is not None else len(names) or None
     labels = _labels(path, rows, classes) if has_labels else None
     return real.Pictures(count=len(rows), read=partial(_read, rows), labels=labels, classes=classes, names=names)
+
+
+def _opened(paths: Sequence[Path], columns: tuple[str, ...] = ()) -> Rows:
+    """The rows of files, one after another. Raises DataError where one has not the first one's columns."""
+    parts = [open_rows(path, columns) for path in paths]
+    for part in parts:
+        if not part.schema.equals(parts[0].schema):
+            has, first = (", ".join(f"{one.name} {one.type}" for one in rows.schema) for rows in (part, parts[0]))
+            raise DataError(f"{part.path}: has {has}, but {parts[0].path} has {first}: save both alike")
+    return chained(parts)
 
 
 def _read(rows: Rows, start: int, stop: int) -> Iterator[real.Picture]:

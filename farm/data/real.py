@@ -72,6 +72,11 @@ class RealImages:
         return self.pictures.classes
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Of class 0, 1, ..., if they have any."""
+        return self.pictures.names
+
+    @property
     def note(self) -> str:
         """What must be known of the images, as far as they were looked at."""
         return "; ".join(filter(None, [self.known, _not_in_rgb(self.kinds)]))

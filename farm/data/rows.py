@@ -61,10 +61,14 @@ class Rows:
 
     def column(self, name: str) -> pa.ChunkedArray:
         """One whole column, for small ones. Raises DataError where the file is damaged."""
+        files = {group.path: group.file for group in self.groups} or {self.path: self.file}
+        return pa.chunked_array([chunk for path in files for chunk in self._column(path, files[path], name).chunks])
+
+    def _column(self, path: Path, file: pq.ParquetFile, name: str) -> pa.ChunkedArray:
         try:
-            return self.file.read([name]).column(name)
+            return file.read([name]).column(name)
         except (OSError, pa.ArrowException) as error:
-            text = f"{self.path}: column {name!r} cannot be read ({error}): fetch or make the file again"
+            text = f"{path}: column {name!r} cannot be read ({error}): fetch or make the file again"
             raise DataError(text) from error
 
     def _group(self, at: int) -> pa.Table:

@@ -5,6 +5,7 @@ the answer, which ``python -P describe.py torchvision`` or ``python -P describe.
 """
 
 import json
+import math
 import mmap
 import re
 import subprocess
@@ -73,7 +74,7 @@ def of_torchvision(memos: Path, version: str) -> Answer:
 
 
 def of_file(path: Path, memos: Path, content: str, version: str) -> Answer:
-    """A model file's input, as far as its shape tells: size, layout, input, mode; and whether it is quantized.
+    """A model file's input, as far as its shape tells: size, layout, input, mode; how many outputs; whether it is quantized.
 
     Empty if unread. content: its SHA-256.
     """
@@ -147,6 +148,8 @@ def _file_now(path: str) -> Answer:
     interface: Answer = {"input": kind if kind in INPUTS else "f32"}
     if int8.of_model(model).quantized:
         interface["quantized"] = True
+    if outputs := _outputs(model):
+        interface["outputs"] = outputs
     if shape.rank.is_dynamic or len(shape) != 4:  # noqa: PLR2004 - a batch of images
         return interface
     for (count, told), (layout, (channels, height, width)) in product(CHANNELS.items(), AXES.items()):
@@ -156,6 +159,14 @@ def _file_now(path: str) -> Answer:
                 interface["size"] = [shape[height].get_length(), shape[width].get_length()]
             break
     return interface
+
+
+def _outputs(model: Any) -> int | None:
+    """How many numbers the model gives an image, where its only output's shape says so."""
+    shape = model.output(0).partial_shape if len(model.outputs) == 1 else None
+    if shape is None or shape.rank.is_dynamic or any(side.is_dynamic for side in list(shape)[1:]):
+        return None
+    return math.prod(side.get_length() for side in list(shape)[1:])
 
 
 if __name__ == "__main__":

@@ -31,13 +31,15 @@ PREPROCESSING = tuple(Preprocessing.__dataclass_fields__)
 RAW_PIXELS = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "scale": 1.0}
 OPENVINO = {"mean_values": "mean", "scale_values": "std"}  # what its tools call them, of pixels from 0 to 255
 UNKNOWN = Preprocessing(size=(32, 32))  # of a dataset that is in no table: pixels in [0, 1]
+LATER = ("classes", "labels", "split")  # parameters that an older farm had not: unsaid they change no key
 HELD_OUT = 1000  # images to validate on, where the algorithm does not say how many
 
 
 def options(choice: Loaded) -> dict[str, object]:
     """A choice's parameters without those that only say where a file lies: its content is in the key."""
     located = {spec.parameter for spec in choice.spec.inputs if not spec.code} | {"sha256"}
-    return {name: value for name, value in choice.parameters if name not in located or isinstance(value, tuple)}
+    said = ((name, value) for name, value in choice.parameters if value is not None or name not in LATER)
+    return {name: value for name, value in said if name not in located or isinstance(value, tuple)}
 
 
 def images(choice: Dataset | Calibration, fit: Fit | None, **changes: object) -> axes.Images:

@@ -13,7 +13,8 @@ from farm.plan.parameters import Evaluate, StageParameters, Synthesize
 
 T = TypeVar("T")
 
-OF_ONE_SPLIT = ("folder", "parquet", "factory")  # what gives all of its images, whether to calibrate on or to test
+PARTS = ("factory", "split")  # options by which two sets of one origin have other images
+OF_ONE_SPLIT = ("folder", "parquet", "npz", "factory")  # what gives all of its images, whether to calibrate on or to test
 
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=members)
 
@@ -120,7 +121,7 @@ class Plan:
             return False
         files = [stage.files.get("images") for stage in (made, judged)]
         contents = {file.sha256 for file in files if file and file.sha256}
-        return len(contents) == 1 and ours.options.get("factory") == theirs.options.get("factory")
+        return len(contents) == 1 and all(ours.options.get(name) == theirs.options.get(name) for name in PARTS)
 
     def needed_by(self, cells: Collection[str]) -> set[str]:
         """The uris of all stages that the named cells need."""

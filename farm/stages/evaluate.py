@@ -32,7 +32,7 @@ def run(job: Job[Evaluate]) -> Evaluated:
     wanted = job.parameters
     dataset = open_dataset(wanted.dataset, job.files)
     predict = _pytorch(job, wanted.model) if wanted.model else _openvino(job)
-    task = Classification(metric=wanted.metric, classes=dataset.classes)
+    task = Classification(metric=wanted.metric, classes=dataset.classes, names=dataset.names)
     parts = []
     for start in range(0, len(dataset), BATCH):
         block = dataset.block(start, min(start + BATCH, len(dataset)))

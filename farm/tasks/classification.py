@@ -4,12 +4,15 @@ Owns what is kept of a prediction, what is told of all of them, and the check th
 Knows no runtime.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from farm.data.imageset import MOST_CLASSES
+from farm.data.sampling import some
 from farm.errors import DataError
 from farm.plan.facts import Evaluated
 from farm.tasks.metric import BUILT_IN, Labels, Logits, check_finite, scorer
@@ -26,16 +29,19 @@ SCHEMA = pa.schema([  # gap: of the greatest logit to the second
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classification:
-    """Turns logits into rows. metric: as in a grid. classes: of the dataset, where they are known."""
+    """Turns logits into rows. metric: as in a grid. classes: of the dataset, and their names, where they are known."""
 
     metric: str
     classes: int | None
+    names: tuple[str, ...] = ()
 
     def rows(self, logits: Logits, labels: Labels, start: int) -> pa.Table:
         """One batch's rows. Raises DataError where the model and the dataset do not go together."""
         outputs = logits.shape[1]
         if self.metric in BUILT_IN:
             self.check_classes(outputs, labels)
+        if np.abs(labels).max() >= MOST_CLASSES:
+            raise DataError(f"a test image's label is {labels[np.abs(labels).argmax()]}: number the classes from 0 up")
         if not np.isfinite(logits).all():
             where = f"images {start} to {start + len(logits) - 1}"
             raise DataError(f"the model gives NaN or infinite logits in {where}")
@@ -62,10 +68,27 @@ class Classification:
         """A metric of the user's own may mean something else by an output."""
         if labels.min() < 0:
             raise DataError(f"a test image's label is {labels.min()}: number the classes from 0 up")
-        if (self.classes is not None and self.classes != outputs) or labels.max() >= outputs:
-            there = self.classes if self.classes is not None else int(labels.max()) + 1
-            text = f"the model tells {outputs} classes apart, the dataset has {there}: use weights trained on it"
-            raise DataError(text)
+        classes = self.classes if self.classes is not None else max(outputs, int(labels.max()) + 1)
+        if misfit := apart(outputs, classes, self.names):
+            raise DataError(misfit)
+
+
+def apart(outputs: int, classes: int, names: Sequence[str] = ()) -> str:
+    """Why a model of so many outputs cannot be judged on a dataset of so many classes; empty if it can.
+
+    names: of the classes, where they are known.
+    """
+    if outputs == 1:
+        text = "the model gives one score an image, which tells no classes apart"
+        return f"{text}: give it two outputs, or a metric that knows what it means, `metric: package.module:function`"
+    if outputs == classes:
+        return ""
+    called = f" ({some(names, len(names))})" if names else ""
+    text = f"the model tells {outputs:,} classes apart, the dataset has {classes:,}{called}"
+    if classes > outputs:
+        return f"{text}: use a model trained on them, or leave out the images of other classes"
+    background = ", the first may be a background" if outputs == classes + 1 else ""
+    return f"{text}: name all {outputs:,} in the dataset's `classes`, in the model's order{background}"
 
 
 def agreement(ours: NDArray[np.int32], theirs: NDArray[np.int32]) -> float:

@@ -20,6 +20,6 @@ def test_classes_are_a_file_or_names_of_which_some_may_be_numbers(table, given, 
     "given", ["", (), ("cat", "cat"), (1, "1"), ("cat", ""), ("yes", True), (0.5,), 3, {"cat": 0}, ({"cat": 0},)]
 )
 def test_what_cannot_be_the_names_of_classes_says_what_can(given):
-    text = "must be the names of the class folders, each once, or a file with a name a line"
+    text = "must be the names of the classes, each once, or a file with a name a line"
     with pytest.raises(ValidationError, match=text):
         DATASETS["folder"].parameters.model_validate({"path": "p", "classes": given})

@@ -321,6 +321,6 @@ def test_a_whole_dataset_is_not_read_for_its_labels(given):
 
 @pytest.mark.parametrize("table", [DATASETS, SOURCES])
 def test_the_tables_take_a_factory_as_code(table):
-    (wanted,) = table["factory"].inputs
+    wanted = table["factory"].inputs[0]
     assert (wanted.parameter, wanted.code) == ("factory", True)
     assert table["factory"].parameters.model_validate({"factory": "a:b"}).factory == "a:b"

@@ -287,6 +287,50 @@ def test_an_image_that_cannot_be_used_is_told_with_its_file(tmp_path, content, s
         whole(tmp_path).block(0, 2)
 
 
+def labelled(path, text, **more):
+    (path / "labels.csv").write_text(text)
+    files = {"images": path / "photos", "labels": path / "labels.csv"}
+    return folder.dataset({"count": None, **more}, files)
+
+
+def test_a_file_of_labels_takes_the_place_of_subfolders(tmp_path):
+    fill(tmp_path / "photos", ["a.png", "b.png"])
+    fill(tmp_path / "photos" / "x", ["c.png"])
+    images = labelled(tmp_path, "file,label\nx/c.png,cat\nphotos/b.png,dog\na,ant\n")
+    assert images.block(0, 3).labels.tolist() == [0, 2, 1]
+    assert (images.classes, images.names, images.note) == (3, ("ant", "cat", "dog"), "")
+
+
+def test_labels_that_are_numbers_are_the_classes_numbers(tmp_path):
+    fill(tmp_path / "photos", ["a.png", "b.png"])
+    images = labelled(tmp_path, "a.png 10\nb.png 2\n")
+    assert (images.block(0, 2).labels.tolist(), images.classes) == ([10, 2], None)
+    images = labelled(tmp_path, "a.png 10\nb.png 2\n", classes=("2", "10"))
+    assert (images.block(0, 2).labels.tolist(), images.classes) == ([1, 0], 2)
+
+
+def test_what_a_file_of_labels_leaves_out_is_counted(tmp_path):
+    fill(tmp_path / "photos", ["a.png", "b.png", "c.png"])
+    images = labelled(tmp_path, "a.png,0\nz.png,1\ny.png,1\n")
+    assert len(images) == 1
+    assert "2 images are not in labels.csv and left out: b.png, c.png; 2 lines of labels.csv name no image" in images.note
+
+
+def test_a_file_of_labels_in_the_folder_itself_is_nothing_left_out(tmp_path):
+    fill(tmp_path, ["a.png"])
+    (tmp_path / "labels.csv").write_text("a.png,cat\n")
+    images = folder.dataset({"count": None}, {"images": tmp_path, "labels": tmp_path / "labels.csv"})
+    assert images.note == ""
+
+
+@pytest.mark.parametrize(("names", "says"), [(["a.png"], "an image is called 'a.png' there"), ([], "there is none")])
+def test_labels_of_other_images_are_told(tmp_path, names, says):
+    (tmp_path / "photos").mkdir()
+    fill(tmp_path / "photos", names)
+    with pytest.raises(DataError, match=f"labels.csv: names no image of .*photos: its first name is 'q.png', {says}"):
+        labelled(tmp_path, "q.png,cat\n")
+
+
 def test_all_images_that_cannot_be_used_are_told_at_once(tmp_path):
     fill(tmp_path / "cat", ["a.png", "e.png"])
     for name, content in {"b": b"", "c": encode(IMAGES[0])[:50], "d": encode(pixels(1, (5, 6))[0])}.items():

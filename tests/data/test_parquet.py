@@ -123,7 +123,7 @@ IMG = pa.array([{"bytes": GOOD, "path": ""}])
     [
         (lambda path: path.write_bytes(b"PAR1 no"), "not a Parquet file, or truncated"),
         (lambda path: path.write_bytes(b""), "not a Parquet file, or truncated"),
-        (lambda path: path.mkdir(), "not a Parquet file"),
+        (lambda path: path.mkdir(), "no .parquet files: give the folder"),
         (lambda path: write_parquet(path, [GOOD], None), r"no column `label`, only \['img'\]"),
         (lambda path: write_parquet(path, [], []), "no rows"),
         (lambda path: table_of(path, {"picture": IMG, "label": [0]}), r"no column .*\['picture', 'label'\]"),
@@ -140,6 +140,35 @@ def test_a_file_in_another_layout_is_refused_when_it_is_opened(tmp_path, make, s
     make(tmp_path / "a.parquet")
     with pytest.raises(DataError, match=rf"a.parquet: {says}"):
         whole(tmp_path / "a.parquet")
+
+
+def test_a_folder_of_parts_is_read_as_one(tmp_path):
+    whole_one = pixels(7)
+    for part, (start, stop) in enumerate([(0, 4), (4, 7)]):
+        encoded = [encode(image) for image in whole_one[start:stop]]
+        write_parquet(tmp_path / f"test-0000{part}-of-00002.parquet", encoded, list(range(start, stop)))
+    write_parquet(tmp_path / "train-00000-of-00001.parquet", [GOOD], [0])
+    images = parquet.dataset({"count": None, "split": "test"}, {"images": tmp_path})
+    block = images.block(0, 7)
+    assert np.array_equal(block.images, whole_one)
+    assert block.labels.tolist() == list(range(7))
+    assert images.block(3, 5).labels.tolist() == [3, 4]
+    assert parquet.source({"count": 7, "seed": 0, "split": "test"}, {"images": tmp_path}).block(0, 7).labels.sum() == 21
+
+
+def test_parts_of_other_columns_are_told(tmp_path):
+    write_parquet(tmp_path / "a-00000-of-00002.parquet", [GOOD], [0])
+    write_parquet(tmp_path / "a-00001-of-00002.parquet", [GOOD], None)
+    says = r"a-00001-of-00002.parquet: has img struct<.*>, but .*a-00000-of-00002.parquet has img .*, label int64: save"
+    with pytest.raises(DataError, match=says):
+        whole(tmp_path)
+
+
+def test_a_label_of_a_million_is_a_label(tmp_path):
+    images = whole(write_parquet(tmp_path / "a.parquet", [GOOD] * 20, [0] * 19 + [1_000_000]))
+    assert images.block(19, 20).labels.tolist() == [1_000_000]
+    with pytest.raises(DataError, match=f"row 1: label {2**62}, expected 0 to 2147483647"):
+        whole(write_parquet(tmp_path / "a.parquet", [GOOD] * 2, [0, 2**62]))
 
 
 def test_bytes_may_be_large(tmp_path):

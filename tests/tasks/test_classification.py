@@ -5,7 +5,7 @@ import pytest
 
 from farm.errors import DataError
 from farm.plan.facts import Evaluated
-from farm.tasks.classification import SCHEMA, Classification, agreement
+from farm.tasks.classification import SCHEMA, Classification, agreement, apart
 
 LOGITS = np.array([[0.0, 3.0, 1.0], [2.0, 0.0, 0.5]], np.float32)
 LABELS = np.array([1, 2])
@@ -41,13 +41,44 @@ def test_all_rows_together_tell_the_metrics_mean_and_top1_where_labels_are_class
     ("classes", "label", "says"),
     [
         (3, -1, "label is -1: number the classes from 0 up"),
-        (None, 3, "the model tells 3 classes apart, the dataset has 4"),
+        (None, 3, "the model tells 3 classes apart, the dataset has 4: use a model trained on them, or leave out"),
         (4, 0, "the model tells 3 classes apart, the dataset has 4"),
+        (2, 0, "the dataset has 2: name all 3 in the dataset's `classes`, in the model's order, the first may be a back"),
     ],
 )
 def test_a_label_that_is_no_class_of_the_model_is_refused(classes, label, says):
     with pytest.raises(DataError, match=says):
         Classification(metric="top1", classes=classes).rows(LOGITS, np.array([0, label]), 0)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "classes", "names", "says"),
+    [
+        (10, 3, ("cat", "dog", "ship"), "10 classes apart, the dataset has 3 (cat, dog, ship): name all 10 in the dataset's"),
+        (10, 3, (), "the dataset has 3: name all 10 in the dataset's `classes`, in the model's order"),
+        (1001, 1000, (), "name all 1,001 in the dataset's `classes`, in the model's order, the first may be a background"),
+        (3, 10, tuple("abcdefghij"), "has 10 (a, b, c and 7 more): use a model trained on them, or leave out the images"),
+        (1, 2, ("cat", "dog"), "gives one score an image, which tells no classes apart: give it two outputs, or a metric"),
+        (10, 10, (), ""),
+    ],
+)  # fmt: skip
+def test_why_a_model_and_a_dataset_do_not_go_together_is_told_with_the_way_out(outputs, classes, names, says):
+    told = apart(outputs, classes, names)
+    assert says in told
+    assert bool(told) == bool(says)
+
+
+def test_fewer_classes_than_the_model_tells_apart_need_no_number():
+    """Where the number of a dataset's classes is not known, the model may know more than its labels show."""
+    assert len(Classification(metric="top1", classes=None).rows(LOGITS, np.array([0, 1]), 0)) == 2
+
+
+@pytest.mark.parametrize("label", [2**31, -(2**31) - 1, 2**62])
+def test_labels_that_predictions_cannot_hold_are_refused(label, tmp_path, monkeypatch):
+    (tmp_path / "own_metric.py").write_text("def zero(logits, labels):\n    return [0] * len(labels)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(DataError, match=f"a test image's label is {label}: number the classes from 0 up"):
+        Classification(metric="own_metric:zero", classes=None).rows(LOGITS, np.array([0, label]), 0)
 
 
 def test_infinite_logits_are_refused_with_the_images():

@@ -1,0 +1,47 @@
+"""Files that tell the class of each image."""
+
+import pytest
+
+from farm.data import labels
+from farm.errors import DataError
+
+
+def read(path, text):
+    (path / "labels.csv").write_text(text, encoding="utf-8")
+    return labels.read(path / "labels.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a.png,cat\nb.png,dog\n", {"a.png": "cat", "b.png": "dog"}),
+        ("\ufeffa.png,cat\r\n\r\nb.png,dog", {"a.png": "cat", "b.png": "dog"}),
+        ("file,label\na.png,3\n", {"a.png": "3"}),
+        ("label,filename,width\ncat,a.png,32\n", {"a.png": "cat"}),
+        ("Image\tClass\na.png\tcat\n", {"a.png": "cat"}),
+        ("a.png;cat\n", {"a.png": "cat"}),
+        ("ILSVRC2012_val_00000001.JPEG 65\n", {"ILSVRC2012_val_00000001.JPEG": "65"}),
+        ("./x/a.png, cat \n", {"x/a.png": "cat"}),
+        ('"a, b.png","a ""cat"""\n', {"a, b.png": 'a "cat"'}),
+        ("a.png,cat\na.png,cat\n", {"a.png": "cat"}),
+        ("cat.png,label\n", {"cat.png": "label"}),
+    ],
+)
+def test_names_and_classes_are_told_apart(tmp_path, text, expected):
+    assert read(tmp_path, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "no lines: give one an image"),
+        ("\n \n", "no lines"),
+        ("a.png\n", r"line 1, 'a.png', has no name and class: write both, separated by ','"),
+        ("a.png,cat\nb.png,\n", r"line 2, 'b.png,', has no name and class"),
+        ("a.png,cat\na.png,dog\n", r"'a.png' is of 'cat' and, in line 2, of 'dog': keep one"),
+        ('a.png,"' + "x" * 200_000 + '"\n', "not a table of names and classes"),
+    ],
+)
+def test_what_is_no_table_of_labels_is_told(tmp_path, text, says):
+    with pytest.raises(DataError, match=f"labels.csv: {says}"):
+        read(tmp_path, text)

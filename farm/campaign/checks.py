@@ -1,17 +1,18 @@
 """What will fail at once, and what must be known beforehand: opens images of the user's own as a stage does."""
 
 from bisect import bisect_left
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from farm.catalog import CATALOG
+from farm.data.imageset import other_size
 from farm.errors import FarmError
 from farm.models.describe import describe
-from farm.plan import Plan, Stage, base
-from farm.plan.parameters import Evaluate, Measure, Synthesize
+from farm.plan import Plan, Stage, base, dependents
+from farm.plan.parameters import Evaluate, Measure, Quantize, Synthesize
 from farm.spec import LoadedSpec, resolve
 from farm.tasks.classification import apart
 from farm.tasks.metric import BUILT_IN
@@ -38,25 +39,55 @@ def foreseen(plan: Plan, uris: Collection[str]) -> Foreseen:
         opening = _opening(plan.stages[uri])
         if opening is not None:
             sets.setdefault(opening.images(), {})[uri] = opening
-    looked = {next(reversed(openings)): _looked(openings) for openings in sets.values()}
-    notes = (f"{_shown(plan, uri)}: {one.seen.note}" for uri, one in looked.items() if one.seen.note)
-    faults = {uri: reason for one in looked.values() for uri, reason in one.faults.items()}
-    for openings, one in zip(sets.values(), looked.values(), strict=True):
-        faults |= {uri: misfit for uri in openings if (misfit := _misfit(plan, plan.stages[uri], one.seen))}
+    users, faults, notes = _users(plan), dict[str, str](), list[str]()
+    for openings in sets.values():
+        looked, shown = _looked(openings), _shown(plan, next(reversed(openings)))
+        notes += [f"{shown}: {looked.seen.note}"] if looked.seen.note else []
+        faults |= {uri: f"{shown}: {why}" for uri, why in looked.faults.items()}
+        using = {user: plan.stages[user] for uri in openings for user in users.get(uri, ())}
+        faults |= {user: misfit for user, stage in using.items() if (misfit := _misfit(plan, stage, looked.seen))}
     return Foreseen(faults=faults, notes=tuple(dict.fromkeys(notes)))
 
 
+def doomed(plan: Plan, faults: Collection[str]) -> set[str]:
+    """The stages that cannot be done where these will fail, as `farm.drive` decides it; these included."""
+    failing, judges = dependents(plan, {*faults}), {}
+    for cell in plan.cells:
+        if "quantize" in cell.stages:
+            judges.setdefault(cell.stages["quantize"], set()).add(cell.stages["fp32"])
+    return dependents(plan, failing | {uri for uri, those in judges.items() if those <= failing})
+
+
+def _users(plan: Plan) -> Mapping[str, Sequence[str]]:
+    """The stages that put a set's images into a model: of a dataset these that open it, else those that need it."""
+    users: dict[str, list[str]] = {}
+    for uri, stage in plan.stages.items():
+        if isinstance(stage.parameters, (Evaluate, Measure)):
+            users[uri] = [uri]
+        elif isinstance(stage.parameters, Quantize):
+            for need in stage.inputs.values():
+                users.setdefault(need, []).append(uri)
+    return users
+
+
 def _misfit(plan: Plan, stage: Stage, seen: "_Seen") -> str:
-    """Why an evaluation will fail because its model tells other classes apart than there are; empty if it will not."""
-    if seen.classes is None or plan.metric not in BUILT_IN or not isinstance(stage.parameters, Evaluate):
+    """Why a stage will fail because images and model do not go together; empty if it will not."""
+    model, wanted = _exported(plan, stage), stage.parameters
+    if not isinstance(wanted, (Evaluate, Measure, Quantize)):
         return ""
-    made = stage
-    while "model" in made.inputs:
-        made = plan.stages[made.inputs["model"]]
-    file = made.files.get("model")
-    outputs = describe(made.label, {}, file).get("outputs") if file else None
-    misfit = apart(outputs, seen.classes, seen.names) if outputs else ""
-    return f"{made.label}: {misfit}" if misfit else ""
+    misfit = "" if seen.size is None else other_size(seen.size, wanted.preprocessing)
+    if not misfit and seen.classes is not None and isinstance(wanted, Evaluate) and plan.metric in BUILT_IN:
+        file = model.files.get("model")
+        outputs = describe(model.label, {}, file).get("outputs") if file else None
+        misfit = apart(outputs, seen.classes, seen.names) if outputs else ""
+    return f"{model.label}: {misfit}" if misfit else ""
+
+
+def _exported(plan: Plan, stage: Stage) -> Stage:
+    """What a stage's model was exported by; the stage itself where PyTorch runs the model."""
+    while need := stage.inputs.get("model") or stage.inputs.get("ir"):
+        stage = plan.stages[need]
+    return stage
 
 
 def _shown(plan: Plan, uri: str) -> str:
@@ -78,9 +109,9 @@ class _Opening:
     count: int
 
     def images(self) -> str:
-        """What openings of the same images share, whatever their count and the model that they fit."""
+        """What openings of the same images share, whatever their count and the model that they are made to fit."""
         options = sorted((name, value) for name, value in self.parameters.items() if name != "fit")
-        return repr((self.function, options, sorted(self.files.items()), self.count == 0))
+        return repr((self.function, options, "fit" in self.parameters, sorted(self.files.items()), self.count == 0))
 
 
 def _opening(stage: Stage) -> _Opening | None:
@@ -104,12 +135,16 @@ def _opening(stage: Stage) -> _Opening | None:
 
 
 class _Seen(NamedTuple):
-    """What opening images once tells. fault: why a stage could not use them; empty where it can."""
+    """What opening images once tells. fault: why a stage could not use them; empty where it can.
+
+    size: height and width, where images must have the model's.
+    """
 
     fault: str = ""
     note: str = ""
     classes: int | None = None
     names: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None
 
 
 class _Looked(NamedTuple):
@@ -147,4 +182,5 @@ def _opened(opening: _Opening) -> _Seen:
         images.look()
     except (FarmError, OSError) as error:
         return _Seen(fault=str(error))
-    return _Seen(note=images.note, classes=images.classes, names=images.names)
+    size = None if images.how else images.size
+    return _Seen(note=images.note, classes=images.classes, names=images.names, size=size)

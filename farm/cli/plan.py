@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Option
 
-from farm.campaign.checks import foreseen
+from farm.campaign.checks import doomed, foreseen
 from farm.campaign.resolve import chosen, resolve
 from farm.campaign.resolve import planned as planned_of
 from farm.campaign.run import states_in
@@ -17,7 +17,7 @@ from farm.cli.options import DEFAULT_RESULTS, GridFile, Json, Only, Results, say
 from farm.cli.progress import clock_text
 from farm.grid.cell import expand
 from farm.grid.load import load
-from farm.plan import Effort, Plan, dependents
+from farm.plan import Effort, Plan
 from farm.plan.parameters import Evaluate
 from farm.plan.state import State
 from farm.report.numbers import listed
@@ -59,8 +59,8 @@ def plan(
     uris = planned.needed_by(names)
     states = states_in(planned, store, uris)
     opened = foreseen(planned, [uri for uri, state in states.items() if state in TO_DO])
-    doomed = dependents(planned, set(opened.faults))
-    will_be = {uri: WILL_FAIL if uri in doomed and state in TO_DO else state for uri, state in states.items()}
+    failing = doomed(planned, opened.faults)
+    will_be = {uri: WILL_FAIL if uri in failing and state in TO_DO else state for uri, state in states.items()}
     counts = _counts(planned, store, will_be)
     reasons = {
         State.MISSING_INPUT: sorted({planned.stages[uri].missing for uri in uris} - {""}),

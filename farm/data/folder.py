@@ -200,8 +200,8 @@ def _read(paths: tuple[Path, ...], start: int, stop: int) -> Iterator[real.Pictu
         yield real.Picture(image, str(file), kind=kind)
 
 
-def _look(paths: tuple[Path, ...], index: int) -> str:
-    return look(paths[index], str(paths[index]))
+def _look(paths: tuple[Path, ...], index: int) -> real.Look:
+    return real.Look(look(paths[index], str(paths[index])), str(paths[index]))
 
 
 def _content(path: Path) -> bytes:

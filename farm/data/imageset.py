@@ -1,6 +1,6 @@
 """What a set of images is, shards of it, and pixels as a model's input. Knows no source and no model."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -198,11 +198,8 @@ def prepare(images: Pixels, preprocessing: Preprocessing) -> NDArray[Any]:
     contiguous, writable, a copy. C is 3, or 1 of a grey model. Raises DataError if the images' size is not the
     preprocessing's: farm does not resize behind one's back.
     """
-    size = images.shape[1:3]
-    if size != tuple(preprocessing.size):
-        model = "x".join(map(str, preprocessing.size))
-        text = f"the images are {size[0]}x{size[1]} (height x width), the model takes {model}"
-        raise DataError(f"{text}: set `size` of the images or the model, or its `resize`")
+    if misfit := other_size(images.shape[1:3], preprocessing):
+        raise DataError(misfit)
     laid = _in_mode(images, preprocessing.mode).transpose(AXIS_ORDER[preprocessing.layout])
     if preprocessing.input == "u8":
         return np.array(laid, order="C")
@@ -212,6 +209,15 @@ def prepare(images: Pixels, preprocessing: Preprocessing) -> NDArray[Any]:
     values -= np.asarray(preprocessing.mean[: preprocessing.channels], np.float32).reshape(channels)
     values /= np.asarray(preprocessing.std[: preprocessing.channels], np.float32).reshape(channels)
     return values.astype(FLOATS[preprocessing.input], copy=False)
+
+
+def other_size(size: Sequence[int], preprocessing: Preprocessing) -> str:
+    """Why images of this size, height and width, do not fit a model; empty if they do."""
+    if tuple(size) == tuple(preprocessing.size):
+        return ""
+    model = "x".join(map(str, preprocessing.size))
+    text = f"the images are {size[0]}x{size[1]} (height x width), the model takes {model}"
+    return f"{text}: set `size` of the images or the model, or its `resize`"
 
 
 def _in_mode(images: Pixels, mode: str | None) -> Pixels:

@@ -67,6 +67,13 @@ class PictureError(DataError):
         return ": ".join(self.args)
 
 
+class Header(NamedTuple):
+    """What an image is before it is decoded. size: height and width. kind: as of `Decoded`."""
+
+    size: tuple[int, int]
+    kind: str
+
+
 class Decoded(NamedTuple):
     """A picture in RGB. kind: what it was before, in words; empty for RGB."""
 
@@ -87,11 +94,11 @@ def decode(encoded: bytes, where: str) -> Decoded:
         raise _unreadable(error, where) from error
 
 
-def look(path: Path, where: str) -> str:
-    """As `Decoded.kind`, of an image file of which only the header is read. Raises PictureError as far as that tells."""
+def look(path: Path, where: str) -> Header:
+    """What the header of an image file tells. Raises PictureError as `decode`, as far as that tells."""
     try:
         with Image.open(path, formats=tuple(READABLE)) as picture:
-            return _kind(picture, where)
+            return Header((picture.height, picture.width), _kind(picture, where))
     except BROKEN as error:
         raise _unreadable(error, where) from error
 

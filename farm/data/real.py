@@ -12,7 +12,7 @@ from PIL import Image
 from farm.axes import Fit
 from farm.data.fit import fit
 from farm.data.imageset import UNLABELLED, Arguments, Block, Labels, Pixels, check_range
-from farm.data.picture import PictureError
+from farm.data.picture import Header, PictureError
 from farm.data.sampling import Indices, absent, sampled, unbalanced
 from farm.errors import DataError
 
@@ -32,19 +32,26 @@ class Picture(NamedTuple):
     kind: str = ""
 
 
+class Look(NamedTuple):
+    """What one image's header tells. where: it comes from, for messages."""
+
+    header: Header
+    where: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pictures:
     """Real images by index, decoded when they are read.
 
     count: how many there are, at least one. read: start, stop -> the pictures start, ..., stop - 1, one at a time;
-    raises PictureError for one that cannot be used. look: index -> the picture's kind, of its header alone; raises the
-    same; None where that costs as much as reading. labels: int64 (count,); classes: their number; where they are known.
+    raises PictureError for one that cannot be used. look: index -> what the picture's header tells; raises the same;
+    None where that costs as much as reading. labels: int64 (count,); classes: their number; where they are known.
     names: of class 0, 1, ..., if they have any. note: what must be known wherever the images are used.
     """
 
     count: int
     read: Callable[[int, int], Iterator[Picture]]
-    look: Callable[[int], str] | None = None
+    look: Callable[[int], Look] | None = None
     labels: Labels | None = None
     classes: int | None = None
     names: tuple[str, ...] = ()
@@ -144,8 +151,13 @@ class RealImages:
                 _pixels(picture, self.size, self.how)
 
     def _looked_at(self, index: int) -> None:
-        if self.pictures.look is not None and (kind := self.pictures.look(index)):
-            self.kinds[index] = kind
+        if self.pictures.look is None:
+            return
+        header, where = self.pictures.look(index)
+        if self.how is None:
+            _check_size(header.size, self._size(), where)
+        if header.kind:
+            self.kinds[index] = header.kind
 
 
 def uniform(pictures: Pictures, parameters: Arguments) -> RealImages:
@@ -179,10 +191,14 @@ def _pixels(picture: Picture, size: tuple[int, int], how: Fit | None) -> Pixels:
     image = picture.image
     if how is not None:
         return np.asarray(fit(image, how, picture.where))
-    if (image.height, image.width) != size:
-        text = f"the image is {image.height}x{image.width} (height x width), the first one {size[0]}x{size[1]}"
-        raise PictureError(picture.where, f"{text}: resize the images to one size, or set `resize` of the model")
+    _check_size((image.height, image.width), size, picture.where)
     return np.asarray(image)
+
+
+def _check_size(size: tuple[int, int], first: tuple[int, int], where: str) -> None:
+    if size != first:
+        text = f"the image is {size[0]}x{size[1]} (height x width), the first one {first[0]}x{first[1]}"
+        raise PictureError(where, f"{text}: resize the images to one size, or set `resize` of the model")
 
 
 def _all_of(faults: Sequence[PictureError], total: int) -> str:

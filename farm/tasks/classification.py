@@ -68,9 +68,11 @@ class Classification:
         """A metric of the user's own may mean something else by an output."""
         if labels.min() < 0:
             raise DataError(f"a test image's label is {labels.min()}: number the classes from 0 up")
-        classes = self.classes if self.classes is not None else max(outputs, int(labels.max()) + 1)
-        if misfit := apart(outputs, classes, self.names):
+        if misfit := apart(outputs, self.classes or outputs, self.names):
             raise DataError(misfit)
+        if labels.max() >= outputs:
+            text = f"the model tells {outputs:,} classes apart, a test image's label is {labels.max():,}"
+            raise DataError(f"{text}: number the classes from 0 up, or name those of the labels in `classes`")
 
 
 def apart(outputs: int, classes: int, names: Sequence[str] = ()) -> str:

@@ -11,6 +11,7 @@ from farm.data import folder as image_folder
 from farm.results.gather import OF_TESTS
 from farm.store import Store
 from tests.generators.checkpoints import distylegan
+from tests.models.files import Classifier
 
 FOLDER = {"name": "folder", "path": "photos", "count": 4}
 PARQUET = {"name": "parquet", "path": "table.parquet", "count": 4}
@@ -130,8 +131,8 @@ def test_a_dataset_that_cannot_be_used_will_fail_every_cell(place):
     grid = place.grid(dataset={"name": "folder", "path": "photos"})
     stages = json.loads(place.farm("plan", grid, "--json"))["stages"]
     assert {kind: count["will_fail"] for kind, count in stages.items()} == {
-        "synthesize": 0, "export": 0, "quantize": 0, "evaluate": 2, "measure": 2
-    }  # fmt: skip
+        "synthesize": 0, "export": 0, "quantize": 1, "evaluate": 2, "measure": 2
+    }, "a model that cannot be judged is not quantized"  # fmt: skip
 
 
 @pytest.fixture
@@ -166,7 +167,7 @@ def test_a_set_that_cannot_be_opened_at_all_is_tried_twice(place, opened):
     assert (counts["waiting"], counts["will_fail"], len(opened)) == (0, 64, 2)
 
 
-def test_a_dataset_is_opened_once_whatever_else_its_stages_take(place, opened):
+def test_a_dataset_is_opened_once_for_all_models_it_is_made_to_fit_and_once_for_the_others(place, opened):
     photos(place.folder)
     dataset = {"name": "folder", "path": "photos", "count": 7}
     models = [
@@ -175,8 +176,63 @@ def test_a_dataset_is_opened_once_whatever_else_its_stages_take(place, opened):
     ]
     grid = place.grid(dataset=dataset, models=models, baselines=["pytorch", "ir"])
     foreseen = json.loads(place.farm("plan", grid, "--json"))
-    assert len(opened) == 1
+    assert len(opened) == 2
     assert (foreseen["stages"]["evaluate"]["will_fail"], foreseen["stages"]["evaluate"]["total"]) == (6, 6)
+
+
+def told_of(place, **changes):
+    """What `farm plan` tells that a run then shows: each line that a stage would fail for."""
+    grid = place.grid(**changes)
+    foreseen = json.loads(place.farm("plan", grid, "--json"))
+    return foreseen["will_fail"], {kind: count["will_fail"] for kind, count in foreseen["stages"].items()}
+
+
+def test_a_model_of_other_classes_will_fail_and_is_not_quantized(place):
+    photos(place.folder, classes=3)
+    Classifier().write(place.folder / "net.onnx")
+    dataset = {"name": "folder", "path": "photos"}
+    changes = {"dataset": dataset, "models": ["net.onnx"], "baselines": []}
+    [reason], counts = told_of(place, **changes)
+    assert reason == (
+        "net: the model tells 10 classes apart, the dataset has 3 (0, 1, 2): name all 10 in the dataset's `classes`, "
+        "in the model's order"
+    )
+    assert counts == {"synthesize": 0, "export": 0, "quantize": 1, "evaluate": 2, "measure": 1}
+    said = place.farm("run", place.grid(**changes), "--engine", "inline", "--no-measure", code=1)
+    assert reason.removeprefix("net: ") in said
+    assert "] quantize" not in said
+    reasons, _ = told_of(place, **changes, metric="own:metric")
+    assert reasons == [], "a metric of one's own may mean something else by an output"
+    changes["dataset"] = dataset | {"classes": [*"0123456789"]}
+    assert told_of(place, **changes)[0] == []
+
+
+def test_images_of_another_size_than_the_models_will_fail(place):
+    photos(place.folder, classes=10)
+    Classifier(size=(28, 28)).write(place.folder / "net.onnx")
+    dataset, models = {"name": "folder", "path": "photos"}, ["net.onnx", {"path": "net.onnx", "name": "b", "resize": 28}]
+    reasons, counts = told_of(place, dataset=dataset, models=models, calibrations=[FOLDER], baselines=[])
+    size = "the images are 32x32 (height x width), the model takes 28x28: set `size` of the images or the model"
+    assert reasons == [f"net: {size}, or its `resize`"]
+    assert counts == {"synthesize": 0, "export": 0, "quantize": 1, "evaluate": 2, "measure": 1}
+
+
+def test_all_files_that_are_no_images_are_told_and_those_that_are_not_rgb_counted(place):
+    photos(place.folder, classes=10)
+    Image.new("L", (32, 32)).save(place.folder / "photos" / "3" / "0.png")
+    Image.new("CMYK", (32, 32)).save(place.folder / "photos" / "4" / "0.jpg")
+    grid = place.grid(dataset={"name": "folder", "path": "photos"})
+    note = "test images: 2 images are not in RGB: 1 CMYK, 1 grey"
+    assert json.loads(place.farm("plan", grid, "--json"))["notes"] == [note]
+    place.farm("run", grid, "--engine", "inline", "--no-measure")
+    assert {row["dataset_note"] for row in place.records().values()} == {note.removeprefix("test images: ")}
+    for name in ("1/0.png", "5/2.png"):
+        (place.folder / "photos" / name).write_bytes(b"no image")
+    [reason], _ = told_of(place, dataset={"name": "folder", "path": "photos"})
+    assert reason.startswith("test images: ")
+    assert "1/0.png: not an image that farm reads" in reason
+    assert reason.endswith("5/2.png")
+    assert "1 other of 31 images cannot be used: " in reason
 
 
 def test_a_file_that_is_not_there_is_told_in_json_too(place):

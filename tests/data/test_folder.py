@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from torchvision.datasets import ImageFolder
 
+from farm.axes import Fit
 from farm.data import folder
 from farm.errors import DataError
 from tests.data.files import encode, pixels
@@ -352,6 +353,15 @@ def test_headers_tell_which_files_are_no_images_and_which_are_not_rgb(tmp_path):
         (tmp_path / "cat" / f"{name}.png").write_bytes(b"hello")
     with pytest.raises(DataError, match=r"cat/b.png: not an image .*; 1 other of 3 images cannot be used: .*/c.png$"):
         whole(tmp_path).look()
+
+
+def test_headers_tell_which_files_have_another_size(tmp_path):
+    fill(tmp_path / "cat", ["a.png"])
+    (tmp_path / "cat" / "b.png").write_bytes(encode(pixels(1, (5, 6))[0]))
+    with pytest.raises(DataError, match=r"b.png: the image is 5x6 \(height x width\), the first one 6x5: resize"):
+        whole(tmp_path).look()
+    fit = Fit(resize=8, size=(8, 8), interpolation="bilinear")
+    folder.dataset({"count": None, "fit": fit}, {"images": tmp_path}).look()
 
 
 def test_only_chosen_images_are_looked_at(tmp_path):

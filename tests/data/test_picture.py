@@ -96,7 +96,7 @@ def test_a_header_tells_what_decoding_tells(tmp_path):
     for mode in ("RGB", "L", "RGBA", "P"):
         Image.fromarray(COLOURS).convert(mode).save(tmp_path / "a.png")
         read = picture.decode((tmp_path / "a.png").read_bytes(), "here")
-        assert picture.look(tmp_path / "a.png", "here") == read.kind
+        assert picture.look(tmp_path / "a.png", "here") == ((6, 5), read.kind)
     (tmp_path / "a.png").write_bytes(b"hello")
     with pytest.raises(DataError, match="here: not an image that farm reads, or damaged: replace or remove it"):
         picture.look(tmp_path / "a.png", "here")

@@ -41,7 +41,7 @@ def test_all_rows_together_tell_the_metrics_mean_and_top1_where_labels_are_class
     ("classes", "label", "says"),
     [
         (3, -1, "label is -1: number the classes from 0 up"),
-        (None, 3, "the model tells 3 classes apart, the dataset has 4: use a model trained on them, or leave out"),
+        (None, 3, "the model tells 3 classes apart, a test image's label is 3: number the classes from 0 up, or name"),
         (4, 0, "the model tells 3 classes apart, the dataset has 4"),
         (2, 0, "the dataset has 2: name all 3 in the dataset's `classes`, in the model's order, the first may be a back"),
     ],

@@ -36,6 +36,10 @@ def classifier():
     convolutions = {"conv1": nn.Conv2d(3, 8, 3, stride=2), "relu": nn.ReLU(), "conv2": nn.Conv2d(8, 8, 3, stride=2)}
     head = {"pool": nn.AdaptiveAvgPool2d(2), "flatten": nn.Flatten(), "fc": nn.Linear(32, 10)}
     return nn.Sequential(OrderedDict({**convolutions, **head}))
+def grey():
+    torch.manual_seed(0)
+    nn = torch.nn
+    return nn.Sequential(nn.Conv2d(1, 8, 3, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10))
 """,
     "my_data.py": """
 import numpy as np
@@ -65,6 +69,17 @@ def photos(folder):
             picture(index).save(path)
         rows.append({"img": {"bytes": path.read_bytes(), "path": path.name}, "label": index % 10})
     pq.write_table(pa.Table.from_pylist(rows), folder / "photos.parquet")
+    (folder / "hub").mkdir()
+    (folder / "flat").mkdir()
+    for part in range(2):
+        half = pa.Table.from_pylist(rows[part::2])
+        pq.write_table(half, folder / "hub" / f"train-0000{part}-of-00002.parquet")
+    pq.write_table(half, folder / "hub" / "test-00000-of-00001.parquet")
+    for index in range(9):
+        picture(index).convert("L").save(folder / "flat" / f"{index}.jpg")
+    (folder / "labels.csv").write_text("file,label\n" + "".join(f"{index}.jpg,{index}\n" for index in range(9)))
+    images = np.stack([np.asarray(picture(index)) for index in range(40)])
+    np.savez(folder / "photos.npz", x_train=images, y_train=np.arange(40) % 10, x_test=images[:4])
 
 
 def two_outputs(path):
@@ -116,7 +131,7 @@ def test_every_grid_on_the_page_is_marked_and_can_be_loaded(tmp_path):
 def test_the_page_has_an_example_of_each_kind():
     assert set(EXAMPLES) == {
         "checkpoint", "onnx", "tflite", "ir", "torchvision", "factory", "data", "metric", "devices", "levers",
-        "accuracy-aware", "pixels",
+        "accuracy-aware", "pixels", "grey", "files",
     }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from farm.plan import Plan, Stage
 from farm.plan.parameters import device_of
 from farm.record import RETRIES, FailureClass, Outcome
 from farm.results.events import Event, What
+from farm.shown import redacted
 from farm.spec import StageSpec
 from farm.store import Store
 
@@ -147,7 +148,7 @@ class Driver:
 
     def _not_run(self, uri: str, cause: FailureClass, text: str) -> Outcome:
         label = self.plan.stages[uri].label
-        return Outcome(uri=uri, label=label, error_class=cause, error_type="NotRun", error_message=text)
+        return Outcome(uri=uri, label=label, error_class=cause, error_type="NotRun", error_message=redacted(text))
 
     def _ready(self, uri: str) -> None:
         if uri in self.outcomes or self.blocked[uri] or self.judges.get(uri):

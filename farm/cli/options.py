@@ -4,18 +4,36 @@ import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from rich.console import Console, RenderableType
 from rich.measure import Measurement
 from rich.table import Table
 from typer import Argument, Option
 
+from farm.shown import redacted, shown, visible
+
 PIPE_WIDTH = 120
 WIDEST = 10_000
 
 
-class Answers(Console):
+class Safe(Console):
+    """Shows texts as `farm.shown.shown` does, and JSON in ASCII: no name moves the cursor or tells a secret."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """As Rich does."""
+        super().print(*(shown(one) if isinstance(one, str) else one for one in objects), **how)
+
+    def out(self, *objects: Any, **how: Any) -> None:
+        """As Rich does."""
+        super().out(*(visible(redacted(one)) if isinstance(one, str) else one for one in objects), **how)
+
+    def print_json(self, json: str | None = None, **how: Any) -> None:
+        """As Rich does."""
+        super().print_json(None if json is None else redacted(json), **{"ensure_ascii": True} | how)
+
+
+class Answers(Safe):
     """What was asked for. Where its reader has seen enough, the command ends."""
 
     def on_broken_pipe(self) -> None:
@@ -23,7 +41,7 @@ class Answers(Console):
         raise BrokenPipeError
 
 
-class Remarks(Console):
+class Remarks(Safe):
     """What is said beside. Where nobody reads it any more, the work goes on."""
 
     def on_broken_pipe(self) -> None:
@@ -82,9 +100,17 @@ def show_table(shown: RenderableType, *, wide: bool) -> None:
         stdout.width = before
 
 
+class SafeTable(Table):
+    """Rich's table, whose texts are shown as `Safe` shows them."""
+
+    def add_row(self, *cells: Any, **how: Any) -> None:
+        """As Rich does."""
+        super().add_row(*(shown(one) if isinstance(one, str) else one for one in cells), **how)
+
+
 def table(*words: str, numbers: Iterable[str] = (), caption: str | None = None) -> Table:
     """A table without rows. words: headings of columns that wrap where there is no room; numbers: of those after."""
-    empty = Table(box=None, header_style="bold", pad_edge=False, caption=caption, caption_justify="left")
+    empty = SafeTable(box=None, header_style="bold", pad_edge=False, caption=caption, caption_justify="left")
     for heading in words:
         empty.add_column(heading, overflow="fold")
     for heading in numbers:

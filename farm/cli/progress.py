@@ -18,6 +18,7 @@ from farm.drive import Progress
 from farm.engine import ProgressLine
 from farm.inputs import DownloadProgress
 from farm.record import Outcome
+from farm.shown import shown
 
 WORTH_SAYING_S = 2.0
 
@@ -37,7 +38,7 @@ def console(*, quiet: bool, failures: bool = True, alone: bool = False) -> Liste
 def _download(name: str, *, quiet: bool) -> Iterator[DownloadProgress]:
     columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.DownloadColumn())
     with bars.Progress(*columns, bars.TransferSpeedColumn(), console=stderr, disable=quiet) as bar:
-        task = bar.add_task(name, total=None)
+        task = bar.add_task(shown(name), total=None)
         yield lambda received, total: bar.update(task, advance=received, total=total)
 
 
@@ -73,7 +74,7 @@ def _update(bar: bars.Progress, task: bars.TaskID, progress: Progress) -> None:
     """Show the last words of a single stage, and how far it is if it tells; until then the bar moves to and fro."""
     line = progress.last
     if isinstance(line, ProgressLine):
-        bar.update(task, description=line.text, completed=line.share, total=None if line.share is None else 1.0)
+        bar.update(task, description=shown(line.text), completed=line.share, total=None if line.share is None else 1.0)
 
 
 def live_table(progress: Progress, elapsed_s: float) -> Table:
@@ -85,7 +86,7 @@ def live_table(progress: Progress, elapsed_s: float) -> Table:
         failures = Text(str(failed), style="red" if failed else "")
         stages.add_row(kind, str(done), str(running), failures, str(rest), str(total))
     words = [f"{uri.partition('/')[0]} {label}: {text}" for uri, (label, text) in progress.words.items()]
-    lines = [f"{clock_text(elapsed_s)} elapsed, {_eta(progress, elapsed_s)}", *words]
+    lines = [f"{clock_text(elapsed_s)} elapsed, {_eta(progress, elapsed_s)}", *map(shown, words)]
     stages.caption = Text("\n".join(lines), style="table.caption")
     return stages
 

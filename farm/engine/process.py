@@ -29,6 +29,7 @@ from farm.host.topology import Core, measurable
 from farm.inputs import HashMemo, cache_folder, fetch
 from farm.plan import Stage
 from farm.record import FailureClass, Outcome
+from farm.shown import redacted
 from farm.store.manifest import Host, Manifest
 
 __all__ = ["release", "run", "scratch_folder", "session_folder"]
@@ -82,7 +83,8 @@ def failed(base: Outcome, cause: FailureClass, kind: str, message: str, trace: s
 
 def written_down(work: Work, outcome: Outcome, scratch: Path | None = None) -> Outcome:
     """End an attempt, and add it to the store with the log of its scratch folder. Says so where that fails."""
-    outcome = replace(outcome, finished_at=_now())
+    told = {"error_message": redacted(outcome.error_message), "traceback": redacted(outcome.traceback)}
+    outcome = replace(outcome, finished_at=_now(), **told)
     log = scratch / LOG if scratch is not None and (scratch / LOG).exists() else None
     try:
         return work.store.add_attempt(outcome.uri, outcome, log)

@@ -114,7 +114,8 @@ def _name_and_parameters(
         return "", raw
     name = raw.pop("name", None)
     if not isinstance(name, str) or not name or not name.isprintable():
-        complain(path, f"needs `name:`, the {axis.noun}'s name")
+        text = f"needs `name:`, the {axis.noun}'s name"
+        complain(path, f"{text}, in letters that can be printed" if isinstance(name, str) and name else text)
         return None
     return name, raw
 

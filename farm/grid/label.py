@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from farm.shown import redacted, visible
+
 PUNCTUATION = frozenset(",={}")
 
 
@@ -19,8 +21,11 @@ class Label(str):
 
     @classmethod
     def of(cls, name: str, parameters: Mapping[str, object]) -> "Label":
-        """The label of a name and the parameters to show; values are JSON, but plain words stand as they are."""
-        return cls(_joined(name, ((key, _text(parameters[key])) for key in sorted(parameters))))
+        """The label of a name and the parameters to show; values are JSON, but plain words stand as they are.
+
+        Secrets of addresses are left out, and no letter does what a terminal would take for a command.
+        """
+        return cls(visible(redacted(_joined(name, ((key, _text(parameters[key])) for key in sorted(parameters))))))
 
     @property
     def name(self) -> str:

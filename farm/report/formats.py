@@ -15,12 +15,13 @@ from farm.codec import iso
 from farm.columns import schema_of
 from farm.grid.settings import Claims
 from farm.results import tables
+from farm.shown import harmless, visible
 
 MARKDOWN = re.compile(r"[\\`*_{}\[\]<>|~#&]")
 
 
 def as_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Comma-separated, a header first; empty for null."""
+    """Comma-separated, a header first; empty for null. Texts that a spreadsheet would run have an apostrophe before."""
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\n")
     writer.writerow(header)
@@ -43,7 +44,7 @@ def as_bullets(lines: Iterable[str]) -> str:
 
 def escaped(text: str) -> str:
     """Text that Markdown shows as it is, in one line."""
-    return MARKDOWN.sub(r"\\\g<0>", " ".join(text.split()))
+    return MARKDOWN.sub(r"\\\g<0>", visible(" ".join(text.split())))
 
 
 def as_arrow(rows: Sequence[Mapping[str, Any]], claims: Claims | None) -> pa.Table:
@@ -64,4 +65,6 @@ def _plain(value: object) -> str:
         return ""
     if isinstance(value, datetime):
         return iso(value)
+    if isinstance(value, str):
+        return harmless(value)
     return json.dumps(value) if isinstance(value, bool) else str(value)

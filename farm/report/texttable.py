@@ -19,9 +19,11 @@ from rich.text import Text
 from farm.errors import InputError
 from farm.report.formats import as_markdown
 from farm.report.numbers import NOTHING, listed
+from farm.shown import shortened, visible
 from farm.suggest import did_you_mean
 
 GAP = 2  # columns between two
+MOST_LETTERS = 400  # of a name
 NARROWEST = 8  # of a name that is folded
 MOST_GONE = 9  # columns that are named where there is no room for them
 PARTS, PIECES = re.compile(r"(?<=[ /])|(?=\{)"), re.compile(r"(?<=[,=])")  # of a name, between which it is folded
@@ -239,7 +241,7 @@ def _pieces(text: str, width: int) -> list[str]:
 
 def _plain(text: str) -> str:
     """In one line, without what Rich or a terminal would take for a command."""
-    return text if text.isprintable() else Text(" ".join(text.splitlines())).plain
+    return shortened(text if text.isprintable() else visible(" ".join(text.splitlines())), MOST_LETTERS)
 
 
 def _total(widths: Sequence[int]) -> int:

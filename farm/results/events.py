@@ -17,6 +17,7 @@ from typing import Annotated
 from farm.codec import decode, iso
 from farm.columns import Column
 from farm.results.folder import Folder
+from farm.shown import redacted
 
 EVENTS = "events.jsonl"
 LARGEST = 32 << 20  # bytes of a local file that another run appends to; a larger one is begun anew
@@ -87,7 +88,7 @@ class Journal:
         if event.what == What.WORDS:
             self.words_at[event.uri] = now
         values = {"at": iso(datetime.now(UTC)), **asdict(event), "run": self.run}
-        line = json.dumps({name: value for name, value in values.items() if value}) + "\n"
+        line = redacted(json.dumps({name: value for name, value in values.items() if value})) + "\n"
         if self.path is None:
             self.lines.append(line)
             self.flush()

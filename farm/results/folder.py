@@ -14,6 +14,7 @@ from farm.errors import InputError
 from farm.files import write_whole
 from farm.plan import Plan, dumps, loads
 from farm.results import parquet
+from farm.shown import redacted
 
 PLAN = "plan.json"
 
@@ -51,8 +52,8 @@ class Folder:
         return sorted(f"{folder}/{name}" for name in names if name.endswith(".parquet"))
 
     def write_plan(self, plan: Plan) -> None:
-        """Write plan.json, the first file of every run."""
-        self._replace(PLAN, dumps(plan).encode())
+        """Write plan.json, the first file of every run, without secrets of addresses."""
+        self._replace(PLAN, redacted(dumps(plan)).encode())
 
     def read_plan(self) -> Plan:
         """Read plan.json. Raises InputError if there is none: nothing was run here; DataError if it is damaged."""

@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from farm.codec import members
 from farm.grid.settings import Claims
 from farm.measuring.round import Round, rounds_of
 from farm.record import Record
 from farm.results import migrate, parquet, tables
 from farm.results.folder import PLAN, Folder
+from farm.shown import redacted, visible
 
 PREDICTED = ("label", "prediction", "score")
 
@@ -59,14 +61,21 @@ def names_of(runs: Sequence[Run]) -> list[str]:
 def read_run(folder: Folder) -> Run:
     """Everything but rounds and samples. Raises InputError if nothing was gathered there."""
     table = records_table(folder)
-    records = tuple(tables.records_from(table))
+    records = tuple(map(_seen, tables.records_from(table)))
     predictions = {
-        _cell(table): Predicted.of(table) for _, table in files_of(folder, tables.PREDICTIONS, ("cell", *PREDICTED))
+        visible(_cell(table)): Predicted.of(table) for _, table in files_of(folder, tables.PREDICTIONS, ("cell", *PREDICTED))
     }
     return Run(
         name=records[0].grid if records else folder.url.rpartition("/")[2], folder=folder, records=records,
         claims=claims_of(table), command=command_of(table), predictions=predictions,
     )  # fmt: skip
+
+
+def _seen(record: Record) -> Record:
+    """A record whose texts do what they say, wherever they are shown."""
+    texts = {name: value for name, value in members(record).items() if isinstance(value, str)}
+    hidden = {name: redacted(visible(text)) for name, text in texts.items()}
+    return record if hidden == texts else replace(record, **hidden)
 
 
 def records_table(folder: Folder) -> pa.Table:

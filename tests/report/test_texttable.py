@@ -187,6 +187,6 @@ def test_a_metric_of_the_users_own_is_a_column_by_its_name():
         check_columns(("foo:bar",), {"my_scores:mine"})
 
 
-def test_what_would_move_a_terminals_cursor_is_left_out():
+def test_what_would_move_a_terminals_cursor_is_visible():
     table = TextTable(headings=(Heading(text="model", kind="name"),), rows=((Entry(text="a\r\nb\x07c"),),))
-    assert printed(table, 20) == ["model", "a bc"]
+    assert printed(table, 20) == ["model", r"a b\x07c"]

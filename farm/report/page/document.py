@@ -19,6 +19,7 @@ from farm.report import seeds
 from farm.report.page.facts import HOST_COLUMNS
 from farm.report.page.picture import Picture
 from farm.report.page.section import Section
+from farm.shown import visible
 
 GLOBALS = "window.vegaEmbed = vegaEmbed;"  # what the page's own script calls
 
@@ -31,7 +32,7 @@ def document(sections: Sequence[Section], *, lively: bool = True) -> str:
     vega = lively and any(section.pictures for section in sections)
     script = _inline(f"{_vega()}\n" if vega else "") + _inline(_own("page.js"))
     style = _own("page.css")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(autoescape=True, finalize=_seen, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["address"] = address
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # of a tooltip, the order of fields is shown
     template = environment.from_string(_own("page.html.j2"))
@@ -46,6 +47,11 @@ def document(sections: Sequence[Section], *, lively: bool = True) -> str:
         host_columns=HOST_COLUMNS,
         seeds=seeds,
     )
+
+
+def _seen(value: object) -> object:
+    """What the page puts in a place: a user's text without marks that change what is read."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def policy(script: str, style: str) -> str:

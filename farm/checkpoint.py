@@ -23,6 +23,7 @@ NESTED = ("state_dict", "model_state_dict", "model", "net", "ema")  # where trai
 WRAPPERS = ("module.", "_orig_mod.", "model.", "net.")  # what one puts before all names that it wraps
 NUMPY = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")  # a number of its own, by its version
 TORCHSCRIPT = "TorchScript archive"  # in torch.load's complaint
+TOO_LARGE = ("can't allocate memory", "not enough memory")  # in its allocator's complaints
 LISTED = 5  # names in a message
 NO_SAFETENSORS = "not a safetensors file, or truncated ({}): fetch or save it again"
 
@@ -31,7 +32,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """A checkpoint's tensors on the CPU in the file's order (safetensors: by name), floating ones as float32.
 
     path: a ``.safetensors`` file, or what `torch.save` wrote of a state dict, or of one below a key of `NESTED`.
-    Raises DataError if it is neither, is truncated, holds anything but tensors, or needs code to be read.
+    Raises DataError if it is neither, is truncated, holds anything but tensors, or needs code to be read, and
+    MemoryError if its tensors are too large.
     """
     state: object = _safetensors(path) if path.suffix == ".safetensors" else _pickled(path)
     if isinstance(state, Mapping):
@@ -112,6 +114,8 @@ def _pickled(path: Path) -> object:
             with torch.serialization.safe_globals(_numpy_scalars()):
                 return torch.load(path, map_location="cpu", weights_only=True)
     except BROKEN as error:
+        if any(words in str(error) for words in TOO_LARGE):
+            raise MemoryError(f"{path}: {error}".partition("\n")[0]) from error
         if TORCHSCRIPT in str(error):
             way_out = "ov.save_model(ov.convert_model(torch.jit.load(FILE), example_input=...), 'model.xml')"
             raise DataError(f"{path}: a TorchScript model, not a state dict: {way_out}, and name model.xml") from error

@@ -117,7 +117,7 @@ def _number(varint: bytes) -> int:
 
 def _inside(path: Path, name: str) -> Path:
     folder = path.parent.resolve()
-    if not name or not (folder / name).resolve().is_relative_to(folder) or (folder / name).resolve() == folder:
+    if not name or "\0" in name or not (folder / name).resolve().is_relative_to(folder) or (folder / name).resolve() == folder:
         raise DataError(f"{path} names external data outside its own folder: {name!r}; save the model anew")
     return path.parent / name
 

@@ -4,6 +4,7 @@ Knows lines and their order, not what runs a stage. A line that a killed driver 
 """
 
 import json
+import os
 import time
 import uuid
 from collections.abc import Collection, Iterator
@@ -70,7 +71,7 @@ class Journal:
         """A run of these stages, from its beginning to its end, however it ends."""
         if self.path is not None:
             with suppress(OSError):
-                _ready(self.path)
+                self.path = self.path if _ready(self.path) else Path(os.devnull)
         self.note(Event(what=What.BEGUN, wanted=tuple(wanted)))
         end = What.INTERRUPTED
         try:
@@ -163,7 +164,9 @@ class Reader:
 
     def _news(self) -> bytes:
         """Whole lines that were not read yet; what follows them is still being written, or never will be."""
-        fs, path = self.folder.fs, f"{self.folder.root}/{EVENTS}"
+        fs, path, local = self.folder.fs, f"{self.folder.root}/{EVENTS}", self.folder.local(EVENTS)
+        if local is not None and not local.is_file():  # a pipe would be waited at for ever
+            return b""
         try:
             head = fs.cat_file(path, end=HEAD)
             if head != self.head:  # another file than before
@@ -177,13 +180,19 @@ class Reader:
         return content[:end]
 
 
-def _ready(path: Path) -> None:
-    """Have a local file end with a whole line, or begin it anew where it is too large."""
+def _ready(path: Path) -> bool:
+    """Have a local file end with a whole line, or begin it anew where it is too large; whether it can be written to.
+
+    A pipe would be waited at for ever.
+    """
+    if path.exists() and not path.is_file():
+        return False
     if not path.exists():
-        return
+        return True
     if path.stat().st_size > LARGEST:
         path.unlink()
-        return
+        return True
     with path.open("rb+") as file:
         if file.seek(0, 2) and (file.seek(-1, 2), file.read())[1] != b"\n":
             file.write(b"\n")
+    return True

@@ -61,7 +61,7 @@ def test_an_answer_is_remembered_and_no_process_asked_again(tmp_path):
     path = Classifier().write(tmp_path / "model.onnx")
     first = describe.of_file(path, tmp_path / "cache", CONTENT, "1.0")
     (memo,) = (tmp_path / "cache").iterdir()
-    assert json.loads(memo.read_text()) == first == {"input": "f32", "layout": "NCHW", "size": [32, 32]}
+    assert json.loads(memo.read_text()) == first == {"input": "f32", "outputs": 10, **NCHW}
     memo.write_text(json.dumps({"input": "from the memo"}))
     assert describe.of_file(path, tmp_path / "cache", CONTENT, "1.0") == first, "once a process"
     describe._remembered.cache_clear()
@@ -113,7 +113,12 @@ NHWC = {"layout": "NHWC", "size": [32, 32]}
     ],
 )
 def test_a_model_file_tells_its_input(tmp_path, name, write, expected):
-    assert describe._file_now(str(write(tmp_path / name))) == expected
+    assert describe._file_now(str(write(tmp_path / name))) == {**expected, "outputs": 10}
+
+
+def test_outputs_that_a_shape_does_not_tell_are_not_told(tmp_path):
+    assert "outputs" not in describe._file_now(str(Classifier(outputs=("a", "b")).write(tmp_path / "a.onnx")))
+    assert describe._file_now(str(Classifier(flat=False).write(tmp_path / "b.onnx")))["outputs"] == 4 * 15 * 15
 
 
 @pytest.mark.parametrize("name", ["a.onnx", "a.xml", "a.tflite"])
@@ -168,7 +173,7 @@ def test_external_data_of_a_long_name_is_found(tmp_path):
     assert describe.beside(referring(tmp_path / "model.onnx", name)) == (tmp_path / name,)
 
 
-@pytest.mark.parametrize("name", ["/etc/hostname", "/dev/zero", "../other.data", "..", ".", "a/../..", "a/../../b"])
+@pytest.mark.parametrize("name", ["/etc/hostname", "/dev/zero", "../other.data", "..", ".", "a/../..", "a/../../b", "a\0b"])
 def test_external_data_outside_the_models_folder_is_refused(tmp_path, name):
     with pytest.raises(DataError, match="names external data outside its own folder"):
         describe.beside(referring(tmp_path / "model.onnx", name))

@@ -1,6 +1,8 @@
 """Checkpoints, good and bad, and the networks they fit."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -217,3 +219,32 @@ def test_the_shipped_weights_read_the_digits():
     with torch.inference_mode():
         logits = network(torch.from_numpy(imageset.prepare(images, PREPROCESSING["digits"])))
     assert (logits.argmax(1).numpy() == labels).mean() >= 0.985
+
+
+BOMB = """
+import resource, sys, zipfile
+from pathlib import Path
+import torch
+from farm.checkpoint import read_weights
+folder, most = Path(sys.argv[1]), 512 << 20
+torch.save({"fc.weight": torch.zeros(4, 4)}, folder / "small.pt")
+with zipfile.ZipFile(folder / "small.pt") as small, zipfile.ZipFile(folder / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as bomb:
+    for name in small.namelist():
+        content = small.read(name)
+        if name.endswith("data/0"):
+            content = bytes(most)
+        bomb.writestr(name, content.replace(b"K\\x10", b"J" + (most // 4).to_bytes(4, "little"), 1))
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + most // 2, -1))
+try:
+    read_weights(folder / "bomb.pt")
+except MemoryError as error:
+    print(error)
+"""
+
+
+@pytest.mark.slow
+def test_a_small_file_that_unpacks_to_more_than_there_is_memory_for_is_no_damaged_file(tmp_path):
+    ended = subprocess.run([sys.executable, "-c", BOMB, tmp_path], capture_output=True, text=True, check=True)
+    assert "bomb.pt: " in ended.stdout, ended.stderr
+    assert (tmp_path / "bomb.pt").stat().st_size < 1 << 20

@@ -1,6 +1,7 @@
 """events.jsonl: written line by line, whatever happens, and read by whoever watches."""
 
 import json
+import os
 import uuid
 from datetime import datetime
 
@@ -162,3 +163,12 @@ def test_a_journal_of_nothing_writes_nothing():
         journal.note(Event(what=What.SUBMITTED, uri=ONE))
         journal.flush()
     assert journal.lines == []
+
+
+def test_a_pipe_in_the_events_place_holds_nobody_up(tmp_path):
+    folder = Folder(str(tmp_path))
+    os.mkfifo(tmp_path / EVENTS)
+    journal = Journal(folder)
+    with journal.running([ONE]):
+        journal.note(Event(what=What.SUBMITTED, uri=ONE))
+    assert Reader(folder).look() is None

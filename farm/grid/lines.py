@@ -36,12 +36,13 @@ def read(path: Path) -> tuple[object, dict[YamlPath, int]]:
     lines: dict[YamlPath, int] = {(): 1}
     faults: list[Fault] = []
     try:
-        node = yaml.compose(text, yaml.SafeLoader)
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
         if node is not None:
             if (count := _written_out(node, {})) > MOST_VALUES:
                 raise yaml.YAMLError(f"it has {count:,} values, its aliases written out, more than {MOST_VALUES:,}")
             _walk(node, (), lines, faults)
-        document: object = yaml.safe_load(text)
+        document: object = None if node is None else loader.construct_document(node)
     except UNREADABLE as error:
         raise GridError(str(path), (_syntax_fault(error),)) from error
     if faults:

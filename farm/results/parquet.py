@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, fields
+from datetime import UTC, datetime
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -15,6 +16,7 @@ from farm.columns import described, schema_of
 from farm.measuring.verdict import Mismatch
 
 Properties = Mapping[str, Any]
+TIMES = tuple(int(end.replace(tzinfo=UTC).timestamp() * 1000) for end in (datetime.min, datetime.max))  # milliseconds
 IN_JSON: Mapping[str, Any] = {  # columns of JSON, and what they hold
     "versions": Mapping[str, str],
     "mismatches": tuple[Mismatch, ...],
@@ -74,6 +76,10 @@ def _check(column: pa.ChunkedArray, hint: Any, *, ratio: bool) -> None:
             raise ValueError("a value in a list is missing")
     if pa.types.is_floating(column.type) and pc.any(pc.is_nan(column)).as_py():
         raise ValueError("a value is not a number")
+    if pa.types.is_timestamp(column.type):
+        ends = pc.min_max(column.cast(pa.int64())).as_py().values()
+        if any(end is not None and not TIMES[0] <= end <= TIMES[1] for end in ends):
+            raise ValueError("a time is in no year from 1 to 9999")
     if ratio and pc.any(pc.less_equal(column, 0.0)).as_py():
         raise ValueError("a ratio is not above 0")
     if get_origin(kind) is Literal:

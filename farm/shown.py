@@ -26,11 +26,7 @@ SECRETS = (  # kept, what is hidden, end
 
 
 def shown(text: str) -> str:
-    """A text for a terminal: without secrets, what it would take for a command visible, not too long.
-
-    >>> shown("s3://me:hush@bucket \\x1b[31mred")
-    's3://***@bucket \\\\x1b[31mred'
-    """
+    """A text for a terminal: without secrets, what it would take for a command visible, not too long."""
     return visible(redacted(shortened(text)))
 
 

@@ -39,24 +39,52 @@ from farm.results.reading import read_run
 from farm.store import Store
 from farm.store.manifest import Manifest
 
+MODES = {
+    "PNG": ("RGB", "L", "P", "RGBA", "1", "I;16"), "JPEG": ("RGB", "L", "CMYK"), "GIF": ("P", "L"), "BMP": ("RGB", "1"),
+    "TIFF": ("RGB", "RGB", "F", "I", "CMYK", "LAB"),
+}  # fmt: skip
 MOST_CELLS = 2000  # of a grid that is expanded
 ODD: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 2**31, 2**63, 10**400, 0.5, math.nan, math.inf, -0.0, 1e-320, "", " ", "~", "no", "0x1F",
-    "\x00", "\x1b[31m", "\u202e", "ä" * 300, "../../etc/passwd", "/dev/zero", "a:b", ":", "{", "}", "[", "%",
-    "=cmd", "*", "s3://k:s@b", "digits", "resnet20", "noise", "folder", "CPU", "AUTO:", date(2026, 1, 1), [], {}, [[]],
-    [None], {"": ""}, {"name": None}, {"name": "noise", "count": [1, 2, 3]}, {1: 2}, {"path": "."}, b"\xff\xfe",
+    None, True, False, 0, -1, 1, 2**31, 2**63, 10**400, 0.5, math.nan, math.inf, -0.0, 1e-320, "", " ", "~", "no",
+    "0x1F", "\x00", "\x1b[31m", "\u202e", "ä" * 300, "../../etc/passwd", "/dev/zero", "a:b", ":", "{", "}", "[", "%",
+    "=cmd", "*", "s3://k:s@b", "digits", "resnet20", "noise", "folder", "CPU", "AUTO:", date(2026, 1, 1), [], {},
+    [[]], [None], {"": ""}, {"name": None}, {"name": "noise", "count": [1, 2, 3]}, {1: 2}, {"path": "."}, b"\xff\xfe",
 )  # fmt: skip
 SOUND = {
     "name": "grid", "dataset": {"name": "digits", "count": 10}, "metric": "top1",
     "models": ["resnet20", {"name": "vgg11_bn", "weights": "w.pt", "mean": [0.5, 0.5, 0.5], "scale": 0.1},
                {"path": "net.onnx", "size": [32, 32], "mode": "grey"}],
-    "calibrations": [{"name": "noise", "count": 10, "seed": [0, 1]}, {"name": "folder", "path": "photos", "classes": ["a"]}],
+    "calibrations": [{"name": "noise", "count": 10, "seed": [0, 1]},
+                     {"name": "folder", "path": "photos", "classes": ["a"]}],
     "algorithms": ["default", {"name": "accuracy-aware", "max_drop": 0.01}], "devices": [{"name": "CPU", "threads": 1}],
     "baselines": ["ir"], "exclude": [{"model": "resnet20"}], "include": [], "accuracy_only": [{"device": "CPU"}],
     "settings": {"measure": {"pairs": [6, 24], "target": 0.02}, "shard_images": 256, "timeout_s": {"quantize": 9000}},
 }  # fmt: skip
-WORDS = (*KEYS, *CATALOG.models, *CATALOG.sources, *Default.model_fields, *Settings.model_fields, "name", "path", "size")
-YAML = ("&a ", "*a", "<<: *a", "!!python/object:os.system ", "!!binary ", "---\n", "\t", "? ", "|", ">", "#", "\r", "\x85")
+WORDS = (
+    *KEYS,
+    *CATALOG.models,
+    *CATALOG.sources,
+    *Default.model_fields,
+    *Settings.model_fields,
+    "name",
+    "path",
+    "size",
+)
+YAML = (
+    "&a ",
+    "*a",
+    "<<: *a",
+    "!!python/object:os.system ",
+    "!!binary ",
+    "---\n",
+    "\t",
+    "? ",
+    "|",
+    ">",
+    "#",
+    "\r",
+    "\x85",
+)
 
 
 def grid(rng: random.Random) -> bytes:
@@ -78,13 +106,18 @@ def grid(rng: random.Random) -> bytes:
 
 def manifest(rng: random.Random) -> bytes:
     """An artefact's manifest."""
-    sound = json.loads(encode(Manifest(uri="export/00ff", copy="abcd", label="a", parameters={"size": [1, 2]}, facts={"a": 1})))
+    sound = json.loads(
+        encode(Manifest(uri="export/00ff", copy="abcd", label="a", parameters={"size": [1, 2]}, facts={"a": 1}))
+    )
     return _flipped(rng, json.dumps(_spoiled(rng, sound, rng.randrange(4)), default=str).encode())
 
 
 def records(rng: random.Random) -> bytes:
     """Gathered records: columns that lack, are of another type, hold other values, or bytes that are other bytes."""
-    rows = [Record(**dict.fromkeys(NAMED, "a"), outcome="ok", top1=0.5), Record(**dict.fromkeys(NAMED, "b"), outcome="ok")]
+    rows = [
+        Record(**dict.fromkeys(NAMED, "a"), outcome="ok", top1=0.5),
+        Record(**dict.fromkeys(NAMED, "b"), outcome="ok"),
+    ]
     table = tables.table_of(tables.RECORDS, rows)
     for _ in range(rng.randrange(4)):
         name = rng.choice(table.column_names)
@@ -92,7 +125,9 @@ def records(rng: random.Random) -> bytes:
         if rng.random() < 0.3 and table.num_columns > 1:
             table = table.remove_column(at)
             continue
-        values = [rng.choice((None, "", "\x1b[1m", 2**62, -1, math.nan, [1], {"a": 1})) for _ in range(1)] * table.num_rows
+        values = [
+            rng.choice((None, "", "\x1b[1m", 2**62, -1, math.nan, [1], {"a": 1})) for _ in range(1)
+        ] * table.num_rows
         table = table.set_column(at, name, pa.array(values))
     sink = io.BytesIO()
     pq.write_table(table, sink, write_page_checksum=True)
@@ -124,11 +159,10 @@ def photos(rng: random.Random, path: Path) -> None:
 
 def picture(rng: random.Random) -> bytes:
     """An image file, sound or not."""
-    kind, modes = rng.choice((("PNG", ("RGB", "L", "P", "RGBA", "1", "I;16")), ("JPEG", ("RGB", "L", "CMYK")),
-                              ("TIFF", ("RGB", "RGB", "F", "I", "CMYK", "LAB")), ("GIF", ("P", "L")), ("BMP", ("RGB", "1"))))  # fmt: skip
+    kind = rng.choice(list(MODES))
     size = rng.choice(((8, 8),) * 12 + ((1, 1), (1, 300)))
     sink = io.BytesIO()
-    Image.new(rng.choice(modes), size).save(sink, kind)
+    Image.new(rng.choice(MODES[kind]), size).save(sink, kind)
     return _flipped(rng, sink.getvalue()) if rng.random() < 0.15 else sink.getvalue()
 
 

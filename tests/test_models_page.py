@@ -39,7 +39,8 @@ def classifier():
 def grey():
     torch.manual_seed(0)
     nn = torch.nn
-    return nn.Sequential(nn.Conv2d(1, 8, 3, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10))
+    convolution = nn.Sequential(nn.Conv2d(1, 8, 3, stride=2), nn.ReLU())
+    return nn.Sequential(convolution, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10))
 """,
     "my_data.py": """
 import numpy as np

@@ -51,7 +51,7 @@ def foreseen(plan: Plan, uris: Collection[str]) -> Foreseen:
 
 def doomed(plan: Plan, faults: Collection[str]) -> set[str]:
     """The stages that cannot be done where these will fail, as `farm.drive` decides it; these included."""
-    failing, judges = dependents(plan, {*faults}), {}
+    failing, judges = dependents(plan, {*faults}), dict[str, set[str]]()
     for cell in plan.cells:
         if "quantize" in cell.stages:
             judges.setdefault(cell.stages["quantize"], set()).add(cell.stages["fp32"])

@@ -61,7 +61,10 @@ NAMES = InputSpec(
     hint="`classes` is a list of names, or a file with a name a line",
 )
 LABELS = InputSpec(
-    role="labels", parameter="labels", optional=True, hint="`labels` is a file with an image's name and its class a line"
+    role="labels",
+    parameter="labels",
+    optional=True,
+    hint="`labels` is a file with an image's name and its class a line",
 )
 FROM_CODE = (InputSpec(role="images", parameter="factory", code=True),)
 
@@ -115,7 +118,8 @@ DATASETS = {
         doc="the CIFAR-10 test split: 10,000 images of 32x32, 10 classes", libraries=("pillow",),
     ),
     "digits": LoadedSpec(
-        function="farm.data.digits:test", parameters=DatasetParameters, inputs=(NAMES,), libraries=("scikit-learn", "pillow"),
+        function="farm.data.digits:test", parameters=DatasetParameters, inputs=(NAMES,),
+        libraries=("scikit-learn", "pillow"),
         doc="scikit-learn's handwritten digits, a third of them, at 32x32, 10 classes; needs no download",
     ),
     "folder": LoadedSpec(

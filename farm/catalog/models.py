@@ -30,7 +30,8 @@ class ModelParameters(Parameters):
 
     size: Annotated[Size, Field(description="input height and width, or one number for both")] | None = None
     mean: Means | None = Field(
-        None, description="subtracted, one value a channel, in their order, or one for all; above 1 they are of 0-255 pixels"
+        None,
+        description="subtracted, one value a channel, in their order, or one for all; above 1 they are of 0-255 pixels",
     )
     std: Scales | None = Field(None, description="what is divided by after that, alike")
     scale: float | None = Field(

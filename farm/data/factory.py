@@ -24,7 +24,9 @@ from farm.spec import resolve
 
 PARTS = 2  # of an item: an image and its label
 CHANNELS = ((), (1,), (3,))  # of an array, after height and width
-PLAIN = "an item is (image, label), its image a PIL one or a uint8 array (H, W, 3) or (H, W); normalising is farm's part"
+PLAIN = (
+    "an item is (image, label), its image a PIL one or a uint8 array (H, W, 3) or (H, W); normalising is farm's part"
+)
 TARGETS = "make `targets` and `classes` agree with the items, or leave them out"
 
 

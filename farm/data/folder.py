@@ -89,7 +89,9 @@ def open_labelled(path: Path, file: Path) -> real.Pictures:
     unused = len(told) - len(set(known.values()))
     notes = [
         _left_out(others),
-        f"{len(unnamed):,} images are not in {file.name} and left out: {some(unnamed, len(unnamed))}" if unnamed else "",
+        f"{len(unnamed):,} images are not in {file.name} and left out: {some(unnamed, len(unnamed))}"
+        if unnamed
+        else "",
         f"{unused:,} lines of {file.name} name no image" if unused else "",
     ]
     return real.Pictures(

@@ -31,13 +31,13 @@ def read(path: Path) -> dict[str, str]:
 
 def _pairs(path: Path, lines: Sequence[str]) -> Iterator[tuple[str, str]]:
     separator = next((one for one in SEPARATORS if one in lines[0]), ",")
-    columns, first = (0, 1), 0
+    columns = (0, 1)
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
     try:
         for number, row in enumerate(reader):
             words = [word.strip().lower() for word in row]
             if number == 0 and (named := _columns(words)):
-                columns, first = named, 1
+                columns = named
                 continue
             if len(row) <= max(columns) or not row[columns[0]].strip() or not row[columns[1]].strip():
                 text = f"line {number + 1}, {lines[number][:80]!r}, has no name and class"

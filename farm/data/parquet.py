@@ -29,9 +29,7 @@ def source(parameters: Arguments, files: Files) -> ImageSet:
     return real.source(open_parquet(files["images"], labelled=False, split=parameters.get("split")), parameters)
 
 
-def open_parquet(
-    path: Path, *, labelled: bool, classes: int | None = None, split: str | None = None
-) -> real.Pictures:
+def open_parquet(path: Path, *, labelled: bool, classes: int | None = None, split: str | None = None) -> real.Pictures:
     """Open a file, or the files of a folder's `split`, and check everything but the images.
 
     labelled: a label column must be there. classes: their number, if known beforehand; else that of the ``ClassLabel``

@@ -83,8 +83,8 @@ def failed(base: Outcome, cause: FailureClass, kind: str, message: str, trace: s
 
 def written_down(work: Work, outcome: Outcome, scratch: Path | None = None) -> Outcome:
     """End an attempt, and add it to the store with the log of its scratch folder. Says so where that fails."""
-    told = {"error_message": redacted(outcome.error_message), "traceback": redacted(outcome.traceback)}
-    outcome = replace(outcome, finished_at=_now(), **told)
+    told, trace = redacted(outcome.error_message), redacted(outcome.traceback)
+    outcome = replace(outcome, finished_at=_now(), error_message=told, traceback=trace)
     log = scratch / LOG if scratch is not None and (scratch / LOG).exists() else None
     try:
         return work.store.add_attempt(outcome.uri, outcome, log)

@@ -74,9 +74,9 @@ def of_torchvision(memos: Path, version: str) -> Answer:
 
 
 def of_file(path: Path, memos: Path, content: str, version: str) -> Answer:
-    """A model file's input, as far as its shape tells: size, layout, input, mode; how many outputs; whether it is quantized.
+    """A model file's input, as far as its shape tells: size, layout, input, mode; and how many outputs it has.
 
-    Empty if unread. content: its SHA-256.
+    And whether it is quantized. Empty if unread. content: its SHA-256.
     """
     return _remembered(memos / f"model-{FORMAT}-{version}-{content[:16]}.json", str(path))
 
@@ -117,7 +117,12 @@ def _number(varint: bytes) -> int:
 
 def _inside(path: Path, name: str) -> Path:
     folder = path.parent.resolve()
-    if not name or "\0" in name or not (folder / name).resolve().is_relative_to(folder) or (folder / name).resolve() == folder:
+    if (
+        not name
+        or "\0" in name
+        or not (folder / name).resolve().is_relative_to(folder)
+        or (folder / name).resolve() == folder
+    ):
         raise DataError(f"{path} names external data outside its own folder: {name!r}; save the model anew")
     return path.parent / name
 

@@ -140,8 +140,9 @@ class _Builder:
 
     def export(self, model: Model) -> str:
         how = self.choices.preprocessing(model)
-        interface = {"size": how.size, "layout": how.layout, "input": how.input, "mode": how.mode}
-        parameters = Export(model=self.choices.model(model), **interface)
+        parameters = Export(
+            model=self.choices.model(model), size=how.size, layout=how.layout, input=how.input, mode=how.mode
+        )
         files = self.choices.model_files(model)
         return self.add(self.recipe("export", parameters, files, model.spec.libraries), model.label, {})
 

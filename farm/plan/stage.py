@@ -14,7 +14,12 @@ from farm.plan.parameters import Evaluate, StageParameters, Synthesize
 T = TypeVar("T")
 
 PARTS = ("factory", "split")  # options by which two sets of one origin have other images
-OF_ONE_SPLIT = ("folder", "parquet", "npz", "factory")  # what gives all of its images, whether to calibrate on or to test
+OF_ONE_SPLIT = (
+    "folder",
+    "parquet",
+    "npz",
+    "factory",
+)  # what gives all of its images, whether to calibrate on or to test
 
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=members)
 

@@ -16,7 +16,7 @@ from farm.columns import described, schema_of
 from farm.measuring.verdict import Mismatch
 
 Properties = Mapping[str, Any]
-TIMES = tuple(int(end.replace(tzinfo=UTC).timestamp() * 1000) for end in (datetime.min, datetime.max))  # milliseconds
+TIMES = tuple(int(datetime(year, 1, 1, tzinfo=UTC).timestamp() * 1000) for year in (1, 9999))  # milliseconds
 IN_JSON: Mapping[str, Any] = {  # columns of JSON, and what they hold
     "versions": Mapping[str, str],
     "mismatches": tuple[Mismatch, ...],
@@ -79,7 +79,7 @@ def _check(column: pa.ChunkedArray, hint: Any, *, ratio: bool) -> None:
     if pa.types.is_timestamp(column.type):
         ends = pc.min_max(column.cast(pa.int64())).as_py().values()
         if any(end is not None and not TIMES[0] <= end <= TIMES[1] for end in ends):
-            raise ValueError("a time is in no year from 1 to 9999")
+            raise ValueError("a time is in no year from 1 to 9998")
     if ratio and pc.any(pc.less_equal(column, 0.0)).as_py():
         raise ValueError("a ratio is not above 0")
     if get_origin(kind) is Literal:

@@ -63,7 +63,8 @@ def read_run(folder: Folder) -> Run:
     table = records_table(folder)
     records = tuple(map(_seen, tables.records_from(table)))
     predictions = {
-        visible(_cell(table)): Predicted.of(table) for _, table in files_of(folder, tables.PREDICTIONS, ("cell", *PREDICTED))
+        _safe(_cell(table)): Predicted.of(table)
+        for _, table in files_of(folder, tables.PREDICTIONS, ("cell", *PREDICTED))
     }
     return Run(
         name=records[0].grid if records else folder.url.rpartition("/")[2], folder=folder, records=records,
@@ -74,8 +75,12 @@ def read_run(folder: Folder) -> Run:
 def _seen(record: Record) -> Record:
     """A record whose texts do what they say, wherever they are shown."""
     texts = {name: value for name, value in members(record).items() if isinstance(value, str)}
-    hidden = {name: redacted(visible(text)) for name, text in texts.items()}
-    return record if hidden == texts else replace(record, **hidden)
+    safe: dict[str, Any] = {name: _safe(text) for name, text in texts.items()}
+    return record if safe == texts else replace(record, **safe)
+
+
+def _safe(text: str) -> str:
+    return redacted(visible(text))
 
 
 def records_table(folder: Folder) -> pa.Table:

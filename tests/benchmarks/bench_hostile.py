@@ -21,7 +21,7 @@ from publishing import goal, options, parser, publish
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests import hostile  # noqa: E402 - the checkout's own
+from tests import hostile
 
 NAME = "hostile"
 TRIED = {"grid": 1_000_000, "manifest": 200_000, "records": 50_000, "image folder": 50_000, "checkpoint": 50_000}
@@ -76,7 +76,7 @@ def portion(task: tuple[str, int, int]) -> Answers:
     folder = Path(tempfile.mkdtemp(prefix="bench"))
     counts, slowest_s, faults = Counter[str](), 0.0, dict[str, int]()
     for number in range(start, stop):
-        answer, seconds = asked(kind, random.Random(f"{kind} {number}"), folder)  # noqa: S311 - to be made again
+        answer, seconds = asked(kind, random.Random(f"{kind} {number}"), folder)
         counts[answer if answer in ("accepted", "refused") else "fault"] += 1
         slowest_s = max(slowest_s, seconds)
         faults |= {} if answer in ("accepted", "refused") else {answer: number}

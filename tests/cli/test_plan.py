@@ -210,7 +210,10 @@ def test_a_model_of_other_classes_will_fail_and_is_not_quantized(place):
 def test_images_of_another_size_than_the_models_will_fail(place):
     photos(place.folder, classes=10)
     Classifier(size=(28, 28)).write(place.folder / "net.onnx")
-    dataset, models = {"name": "folder", "path": "photos"}, ["net.onnx", {"path": "net.onnx", "name": "b", "resize": 28}]
+    dataset, models = (
+        {"name": "folder", "path": "photos"},
+        ["net.onnx", {"path": "net.onnx", "name": "b", "resize": 28}],
+    )
     reasons, counts = told_of(place, dataset=dataset, models=models, calibrations=[FOLDER], baselines=[])
     size = "the images are 32x32 (height x width), the model takes 28x28: set `size` of the images or the model"
     assert reasons == [f"net: {size}, or its `resize`"]

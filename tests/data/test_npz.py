@@ -64,18 +64,18 @@ def test_a_source_needs_no_labels_and_balances_by_those_there_are(tmp_path):
         ({"images": RGB}, None, "no array `labels`, only images: a dataset needs a class for each image"),
         ({"images": RGB, "labels": LABELS}, "test", "no array `test_images` or `x_test`, only images, labels"),
         ({"x_test": RGB, "x_train": RGB, "y_test": LABELS}, None, "has the splits test, train: say which"),
-        ({"images": RGB / 255, "labels": LABELS}, None, r"`images` is float64 \(6, 5, 4, 3\), not uint8 .* from 0 to 255"),
+        ({"images": RGB / 255, "labels": LABELS}, None, r"`images` is float64 \(6, 5, 4, 3\), not uint8 .* 0 to 255"),
         ({"images": RGB.transpose(0, 3, 1, 2), "labels": LABELS}, None, r"`images` is uint8 \(6, 3, 5, 4\)"),
         ({"images": RGB[:0], "labels": LABELS[:0]}, None, r"`images` is uint8 \(0, 5, 4, 3\)"),
         ({"images": RGB, "labels": LABELS[:5]}, None, r"`labels` is int64 \(5,\), not 6 integers"),
         ({"images": RGB, "labels": LABELS / 2}, None, r"`labels` is float64 \(6,\), not 6 integers"),
         ({"images": RGB, "labels": LABELS - 1}, None, "`labels`: label -1 of image 0, expected 0 or more"),
-        ({"images": RGB, "labels": LABELS + 2**40}, None, "`labels`: label 1099511627776 of image 0, expected 0 to 2147483647"),
+        ({"images": RGB, "labels": LABELS + 2**40}, None, "label 1099511627776 of image 0, expected 0 to 2147483647"),
         ({"images": np.array([{}]), "labels": LABELS[:1]}, None, r"not an .npz of arrays, or damaged \(Object arrays"),
     ],
 )  # fmt: skip
 def test_arrays_that_are_something_else_are_told(tmp_path, arrays, split, says):
-    with pytest.raises(DataError, match=f"a.npz: {says}"):
+    with pytest.raises(DataError, match=f"a.npz: .*{says}"):
         opened(tmp_path, arrays, split)
 
 
@@ -84,14 +84,14 @@ def test_a_damaged_file_is_told(tmp_path, spoil):
     np.savez(tmp_path / "a.npz", images=RGB, labels=LABELS)
     content = (tmp_path / "a.npz").read_bytes()
     (tmp_path / "a.npz").write_bytes(spoil(content))
-    with pytest.raises(DataError, match="a.npz: not an .npz of arrays, or damaged"):
+    with pytest.raises(DataError, match=r"a.npz: not an .npz of arrays, or damaged"):
         npz.dataset({"count": None, "split": None}, {"images": tmp_path / "a.npz"})
 
 
 def test_one_array_alone_is_no_npz(tmp_path):
     with (tmp_path / "a.npz").open("wb") as file:
         np.save(file, RGB)
-    with pytest.raises(DataError, match="a.npz: not an .npz of arrays"):
+    with pytest.raises(DataError, match=r"a.npz: not an .npz of arrays"):
         npz.dataset({"count": None, "split": None}, {"images": tmp_path / "a.npz"})
 
 

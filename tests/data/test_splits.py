@@ -23,7 +23,7 @@ def folder_of(path, names):
         (SHARDED[:2], None, SHARDED[:2]),
         ([f"data/{name}" for name in SHARDED] + ["README.md"], "test", [f"data/{name}" for name in SHARDED[:2]]),
         (["test.parquet", "train.parquet"], "test", ["test.parquet"]),
-        (["test/0001.parquet", "test/0000.parquet", "train/0000.parquet"], "test", ["test/0000.parquet", "test/0001.parquet"]),
+        (["test/1.parquet", "test/0.parquet", "train/0.parquet"], "test", ["test/0.parquet", "test/1.parquet"]),
         (["test-00000-of-00001-0a1b2c3d.parquet"], None, ["test-00000-of-00001-0a1b2c3d.parquet"]),
         (["photos.parquet", ".hidden.parquet"], None, ["photos.parquet"]),
         (["0000.parquet", "0001.parquet"], None, ["0000.parquet", "0001.parquet"]),

@@ -36,7 +36,8 @@ class Classifier:
     batch: a number, or a name of a free one. built_in: the batch that a Reshape's constant has, if any; for
     32x32 images. flat_built_in: the same right before the linear layer, where OpenVINO frees it.
     outputs: their names, the first of which are the logits and the others other logits.
-    custom: with an operation of nobody's. flat: logits, else what the convolution gives. inputs: more inputs of the same shape, added to the first.
+    custom: with an operation of nobody's. flat: logits, else what the convolution gives. inputs: more inputs of the
+    same shape, added to the first.
     """
 
     batch: int | str = "N"

@@ -103,10 +103,16 @@ NHWC = {"layout": "NHWC", "size": [32, 32]}
         ("a.xml", lambda path: write_ir(path, Classifier(batch=1)), {"input": "f32", **NCHW}),
         ("a.xml", lambda path: write_pixels_ir(path, Classifier()), {"input": "u8", **NHWC}),
         ("a.onnx", lambda path: Classifier(channels=1).write(path), {"input": "f32", "mode": "grey", **NCHW}),
-        ("a.onnx", lambda path: Classifier(channels=1, layout="NHWC").write(path),
-         {"input": "f32", "mode": "grey", **NHWC}),
-        ("a.onnx", lambda path: Classifier(channels=1, size=(32, 3)).write(path),
-         {"input": "f32", "layout": "NHWC", "size": [1, 32]}),
+        (
+            "a.onnx",
+            lambda path: Classifier(channels=1, layout="NHWC").write(path),
+            {"input": "f32", "mode": "grey", **NHWC},
+        ),
+        (
+            "a.onnx",
+            lambda path: Classifier(channels=1, size=(32, 3)).write(path),
+            {"input": "f32", "layout": "NHWC", "size": [1, 32]},
+        ),
         ("a.onnx", lambda path: Classifier(channels=2).write(path), {"input": "f32"}),
         ("a.tflite", write_tflite, {"input": "f32", **NHWC}),
         ("a.tflite", lambda path: write_tflite(path, input="u8"), {"input": "u8", **NHWC}),
@@ -173,7 +179,9 @@ def test_external_data_of_a_long_name_is_found(tmp_path):
     assert describe.beside(referring(tmp_path / "model.onnx", name)) == (tmp_path / name,)
 
 
-@pytest.mark.parametrize("name", ["/etc/hostname", "/dev/zero", "../other.data", "..", ".", "a/../..", "a/../../b", "a\0b"])
+@pytest.mark.parametrize(
+    "name", ["/etc/hostname", "/dev/zero", "../other.data", "..", ".", "a/../..", "a/../../b", "a\0b"]
+)
 def test_external_data_outside_the_models_folder_is_refused(tmp_path, name):
     with pytest.raises(DataError, match="names external data outside its own folder"):
         describe.beside(referring(tmp_path / "model.onnx", name))

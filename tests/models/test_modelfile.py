@@ -118,8 +118,18 @@ def test_an_only_output_may_be_named_too(tmp_path):
     [
         ({"batch": 4, "built_in": 4}, interface(), None, r"batch is fixed \(\[4,3,32,32\]\) at another number than 1"),
         ({"batch": 1, "built_in": 4}, interface(), None, "OpenVINO cannot convert .*Reshape"),
-        ({}, interface(size=(32, 48)), None, r"takes \[\?,3,32,32\], not NCHW images of 32x48 \(height x width\) with 3 channels"),
-        ({}, interface("NHWC"), None, r"takes \[\?,3,32,32\], not NHWC images of 32x32 .*: set .* `layout` or `mode` of"),
+        (
+            {},
+            interface(size=(32, 48)),
+            None,
+            r"takes \[\?,3,32,32\], not NCHW images of 32x48 \(height x width\) with 3 channels",
+        ),
+        (
+            {},
+            interface("NHWC"),
+            None,
+            r"takes \[\?,3,32,32\], not NHWC images of 32x32 .*: set .* `layout` or `mode` of",
+        ),
         ({"layout": "NHWC"}, interface(), None, r"takes \[\?,32,32,3\], not NCHW images"),
         ({}, interface(kind="u8"), None, "the input images takes f32; farm gives float32, float16 or uint8"),
         ({"input": "i64"}, interface(), None, "the input images takes i64; farm gives"),

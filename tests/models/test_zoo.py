@@ -228,7 +228,8 @@ import torch
 from farm.checkpoint import read_weights
 folder, most = Path(sys.argv[1]), 512 << 20
 torch.save({"fc.weight": torch.zeros(4, 4)}, folder / "small.pt")
-with zipfile.ZipFile(folder / "small.pt") as small, zipfile.ZipFile(folder / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as bomb:
+small, bomb = zipfile.ZipFile(folder / "small.pt"), zipfile.ZipFile(folder / "bomb.pt", "w", zipfile.ZIP_DEFLATED)
+with small, bomb:
     for name in small.namelist():
         content = small.read(name)
         if name.endswith("data/0"):

@@ -43,7 +43,11 @@ def test_all_rows_together_tell_the_metrics_mean_and_top1_where_labels_are_class
         (3, -1, "label is -1: number the classes from 0 up"),
         (None, 3, "the model tells 3 classes apart, a test image's label is 3: number the classes from 0 up, or name"),
         (4, 0, "the model tells 3 classes apart, the dataset has 4"),
-        (2, 0, "the dataset has 2: name all 3 in the dataset's `classes`, in the model's order, the first may be a back"),
+        (
+            2,
+            0,
+            "the dataset has 2: name all 3 in the dataset's `classes`, in the model's order, the first may be a back",
+        ),
     ],
 )
 def test_a_label_that_is_no_class_of_the_model_is_refused(classes, label, says):
@@ -54,11 +58,11 @@ def test_a_label_that_is_no_class_of_the_model_is_refused(classes, label, says):
 @pytest.mark.parametrize(
     ("outputs", "classes", "names", "says"),
     [
-        (10, 3, ("cat", "dog", "ship"), "10 classes apart, the dataset has 3 (cat, dog, ship): name all 10 in the dataset's"),
+        (10, 3, ("cat", "dog", "ship"), "10 classes apart, the dataset has 3 (cat, dog, ship): name all 10 in"),
         (10, 3, (), "the dataset has 3: name all 10 in the dataset's `classes`, in the model's order"),
-        (1001, 1000, (), "name all 1,001 in the dataset's `classes`, in the model's order, the first may be a background"),
-        (3, 10, tuple("abcdefghij"), "has 10 (a, b, c and 7 more): use a model trained on them, or leave out the images"),
-        (1, 2, ("cat", "dog"), "gives one score an image, which tells no classes apart: give it two outputs, or a metric"),
+        (1001, 1000, (), "all 1,001 in the dataset's `classes`, in the model's order, the first may be a background"),
+        (3, 10, tuple("abcdefghij"), "has 10 (a, b, c and 7 more): use a model trained on them, or leave out"),
+        (1, 2, ("cat", "dog"), "gives one score an image, which tells no classes apart: give it two outputs"),
         (10, 10, (), ""),
     ],
 )  # fmt: skip

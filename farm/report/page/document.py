@@ -32,7 +32,9 @@ def document(sections: Sequence[Section], *, lively: bool = True) -> str:
     vega = lively and any(section.pictures for section in sections)
     script = _inline(f"{_vega()}\n" if vega else "") + _inline(_own("page.js"))
     style = _own("page.css")
-    environment = Environment(autoescape=True, finalize=_seen, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, finalize=_seen, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters["address"] = address
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # of a tooltip, the order of fields is shown
     template = environment.from_string(_own("page.html.j2"))

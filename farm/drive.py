@@ -11,7 +11,7 @@ from typing import Literal
 
 from farm.engine import Engine, Gpus, ProgressLine, Work, new_session
 from farm.grid.settings import Settings
-from farm.plan import Plan, Stage
+from farm.plan import Effort, Plan, Stage
 from farm.plan.parameters import device_of
 from farm.record import RETRIES, FailureClass, Outcome
 from farm.results.events import Event, What
@@ -30,7 +30,9 @@ NO_GPUS = Gpus()
 class Progress:
     """Where a run is: stage kind -> how many. flying: handed to the engine.
 
-    words: uri -> label and last words of stages that tell how far they are. last: what came in last.
+    words: uri -> label and last words of stages at the engine; none of those that do not tell how far they are. spent_s:
+    of those that are done. each_s: what one takes as a rule. lanes: how many there may be at once. last: what came in
+    last.
     """
 
     total: Counter[str] = field(default_factory=Counter)
@@ -38,6 +40,9 @@ class Progress:
     failed: Counter[str] = field(default_factory=Counter)
     flying: Counter[str] = field(default_factory=Counter)
     words: dict[str, tuple[str, str]] = field(default_factory=dict)
+    spent_s: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    each_s: dict[str, float] = field(default_factory=dict)
+    lanes: dict[str, int] = field(default_factory=dict)
     last: Outcome | ProgressLine | None = None
 
 
@@ -83,10 +88,11 @@ class Driver:
         report(self.progress)
         while len(self.outcomes) < len(self.order):
             self._feed()
+            report(self.progress)
             for event in self.engine.wait(QUIET_TICK_S if self.in_flight["exclusive"] else TICK_S):
                 self._hear(event) if isinstance(event, ProgressLine) else self._take(event)
                 report(self.progress)
-            report(self.progress)
+        report(self.progress)
         return self.outcomes
 
     def _start(self) -> None:
@@ -95,6 +101,7 @@ class Driver:
                 continue
             self.order[uri] = index
             self.progress.total[stage.kind] += 1
+            self.progress.each_s.setdefault(stage.kind, self._typical_s(stage.kind))
             self.blocked[uri] = {need for need in stage.inputs.values() if need in self.wanted}
             for need in self.blocked[uri]:
                 self.needed_by[need].append(uri)
@@ -110,6 +117,9 @@ class Driver:
                 self._fail(self.progress.last)
             else:
                 self._ready(uri)
+
+    def _typical_s(self, kind: str) -> float:
+        return (self.plan.effort or Effort()).typical_s if self.stages[kind].exclusive else self.stages[kind].typical_s
 
     def _share(self, stage: Stage) -> float:
         """The share of a GPU that a stage takes where there are any; 0 of one for a CPU."""
@@ -165,6 +175,9 @@ class Driver:
         if not (apart and self._flying_beside()):
             self._hand_over("exclusive", lambda _: self.engine.benches * per_node)
         waiting = bool(self.queues["exclusive"] or self.engine.waiting())
+        for kind in self.progress.total:
+            alone = self.stages[kind].exclusive
+            self.progress.lanes[kind] = max(1, self.engine.benches * per_node if alone else self.engine.slots)
         measuring = waiting or (apart and self.in_flight["exclusive"] > 0)
         self._hand_over("gpu", lambda gpus: gpus.slots if gpus.apart or not measuring else 0)
         self._hand_over("light", lambda _: 0 if measuring else self.engine.slots)
@@ -185,6 +198,7 @@ class Driver:
         self.flying[uri] = work
         self.in_flight[_window(work)] += 1
         self.progress.flying[work.stage.kind] += 1
+        self.progress.words[uri] = (work.stage.label, "")
         self.note(Event(what=What.SUBMITTED, uri=uri))
         self.engine.submit(work)
 
@@ -201,6 +215,7 @@ class Driver:
         self.progress.last = outcome
         if outcome.ok:
             self.progress.done[work.stage.kind] += 1
+            self.progress.spent_s[work.stage.kind] += outcome.wall_s
             self.outcomes[outcome.uri] = outcome
             self.note(Event(what=What.ENDED, uri=outcome.uri))
             for uri in self.needed_by[outcome.uri]:

@@ -27,7 +27,6 @@ from farm.results.location import Location
 from farm.store import Store
 
 TIMED_STAGES = 50
-PAIR_S = 4.0  # of a measurement, on cores that others use too
 WILL_FAIL = "will_fail"  # a stage that is not done, and cannot be with the images that it would open
 TO_DO = (State.FAILED, State.WAITING)
 COLUMNS = (State.DONE, State.FAILED, State.MISSING_INPUT, WILL_FAIL, State.WAITING, "total")
@@ -149,5 +148,5 @@ def _median_s(kind: str, store: Store, uris: Collection[str]) -> float | None:
 def _guess_s(kind: str, plan: Plan) -> float:
     """What such a stage takes as a rule; a measurement by the least number of pairs that is asked for."""
     if CATALOG.stages[kind].exclusive:
-        return (plan.effort or Effort()).pairs[0] * PAIR_S
+        return (plan.effort or Effort()).typical_s
     return CATALOG.stages[kind].typical_s

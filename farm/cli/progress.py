@@ -21,6 +21,7 @@ from farm.record import Outcome
 from farm.shown import shown
 
 WORTH_SAYING_S = 2.0
+RUNNING = 4  # stages that are named while they run
 
 
 def console(*, quiet: bool, failures: bool = True, alone: bool = False) -> Listener:
@@ -85,8 +86,7 @@ def live_table(progress: Progress, elapsed_s: float) -> Table:
         rest = total - done - failed - running
         failures = Text(str(failed), style="red" if failed else "")
         stages.add_row(kind, str(done), str(running), failures, str(rest), str(total))
-    words = [f"{uri.partition('/')[0]} {label}: {text}" for uri, (label, text) in progress.words.items()]
-    lines = [f"{clock_text(elapsed_s)} elapsed, {_eta(progress, elapsed_s)}", *map(shown, words)]
+    lines = [f"{clock_text(elapsed_s)} elapsed, {_eta(progress)}", *map(shown, _running(progress))]
     stages.caption = Text("\n".join(lines), style="table.caption")
     return stages
 
@@ -98,10 +98,30 @@ def clock_text(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _eta(progress: Progress, elapsed_s: float) -> str:
-    over = progress.done.total() + progress.failed.total()
-    left = progress.total.total() - over
-    return f"about {clock_text(elapsed_s / over * left)} to go" if over else "no estimate yet"
+def left_s(progress: Progress) -> float:
+    """How long the rest may take: of each kind as long as those that are done, as a rule before there are any.
+
+    Kinds go one after another: nothing else runs while a measurement does.
+    """
+    return sum(_left_s(progress, kind) for kind in progress.total)
+
+
+def _left_s(progress: Progress, kind: str) -> float:
+    done = progress.done[kind]
+    each_s = progress.spent_s[kind] / done if done else progress.each_s.get(kind, 0.0)
+    return (progress.total[kind] - done - progress.failed[kind]) * each_s / progress.lanes.get(kind, 1)
+
+
+def _eta(progress: Progress) -> str:
+    seconds = left_s(progress)
+    return f"about {clock_text(seconds)} to go" if seconds else "no estimate yet"
+
+
+def _running(progress: Progress) -> list[str]:
+    """A line for each stage at the engine, those first that tell how far they are."""
+    words = sorted(progress.words.items(), key=lambda each: not each[1][1])
+    lines = [f"{uri.partition('/')[0]} {label}{text and ': '}{text}" for uri, (label, text) in words]
+    return lines if len(lines) <= RUNNING else [*lines[:RUNNING], f"and {len(lines) - RUNNING} more, running or next"]
 
 
 class _Words(bars.ProgressColumn):

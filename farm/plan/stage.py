@@ -13,6 +13,7 @@ from farm.plan.parameters import Evaluate, StageParameters, Synthesize
 
 T = TypeVar("T")
 
+PAIR_S = 4.0  # of a measurement, on cores that others use too
 PARTS = ("factory", "split")  # options by which two sets of one origin have other images
 OF_ONE_SPLIT = (
     "folder",
@@ -90,6 +91,11 @@ class Effort:
     target: float = 0.02
     budget_s: float = 60.0
     max_redone: int = 8
+
+    @property
+    def typical_s(self) -> float:
+        """What a measurement takes as a rule: the least number of pairs."""
+        return self.pairs[0] * PAIR_S
 
 
 NO_CLAIMS = Claims()

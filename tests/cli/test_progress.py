@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from farm.cli.progress import clock_text, live_table, reporting
+from farm.cli.progress import clock_text, left_s, live_table, reporting
 from farm.drive import Progress
 from farm.engine import ProgressLine
 from farm.record import Outcome
@@ -27,7 +27,7 @@ def said(progresses, *, terminal=False, quiet=False, alone=False, clock=None):
 
 
 def run():
-    yield Progress(total=TOTAL)
+    yield Progress(total=TOTAL, each_s={"export": 4.0})
     yield Progress(total=TOTAL, flying=Counter(export=1))
     yield Progress(total=TOTAL, done=Counter(export=1), last=FINE)
     yield Progress(total=TOTAL, done=Counter(export=1), last=FINE)
@@ -103,15 +103,37 @@ def test_long_waiting_for_cores_is_told_and_short_is_not():
 
 def test_the_table_shows_the_last_words_of_each_stage_that_runs_as_they_stand():
     last_words = {"export/1": ("[b]x", "[red]50 %[/] :100:"), "measure/2": ("y", "pair 3 of 8 [/]")}
-    progress = Progress(total=TOTAL, flying=Counter(export=1, measure=1), failed=Counter(export=1), words=last_words)
+    flying, each_s = Counter(export=1, measure=1), {"export": 4.0, "measure": 24.0}
+    progress = Progress(total=TOTAL, flying=flying, failed=Counter(export=1), words=last_words, each_s=each_s)
     assert rows(progress, 5.0) == [
         "stage done in flight failed to do of",
         "export 0 1 1 0 2",
         "measure 0 1 0 0 1",
-        "0:05 elapsed, about 0:10 to go",
+        "0:05 elapsed, about 0:28 to go",
         "export [b]x: [red]50 %[/] :100:",
         "measure y: pair 3 of 8 [/]",
     ]
+
+
+def test_stages_that_do_not_tell_how_far_they_are_are_named_after_those_that_do():
+    silent = {f"quantize/{number}": (f"q{number}", "") for number in range(5)}
+    words = {**silent, "measure/2": ("y", "pair 3")}
+    progress = Progress(total=Counter(quantize=5, measure=1), flying=Counter(quantize=5, measure=1), words=words)
+    assert rows(progress, 5.0)[-6:] == [
+        "0:05 elapsed, no estimate yet", "measure y: pair 3", "quantize q0", "quantize q1", "quantize q2",
+        "and 2 more, running or next",
+    ]  # fmt: skip
+
+
+def test_the_rest_takes_as_long_as_what_is_done_of_its_kind_and_so_many_at_once():
+    total, each_s = Counter(export=5, quantize=2, measure=3), {"export": 4.0, "quantize": 10.0, "measure": 24.0}
+    progress = Progress(total=total, each_s=each_s, lanes={"export": 2, "quantize": 2, "measure": 1})
+    assert left_s(progress) == 5 * 4 / 2 + 2 * 10 / 2 + 3 * 24
+    progress.done, progress.failed = Counter(export=2), Counter(export=1)
+    progress.spent_s["export"] = 20.0
+    assert left_s(progress) == 2 * 10 / 2 + 2 * 10 / 2 + 3 * 24
+    progress.done, progress.failed = Counter(export=4, quantize=2, measure=3), Counter(export=1)
+    assert left_s(progress) == 0
 
 
 def test_quiet_says_nothing():
@@ -133,7 +155,8 @@ def rows(progress, elapsed_s):
 
 
 def test_the_table_counts_each_kind_and_says_elapsed_time_and_time_to_go():
-    progress = Progress(total=TOTAL, done=Counter(export=1), flying=Counter(measure=1))
+    progress = Progress(total=TOTAL, done=Counter(export=1), flying=Counter(measure=1), each_s={"measure": 100.0})
+    progress.spent_s["export"] = 20.0
     assert rows(progress, 60.0) == [
         "stage done in flight failed to do of",
         "export 1 0 0 1 2",
@@ -142,7 +165,7 @@ def test_the_table_counts_each_kind_and_says_elapsed_time_and_time_to_go():
     ]
 
 
-def test_without_anything_finished_there_is_no_estimate():
+def test_where_nothing_is_known_there_is_no_estimate():
     assert rows(Progress(total=TOTAL), 5.0)[-1] == "0:05 elapsed, no estimate yet"
 
 

@@ -30,9 +30,9 @@ NO_GPUS = Gpus()
 class Progress:
     """Where a run is: stage kind -> how many. flying: handed to the engine.
 
-    words: uri -> label and last words of stages at the engine; none of those that do not tell how far they are. spent_s:
-    of those that are done. each_s: what one takes as a rule. lanes: how many there may be at once. last: what came in
-    last.
+    words: uri -> label and last words of stages at the engine, empty of those that do not tell how far they are.
+    spent_s: of those that are done. each_s: what one takes as a rule. lanes: how many there may be at once. last: what
+    came in last.
     """
 
     total: Counter[str] = field(default_factory=Counter)

@@ -14,7 +14,7 @@ ORDER = (
     "model", "algorithm", "calibration", "device", "score", "score_drop", "worst_class_drop", "size_mib", "fps",
     "speedup_ir", "speedup_pytorch", "latency_p50_ms", "verdict", "outcome",
 )  # fmt: skip
-NEEDED = (  # where a terminal has no room, the last goes first; before them an outcome that is ok in all rows
+NEEDED = (  # where a terminal has no room, the last goes first; outcomes before them, or not at all if one is not ok
     "outcome", "speedup_ir", "verdict", "worst_class_drop", "size_mib", "fps", "speedup_pytorch", "latency_p50_ms",
 )  # fmt: skip
 OUTCOMES = {"ok": "green", "failed": "bold red"}  # styles; others are yellow
@@ -61,7 +61,9 @@ def _rank(column: Display, *, fine: bool) -> int:
     """How soon it goes where there is no room. fine: whether all is well with every row."""
     if column.name not in NEEDED:
         return 0
-    return len(NEEDED) + 1 if fine and column.name == "outcome" else NEEDED.index(column.name) + 1
+    if column.name == "outcome":
+        return len(NEEDED) + 1 if fine else 0
+    return NEEDED.index(column.name) + 1
 
 
 def _kind(column: Display) -> Kind:

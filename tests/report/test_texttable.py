@@ -1,5 +1,6 @@
 """A table in terminals of any width: names stand whole, numbers are whole or not there, and what is not is named."""
 
+from dataclasses import replace
 from io import StringIO
 from itertools import product
 from pathlib import Path
@@ -62,6 +63,15 @@ def test_names_and_numbers_are_whole_at_any_width_and_what_has_no_room_is_named(
     said = " ".join(" ".join(lines).split())
     sentence = f"no room for {listed(gone or FULL, 9)}: --wide shows all, --columns chooses"
     assert (sentence in said, "no room" in said) == (bool(gone), bool(gone))
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_names_fold_before_a_failure_has_no_room(width):
+    name = "folder{count=300,path=/somewhere/else/photos}"
+    fine = [record(name, **SPEED), record("noise", **SPEED)]
+    for last, shown in (("ok", False), ("failed", True)):
+        rows = analyse(run({fine[0]: range(9), replace(fine[1], outcome=last): range(9)})).rows
+        assert ("outcome" in main_table(rows).fitted(width).names()) is shown
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from farm.errors import DataError
+from farm.record import OUT_OF_MEMORY
 
 BROKEN = (  # what torch.load raises on files that are damaged or something else altogether
     OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, LookupError, AttributeError, TypeError,
@@ -23,7 +24,6 @@ NESTED = ("state_dict", "model_state_dict", "model", "net", "ema")  # where trai
 WRAPPERS = ("module.", "_orig_mod.", "model.", "net.")  # what one puts before all names that it wraps
 NUMPY = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")  # a number of its own, by its version
 TORCHSCRIPT = "TorchScript archive"  # in torch.load's complaint
-TOO_LARGE = ("can't allocate memory", "not enough memory")  # in its allocator's complaints
 LISTED = 5  # names in a message
 NO_SAFETENSORS = "not a safetensors file, or truncated ({}): fetch or save it again"
 
@@ -114,7 +114,7 @@ def _pickled(path: Path) -> object:
             with torch.serialization.safe_globals(_numpy_scalars()):
                 return torch.load(path, map_location="cpu", weights_only=True)
     except BROKEN as error:
-        if any(words in str(error) for words in TOO_LARGE):
+        if any(words in str(error) for words in OUT_OF_MEMORY):
             raise MemoryError(f"{path}: {error}".partition("\n")[0]) from error
         if TORCHSCRIPT in str(error):
             way_out = "ov.save_model(ov.convert_model(torch.jit.load(FILE), example_input=...), 'model.xml')"

@@ -11,7 +11,7 @@ from typing import Literal
 
 from farm.engine import Engine, Gpus, ProgressLine, Work, new_session
 from farm.grid.settings import Settings
-from farm.plan import Effort, Plan, Stage
+from farm.plan import Effort, Plan, Stage, judges
 from farm.plan.parameters import device_of
 from farm.record import RETRIES, FailureClass, Outcome
 from farm.results.events import Event, What
@@ -24,6 +24,7 @@ WINDOW = 2  # tasks handed to the engine for each of its slots
 TICK_S = 1.0
 QUIET_TICK_S = 5.0  # while a measurement may run, this process sleeps
 NO_GPUS = Gpus()
+REFUSED = ("error", "missing_input")  # how an evaluation ends that would end so of every variant
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +48,33 @@ class Progress:
 
 
 @dataclass(slots=True, kw_only=True)
+class Wait:
+    """What a stage still waits for: all of some stages, and any of others, where there are any."""
+
+    all_of: set[str]
+    any_of: set[str] = field(default_factory=set)
+
+    @property
+    def over(self) -> bool:
+        """Whether it may run."""
+        return not self.all_of and not self.any_of
+
+    def done(self, uri: str) -> bool:
+        """Whether it may run now that this one is done, and could not before."""
+        before = self.over
+        self.all_of.discard(uri)
+        if uri in self.any_of:
+            self.any_of.clear()
+        return self.over and not before
+
+    def is_lost_by(self, uri: str) -> bool:
+        """Whether it never may run now that this one has failed."""
+        last = self.any_of == {uri}
+        self.any_of.discard(uri)
+        return last or uri in self.all_of
+
+
+@dataclass(slots=True, kw_only=True)
 class Driver:
     """One run of a plan. Stages are fed in the plan's order, so that early cells finish early.
 
@@ -65,10 +93,8 @@ class Driver:
     session: str = field(init=False, default_factory=new_session)
     outcomes: dict[str, Outcome] = field(init=False, default_factory=dict)
     progress: Progress = field(init=False, default_factory=Progress)
-    blocked: dict[str, set[str]] = field(init=False, default_factory=dict)  # uri -> what it still waits for
+    waits: dict[str, Wait] = field(init=False, default_factory=dict)
     needed_by: dict[str, list[str]] = field(init=False, default_factory=lambda: defaultdict(list))
-    judges: dict[str, set[str]] = field(init=False, default_factory=lambda: defaultdict(set))  # of a quantization
-    judged_by: dict[str, set[str]] = field(init=False, default_factory=lambda: defaultdict(set))
     order: dict[str, int] = field(init=False, default_factory=dict)
     queues: dict[Window, list[tuple[int, str]]] = field(init=False, default_factory=lambda: defaultdict(list))
     in_flight: Counter[Window] = field(init=False, default_factory=Counter)
@@ -79,9 +105,10 @@ class Driver:
     def drive(self, report: Callable[[Progress], None]) -> dict[str, Outcome]:
         """Run the wanted stages, each after what it needs; the last outcome of each by uri.
 
-        A failed stage fails, as `dep_failed`, all that needs it; everything else goes on. A model is quantized when an
-        evaluation of its FP32 IR has shown that model and dataset go together. report: called after every change, and
-        once a second or so. Raises EngineError, before anything runs, if some work never could here.
+        A failed stage fails, as `dep_failed`, all that needs it; everything else goes on. A model is quantized once an
+        evaluation of its FP32 IR has ended, and not at all if each of them was refused: then no other will accept it.
+        report: called after every change, and once a second or so. Raises EngineError, before anything runs, if some
+        work never could here.
         """
         self._start()
         self.engine.preflight([self._work(uri) for uri in self.order if uri not in self.outcomes])
@@ -102,20 +129,19 @@ class Driver:
             self.order[uri] = index
             self.progress.total[stage.kind] += 1
             self.progress.each_s.setdefault(stage.kind, self._typical_s(stage.kind))
-            self.blocked[uri] = {need for need in stage.inputs.values() if need in self.wanted}
-            for need in self.blocked[uri]:
+            self.waits[uri] = Wait(all_of={need for need in stage.inputs.values() if need in self.wanted})
+        for quantization, evaluations in judges(self.plan).items():
+            if quantization in self.order and evaluations <= self.order.keys():
+                self.waits[quantization].any_of = set(evaluations)
+        for uri, wait in self.waits.items():
+            for need in wait.all_of | wait.any_of:
                 self.needed_by[need].append(uri)
-        for cell in self.plan.cells:
-            judge, judged = (cell.stages.get(role, "") for role in ("fp32", "quantize"))
-            if judged in self.order and judge in self.order:
-                self.judges[judged].add(judge)
-                self.judged_by[judge].add(judged)
         for uri in self.order:
             stage = self.plan.stages[uri]
             if stage.missing:
                 self.progress.last = self._not_run(uri, "missing_input", stage.missing)
                 self._fail(self.progress.last)
-            else:
+            elif self.waits[uri].over:
                 self._ready(uri)
 
     def _typical_s(self, kind: str) -> float:
@@ -161,8 +187,8 @@ class Driver:
         return Outcome(uri=uri, label=label, error_class=cause, error_type="NotRun", error_message=redacted(text))
 
     def _ready(self, uri: str) -> None:
-        if uri in self.outcomes or self.blocked[uri] or self.judges.get(uri):
-            return  # what it lacks is found before its inputs are done
+        if uri in self.outcomes:  # what it lacks is found before its inputs are done
+            return
         stage = self.plan.stages[uri]
         others: Window = "gpu" if self._lent(stage).slots else "light"
         window: Window = "exclusive" if self.stages[stage.kind].exclusive else others
@@ -218,12 +244,7 @@ class Driver:
             self.progress.spent_s[work.stage.kind] += outcome.wall_s
             self.outcomes[outcome.uri] = outcome
             self.note(Event(what=What.ENDED, uri=outcome.uri))
-            for uri in self.needed_by[outcome.uri]:
-                self.blocked[uri].discard(outcome.uri)
-                self._ready(uri)
-            for uri in self.judged_by.pop(outcome.uri, ()):
-                self.judges.pop(uri, None)
-                self._ready(uri)
+            self._go_on_after(outcome.uri)
         elif self._may_retry(outcome):
             self.note(_failure(What.RETRIED, outcome))
             self._ready(outcome.uri)
@@ -245,14 +266,19 @@ class Driver:
         self.outcomes[outcome.uri] = outcome
         self.note(_failure(What.ENDED, outcome))
         self.progress.failed[self.plan.stages[outcome.uri].kind] += 1
-        reason = f"needs {outcome.uri.partition('/')[0]} {outcome.label}"
         for uri in self.needed_by[outcome.uri]:
-            self._fail(self._not_run(uri, "dep_failed", reason))
-        for uri in self.judged_by.pop(outcome.uri, ()):
-            judges = self.judges.get(uri, set())
-            judges.discard(outcome.uri)
-            if uri in self.judges and not judges:
-                self._fail(self._not_run(uri, "dep_failed", reason))
+            wait = self.waits[uri]
+            if outcome.uri in wait.any_of and outcome.error_class not in REFUSED:
+                if wait.done(outcome.uri):
+                    self._ready(uri)
+            elif wait.is_lost_by(outcome.uri):
+                text = f"needs {outcome.uri.partition('/')[0]} {outcome.label}"
+                self._fail(self._not_run(uri, "dep_failed", text))
+
+    def _go_on_after(self, uri: str) -> None:
+        for waiting in self.needed_by[uri]:
+            if self.waits[waiting].done(uri):
+                self._ready(waiting)
 
 
 def _failure(what: What, outcome: Outcome) -> Event:

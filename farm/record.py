@@ -33,6 +33,8 @@ FAILURE_CLASSES: dict[str, str] = {
     "missing_input": "a local file that it needs is not there; no process was started",
     "dep_failed": "a stage that it needs failed",
 }
+# Who says one of these has run out of memory.
+OUT_OF_MEMORY = ("MemoryError", "can't allocate memory", "bad_alloc", "Cannot allocate memory", "not enough memory")
 RETRIES = {"lost": 3, "oom": 1}  # by failure class, in one run; all others have none
 
 

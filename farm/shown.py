@@ -14,20 +14,24 @@ LONGEST = 20_000  # letters of a text
 HIDDEN = "***"
 
 _WORD = r"token|secret|passw(?:or)?d|signature|credential|api[-_]?key|access[-_]?key|authorization"
-_VALUE = r"[^\s&;,\"'<>\\{}()\[\]#]+"
-SECRETS = (  # kept, what is hidden, end
-    re.compile(r"(?P<kept>\bs3[an]?://)[^\s:@\"'<>\\]+:[^\s@\"'<>\\]+(?P<end>@)", re.IGNORECASE),  # a key has slashes
-    re.compile(r"(?P<kept>\b[a-z][a-z0-9+.-]*://)[^\s/@\"'<>\\]+(?P<end>@)", re.IGNORECASE),
-    re.compile(rf"(?P<kept>[?&;](?:[\w.-]*(?:{_WORD})[\w.-]*|sig|key|auth)=){_VALUE}(?P<end>)", re.IGNORECASE),
-    re.compile(
-        rf"(?P<kept>(?<![\w?&;.-])[\w-]*(?:{_WORD})\s?[=:]\s?(?:bearer |basic )?){_VALUE}(?P<end>)", re.IGNORECASE
-    ),
+_VALUE = r"[^\s&;,\"'<>\\{}()\[\]#]{1,4000}"
+_HOST = r"[^\s/\"'<>\\]{1,400}"
+MARKS = re.compile(rf"://|{_WORD}|[?&;](?:sig|key|auth)=", re.IGNORECASE)  # without one there is no secret
+SECRETS = tuple(  # what is hidden stands between `kept` and `end`; every part is bounded, so that none takes long
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"(?P<kept>s3[an]?://)[^\s:@\"'<>\\]{{1,200}}:[^\s@\"'<>\\]{{1,400}}(?P<end>@)",  # a key has slashes
+        rf"(?P<kept>(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{{0,20}}://){_HOST}(?P<end>@)",
+        rf"(?P<kept>[?&;](?:sig|key|auth)=){_VALUE}(?P<end>)",
+        rf"(?P<kept>(?:{_WORD})[\w-]{{0,20}}[\"']?(?:\s?=|\s?:\s)\s?[\"']?(?:bearer |basic )?){_VALUE}(?P<end>)",
+        rf"(?P<kept>--[\w-]{{0,20}}(?:{_WORD})\s){_VALUE}(?P<end>)",
+    )
 )
 
 
 def shown(text: str) -> str:
     """A text for a terminal: without secrets, what it would take for a command visible, not too long."""
-    return visible(redacted(shortened(text)))
+    return visible(shortened(redacted(text)))
 
 
 def visible(text: str) -> str:
@@ -39,8 +43,9 @@ def visible(text: str) -> str:
 
 def redacted(text: str) -> str:
     """Without what names and opens an account in an address, and without values of what is called a token or a key."""
-    for secret in SECRETS:
-        text = secret.sub(rf"\g<kept>{HIDDEN}\g<end>", text)
+    if MARKS.search(text):
+        for secret in SECRETS:
+            text = secret.sub(rf"\g<kept>{HIDDEN}\g<end>", text)
     return text
 
 

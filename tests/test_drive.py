@@ -275,16 +275,15 @@ def test_a_model_is_quantized_after_its_fp32_ir_was_evaluated():
     assert set(outcomes.values()) == {None}
 
 
-@pytest.mark.parametrize("cause", ["error", "crash"])
-def test_nothing_is_quantized_of_a_model_that_no_evaluation_accepts(cause):
+def test_nothing_is_quantized_of_a_model_that_no_evaluation_accepts():
     export = stage("export", "e")
     quantization = stage("quantize", "q", export)
     evaluations = [stage("evaluate", key, export) for key in ("f", "g")]
     int8 = stage("evaluate", "i", quantization)
-    engine = ScriptedEngine({"f": [cause], "g": [cause]}, slots=4)
+    engine = ScriptedEngine({"f": ["error"], "g": ["error"]}, slots=4)
     stages = (export, quantization, *evaluations, int8)
     outcomes = run(engine, *stages, cells=cells_of(quantization, *evaluations))
-    assert outcomes == {"e": None, "f": cause, "g": cause, "q": "dep_failed", "i": "dep_failed"}
+    assert outcomes == {"e": None, "f": "error", "g": "error", "q": "dep_failed", "i": "dep_failed"}
 
 
 def test_one_evaluation_of_a_model_that_holds_is_enough():
@@ -294,6 +293,45 @@ def test_one_evaluation_of_a_model_that_holds_is_enough():
     engine = ScriptedEngine({"f": ["error"]}, slots=4)
     outcomes = run(engine, export, quantization, *evaluations, cells=cells_of(quantization, *evaluations))
     assert outcomes == {"e": None, "f": "error", "g": None, "q": None}
+
+
+def test_a_model_that_two_evaluations_accept_is_quantized_once():
+    export = stage("export", "e")
+    quantization = stage("quantize", "q", export)
+    evaluations = [stage("evaluate", key, export) for key in ("f", "g")]
+    after = stage("evaluate", "i", quantization)
+    engine = ScriptedEngine(slots=4)
+    stages = (export, quantization, *evaluations, after)
+    outcomes = run(engine, *stages, cells=cells_of(quantization, *evaluations))
+    assert sorted(engine.order) == ["e", "f", "g", "i", "q"]
+    assert set(outcomes.values()) == {None}
+
+
+@pytest.mark.parametrize("cause", ["crash", "timeout", "lost", "oom"])
+def test_an_evaluation_that_did_not_get_as_far_refuses_nothing(cause):
+    export = stage("export", "e")
+    quantization = stage("quantize", "q", export)
+    fp32 = stage("evaluate", "f", export)
+    outcomes = run(
+        ScriptedEngine({"f": [cause]}), export, quantization, fp32, cells=cells_of(quantization, fp32)
+    )
+    assert outcomes == {"e": None, "f": cause, "q": None}
+
+
+def test_an_evaluation_that_is_refused_after_another_was_accepted_changes_nothing():
+    quantization = stage("quantize", "q", stage("synthesize", "s"))
+    evaluations = [stage("evaluate", key) for key in ("f", "g")]
+    engine = ScriptedEngine({"g": ["error"]}, slots=1)
+    stages = (*evaluations, stage("synthesize", "s"), quantization)
+    assert run(engine, *stages, cells=cells_of(quantization, *evaluations)) == {"f": None, "g": "error", "s": None, "q": None}
+
+
+def test_one_that_was_accepted_before_is_enough():
+    quantization = stage("quantize", "q")
+    evaluations = [stage("evaluate", key) for key in ("f", "g")]
+    wanted = [quantization.uri, evaluations[1].uri]
+    engine, cells = ScriptedEngine({"g": ["error"]}), cells_of(quantization, *evaluations)
+    assert run(engine, quantization, *evaluations, cells=cells, wanted=wanted) == {"q": None, "g": "error"}
 
 
 def test_an_evaluation_that_is_there_is_not_waited_for():

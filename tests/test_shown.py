@@ -46,12 +46,26 @@ def test_a_visible_text_stays_as_it_is(text):
         ("models/resnet20.pt: the key of a folder", "models/resnet20.pt: the key of a folder"),
         ("mail@example.com", "mail@example.com"),
         ("https://example.com/@user/a?size=3", "https://example.com/@user/a?size=3"),
-        ('{"token": "a word"}', '{"token": "a word"}'),
+        ('{"token": "hush", "size": 3}', '{"token": "***", "size": 3}'),
+        ("token='hush'", "token='***'"),
+        ("farm run --hf-token hush --failed", "farm run --hf-token *** --failed"),
+        ("https://me:hu@sh@host/a", "https://***@host/a"),
+        ("my_token:build", "my_token:build"),
+        ('{"factory": "my_secret:token"}', '{"factory": "my_secret:token"}'),
+        ("token-free words, a token of love", "token-free words, a token of love"),
     ],
 )  # fmt: skip
 def test_secrets_of_addresses_are_left_out(text, expected):
     assert redacted(text) == expected
     assert redacted(expected) == expected
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("part", ["a.", "x-", "s3://x:", "https://", "token", "?key=", "--", "a", "token=", "@", "://a@"])
+def test_no_text_takes_long(part):
+    text = part * (500_000 // len(part))
+    assert len(redacted(text)) <= len(text) * 2
+    assert len(shown(text)) <= LONGEST
 
 
 @pytest.mark.parametrize("length", [10, LONGEST, LONGEST + 1, 10 * LONGEST])

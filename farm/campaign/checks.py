@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from farm.catalog import CATALOG
 from farm.data.imageset import other_size
+from farm.data.sampling import not_in_rgb
 from farm.errors import FarmError
 from farm.models.describe import describe
-from farm.plan import Plan, Stage, base, dependents
+from farm.plan import Plan, Stage, base, dependents, judges
 from farm.plan.parameters import Evaluate, Measure, Quantize, Synthesize
 from farm.spec import LoadedSpec, resolve
 from farm.tasks.classification import apart
@@ -51,11 +52,8 @@ def foreseen(plan: Plan, uris: Collection[str]) -> Foreseen:
 
 def doomed(plan: Plan, faults: Collection[str]) -> set[str]:
     """The stages that cannot be done where these will fail, as `farm.drive` decides it; these included."""
-    failing, judges = dependents(plan, {*faults}), dict[str, set[str]]()
-    for cell in plan.cells:
-        if "quantize" in cell.stages:
-            judges.setdefault(cell.stages["quantize"], set()).add(cell.stages["fp32"])
-    return dependents(plan, failing | {uri for uri, those in judges.items() if those <= failing})
+    failing = dependents(plan, {*faults})
+    return dependents(plan, failing | {uri for uri, those in judges(plan).items() if those <= failing})
 
 
 def _users(plan: Plan) -> Mapping[str, Sequence[str]]:
@@ -76,10 +74,10 @@ def _misfit(plan: Plan, stage: Stage, seen: "_Seen") -> str:
     if not isinstance(wanted, (Evaluate, Measure, Quantize)):
         return ""
     misfit = "" if seen.size is None else other_size(seen.size, wanted.preprocessing)
-    if not misfit and seen.classes is not None and isinstance(wanted, Evaluate) and plan.metric in BUILT_IN:
+    if not misfit and isinstance(wanted, Evaluate) and plan.metric in BUILT_IN:
         file = model.files.get("model")
         outputs = describe(model.label, {}, file).get("outputs") if file else None
-        misfit = apart(outputs, seen.classes, seen.names) if outputs else ""
+        misfit = apart(outputs, seen.classes, seen.label, seen.names) if outputs else ""
     return f"{model.label}: {misfit}" if misfit else ""
 
 
@@ -137,7 +135,7 @@ def _opening(stage: Stage) -> _Opening | None:
 class _Seen(NamedTuple):
     """What opening images once tells. fault: why a stage could not use them; empty where it can.
 
-    size: height and width, where images must have the model's.
+    size: height and width, where images must have the model's. label: the greatest, where it is known.
     """
 
     fault: str = ""
@@ -145,6 +143,7 @@ class _Seen(NamedTuple):
     classes: int | None = None
     names: tuple[str, ...] = ()
     size: tuple[int, int] | None = None
+    label: int | None = None
 
 
 class _Looked(NamedTuple):
@@ -177,10 +176,13 @@ def _opened(opening: _Opening) -> _Seen:
     """What a stage would see of these images: of those that lie in files of their own, the headers."""
     try:
         images = resolve(opening.function)({**opening.parameters, "count": opening.count or None}, opening.files)
-        if not hasattr(images, "look"):
+        if not hasattr(images, "pictures"):  # no real images, or nothing but a look at files
             return _Seen(note=getattr(images, "note", ""))
         images.look()
     except (FarmError, OSError) as error:
         return _Seen(fault=str(error))
-    size = None if images.how else images.size
-    return _Seen(note=images.note, classes=images.classes, names=images.names, size=size)
+    note = "; ".join(filter(None, [images.note, not_in_rgb(images.converted)]))
+    labels, size = images.pictures.labels, None if images.how else images.size
+    return _Seen(
+        note=note, classes=images.classes, names=images.names, size=size, label=None if labels is None else labels.max()
+    )

@@ -69,7 +69,7 @@ def run(grid: Grid, results: Location, options: RunOptions, listener: Listener =
     wanted = (uris - store.present(uris)) | stale
     plan = fetched(plan, wanted, inputs)
     plan = replace(plan, grid_file=str(grid.path.resolve()), command=options.command)
-    folder.write_plan(plan)
+    kept = folder.write_plan(plan)
     try:
         if wanted:
             execute(
@@ -78,7 +78,7 @@ def run(grid: Grid, results: Location, options: RunOptions, listener: Listener =
             )  # fmt: skip
     finally:
         with listener.closing():
-            records = tuple(gather(folder, store, plan))
+            records = tuple(gather(folder, store, kept))
     left_out = whole.needed_by(cells) - plan.stages.keys()
     return Ended(folder=folder, records=records, cells=frozenset(cells), ran=bool(wanted), unmeasured=len(left_out))
 

@@ -18,11 +18,11 @@ WIDEST = 10_000
 
 
 class Safe(Console):
-    """Shows texts as `farm.shown.shown` does, and JSON in ASCII: no name moves the cursor or tells a secret."""
+    """Shows what no name makes move the cursor or tell a secret; JSON in ASCII."""
 
     def print(self, *objects: Any, **how: Any) -> None:
         """As Rich does."""
-        super().print(*(shown(one) if isinstance(one, str) else one for one in objects), **how)
+        super().print(*(visible(redacted(one)) if isinstance(one, str) else one for one in objects), **how)
 
     def out(self, *objects: Any, **how: Any) -> None:
         """As Rich does."""
@@ -43,6 +43,10 @@ class Answers(Safe):
 
 class Remarks(Safe):
     """What is said beside. Where nobody reads it any more, the work goes on."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """As Rich does, of a long text the beginning and the end."""
+        super().print(*(shown(one) if isinstance(one, str) else one for one in objects), **how)
 
     def on_broken_pipe(self) -> None:
         """Say no more."""

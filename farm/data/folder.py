@@ -21,7 +21,6 @@ from farm.errors import DataError
 from farm.inputs.tree import Entry, entries
 
 WHY = {"file": "", "again": " (the folder {} again)", "other": " (a link that leads nowhere, or no file)"}
-DIGITS = 9  # most of a class's number
 LOOKED_FOR = "looked for .png, .jpg, .tif and whatever else Pillow reads"
 
 
@@ -74,31 +73,24 @@ def open_labelled(path: Path, file: Path) -> real.Pictures:
     Labels that are numbers are the classes' numbers, others their names, sorted. Raises DataError where it names no
     image, and as `labels.read`.
     """
-    told, (groups, others) = labels.read(file), _sorted(path)
+    lines, (groups, others) = labels.read(file), _sorted(path)
     others = [one for one in others if one.path.resolve() != file.resolve()]
     images = sorted((image for group in groups.values() for image in group), key=lambda image: _name(path, image))
-    known = {image: name for image in images for name in _names(path, image) if name in told}
-    if not known:
-        found = f"an image is called {_name(path, images[0])!r} there" if images else "there is none"
-        raise DataError(f"{file}: names no image of {path}: its first name is {next(iter(told))!r}, {found}")
-    words = [told[name] for name in known.values()]
-    numbered = all(word.isascii() and word.isdigit() and len(word) <= DIGITS for word in words)
-    names = () if numbered else tuple(sorted(set(words)))
-    classes = [int(word) for word in words] if numbered else [names.index(word) for word in words]
-    unnamed = [_name(path, image) for image in images if image not in known]
-    unused = len(told) - len(set(known.values()))
-    notes = [
-        _left_out(others),
-        f"{len(unnamed):,} images are not in {file.name} and left out: {some(unnamed, len(unnamed))}"
-        if unnamed
-        else "",
-        f"{unused:,} lines of {file.name} name no image" if unused else "",
-    ]
+    named = {image: name for image in images if (name := next(filter(lines.__contains__, _names(path, image)), ""))}
+    if not named:
+        example = f"an image is called {_name(path, images[0])!r} there" if images else "there is none"
+        raise DataError(f"{file}: names no image of {path}: its first name is {next(iter(lines))!r}, {example}")
+    numbers, names = labels.numbered(file, [lines[name] for name in named.values()])
+    left_out = [_name(path, image) for image in images if image not in named]
+    unused = len(lines) - len(set(named.values()))
+    notes = [_left_out(others), _as_text(names)]
+    notes += [f"{len(left_out):,} images are not in {file.name}: {some(left_out, len(left_out))}"] if left_out else []
+    notes += [f"{unused:,} lines of {file.name} name no image"] if unused else []
     return real.Pictures(
-        count=len(known),
-        read=partial(_read, tuple(known)),
-        look=partial(_look, tuple(known)),
-        labels=np.array(classes, np.int64),
+        count=len(named),
+        read=partial(_read, tuple(named)),
+        look=partial(_look, tuple(named)),
+        labels=numbers,
         classes=len(names) or None,
         names=names,
         note="; ".join(filter(None, notes)),
@@ -111,7 +103,7 @@ def _name(path: Path, image: Path) -> str:
 
 
 def _names(path: Path, image: Path) -> tuple[str, ...]:
-    """How a file of labels may name an image: in the folder, with the folder, or without what tells its format."""
+    """How a file of labels may name an image, the likeliest first: in the folder, with it, without its format."""
     name = _name(path, image)
     return name, f"{path.name}/{name}", name.removesuffix(image.suffix)
 

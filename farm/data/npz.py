@@ -1,6 +1,8 @@
 """Images in NumPy's .npz: arrays of images and labels, as Keras' and MedMNIST's files have them."""
 
+import math
 import zipfile
+import zlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -18,6 +20,10 @@ from farm.errors import DataError
 PAIRS = (("{}_images", "{}_labels"), ("x_{}", "y_{}"), ("images", "labels"), ("x", "y"))  # {}: the split
 SPLITS = ("test", "train", "val", "valid")
 MOST_BYTES = 8 << 30  # of one array, which is read whole
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+BROKEN = (  # what NumPy and zipfile raise on files that are damaged or something else altogether
+    OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, TypeError, AttributeError, LookupError, RuntimeError,
+)  # fmt: skip
 IMAGES, CHANNELS = (3, 4), ((), (1,), (3,))  # dimensions of an array of images, and what follows height and width
 
 
@@ -44,10 +50,11 @@ def open_npz(path: Path, split: str | None, *, labelled: bool) -> real.Pictures:
             if labelled and labels not in arrays.files:
                 text = f"no array `{labels}`, only {', '.join(arrays.files)}"
                 raise DataError(f"{path}: {text}: a dataset needs a class for each image")
-            _check_size(path, images, labels)
+            for name in (images, labels):
+                _check_size(path, name)
             pixels = _pixels(path, images, arrays[images])
             classes = _labels(path, labels, arrays[labels], len(pixels)) if labels in arrays.files else None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, TypeError, AttributeError) as error:
+    except BROKEN as error:
         reason = str(error).partition("\n")[0]
         raise DataError(f"{path}: not an .npz of arrays, or damaged ({reason}): save it with numpy.savez") from error
     return real.Pictures(count=len(pixels), read=partial(_read, pixels, str(path)), labels=classes)
@@ -60,7 +67,7 @@ def _names(path: Path, there: list[str], split: str | None) -> tuple[str, str]:
         for one in (split,) if split else ("", *SPLITS):
             names = images.format(one), labels.format(one)
             if names[0] in there and ("{}" in images) == bool(one):
-                found[one] = names
+                found.setdefault(one, names)
     listed = ", ".join(there)
     if not found:
         wanted = f"`{split}_images` or `x_{split}`" if split else "`images`, `x`, `test_images` or `x_test`"
@@ -70,15 +77,18 @@ def _names(path: Path, there: list[str], split: str | None) -> tuple[str, str]:
     return next(iter(found.values()))
 
 
-def _check_size(path: Path, *names: str) -> None:
-    """Raise DataError for arrays that would not fit into memory, before one is read."""
+def _check_size(path: Path, name: str) -> None:
+    """Raise DataError for an array that would not fit into memory, before it is read; by what it says of itself."""
     with zipfile.ZipFile(path) as archive:
-        sizes = {one.filename: one.file_size for one in archive.infolist()}
-    for name in names:
-        size = sizes.get(f"{name}.npy", 0)
-        if size > MOST_BYTES:
-            text = f"`{name}` takes {size / (1 << 30):.0f} GiB, {MOST_BYTES >> 30} at most"
-            raise DataError(f"{path}: {text}: save the images as Parquet, or one file each")
+        if f"{name}.npy" not in archive.namelist():
+            return
+        with archive.open(f"{name}.npy") as file:
+            header = HEADERS[np.lib.format.read_magic(file)]
+            shape, _, dtype = header(file)
+    size = math.prod(shape) * dtype.itemsize
+    if size > MOST_BYTES:
+        text = f"`{name}` takes {size / (1 << 30):,.0f} GiB, {MOST_BYTES >> 30} at most"
+        raise DataError(f"{path}: {text}: save the images as Parquet, or one file each")
 
 
 def _pixels(path: Path, name: str, array: NDArray[np.generic]) -> Pixels:

@@ -46,7 +46,7 @@ def open_parquet(path: Path, *, labelled: bool, classes: int | None = None, spli
     rows = _opened(paths, (image,))
     names = _class_names(whole.schema)
     classes = classes if classes is not None else len(names) or None
-    labels = _labels(path, rows, classes) if has_labels else None
+    labels = _labels(rows, classes) if has_labels else None
     return real.Pictures(count=len(rows), read=partial(_read, rows), labels=labels, classes=classes, names=names)
 
 
@@ -62,7 +62,7 @@ def _opened(paths: Sequence[Path], columns: tuple[str, ...] = ()) -> Rows:
 
 def _read(rows: Rows, start: int, stop: int) -> Iterator[real.Picture]:
     for row, value in enumerate(rows.read(start, stop).column(0), start):
-        where = f"{rows.path}: row {row}"
+        where = rows.where(row)
         encoded = (value.as_py() or {}).get("bytes")
         if encoded is None:
             raise PictureError(where, "no image bytes: embed the images in the file, a path is not followed")
@@ -86,15 +86,15 @@ def _holds_bytes(kind: pa.DataType) -> bool:
     return at >= 0 and (pa.types.is_binary(kind.field(at).type) or pa.types.is_large_binary(kind.field(at).type))
 
 
-def _labels(path: Path, rows: Rows, classes: int | None) -> Labels:
+def _labels(rows: Rows, classes: int | None) -> Labels:
     column = rows.column("label")
     if not pa.types.is_integer(column.type):
-        raise DataError(f"{path}: column `label` is {column.type}, not an integer: give each class a number from 0 up")
+        raise DataError(f"{rows.path}: column `label` is {column.type}, not an integer: give each class a number from 0 up")
     labels: Labels = column.cast(pa.int64(), safe=False).fill_null(UNLABELLED).to_numpy().copy()
     if stray := stray_label(labels, classes):
         row, expected = stray
         change = "correct the row, or drop the column `label` to use the images without classes"
-        raise DataError(f"{path}: row {row}: label {column[row].as_py()}, expected {expected}: {change}")
+        raise DataError(f"{rows.where(row)}: label {column[row].as_py()}, expected {expected}: {change}")
     return labels
 
 

@@ -1,9 +1,8 @@
 """Real images: pictures from anywhere made a set of one size, all or sampled. Knows no files and no formats."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -13,11 +12,11 @@ from farm.axes import Fit
 from farm.data.fit import fit
 from farm.data.imageset import UNLABELLED, Arguments, Block, Labels, Pixels, check_range
 from farm.data.picture import Header, PictureError
-from farm.data.sampling import Indices, absent, sampled, unbalanced
+from farm.data.sampling import Indices, absent, sampled, some, unbalanced
 from farm.errors import DataError
 
 SEED = 0  # of a dataset's sample
-NAMED = 20  # of images that cannot be used, in a message
+MOST_NAMED = 20  # images that cannot be used, in a message
 
 
 class Picture(NamedTuple):
@@ -63,7 +62,7 @@ class RealImages:
     """Some pictures as an `farm.data.imageset.ImageSet`. indices: int64 (n,), which ones, in the set's order.
 
     how: they are made one size; None: they have `size`, height and width. known: what must be known of them before one
-    is read. kinds: of those looked at that are not in RGB, by index.
+    is read. kinds: of those looked at that are not in RGB, by the pictures' index.
     """
 
     pictures: Pictures
@@ -85,8 +84,13 @@ class RealImages:
 
     @property
     def note(self) -> str:
-        """What must be known of the images, as far as they were looked at."""
-        return "; ".join(filter(None, [self.known, _not_in_rgb(self.kinds)]))
+        """What must be known wherever the images are used, before one is looked at."""
+        return self.known
+
+    @property
+    def converted(self) -> Mapping[str, int]:
+        """How many of the images looked at are not in RGB, by what they are."""
+        return Counter(self.kinds.values())
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -126,12 +130,12 @@ class RealImages:
 
     def check(self, use: Callable[[int], object]) -> None:
         """Raises DataError where images cannot be used, which names them."""
-        faults = []
-        for index in self.indices.tolist():
+        faults = []  # without the errors, which hold the images
+        for index in np.sort(self.indices).tolist():
             try:
                 use(index)
             except PictureError as error:
-                faults.append(error)
+                faults.append((error.where, str(error)))
         if faults:
             raise DataError(_all_of(faults, len(self)))
 
@@ -183,7 +187,11 @@ def _opened(pictures: Pictures, parameters: Arguments, chosen: Indices | None, k
     """The set, and it is known that its first block can be asked for. chosen: None for all."""
     indices = np.arange(pictures.count) if chosen is None else chosen
     images = RealImages(pictures=pictures, indices=indices, how=parameters.get("fit"), known=known)
-    images.block(0, 0)
+    try:
+        images.read(indices[:0])
+    except PictureError:
+        images.look()
+        raise
     return images
 
 
@@ -201,20 +209,12 @@ def _check_size(size: tuple[int, int], first: tuple[int, int], where: str) -> No
         raise PictureError(where, f"{text}: resize the images to one size, or set `resize` of the model")
 
 
-def _all_of(faults: Sequence[PictureError], total: int) -> str:
-    """What is wrong with the first image, and which others cannot be used."""
-    first, *others = faults
-    names = ", ".join(islice((error.where for error in others), NAMED))
-    more = f" and {len(others) - NAMED:,} more" if len(others) > NAMED else ""
+def _all_of(faults: Sequence[tuple[str, str]], total: int) -> str:
+    """What is wrong with the first image, and which others cannot be used. faults: where, and all that is said."""
+    (_, first), *others = faults
+    names = some((where for where, _ in others), len(others), MOST_NAMED)
     count = "1 other" if len(others) == 1 else f"{len(others):,} others"
-    return f"{first}; {count} of {total:,} images cannot be used: {names}{more}" if others else str(first)
-
-
-def _not_in_rgb(kinds: dict[int, str]) -> str:
-    """How many images are in other modes, in words; empty for none."""
-    counted = ", ".join(f"{count:,} {kind}" for kind, count in sorted(Counter(kinds.values()).items()))
-    there = "1 image is" if len(kinds) == 1 else f"{len(kinds):,} images are"
-    return f"{there} not in RGB: {counted}" if kinds else ""
+    return f"{first}; {count} of {total:,} images cannot be used: {names}" if others else first
 
 
 def _note(pictures: Pictures, chosen: Indices | None) -> str:

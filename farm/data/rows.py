@@ -59,6 +59,13 @@ class Rows:
         empty = self.schema.empty_table().select(list(self.columns))
         return pa.concat_tables(parts) if parts else empty
 
+    def where(self, row: int) -> str:
+        """Which row of which file a row is, for messages."""
+        at = int(np.searchsorted(self.offsets, row, side="right")) - 1
+        path = self.groups[at].path
+        start = next(offset for group, offset in zip(self.groups, self.offsets, strict=False) if group.path == path)
+        return f"{path}: row {row - int(start)}"
+
     def column(self, name: str) -> pa.ChunkedArray:
         """One whole column, for small ones. Raises DataError where the file is damaged."""
         files = {group.path: group.file for group in self.groups} or {self.path: self.file}

@@ -1,6 +1,6 @@
 """Which images of a set are taken: some in their order, or a sample class by class. Knows indices and labels."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
@@ -92,10 +92,18 @@ def unbalanced(chosen: Labels, names: Sequence[str] = ()) -> str:
     return f"not balanced, for lack of images: {which}; up to {counts.max()} of each other class"
 
 
-def some(words: Iterable[str], total: int) -> str:
+def not_in_rgb(converted: Mapping[str, int]) -> str:
+    """How many images are in other modes, in words; empty for none. converted: by what they are."""
+    total = sum(converted.values())
+    counted = ", ".join(f"{count:,} {kind}" for kind, count in sorted(converted.items()))
+    there = "1 image is" if total == 1 else f"{total:,} images are"
+    return f"{there} not in RGB: {counted}" if total else ""
+
+
+def some(words: Iterable[str], total: int, most: int = NAMED) -> str:
     """The first words of so many, and how many more there are."""
-    more = f" and {total - NAMED:,} more" if total > NAMED else ""
-    return f"{', '.join(islice(words, NAMED))}{more}"
+    more = f" and {total - most:,} more" if total > most else ""
+    return f"{', '.join(islice(words, most))}{more}"
 
 
 def _named(labels: Iterable[int], names: Sequence[str]) -> Iterator[str]:

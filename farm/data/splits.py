@@ -53,6 +53,6 @@ def _check_whole(path: Path, names: list[str]) -> None:
     parts = [match for name in names if (match := PART.fullmatch(Path(name).stem))]
     count = int(parts[0]["count"]) if parts else 0
     lacking = sorted(set(range(count)) - {int(part["number"]) for part in parts})
-    if lacking or len({part["count"] for part in parts}) > 1 or len(parts) not in (0, count):
-        which = f"part {lacking[0]:05} of {count} lacks" if lacking else "parts of two versions"
+    if lacking or len({part["count"] for part in parts}) > 1 or (parts and len(names) != count):
+        which = f"part {lacking[0]:05} of {count} lacks" if lacking else "files of two versions beside each other"
         raise DataError(f"{path}: {names[0]}: {which}: fetch the folder again")

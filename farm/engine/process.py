@@ -28,14 +28,13 @@ from farm.host.lease import host_cores, lease, lock_folder, safe_folder
 from farm.host.topology import Core, measurable
 from farm.inputs import HashMemo, cache_folder, fetch
 from farm.plan import Stage
-from farm.record import FailureClass, Outcome
+from farm.record import OUT_OF_MEMORY, FailureClass, Outcome
 from farm.shown import redacted
 from farm.store.manifest import Host, Manifest
 
 __all__ = ["release", "run", "scratch_folder", "session_folder"]
 
 LOG_TAIL = 4000
-OUT_OF_MEMORY = ("MemoryError", "can't allocate memory", "bad_alloc", "Cannot allocate memory", "not enough memory")
 
 
 def scratch_folder() -> Path:

@@ -9,6 +9,6 @@ export resnet20 ─────┴─ quantize ─┬─ evaluate
 """
 
 from farm.plan.document import dumps, loads
-from farm.plan.stage import Effort, Plan, PlannedCell, Stage, base, dependents, recipe
+from farm.plan.stage import Effort, Plan, PlannedCell, Stage, base, dependents, judges, recipe
 
-__all__ = ["Effort", "Plan", "PlannedCell", "Stage", "base", "dependents", "dumps", "loads", "recipe"]
+__all__ = ["Effort", "Plan", "PlannedCell", "Stage", "base", "dependents", "dumps", "judges", "loads", "recipe"]

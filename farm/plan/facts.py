@@ -12,7 +12,10 @@ from farm.record import Ended
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Synthesized:
-    """Of a shard. size: (height, width). device: torch's name. note: what a reader must know of the set."""
+    """Of a shard. size: (height, width). device: torch's name. note: what a reader must know of the set.
+
+    converted: how many of its images were not in RGB, by what they were.
+    """
 
     n_images: int
     size: tuple[int, int] | None = None
@@ -20,6 +23,7 @@ class Synthesized:
     images_per_s: float | None = None
     device: str | None = None
     note: str | None = None
+    converted: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +80,7 @@ def today(facts: Mapping[str, Any]) -> Mapping[str, Any]:
 class Evaluated:
     """Of a model on a dataset. score: the metric's mean. top1: None where the metric is a user's own.
 
-    note: what a reader must know of the test images.
+    note: what a reader must know of the test images. converted: as of `Synthesized`.
     """
 
     n_images: int
@@ -85,6 +89,7 @@ class Evaluated:
     classes: int | None = None
     top1: float | None = None
     note: str | None = None
+    converted: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -130,9 +130,12 @@ class Plan:
         ours, theirs = made.parameters_as(Synthesize).images, judged.parameters_as(Evaluate).dataset
         if ours.name != theirs.name or ours.name not in OF_ONE_SPLIT:
             return False
-        files = [stage.files.get("images") for stage in (made, judged)]
-        contents = {file.sha256 for file in files if file and file.sha256}
-        return len(contents) == 1 and all(ours.options.get(name) == theirs.options.get(name) for name in PARTS)
+        images, labels = (
+            {file.sha256 for stage in (made, judged) if (file := stage.files.get(role)) and file.sha256}
+            for role in ("images", "labels")
+        )
+        alike = all(ours.options.get(name) == theirs.options.get(name) for name in PARTS)
+        return len(images) == 1 and len(labels) <= 1 and alike
 
     def needed_by(self, cells: Collection[str]) -> set[str]:
         """The uris of all stages that the named cells need."""
@@ -178,6 +181,15 @@ def recipe(
 def digest(value: object) -> str:
     """SHA-256 (hex) of a value in its one canonical JSON form, without what is None of dataclasses."""
     return hashlib.sha256(CANONICAL.encode(value).encode()).hexdigest()
+
+
+def judges(plan: Plan) -> Mapping[str, set[str]]:
+    """Of each quantization the evaluations of its FP32 IR, which show whether model and dataset go together."""
+    found: dict[str, set[str]] = {}
+    for cell in plan.cells:
+        if "quantize" in cell.stages and "fp32" in cell.stages:
+            found.setdefault(cell.stages["quantize"], set()).add(cell.stages["fp32"])
+    return found
 
 
 def dependents(plan: Plan, uris: set[str]) -> set[str]:

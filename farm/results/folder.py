@@ -43,6 +43,13 @@ class Folder:
         """Whether there is such a file."""
         return bool(self.fs.exists(f"{self.root}/{name}"))
 
+    def content(self, name: str) -> bytes:
+        """A file's bytes. Raises FileNotFoundError, and InputError of a pipe, which would be waited at for ever."""
+        path = self.local(name)
+        if path is not None and path.exists() and not path.is_file():
+            raise InputError(f"{path} is no file: remove it")
+        return bytes(self.fs.cat_file(f"{self.root}/{name}"))
+
     def names(self, folder: str) -> list[str]:
         """The Parquet files of a subfolder, in order, none half written; none where it is not there."""
         if not self.has(folder):
@@ -51,14 +58,17 @@ class Folder:
         names = (str(path).rpartition("/")[2] for path in paths)
         return sorted(f"{folder}/{name}" for name in names if name.endswith(".parquet"))
 
-    def write_plan(self, plan: Plan) -> None:
-        """Write plan.json, the first file of every run, without secrets of addresses."""
-        self._replace(PLAN, redacted(dumps(plan)).encode())
+    def write_plan(self, plan: Plan) -> Plan:
+        """Write plan.json, the first file of every run, without secrets of addresses; the plan that it holds."""
+        whole = dumps(plan)
+        kept = redacted(whole)
+        self._replace(PLAN, kept.encode())
+        return plan if kept == whole else loads(kept.encode(), self.path(PLAN))
 
     def read_plan(self) -> Plan:
         """Read plan.json. Raises InputError if there is none: nothing was run here; DataError if it is damaged."""
         try:
-            content = self.fs.cat_file(f"{self.root}/{PLAN}")
+            content = self.content(PLAN)
         except FileNotFoundError as error:
             raise InputError(f"{self.url} has no {PLAN}: run a grid first (farm run jobs/quickstart.yaml)") from error
         with reading(self.path(PLAN), "run the grid again"):
@@ -82,7 +92,7 @@ class Folder:
     def read(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read a Parquet file, or some of its columns. Raises InputError if it is not there, DataError if damaged."""
         try:
-            content = self.fs.cat_file(f"{self.root}/{name}")
+            content = self.content(name)
         except FileNotFoundError as error:
             raise InputError(f"there is no {self.path(name)}: run the grid, or `farm gather` it") from error
         with self.reading(name):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -11,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from farm.damage import reading
+from farm.data.sampling import not_in_rgb
 from farm.measuring.round import TURNS, rounds_of
 from farm.plan import Effort, Plan, PlannedCell, base
 from farm.plan.facts import Evaluated, Exported, Measured, Quantized, Synthesized
@@ -142,7 +144,7 @@ class _Reader:
             score=facts.score,
             top1=facts.top1,
             n_images=facts.n_images,
-            dataset_note=facts.note,
+            dataset_note=_note(facts.note, [facts.converted or {}]),
         )
         if "quantize" not in uris:
             record = replace(record, doubts=self.doubts(uris, facts))
@@ -216,9 +218,17 @@ def _failed(record: Record, last: Outcome, text: str) -> Record:
 
 
 def _set_note(made: Made) -> str | None:
-    """What is known of the calibration set: its last shard tells of all images up to its own."""
-    shards = in_order("calibration", made)
-    return shards[-1].facts_as(Synthesized).note if shards else None
+    """What is known of the calibration set: its last shard tells of all images up to its own, each of its own modes."""
+    shards = [shard.facts_as(Synthesized) for shard in in_order("calibration", made)]
+    return _note(shards[-1].note, [shard.converted or {} for shard in shards]) if shards else None
+
+
+def _note(known: str | None, converted: Sequence[Mapping[str, int]]) -> str | None:
+    """What must be known of images. converted: how many are not in RGB, by what they are, of each part of them."""
+    total: Counter[str] = Counter()
+    for counts in converted:
+        total.update(counts)
+    return "; ".join(filter(None, [known, not_in_rgb(total)])) or None
 
 
 def _drop(fp32: float | None, variant: float | None) -> float | None:

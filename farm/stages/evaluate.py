@@ -40,7 +40,7 @@ def run(job: Job[Evaluate]) -> Evaluated:
         parts.append(task.rows(logits, block.labels, start))
     table = pa.concat_tables(parts)
     pq.write_table(table, job.folder / PREDICTIONS, compression="zstd")
-    return replace(task.facts(table), note=dataset.note or None)
+    return replace(task.facts(table), note=dataset.note or None, converted=dataset.converted or None)
 
 
 def _openvino(job: Job[Evaluate]) -> Predict:

@@ -17,7 +17,7 @@ from farm.plan.facts import Written
 from farm.plan.parameters import Files
 from farm.spec import resolve
 from farm.stages.job import Job
-from farm.stages.synthesize import SHARD, opened, telling
+from farm.stages.synthesize import SHARD, noted, opened, telling
 
 LATENTS = "latents"  # the role of a file of them
 
@@ -50,7 +50,7 @@ def _make(job: Job[Files]) -> Written:
         layout = FORMATS[wanted.made["layout"]]
         layout.write(Path(wanted.out), images, 0, count, together, telling(job.say, 0, count))
     seconds = time.monotonic() - begun
-    return Written(n_images=count, size=size, n_made=count, made_s=seconds, note=images.note or None)
+    return Written(n_images=count, size=size, n_made=count, made_s=seconds, note=noted(images) or None)
 
 
 def _images(job: Job[Files]) -> ImageSet:
@@ -86,7 +86,7 @@ def _fill(job: Job[Files], images: ImageSet, together: int) -> Written:
         size=size,
         n_made=total,
         made_s=time.monotonic() - begun,
-        note=images.note or None,
+        note=noted(images) or None,
         sound=tuple((part.start, part.stop) for part in there.values() if part.start in sound),
         unsound=unsound,
     )

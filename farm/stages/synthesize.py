@@ -5,6 +5,8 @@ import time
 from farm.catalog.sources import SOURCES
 from farm.data import imageset
 from farm.data.imageset import Arguments, Files, ImageSet
+from farm.data.real import RealImages
+from farm.data.sampling import not_in_rgb
 from farm.generators.equipment import Equipment
 from farm.plan.facts import Synthesized
 from farm.plan.parameters import Synthesize
@@ -31,6 +33,7 @@ def run(job: Job[Synthesize]) -> Synthesized:
         images_per_s=round((stop - start) / max(time.monotonic() - begun, 1e-9), 2),
         device=job.device if SOURCES[source.name].equipped else "cpu",
         note=images.note or None,
+        converted=(images.converted or None) if isinstance(images, RealImages) else None,
     )
 
 
@@ -40,6 +43,12 @@ def opened(name: str, parameters: Arguments, files: Files, equipment: Equipment)
     lent = (equipment,) if spec.equipped else ()
     images: ImageSet = resolve(spec.function)(parameters, files, *lent)
     return images
+
+
+def noted(images: ImageSet) -> str:
+    """What must be known of images that were made, or read."""
+    converted = images.converted if isinstance(images, RealImages) else {}
+    return "; ".join(filter(None, [images.note, not_in_rgb(converted)]))
 
 
 def telling(say: Say, start: int, stop: int, done: int = 0, total: int | None = None) -> imageset.Wrote:

@@ -40,8 +40,9 @@ class Classification:
         outputs = logits.shape[1]
         if self.metric in BUILT_IN:
             self.check_classes(outputs, labels)
-        if np.abs(labels).max() >= MOST_CLASSES:
-            raise DataError(f"a test image's label is {labels[np.abs(labels).argmax()]}: number the classes from 0 up")
+        for label in (int(labels.min()), int(labels.max())):
+            if not -MOST_CLASSES <= label < MOST_CLASSES:
+                raise DataError(f"a test image's label is {label}: number the classes from 0 up")
         if not np.isfinite(logits).all():
             where = f"images {start} to {start + len(logits) - 1}"
             raise DataError(f"the model gives NaN or infinite logits in {where}")
@@ -68,22 +69,22 @@ class Classification:
         """A metric of the user's own may mean something else by an output."""
         if labels.min() < 0:
             raise DataError(f"a test image's label is {labels.min()}: number the classes from 0 up")
-        if misfit := apart(outputs, self.classes or outputs, self.names):
+        if misfit := apart(outputs, self.classes, int(labels.max()), self.names):
             raise DataError(misfit)
-        if labels.max() >= outputs:
-            text = f"the model tells {outputs:,} classes apart, a test image's label is {labels.max():,}"
-            raise DataError(f"{text}: number the classes from 0 up, or name those of the labels in `classes`")
 
 
-def apart(outputs: int, classes: int, names: Sequence[str] = ()) -> str:
+def apart(outputs: int, classes: int | None, label: int | None, names: Sequence[str] = ()) -> str:
     """Why a model of so many outputs cannot be judged on a dataset of so many classes; empty if it can.
 
-    names: of the classes, where they are known.
+    label: the greatest of the test images. names: of the classes. None where it is not known.
     """
     if outputs == 1:
         text = "the model gives one score an image, which tells no classes apart"
         return f"{text}: give it two outputs, or a metric that knows what it means, `metric: package.module:function`"
-    if outputs == classes:
+    if classes is None and label is not None and label >= outputs:
+        text = f"the model tells {outputs:,} classes apart, a test image's label is {label:,}"
+        return f"{text}: number the classes from 0 up, or name those of the labels in `classes`"
+    if classes is None or outputs == classes:
         return ""
     called = f" ({some(names, len(names))})" if names else ""
     text = f"the model tells {outputs:,} classes apart, the dataset has {classes:,}{called}"

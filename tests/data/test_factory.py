@@ -232,7 +232,7 @@ def test_a_picture_that_is_not_rgb_is_converted_and_counted(given, mode, kind):
     picture = Image.fromarray(IMAGES[0]).convert(mode)
     images = whole(given(Data([(picture, 0), (IMAGES[0], 0)])))
     assert np.array_equal(images.block(0, 2).images, [np.asarray(picture.convert("RGB")), IMAGES[0]])
-    assert images.note == f"1 image is not in RGB: 1 {kind}"
+    assert images.converted == {kind: 1}
 
 
 @pytest.mark.parametrize("shape", [(6, 5), (6, 5, 1)])
@@ -240,7 +240,7 @@ def test_a_grey_array_is_a_grey_image(given, shape):
     grey = np.arange(30, dtype=np.uint8)
     images = whole(given(Data([(grey.reshape(shape), 0)])))
     assert np.array_equal(images.block(0, 1).images[0, ..., 1], grey.reshape(6, 5))
-    assert images.note == "1 image is not in RGB: 1 grey"
+    assert images.converted == {"grey": 1}
 
 
 def test_a_tensor_dataset_is_told_what_is_wanted(given):

@@ -1,6 +1,7 @@
 """Image folders, good and bad."""
 
 import errno
+import tracemalloc
 import os
 
 import numpy as np
@@ -315,7 +316,7 @@ def test_what_a_file_of_labels_leaves_out_is_counted(tmp_path):
     images = labelled(tmp_path, "a.png,0\nz.png,1\ny.png,1\n")
     assert len(images) == 1
     assert (
-        "2 images are not in labels.csv and left out: b.png, c.png; 2 lines of labels.csv name no image" in images.note
+        "2 images are not in labels.csv: b.png, c.png; 2 lines of labels.csv name no image" in images.note
     )
 
 
@@ -324,6 +325,28 @@ def test_a_file_of_labels_in_the_folder_itself_is_nothing_left_out(tmp_path):
     (tmp_path / "labels.csv").write_text("a.png,cat\n")
     images = folder.dataset({"count": None}, {"images": tmp_path, "labels": tmp_path / "labels.csv"})
     assert images.note == ""
+
+
+def test_the_exact_name_goes_before_others(tmp_path):
+    fill(tmp_path / "photos", ["a.png", "a.jpg"])
+    images = labelled(tmp_path, "a,dog\na.png,cat\nphotos/a.png,cow\n")
+    assert images.block(0, 2).labels.tolist() == [1, 0]
+    assert images.names == ("cat", "dog")
+
+
+def test_many_images_that_cannot_be_used_take_no_memory(tmp_path):
+    """Each error would hold its image."""
+    fill(tmp_path, ["a.png"])
+    large = encode(np.zeros((500, 500, 3), np.uint8))
+    for number in range(60):
+        (tmp_path / f"b{number:02}.png").write_bytes(large)
+    images = folder.source({"count": 61, "seed": 0}, {"images": tmp_path})
+    tracemalloc.start()
+    with pytest.raises(DataError, match="b00.png: the image is 500x500 .* 59 others of 61 images cannot be used"):
+        images.block(0, 61)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 20 * 500 * 500 * 3
 
 
 @pytest.mark.parametrize(("names", "says"), [(["a.png"], "an image is called 'a.png' there"), ([], "there is none")])
@@ -348,9 +371,9 @@ def test_headers_tell_which_files_are_no_images_and_which_are_not_rgb(tmp_path):
     fill(tmp_path / "cat", ["a.png", "b.png"])
     (tmp_path / "cat" / "c.png").write_bytes(encode(IMAGES[0], "L"))
     images = whole(tmp_path)
-    assert images.note == ""
+    assert images.converted == {}
     images.look()
-    assert images.note == "1 image is not in RGB: 1 grey"
+    assert images.converted == {"grey": 1}
     for name in "bc":
         (tmp_path / "cat" / f"{name}.png").write_bytes(b"hello")
     with pytest.raises(DataError, match=r"cat/b.png: not an image .*; 1 other of 3 images cannot be used: .*/c.png$"):

@@ -39,9 +39,31 @@ def test_names_and_classes_are_told_apart(tmp_path, text, expected):
         ("a.png\n", r"line 1, 'a.png', has no name and class: write both, separated by ','"),
         ("a.png,cat\nb.png,\n", r"line 2, 'b.png,', has no name and class"),
         ("a.png,cat\na.png,dog\n", r"'a.png' is of 'cat' and, in line 2, of 'dog': keep one"),
-        ('a.png,"' + "x" * 200_000 + '"\n', "not a table of names and classes"),
+        ('a.png,"' + "x" * 200_000 + '"\n', "is no line of names and classes"),
+        ('a.png,cat\nb.png,"dog\nc.png,cat\n', "is no line of names and classes .*: mend it"),
+        ("file,label\n\n\na.png,cat\nb.png\n", "line 5, 'b.png', has no name and class"),
+        ("file,label\n", "no lines but the names of columns"),
     ],
 )
 def test_what_is_no_table_of_labels_is_told(tmp_path, text, says):
-    with pytest.raises(DataError, match=f"labels.csv: {says}"):
+    with pytest.raises(DataError, match=f"labels.csv: .*{says}"):
         read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("words", "numbers", "names"),
+    [
+        (["10", "2", "010"], [10, 2, 10], ()),
+        (["dog", "cat", "dog"], [1, 0, 1], ("cat", "dog")),
+        (["1", "cat"], [0, 1], ("1", "cat")),
+    ],
+)
+def test_labels_are_numbers_or_names(tmp_path, words, numbers, names):
+    found, called = labels.numbered(tmp_path, words)
+    assert (found.tolist(), called) == (numbers, names)
+
+
+@pytest.mark.parametrize("words", [["-1", "1"], ["1.0", "10.0"], ["1e3", "2"], ["12345678901", "1"]])
+def test_numbers_that_are_none_of_a_class_are_told(tmp_path, words):
+    with pytest.raises(DataError, match=r"the label '.*' is no number of a class: number the classes from 0 up, or name"):
+        labels.numbered(tmp_path, words)

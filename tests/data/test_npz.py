@@ -1,5 +1,8 @@
 """Images in NumPy's .npz."""
 
+import zipfile
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
@@ -39,7 +42,7 @@ def test_arrays_are_found_by_their_names(tmp_path, arrays, split):
 def test_grey_images_are_grey_in_all_channels(tmp_path, shape):
     images = opened(tmp_path, {"images": GREY.reshape(shape), "labels": LABELS})
     assert np.array_equal(images.block(0, 6).images, GREY[..., None].repeat(3, axis=3))
-    assert images.note == "6 images are not in RGB: 6 grey"
+    assert images.converted == {"grey": 6}
 
 
 def test_classes_name_its_numbers(tmp_path):
@@ -86,6 +89,30 @@ def test_a_damaged_file_is_told(tmp_path, spoil):
     (tmp_path / "a.npz").write_bytes(spoil(content))
     with pytest.raises(DataError, match=r"a.npz: not an .npz of arrays, or damaged"):
         npz.dataset({"count": None, "split": None}, {"images": tmp_path / "a.npz"})
+
+
+@pytest.mark.parametrize("at", range(0, 400, 13))
+def test_a_file_with_another_byte_is_taken_or_told(tmp_path, at):
+    np.savez_compressed(tmp_path / "a.npz", images=RGB, labels=LABELS)
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    content[at] ^= 0xFF
+    (tmp_path / "a.npz").write_bytes(content)
+    with suppress(DataError):
+        npz.dataset({"count": None, "split": None}, {"images": tmp_path / "a.npz"})
+
+
+def test_an_array_that_says_it_is_larger_than_memory_is_refused(tmp_path):
+    header = b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '|u1', 'fortran_order': False, 'shape': (999999999, 999, 999, 3), }"
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("images.npy", header.ljust(127) + b"\n")
+        archive.writestr("labels.npy", header.ljust(127) + b"\n")
+    with pytest.raises(DataError, match=r"a.npz: `images` takes 2,788,\d\d\d GiB, 8 at most"):
+        npz.dataset({"count": None, "split": None}, {"images": tmp_path / "a.npz"})
+
+
+def test_of_two_names_the_first_counts(tmp_path):
+    images = opened(tmp_path, {"x": RGB[:2], "y": LABELS[:2], "images": RGB, "labels": LABELS})
+    assert len(images) == 6
 
 
 def test_one_array_alone_is_no_npz(tmp_path):

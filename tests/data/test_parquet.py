@@ -156,6 +156,16 @@ def test_a_folder_of_parts_is_read_as_one(tmp_path):
     assert parquet.source({"count": 7, "seed": 0, "split": "test"}, {"images": tmp_path}).block(0, 7).labels.sum() == 21
 
 
+def test_a_row_of_a_part_is_told_with_its_own_file(tmp_path):
+    write_parquet(tmp_path / "a-00000-of-00002.parquet", [GOOD] * 5, [0] * 5)
+    path = write_parquet(tmp_path / "a-00001-of-00002.parquet", [GOOD] * 3 + [b"no"], [0] * 4)
+    with pytest.raises(DataError, match=f"{path}: row 3: not an image"):
+        whole(tmp_path).block(0, 9)
+    write_parquet(path, [GOOD] * 4, [0, 0, -1, 0])
+    with pytest.raises(DataError, match=f"{path}: row 2: label -1"):
+        whole(tmp_path)
+
+
 def test_parts_of_other_columns_are_told(tmp_path):
     write_parquet(tmp_path / "a-00000-of-00002.parquet", [GOOD], [0])
     write_parquet(tmp_path / "a-00001-of-00002.parquet", [GOOD], None)

@@ -45,7 +45,8 @@ def test_a_file_is_a_split_of_its_own(tmp_path):
         (SHARDED, None, "has the splits test, train: say which with `split: test`"),
         (SHARDED, "val", "no split 'val': there is test, train"),
         (SHARDED[1:2], "test", "test-00001-of-00002.parquet: part 00000 of 2 lacks: fetch the folder again"),
-        ([*SHARDED[:2], "test-00002-of-00003.parquet"], "test", "parts of two versions"),
+        ([*SHARDED[:2], "test-00002-of-00003.parquet"], "test", "files of two versions beside each other"),
+        ([*SHARDED[:2], "test.parquet"], "test", "files of two versions beside each other"),
         (["a/test.parquet", "b/test.parquet"], "test", "the same split in 'a', 'b': give one of these folders"),
     ],
 )

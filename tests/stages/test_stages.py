@@ -43,7 +43,7 @@ def test_layers_of_a_pytorch_model_have_its_modules_names(exported):
 
 
 def test_export_refuses_a_model_that_gives_no_logits(bench):
-    with pytest.raises(DataError, match=r"logits of shape \(batch, classes\), not \(2, 4, 30, 30\)"):
+    with pytest.raises(DataError, match=r"logits of shape \(batch, classes\), not"):
         bench.run(export.run, exportation(factory("feature_map")))
 
 

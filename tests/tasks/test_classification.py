@@ -67,7 +67,7 @@ def test_a_label_that_is_no_class_of_the_model_is_refused(classes, label, says):
     ],
 )  # fmt: skip
 def test_why_a_model_and_a_dataset_do_not_go_together_is_told_with_the_way_out(outputs, classes, names, says):
-    told = apart(outputs, classes, names)
+    told = apart(outputs, classes, None, names)
     assert says in told
     assert bool(told) == bool(says)
 

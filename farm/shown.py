@@ -20,7 +20,7 @@ MARKS = re.compile(rf"://|{_WORD}|[?&;](?:sig|key|auth)=", re.IGNORECASE)  # wit
 SECRETS = tuple(  # what is hidden stands between `kept` and `end`; every part is bounded, so that none takes long
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"(?P<kept>s3[an]?://)[^\s:@\"'<>\\]{{1,200}}:[^\s@\"'<>\\]{{1,400}}(?P<end>@)",  # a key has slashes
+        r"(?P<kept>s3[an]?://)[^\s:@\"'<>\\]{1,200}:[^\s@\"'<>\\]{1,400}(?P<end>@)",  # a key has slashes
         rf"(?P<kept>(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{{0,20}}://){_HOST}(?P<end>@)",
         rf"(?P<kept>[?&;](?:sig|key|auth)=){_VALUE}(?P<end>)",
         rf"(?P<kept>(?:{_WORD})[\w-]{{0,20}}[\"']?(?:\s?=|\s?:\s)\s?[\"']?(?:bearer |basic )?){_VALUE}(?P<end>)",

@@ -83,12 +83,14 @@ class LoadedSpec(Spec):
     """An entry that a function makes of files, such as a labelled test split.
 
     function: takes parameters and files, gives a `farm.data.imageset.ImageSet`. inputs: the local ones. libraries:
-    packages whose version changes the outcome.
+    packages whose version changes the outcome. classes, size (height and width): of images that are always the same.
     """
 
     function: str
     inputs: tuple[InputSpec, ...] = ()
     libraries: tuple[str, ...] = ()
+    classes: int | None = None
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

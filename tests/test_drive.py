@@ -312,9 +312,7 @@ def test_an_evaluation_that_did_not_get_as_far_refuses_nothing(cause):
     export = stage("export", "e")
     quantization = stage("quantize", "q", export)
     fp32 = stage("evaluate", "f", export)
-    outcomes = run(
-        ScriptedEngine({"f": [cause]}), export, quantization, fp32, cells=cells_of(quantization, fp32)
-    )
+    outcomes = run(ScriptedEngine({"f": [cause]}), export, quantization, fp32, cells=cells_of(quantization, fp32))
     assert outcomes == {"e": None, "f": cause, "q": None}
 
 
@@ -323,7 +321,12 @@ def test_an_evaluation_that_is_refused_after_another_was_accepted_changes_nothin
     evaluations = [stage("evaluate", key) for key in ("f", "g")]
     engine = ScriptedEngine({"g": ["error"]}, slots=1)
     stages = (*evaluations, stage("synthesize", "s"), quantization)
-    assert run(engine, *stages, cells=cells_of(quantization, *evaluations)) == {"f": None, "g": "error", "s": None, "q": None}
+    assert run(engine, *stages, cells=cells_of(quantization, *evaluations)) == {
+        "f": None,
+        "g": "error",
+        "s": None,
+        "q": None,
+    }
 
 
 def test_one_that_was_accepted_before_is_enough():

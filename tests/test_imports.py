@@ -48,7 +48,7 @@ def test_the_help_imports_no_command():
     ended = subprocess.run([sys.executable, "-c", HELP], cwd=ROOT, capture_output=True, text=True, check=True)
     modules = json.loads(ended.stdout.splitlines()[-1])
     ours = {name for name in modules if name.startswith("farm")}
-    assert ours == {"farm", "farm.cli", "farm.cli.interrupt", "farm.cli.options", "farm.errors"}
+    assert ours == {"farm", "farm.cli", "farm.cli.interrupt", "farm.cli.options", "farm.errors", "farm.shown"}
     assert not {"numpy", "pyarrow", "pydantic", "yaml", "fsspec"} & set(modules)
 
 

@@ -36,11 +36,13 @@ class Foreseen:
 def foreseen(plan: Plan, uris: Collection[str]) -> Foreseen:
     """What the images of these stages tell, each set opened once or a few times."""
     sets: dict[str, dict[str, _Opening]] = {}
+    users, faults, notes = _users(plan), dict[str, str](), list[str]()
     for uri in uris:
         opening = _opening(plan.stages[uri])
         if opening is not None:
             sets.setdefault(opening.images(), {})[uri] = opening
-    users, faults, notes = _users(plan), dict[str, str](), list[str]()
+        elif misfit := _misfit(plan, plan.stages[uri], _known(plan.stages[uri])):
+            faults[uri] = misfit
     for openings in sets.values():
         looked, shown = _looked(openings), _shown(plan, next(reversed(openings)))
         notes += [f"{shown}: {looked.seen.note}"] if looked.seen.note else []
@@ -66,6 +68,16 @@ def _users(plan: Plan) -> Mapping[str, Sequence[str]]:
             for need in stage.inputs.values():
                 users.setdefault(need, []).append(uri)
     return users
+
+
+def _known(stage: Stage) -> "_Seen":
+    """What is known of a dataset that is always the same; nothing of other images."""
+    wanted = stage.parameters
+    if not isinstance(wanted, (Evaluate, Measure)):
+        return _Seen()
+    spec, names = CATALOG.datasets[wanted.dataset.name], wanted.dataset.options.get("classes")
+    classes = len(names) if names else None if "classes" in stage.files else spec.classes
+    return _Seen(classes=classes, size=None if wanted.dataset.fit else spec.size)
 
 
 def _misfit(plan: Plan, stage: Stage, seen: "_Seen") -> str:

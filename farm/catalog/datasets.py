@@ -116,10 +116,11 @@ DATASETS = {
     "cifar10": LoadedSpec(
         function="farm.data.cifar10:test", parameters=DatasetParameters, inputs=(*cifar10_split("test"), NAMES),
         doc="the CIFAR-10 test split: 10,000 images of 32x32, 10 classes", libraries=("pillow",),
+        classes=10, size=(32, 32),
     ),
     "digits": LoadedSpec(
         function="farm.data.digits:test", parameters=DatasetParameters, inputs=(NAMES,),
-        libraries=("scikit-learn", "pillow"),
+        libraries=("scikit-learn", "pillow"), classes=10, size=(32, 32),
         doc="scikit-learn's handwritten digits, a third of them, at 32x32, 10 classes; needs no download",
     ),
     "folder": LoadedSpec(

@@ -32,6 +32,7 @@ class Real(Seeded):
 
     seed: int = Field(0, ge=0, lt=2**63, description="which images are sampled")
     skip: int = Field(0, ge=0, description="leave out the first SKIP images of the sample")
+    classes: Classes = None
 
 
 class RealFrom(Real):
@@ -49,7 +50,6 @@ class RealAt(Real):
 class RealIn(RealAt):
     """Real images in a folder of the user's own."""
 
-    classes: Classes = None
     labels: Labels = None
 
 
@@ -127,11 +127,12 @@ _PICKLE = "give `weights: FILE.pkl`, a snapshot of NVIDIA's stylegan2-ada-pytorc
 
 SOURCES = {
     "cifar10": SourceSpec(
-        function="farm.data.cifar10:train", parameters=Real, inputs=cifar10_split("train"),
+        function="farm.data.cifar10:train", parameters=Real, inputs=(*cifar10_split("train"), NAMES),
         doc="the CIFAR-10 train split: real images", libraries=("numpy", "pillow"),
     ),
     "digits": SourceSpec(
-        function="farm.data.digits:train", parameters=Real, libraries=("numpy", "scikit-learn", "pillow"),
+        function="farm.data.digits:train", parameters=Real, inputs=(NAMES,),
+        libraries=("numpy", "scikit-learn", "pillow"),
         doc="scikit-learn's handwritten digits, the other two thirds: real images; needs no download",
     ),
     "folder": SourceSpec(
@@ -139,15 +140,16 @@ SOURCES = {
         doc="an image folder, with or without one subfolder a class", libraries=("numpy", "pillow"),
     ),
     "parquet": SourceSpec(
-        function="farm.data.parquet:source", parameters=RealOf, inputs=AT_PATH, libraries=("numpy", "pillow"),
+        function="farm.data.parquet:source", parameters=RealOf, inputs=(*AT_PATH, NAMES), libraries=("numpy", "pillow"),
         doc="Parquet in the Hugging Face layout, a file or a folder: img {bytes, path}, label if there is one",
     ),
     "npz": SourceSpec(
-        function="farm.data.npz:source", parameters=RealOf, inputs=AT_PATH, libraries=("numpy", "pillow"),
+        function="farm.data.npz:source", parameters=RealOf, inputs=(*AT_PATH, NAMES), libraries=("numpy", "pillow"),
         doc="NumPy's .npz: x_train and y_train, train_images and train_labels, or images",
     ),
     "factory": SourceSpec(
-        function="farm.data.factory:source", parameters=RealFrom, inputs=FROM_CODE, libraries=("numpy", "pillow"),
+        function="farm.data.factory:source", parameters=RealFrom, inputs=(*FROM_CODE, NAMES),
+        libraries=("numpy", "pillow"),
         doc="images of your own: {factory: package.module:function}, items (image, label) or bare images",
     ),
     "shards": SourceSpec(

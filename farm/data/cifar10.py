@@ -34,7 +34,7 @@ def test(parameters: Arguments, files: Files) -> ImageSet:
 
 def train(parameters: Arguments, files: Files) -> ImageSet:
     """`count` train images, class by class. Raises DataError if the files are not CIFAR-10's."""
-    return real.source(_open(files["images"], train=True), parameters)
+    return real.source(in_order(_open(files["images"], train=True), order(parameters, files)), parameters)
 
 
 def _open(path: Path, *, train: bool) -> real.Pictures:

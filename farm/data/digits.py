@@ -35,9 +35,9 @@ def test(parameters: Arguments, files: Files) -> ImageSet:
     return real.dataset(in_order(_digits("test"), order(parameters, files)), parameters)
 
 
-def train(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - every source takes both
+def train(parameters: Arguments, files: Files) -> ImageSet:
     """`count` of the 1,198 train images, class by class. Raises DataError if there are too few."""
-    return real.source(_digits("train"), parameters)
+    return real.source(in_order(_digits("train"), order(parameters, files)), parameters)
 
 
 def _digits(part: Part) -> real.Pictures:

@@ -92,7 +92,7 @@ def dataset(parameters: Arguments, files: Files) -> ImageSet:
     return real.dataset(in_order(items.pictures(), order(parameters, files)), parameters)
 
 
-def source(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - every source takes both
+def source(parameters: Arguments, files: Files) -> ImageSet:
     """`count` items, class by class where there are labels, from 0 up. Raises DataError as `dataset`, or if too few."""
     name = parameters["factory"]
     data = _called(name)
@@ -101,8 +101,9 @@ def source(parameters: Arguments, files: Files) -> ImageSet:  # noqa: ARG001 - e
     labelled = labels is not None
     if labels is not None:
         _check_labels(labels, name, classes)
-    items = Items(name=name, data=data, labelled=labelled, labels=labels, classes=classes if labelled else None)
-    return real.source(items.pictures(), parameters)
+    known = {"classes": classes, "names": _names(data)} if labelled else {"classes": None}
+    items = Items(name=name, data=data, labelled=labelled, labels=labels, **known)
+    return real.source(in_order(items.pictures(), order(parameters, files)), parameters)
 
 
 def _called(name: str) -> Data:

@@ -45,7 +45,9 @@ def numbered(path: Path, words: Sequence[str]) -> tuple[Labels, tuple[str, ...]]
         return np.array(list(map(int, words)), np.int64), ()
     if all(map(NUMBER.fullmatch, words)):
         odd = next(word for word in words if not PLAIN.fullmatch(word))
-        raise DataError(f"{path}: the label {odd!r} is no number of a class: number the classes from 0 up, or name them")
+        raise DataError(
+            f"{path}: the label {odd!r} is no number of a class: number the classes from 0 up, or name them"
+        )
     names = sorted(set(words))
     places = {name: number for number, name in enumerate(names)}
     return np.array([places[word] for word in words], np.int64), tuple(names)

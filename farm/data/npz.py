@@ -35,7 +35,8 @@ def dataset(parameters: Arguments, files: Files) -> ImageSet:
 
 def source(parameters: Arguments, files: Files) -> ImageSet:
     """`count` images of ``files["images"]``, class by class where there are labels. Raises DataError if too few."""
-    return real.source(open_npz(files["images"], parameters.get("split"), labelled=False), parameters)
+    pictures = open_npz(files["images"], parameters.get("split"), labelled=False)
+    return real.source(in_order(pictures, order(parameters, files)), parameters)
 
 
 def open_npz(path: Path, split: str | None, *, labelled: bool) -> real.Pictures:
@@ -62,7 +63,7 @@ def open_npz(path: Path, split: str | None, *, labelled: bool) -> real.Pictures:
 
 def _names(path: Path, there: list[str], split: str | None) -> tuple[str, str]:
     """The names of the images' array and of their labels'."""
-    found = {}
+    found: dict[str, tuple[str, str]] = {}
     for images, labels in PAIRS:
         for one in (split,) if split else ("", *SPLITS):
             names = images.format(one), labels.format(one)

@@ -26,7 +26,8 @@ def dataset(parameters: Arguments, files: Files) -> ImageSet:
 
 def source(parameters: Arguments, files: Files) -> ImageSet:
     """`count` rows of ``files["images"]``, class by class where there are labels. Raises DataError if too few."""
-    return real.source(open_parquet(files["images"], labelled=False, split=parameters.get("split")), parameters)
+    pictures = open_parquet(files["images"], labelled=False, split=parameters.get("split"))
+    return real.source(in_order(pictures, order(parameters, files)), parameters)
 
 
 def open_parquet(path: Path, *, labelled: bool, classes: int | None = None, split: str | None = None) -> real.Pictures:
@@ -89,7 +90,9 @@ def _holds_bytes(kind: pa.DataType) -> bool:
 def _labels(rows: Rows, classes: int | None) -> Labels:
     column = rows.column("label")
     if not pa.types.is_integer(column.type):
-        raise DataError(f"{rows.path}: column `label` is {column.type}, not an integer: give each class a number from 0 up")
+        raise DataError(
+            f"{rows.path}: column `label` is {column.type}, not an integer: give each class a number from 0 up"
+        )
     labels: Labels = column.cast(pa.int64(), safe=False).fill_null(UNLABELLED).to_numpy().copy()
     if stray := stray_label(labels, classes):
         row, expected = stray

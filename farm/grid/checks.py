@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from farm.catalog.algorithms import AccuracyAware
+from farm.catalog.sources import Real
 from farm.grid.cell import Grid, expand
 from farm.grid.lines import YamlPath
 from farm.spec import Catalog
@@ -58,6 +59,7 @@ def faults_between(grid: Grid, catalog: Catalog, *, sound: bool) -> Iterator[tup
         return
     yield from _empty(grid) if sound else ()
     yield from _budgets(grid, catalog)
+    yield from _numbering(grid)
     reference = grid.settings.claims.reference
     if reference is not None and reference not in grid.sources:
         text = f"no calibration {reference!r}{did_you_mean(reference, grid.sources)}"
@@ -85,6 +87,18 @@ def _empty(grid: Grid) -> Iterator[tuple[YamlPath, str]]:
         yield ("devices" if not grid.devices else "algorithms",), "the grid is empty: this axis has no entry"
     elif not expand(grid):
         yield ("exclude",), "the grid is empty: this excludes every cell"
+
+
+def _numbering(grid: Grid) -> Iterator[tuple[YamlPath, str]]:
+    """Accuracy control would judge by labels of another numbering than the dataset's."""
+    judging = (choice.parameters for choice in grid.algorithms if isinstance(choice.parameters, AccuracyAware))
+    by_labels = any((one.labels, one.validate_on) == ("given", "calibration") for one in judging)
+    if grid.dataset.parameters.classes is None or not by_labels:
+        return
+    for number, source in enumerate(grid.calibrations):
+        if isinstance(source.parameters, Real) and source.parameters.classes is None:
+            text = "needs `classes` as the dataset has: accuracy control judges by the labels of these images"
+            yield ("calibrations", number), text
 
 
 def _budgets(grid: Grid, catalog: Catalog) -> Iterator[tuple[YamlPath, str]]:

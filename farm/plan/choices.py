@@ -129,7 +129,7 @@ class Choices:
             skip, seed = start.skip + start.count, start.seed
         count = algorithm.validate_count or HELD_OUT
         label = f"{name} to validate on: validate_count {count}, after {skip} to calibrate on, seed {seed}"
-        parameters = Real(count=count, skip=skip, seed=seed)
+        parameters = Real(count=count, skip=skip, seed=seed, classes=self.grid.dataset.parameters.classes)
         return Calibration(name=name, label=Label(label), spec=train, parameters=parameters)
 
     def _is_of(self, calibration: Calibration, whole: Calibration) -> bool:

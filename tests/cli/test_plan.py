@@ -207,6 +207,30 @@ def test_a_model_of_other_classes_will_fail_and_is_not_quantized(place):
     assert told_of(place, **changes)[0] == []
 
 
+def test_a_dataset_of_farms_own_is_known_without_a_look(place):
+    Classifier(classes=7).write(place.folder / "seven.onnx")
+    Classifier(size=(28, 28)).write(place.folder / "small.onnx")
+    Classifier(classes=11).write(place.folder / "eleven.onnx")
+    models = ["seven.onnx", "small.onnx", {"path": "small.onnx", "name": "fitted", "resize": 28}, "eleven.onnx"]
+    reasons, counts = told_of(place, models=models, baselines=[])
+    assert [reason.partition(":")[0] for reason in reasons] == ["eleven", "seven", "small"]
+    assert (counts["evaluate"], counts["quantize"], counts["measure"]) == (6, 3, 3)
+    background = {"name": "digits", "count": 60, "classes": ["background", *"0123456789"]}
+    assert told_of(place, dataset=background, models=["eleven.onnx"], baselines=[])[0] == []
+
+
+def test_labels_beyond_a_models_classes_will_fail(place):
+    photos(place.folder, classes=1, each=2)
+    (place.folder / "labels.csv").write_text("0/0.png,3\n0/1.png,1000000\n")
+    Classifier().write(place.folder / "net.onnx")
+    dataset = {"name": "folder", "path": "photos", "labels": "labels.csv"}
+    [reason], _ = told_of(place, dataset=dataset, models=["net.onnx"], baselines=[])
+    assert reason == (
+        "net: the model tells 10 classes apart, a test image's label is 1,000,000: number the classes from 0 up, or "
+        "name those of the labels in `classes`"
+    )
+
+
 def test_images_of_another_size_than_the_models_will_fail(place):
     photos(place.folder, classes=10)
     Classifier(size=(28, 28)).write(place.folder / "net.onnx")

@@ -1,8 +1,8 @@
 """Image folders, good and bad."""
 
 import errno
-import tracemalloc
 import os
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -315,9 +315,7 @@ def test_what_a_file_of_labels_leaves_out_is_counted(tmp_path):
     fill(tmp_path / "photos", ["a.png", "b.png", "c.png"])
     images = labelled(tmp_path, "a.png,0\nz.png,1\ny.png,1\n")
     assert len(images) == 1
-    assert (
-        "2 images are not in labels.csv: b.png, c.png; 2 lines of labels.csv name no image" in images.note
-    )
+    assert "2 images are not in labels.csv: b.png, c.png; 2 lines of labels.csv name no image" in images.note
 
 
 def test_a_file_of_labels_in_the_folder_itself_is_nothing_left_out(tmp_path):
@@ -342,7 +340,7 @@ def test_many_images_that_cannot_be_used_take_no_memory(tmp_path):
         (tmp_path / f"b{number:02}.png").write_bytes(large)
     images = folder.source({"count": 61, "seed": 0}, {"images": tmp_path})
     tracemalloc.start()
-    with pytest.raises(DataError, match="b00.png: the image is 500x500 .* 59 others of 61 images cannot be used"):
+    with pytest.raises(DataError, match=r"b00.png: the image is 500x500 .* 59 others of 61 images cannot be used"):
         images.block(0, 61)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()

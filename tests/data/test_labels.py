@@ -65,5 +65,7 @@ def test_labels_are_numbers_or_names(tmp_path, words, numbers, names):
 
 @pytest.mark.parametrize("words", [["-1", "1"], ["1.0", "10.0"], ["1e3", "2"], ["12345678901", "1"]])
 def test_numbers_that_are_none_of_a_class_are_told(tmp_path, words):
-    with pytest.raises(DataError, match=r"the label '.*' is no number of a class: number the classes from 0 up, or name"):
+    with pytest.raises(
+        DataError, match=r"the label '.*' is no number of a class: number the classes from 0 up, or name"
+    ):
         labels.numbered(tmp_path, words)

@@ -102,7 +102,9 @@ def test_a_file_with_another_byte_is_taken_or_told(tmp_path, at):
 
 
 def test_an_array_that_says_it_is_larger_than_memory_is_refused(tmp_path):
-    header = b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '|u1', 'fortran_order': False, 'shape': (999999999, 999, 999, 3), }"
+    header = (
+        b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '|u1', 'fortran_order': False, 'shape': (999999999, 999, 999, 3), }"
+    )
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("images.npy", header.ljust(127) + b"\n")
         archive.writestr("labels.npy", header.ljust(127) + b"\n")

@@ -545,3 +545,24 @@ def test_a_file_that_is_far_too_large_for_a_grid_is_not_read(tmp_path):
     path.write_bytes(b"# \n" * 500_000)
     with pytest.raises(InputError, match=r"grid.yaml is no grid: it is larger than 1,048,576 bytes"):
         load(path, CATALOG)
+
+
+@pytest.mark.parametrize(
+    ("calibration", "algorithm", "is_fault"),
+    [
+        ("cifar10", "accuracy-aware", True),
+        ("cifar10", "{name: accuracy-aware, labels: model}", False),
+        ("cifar10", "{name: accuracy-aware, validate_on: train}", False),
+        ("cifar10", "default", False),
+        ("{name: cifar10, classes: [a, b]}", "accuracy-aware", False),
+        ("noise", "accuracy-aware", False),
+    ],
+)
+def test_accuracy_control_judges_by_labels_that_are_numbered_as_the_datasets(files, calibration, algorithm, is_fault):
+    axes = f"calibrations: [{calibration}]\nalgorithms: [{algorithm}]\n"
+    path = files.write(f"dataset: {{name: cifar10, classes: [b, a]}}\nmodels: [resnet20]\n{axes}")
+    if not is_fault:
+        assert load(path, CATALOG)
+        return
+    text = "needs `classes` as the dataset has: accuracy control judges by the labels of these images"
+    assert faults(path) == [f"3: calibrations[0]: {text}"]

@@ -1,5 +1,6 @@
 """A grid's results folder: whole files or none, and clear words where there is nothing."""
 
+import os
 from dataclasses import replace
 
 import pyarrow as pa
@@ -105,3 +106,20 @@ def test_records_are_read_back_and_columns_of_a_later_schema_left_out():
     record = Record(grid="g", cell="c", model="m", algorithm="a", device="d", runtime="r", outcome="ok", top1=0.5)
     table = tables.records([record], {})
     assert tables.records_from(table.append_column("colour", pa.array(["blue"]))) == [record]
+
+
+@pytest.mark.parametrize("name", ["plan.json", "records.parquet"])
+def test_a_pipe_in_the_place_of_a_file_is_refused(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    folder = Folder(str(tmp_path))
+    with pytest.raises(InputError, match=f"{name} is no file: remove it"):
+        folder.read_plan() if name == "plan.json" else folder.read(name)
+
+
+def test_a_plan_keeps_no_secret_of_an_address(tmp_path):
+    folder = Folder(str(tmp_path))
+    plan = Plan(grid="g", command="farm run g.yaml --results s3://me:hush@bucket/results")
+    kept = folder.write_plan(plan)
+    assert kept == folder.read_plan()
+    assert kept.command == "farm run g.yaml --results s3://***@bucket/results"
+    assert folder.write_plan(Plan(grid="g")) == Plan(grid="g")

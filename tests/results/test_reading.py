@@ -5,8 +5,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from farm.errors import InputError
+from farm.errors import DataError, InputError
 from farm.grid.settings import Claims
+from farm.record import Record
 from farm.results import tables
 from farm.results.folder import Folder
 from farm.results.gather import gather
@@ -55,3 +56,18 @@ def test_records_of_an_older_farm_claim_by_the_defaults():
 def test_a_folder_without_results_says_what_to_do(tmp_path):
     with pytest.raises(InputError, match="run the grid"):
         read_run(Folder(str(tmp_path)))
+
+
+NAMED = dict.fromkeys(("grid", "cell", "model", "algorithm", "device", "runtime"), "a")
+
+
+@pytest.mark.parametrize("year", [-1, 10_000, 290_000])
+def test_a_time_in_no_year_is_damage(tmp_path, year):
+    """Found by tests/hostile.py: pyarrow raises OverflowError of it."""
+    folder = Folder(str(tmp_path))
+    table = tables.table_of(tables.RECORDS, [Record(**NAMED, outcome="ok")])
+    place, kind = table.column_names.index("started_at"), table.schema.field("started_at")
+    times = pa.array([(year - 1970) * 31_556_952_000], pa.int64()).cast(kind.type)
+    folder.write(tables.RECORDS, table.set_column(place, kind, times))
+    with pytest.raises(DataError, match=r"damaged: .*column started_at: a time is in no year"):
+        read_run(folder)

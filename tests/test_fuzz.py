@@ -15,6 +15,8 @@ LOADED = {
     "grid": (hostile.grid, hostile.load_grid),
     "manifest": (hostile.manifest, hostile.load_manifest),
     "records": (hostile.records, hostile.load_records),
+    "archive": (hostile.archive, hostile.load_archive),
+    "label_file": (hostile.label_file, hostile.load_label_file),
     "checkpoint": (hostile.checkpoint, lambda made, folder: hostile.load_checkpoint(*made, folder)),
 }
 ANSWERS = ("accepted", "refused")

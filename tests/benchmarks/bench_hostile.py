@@ -1,7 +1,7 @@
 """What farm answers to inputs that nobody should write: a million grids, and other files, each spoiled at random.
 
 A row a kind of input, as `tests.hostile` makes it of a number: so many are taken, refused in a sentence, or neither,
-which is a fault of farm's. slowest_ms: of one of them, on a host that does nothing else. On every core. `--quick` tries
+which is a fault of farm's. slowest_ms: the CPU time of one of them. On every core. `--quick` tries
 a thousandth; `--first N` begins with other numbers.
 """
 
@@ -24,12 +24,17 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests import hostile
 
 NAME = "hostile"
-TRIED = {"grid": 1_000_000, "manifest": 200_000, "records": 50_000, "image folder": 50_000, "checkpoint": 50_000}
+TRIED = {
+    "grid": 1_000_000, "manifest": 200_000, "records": 50_000, "image folder": 50_000, "archive": 50_000,
+    "label file": 100_000, "checkpoint": 50_000,
+}  # fmt: skip
 GETS = {
     "grid": "all its faults, each with its line; exit code 2",
     "manifest": "`damaged: ...`, and what makes it anew",
     "records": "`damaged: ...; farm gather`; exit code 2",
     "image folder": "all images that cannot be used; its cells fail",
+    "archive": "a sentence; its cells fail",
+    "label file": "the line that is meant; its cells fail",
     "checkpoint": "a sentence; its cells fail",
 }
 PORTION = 500  # inputs of a task
@@ -96,8 +101,9 @@ def asked(kind: str, rng: random.Random, folder: Path) -> tuple[str, float]:
     if kind == "checkpoint":
         suffix, content = hostile.checkpoint(rng)
         return hostile.survived(lambda: hostile.load_checkpoint(suffix, content, folder))
-    made = getattr(hostile, kind)(rng)
-    return hostile.survived(lambda: getattr(hostile, f"load_{kind}")(made, folder))
+    name = kind.replace(" ", "_")
+    made = getattr(hostile, name)(rng)
+    return hostile.survived(lambda: getattr(hostile, f"load_{name}")(made, folder))
 
 
 def row(kind: str, answers: Answers) -> dict[str, Any]:

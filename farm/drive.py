@@ -131,8 +131,9 @@ class Driver:
             self.progress.each_s.setdefault(stage.kind, self._typical_s(stage.kind))
             self.waits[uri] = Wait(all_of={need for need in stage.inputs.values() if need in self.wanted})
         for quantization, evaluations in judges(self.plan).items():
-            if quantization in self.order and evaluations <= self.order.keys():
-                self.waits[quantization].any_of = set(evaluations)
+            wanted = evaluations & self.order.keys()
+            if quantization in self.order and wanted and not self.store.present(evaluations - wanted):
+                self.waits[quantization].any_of = wanted
         for uri, wait in self.waits.items():
             for need in wait.all_of | wait.any_of:
                 self.needed_by[need].append(uri)

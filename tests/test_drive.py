@@ -102,14 +102,14 @@ def a_plan(*stages, cells=()):
     return Plan(grid="g", dataset="digits", stages={each.uri: each for each in stages}, cells=cells)
 
 
-def run(engine, *stages, cells=(), wanted=None, settings=None, report=lambda _: None, note=lambda _: None):
+def run(engine, *stages, cells=(), wanted=None, settings=None, report=lambda _: None, note=lambda _: None, store=None):
     """Drive all stages (or the wanted ones); key -> failure class, None where fine."""
     plan = a_plan(*stages, cells=cells)
     driver = Driver(
         plan=plan,
         wanted=plan.stages if wanted is None else wanted,
         engine=engine,
-        store=Store("memory://drive"),
+        store=store or Store("memory://drive"),
         stages=CATALOG.stages,
         settings=settings or Settings(),
         note=note,
@@ -329,12 +329,24 @@ def test_an_evaluation_that_is_refused_after_another_was_accepted_changes_nothin
     }
 
 
-def test_one_that_was_accepted_before_is_enough():
+def test_of_evaluations_that_are_not_asked_for_none_is_waited_for():
+    """As with --only device=CPU: the other device's evaluation is neither there nor wanted."""
+    quantization = stage("quantize", "q")
+    evaluations = [stage("evaluate", key) for key in ("f", "g")]
+    wanted, cells = [quantization.uri, evaluations[0].uri], cells_of(quantization, *evaluations)
+    outcomes = run(ScriptedEngine({"f": ["error"]}), quantization, *evaluations, cells=cells, wanted=wanted)
+    assert outcomes == {"f": "error", "q": "dep_failed"}
+
+
+def test_one_that_was_accepted_before_is_enough(tmp_path):
     quantization = stage("quantize", "q")
     evaluations = [stage("evaluate", key) for key in ("f", "g")]
     wanted = [quantization.uri, evaluations[1].uri]
     engine, cells = ScriptedEngine({"g": ["error"]}), cells_of(quantization, *evaluations)
-    assert run(engine, quantization, *evaluations, cells=cells, wanted=wanted) == {"q": None, "g": "error"}
+    store = Store("memory://judged")
+    store.commit(evaluations[0].uri, tmp_path, Manifest())
+    outcomes = run(engine, quantization, *evaluations, cells=cells, wanted=wanted, store=store)
+    assert outcomes == {"q": None, "g": "error"}
 
 
 def test_an_evaluation_that_is_there_is_not_waited_for():

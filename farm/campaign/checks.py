@@ -47,15 +47,22 @@ def foreseen(plan: Plan, uris: Collection[str]) -> Foreseen:
         looked, shown = _looked(openings), _shown(plan, next(reversed(openings)))
         notes += [f"{shown}: {looked.seen.note}"] if looked.seen.note else []
         faults |= {uri: f"{shown}: {why}" for uri, why in looked.faults.items()}
+        if looked.seen.unusable:  # a measurement takes the first images alone
+            rest = (uri for uri in openings if not isinstance(plan.stages[uri].parameters, Measure))
+            faults |= dict.fromkeys(rest, f"{shown}: {looked.seen.unusable}")
         using = {user: plan.stages[user] for uri in openings for user in users.get(uri, ())}
         faults |= {user: misfit for user, stage in using.items() if (misfit := _misfit(plan, stage, looked.seen))}
     return Foreseen(faults=faults, notes=tuple(dict.fromkeys(notes)))
 
 
-def doomed(plan: Plan, faults: Collection[str]) -> set[str]:
-    """The stages that cannot be done where these will fail, as `farm.drive` decides it; these included."""
-    failing = dependents(plan, {*faults})
-    return dependents(plan, failing | {uri for uri, those in judges(plan).items() if those <= failing})
+def doomed(plan: Plan, faults: Collection[str], asked: Collection[str]) -> set[str]:
+    """The stages that cannot be done where these will fail, as `farm.drive` decides it; these included.
+
+    asked: the stages that a run would see to, done or not.
+    """
+    failing, seen = dependents(plan, {*faults}), set(asked)
+    refused = {uri for uri, those in judges(plan).items() if (ours := those & seen) and ours <= failing}
+    return dependents(plan, failing | refused)
 
 
 def _users(plan: Plan) -> Mapping[str, Sequence[str]]:
@@ -119,8 +126,8 @@ class _Opening:
     count: int
 
     def images(self) -> str:
-        """What openings of the same images share, whatever their count and the model that they are made to fit."""
-        options = sorted((name, value) for name, value in self.parameters.items() if name != "fit")
+        """What openings of the same images share, whatever their count and seed, and the model that they fit."""
+        options = sorted((name, value) for name, value in self.parameters.items() if name not in ("fit", "seed"))
         return repr((self.function, options, "fit" in self.parameters, sorted(self.files.items()), self.count == 0))
 
 
@@ -145,12 +152,13 @@ def _opening(stage: Stage) -> _Opening | None:
 
 
 class _Seen(NamedTuple):
-    """What opening images once tells. fault: why a stage could not use them; empty where it can.
+    """What opening images once tells. fault: why a stage could not use them; empty where it can. unusable: which are.
 
     size: height and width, where images must have the model's. label: the greatest, where it is known.
     """
 
     fault: str = ""
+    unusable: str = ""
     note: str = ""
     classes: int | None = None
     names: tuple[str, ...] = ()
@@ -190,9 +198,12 @@ def _opened(opening: _Opening) -> _Seen:
         images = resolve(opening.function)({**opening.parameters, "count": opening.count or None}, opening.files)
         if not hasattr(images, "pictures"):  # no real images, or nothing but a look at files
             return _Seen(note=getattr(images, "note", ""))
-        images.look()
     except (FarmError, OSError) as error:
         return _Seen(fault=str(error))
+    try:
+        images.look()
+    except (FarmError, OSError) as error:
+        return _Seen(unusable=str(error))
     note = "; ".join(filter(None, [images.note, not_in_rgb(images.converted)]))
     labels, size = images.pictures.labels, None if images.how else images.size
     return _Seen(

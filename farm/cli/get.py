@@ -44,12 +44,16 @@ if not Path(sys.argv[1]).is_file():
 here = Path(__file__).parent
 how = json.loads((here / "preprocessing.json").read_text())
 height, width = how["size"]
-image = Image.open(sys.argv[1]).convert("RGB")
+image = Image.open(sys.argv[1])
+if image.mode.startswith("I;16"):  # Pillow would cut 16 bits off at 255
+    image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+image = image.convert("RGB")
 filter = Image.Resampling[how["interpolation"].upper()]
 if how["resize"]:  # the shorter side, then a crop of the centre
     short = min(image.size)
     image = image.resize([int(how["resize"] * side / short) for side in image.size], filter)
-    left, top = round((image.width - width) / 2), round((image.height - height) / 2)
+    spare = (image.width - width, image.height - height)
+    left, top = (round(more / 2) if more >= 0 else -(-more // 2) for more in spare)
     image = image.crop((left, top, left + width, top + height))
 image = image.resize((width, height), filter)
 pixels = np.asarray(image.convert("L") if how["mode"] == "grey" else image).reshape(1, height, width, -1)

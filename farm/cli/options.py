@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Iterable
+from json import loads
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,11 +27,20 @@ class Safe(Console):
 
     def out(self, *objects: Any, **how: Any) -> None:
         """As Rich does."""
-        super().out(*(visible(redacted(one)) if isinstance(one, str) else one for one in objects), **how)
+        super().out(*(visible(one) if isinstance(one, str) else one for one in objects), **how)
 
     def print_json(self, json: str | None = None, **how: Any) -> None:
         """As Rich does."""
-        super().print_json(None if json is None else redacted(json), **{"ensure_ascii": True} | how)
+        super().print_json(data=None if json is None else _safe(loads(json)), **{"ensure_ascii": True} | how)
+
+
+def _safe(value: Any) -> Any:
+    """JSON's values, without secrets."""
+    if isinstance(value, dict):
+        return {key: _safe(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_safe(inner) for inner in value]
+    return redacted(value) if isinstance(value, str) else value
 
 
 class Answers(Safe):

@@ -58,7 +58,7 @@ def plan(
     uris = planned.needed_by(names)
     states = states_in(planned, store, uris)
     opened = foreseen(planned, [uri for uri, state in states.items() if state in TO_DO])
-    failing = doomed(planned, opened.faults)
+    failing = doomed(planned, opened.faults, uris)
     will_be = {uri: WILL_FAIL if uri in failing and state in TO_DO else state for uri, state in states.items()}
     counts = _counts(planned, store, will_be)
     reasons = {

@@ -76,14 +76,14 @@ def open_labelled(path: Path, file: Path) -> real.Pictures:
     lines, (groups, others) = labels.read(file), _sorted(path)
     others = [one for one in others if one.path.resolve() != file.resolve()]
     images = sorted((image for group in groups.values() for image in group), key=lambda image: _name(path, image))
-    named = {image: name for image in images if (name := next(filter(lines.__contains__, _names(path, image)), ""))}
+    named = _lines_of(path, images, lines, file)
     if not named:
         example = f"an image is called {_name(path, images[0])!r} there" if images else "there is none"
         raise DataError(f"{file}: names no image of {path}: its first name is {next(iter(lines))!r}, {example}")
     numbers, names = labels.numbered(file, [lines[name] for name in named.values()])
     left_out = [_name(path, image) for image in images if image not in named]
     unused = len(lines) - len(set(named.values()))
-    notes = [_left_out(others), _as_text(names)]
+    notes = [_left_out(others)]
     notes += [f"{len(left_out):,} images are not in {file.name}: {some(left_out, len(left_out))}"] if left_out else []
     notes += [f"{unused:,} lines of {file.name} name no image"] if unused else []
     return real.Pictures(
@@ -95,6 +95,23 @@ def open_labelled(path: Path, file: Path) -> real.Pictures:
         names=names,
         note="; ".join(filter(None, notes)),
     )
+
+
+def _lines_of(path: Path, images: Sequence[Path], lines: Mapping[str, str], file: Path) -> dict[Path, str]:
+    """By which name the lines tell of each image that they know. Raises DataError where they contradict themselves."""
+    named, images_of = {}, dict[str, Path]()
+    for image in images:
+        names = [name for name in _names(path, image) if name in lines]
+        if len({lines[name] for name in names}) > 1:
+            text = f"{names[0]!r} is of {lines[names[0]]!r}, {names[1]!r} of {lines[names[1]]!r}"
+            raise DataError(f"{file}: {text}, and both mean {_name(path, image)!r}: keep one")
+        if names:
+            other = images_of.setdefault(names[0], image)
+            if other != image:
+                both = f"{_name(path, other)!r} and {_name(path, image)!r}"
+                raise DataError(f"{file}: {names[0]!r} means both {both}: write their whole names")
+            named[image] = names[0]
+    return named
 
 
 def _name(path: Path, image: Path) -> str:

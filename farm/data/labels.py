@@ -12,7 +12,7 @@ from farm.data.imageset import Labels
 from farm.errors import DataError
 
 SEPARATORS = ",;\t "  # the first of them that the first line has
-FILE_COLUMNS = ("file", "filename", "file_name", "image", "path", "name", "id")
+FILE_COLUMNS = ("file", "filename", "file_name", "image", "image_id", "img", "path", "name", "id")
 LABEL_COLUMNS = ("label", "class", "category", "target")
 COLUMNS = 2
 PLAIN, NUMBER = re.compile(r"[0-9]{1,9}"), re.compile(r"[-+]?[0-9]*\.?[0-9]+(?:e[-+]?[0-9]+)?", re.IGNORECASE)
@@ -43,11 +43,9 @@ def numbered(path: Path, words: Sequence[str]) -> tuple[Labels, tuple[str, ...]]
     """
     if all(map(PLAIN.fullmatch, words)):
         return np.array(list(map(int, words)), np.int64), ()
-    if all(map(NUMBER.fullmatch, words)):
+    if any(map(NUMBER.fullmatch, words)):
         odd = next(word for word in words if not PLAIN.fullmatch(word))
-        raise DataError(
-            f"{path}: the label {odd!r} is no number of a class: number the classes from 0 up, or name them"
-        )
+        raise DataError(f"{path}: the label {odd!r} is no number of a class: number the classes from 0 up, or name all")
     names = sorted(set(words))
     places = {name: number for number, name in enumerate(names)}
     return np.array([places[word] for word in words], np.int64), tuple(names)
@@ -57,15 +55,18 @@ def _named(path: Path, lines: Mapping[int, str]) -> Iterator[tuple[int, str, str
     """The number of a line, and the name and the label in it."""
     first = next(iter(lines.values()))
     separator = next((one for one in SEPARATORS if one in first), ",")
-    columns = _columns(_fields(path, first, separator)) or (0, 1)
+    head = _fields(path, first, separator)
+    columns = _columns(head)
+    count, (file, label) = (len(head), columns) if columns else (COLUMNS, (0, 1))
     for number, line in lines.items():
         fields = _fields(path, line, separator)
-        if line is first and _columns(fields):
+        if columns and line is first:
             continue
-        if len(fields) <= max(columns) or not fields[columns[0]] or not fields[columns[1]]:
-            text = f"line {number}, {line[:80]!r}, has no name and class"
-            raise DataError(f"{path}: {text}: write both, separated by {separator!r}")
-        yield number, fields[columns[0]].removeprefix("./"), fields[columns[1]]
+        if len(fields) != count or not fields[file] or not fields[label]:
+            wanted = "a name and a class" if count == COLUMNS else f"{count} fields as the first line"
+            text = f"line {number}, {line[:80]!r}, has not {wanted}, separated by {separator!r}"
+            raise DataError(f"{path}: {text}: write it so, or name the columns in the first line: file, label")
+        yield number, fields[file].removeprefix("./"), fields[label]
 
 
 def _fields(path: Path, line: str, separator: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Images in NumPy's .npz: arrays of images and labels, as Keras' and MedMNIST's files have them."""
 
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ MOST_BYTES = 8 << 30  # of one array, which is read whole
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 BROKEN = (  # what NumPy and zipfile raise on files that are damaged or something else altogether
     OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, TypeError, AttributeError, LookupError, RuntimeError,
+    SyntaxError, OverflowError, tokenize.TokenError,
 )  # fmt: skip
 IMAGES, CHANNELS = (3, 4), ((), (1,), (3,))  # dimensions of an array of images, and what follows height and width
 
@@ -68,19 +70,26 @@ def _names(path: Path, there: list[str], split: str | None) -> tuple[str, str]:
         for one in (split,) if split else ("", *SPLITS):
             names = images.format(one), labels.format(one)
             if names[0] in there and ("{}" in images) == bool(one):
-                found.setdefault(one, names)
+                if one in found:
+                    text = f"has images in `{found[one][0]}` and in `{names[0]}`"
+                    raise DataError(f"{path}: {text}: leave one of them out")
+                found[one] = names
     listed = ", ".join(there)
     if not found:
         wanted = f"`{split}_images` or `x_{split}`" if split else "`images`, `x`, `test_images` or `x_test`"
         raise DataError(f"{path}: no array {wanted}, only {listed}: name the arrays so, or say which `split`")
     if len(found) > 1:
-        raise DataError(f"{path}: has the splits {', '.join(sorted(found))}: say which with `split: {min(found)}`")
+        splits = sorted(filter(None, found))
+        also = f", and images in `{found[''][0]}`" if "" in found else ""
+        raise DataError(f"{path}: has the splits {', '.join(splits)}{also}: say which with `split: {splits[0]}`")
     return next(iter(found.values()))
 
 
 def _check_size(path: Path, name: str) -> None:
     """Raise DataError for an array that would not fit into memory, before it is read; by what it says of itself."""
     with zipfile.ZipFile(path) as archive:
+        if name in archive.namelist():
+            raise DataError(f"{path}: `{name}` is called so without .npy in the archive: save it with numpy.savez")
         if f"{name}.npy" not in archive.namelist():
             return
         with archive.open(f"{name}.npy") as file:

@@ -12,6 +12,7 @@ from farm.data.classes import in_order, order
 from farm.data.imageset import UNLABELLED, Arguments, Files, ImageSet, Labels, stray_label
 from farm.data.picture import PictureError, decode
 from farm.data.rows import Rows, chained, open_rows
+from farm.data.sampling import some
 from farm.data.splits import files_of
 from farm.errors import DataError
 
@@ -55,10 +56,16 @@ def _opened(paths: Sequence[Path], columns: tuple[str, ...] = ()) -> Rows:
     """The rows of files, one after another. Raises DataError where one has not the first one's columns."""
     parts = [open_rows(path, columns) for path in paths]
     for part in parts:
-        if not part.schema.equals(parts[0].schema):
-            has, first = (", ".join(f"{one.name} {one.type}" for one in rows.schema) for rows in (part, parts[0]))
+        if not part.schema.equals(parts[0].schema) or _class_names(part.schema) != _class_names(parts[0].schema):
+            has, first = (_columns(rows.schema) for rows in (part, parts[0]))
             raise DataError(f"{part.path}: has {has}, but {parts[0].path} has {first}: save both alike")
     return chained(parts)
+
+
+def _columns(schema: pa.Schema) -> str:
+    names = _class_names(schema)
+    classes = f", of the classes {some(names, len(names))}" if names else ""
+    return f"{', '.join(f'{one.name} {one.type}' for one in schema)}{classes}"
 
 
 def _read(rows: Rows, start: int, stop: int) -> Iterator[real.Picture]:

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from farm.errors import DataError
+from farm.shown import in_line
 
 # Pillow's formats and how their files are called. Not those that it does not know by their first bytes, such as TGA,
 # for which anything may pass, and those that it does not decode itself: EPS would start Ghostscript.
@@ -61,10 +62,10 @@ class PictureError(DataError):
     def __init__(self, where: str, text: str) -> None:
         """text: why not, and what to do."""
         super().__init__(where, text)
-        self.where = where
+        self.where = in_line(where)
 
     def __str__(self) -> str:
-        return ": ".join(self.args)
+        return f"{self.where}: {self.args[1]}"
 
 
 class Header(NamedTuple):

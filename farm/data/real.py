@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from farm.axes import Fit
-from farm.data.fit import fit
+from farm.data.fit import fit, resized
 from farm.data.imageset import UNLABELLED, Arguments, Block, Labels, Pixels, check_range
 from farm.data.picture import Header, PictureError
 from farm.data.sampling import Indices, absent, sampled, some, unbalanced
@@ -160,6 +160,8 @@ class RealImages:
         header, where = self.pictures.look(index)
         if self.how is None:
             _check_size(header.size, self._size(), where)
+        else:
+            resized(header.size, self.how, where)
         if header.kind:
             self.kinds[index] = header.kind
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from farm.data.imageset import Block, Computed, ImageSet, Labels
 from farm.errors import DataError
+from farm.shown import in_line
 
 Indices = NDArray[np.int64]
 
@@ -103,7 +104,7 @@ def not_in_rgb(converted: Mapping[str, int]) -> str:
 def some(words: Iterable[str], total: int, most: int = NAMED) -> str:
     """The first words of so many, and how many more there are."""
     more = f" and {total - most:,} more" if total > most else ""
-    return f"{', '.join(islice(words, most))}{more}"
+    return f"{', '.join(map(in_line, islice(words, most)))}{more}"
 
 
 def _named(labels: Iterable[int], names: Sequence[str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from farm.catalog.algorithms import AccuracyAware
 from farm.catalog.sources import Real
 from farm.grid.cell import Grid, expand
+from farm.grid.choice import Algorithm
 from farm.grid.lines import YamlPath
 from farm.spec import Catalog
 from farm.suggest import did_you_mean
@@ -91,14 +92,23 @@ def _empty(grid: Grid) -> Iterator[tuple[YamlPath, str]]:
 
 def _numbering(grid: Grid) -> Iterator[tuple[YamlPath, str]]:
     """Accuracy control would judge by labels of another numbering than the dataset's."""
-    judging = (choice.parameters for choice in grid.algorithms if isinstance(choice.parameters, AccuracyAware))
-    by_labels = any((one.labels, one.validate_on) == ("given", "calibration") for one in judging)
-    if grid.dataset.parameters.classes is None or not by_labels:
+    wanted = grid.dataset.parameters.classes
+    text = "needs `classes` as the dataset has: accuracy control judges by the labels of these images"
+    if wanted is None:
         return
-    for number, source in enumerate(grid.calibrations):
-        if isinstance(source.parameters, Real) and source.parameters.classes is None:
-            text = "needs `classes` as the dataset has: accuracy control judges by the labels of these images"
-            yield ("calibrations", number), text
+    if any(map(_judges_by_labels, grid.algorithms)):
+        for number, source in enumerate(grid.calibrations):
+            if isinstance(source.parameters, Real) and source.parameters.classes != wanted:
+                yield ("calibrations", number), text
+    for cell in grid.include:
+        parameters = cell.calibration.parameters if cell.calibration else None
+        if isinstance(parameters, Real) and parameters.classes != wanted and _judges_by_labels(cell.algorithm):
+            yield ("include",), text
+
+
+def _judges_by_labels(choice: Algorithm) -> bool:
+    one = choice.parameters
+    return isinstance(one, AccuracyAware) and (one.labels, one.validate_on) == ("given", "calibration")
 
 
 def _budgets(grid: Grid, catalog: Catalog) -> Iterator[tuple[YamlPath, str]]:

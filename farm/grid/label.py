@@ -25,7 +25,7 @@ class Label(str):
 
         Secrets of addresses are left out, and no letter does what a terminal would take for a command.
         """
-        return cls(visible(redacted(_joined(name, ((key, _text(parameters[key])) for key in sorted(parameters))))))
+        return cls(visible(_joined(redacted(name), ((key, _text(parameters[key])) for key in sorted(parameters)))))
 
     @property
     def name(self) -> str:
@@ -69,6 +69,7 @@ def _joined(name: str, parameters: Iterable[tuple[str, str]]) -> str:
 
 
 def _text(value: object) -> str:
+    value = redacted(value) if isinstance(value, str) else value
     return value if isinstance(value, str) and not PUNCTUATION & set(value) else json.dumps(value)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +14,12 @@ from urllib.parse import urlsplit
 from farm.errors import DataError
 from farm.files import is_plain
 from farm.inputs.content import HashMemo, hash_in_name
+from farm.shown import redacted
 from farm.spec import InputSpec, resolve
 
 WEIGHTS = "weights"  # the role, and the folder in which files lie that were fetched by hand
 SHA256_DIGITS = 64
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,9 @@ def _found(
     digest = str(parameters.get("sha256") or "")
     if given.startswith(("https://", "http://")):
         return _remote(wanted, given, digest or hash_in_name(_name_of(given)), search, memo)
+    if ADDRESS.match(given):
+        text = f"{redacted(given)} is an address that farm does not read: fetch it, and name the file"
+        return Input(role=wanted.role, path=given, missing=text)
     patterns = [pattern.format_map(names) for pattern in wanted.patterns]
     tried = tuple(_tried([given] if given else patterns, search, literal=bool(given)))
     for path in tried:

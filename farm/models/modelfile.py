@@ -33,6 +33,9 @@ def read(path: Path, interface: Preprocessing, output: str | None) -> ov.Model:
         model = ov.Core().read_model(path)
     _check_input(model, interface, path)
     model = ov.Model([_output(model, output, path)], model.get_parameters(), model.get_friendly_name())
+    shape = model.output(0).partial_shape
+    if shape.rank.is_dynamic or not len(shape):
+        raise DataError(f"{path}: the output must be logits of shape (batch, classes), not {shape}")
     _reshape(model, interface, path)
     return flat(model, path)
 
@@ -44,6 +47,10 @@ def flat(model: ov.Model, path: Path | None = None) -> ov.Model:
     """
     output = model.output(0)
     shape = output.partial_shape
+    batch = model.input(0).partial_shape[0]
+    if shape.rank.is_static and not (len(shape) and shape[0].compatible(batch)):
+        where = f"{path}: " if path else ""
+        raise DataError(f"{where}the output must be logits of shape (batch, classes), not {shape} of {batch} images")
     axes = range(1, len(shape) if shape.rank.is_static else 1)
     classes = [axis for axis in axes if shape[axis] != ov.Dimension(1)] or [*axes[:1]]  # one class is a class, too
     ones = [axis for axis in axes if axis not in classes]

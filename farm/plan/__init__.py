@@ -9,6 +9,18 @@ export resnet20 ─────┴─ quantize ─┬─ evaluate
 """
 
 from farm.plan.document import dumps, loads
-from farm.plan.stage import Effort, Plan, PlannedCell, Stage, base, dependents, judges, recipe
+from farm.plan.stage import Effort, Plan, PlannedCell, Stage, base, dependents, judges, recipe, without_secrets
 
-__all__ = ["Effort", "Plan", "PlannedCell", "Stage", "base", "dependents", "dumps", "judges", "loads", "recipe"]
+__all__ = [
+    "Effort",
+    "Plan",
+    "PlannedCell",
+    "Stage",
+    "base",
+    "dependents",
+    "dumps",
+    "judges",
+    "loads",
+    "recipe",
+    "without_secrets",
+]

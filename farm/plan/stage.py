@@ -4,23 +4,20 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TypeVar
 
 from farm.codec import members
 from farm.grid.settings import Claims
 from farm.inputs import Input
 from farm.plan.parameters import Evaluate, StageParameters, Synthesize
+from farm.shown import redacted
 
 T = TypeVar("T")
 
 PAIR_S = 4.0  # of a measurement, on cores that others use too
 PARTS = ("factory", "split")  # options by which two sets of one origin have other images
-OF_ONE_SPLIT = (
-    "folder",
-    "parquet",
-    "npz",
-    "factory",
-)  # what gives all of its images, whether to calibrate on or to test
+OF_ONE_SPLIT = ("folder", "parquet", "npz", "factory")  # what gives all of its images, to calibrate on as to test
 
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=members)
 
@@ -181,6 +178,22 @@ def recipe(
 def digest(value: object) -> str:
     """SHA-256 (hex) of a value in its one canonical JSON form, without what is None of dataclasses."""
     return hashlib.sha256(CANONICAL.encode(value).encode()).hexdigest()
+
+
+def without_secrets(plan: Plan) -> Plan:
+    """The plan as it may be kept: addresses without what opens an account there."""
+
+    @cache
+    def safe(file: Input) -> Input:
+        return replace(file, path=redacted(file.path), url=redacted(file.url), missing=redacted(file.missing))
+
+    stages = {
+        uri: replace(stage, files=files)
+        if (files := {role: safe(file) for role, file in stage.files.items()}) != stage.files
+        else stage
+        for uri, stage in plan.stages.items()
+    }
+    return replace(plan, stages=stages, command=redacted(plan.command), grid_file=redacted(plan.grid_file))
 
 
 def judges(plan: Plan) -> Mapping[str, set[str]]:

@@ -22,10 +22,11 @@ MARKDOWN = re.compile(r"[\\`*_{}\[\]<>|~#&]")
 
 def as_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Comma-separated, a header first; empty for null. Texts that a spreadsheet would run have an apostrophe before."""
-    sink = io.StringIO()
-    writer = csv.writer(sink, lineterminator="\n")
+    sink, texts = io.StringIO(), [[_plain(value) for value in row] for row in rows]
+    semicolons = any(";" in text for row in texts for text in row)  # which some spreadsheets take for commas
+    writer = csv.writer(sink, lineterminator="\n", quoting=csv.QUOTE_ALL if semicolons else csv.QUOTE_MINIMAL)
     writer.writerow(header)
-    writer.writerows([_plain(value) for value in row] for row in rows)
+    writer.writerows(texts)
     return sink.getvalue()
 
 

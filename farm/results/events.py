@@ -88,8 +88,8 @@ class Journal:
             return
         if event.what == What.WORDS:
             self.words_at[event.uri] = now
-        values = {"at": iso(datetime.now(UTC)), **asdict(event), "run": self.run}
-        line = redacted(json.dumps({name: value for name, value in values.items() if value})) + "\n"
+        values = {"at": iso(datetime.now(UTC)), **asdict(event), "run": self.run, "text": redacted(event.text)}
+        line = json.dumps({name: value for name, value in values.items() if value}) + "\n"
         if self.path is None:
             self.lines.append(line)
             self.flush()

@@ -12,9 +12,8 @@ from fsspec.implementations.local import LocalFileSystem
 from farm.damage import reading
 from farm.errors import InputError
 from farm.files import write_whole
-from farm.plan import Plan, dumps, loads
+from farm.plan import Plan, dumps, loads, without_secrets
 from farm.results import parquet
-from farm.shown import redacted
 
 PLAN = "plan.json"
 
@@ -60,10 +59,9 @@ class Folder:
 
     def write_plan(self, plan: Plan) -> Plan:
         """Write plan.json, the first file of every run, without secrets of addresses; the plan that it holds."""
-        whole = dumps(plan)
-        kept = redacted(whole)
-        self._replace(PLAN, kept.encode())
-        return plan if kept == whole else loads(kept.encode(), self.path(PLAN))
+        kept = without_secrets(plan)
+        self._replace(PLAN, dumps(kept).encode())
+        return kept
 
     def read_plan(self) -> Plan:
         """Read plan.json. Raises InputError if there is none: nothing was run here; DataError if it is damaged."""

@@ -24,6 +24,7 @@ from farm.results import migrate, parquet, tables
 from farm.results.doubts import doubts, written
 from farm.results.folder import Folder
 from farm.results.speed import among, with_speed
+from farm.shown import visible
 from farm.store import Store
 from farm.store.manifest import REMEDY, Manifest
 from farm.tasks.classification import PREDICTIONS, agreement
@@ -228,7 +229,7 @@ def _note(known: str | None, converted: Sequence[Mapping[str, int]]) -> str | No
     total: Counter[str] = Counter()
     for counts in converted:
         total.update(counts)
-    return "; ".join(filter(None, [known, not_in_rgb(total)])) or None
+    return visible("; ".join(filter(None, [known, not_in_rgb(total)]))) or None
 
 
 def _drop(fp32: float | None, variant: float | None) -> float | None:

@@ -327,9 +327,22 @@ def test_a_file_of_labels_in_the_folder_itself_is_nothing_left_out(tmp_path):
 
 def test_the_exact_name_goes_before_others(tmp_path):
     fill(tmp_path / "photos", ["a.png", "a.jpg"])
-    images = labelled(tmp_path, "a,dog\na.png,cat\nphotos/a.png,cow\n")
+    images = labelled(tmp_path, "a.png,cat\nphotos/a.png,cat\na.jpg,dog\n")
     assert images.block(0, 2).labels.tolist() == [1, 0]
     assert images.names == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a,dog\na.png,cat\n", "'a.png' is of 'cat', 'a' of 'dog', and both mean 'a.png': keep one"),
+        ("a,dog\n", "'a' means both 'a.jpg' and 'a.png': write their whole names"),
+    ],
+)
+def test_names_that_contradict_each_other_are_told(tmp_path, text, says):
+    fill(tmp_path / "photos", ["a.png", "a.jpg"])
+    with pytest.raises(DataError, match=f"labels.csv: {says}"):
+        labelled(tmp_path, text)
 
 
 def test_many_images_that_cannot_be_used_take_no_memory(tmp_path):

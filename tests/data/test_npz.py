@@ -112,9 +112,26 @@ def test_an_array_that_says_it_is_larger_than_memory_is_refused(tmp_path):
         npz.dataset({"count": None, "split": None}, {"images": tmp_path / "a.npz"})
 
 
-def test_of_two_names_the_first_counts(tmp_path):
-    images = opened(tmp_path, {"x": RGB[:2], "y": LABELS[:2], "images": RGB, "labels": LABELS})
-    assert len(images) == 6
+@pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        ({"x": RGB, "images": RGB}, "has images in `images` and in `x`: leave one of them out"),
+        ({"x_test": RGB, "test_images": RGB}, "has images in `test_images` and in `x_test`"),
+        ({"x_test": RGB, "images": RGB}, "has the splits test, and images in `images`: say which with `split: test`"),
+    ],
+)
+def test_images_by_two_names_are_told(tmp_path, arrays, says):
+    with pytest.raises(DataError, match=says):
+        opened(tmp_path, arrays)
+
+
+def test_members_that_are_no_npy_are_told(tmp_path):
+    np.savez(tmp_path / "b.npz", images=RGB, labels=LABELS)
+    with zipfile.ZipFile(tmp_path / "b.npz") as sound, zipfile.ZipFile(tmp_path / "a.npz", "w") as odd:
+        for name in sound.namelist():
+            odd.writestr(name.removesuffix(".npy"), sound.read(name))
+    with pytest.raises(DataError, match=r"`images` is called so without .npy in the archive"):
+        npz.dataset({"count": None, "split": None}, {"images": tmp_path / "a.npz"})
 
 
 def test_one_array_alone_is_no_npz(tmp_path):

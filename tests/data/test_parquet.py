@@ -174,6 +174,14 @@ def test_parts_of_other_columns_are_told(tmp_path):
         whole(tmp_path)
 
 
+def test_parts_whose_classes_are_in_another_order_are_told(tmp_path):
+    for part, names in enumerate((["a", "b"], ["b", "a"])):
+        metadata = {"huggingface": json.dumps({"info": {"features": {"label": {"names": names}}}})}
+        write_parquet(tmp_path / f"t-0000{part}-of-00002.parquet", [GOOD], [0], metadata=metadata)
+    with pytest.raises(DataError, match=r"has .* of the classes b, a, but .* of the classes a, b: save both alike"):
+        whole(tmp_path)
+
+
 def test_a_label_of_a_million_is_a_label(tmp_path):
     images = whole(write_parquet(tmp_path / "a.parquet", [GOOD] * 20, [0] * 19 + [1_000_000]))
     assert images.block(19, 20).labels.tolist() == [1_000_000]

@@ -554,7 +554,8 @@ def test_a_file_that_is_far_too_large_for_a_grid_is_not_read(tmp_path):
         ("cifar10", "{name: accuracy-aware, labels: model}", False),
         ("cifar10", "{name: accuracy-aware, validate_on: train}", False),
         ("cifar10", "default", False),
-        ("{name: cifar10, classes: [a, b]}", "accuracy-aware", False),
+        ("{name: cifar10, classes: [a, b]}", "accuracy-aware", True),
+        ("{name: cifar10, classes: [b, a]}", "accuracy-aware", False),
         ("noise", "accuracy-aware", False),
     ],
 )
@@ -566,3 +567,6 @@ def test_accuracy_control_judges_by_labels_that_are_numbered_as_the_datasets(fil
         return
     text = "needs `classes` as the dataset has: accuracy control judges by the labels of these images"
     assert faults(path) == [f"3: calibrations[0]: {text}"]
+    cell = f"{{model: resnet20, calibration: {calibration}, algorithm: {algorithm}, device: CPU}}"
+    path.write_text(f"dataset: {{name: cifar10, classes: [b, a]}}\nmodels: [resnet20]\ninclude: [{cell}]\n")
+    assert faults(path) == [f"3: include: {text}"]

@@ -425,3 +425,10 @@ def test_data_lies_beside_the_grid_in_farm_data_and_in_the_package(monkeypatch, 
 )
 def test_an_input_is_settled_when_its_whole_content_is_known_or_it_never_comes(found, settled):
     assert found.settled == settled
+
+
+@pytest.mark.parametrize("address", ["s3://key:hush@bucket/photos", "gs://bucket/photos", "memory://x"])
+def test_an_address_that_is_not_read_is_told_without_its_key(search, address):
+    found = locate(WEIGHTS, {"weights": address}, NAMES, search, HashMemo(None))
+    shown = address.replace("key:hush", "***")
+    assert found.missing == f"{shown} is an address that farm does not read: fetch it, and name the file"

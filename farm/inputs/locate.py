@@ -94,11 +94,8 @@ def _found(
         return None
     given = wanted.shipped.get(given, given)
     digest = str(parameters.get("sha256") or "")
-    if given.startswith(("https://", "http://")):
-        return _remote(wanted, given, digest or hash_in_name(_name_of(given)), search, memo)
     if ADDRESS.match(given):
-        text = f"{redacted(given)} is an address that farm does not read: fetch it, and name the file"
-        return Input(role=wanted.role, path=given, missing=text)
+        return _at_address(wanted, given, digest, search, memo)
     patterns = [pattern.format_map(names) for pattern in wanted.patterns]
     tried = tuple(_tried([given] if given else patterns, search, literal=bool(given)))
     for path in tried:
@@ -111,6 +108,13 @@ def _found(
     places = ", ".join(map(str, tried)) or "nowhere"
     text = f"no {wanted.role} of {names.get('name', 'it')}: looked for {places}; {wanted.hint}".rstrip("; ")
     return Input(role=wanted.role, path=str(tried[0]) if tried else "", missing=text)
+
+
+def _at_address(wanted: InputSpec, url: str, digest: str, search: SearchPath, memo: HashMemo) -> Input:
+    if url.startswith(("https://", "http://")):
+        return _remote(wanted, url, digest or hash_in_name(_name_of(url)), search, memo)
+    text = f"{redacted(url)} is an address that farm does not read: fetch it, and name the file"
+    return Input(role=wanted.role, path=url, missing=text)
 
 
 def _name_of(url: str) -> str:

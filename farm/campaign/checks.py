@@ -41,7 +41,7 @@ def foreseen(plan: Plan, uris: Collection[str]) -> Foreseen:
         opening = _opening(plan.stages[uri])
         if opening is not None:
             sets.setdefault(opening.images(), {})[uri] = opening
-        elif misfit := _misfit(plan, plan.stages[uri], _known(plan.stages[uri])):
+        elif misfit := _misfit(plan, plan.stages[uri], _known(plan.stages[uri]), ""):
             faults[uri] = misfit
     for openings in sets.values():
         looked, shown = _looked(openings), _shown(plan, next(reversed(openings)))
@@ -51,7 +51,8 @@ def foreseen(plan: Plan, uris: Collection[str]) -> Foreseen:
             rest = (uri for uri in openings if not isinstance(plan.stages[uri].parameters, Measure))
             faults |= dict.fromkeys(rest, f"{shown}: {looked.seen.unusable}")
         using = {user: plan.stages[user] for uri in openings for user in users.get(uri, ())}
-        faults |= {user: misfit for user, stage in using.items() if (misfit := _misfit(plan, stage, looked.seen))}
+        misfits = ((user, _misfit(plan, stage, looked.seen, shown)) for user, stage in using.items())
+        faults |= {user: misfit for user, misfit in misfits if misfit}
     return Foreseen(faults=faults, notes=tuple(dict.fromkeys(notes)))
 
 
@@ -87,8 +88,8 @@ def _known(stage: Stage) -> "_Seen":
     return _Seen(classes=classes, size=None if wanted.dataset.fit else spec.size)
 
 
-def _misfit(plan: Plan, stage: Stage, seen: "_Seen") -> str:
-    """Why a stage will fail because images and model do not go together; empty if it will not."""
+def _misfit(plan: Plan, stage: Stage, seen: "_Seen", shown: str) -> str:
+    """Why a stage will fail because images and model do not go together; empty if it will not. shown: whose images."""
     model, wanted = _exported(plan, stage), stage.parameters
     if not isinstance(wanted, (Evaluate, Measure, Quantize)):
         return ""
@@ -97,7 +98,8 @@ def _misfit(plan: Plan, stage: Stage, seen: "_Seen") -> str:
         file = model.files.get("model")
         outputs = describe(model.label, {}, file).get("outputs") if file else None
         misfit = apart(outputs, seen.classes, seen.label, seen.names) if outputs else ""
-    return f"{model.label}: {misfit}" if misfit else ""
+    who = f"{model.label} with {shown}" if isinstance(wanted, Quantize) else model.label
+    return f"{who}: {misfit}" if misfit else ""
 
 
 def _exported(plan: Plan, stage: Stage) -> Stage:

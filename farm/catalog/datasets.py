@@ -29,7 +29,8 @@ def _class_names(value: object) -> object:
     if value is None or (isinstance(value, str) and value):
         return value
     if not names or not all(isinstance(one, str) and one for one in names) or len(set(names)) < len(names):
-        raise fault("must be the names of the classes, each once, or a file with a name a line")
+        text = "must be the names of the classes, each once, or a file with a name a line"
+        raise fault(f"{text}; quote what YAML takes for something else, such as 'no' and '01'")
     return names
 
 

@@ -82,10 +82,11 @@ def open_labelled(path: Path, file: Path) -> real.Pictures:
         raise DataError(f"{file}: names no image of {path}: its first name is {next(iter(lines))!r}, {example}")
     numbers, names = labels.numbered(file, [lines[name] for name in named.values()])
     left_out = [_name(path, image) for image in images if image not in named]
-    unused = len(lines) - len(set(named.values()))
+    used = set(named.values())
+    unused = [name for name in lines if name not in used]
     notes = [_left_out(others)]
     notes += [f"{len(left_out):,} images are not in {file.name}: {some(left_out, len(left_out))}"] if left_out else []
-    notes += [f"{unused:,} lines of {file.name} name no image"] if unused else []
+    notes += [f"{file.name} names no image by {some(map(repr, unused), len(unused))}"] if unused else []
     return real.Pictures(
         count=len(named),
         read=partial(_read, tuple(named)),

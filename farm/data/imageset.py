@@ -217,7 +217,7 @@ def other_size(size: Sequence[int], preprocessing: Preprocessing) -> str:
         return ""
     model = "x".join(map(str, preprocessing.size))
     text = f"the images are {size[0]}x{size[1]} (height x width), the model takes {model}"
-    return f"{text}: set `size` of the images or the model, or its `resize`"
+    return f"{text}: set the model's `resize`, or, where it is free, `size` of the model or of a set that is made"
 
 
 def _in_mode(images: Pixels, mode: str | None) -> Pixels:

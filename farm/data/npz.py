@@ -104,7 +104,7 @@ def _check_size(path: Path, name: str) -> None:
 def _pixels(path: Path, name: str, array: NDArray[np.generic]) -> Pixels:
     if array.dtype != np.uint8 or array.ndim not in IMAGES or array.shape[3:] not in CHANNELS or not array.size:
         text = f"`{name}` is {array.dtype} {array.shape}, not uint8 (n, H, W, 3), (n, H, W, 1) or (n, H, W)"
-        raise DataError(f"{path}: {text}: save the images as they are, from 0 to 255")
+        raise DataError(f"{path}: {text}: save them as uint8 from 0 to 255, channels last")
     return array if array.shape[3:] == (3,) else array.reshape(array.shape[:3])  # type: ignore[return-value]
 
 

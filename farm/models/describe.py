@@ -26,7 +26,7 @@ TORCHVISION = "torchvision"
 AXES = {"NCHW": (1, 2, 3), "NHWC": (3, 1, 2)}  # where channels, height and width stand in a shape
 INPUTS = ("f32", "f16", "u8")
 CHANNELS = {3: {}, 1: {"mode": "grey"}}  # what their number tells, the likelier first
-FORMAT = 3  # of the remembered answers
+FORMAT = 4  # of the remembered answers
 VARINT = rb"(?:[\x00-\x7f]|[\x80-\xff][\x00-\x7f])"
 LOCATION = re.compile(  # ONNX: a tensor's external_data entry (field 13) of key "location"; the length of its value
     rb"\x6a" + VARINT + rb"\x0a\x08location\x12(" + VARINT + rb")", re.DOTALL
@@ -171,7 +171,9 @@ def _outputs(model: Any) -> int | None:
     shape = model.output(0).partial_shape if len(model.outputs) == 1 else None
     if shape is None or shape.rank.is_dynamic or any(side.is_dynamic for side in list(shape)[1:]):
         return None
-    return math.prod(side.get_length() for side in list(shape)[1:])
+    sides = [side.get_length() for side in list(shape)[1:]]
+    outputs = math.prod(sides)
+    return outputs if sides and outputs == max(sides) else None  # else no logits
 
 
 if __name__ == "__main__":

@@ -51,6 +51,8 @@ def flat(model: ov.Model, path: Path | None = None) -> ov.Model:
     if shape.rank.is_static and not (len(shape) and shape[0].compatible(batch)):
         where = f"{path}: " if path else ""
         raise DataError(f"{where}the output must be logits of shape (batch, classes), not {shape} of {batch} images")
+    if shape.rank.is_static and len(shape) == 1:
+        return _with_output(model, ov.opset13.unsqueeze(output.get_node().input_value(0), 1))
     axes = range(1, len(shape) if shape.rank.is_static else 1)
     classes = [axis for axis in axes if shape[axis] != ov.Dimension(1)] or [*axes[:1]]  # one class is a class, too
     ones = [axis for axis in axes if axis not in classes]
@@ -59,7 +61,12 @@ def flat(model: ov.Model, path: Path | None = None) -> ov.Model:
         raise DataError(f"{where}the output must be logits of shape (batch, classes), not {shape}")
     if not ones:
         return model
-    names, logits = output.names, ov.opset13.squeeze(output.get_node().input_value(0), ones).output(0)
+    return _with_output(model, ov.opset13.squeeze(output.get_node().input_value(0), ones))
+
+
+def _with_output(model: ov.Model, node: ov.Node) -> ov.Model:
+    """The model that gives this, by the name of what it gave."""
+    logits, names = node.output(0), model.output(0).names
     logits.set_names(names)
     return ov.Model([logits], model.get_parameters(), model.get_friendly_name())
 

@@ -149,6 +149,8 @@ class Choices:
             usual |= RAW_PIXELS
         if "size" in given and "resize" not in given:
             described.pop("resize", None)
+        if mixed := _mixed(given):
+            raise InputError(f"model {model.label}: {mixed}")
         how = decode(Preprocessing, {**usual, **described, **_of_pixels(given)})
         return _in_mode(how, model, given)
 
@@ -172,6 +174,16 @@ def _in_mode(how: Preprocessing, model: Model, given: Mapping[str, object]) -> P
     if wrong := [name for name in given if OPENVINO.get(name, name) in coloured]:
         raise InputError(f"model {model.label}: a grey image has one channel: give one number as its `{wrong[0]}`")
     return replace(how, mean=UNKNOWN.mean, std=UNKNOWN.std) if coloured else how
+
+
+def _mixed(given: Mapping[str, object]) -> str:
+    """Why mean and deviation cannot be of the same pixels; empty if they can."""
+    means, deviations = (cast("tuple[float, ...]", given.get(name, ())) for name in ("mean", "std"))
+    if "scale" in given or not any(means) or not deviations or set(deviations) == {1.0}:
+        return ""
+    if any(mean > 1 for mean in means) == any(deviation > 1 for deviation in deviations):
+        return ""
+    return "`mean` and `std` are of other pixels, one from 0 to 1, one from 0 to 255: say both alike, or `scale` too"
 
 
 def _of_pixels(given: Mapping[str, object]) -> dict[str, object]:

@@ -12,7 +12,7 @@ SATURATING = "{0} has no int8 dot products, and sums in 16 bits may overflow: an
 DOUBTS = {  # by what is implausible of a model, with its figure: as `farm.results.doubts` finds it
     "at_chance": "right no more often than a guess among {0} classes: check its preprocessing (`mean`, `std`, "
     "`scale`), its weights, and the order of the classes",
-    "one_class": "all test images are taken for class {0}: check its preprocessing (`mean`, `std`, `scale`)",
+    "one_class": "all test images are taken for class {0}: check its preprocessing (`mean`, `std`, `scale`, `mode`)",
     "input_range": "pixels of 0 and 255 become {0:.3g} and {1:.3g} in its input: check `mean`, `std` and `scale`, "
     "which is a factor on 0 to 255",
 }

@@ -35,7 +35,7 @@ def doubts(how: Preprocessing, prediction: NDArray[np.int32], label: NDArray[np.
     right, count = int((prediction == label).sum()), len(label)
     if len(np.unique(prediction)) == 1:
         found["one_class"] = int(prediction[0])
-    elif count >= LEAST_IMAGES and 1 - bdtr(right - 1, count, 1 / there) > LIKELY:
+    elif count >= LEAST_IMAGES and (right == 0 or 1 - bdtr(right - 1, count, 1 / there) > LIKELY):
         found["at_chance"] = there
     return found
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from farm.cli.plan import PAIR_S
+from farm.plan.stage import PAIR_S
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,6 +14,7 @@ from tests.generators.checkpoints import distylegan
 from tests.models.files import Classifier
 
 FOLDER = {"name": "folder", "path": "photos", "count": 4}
+SET = "folder{count=4,path=photos}"
 PARQUET = {"name": "parquet", "path": "table.parquet", "count": 4}
 SHARDS = {"name": "shards", "path": "set", "count": 4}
 GAN = {"name": "distylegan", "weights": "gan", "count": 4}
@@ -239,8 +240,8 @@ def test_images_of_another_size_than_the_models_will_fail(place):
         ["net.onnx", {"path": "net.onnx", "name": "b", "resize": 28}],
     )
     reasons, counts = told_of(place, dataset=dataset, models=models, calibrations=[FOLDER], baselines=[])
-    size = "the images are 32x32 (height x width), the model takes 28x28: set `size` of the images or the model"
-    assert reasons == [f"net: {size}, or its `resize`"]
+    size = "the images are 32x32 (height x width), the model takes 28x28: set the model's `resize`"
+    assert [reason.partition(", or")[0] for reason in reasons] == [f"net with {SET}: {size}", f"net: {size}"]
     assert counts == {"synthesize": 0, "export": 0, "quantize": 1, "evaluate": 2, "measure": 1}
 
 

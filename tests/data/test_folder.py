@@ -315,7 +315,7 @@ def test_what_a_file_of_labels_leaves_out_is_counted(tmp_path):
     fill(tmp_path / "photos", ["a.png", "b.png", "c.png"])
     images = labelled(tmp_path, "a.png,0\nz.png,1\ny.png,1\n")
     assert len(images) == 1
-    assert "2 images are not in labels.csv: b.png, c.png; 2 lines of labels.csv name no image" in images.note
+    assert "2 images are not in labels.csv: b.png, c.png; labels.csv names no image by 'z.png', 'y.png'" in images.note
 
 
 def test_a_file_of_labels_in_the_folder_itself_is_nothing_left_out(tmp_path):

@@ -302,5 +302,5 @@ def test_prepare_turns_channels_round_before_it_normalises():
 
 
 def test_prepare_says_both_sizes_when_they_differ():
-    with pytest.raises(DataError, match=r"images are 8x9 .* model takes 32x33: set `size`"):
+    with pytest.raises(DataError, match=r"images are 8x9 .* model takes 32x33: set the model's `resize`"):
         imageset.prepare(np.zeros((1, 8, 9, 3), np.uint8), Preprocessing(size=(32, 33)))

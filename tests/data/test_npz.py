@@ -67,7 +67,7 @@ def test_a_source_needs_no_labels_and_balances_by_those_there_are(tmp_path):
         ({"images": RGB}, None, "no array `labels`, only images: a dataset needs a class for each image"),
         ({"images": RGB, "labels": LABELS}, "test", "no array `test_images` or `x_test`, only images, labels"),
         ({"x_test": RGB, "x_train": RGB, "y_test": LABELS}, None, "has the splits test, train: say which"),
-        ({"images": RGB / 255, "labels": LABELS}, None, r"`images` is float64 \(6, 5, 4, 3\), not uint8 .* 0 to 255"),
+        ({"images": RGB / 255, "labels": LABELS}, None, r"`images` is float64 \(6, 5, 4, 3\), not uint8 .* last"),
         ({"images": RGB.transpose(0, 3, 1, 2), "labels": LABELS}, None, r"`images` is uint8 \(6, 3, 5, 4\)"),
         ({"images": RGB[:0], "labels": LABELS[:0]}, None, r"`images` is uint8 \(0, 5, 4, 3\)"),
         ({"images": RGB, "labels": LABELS[:5]}, None, r"`labels` is int64 \(5,\), not 6 integers"),

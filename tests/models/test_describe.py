@@ -124,7 +124,7 @@ def test_a_model_file_tells_its_input(tmp_path, name, write, expected):
 
 def test_outputs_that_a_shape_does_not_tell_are_not_told(tmp_path):
     assert "outputs" not in describe._file_now(str(Classifier(outputs=("a", "b")).write(tmp_path / "a.onnx")))
-    assert describe._file_now(str(Classifier(flat=False).write(tmp_path / "b.onnx")))["outputs"] == 4 * 15 * 15
+    assert "outputs" not in describe._file_now(str(Classifier(flat=False).write(tmp_path / "b.onnx")))
 
 
 @pytest.mark.parametrize("name", ["a.onnx", "a.xml", "a.tflite"])

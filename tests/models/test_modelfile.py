@@ -221,3 +221,23 @@ def test_external_data_is_read_and_missed(tmp_path):
     (tmp_path / "kernel").unlink()
     with pytest.raises(DataError, match=r"model.onnx: .*externally stored data in file \(kernel"):
         modelfile.read(path, interface(), None)
+
+
+def test_a_number_an_image_is_a_class_of_one(tmp_path):
+    image = ov.opset13.parameter([-1, 3, 32, 32], np.float32, name="image")
+    ov.save_model(ov.Model([ov.opset13.reduce_mean(image, np.array([1, 2, 3]))], [image]), tmp_path / "a.xml")
+    model = modelfile.read(tmp_path / "a.xml", interface(), None)
+    assert model.output(0).partial_shape.to_string() == "[?,1]"
+    given = images(3, interface())
+    assert run(model, given)[:, 0] == pytest.approx(given.mean(axis=(1, 2, 3)), abs=1e-6)
+
+
+@pytest.mark.parametrize("axes", [[0, 1, 2, 3], None])
+def test_an_output_without_a_batch_is_refused(tmp_path, axes):
+    image = ov.opset13.parameter([1, 3, 32, 32], np.float32, name="image")
+    gives = (
+        ov.opset13.reduce_mean(image, np.array(axes)) if axes else ov.opset13.reshape(image, np.array([12, -1]), False)
+    )
+    ov.save_model(ov.Model([gives], [image]), tmp_path / "a.xml")
+    with pytest.raises(DataError, match=r"must be logits of shape \(batch, classes\), not"):
+        modelfile.read(tmp_path / "a.xml", interface(), None)

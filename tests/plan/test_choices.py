@@ -111,6 +111,26 @@ def test_the_users_words_go_before_the_models_and_those_before_its_datasets(file
 
 
 @pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        ({"mean": [0.485, 0.456, 0.406], "std": [58.4, 57.1, 57.4]}, True),
+        ({"mean": 127.5, "std": 0.5}, True),
+        ({"mean": 127.5, "std": 0.5, "scale": 1.0}, False),
+        ({"mean": 0.0, "std": 255.0}, False),
+        ({"mean": [103.9, 116.8, 123.7], "std": 1.0}, False),
+        ({"mean": 0.5, "std": 0.25}, False),
+    ],
+)
+def test_mean_and_deviation_are_of_the_same_pixels(files, said, refused):
+    grid = files.grid(models=[{"path": "net.onnx", **said}])
+    if not refused:
+        assert plan_of(grid, describe=describing())
+        return
+    with pytest.raises(InputError, match=r"^model net: `mean` and `std` are of other pixels, .* or `scale` too$"):
+        plan_of(grid, describe=describing())
+
+
+@pytest.mark.parametrize(
     ("name", "values"), [("mean", [0.1, 0.2, 0.3]), ("std", [0.1, 0.1, 0.2]), ("scale_values", [1.0, 2.0, 3.0])]
 )
 def test_a_grey_model_has_one_mean_and_one_deviation(files, name, values):

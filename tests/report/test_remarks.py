@@ -350,7 +350,7 @@ def test_what_is_implausible_is_told_once_for_all_models_of_whom_it_is_so():
     assert notes([one, other, odd, replace(one, doubts='{"of a later farm": 1}')]) == [
         f"resnet20 and vgg16_bn: {DOUBTS['at_chance'].format(10)}",
         f"mobile: {DOUBTS['input_range'].format(-2.118, -2.101)}",
-        "mobile: all test images are taken for class 3: check its preprocessing (`mean`, `std`, `scale`)",
+        "mobile: all test images are taken for class 3: check its preprocessing (`mean`, `std`, `scale`, `mode`)",
     ]
     assert "pixels of 0 and 255 become -2.12 and -2.1 in its input" in notes([odd])[0]
 

@@ -19,7 +19,9 @@ def right(count):
     return np.where(np.arange(100) < count, LABELS, (LABELS + 1) % 10)
 
 
-@pytest.mark.parametrize(("count", "doubted"), [(100, False), (17, False), (15, True), (10, True), (2, True)])
+@pytest.mark.parametrize(
+    ("count", "doubted"), [(100, False), (17, False), (15, True), (10, True), (2, True), (0, True)]
+)
 def test_who_is_right_as_often_as_a_guess_is_doubted(count, doubted):
     assert found(right(count)) == ({"at_chance": 10} if doubted else {})
 

@@ -57,12 +57,10 @@ def asked(name: str, folder: Path) -> dict[str, Any]:
     torch.manual_seed(0)
     extra = {"transform_input": True, "init_weights": False} if name in INSIDE else {}
     network = models.get_model(name, weights=None, num_classes=CLASSES, **extra).eval()
-    for layer in network.modules():
-        if isinstance(layer, torch.nn.Linear) and not layer.weight.any():  # a transformer's last one begins at zero
-            torch.nn.init.normal_(layer.weight, std=0.02)
-    torch.save(network.state_dict(), folder / "weights.pt")
     size = SIZES.get(name, SIZE)
     images = np.random.default_rng(0).standard_normal((IMAGES, 3, size, size), dtype=np.float32)
+    enliven(network, torch.from_numpy(images))
+    torch.save(network.state_dict(), folder / "weights.pt")
     with torch.inference_mode():
         expected = network(torch.from_numpy(images)).numpy()
     fp32, int8, failed = made(name, size, folder)
@@ -77,6 +75,18 @@ def asked(name: str, folder: Path) -> dict[str, Any]:
         found["same_class"] = int((logits.argmax(1) == expected.argmax(1)).sum())
     met = fp32 is not None and found["difference"] <= MOST and int8 is not None
     return found | goal(f"difference at most {MOST}, and int8", met=met, reason=failed or "another answer")
+
+
+def enliven(network: torch.nn.Module, images: torch.Tensor) -> None:
+    """Have random weights say something: normalised by what these images give, and no last layer of zeros."""
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.momentum = 1.0
+        if isinstance(layer, torch.nn.Linear) and not layer.weight.any():  # a transformer's last one
+            torch.nn.init.normal_(layer.weight, std=0.02)
+    with torch.no_grad():
+        network.train()(images)
+    network.eval()
 
 
 def made(name: str, size: int, folder: Path) -> tuple[Path | None, Quantized | None, str]:

@@ -329,6 +329,15 @@ def test_an_evaluation_that_is_refused_after_another_was_accepted_changes_nothin
     }
 
 
+def test_an_evaluation_that_crashed_is_not_waited_for_but_all_else_is():
+    quantization = stage("quantize", "q", stage("synthesize", "s"))
+    fp32 = stage("evaluate", "f")
+    stages = (fp32, stage("synthesize", "s"), quantization)
+    engine = ScriptedEngine({"f": ["crash"]}, slots=1)
+    assert run(engine, *stages, cells=cells_of(quantization, fp32)) == {"f": "crash", "s": None, "q": None}
+    assert engine.order == ["f", "s", "q"]
+
+
 def test_of_evaluations_that_are_not_asked_for_none_is_waited_for():
     """As with --only device=CPU: the other device's evaluation is neither there nor wanted."""
     quantization = stage("quantize", "q")

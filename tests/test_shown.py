@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.shown import FORMULA, LONGEST, harmless, redacted, shortened, shown, visible
+from farm.shown import FORMULA, LONGEST, harmless, in_line, redacted, shortened, shown, visible
 
 
 @pytest.mark.parametrize(
@@ -101,3 +101,7 @@ def test_a_formula_is_text_to_a_spreadsheet(first):
 @pytest.mark.parametrize("text", ["-", "resnet20", "", "a=b"])
 def test_what_is_no_formula_stays_as_it_is(text):
     assert harmless(text) == text
+
+
+def test_a_name_in_a_sentence_is_in_one_line():
+    assert in_line("a\nwill fail: b\t\x1b") == r"a\nwill fail: b\t\x1b"

@@ -570,3 +570,5 @@ def test_accuracy_control_judges_by_labels_that_are_numbered_as_the_datasets(fil
     cell = f"{{model: resnet20, calibration: {calibration}, algorithm: {algorithm}, device: CPU}}"
     path.write_text(f"dataset: {{name: cifar10, classes: [b, a]}}\nmodels: [resnet20]\ninclude: [{cell}]\n")
     assert faults(path) == [f"3: include: {text}"]
+    path.write_text(path.read_text().replace(f"calibration: {calibration}", "calibration: noise"))
+    assert load(path, CATALOG)

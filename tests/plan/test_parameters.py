@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from farm.axes import Device
+from farm.axes import Device, Model, Preprocessing
 from farm.codec import encode
-from farm.plan.parameters import KINDS, Evaluate, Measure, device_of, parameters_from
+from farm.plan.parameters import KINDS, Evaluate, Export, Measure, device_of, parameters_from
 from farm.plan.stage import digest
 from tests.conftest import plan_of
 
@@ -41,3 +41,8 @@ def test_a_parameter_that_is_not_given_is_no_part_of_a_key(stages):
     evaluate = stages["evaluate"].parameters_as(Evaluate)
     assert '"node"' not in encode(evaluate)
     assert digest(replace(evaluate, device=replace(evaluate.device, node="xeon"))) != digest(evaluate)
+
+
+def test_an_export_tells_its_models_input():
+    export = Export(model=Model(name="a"), size=(4, 5), layout="NHWC", input="u8", mode="grey")
+    assert export.interface == Preprocessing(size=(4, 5), layout="NHWC", input="u8", mode="grey")

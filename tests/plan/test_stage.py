@@ -1,9 +1,11 @@
 """A plan: its cells by name, and the same without some stages."""
 
+from dataclasses import replace
+
 import pytest
 
 from farm.plan import Plan
-from farm.plan.stage import PlannedCell
+from farm.plan.stage import PlannedCell, judges, without_secrets
 from tests.conftest import Located, plan_of
 
 CELL = PlannedCell(name="a/-/ir/CPU", model="a", algorithm="ir", device="CPU", runtime="openvino", stages={})
@@ -55,3 +57,34 @@ def test_a_set_is_of_test_images_where_both_are_of_the_same_content(files, datas
         cell.name: is_of_tests and cell.calibration is not None for cell in plan.cells
     }
     assert len(plan.cells) == 2
+
+
+def test_a_quantization_is_judged_by_the_evaluations_of_its_fp32_ir(files):
+    plan = plan_of(files.grid(devices=["CPU", "AUTO:CPU"]))
+    [(quantization, evaluations)] = judges(plan).items()
+    assert quantization.startswith("quantize/")
+    assert evaluations == {cell.stages["fp32"] for cell in plan.cells if cell.algorithm == "default"}
+    assert len(evaluations) == 2
+    baseline = [cell for cell in plan.cells if cell.algorithm == "ir"]
+    assert judges(Plan(stages=plan.stages, cells=tuple(baseline))) == {}
+
+
+def test_a_plan_that_is_kept_tells_no_secret_and_has_the_same_keys(files):
+    plan = plan_of(files.grid(models=[{"name": "resnet20", "weights": "https://me:hush@host/a-0123abcd.pt"}]))
+    odd = replace(plan, command="farm run g.yaml --results s3://me:hush@bucket", grid_file="s3://me:hush@bucket/g.yaml")
+    files_of = {uri: replace(stage, files=secretly(stage.files)) for uri, stage in odd.stages.items()}
+    kept = without_secrets(replace(odd, stages=files_of))
+    assert "hush" not in repr(kept)
+    assert kept.command == "farm run g.yaml --results s3://***@bucket"
+    assert kept.stages.keys() == plan.stages.keys()
+    assert [stage.key for stage in kept.stages.values()] == [stage.key for stage in plan.stages.values()]
+    plain = plan_of(files.grid())
+    assert without_secrets(plain) == plain
+
+
+def secretly(files):
+    """Files with an address that opens an account."""
+    return {
+        role: replace(file, url="https://me:hush@host/a.pt", missing="no s3://me:hush@b")
+        for role, file in files.items()
+    }

@@ -67,7 +67,7 @@ class Wait:
             self.any_of.clear()
         return self.over and not before
 
-    def is_lost_by(self, uri: str) -> bool:
+    def failed(self, uri: str) -> bool:
         """Whether it never may run now that this one has failed."""
         last = self.any_of == {uri}
         self.any_of.discard(uri)
@@ -272,7 +272,7 @@ class Driver:
             if outcome.uri in wait.any_of and outcome.error_class not in REFUSED:
                 if wait.done(outcome.uri):
                     self._ready(uri)
-            elif wait.is_lost_by(outcome.uri):
+            elif wait.failed(outcome.uri):
                 text = f"needs {outcome.uri.partition('/')[0]} {outcome.label}"
                 self._fail(self._not_run(uri, "dep_failed", text))
 

@@ -15,7 +15,8 @@ class RoundRequest:
     batches rotate through. device: its threads are settled. config: for `compile_model`, in the form that the device
     takes. asked: the same by name, as it is read back and judged. memory_format: PyTorch's. probed:
     whether the probe feels what its inferences feel. fast_ns: how long the probe takes at full speed after such
-    inferences, as far as is known. The other numbers: as in `farm.grid.settings.Measuring`.
+    inferences, as far as is known. moved: by how many bytes all that it allocates lies further on in memory. The other
+    numbers: as in `farm.grid.settings.Measuring`.
     """
 
     ir: str
@@ -33,6 +34,7 @@ class RoundRequest:
     memory_format: str = ""
     probed: bool = False
     fast_ns: float = math.inf
+    moved: int = 0
 
     @property
     def runtime(self) -> str:

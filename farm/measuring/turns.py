@@ -4,6 +4,10 @@ The conductor is this process, which sleeps during turns. Who has no turn is sto
 OpenMP and oneTBB spin for a while after their work. Turns come in blocks of ABBA or BAAB by lot: a host that grows
 slower or faster favours neither. A round probes the core that it runs on itself, amid its turns; where several CPUs are
 leased, the conductor probes each between turns, when nothing of theirs runs.
+
+Each process is moved in memory by lot. Where in its pages a model lies makes some percent of its speed, up to five of
+VGG-16's; left alone, it would lie alike in all pairs of a measurement, by such things as the length of a folder's name
+(Mytkowicz et al. 2009 and Curtsinger, Berger 2013, both ASPLOS), and no interval would know.
 """
 
 import json
@@ -29,6 +33,8 @@ TURN_NS = 30_000_000  # timed; before that it settles
 LEAST_IN_TURN = 3  # inferences of the slower of the two
 MOST_TIMES = 5  # as long as each is to be timed at full speed, a pair may last
 MOST_S = 3.0  # but no longer than this, unless more is asked for: a slow model would wait for ever
+PAGE, ALIGNED = 4096, 16  # bytes: the kernel moves a process's heap by pages, by lot, and malloc aligns to these
+MOVED = 1 << 20  # at least, so that no gap which an interpreter's start leaves takes it
 MEMORY_FORMATS = ("contiguous_format", "channels_last")
 TRIAL_S = 0.2  # of each of PyTorch's memory formats, to choose one
 
@@ -79,7 +85,7 @@ class Conductor:
         """
         with ExitStack() as stack:
             started = {
-                name: stack.enter_context(self.kind(name)(self._known(name, request), self.scratch / name))
+                name: stack.enter_context(self.kind(name)(self._fresh(name, request), self.scratch / name))
                 for name, request in self._asked().items()
             }
             for one in started.values():
@@ -115,8 +121,10 @@ class Conductor:
         first = {name: self.requests[name] for name in self.rng.sample([*self.requests], len(self.requests))}
         return first | {f"company{number}": request for number, request in enumerate(self.company)}
 
-    def _known(self, name: str, request: RoundRequest) -> RoundRequest:
-        return replace(request, fast_ns=float(fastest(self.seen_ns.get(name, ()))))
+    def _fresh(self, name: str, request: RoundRequest) -> RoundRequest:
+        """What is asked of a fresh process: with what is known of full speed, and where in memory it lies by lot."""
+        moved = MOVED + ALIGNED * self.rng.randrange(PAGE // ALIGNED)
+        return replace(request, fast_ns=float(fastest(self.seen_ns.get(name, ()))), moved=moved)
 
     def _play(self, playing: Playing, wanted_ns: float) -> tuple[list[str], NDArray[np.int64]]:
         """Blocks until both had so much at full speed, or have had their time.

@@ -19,6 +19,7 @@ from farm.data.imageset import prepare
 from farm.measuring.one_round import CONVERTER, LEAST_IN_WINDOW, STRETCH_NS, WINDOWS
 from farm.measuring.round import FACTS
 from farm.measuring.running import MEBI, RoundCrashed, RunningRound, on_cpus, round_environment
+from farm.measuring.turns import ALIGNED, MOVED, PAGE
 from tests.measuring.conftest import CONFIG, HOW, TURN_NS, answer_of, asked
 
 ROOT = Path(__file__).parents[2]
@@ -119,6 +120,23 @@ def test_a_round_refuses_nothing_silently(tmp_path, free, capfd, changes, says):
 def test_a_batch_that_the_model_does_not_take_is_refused(tmp_path, fixed):
     with pytest.raises(RuntimeError, match=r"code 1: the model has a fixed batch of 1, the device's `batch` is 2$"):
         answer_of(tmp_path, ir=str(fixed), batch=2)
+
+
+MOVE = """
+import sys
+import numpy as np
+from farm.measuring.one_round import move
+from tests.measuring.conftest import request_with
+kept = move(request_with(moved=int(sys.argv[1])))
+print(np.empty(1_000_000, np.uint8).ctypes.data - kept.ctypes.data)
+"""
+
+
+@pytest.mark.parametrize("by", [0, ALIGNED, 1024, PAGE - ALIGNED])
+def test_what_a_round_allocates_lies_as_far_on_in_memory_as_it_is_told(by):
+    command = [sys.executable, "-P", "-c", MOVE, str(MOVED + by)]
+    how = round_environment() | {"PYTHONPATH": str(ROOT)}
+    assert int(subprocess.check_output(command, env=how)) == MOVED + by + ALIGNED, "with what malloc notes of it"
 
 
 def children():

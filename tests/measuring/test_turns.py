@@ -21,7 +21,18 @@ from farm.measuring.pairing import CELL, PARTNER
 from farm.measuring.probe import Probe
 from farm.measuring.round import FACTS, Stretches
 from farm.measuring.running import Answer, RoundCrashed, RunningRound
-from farm.measuring.turns import LEAST_IN_TURN, MOST_S, MOST_TIMES, TURN_NS, Conductor, faster_format, probe_of
+from farm.measuring.turns import (
+    ALIGNED,
+    LEAST_IN_TURN,
+    MOST_S,
+    MOST_TIMES,
+    MOVED,
+    PAGE,
+    TURN_NS,
+    Conductor,
+    faster_format,
+    probe_of,
+)
 from tests.measuring.conftest import asked, request_with
 from tests.measuring.rows import ASKED, QUIET, one_round
 from tests.measuring.test_running import children, state, wait_for
@@ -216,6 +227,20 @@ def test_what_full_speed_was_is_passed_on_to_later_rounds_of_the_same_variant(st
         conductor.pair(0.1)
     told = {name: [request.fast_ns for request in requests] for name, requests in stage.asked.items()}
     assert told == {CELL: [math.inf, 1300, 1200], PARTNER: [math.inf, 900, 900], "company0": [math.inf] * 3}
+
+
+def test_each_process_of_each_pair_lies_elsewhere_in_memory(stage):
+    """Anywhere within a page, of either variant, and behind all that an interpreter's start leaves free."""
+    conductor = conductor_on(stage)
+    for _ in range(100):
+        conductor.pair(0.1)
+    for variant in (CELL, PARTNER):
+        moved = [request.moved for request in stage.asked[variant]]
+        assert min(moved) >= MOVED
+        assert {each % ALIGNED for each in moved} == {0}
+        assert len({each % PAGE for each in moved}) > 50
+        assert PAGE / 3 < sum(each % PAGE for each in moved) / len(moved) < 2 * PAGE / 3
+    assert stage.asked[CELL][0].moved != stage.asked[PARTNER][0].moved
 
 
 def test_of_rounds_that_are_not_probed_no_full_speed_is_known(stage):

@@ -1,12 +1,14 @@
 """Every column of a run's cells: those of the records, and what is said beside them. Knows no layout."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
+from statistics import fmean
 from typing import Any
 
 from farm.analysis.accuracy import Accuracy
 from farm.analysis.families import Family, together
-from farm.record import COLUMNS, Record, accuracy_of
+from farm.record import COLUMNS, Record, accuracy_of, source_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,3 +81,30 @@ def best_sets(records: Sequence[Record]) -> set[str]:
         scores = {record.cell: score for record in family if (score := accuracy_of(record)) is not None}
         best |= {cell for cell, score in scores.items() if score == max(scores.values()) > min(scores.values())}
     return best
+
+
+def best_rows(rows: Sequence[Row]) -> list[Row]:
+    """Of each model and device one int8 cell: of the source and algorithm that keep most of the score.
+
+    By the mean over a source's seeds, by the number alone; of equal ones the faster, if its speed is valid. Its first
+    seed stands for it, or the first one whose speed is valid. Where no score is known, the first cell.
+    """
+    int8 = [row for row in rows if row.record.calibration is not None]
+    places = together(((row.record.model, row.record.device), row) for row in int8)
+    return [_first(max(_sources(cells), key=_merit)) for cells in places.values()]
+
+
+def _sources(cells: Sequence[Row]) -> Iterator[list[Row]]:
+    """The seeds of each source and algorithm, those that are ok if any is."""
+    for seeds in together(((source_of(row.record), row.record.algorithm), row) for row in cells).values():
+        yield [row for row in seeds if row.record.outcome == "ok"] or seeds
+
+
+def _merit(seeds: Sequence[Row]) -> tuple[float, float]:
+    scores = [score for row in seeds if (score := accuracy_of(row.record)) is not None]
+    speed = _first(seeds).record
+    return fmean(scores) if scores else -math.inf, (speed.speedup_ir or 0.0) if speed.verdict == "valid" else 0.0
+
+
+def _first(seeds: Sequence[Row]) -> Row:
+    return next((row for row in seeds if row.record.verdict == "valid"), seeds[0])

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from farm.analysis.analysis import analyse
-from farm.analysis.rows import ASSESSED, ROW_COLUMNS
+from farm.analysis.rows import ASSESSED, ROW_COLUMNS, Assessment, Row, best_rows
 from farm.grid.settings import Claims
 from farm.record import COLUMNS
 from farm.report import comparison
@@ -55,6 +55,48 @@ def test_a_cell_says_how_sure_its_accuracy_is():
 def test_the_best_set_is_one_of_those_that_differ():
     assert best(RUN) == [REAL.cell]
     assert best(run({IR: (), REAL: [1], NOISE: [2]})) == []
+
+
+def best_of(*records):
+    """The cells of the best rows, by model and device."""
+    found = best_rows([Row(record=one, assessment=Assessment()) for one in records])
+    return [row.record.cell for row in found]
+
+
+def scored(calibration, score, **changes):
+    return record(calibration, score=score, top1=score, **changes)
+
+
+def test_of_each_model_and_device_the_set_that_keeps_most_of_the_score_is_best():
+    other = [scored("noise", 0.7, model="vgg"), scored("real", 0.6, model="vgg"), scored("real", 0.1, device="GPU")]
+    assert best_of(record(), scored("real", 0.8), scored("noise", 0.9), *other) == [
+        "resnet20/noise/default/CPU", "vgg/noise/default/CPU", "resnet20/real/default/GPU",
+    ]  # fmt: skip
+
+
+def test_the_best_set_is_so_by_the_mean_over_its_seeds_and_not_by_a_lucky_one():
+    lucky = [scored("noise", score, seed=seed) for seed, score in enumerate((0.99, 0.5, 0.5))]
+    steady = [scored("real", score, seed=seed) for seed, score in enumerate((0.8, 0.81))]
+    assert best_of(*lucky, *steady) == ["resnet20/real/default/CPU"]
+
+
+def test_of_equal_sets_the_one_that_is_surely_faster_is_best():
+    speeds = {"real": (2.0, "valid"), "noise": (2.5, "valid"), "fractal": (9.0, "noisy")}
+    cells = [scored(name, 0.9, speedup_ir=speed, verdict=verdict) for name, (speed, verdict) in speeds.items()]
+    assert best_of(*cells) == ["resnet20/noise/default/CPU"]
+
+
+def test_the_seed_that_stands_for_the_best_set_is_one_with_a_valid_speed():
+    seeds = [scored("real", 0.9, seed=seed, verdict=verdict) for seed, verdict in enumerate(("noisy", "valid"))]
+    assert best_of(*seeds) == ["resnet20/real{seed=1}/default/CPU"]
+
+
+def test_a_set_that_failed_is_best_only_where_all_did():
+    failed = scored("real", None, outcome="failed")
+    assert best_of(failed, scored("noise", 0.1)) == ["resnet20/noise/default/CPU"]
+    assert best_of(failed, scored("real", 0.1, seed=1)) == ["resnet20/real{seed=1}/default/CPU"]
+    assert best_of(record(), failed) == ["resnet20/real/default/CPU"]
+    assert best_of(record()) == []
 
 
 def test_without_predictions_only_the_record_speaks():

@@ -8,11 +8,11 @@
 2. Real: the FP32 IR of each of the study's networks (of the packaged digits' one where FARM_DATA has none) against
    itself on one leased core, 24 short pairs, as many as there may be, by the measure stage's own function (`--quick`: 2
    pairs of one network).
-3. ResNet20's int8 model against the IR, quiet first, known within 2 %: then beside a process on the leased core that is
-   busy all the time, 15 of every 50 ms, or 2 of every 12 s, so that some pairs can be done again undisturbed; beside one
-   on a sibling thread, where there is one that is not leased; and beside one on another core that copies memory, more
-   than caches hold (`--quick`: the first alone). Flagged: wrong claims. One is wrong that is called valid, and whose
-   ratio over the quiet one differs from 1 by its 99 % interval.
+3. ResNet20's int8 model against the IR, quiet first, known within 2 %: then beside a process on the leased core that
+   is busy all the time, 15 of every 50 ms, or 2 of every 12 s, so that some pairs can be done again undisturbed; beside
+   one on a sibling thread, where there is one that is not leased; and beside one on another core that copies memory,
+   more than caches hold (`--quick`: the first alone). Flagged: wrong claims. One is wrong that is called valid, and
+   whose ratio over the quiet one differs from 1 by its 99 % interval.
 
 share_upper: upper 95 % bound of the flagged share (Clopper and Pearson, one-sided). noisy: how many of the measurements
 have, by their verdict, no figure to rely on. mixed: in how many of all the cores had full speed for too little time, or

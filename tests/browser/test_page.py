@@ -1,5 +1,6 @@
 """The page in a real browser: it sorts, filters, tells, fits, prints, and asks nothing of any network."""
 
+import csv
 import os
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import pytest
 from farm.analysis.analysis import analyse
 from farm.report.figures import figures
 from farm.report.page import document, pictures, section
+from farm.report.page.document import FIRST
 from farm.results.folder import Folder
 from farm.results.reading import read_run
+from farm.shown import harmless
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.report.page.scenes import HOSTILE, MARKUP, study
 
@@ -103,6 +106,76 @@ def test_the_keyboard_alone_reaches_and_works_all(visit, pages):
     page.tab.keyboard.press("Enter")
     found = numbers(page.column("Drop"))
     assert found == sorted(found)
+
+
+def test_what_is_shown_is_saved_as_csv_in_its_order(visit, pages, tmp_path):
+    page = visit(pages.table)
+    page.tab.get_by_role("search").get_by_label("Model").select_option(label="resnet20")
+    head = page.tab.locator("table.cells thead th", has_text="Drop")
+    head.get_by_role("button").click()
+    with page.tab.expect_download() as saved:
+        page.tab.get_by_role("button", name="Save as CSV").click()
+    assert saved.value.suggested_filename == "small-study.csv"
+    rows = [*csv.DictReader(saved.value.path().read_text(encoding="utf-8").splitlines())]
+    assert [row["Calibration"] for row in rows] == [text.replace(DASH, "") for text in page.column("Calibration")]
+    drops = [float(row["Drop points"]) for row in rows if row["Drop points"]]
+    assert drops == numbers(page.column("Drop"))
+    assert rows[0]["Drop points, interval or note"].count(" to ") == 1
+    assert "Size MiB, interval or note" not in rows[0], "which has none"
+    assert {len(row) for row in rows} == {len(rows[0])}
+
+
+def test_names_that_a_spreadsheet_would_run_are_harmless_in_csv(visit, tmp_path):
+    path = tmp_path / "formulas.html"
+    names = ('=HYPERLINK("http://x")', "+1", "@a;b", "-")
+    path.write_text(document([section(analyse(study(models=names)), [])]), encoding="utf-8")
+    page = visit(path)
+    with page.tab.expect_download() as saved:
+        page.tab.get_by_role("button", name="Save as CSV").click()
+    rows = csv.DictReader(saved.value.path().read_text(encoding="utf-8").splitlines())
+    assert {*dict.fromkeys(row["Model"] for row in rows)} == {harmless(name) for name in names}
+
+
+def test_a_long_table_is_drawn_as_it_is_scrolled_to_and_sorted_and_filtered_as_a_whole(visit, tmp_path):
+    path = tmp_path / "long.html"
+    run = study(models=[f"network{number}" for number in range(160)])
+    path.write_text(document([section(analyse(run), [])]), encoding="utf-8")
+    page, every = visit(path), len(run.records)
+    assert every > 2 * FIRST - 500
+    assert len(page.column("Model")) < every
+    assert page.tab.locator(".count").text_content() == f"{every} of {every} cells, in the grid's order"
+    page.tab.locator("table.cells thead th", has_text="Drop").get_by_role("button").click()
+    least = 100 * min(record.score_drop for record in run.records if record.score_drop is not None)
+    assert numbers(page.column("Drop"))[0] == pytest.approx(least, abs=0.005)
+    page.tab.get_by_label("Find").fill("network159 noise")
+    assert page.column("Model") == ["network159"]
+    page.tab.get_by_label("Find").fill("")
+    box = page.tab.locator(".scroll", has=page.tab.locator("table.cells"))
+    for _ in range(10):
+        box.evaluate("(box) => box.scrollTo(0, box.scrollHeight)")
+        page.tab.wait_for_timeout(50)
+    assert len(page.column("Model")) == every
+    assert page.tab.locator(".rest").count() == 0
+
+
+def test_a_long_table_without_scripting_says_what_is_left_out(visit, tmp_path):
+    path = tmp_path / "long.html"
+    path.write_text(
+        document([section(analyse(study(models=[f"network{number}" for number in range(160)])), [])]), encoding="utf-8"
+    )
+    page = visit(path, java_script_enabled=False)
+    assert page.tab.locator("table.cells tbody tr").count() == FIRST
+    assert page.tab.locator(".rest").text_content().startswith(f"The first {FIRST} of 801 cells")
+
+
+def test_the_name_of_a_row_stays_in_sight_when_the_table_is_moved(visit, pages):
+    page = visit(pages.table, viewport=PHONE)
+    box = page.tab.locator(".scroll", has=page.tab.locator("table.cells"))
+    box.evaluate("(box) => box.scrollTo(400, 0)")
+    edge = box.bounding_box()["x"]
+    for name in (box.locator("tbody th").first, box.locator("thead th").first):
+        assert name.bounding_box()["x"] == pytest.approx(edge, abs=2)
+    assert box.locator("tbody td").first.bounding_box()["x"] < edge
 
 
 def test_names_that_are_markup_are_shown_and_never_run(visit, pages):
@@ -204,7 +277,7 @@ def test_two_runs_on_one_page_have_tables_of_their_own(visit, tmp_path):
     path = tmp_path / "two.html"
     path.write_text(document([section(analyse(run), []) for run in runs]), encoding="utf-8")
     page = visit(path)
-    page.tab.locator("#run2").get_by_label("Model").select_option(label="other")
+    page.tab.locator("#run2").get_by_role("search").get_by_label("Model").select_option(label="other")
     assert page.tab.locator("#run1 .count").text_content().startswith("16 of 16")
     assert page.tab.locator("#run2 .count").text_content().startswith("6 of 11")
 

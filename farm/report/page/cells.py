@@ -1,16 +1,20 @@
-"""The page's table: a row a cell under the columns that all tables share. Knows rows, not HTML."""
+"""The page's tables: a row a cell, or a model, under the columns that all tables share. Knows rows, not HTML."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from farm.analysis.rows import Row
+from farm.analysis.rows import Row, best_rows
 from farm.record import Record, source_of
 from farm.report.columns import Display, Shown, columns
 from farm.report.words import variant
 
-ORDER = (
-    "model", "algorithm", "calibration", "device", "score", "score_drop", "worst_class_drop", "standing", "size_mib",
-    "fps", "speedup_ir", "speedup_pytorch", "verdict", "latency_p50_ms", "outcome",
+ORDER = (  # what a reader comes for stands first: a screen may be too narrow for all
+    "model", "algorithm", "calibration", "device", "score", "score_drop", "standing", "speedup_ir", "verdict", "fps",
+    "size_mib", "speedup_pytorch", "worst_class_drop", "latency_p50_ms", "outcome",
+)  # fmt: skip
+SUMMARY = (
+    "model", "device", "calibration", "algorithm", "score", "score_drop", "speedup_ir", "size_mib", "verdict",
+    "outcome",
 )  # fmt: skip
 FILTERS = ("model", "calibration", "algorithm", "device", "verdict")  # as in page.js
 
@@ -26,7 +30,7 @@ class PageRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """The table of one run. choices: of each filter, its words in the grid's order. measured: whether speed was."""
+    """A table of one run. choices: of each filter, its words in the grid's order. measured: whether speed was."""
 
     columns: tuple[Display, ...]
     rows: tuple[PageRow, ...]
@@ -34,12 +38,19 @@ class Table:
     measured: bool
 
 
-def table(rows: Sequence[Row]) -> Table:
-    """Every cell in the grid's order, with the columns for which the run has anything to show."""
+def summary(rows: Sequence[Row]) -> Table:
+    """A row a model and device: its best calibration set, and what that costs and buys."""
+    best = best_rows(rows)
+    algorithms = {row.record.algorithm for row in best}
+    return table(best, [name for name in SUMMARY if name != "algorithm" or len(algorithms) > 1])
+
+
+def table(rows: Sequence[Row], order: Sequence[str] = ORDER) -> Table:
+    """Cells in the grid's order, with the columns for which they have anything to show."""
     records = [row.record for row in rows]
     unneeded = set() if any(record.size_mib is not None for record in records) else {"size_mib"}
     unneeded |= set() if any(record.outcome != "ok" or record.reached is False for record in records) else {"outcome"}
-    shown = tuple(columns(rows, [name for name in ORDER if name not in unneeded]))
+    shown = tuple(columns(rows, [name for name in order if name not in unneeded]))
     lines = tuple(
         PageRow(cell=row.record.cell, filters=_filters(row.record), shown=tuple(column.shown(row) for column in shown))
         for row in rows

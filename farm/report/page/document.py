@@ -21,6 +21,7 @@ from farm.report.page.picture import Picture
 from farm.report.page.section import Section
 from farm.shown import visible
 
+FIRST = 500  # cells of a table that stand in the page itself; the script shows more as they are scrolled to
 GLOBALS = "window.vegaEmbed = vegaEmbed;"  # what the page's own script calls
 
 
@@ -48,6 +49,7 @@ def document(sections: Sequence[Section], *, lively: bool = True) -> str:
         version=__version__,
         host_columns=HOST_COLUMNS,
         seeds=seeds,
+        first=FIRST,
     )
 
 

@@ -7,17 +7,53 @@
 
   // ---- one run's table
 
-  function sortable(section) {
+  const DRAWN = 500; // rows at once; more come as they are scrolled to
+
+  // All rows of a table, those that are drawn and those that wait for their turn.
+  function rowsOf(section) {
+    const waiting = section.querySelector("template.more");
+    const rest = section.querySelector(".rest");
+    if (rest) rest.remove();
+    const drawn = [...section.querySelector("table.cells tbody").rows];
+    return waiting ? [...drawn, ...waiting.content.querySelectorAll("tbody tr")] : drawn;
+  }
+
+  // What is shown of a table: its rows in an order, those that a filter leaves.
+  function listing(section) {
     const body = section.querySelector("table.cells tbody");
-    const rows = [...body.rows];
+    const end = document.createElement("p");
+    end.className = "end";
+    section.querySelector("table.cells").after(end);
+    const all = rowsOf(section);
+    const shown = { all, ordered: all, seen: all, head: null, way: NONE, wanted: () => true };
+    const more = (count) => {
+      body.append(...shown.seen.slice(body.rows.length, body.rows.length + count));
+      end.hidden = body.rows.length === shown.seen.length;
+    };
+    shown.draw = () => {
+      shown.seen = shown.ordered.filter(shown.wanted);
+      setApart(shown.seen, shown.way === NONE);
+      body.replaceChildren();
+      more(DRAWN);
+      tell(section, shown);
+    };
+    const near = new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      more(DRAWN);
+      near.unobserve(end); // what is still in sight is told anew
+      near.observe(end);
+    }, { root: end.parentElement, rootMargin: "600px" });
+    near.observe(end);
+    window.addEventListener("beforeprint", () => more(Infinity));
+    return shown;
+  }
+
+  function sortable(section, shown) {
     const heads = [...section.querySelectorAll("table.cells thead th")];
-    const state = { head: null, way: NONE };
-    const apply = () => {
-      const column = heads.indexOf(state.head);
-      const sorted = state.way === NONE ? rows : [...rows].sort((a, b) => compare(a, b, column, state));
-      body.append(...sorted);
-      for (const head of heads) head.setAttribute("aria-sort", head === state.head ? state.way : NONE);
-      setApart(sorted, state.way === NONE);
+    const sort = () => {
+      shown.ordered = shown.way === NONE ? shown.all : sorted(shown.all, heads.indexOf(shown.head), shown);
+      for (const head of heads) head.setAttribute("aria-sort", head === shown.head ? shown.way : NONE);
+      shown.draw();
     };
     for (const head of heads) {
       head.setAttribute("aria-sort", NONE);
@@ -27,23 +63,22 @@
       head.append(button);
       button.addEventListener("click", () => {
         const next = { [NONE]: ASCENDING, [ASCENDING]: DESCENDING, [DESCENDING]: NONE };
-        state.way = head === state.head ? next[state.way] : ASCENDING;
-        state.head = head;
-        apply();
-        tell(section, state);
+        shown.way = head === shown.head ? next[shown.way] : ASCENDING;
+        shown.head = head;
+        sort();
       });
     }
-    apply();
-    return state;
   }
 
   // What is not there goes last, whichever the way.
-  function compare(a, b, column, state) {
-    const [first, second] = [a, b].map((row) => row.cells[column].dataset.sort);
-    if (first === undefined || second === undefined) return (first === undefined) - (second === undefined);
-    const numbers = state.head.classList.contains("number");
-    const way = numbers ? Number(first) - Number(second) : order.compare(first, second);
-    return state.way === DESCENDING ? -way : way;
+  function sorted(rows, column, { head, way }) {
+    const numbers = head.classList.contains("number");
+    const keyed = rows.map((row) => [row.cells[column].dataset.sort, row]);
+    const there = keyed.filter(([key]) => key !== undefined);
+    if (numbers) for (const one of there) one[0] = Number(one[0]);
+    const compare = numbers ? (a, b) => a - b : order.compare;
+    there.sort(way === DESCENDING ? ([a], [b]) => compare(b, a) : ([a], [b]) => compare(a, b));
+    return [...there, ...keyed.filter(([key]) => key === undefined)].map(([, row]) => row);
   }
 
   // In the grid's order, a line between models.
@@ -58,36 +93,67 @@
     return select ? select.selectedOptions[0].dataset.word : undefined;
   }
 
-  function filtered(section, state) {
+  function filtered(section, shown) {
     const form = section.querySelector("form.filters[role=search]");
-    const rows = [...section.querySelectorAll("table.cells tbody tr")];
-    const texts = new Map(rows.map((row) => [row, `${row.dataset.cell} ${row.textContent}`.toLowerCase()]));
+    const texts = new Map();
+    const textOf = (row) => {
+      if (!texts.has(row)) texts.set(row, `${row.dataset.cell} ${row.textContent}`.toLowerCase());
+      return texts.get(row);
+    };
     const apply = () => {
       const words = form.elements.namedItem("words").value.toLowerCase().split(/\s+/).filter(Boolean);
       const wanted = FILTERS.map((name) => [name, chosen(form, name)]).filter(([, word]) => word !== undefined);
-      for (const row of rows) {
-        row.hidden =
-          !wanted.every(([name, word]) => row.dataset[name] === word) ||
-          !words.every((word) => texts.get(row).includes(word));
-      }
-      tell(section, state);
+      shown.wanted = (row) =>
+        wanted.every(([name, word]) => row.dataset[name] === word) && words.every((word) => textOf(row).includes(word));
+      shown.draw();
     };
     form.hidden = false;
     form.addEventListener("input", apply);
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("reset", () => setTimeout(apply));
+    form.querySelector("button.csv").addEventListener("click", () => save(section, shown));
     apply();
   }
 
-  function tell(section, state) {
-    const rows = [...section.querySelectorAll("table.cells tbody tr")];
-    const seen = rows.filter((row) => !row.hidden).length;
-    const sorted = state.way === NONE ? "in the grid's order" : `sorted by ${nameOf(state.head)}, ${state.way}`;
-    section.querySelector(".count").textContent = `${seen} of ${rows.length} cells, ${sorted}`;
+  function tell(section, { all, seen, head, way }) {
+    const how = way === NONE ? "in the grid's order" : `sorted by ${nameOf(head)}, ${way}`;
+    section.querySelector(".count").textContent = `${seen.length} of ${all.length} cells, ${how}`;
   }
 
   function nameOf(head) {
     return [...head.querySelectorAll("span")].map((each) => each.textContent).join(" ");
+  }
+
+  // ---- what is shown, as a file
+
+  const FORMULA = /^ *[=+\-@\t\n\uff1d\uff0b\uff0d\uff20]./; // what a spreadsheet would run, as farm.shown has it
+
+  // Of a place its text and what stands beside it in small print; numbers as programs read them.
+  function placed(cell) {
+    const note = cell.querySelector(".note");
+    const text = [...cell.childNodes].filter((node) => node !== note).map((node) => node.textContent).join("").trim();
+    if (text === "\u2013") return ["", ""];
+    const read = (number) => number.replaceAll("\u2212", "-").replaceAll(",", "");
+    const plain = cell.classList.contains("number") ? read(text) : FORMULA.test(text) ? `'${text}` : text;
+    return [plain, note ? note.textContent.replaceAll("\u2212", "-") : ""];
+  }
+
+  function csv(heads, rows) {
+    const lines = rows.map((row) => [...row.cells].map(placed));
+    const noted = heads.map((_, at) => lines.some((line) => line[at][1]));
+    const quoted = (text) => (/[",;\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+    const joined = (pairs) => pairs.flatMap((pair, at) => (noted[at] ? pair : [pair[0]])).map(quoted).join(",");
+    const titles = heads.map((head) => [nameOf(head), `${nameOf(head)}, interval or note`]);
+    return [titles, ...lines].map((line) => `${joined(line)}\n`).join("");
+  }
+
+  function save(section, shown) {
+    const text = csv([...section.querySelectorAll("table.cells thead th")], shown.seen);
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
+    link.download = `${section.querySelector("h2").textContent.replace(/[^\w.-]+/g, "-")}.csv`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }
 
   // ---- figures
@@ -199,7 +265,9 @@
   }
 
   for (const section of document.querySelectorAll("section.run")) {
-    filtered(section, sortable(section));
+    const shown = listing(section);
+    sortable(section, shown);
+    filtered(section, shown);
     alive(section);
   }
 })();

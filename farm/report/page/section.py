@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from farm.analysis.analysis import Analysis
 from farm.report.columns import Shown
-from farm.report.page.cells import Table, table
+from farm.report.page.cells import Table, summary, table
 from farm.report.page.certainty import how_sure
 from farm.report.page.claims import as_good_as_real, what_it_costs
 from farm.report.page.facts import Facts, facts
@@ -19,12 +19,13 @@ from farm.report.seeds import seed_row
 class Section:
     """All that the page says of one run.
 
-    answers: by question, sentences, the most important first. remarks: what is to be known of single cells. seeds: a
-    row a source of which there are several seeds. models: by what a figure's data call a model, group or cell, the
-    model's name: what the figures' filter goes by.
+    summary: a row a model. answers: by question, sentences, the most important first. remarks: what is to be known of
+    single cells. seeds: a row a source of which there are several seeds. models: by what a figure's data call a model,
+    group or cell, the model's name: what the figures' filter goes by.
     """
 
     name: str
+    summary: Table
     answers: Mapping[str, Sequence[str]]
     table: Table
     seeds: tuple[tuple[Shown, ...], ...]
@@ -38,7 +39,7 @@ def section(analysis: Analysis, pictures: Sequence[Picture], name: str | None = 
     """What there is to say of a run. pictures: of its figures. name: by default the grid's."""
     run = analysis.run
     return Section(
-        name=name or run.name, answers=answers(analysis), table=table(analysis.rows),
+        name=name or run.name, summary=summary(analysis.rows), answers=answers(analysis), table=table(analysis.rows),
         seeds=tuple(map(seed_row, analysis.sources)), pictures=tuple(pictures), models=models_of(run.records),
         facts=facts(run), remarks=(*controlled(run.records), *reservations(run.records, run.records, run.command)),
     )  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 
 from farm.analysis.analysis import analyse
 from farm.analysis.rows import Assessment, Row
-from farm.report.page.cells import FILTERS, table
+from farm.report.page.cells import FILTERS, summary, table
 from tests.report.page.scenes import failed, study
 from tests.runs import record
 
@@ -26,11 +26,30 @@ def test_every_cell_is_a_row_with_everything_that_is_known():
     run = study()
     found = table(analyse(run).rows)
     assert titles(found) == [
-        "Model", "Variant", "Calibration", "Top-1 %", "Drop points", "Worst class points", "Against real", "Size MiB",
-        "FPS", "Speed-up over IR", "Speed-up over PyTorch", "Verdict", "Median ms", "Outcome",
+        "Model", "Variant", "Calibration", "Top-1 %", "Drop points", "Against real", "Speed-up over IR", "Verdict",
+        "FPS", "Size MiB", "Speed-up over PyTorch", "Worst class points", "Median ms", "Outcome",
     ]  # fmt: skip
     assert [row.cell for row in found.rows] == [each.cell for each in run.records]
     assert found.measured
+
+
+def test_a_model_is_a_row_of_the_summary_with_its_best_set():
+    run = study()
+    found = summary(analyse(run).rows)
+    assert titles(found) == [
+        "Model", "Calibration", "Top-1 %", "Drop points", "Speed-up over IR", "Size MiB", "Verdict",
+    ]  # fmt: skip
+    assert [[shown.text for shown in row.shown[:2]] for row in found.rows] == [
+        ["resnet20", "cifar10"], ["vgg16_bn", "cifar10"], ["repvgg_a2", "cifar10"],
+    ]  # fmt: skip
+
+
+def test_the_summary_names_algorithms_where_they_differ_and_outcomes_where_not_all_is_well():
+    aware = record("noise", model="vgg", algorithm="accuracy-aware")
+    assert titles(summary(rows_of(record("noise"), aware)))[:3] == ["Model", "Calibration", "Variant"]
+    assert "Variant" not in titles(summary(rows_of(record("noise"), record(algorithm="ir", model="vgg"))))
+    assert "Outcome" in titles(summary(rows_of(failed("resnet20"))))
+    assert summary(rows_of(record())).rows == ()
 
 
 def test_columns_without_anything_to_show_are_left_out():

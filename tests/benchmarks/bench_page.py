@@ -71,8 +71,8 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         tab = browser.new_page()
         rows.append(row("open", usual(lambda: opened(tab, path), times), MOST_OPEN_MS))
-        for title in ("Drop", "Calibration"):
-            rows.append(row(f"sort by {title}", usual(partial(tab.evaluate, CLICK, title), times), MOST_SORT_MS))
+        sorts = {title: partial(tab.evaluate, CLICK, title) for title in ("Drop", "Calibration")}
+        rows += [row(f"sort by {title}", usual(sort, times), MOST_SORT_MS) for title, sort in sorts.items()]
         words = iter(f"set{number}" for number in range(1, SETS))
         rows.append(row("find words", usual(lambda: tab.evaluate(FIND, next(words)), times), MOST_SORT_MS))
         browser.close()

@@ -94,12 +94,16 @@ class Evaluated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """Of a measurement. pairs, disturbed: undisturbed and disturbed ones. ended: by what; the rest as it was run."""
+    """Of a measurement. pairs, disturbed: undisturbed and disturbed ones. ended: by what; the rest as it was run.
+
+    disturbers: programs that ran on its cores while pairs were disturbed, the busiest first.
+    """
 
     pairs: int | None = None
     disturbed: int | None = None
     full_speed_share: float | None = None
     ended: Ended | None = None
+    disturbers: tuple[str, ...] = ()
     threads: int | None = None
     streams: int | None = None
     precision: str | None = None

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 
 from farm.measuring.verdict import STRAY
 from farm.record import Ended, Record, Signal
-from farm.report.numbers import give_or_take, span, within
+from farm.report.numbers import give_or_take, listed, span, within
+from farm.shown import in_line
 
 WAYS_OUT: dict[Ended, str] = {  # by what ended a measurement that is not sure enough
     "target": "it was enough by the rules that it was measured under: measure it again",
     "pairs": "raise settings.measure.pairs, or measure on fewer threads or a quieter host",
     "budget": "the time was spent: raise settings.measure.budget_s",
-    "disturbed": "ask farm doctor what runs there",
+    "disturbed": "ask farm doctor what else runs there, or leave speed out (--no-measure)",
     "futile": "twice as many pairs would not do: raise settings.measure.target, or measure on a quieter host",
 }
 SLOWED = ("mixed", "slow")  # how cores ran that were not at full speed when figures were taken
+BY_PROGRAMS = ("foreign", "delayed", "siblings")  # the signals of what other programs of this host do
 ANOTHER_DEVICE = "change the device in the grid, or measure on a host that has it"
 SIGNALS: dict[Signal, str] = {
     "steal": "the hypervisor took {} of the time",
@@ -76,12 +78,20 @@ def cause(records: Sequence[Record]) -> str:
     if first.verdict_cause == "few_pairs":
         return f"{pairs} of at least {_span(records, 'least_pairs')} pairs were measured"
     if first.verdict_cause == "disturbed":
-        worst = ""
-        if first.worst_signal:
-            worst = f": {SIGNALS[first.worst_signal].format(_span(records, 'worst_share', '{:.0%}'))}"
         tried = span([(record.pairs or 0) + (record.disturbed_pairs or 0) for record in records], str)
-        return f"only {pairs} of {tried} pairs were undisturbed{worst}"
+        few = f"only {pairs}" if any(record.pairs for record in records) else "none"
+        return f"{few} of {tried} pairs {'were' if few != 'none' else 'was'} undisturbed{_worst(records)}"
     return f"known {_width(records)}" if first.within is not None else "one pair says nothing of its spread"
+
+
+def _worst(records: Sequence[Record]) -> str:
+    """What disturbed most, and the programs that ran meanwhile, as far as they are known."""
+    signal = records[0].worst_signal
+    if signal is None:
+        return ""
+    programs = dict.fromkeys(in_line(name) for record in records for name in json.loads(record.disturbers or "[]"))
+    named = f" ({listed([*programs])})" if programs and signal in BY_PROGRAMS else ""
+    return f": {SIGNALS[signal].format(_span(records, 'worst_share', '{:.0%}'))}{named}"
 
 
 def mismatch(record: Record) -> str:

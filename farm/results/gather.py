@@ -179,7 +179,8 @@ class _Reader:
         rounds = rounds_of(artefact(self.store, uris["measure"], TURNS))
         how = self.plan.stages[uris["measure"]].parameters_as(Measure).rounds
         effort = self.plan.effort or Effort()
-        return with_speed(record, rounds, effort, facts.ended, per_node=how.per_node, preprocess=how.preprocess)
+        judged = with_speed(record, rounds, effort, facts.ended, per_node=how.per_node, preprocess=how.preprocess)
+        return replace(judged, disturbers=json.dumps(facts.disturbers) if facts.disturbers else None)
 
     def samples(self) -> Iterator[tables.Sample]:
         """The first 64 images of each calibration set, as PNG bytes. Its first shard has them; sets may share it."""

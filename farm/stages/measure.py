@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from farm.measuring.disturbers import Disturbers
 from farm.measuring.full_speed import share
 from farm.measuring.pairing import CELL, PARTNER, conduct
 from farm.measuring.request import RoundRequest
@@ -34,7 +35,9 @@ def run(job: Job[Measure]) -> Measured:
     cell = conductor.requests[CELL]
     if cell.model is not None:
         conductor.requests[CELL] = replace(cell, memory_format=faster_format(conductor))
-    conducted = conduct(lambda longer: _pair(conductor, longer), effort, clock=time.monotonic, say=job.say)
+    disturbers = Disturbers(cpus=job.cpus)
+    measure_pair = disturbers.amid(lambda longer: _pair(conductor, longer))
+    conducted = conduct(measure_pair, effort, clock=time.monotonic, say=job.say)
     pq.write_table(table_of(conducted.rounds), job.folder / TURNS, compression="zstd")
     first = next(one for one in conducted.rounds if one.variant == CELL)
     return Measured(
@@ -42,6 +45,7 @@ def run(job: Job[Measure]) -> Measured:
         disturbed=conducted.disturbed(),
         full_speed_share=share(conducted.undisturbed()),
         ended=conducted.ended,
+        disturbers=disturbers.names(),
         threads=first.threads,
         streams=first.streams,
         precision=first.precision,

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from farm.record import Ended, Record, Signal
-from farm.report.verdicts import SIGNALS, WAYS_OUT, again, kind, sentence, states
+from farm.report.verdicts import SIGNALS, WAYS_OUT, again, cause, kind, sentence, states
 
 GRID = "farm run grid.yaml"
 CELL = "resnet20/-/ir/CPU"
@@ -46,7 +46,7 @@ WORST = {"worst_signal": "foreign", "worst_share": 0.31}
             replace(NOISY, verdict_cause="disturbed", pairs=3, disturbed_pairs=9, ended="disturbed", **WORST),
             (
                 "only 3 of 12 pairs were undisturbed: other programs took 31% of the time; "
-                f"ask farm doctor what runs there, then: {AGAIN}"
+                f"ask farm doctor what else runs there, or leave speed out (--no-measure), then: {AGAIN}"
             ),
         ),
         (
@@ -64,7 +64,7 @@ WORST = {"worst_signal": "foreign", "worst_share": 0.31}
             replace(NOISY, disturbed_pairs=9, ended="disturbed", **WORST),
             (
                 "known within 3.4%, not the 2.0% asked for, after 32 pairs, 9 more disturbed; "
-                f"ask farm doctor what runs there, then: {AGAIN}"
+                f"ask farm doctor what else runs there, or leave speed out (--no-measure), then: {AGAIN}"
             ),
         ),
         (
@@ -105,9 +105,28 @@ def test_each_number_of_a_reason_is_a_range_of_its_own():
     other = replace(one, cell="b", pairs=5, disturbed_pairs=7, worst_share=0.16)
     assert kind(one) == kind(other)
     assert sentence([one, other], GRID) == (
-        "only 3 to 5 of 12 pairs were undisturbed: other programs took 9% to 16% of the time; "
-        f"ask farm doctor what runs there, then: {GRID} --only {CELL} --only b --fresh measure"
+        "only 3 to 5 of 12 pairs were undisturbed: other programs took 9% to 16% of the time; ask farm doctor what "
+        f"else runs there, or leave speed out (--no-measure), then: {GRID} --only {CELL} --only b --fresh measure"
     )
+
+
+DISTURBED = replace(
+    NOISY, verdict_cause="disturbed", pairs=0, disturbed_pairs=4, ended="disturbed", worst_signal="foreign",
+    worst_share=0.9, disturbers='["stress-ng", "cc1"]',
+)  # fmt: skip
+
+
+def test_programs_that_disturbed_are_named():
+    other = replace(DISTURBED, cell="b", disturbers='["make", "stress-ng"]')
+    found = [sentence(cells, "").partition(";")[0] for cells in ([DISTURBED], [DISTURBED, other])]
+    assert found == [
+        "none of 4 pairs was undisturbed: other programs took 90% of the time (stress-ng and cc1)",
+        "none of 4 pairs was undisturbed: other programs took 90% of the time (stress-ng, cc1 and make)",
+    ]
+
+
+def test_no_program_is_named_for_what_the_hypervisor_took():
+    assert cause([replace(DISTURBED, worst_signal="steal")]).endswith(": the hypervisor took 90% of the time")
 
 
 @pytest.mark.parametrize(

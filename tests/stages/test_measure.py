@@ -91,7 +91,7 @@ def measured_once(session_bench, pair):
 @pytest.mark.parametrize("hint", EFFORTS)
 def test_a_measurement_keeps_every_latency_of_every_turn(measured_once, hint):
     facts, rounds = measured_once(hint)
-    assert replace(facts, pairs=2, ended="pairs", full_speed_share=1.0) == Measured(
+    assert replace(facts, pairs=2, ended="pairs", full_speed_share=1.0, disturbers=()) == Measured(
         pairs=2, disturbed=0, full_speed_share=1.0, ended="pairs", threads=1, streams=1, precision="f32"
     )
     assert facts.full_speed_share == share(rounds)

@@ -1,0 +1,71 @@
+"""Which programs disturb a measurement: who ran on its cores while its pairs were disturbed. Knows processes.
+
+What a hypervisor's other guests do is not seen from here: their time is `steal`, and has no name.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from farm.host.check import other_processes
+from farm.host.load import Processes
+from farm.host.topology import siblings_outside
+from farm.measuring.pairing import MeasurePair
+from farm.measuring.round import Round
+from farm.measuring.verdict import disturbances
+from farm.shown import in_line
+
+NAMED = 3  # programs
+WORTH_NAMING = 0.05  # CPUs, while pairs were disturbed
+PROCESSOR = 36  # of the fields behind the name in /proc/PID/stat: the CPU that a thread ran on last
+
+
+@dataclass(slots=True, kw_only=True)
+class Disturbers:
+    """The programs that ran on some CPUs, or on their sibling threads, while pairs were disturbed.
+
+    used_s: their CPU time by name. disturbed_s: how long those pairs took. proc, processes: where a host tells of them.
+    """
+
+    cpus: Sequence[int]
+    proc: Path = Path("/proc")
+    processes: Callable[[], Processes] = other_processes
+    clock: Callable[[], float] = time.monotonic
+    used_s: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    disturbed_s: float = 0.0
+
+    def amid(self, measure_pair: MeasurePair) -> MeasurePair:
+        """Measures pairs as that does, and notes who else ran."""
+
+        def pair(longer: float) -> Sequence[Round]:
+            before, begun = self.processes(), self.clock()
+            rounds = measure_pair(longer)
+            if any(disturbances(one) for one in rounds):
+                self._note(before, self.processes())
+                self.disturbed_s += self.clock() - begun
+            return rounds
+
+        return pair
+
+    def names(self) -> tuple[str, ...]:
+        """Of the programs, the busiest first."""
+        busy = [name for name, used_s in self.used_s.items() if used_s >= WORTH_NAMING * self.disturbed_s]
+        return tuple(sorted(busy, key=self.used_s.__getitem__, reverse=True)[:NAMED])
+
+    def _note(self, before: Processes, after: Processes) -> None:
+        ours = {*self.cpus, *siblings_outside(self.cpus)}
+        for process, (name, used_s) in after.items():
+            since_s = used_s - before.get(process, ("", 0.0))[1]
+            if since_s > 0 and not ours.isdisjoint(self._ran_on(process)):
+                self.used_s[in_line(name)] += since_s
+
+    def _ran_on(self, process: int) -> set[int]:
+        """The CPUs that its threads ran on last; none of a process that has ended."""
+        found: set[int] = set()
+        with suppress(OSError):
+            for path in (self.proc / str(process) / "task").glob("*/stat"):
+                found.add(int(path.read_bytes().rpartition(b")")[2].split()[PROCESSOR]))
+        return found

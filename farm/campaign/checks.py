@@ -1,4 +1,4 @@
-"""What will fail at once, and what must be known beforehand: opens images of the user's own as a stage does."""
+"""What will fail at once, and what must be known beforehand: opens a user's images and models as a stage does."""
 
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
@@ -13,7 +13,7 @@ from farm.data.sampling import not_in_rgb
 from farm.errors import FarmError
 from farm.models.describe import describe
 from farm.plan import Plan, Stage, base, dependents, judges
-from farm.plan.parameters import Evaluate, Measure, Quantize, Synthesize
+from farm.plan.parameters import Evaluate, Export, Measure, Quantize, Synthesize
 from farm.spec import LoadedSpec, resolve
 from farm.tasks.classification import apart
 from farm.tasks.metric import BUILT_IN
@@ -41,8 +41,8 @@ def foreseen(plan: Plan, uris: Collection[str]) -> Foreseen:
         opening = _opening(plan.stages[uri])
         if opening is not None:
             sets.setdefault(opening.images(), {})[uri] = opening
-        elif misfit := _misfit(plan, plan.stages[uri], _known(plan.stages[uri]), ""):
-            faults[uri] = misfit
+        elif fault := _unread(plan.stages[uri]) or _misfit(plan, plan.stages[uri], _known(plan.stages[uri]), ""):
+            faults[uri] = fault
     for openings in sets.values():
         looked, shown = _looked(openings), _shown(plan, next(reversed(openings)))
         notes += [f"{shown}: {looked.seen.note}"] if looked.seen.note else []
@@ -76,6 +76,16 @@ def _users(plan: Plan) -> Mapping[str, Sequence[str]]:
             for need in stage.inputs.values():
                 users.setdefault(need, []).append(uri)
     return users
+
+
+def _unread(stage: Stage) -> str:
+    """Why a model's file cannot be exported, as opening it tells; empty if it can, or is of another stage."""
+    file, wanted = stage.files.get("model"), stage.parameters
+    if file is None or not isinstance(wanted, Export):
+        return ""
+    told = describe(stage.label, {}, file)
+    fault = told.get("fault") or ("" if wanted.model.options["output"] else told.get("unnamed"))
+    return f"{file.path}: {fault}" if fault else ""
 
 
 def _known(stage: Stage) -> "_Seen":

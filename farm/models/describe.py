@@ -24,9 +24,8 @@ from farm.inputs import Input, cache_folder
 
 TORCHVISION = "torchvision"
 AXES = {"NCHW": (1, 2, 3), "NHWC": (3, 1, 2)}  # where channels, height and width stand in a shape
-INPUTS = ("f32", "f16", "u8")
 CHANNELS = {3: {}, 1: {"mode": "grey"}}  # what their number tells, the likelier first
-FORMAT = 4  # of the remembered answers
+FORMAT = 5  # of the remembered answers
 VARINT = rb"(?:[\x00-\x7f]|[\x80-\xff][\x00-\x7f])"
 LOCATION = re.compile(  # ONNX: a tensor's external_data entry (field 13) of key "location"; the length of its value
     rb"\x6a" + VARINT + rb"\x0a\x08location\x12(" + VARINT + rb")", re.DOTALL
@@ -76,7 +75,8 @@ def of_torchvision(memos: Path, version: str) -> Answer:
 def of_file(path: Path, memos: Path, content: str, version: str) -> Answer:
     """A model file's input, as far as its shape tells: size, layout, input, mode; and how many outputs it has.
 
-    And whether it is quantized. Empty if unread. content: its SHA-256.
+    And whether it is quantized. `fault`: why it is no model for farm; `unnamed`: why one of its outputs must be named.
+    Empty if unread. content: its SHA-256.
     """
     return _remembered(memos / f"model-{FORMAT}-{version}-{content[:16]}.json", str(path))
 
@@ -94,7 +94,7 @@ def _remembered(memo: Path, question: str) -> Answer:
         return answer
     ended = subprocess.run([sys.executable, "-P", __file__, question], check=False, capture_output=True, text=True)
     answer = json.loads(ended.stdout.splitlines()[-1]) if ended.returncode == 0 else {}
-    if answer:  # whatever failed may not fail the next time
+    if answer and "fault" not in answer:  # whatever failed may not fail the next time
         with suppress(OSError):  # a cache that cannot be written only costs time
             memo.parent.mkdir(parents=True, exist_ok=True)
             write_whole(memo, json.dumps(answer).encode(), durable=False)
@@ -144,13 +144,18 @@ def _torchvision_now() -> Answer:
 
 
 def _file_now(path: str) -> Answer:
-    import openvino as ov  # noqa: PLC0415 - only in a process of its own
+    from farm.models import int8, modelfile  # noqa: PLC0415 - imports openvino
 
-    from farm.models import int8  # noqa: PLC0415 - imports openvino
-
-    model = ov.Core().read_model(path)
-    kind, shape = model.input(0).element_type.to_string(), model.input(0).partial_shape
-    interface: Answer = {"input": kind if kind in INPUTS else "f32"}
+    interface: Answer = {}
+    try:
+        model = modelfile.opened(Path(path))
+    except DataError as error:
+        return {"fault": str(error).removeprefix(f"{path}: ")}
+    try:
+        modelfile.output_of(model, None, Path(path))
+    except DataError as error:
+        interface["unnamed"] = str(error).removeprefix(f"{path}: ")
+    interface["input"], shape = model.input(0).element_type.to_string(), model.input(0).partial_shape
     if int8.of_model(model).quantized:
         interface["quantized"] = True
     if outputs := _outputs(model):

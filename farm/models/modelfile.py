@@ -4,7 +4,7 @@ Keeps a model's own input layout and type, so that nothing is measured that the 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from openvino.frontend import GeneralFailure, NotImplementedFailure, OpConversio
 from farm.axes import Preprocessing
 from farm.errors import DataError
 
+INPUTS = ("f32", "f16", "u8")
 FAILURES = (RuntimeError, GeneralFailure, NotImplementedFailure, OpConversionFailure, OpValidationFailure)
 UNCONVERTED = (  # the first that is found: operations without a rule make those after them fail, too
     re.compile(r"No conversion rule found for operations: (.+)"),
@@ -29,15 +30,44 @@ def read(path: Path, interface: Preprocessing, output: str | None) -> ov.Model:
     Raises DataError if the file is no model, if an operation cannot be converted, or if its input or outputs are not
     what was said of them.
     """
-    with named_operations(path):
-        model = ov.Core().read_model(path)
-    _check_input(model, interface, path)
-    model = ov.Model([_output(model, output, path)], model.get_parameters(), model.get_friendly_name())
+    model = opened(path, (interface.input,))
+    model = ov.Model([output_of(model, output, path)], model.get_parameters(), model.get_friendly_name())
     shape = model.output(0).partial_shape
     if shape.rank.is_dynamic or not len(shape):
         raise DataError(f"{path}: the output must be logits of shape (batch, classes), not {shape}")
     _reshape(model, interface, path)
     return flat(model, path)
+
+
+def opened(path: Path, inputs: Collection[str] = INPUTS) -> ov.Model:
+    """The model of a file as it is, with one input of one of these types.
+
+    Raises DataError if the file is no model, if an operation cannot be converted, or of other inputs.
+    """
+    with named_operations(path):
+        model = ov.Core().read_model(path)
+    if len(model.inputs) != 1:
+        names = ", ".join(_name(value) for value in model.inputs)
+        change = "save it with the others as constants, in ONNX as initializers of the same names"
+        raise DataError(f"{path}: the model must have one input, not {len(model.inputs)} ({names}): {change}")
+    kind = model.input(0).element_type.to_string()
+    if kind not in inputs:
+        text = f"takes {kind}; farm gives float32, float16 or uint8: convert the model's input"
+        raise DataError(f"{path}: the input {_name(model.input(0))} {text}")
+    return model
+
+
+def output_of(model: ov.Model, wanted: str | None, path: Path) -> ov.Output:
+    """What gives a model's output of this name, or its only one. Raises DataError of several, or if there is none."""
+    there = ", ".join(_name(value) for value in model.outputs)
+    if wanted is None:
+        if len(model.outputs) > 1:
+            raise DataError(f"{path}: the model has several outputs ({there}): say which with `output: NAME`")
+        return model.output(0).get_node().input_value(0)
+    matches = [value for value in model.outputs if wanted in value.names or wanted == _name(value)]
+    if not matches:
+        raise DataError(f"{path}: no output {wanted!r}: the model has {there}")
+    return matches[0].get_node().input_value(0)
 
 
 def flat(model: ov.Model, path: Path | None = None) -> ov.Model:
@@ -92,29 +122,6 @@ def named_operations(path: Path | None = None) -> Iterator[None]:
             raise
         lines = (line.strip() for line in str(error).splitlines() if not line.startswith(("Exception", "Check")))
         raise DataError(f"{path}: not a model that OpenVINO can read, or damaged ({' '.join(lines)})") from error
-
-
-def _check_input(model: ov.Model, interface: Preprocessing, path: Path) -> None:
-    if len(model.inputs) != 1:
-        names = ", ".join(_name(value) for value in model.inputs)
-        change = "save it with the others as constants, in ONNX as initializers of the same names"
-        raise DataError(f"{path}: the model must have one input, not {len(model.inputs)} ({names}): {change}")
-    kind = model.input(0).element_type.to_string()
-    if kind != interface.input:
-        text = f"takes {kind}; farm gives float32, float16 or uint8: convert the model's input"
-        raise DataError(f"{path}: the input {_name(model.input(0))} {text}")
-
-
-def _output(model: ov.Model, wanted: str | None, path: Path) -> ov.Output:
-    there = ", ".join(_name(value) for value in model.outputs)
-    if wanted is None:
-        if len(model.outputs) > 1:
-            raise DataError(f"{path}: the model has several outputs ({there}): say which with `output: NAME`")
-        return model.output(0).get_node().input_value(0)
-    matches = [value for value in model.outputs if wanted in value.names or wanted == _name(value)]
-    if not matches:
-        raise DataError(f"{path}: no output {wanted!r}: the model has {there}")
-    return matches[0].get_node().input_value(0)
 
 
 def _reshape(model: ov.Model, interface: Preprocessing, path: Path) -> None:

@@ -82,6 +82,36 @@ def test_a_set_that_no_stage_could_open_will_fail_and_so_will_what_needs_it(plac
                       "measure": (2, 1, 3)}  # fmt: skip
 
 
+def torn(path):
+    path.write_bytes(Classifier().write(path).read_bytes()[:-40])
+
+
+@pytest.mark.parametrize(
+    ("lay", "more", "says"),
+    [
+        (torn, {}, "not a model that OpenVINO can read, or damaged ("),
+        (lambda path: path.touch(), {}, "not a model that OpenVINO can read, or damaged ("),
+        (Classifier(input="i64").write, {}, "takes i64; farm gives float32, float16 or uint8"),
+        (Classifier(outputs=("a", "b")).write, {}, "several outputs (a, b): say which with `output: NAME`"),
+        (Classifier(outputs=("a", "b")).write, {"output": "b"}, None),
+        (Classifier().write, {}, None),
+    ],
+    ids=["torn", "empty", "integers", "two outputs", "one of two outputs", "good"],
+)
+def test_a_model_that_cannot_be_exported_will_fail_as_the_run_says(place, lay, more, says):
+    lay(place.folder / "model.onnx")
+    grid = place.grid(models=[{"path": "model.onnx", **more}], baselines=["ir"])
+    told = json.loads(place.farm("plan", grid, "--json"))
+    failing = {kind: count["will_fail"] for kind, count in told["stages"].items()}
+    if says is None:
+        assert set(failing.values()) == {0}
+        return
+    assert failing == {"synthesize": 0, "export": 1, "quantize": 1, "evaluate": 2, "measure": 2}
+    [reason] = told["will_fail"]
+    assert says in reason
+    assert reason in place.farm("run", grid, "--engine", "inline", "--no-measure", code=1).replace("\n", " ")
+
+
 def test_a_run_fails_as_was_foreseen(place):
     empty(place.folder)
     grid = place.grid(calibrations=[FOLDER], baselines=[], accuracy_only=[{"device": "CPU"}])

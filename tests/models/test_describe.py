@@ -99,7 +99,6 @@ NHWC = {"layout": "NHWC", "size": [32, 32]}
         ("a.onnx", lambda path: Classifier(size=("H", "W")).write(path), {"input": "f32", "layout": "NCHW"}),
         ("a.onnx", lambda path: Classifier(size=("H", 40)).write(path), {"input": "f32", "layout": "NCHW"}),
         ("a.onnx", lambda path: Classifier(size=(48, 40)).write(path), {"input": "f32", **NCHW, "size": [48, 40]}),
-        ("a.onnx", lambda path: Classifier(input="i64").write(path), {"input": "f32", **NCHW}),
         ("a.xml", lambda path: write_ir(path, Classifier(batch=1)), {"input": "f32", **NCHW}),
         ("a.xml", lambda path: write_pixels_ir(path, Classifier()), {"input": "u8", **NHWC}),
         ("a.onnx", lambda path: Classifier(channels=1).write(path), {"input": "f32", "mode": "grey", **NCHW}),
@@ -127,10 +126,24 @@ def test_outputs_that_a_shape_does_not_tell_are_not_told(tmp_path):
     assert "outputs" not in describe._file_now(str(Classifier(flat=False).write(tmp_path / "b.onnx")))
 
 
+def test_a_model_with_several_outputs_says_that_one_must_be_named(tmp_path):
+    told = describe._file_now(str(Classifier(outputs=("a", "b")).write(tmp_path / "a.onnx")))
+    assert told["unnamed"] == "the model has several outputs (a, b): say which with `output: NAME`"
+    assert (told["input"], told["size"]) == ("f32", [32, 32])
+
+
+def test_a_model_that_takes_no_images_tells_its_fault(tmp_path):
+    path = Classifier(input="i64").write(tmp_path / "a.onnx")
+    (fault,) = describe._file_now(str(path)).values()
+    assert fault.startswith("the input ")
+    assert fault.endswith(" takes i64; farm gives float32, float16 or uint8: convert the model's input")
+
+
 @pytest.mark.parametrize("name", ["a.onnx", "a.xml", "a.tflite"])
-def test_a_broken_file_says_nothing_and_nothing_is_remembered_of_it(tmp_path, name):
+def test_a_broken_file_tells_its_fault_and_nothing_is_remembered_of_it(tmp_path, name):
     (tmp_path / name).write_bytes(b"no model")
-    assert describe.of_file(tmp_path / name, tmp_path / "cache", CONTENT, "1.0") == {}
+    (fault,) = describe.of_file(tmp_path / name, tmp_path / "cache", CONTENT, "1.0").values()
+    assert fault.startswith("not a model that OpenVINO can read, or damaged (")
     assert not (tmp_path / "cache").exists()
 
 

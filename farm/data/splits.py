@@ -30,7 +30,7 @@ def files_of(path: Path, split: str | None) -> tuple[Path, ...]:
     if not splits:
         raise DataError(f"{path}: no {SUFFIX} files: give the folder that holds them")
     if split is None and len(splits) > 1:
-        raise DataError(f"{path}: has the splits {there}: say which with `split: {min(splits)}`")
+        raise DataError(f"{path}: has the splits {there}: say which with `split`")
     chosen = splits.get(next(iter(splits)) if split is None else split)
     if chosen is None:
         raise DataError(f"{path}: no split {split!r}: there is {there}")

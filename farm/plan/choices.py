@@ -152,6 +152,10 @@ class Choices:
         if mixed := _mixed(given):
             raise InputError(f"model {model.label}: {mixed}")
         how = decode(Preprocessing, {**usual, **described, **_of_pixels(given)})
+        if how.resize is not None and how.resize < min(how.size):
+            height, width = how.size
+            text = f"`resize: {how.resize}` is less than `size` ({height}x{width}), which would add a black border"
+            raise InputError(f"model {model.label}: {text}")
         return _in_mode(how, model, given)
 
     def _described(self, model: Model) -> Mapping[str, object]:

@@ -42,7 +42,7 @@ def test_a_file_is_a_split_of_its_own(tmp_path):
     ("names", "split", "says"),
     [
         ([], None, "no .parquet files: give the folder that holds them"),
-        (SHARDED, None, "has the splits test, train: say which with `split: test`"),
+        (SHARDED, None, "has the splits test, train: say which with `split`"),
         (SHARDED, "val", "no split 'val': there is test, train"),
         (SHARDED[1:2], "test", "test-00001-of-00002.parquet: part 00000 of 2 lacks: fetch the folder again"),
         ([*SHARDED[:2], "test-00002-of-00003.parquet"], "test", "files of two versions beside each other"),

@@ -95,7 +95,7 @@ def describing(**said):
         ("digits", {"input": "u8"}, {}, {**RAW, "input": "u8"}),
         ("digits", {"input": "u8"}, {"size": [8, 8]}, {**RAW, "input": "u8", "size": (8, 8)}),
         ("digits", {"size": [224, 224], "resize": 256}, {"size": [96, 96]}, {"size": (96, 96), "resize": None}),
-        ("digits", {"size": [224, 224], "resize": 256}, {"resize": 128}, {"size": (224, 224), "resize": 128}),
+        ("digits", {"size": [224, 224], "resize": 256}, {"resize": 240}, {"size": (224, 224), "resize": 240}),
         (
             "digits",
             {"size": [224, 224], "resize": 256, "interpolation": "bicubic"},
@@ -128,6 +128,15 @@ def test_mean_and_deviation_are_of_the_same_pixels(files, said, refused):
         return
     with pytest.raises(InputError, match=r"^model net: `mean` and `std` are of other pixels, .* or `scale` too$"):
         plan_of(grid, describe=describing())
+
+
+def test_a_crop_that_is_larger_than_what_it_is_cut_from_is_refused(files):
+    """torchvision would fill up with black."""
+    said = {"path": "net.onnx", "size": [32, 40]}
+    text = r"^model net: `resize: 31` is less than `size` \(32x40\), which would add a black border$"
+    with pytest.raises(InputError, match=text):
+        plan_of(files.grid(models=[{**said, "resize": 31}]), describe=describing())
+    assert plan_of(files.grid(models=[{**said, "resize": 32}]), describe=describing()), "images may be wide"
 
 
 @pytest.mark.parametrize(

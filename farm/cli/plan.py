@@ -43,6 +43,7 @@ def plan(
     grid_file: GridFile,
     only: Only = None,
     cells: Annotated[bool, Option("--cells", help="List the cells too.")] = False,
+    no_measure: Annotated[bool, Option("--no-measure", help="As `farm run --no-measure`: accuracy alone.")] = False,
     as_json_: Json = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
@@ -56,6 +57,8 @@ def plan(
     asked = set(chosen(expand(grid), only))
     names = planned_of(planned, grid, asked)
     uris = planned.needed_by(names)
+    if no_measure:
+        uris = {uri for uri in uris if not CATALOG.stages[planned.stages[uri].kind].exclusive}
     states = states_in(planned, store, uris)
     opened = foreseen(planned, [uri for uri, state in states.items() if state in TO_DO])
     failing = doomed(planned, opened.faults, uris)

@@ -112,6 +112,15 @@ def test_a_model_that_cannot_be_exported_will_fail_as_the_run_says(place, lay, m
     assert reason in place.farm("run", grid, "--engine", "inline", "--no-measure", code=1).replace("\n", " ")
 
 
+def test_accuracy_alone_is_planned_without_measurements(place):
+    grid = place.grid(calibrations=[{"name": "noise", "count": 16}])
+    whole, alone = (json.loads(place.farm("plan", grid, "--json", *more)) for more in ((), ("--no-measure",)))
+    assert whole["stages"].keys() - alone["stages"].keys() == {"measure"}
+    assert alone["cells"] == whole["cells"]
+    said = place.farm("plan", grid, "--no-measure")
+    assert "measure" not in said
+
+
 def test_a_run_fails_as_was_foreseen(place):
     empty(place.folder)
     grid = place.grid(calibrations=[FOLDER], baselines=[], accuracy_only=[{"device": "CPU"}])

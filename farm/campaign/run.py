@@ -43,7 +43,7 @@ class Ended:
     """A campaign that has ended, gathered.
 
     records: of all cells. cells: those that were asked for. ran: any stage? unmeasured: measurements that `measure:
-    False` left out of them.
+    False` left out of those that have not failed.
     """
 
     folder: Folder
@@ -79,7 +79,8 @@ def run(grid: Grid, results: Location, options: RunOptions, listener: Listener =
     finally:
         with listener.closing():
             records = tuple(gather(folder, store, kept))
-    left_out = whole.needed_by(cells) - plan.stages.keys()
+    failed = {record.cell for record in records if record.outcome == "failed"}
+    left_out = whole.needed_by(cells - failed) - plan.stages.keys()
     return Ended(folder=folder, records=records, cells=frozenset(cells), ran=bool(wanted), unmeasured=len(left_out))
 
 

@@ -72,6 +72,15 @@ def test_accuracy_alone_runs_without_measuring_and_a_later_run_does_only_the_mea
     assert all(record["fps"] > 0 for record in place.records().values())
 
 
+def test_measurements_of_cells_that_failed_are_not_left(place):
+    """Of a calibration set that nobody can open; the FP32 IR's is."""
+    (place.folder / "photos").mkdir()
+    sets = [{"name": "noise", "count": 16}, {"name": "folder", "path": "photos", "count": 4}]
+    said = place.farm("run", place.grid(calibrations=sets), "--no-measure", *INLINE, code=1)
+    assert [record["outcome"] for record in place.records().values()].count("failed") == 1
+    assert "2 measurements are left: " in said
+
+
 def test_accuracy_alone_keeps_what_was_measured(ran):
     before = ran.records()
     said = ran.farm("run", ran.grid(), "--no-measure")

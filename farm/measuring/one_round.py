@@ -57,6 +57,7 @@ def main() -> None:
     with socket.socket(fileno=int(sys.argv[3])) as conductor:
         say(conductor)
         heard(conductor)
+        runner.choose()
         warmup = warm_up(runner, request.warmup_seconds)
         say(conductor, each_ns=warmup.each_ns * runner.depth)
         while turn_ns := heard(conductor):

@@ -13,8 +13,8 @@ class RoundRequest:
 
     ir: its ``model.xml``. model, files: what PyTorch runs instead, and its files by role. images: an .npy file, which
     batches rotate through. device: its threads are settled. config: for `compile_model`, in the form that the device
-    takes. asked: the same by name, as it is read back and judged. memory_format: PyTorch's. probed:
-    whether the probe feels what its inferences feel. fast_ns: how long the probe takes at full speed after such
+    takes. asked: the same by name, as it is read back and judged. memory_format: PyTorch's; empty for the faster one.
+    probed: whether the probe feels what its inferences feel. fast_ns: how long the probe takes at full speed after such
     inferences, as far as is known. moved: by how many bytes all that it allocates lies further on in memory. The other
     numbers: as in `farm.grid.settings.Measuring`.
     """

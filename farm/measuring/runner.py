@@ -3,6 +3,7 @@
 Imports openvino or torch when it is called: a fresh interpreter pays only for what its round needs.
 """
 
+import math
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +22,9 @@ READ_BACK = (STREAMS, THREADS, "ENABLE_CPU_PINNING", PRECISION, "EXECUTION_DEVIC
 REQUESTS = 16  # with an input of its own each: many more would push one another out of the cache
 IMAGES = 4  # axes of a batch of images
 NS_PER_MS = 1e6
+MEMORY_FORMAT = "MEMORY_FORMAT"  # PyTorch's, among what is read back
+MEMORY_FORMATS = ("contiguous_format", "channels_last")
+TRIALS, TRIAL_NS, LEAST_IN_TRIAL = 2, 50_000_000, 2  # of each of them: how many, how long, of how many inferences
 
 Images = NDArray[np.generic]
 Inputs = Callable[[int], Images]  # the i-th input, rotating
@@ -32,13 +36,15 @@ class Runner:
 
     step: runs the i-th inference, or starts it; gives the latency that the runtime tells of it, in ms, or None.
     properties: what was read back of how it runs. depth: how many are in flight at once. finish: waits for them.
-    ended: of asynchronous ones, when each ended on `time.perf_counter_ns`, and its latency in ns.
+    choose: settles what the request leaves open, by what takes less time. ended: of asynchronous ones, when each ended
+    on `time.perf_counter_ns`, and its latency in ns.
     """
 
     step: Callable[[int], float | None]
     properties: Mapping[str, str]
     depth: int = 1
     finish: Callable[[], None] = lambda: None
+    choose: Callable[[], None] = lambda: None
     ended: list[tuple[int, int]] | None = None
 
 
@@ -132,26 +138,49 @@ def _text(value: object) -> str:
 
 
 def _pytorch(request: RoundRequest, model: Model, images: Images) -> Runner:
-    """The network in inference mode, in the memory format that is asked for; which one is read back."""
+    """The network in inference mode, in a memory format which is read back."""
     import torch
 
     from farm.models.zoo import build
 
     torch.set_num_threads(request.device.threads or 1)
-    memory_format = getattr(torch, request.memory_format)
     network = build(model, {role: Path(path) for role, path in request.files.items()})
-    network.to(memory_format=memory_format)
     inputs, anew = _inputs(images, request), request.preprocess
+    properties = {THREADS: str(torch.get_num_threads()), STREAMS: "1", PRECISION: "f32"}
+    tensors: list[torch.Tensor] = []
 
     def tensor(index: int) -> torch.Tensor:
+        memory_format = getattr(torch, properties[MEMORY_FORMAT])
         return torch.from_numpy(inputs(index)).contiguous(memory_format=memory_format)
 
-    tensors = [tensor(index) for index in range(REQUESTS)]
+    def use(memory_format: str) -> None:
+        properties[MEMORY_FORMAT] = memory_format
+        network.to(memory_format=getattr(torch, memory_format))
+        tensors[:] = [tensor(index) for index in range(REQUESTS)]
 
     def step(index: int) -> None:
         with torch.inference_mode():
             network(tensor(index) if anew else tensors[index % REQUESTS])
 
-    threads = {THREADS: str(torch.get_num_threads()), STREAMS: "1"}
-    properties = {**threads, PRECISION: "f32", "MEMORY_FORMAT": request.memory_format}
-    return Runner(step=step, properties=properties)
+    use(request.memory_format or MEMORY_FORMATS[0])
+    if request.memory_format:
+        return Runner(step=step, properties=properties)
+    return Runner(step=step, properties=properties, choose=lambda: use(faster_format(use, step)))
+
+
+def faster_format(use: Callable[[str], None], step: Callable[[int], None]) -> str:
+    """PyTorch's memory format in which an inference takes less time: of either the best of some, in turns.
+
+    use: a format from now on. step: an inference.
+    """
+    best_ns = dict.fromkeys(MEMORY_FORMATS, math.inf)
+    for memory_format in MEMORY_FORMATS * TRIALS:
+        use(memory_format)
+        step(0)  # what comes first takes longer
+        ends, index = time.perf_counter_ns() + TRIAL_NS, 0
+        while index < LEAST_IN_TRIAL or time.perf_counter_ns() < ends:
+            begun = time.perf_counter_ns()
+            step(index)
+            best_ns[memory_format] = min(best_ns[memory_format], time.perf_counter_ns() - begun)
+            index += 1
+    return min(MEMORY_FORMATS, key=best_ns.__getitem__)

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 
 from farm.codec import decode
 from farm.measuring import signals
-from farm.measuring.full_speed import flagged, holds
 from farm.measuring.pairing import CELL
 from farm.measuring.probe import Probe, fastest, is_fast
 from farm.measuring.request import RoundRequest
 from farm.measuring.round import Round
+from farm.measuring.runner import MEMORY_FORMAT
 from farm.measuring.running import Answer, RunningRound
 
 TURN_NS = 30_000_000  # timed; before that it settles
@@ -35,8 +35,6 @@ MOST_TIMES = 5  # as long as each is to be timed at full speed, a pair may last
 MOST_S = 3.0  # but no longer than this, unless more is asked for: a slow model would wait for ever
 PAGE, ALIGNED = 4096, 16  # bytes: the kernel moves a process's heap by pages, by lot, and malloc aligns to these
 MOVED = 1 << 20  # at least, so that no gap which an interpreter's start leaves takes it
-MEMORY_FORMATS = ("contiguous_format", "channels_last")
-TRIAL_S = 0.2  # of each of PyTorch's memory formats, to choose one
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,14 @@ class Conductor:
         ]
         for each in rounds:
             self.seen_ns.setdefault(each.variant, []).extend(each.stretches.probes_ns[:, 1, :1].ravel().tolist())
+        self.keep_format(rounds)
         return rounds
+
+    def keep_format(self, rounds: Sequence[Round]) -> None:
+        """Later rounds run in the memory format that those of the first pair chose."""
+        for one in rounds:
+            if chosen := json.loads(one.properties).get(MEMORY_FORMAT):
+                self.requests[one.variant] = replace(self.requests[one.variant], memory_format=chosen)
 
     def kind(self, name: str) -> type[RunningRound]:  # noqa: ARG002 - benchmarks have others take the place of one
         """Of a round of a pair or of its company, by its name."""
@@ -171,12 +176,3 @@ def probe_of(request: RoundRequest) -> Probe:
     """The conductor's probe of a measurement: of each leased CPU if they are several."""
     several = len(request.cpus) > 1
     return Probe(request.cpus if several and request.probed else ())
-
-
-def faster_format(conductor: Conductor) -> str:
-    """PyTorch's memory format in which the network runs faster: a short pair of both."""
-    request = conductor.requests[CELL]
-    both = {name: replace(request, memory_format=name) for name in MEMORY_FORMATS}
-    rounds = flagged(replace(conductor, requests=both, seconds=TRIAL_S, inferences=1, seen_ns={}).pair())
-    full_speed = True if holds(rounds) and all(one.stretches.full_speed.any() for one in rounds) else None
-    return max(rounds, key=lambda one: one.fps_of(full_speed=full_speed)).variant

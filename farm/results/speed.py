@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from farm.measuring.full_speed import fast_ns, share
 from farm.measuring.pairing import CELL, PARTNER, PairedRounds, interval, speeds
 from farm.measuring.round import Round
+from farm.measuring.runner import MEMORY_FORMAT
 from farm.measuring.verdict import judge, mismatches, shares
 from farm.plan import Effort
 from farm.record import Ended, Record, Signal, is_fp32_ir
@@ -59,7 +60,7 @@ def with_speed(
         unsteady_rounds=sum(not one.steady for one in rounds), per_node=per_node,
         foreign_share=sum(one.foreign_s for one in rounds) / sum(one.played_s * len(one.cpus) for one in rounds),
         steal_share=sum(one.steal_s for one in rounds) / sum(one.played_s for one in rounds),
-        memory_format=json.loads(first.properties).get("MEMORY_FORMAT"),
+        memory_format=json.loads(first.properties).get(MEMORY_FORMAT),
         timed="preprocessing and inference" if preprocess else "inference",
     )  # fmt: skip
 

@@ -8,7 +8,6 @@ import random
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from farm.measuring.request import RoundRequest
 from farm.measuring.requests import Measurement, rotating_images
 from farm.measuring.round import TURNS, Round, table_of
 from farm.measuring.running import RoundCrashed
-from farm.measuring.turns import Conductor, faster_format, probe_of
+from farm.measuring.turns import Conductor, probe_of
 from farm.plan import Effort
 from farm.plan.facts import Measured
 from farm.plan.parameters import Measure
@@ -32,9 +31,6 @@ def run(job: Job[Measure]) -> Measured:
     """Write ``turns.parquet``: a row a stretch, in the order in which they were played."""
     scratch, effort = job.folder.parent, job.effort or Effort()
     conductor = conductor_of(job, scratch)
-    cell = conductor.requests[CELL]
-    if cell.model is not None:
-        conductor.requests[CELL] = replace(cell, memory_format=faster_format(conductor))
     disturbers = Disturbers(cpus=job.cpus)
     measure_pair = disturbers.amid(lambda longer: _pair(conductor, longer))
     conducted = conduct(measure_pair, effort, clock=time.monotonic, say=job.say)

@@ -8,7 +8,7 @@ Each is measured twice in a row, by lot which way first. *turns*: as farm measur
 before its rounds took turns, with the same looks, budget, memory settings and rules of what is disturbed: rounds of a
 second each, alone on the core, one after another, and no probe. Each way goes on until x IR is known within 2 %, or
 not; what it said and took when it would have been known within 5 %, or not, is of the same pairs and as many of them as
-that needs. seconds is of the whole measurement, PyTorch's choice of a memory format included in both ways.
+that needs.
 full_speed_share: as farm keeps it. `--quick` measures the int8 model of one network.
 
 Kept are two files: ``verdicts`` has a row a measurement, way and target, and ``verdicts_counted`` what is to be said of
@@ -34,7 +34,7 @@ from farm.host.topology import usable_cores
 from farm.measuring.full_speed import share
 from farm.measuring.pairing import CELL, PARTNER, MeasurePair, conduct
 from farm.measuring.round import Round
-from farm.measuring.turns import Conductor, faster_format
+from farm.measuring.turns import Conductor
 from farm.plan import Effort
 from farm.stages import measure
 from farm.stages.job import Job
@@ -121,12 +121,7 @@ class Tape:
 def verdicts(number: str, what: str, way: str, job: Job, folder: Path) -> Iterator[dict[str, Any]]:
     """A row a target, of one measurement."""
     conductor = measure.conductor_of(job, folder)
-    begun = time.monotonic()
-    if conductor.requests[CELL].model is not None:
-        faster = faster_format(conductor)
-        conductor.requests[CELL] = replace(conductor.requests[CELL], memory_format=faster)
     tape = Tape(WAYS[way](conductor), time.monotonic())
-    chosen_s = tape.begun - begun
     for target in TARGETS:
         tape.played, tape.now = 0, 0.0
         effort = Effort(target=target)
@@ -134,7 +129,7 @@ def verdicts(number: str, what: str, way: str, job: Job, folder: Path) -> Iterat
         record = speed_of(replace(job, effort=effort), conducted.rounds, conducted.ended)
         row = {
             "what": what, "way": way, "target": target, "verdict": record.verdict, "within": record.within,
-            "seconds": chosen_s + tape.now,
+            "seconds": tape.now,
             "full_speed_share": share(conducted.undisturbed()) if way == "turns" else None,
             "pairs": record.pairs, "disturbed": record.disturbed_pairs, "ended": conducted.ended,
             "speedup_ir": record.speedup_ir, "cores_ran": record.cores_ran, "worst_signal": record.worst_signal,
@@ -150,6 +145,7 @@ def one_after_another(conductor: Conductor) -> MeasurePair:
         order = conductor.rng.sample([CELL, PARTNER], 2)
         requests = {name: replace(request, probed=False) for name, request in conductor.requests.items()}
         rounds = [alone(requests[name], name, conductor.scratch / name, longer * ROUND_S) for name in order]
+        conductor.keep_format(rounds)
         return [
             replace(one, stretches=replace(one.stretches, turn=one.stretches.turn + turn))
             for turn, one in enumerate(rounds)

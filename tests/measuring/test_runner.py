@@ -3,6 +3,7 @@
 import gc
 import json
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import openvino as ov
@@ -14,7 +15,7 @@ from farm.data import imageset
 from farm.errors import InputError
 from farm.measuring import runner
 from farm.measuring.requests import Measurement
-from farm.measuring.runner import REQUESTS, runner_of
+from farm.measuring.runner import MEMORY_FORMAT, REQUESTS, TRIALS, faster_format, runner_of
 from farm.measuring.verdict import mismatches
 from tests.measuring import networks
 from tests.measuring.conftest import CONFIG, request_with
@@ -126,6 +127,34 @@ def test_pytorch_is_given_rotating_inputs_in_its_memory_format(free, prepared, i
     assert all(network.modes), "in inference mode and not in training"
     assert network.first.weight.is_contiguous(memory_format=getattr(torch, form))
     assert found.properties["MEMORY_FORMAT"] == form
+
+
+@pytest.mark.parametrize("slower", FORMATS)
+def test_the_faster_memory_format_is_that_whose_best_inference_takes_less_time(monkeypatch, slower):
+    """Each has its turns; a first inference after a change takes longer and does not count, nor does one that waits."""
+    now, used, steps = [0], [], []
+
+    def step(index):
+        first = len(steps) == 0 or steps[-1] != used[-1:]
+        steps.append(used[-1:])
+        now[0] += (20 if used[-1] == slower else 10) * (100 if first or index == 1 else 1) * 1_000_000
+
+    monkeypatch.setattr(runner, "time", SimpleNamespace(perf_counter_ns=lambda: now[0]))
+    assert faster_format(used.append, step) == next(name for name in FORMATS if name != slower)
+    assert used == FORMATS * TRIALS
+
+
+def test_pytorch_chooses_its_memory_format_when_it_is_told_to_and_none_is_asked_for(free, prepared, monkeypatch):
+    monkeypatch.setattr(runner, "faster_format", lambda use, step: FORMATS[1])
+    found = made(prepared, free, **PYTORCH)
+    assert found.properties[MEMORY_FORMAT] == FORMATS[0]
+    found.choose()
+    found.step(0)
+    assert found.properties[MEMORY_FORMAT] == FORMATS[1]
+    assert networks.LAST[0].seen[-1].is_contiguous(memory_format=torch.channels_last)
+    asked = made(prepared, free, **PYTORCH, memory_format=FORMATS[0])
+    asked.choose()
+    assert asked.properties[MEMORY_FORMAT] == FORMATS[0]
 
 
 def test_pytorch_says_how_many_threads_it_runs_on(free, prepared):

@@ -20,6 +20,7 @@ from farm.measuring import turns
 from farm.measuring.pairing import CELL, PARTNER
 from farm.measuring.probe import Probe
 from farm.measuring.round import FACTS, Stretches
+from farm.measuring.runner import MEMORY_FORMAT
 from farm.measuring.running import Answer, RoundCrashed, RunningRound
 from farm.measuring.turns import (
     ALIGNED,
@@ -30,7 +31,6 @@ from farm.measuring.turns import (
     PAGE,
     TURN_NS,
     Conductor,
-    faster_format,
     probe_of,
 )
 from tests.measuring.conftest import asked, request_with
@@ -46,11 +46,12 @@ class Stage:
     """Where rounds play that a test tells, and every move is noted.
 
     By the name of a round: each_ns, of an inference; full, what part of a turn it says was at full speed; own_ns, what
-    its probe took; asked, its requests. The conductor's probe tells how many turns had been played.
+    its probe took; chosen, its memory format; asked, its requests. The conductor's probe tells how many turns had been
+    played.
     """
 
     def __init__(self):
-        self.each_ns, self.full, self.own_ns = {}, {}, {}
+        self.each_ns, self.full, self.own_ns, self.chosen = {}, {}, {}, {}
         self.asked = defaultdict(list)
         self.moves = []
 
@@ -102,6 +103,8 @@ class Player:
     def end(self):
         self.note("end")
         facts = {name: getattr(one_round("", 100.0), name) for name in {*FACTS} - OF_THE_CONDUCTOR}
+        if format_ := self.stage.chosen.get(self.name):
+            facts["properties"] = json.dumps({MEMORY_FORMAT: format_})
         inferences = np.array([-(-(turn_ns // 2) // self.each_ns) for turn_ns in self.turns]).repeat(2)
         stretches = Stretches(
             turn=np.arange(len(self.turns)).repeat(2),
@@ -292,12 +295,15 @@ def test_company_plays_while_the_cell_has_a_turn_for_longer_and_never_else(stage
     assert len(seen) == 4
 
 
-def test_the_faster_memory_format_is_that_of_more_images_a_second(stage):
-    for faster in turns.MEMORY_FORMATS:
-        stage.each_ns = dict.fromkeys(turns.MEMORY_FORMATS, 2 * MS) | {faster: MS}
-        conductor = conductor_on(stage)
-        assert faster_format(conductor) == faster
-        assert set(conductor.requests) == {CELL, PARTNER}
+def test_later_pairs_run_in_the_memory_format_that_the_first_one_chose(stage):
+    """Only of the variant that chose one: OpenVINO has none."""
+    stage.chosen = {CELL: "channels_last"}
+    conductor = conductor_on(stage)
+    conductor.pair(0.1)
+    stage.chosen = {CELL: "channels_last", PARTNER: None}
+    conductor.pair(0.1)
+    told = {name: [request.memory_format for request in stage.asked[name]] for name in (CELL, PARTNER)}
+    assert told == {CELL: ["", "channels_last"], PARTNER: ["", ""]}
 
 
 def conductor_of(folder, free, probe):

@@ -11,7 +11,7 @@ from typer import Option
 from farm.campaign.checks import doomed, foreseen
 from farm.campaign.resolve import chosen, resolve
 from farm.campaign.resolve import planned as planned_of
-from farm.campaign.run import states_in
+from farm.campaign.run import last_attempt, states_in
 from farm.catalog import CATALOG
 from farm.cli.options import DEFAULT_RESULTS, GridFile, Json, Only, Results, say, stdout, table
 from farm.cli.progress import clock_text
@@ -49,8 +49,8 @@ def plan(
 ) -> int:
     """Say what `farm run` would do: cells, stages done, failed and waiting, and about how long. Runs nothing.
 
-    Names files that are not there and images of your own that no stage could use; says what must be known of others,
-    such as classes of which there are none.
+    Names files that are not there, models and images of your own that no stage could use, and what failed before; says
+    what must be known of others, such as classes of which there are none.
     """
     grid = load(grid_file, CATALOG)
     planned, store = resolve(grid), Location.of(results).store
@@ -65,6 +65,7 @@ def plan(
     will_be = {uri: WILL_FAIL if uri in failing and state in TO_DO else state for uri, state in states.items()}
     counts = _counts(planned, store, will_be)
     reasons = {
+        State.FAILED: sorted({_said(planned, store, uri) for uri, state in will_be.items() if state == State.FAILED}),
         State.MISSING_INPUT: sorted({planned.stages[uri].missing for uri in uris} - {""}),
         WILL_FAIL: sorted(set(opened.faults.values())),
     }
@@ -81,6 +82,12 @@ def plan(
     for name in [cell.name for cell in planned.cells if cell.name in names] if cells else ():
         say(name)
     return 0
+
+
+def _said(plan: Plan, store: Store, uri: str) -> str:
+    """What a stage's last attempt said of its failure."""
+    stage, last = plan.stages[uri], last_attempt(store, uri)
+    return f"{stage.kind} {stage.label}: {last.error_message if last else ''}"
 
 
 def _of_tests(plan: Plan, names: Collection[str]) -> Iterator[str]:

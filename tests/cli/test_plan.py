@@ -121,6 +121,17 @@ def test_accuracy_alone_is_planned_without_measurements(place):
     assert "measure" not in said
 
 
+def test_what_failed_before_is_told_in_its_own_words(place):
+    (place.folder / "broken.py").write_text("def net():\n    raise RuntimeError('no such net, said it')\n")
+    grid = place.grid(models=[{"factory": "broken:net", "size": [32, 32]}], baselines=["ir"])
+    assert "said it" not in place.farm("plan", grid)
+    place.farm("run", grid, "--engine", "inline", "--no-measure", code=1)
+    said = place.farm("plan", grid)
+    message = "export net: no such net, said it (in broken.py:2, net)"
+    assert [line for line in said.splitlines() if "said it" in line] == [f"failed: {message}"]
+    assert json.loads(place.farm("plan", grid, "--json"))["failed"] == [message]
+
+
 def test_a_run_fails_as_was_foreseen(place):
     empty(place.folder)
     grid = place.grid(calibrations=[FOLDER], baselines=[], accuracy_only=[{"device": "CPU"}])

@@ -13,6 +13,7 @@ from openvino.frontend import GeneralFailure, NotImplementedFailure, OpConversio
 
 from farm.axes import Preprocessing
 from farm.errors import DataError
+from farm.models.integers import in_reals
 
 INPUTS = ("f32", "f16", "u8")
 FAILURES = (RuntimeError, GeneralFailure, NotImplementedFailure, OpConversionFailure, OpValidationFailure)
@@ -40,12 +41,12 @@ def read(path: Path, interface: Preprocessing, output: str | None) -> ov.Model:
 
 
 def opened(path: Path, inputs: Collection[str] = INPUTS) -> ov.Model:
-    """The model of a file as it is, with one input of one of these types.
+    """The model of a file, with one input of one of these types; in real numbers where it takes or gives int8.
 
     Raises DataError if the file is no model, if an operation cannot be converted, or of other inputs.
     """
     with named_operations(path):
-        model = ov.Core().read_model(path)
+        model = in_reals(ov.Core().read_model(path))
     if len(model.inputs) != 1:
         names = ", ".join(_name(value) for value in model.inputs)
         change = "save it with the others as constants, in ONNX as initializers of the same names"

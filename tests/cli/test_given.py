@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.models.files import Int8Classifier
+
 CASES = (Path(os.environ.get("FARM_SHARED", "../shared")) / "cases").resolve()
 pytestmark = pytest.mark.skipif(not CASES.exists(), reason=f"no {CASES}")
 
@@ -55,6 +57,15 @@ def test_what_is_quantized_as_it_comes_is_judged_as_given_and_odd_inputs_are_tol
     assert "qdq      int8 as given" in said
     assert AS_IT_COMES in said
     assert ODD in said
+
+
+def test_a_tflite_file_of_int8_throughout_is_judged_as_given(place):
+    Int8Classifier().write(place.folder / "whole.tflite")
+    model = {"path": "whole.tflite", "mean": [0.5] * 3, "std": [0.5] * 3}
+    said = place.farm("run", place.grid(models=[model]), "--engine", "inline", "--no-measure")
+    [given] = place.records().values()
+    assert (given["cell"], given["int8_layers"], given["weighted_layers"]) == ("whole/-/ir/CPU", 2, 2)
+    assert "whole  int8 as given" in said
 
 
 def test_a_cell_that_is_not_planned_is_asked_for_by_its_own_name(place):

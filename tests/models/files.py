@@ -6,13 +6,14 @@ Each has a convolution, an average over the image and a linear layer, with rando
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import flatbuffers
 import numpy as np
 import onnx
 import openvino as ov
 import tflite
+import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from farm.models import int8
@@ -136,23 +137,48 @@ def write_pixels_ir(path: Path, classifier: Classifier) -> Path:
     return path
 
 
+class Scales(NamedTuple):
+    """What the numbers of a quantized tensor stand for: step * (number - zero). step: one, or one a channel."""
+
+    step: float | np.ndarray
+    zero: int = 0
+
+    def whole(self, values: np.ndarray, kind: type[np.integer[Any]] = np.int8) -> np.ndarray:
+        """The numbers that stand for these values."""
+        step = np.reshape(self.step, (-1, *[1] * (values.ndim - 1))) if np.ndim(self.step) else self.step
+        ends = np.iinfo(kind)
+        return np.clip(np.round(values / step) + self.zero, ends.min, ends.max).astype(kind)
+
+    def real(self, whole: np.ndarray) -> np.ndarray:
+        """The values that these numbers stand for."""
+        step = np.reshape(self.step, (-1, *[1] * (whole.ndim - 1))) if np.ndim(self.step) else self.step
+        return ((whole.astype(np.float64) - self.zero) * step).astype(np.float32)
+
+
+KINDS = {
+    "float32": tflite.TensorType.FLOAT32, "uint8": tflite.TensorType.UINT8,
+    "int8": tflite.TensorType.INT8, "int32": tflite.TensorType.INT32,
+}  # fmt: skip
+
+
 class _Graph:
     """A TFLite flatbuffer as it is put together: tensors, then operators between them."""
 
     def __init__(self) -> None:
         self.builder = flatbuffers.Builder(1024)
         self.buffers = [b""]
-        self.tensors: list[tuple[str, Sequence[int], int, int]] = []
+        self.tensors: list[tuple[str, Sequence[int], int, int, Scales | None]] = []
         self.operators: list[tuple[int, str, list[int], int, int, int]] = []
 
-    def value(self, name: str, shape: Sequence[int], kind: int = tflite.TensorType.FLOAT32) -> int:
-        self.tensors.append((name, shape, kind, 0))
+    def value(
+        self, name: str, shape: Sequence[int], kind: int = tflite.TensorType.FLOAT32, scales: Scales | None = None
+    ) -> int:
+        self.tensors.append((name, shape, kind, 0, scales))
         return len(self.tensors) - 1
 
-    def constant(self, name: str, array: np.ndarray) -> int:
-        kind = tflite.TensorType.INT32 if array.dtype == np.int32 else tflite.TensorType.FLOAT32
+    def constant(self, name: str, array: np.ndarray, scales: Scales | None = None) -> int:
         self.buffers.append(array.tobytes())
-        self.tensors.append((name, array.shape, kind, len(self.buffers) - 1))
+        self.tensors.append((name, array.shape, KINDS[array.dtype.name], len(self.buffers) - 1, scales))
         return len(self.tensors) - 1
 
     def add(self, code: int, inputs: list[int], output: int, *options: int, custom: str = "") -> int:
@@ -214,7 +240,16 @@ class _Graph:
             tflite.OperatorAddBuiltinOptions(self.builder, options)
         return tflite.OperatorEnd(self.builder)
 
-    def _tensor(self, name: str, shape: Sequence[int], kind: int, buffer: int) -> int:
+    def _scales(self, scales: Scales) -> int:
+        steps, zeros = np.atleast_1d(np.float32(scales.step)), np.atleast_1d(np.int64(scales.zero))
+        vectors = self.builder.CreateNumpyVector(steps), self.builder.CreateNumpyVector(zeros.repeat(len(steps)))
+        tflite.QuantizationParametersStart(self.builder)
+        tflite.QuantizationParametersAddScale(self.builder, vectors[0])
+        tflite.QuantizationParametersAddZeroPoint(self.builder, vectors[1])
+        return tflite.QuantizationParametersEnd(self.builder)
+
+    def _tensor(self, name: str, shape: Sequence[int], kind: int, buffer: int, scales: Scales | None) -> int:
+        quantization = self._scales(scales) if scales else 0
         free = [-1 if size is None else size for size in shape]
         name, known, signature = (
             self.builder.CreateString(name),
@@ -227,6 +262,8 @@ class _Graph:
         tflite.TensorAddType(self.builder, kind)
         tflite.TensorAddBuffer(self.builder, buffer)
         tflite.TensorAddName(self.builder, name)
+        if scales:
+            tflite.TensorAddQuantization(self.builder, quantization)
         return tflite.TensorEnd(self.builder)
 
     def _buffer(self, content: bytes) -> int:
@@ -239,7 +276,7 @@ class _Graph:
 
 def write_tflite(path: Path, *, batch: int | None = 1, input: str = "f32", custom: bool = False) -> Path:  # noqa: A002
     """A classifier of 32x32 NHWC images as a TFLite flatbuffer. custom: with an operation of nobody's."""
-    kinds = {"f32": tflite.TensorType.FLOAT32, "u8": tflite.TensorType.UINT8}
+    kinds = {"f32": KINDS["float32"], "u8": KINDS["uint8"]}
     code, graph = tflite.BuiltinOperator, _Graph()
     images = value = graph.value("images", [batch, 32, 32, 3], kinds[input])
     if input == "u8":
@@ -262,6 +299,59 @@ def write_tflite(path: Path, *, batch: int | None = 1, input: str = "f32", custo
     logits = graph.add(code.FULLY_CONNECTED, [value, matrix, offset], graph.value("logits", [batch, CLASSES]), *full)
     path.write_bytes(graph.finish([images], [logits]))
     return path
+
+
+class Int8Classifier:
+    """The same without ReLU, quantized throughout as TensorFlow's converter does it: int8 in, int8 out.
+
+    Every tensor has scales of its own, the kernel one for each filter.
+    """
+
+    images = Scales(1.5 / 127, -3)
+    convolved = Scales(0.1)
+    features = Scales(0.05)
+    logits = Scales(0.08, 4)
+
+    def weights(self) -> dict[str, tuple[np.ndarray, Scales]]:
+        """By name the numbers of each constant, and what they stand for."""
+        kernel = np.ascontiguousarray(_drawn(FILTERS, 3, 3, 3).transpose(0, 2, 3, 1))
+        matrix = np.ascontiguousarray(_drawn(FILTERS, CLASSES).T)
+        of_kernel, of_matrix = Scales(abs(kernel).max(axis=(1, 2, 3)) / 127), Scales(float(abs(matrix).max()) / 127)
+        of_bias, of_offset = Scales(self.images.step * of_kernel.step), Scales(self.features.step * of_matrix.step)
+        return {
+            "kernel": (of_kernel.whole(kernel), of_kernel),
+            "bias": (of_bias.whole(_drawn(FILTERS), np.int32), of_bias),
+            "matrix": (of_matrix.whole(matrix), of_matrix),
+            "offset": (of_offset.whole(_drawn(CLASSES), np.int32), of_offset),
+        }
+
+    def answers(self, images: np.ndarray) -> np.ndarray:
+        """What TFLite's integers stand for, (n, classes), of real images (n, 32, 32, 3)."""
+        kernel, bias, matrix, offset = (scales.real(whole) for whole, scales in self.weights().values())
+        given = torch.tensor(self.images.real(self.images.whole(images)).transpose(0, 3, 1, 2))
+        maps = torch.nn.functional.conv2d(
+            given, torch.tensor(kernel.transpose(0, 3, 1, 2)), torch.tensor(bias), stride=2
+        ).numpy()
+        maps = self.convolved.real(self.convolved.whole(maps))
+        features = self.features.real(self.features.whole(maps.mean(axis=(2, 3))))
+        return self.logits.real(self.logits.whole(features @ matrix.T + offset))
+
+    def write(self, path: Path) -> Path:
+        """As a TFLite flatbuffer of one image."""
+        code, graph, kind = tflite.BuiltinOperator, _Graph(), KINDS["int8"]
+        images = graph.value("images", [1, 32, 32, 3], kind, self.images)
+        kernel, bias, matrix, offset = (graph.constant(name, *of) for name, of in self.weights().items())
+        strides = graph.options("Conv2DOptions", Padding=tflite.Padding.VALID, StrideH=2, StrideW=2)
+        convolved = graph.value("convolved", [1, 15, 15, FILTERS], kind, self.convolved)
+        maps = graph.add(code.CONV_2D, [images, kernel, bias], convolved, *strides)
+        axes, reducer = graph.constant("axes", np.array([1, 2], np.int32)), graph.options("ReducerOptions")
+        features = graph.add(
+            code.MEAN, [maps, axes], graph.value("features", [1, FILTERS], kind, self.features), *reducer
+        )
+        full, named = graph.options("FullyConnectedOptions"), graph.value("logits", [1, CLASSES], kind, self.logits)
+        logits = graph.add(code.FULLY_CONNECTED, [features, matrix, offset], named, *full)
+        path.write_bytes(graph.finish([images], [logits]))
+        return path
 
 
 def layer_counts(model: ov.Model) -> tuple[int, int]:

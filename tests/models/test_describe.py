@@ -11,7 +11,7 @@ from torchvision.transforms._presets import ImageClassification
 
 from farm.errors import DataError
 from farm.models import describe
-from tests.models.files import Classifier, write_ir, write_pixels_ir, write_tflite
+from tests.models.files import Classifier, Int8Classifier, write_ir, write_pixels_ir, write_tflite
 
 CONTENT = "0123456789abcdef" * 4
 
@@ -115,6 +115,7 @@ NHWC = {"layout": "NHWC", "size": [32, 32]}
         ("a.onnx", lambda path: Classifier(channels=2).write(path), {"input": "f32"}),
         ("a.tflite", write_tflite, {"input": "f32", **NHWC}),
         ("a.tflite", lambda path: write_tflite(path, input="u8"), {"input": "u8", **NHWC}),
+        ("a.tflite", Int8Classifier().write, {"input": "f32", "quantized": True, **NHWC}),
     ],
 )
 def test_a_model_file_tells_its_input(tmp_path, name, write, expected):

@@ -11,7 +11,7 @@ from farm.axes import Preprocessing
 from farm.errors import DataError
 from farm.models import modelfile
 from farm.models.modelfile import input_shape, named_operations
-from tests.models.files import Classifier, write_ir, write_pixels_ir, write_tflite
+from tests.models.files import Classifier, Int8Classifier, layer_counts, write_ir, write_pixels_ir, write_tflite
 
 TYPES = {"f32": np.float32, "f16": np.float16, "u8": np.uint8}
 
@@ -221,6 +221,32 @@ def test_external_data_is_read_and_missed(tmp_path):
     (tmp_path / "kernel").unlink()
     with pytest.raises(DataError, match=r"model.onnx: .*externally stored data in file \(kernel"):
         modelfile.read(path, interface(), None)
+
+
+@pytest.mark.parametrize("suffix", [".tflite", ".xml"])
+def test_a_model_that_takes_and_gives_int8_is_read_in_what_those_numbers_stand_for(tmp_path, suffix):
+    """Also from an IR that OpenVINO's tools made of it. All is rounded as TFLite's integers are."""
+    path, classifier = tmp_path / "model.tflite", Int8Classifier()
+    classifier.write(path)
+    if suffix == ".xml":
+        path, before = path.with_suffix(suffix), ov.Core().read_model(path)
+        assert [each.get_element_type().to_string() for each in before.inputs + before.outputs] == ["i8", "i8"]
+        ov.save_model(before, path, compress_to_fp16=False)
+    model = modelfile.read(path, interface("NHWC"), None)
+    assert layer_counts(model) == (2, 2)
+    given = images(8, interface("NHWC"))
+    assert given.max() > classifier.images.real(np.int8(127)), "some are beyond what int8 can hold"
+    expected = classifier.answers(given)
+    assert len(np.unique(expected)) > 20
+    assert run(model, given) == pytest.approx(expected, abs=1e-4)
+
+
+def test_int8_numbers_that_nothing_gives_a_meaning_are_refused(tmp_path):
+    image = ov.opset13.parameter([-1, 3, 32, 32], np.int8, name="image")
+    mean = ov.opset13.reduce_mean(ov.opset13.convert(image, np.float32), np.array([2, 3]))
+    ov.save_model(ov.Model([mean], [image]), tmp_path / "a.xml")
+    with pytest.raises(DataError, match="takes i8; farm gives float32, float16 or uint8"):
+        modelfile.read(tmp_path / "a.xml", interface(), None)
 
 
 def test_a_number_an_image_is_a_class_of_one(tmp_path):

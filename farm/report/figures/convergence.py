@@ -7,7 +7,7 @@ import altair as alt
 from farm.measuring.pairing import PairedRounds
 from farm.record import Record
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import GAP, Names, names_of, plain
+from farm.report.figures.names import GAP, Names, plain
 from farm.report.figures.points import UNJUDGED
 from farm.report.figures.style import BLUE, GREY, PALE, Datum, data, tooltip
 from farm.report.numbers import count, within
@@ -32,7 +32,7 @@ def convergence(material: Material) -> Plot | None:
     widest = sorted(widths, key=lambda cell: -widths[cell])[:MOST]
     if not widest:
         return None
-    names, target = names_of(records), material.effort.target if material.effort else None
+    names, target = material.names, material.effort.target if material.effort else None
     panels = {record.cell: _panel(record, names) for record in records if record.cell in widest}
     shown = [record for record in records if record.cell in panels]
     rows = [row for record in shown for row in _rows(panels[record.cell], record, pairs[record.cell], target)]

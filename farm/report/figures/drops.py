@@ -10,7 +10,7 @@ from farm.analysis.families import Family, together
 from farm.analysis.replicates import drops_of
 from farm.record import Record, source_of
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import Names, names_of
+from farm.report.figures.names import Names
 from farm.report.figures.style import ORANGE, PALE, SKY, WIDTH, Datum, Spec, tooltip, wide
 from farm.report.numbers import count, points, span
 from farm.stats.shares import Estimate
@@ -33,14 +33,14 @@ TOOLTIP = tooltip(
 def drops(material: Material) -> Plot | None:
     """A square a model and source: the mean drop of top-1 over its seeds, in percentage points."""
     records = material.analysis.run.records
-    names, over_seeds = names_of(records), {(one.family, one.source): one.drop for one in material.analysis.sources}
+    over_seeds = {(one.family, one.source): one.drop for one in material.analysis.sources}
     sets = [(source, record) for record in records if (source := source_of(record)) is not None]
     squares = together(((Family.of(record), source), record) for source, record in sets)
     means = {square: fmean(lost) for square, cells in squares.items() if (lost := drops_of(cells))}
     if not means:
         return None
     rows = {
-        square: _row(square, cells, means.get(square), over_seeds.get(square), names)
+        square: _row(square, cells, means.get(square), over_seeds.get(square), material.names)
         for square, cells in squares.items()
     }
     return Plot(

@@ -9,6 +9,7 @@ from altair import TopLevelMixin
 from farm.analysis.analysis import Analysis
 from farm.measuring.round import Round
 from farm.plan import Effort
+from farm.report.figures.names import Names, names_of
 from farm.results.folder import PLAN
 from farm.results.reading import rounds, samples
 
@@ -38,10 +39,12 @@ class Figure(Plot):
 class Material:
     """A run's analysis and what else is read of it, once for all figures.
 
-    rounds: of each measured cell. samples: rows of ``samples.parquet``. effort: None where the plan was not published.
+    names: what its parts are called. rounds: of each measured cell. samples: rows of ``samples.parquet``. effort: None
+    where the plan was not published.
     """
 
     analysis: Analysis
+    names: Names
     rounds: Mapping[str, Sequence[Round]]
     samples: Sequence[Mapping[str, Any]]
     effort: Effort | None
@@ -52,6 +55,7 @@ def material(analysis: Analysis) -> Material:
     folder = analysis.run.folder
     return Material(
         analysis=analysis,
+        names=names_of(analysis.run.records),
         rounds=rounds(folder),
         samples=samples(folder),
         effort=folder.read_plan().effort if folder.has(PLAN) else None,

@@ -10,7 +10,7 @@ from farm.measuring.pairing import CELL, PairedRounds
 from farm.measuring.round import Round
 from farm.record import Record, source_of
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import names_of, plain
+from farm.report.figures.names import Names, plain
 from farm.report.figures.style import Datum, Spec, colours, dashes, legend, side_by_side, tooltip
 from farm.report.numbers import count
 
@@ -37,7 +37,7 @@ def latency(material: Material) -> Plot | None:
             lines[plain(record.cell)] = (record, ecdf(np.concatenate(raw), points))
     if not lines:
         return None
-    chart = _chart(lines, material.analysis.run.records)
+    chart = _chart(lines, material.names)
     return Plot(caption=_caption(points), alt=_alt({cell: line for cell, (_, line) in lines.items()}), chart=chart)
 
 
@@ -56,8 +56,7 @@ def ecdf(latencies: NDArray[np.float64], points: int) -> Ecdf:
     return (np.quantile(latencies, shares) / NS_PER_MS).tolist(), shares.tolist()
 
 
-def _chart(lines: Mapping[str, tuple[Record, Ecdf]], records: Sequence[Record]) -> alt.LayerChart | alt.FacetChart:
-    names = names_of(records)
+def _chart(lines: Mapping[str, tuple[Record, Ecdf]], names: Names) -> alt.LayerChart | alt.FacetChart:
     group = {cell: names.measured(record) for cell, (record, _) in lines.items()}
     label = {cell: names.series(source_of(record), record.algorithm) for cell, (record, _) in lines.items()}
     rows: list[Datum] = [

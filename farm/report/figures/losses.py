@@ -9,7 +9,7 @@ from farm.analysis.standing import STANDINGS
 from farm.grid.settings import Claims
 from farm.report.figures import rows
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import Names, names_of, plain
+from farm.report.figures.names import Names, plain
 from farm.report.figures.style import BLACK, BLUE, GREEN, GREY, PALE, VERMILLION, Datum, data, scale, tooltip, wide
 from farm.report.numbers import MINUS, count, points
 
@@ -28,7 +28,7 @@ def losses(material: Material) -> Plot | None:
     sets, claims = material.analysis.against_real, material.analysis.run.claims
     if not sets:
         return None
-    names = names_of(material.analysis.run.records)
+    names = material.names
     listed = rows.grouped([_row(beside, names) for beside in sets])
     low, high = 100 * min(one.loss.low for one in sets), 100 * max(one.loss.high for one in sets)
     margin = 100 * claims.margin

@@ -8,7 +8,7 @@ import numpy as np
 from farm.record import Record, source_of
 from farm.report.figures import points
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import Names, names_of, plain, short
+from farm.report.figures.names import Names, plain
 from farm.report.figures.style import GREY, Datum, Spec, colours, shapes, side_by_side, tooltip
 from farm.report.numbers import count, listed
 
@@ -27,7 +27,7 @@ def pareto(material: Material) -> Plot | None:
     records = [record for record in every if record.fps and record.top1 is not None and record.verdict != "invalid"]
     if not records:
         return None
-    names = names_of(every)
+    names = material.names
     labels: dict[str, str] = {}
     for group in list(dict.fromkeys(map(names.place, records))):
         labels |= _labels([record for record in records if names.place(record) == group], names)
@@ -47,7 +47,7 @@ def _row(record: Record, names: Names, material: Material, labels: Mapping[str, 
     accuracy = material.analysis.accuracies.get(record.cell)
     low, high = (100 * accuracy.top1.low, 100 * accuracy.top1.high) if accuracy else (None, None)
     row = {
-        "group": names.place(record), "model": short(record.model),
+        "group": names.place(record), "model": names.model(record.model),
         "series": names.series(source_of(record), record.algorithm), "cell": plain(record.cell), "fps": record.fps,
         "top1": 100 * (record.top1 or 0), "verdict": record.verdict or points.UNJUDGED, "low": low, "high": high,
         "front": record.cell in labels,
@@ -133,8 +133,8 @@ def _caption(records: Sequence[Record], *, intervals: bool) -> str:
 
 def _alt(best: Sequence[Record], names: Names, cells: int, fronts: int) -> str:
     named = [
-        f"{short(record.model)}, {names.series(source_of(record), record.algorithm)} ({record.fps or 0:,.0f} images a "
-        f"second, {100 * (record.top1 or 0):.2f} %)"
+        f"{names.model(record.model)}, {names.series(source_of(record), record.algorithm)} "
+        f"({record.fps or 0:,.0f} images a second, {100 * (record.top1 or 0):.2f} %)"
         for record in best
     ]
     word = "fronts" if fronts > 1 else "front"

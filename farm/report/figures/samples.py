@@ -9,7 +9,6 @@ import altair as alt
 from PIL import Image
 
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import short
 from farm.report.figures.style import Datum, data, tooltip
 from farm.report.numbers import count, listed
 
@@ -52,7 +51,7 @@ def _sets(material: Material) -> dict[str, list[Mapping[str, Any]]]:
     for row in material.samples:
         name = str(row["calibration"])
         if first.setdefault(source.get(name) or name, name) == name:
-            sets.setdefault(short(name), []).append(row)
+            sets.setdefault(material.names.calibration(name), []).append(row)
     return sets
 
 

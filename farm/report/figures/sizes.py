@@ -20,10 +20,10 @@ TOOLTIP = tooltip(
 
 def sizes(material: Material) -> Plot | None:
     """A line a source and model, of those that were calibrated with two numbers of images or more."""
-    records, points = material.analysis.run.records, by_size(material.analysis)
+    records, points = list(map(unsized, material.analysis.run.records)), by_size(material.analysis)
     if not points:
         return None
-    names = names_of(list(map(unsized, records)))
+    names = names_of(records)
     rows = [_row(point, names) for point in points]
     groups = list(dict.fromkeys(str(row["group"]) for row in rows))
     fp32: list[Datum] = [

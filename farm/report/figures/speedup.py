@@ -9,7 +9,7 @@ import altair as alt
 from farm.record import Record, is_fp32_ir, source_of
 from farm.report.figures import points, rows
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import Names, names_of, plain
+from farm.report.figures.names import Names, plain
 from farm.report.figures.style import BLUE, GREY, ORANGE, Datum, data, scale, tooltip, wide
 from farm.report.numbers import count, times
 from farm.report.verdicts import sentence, states
@@ -41,8 +41,7 @@ def speedup(material: Material) -> Plot | None:
     speedups = [one for record in shown for one in _speedups(record, analysis.over_pytorch[record.cell])]
     if not speedups:
         return None
-    names = names_of(records)
-    listed = rows.grouped([_row(one, names) for one in speedups])
+    listed = rows.grouped([_row(one, material.names) for one in speedups])
     several = len({one.record.cell for one in speedups}) > len({row["row"] for row in listed})
     caption = _caption([one.verdict for one in speedups], records, several=several)
     return Plot(caption=caption, alt=_alt(speedups), chart=_chart(listed, speedups))

@@ -8,7 +8,7 @@ import vl_convert
 
 from farm.record import Record
 from farm.report import figures
-from farm.report.figures.names import names_of, plain, short
+from farm.report.figures.names import names_of, plain
 
 STILL_WIDTH = 960  # pixels of a picture that is as wide as its page
 
@@ -44,5 +44,5 @@ def models_of(records: Sequence[Record]) -> dict[str, str]:
     models: dict[str, str] = {}
     for record in records:
         groups = (names.group(record.model, record.device), names.measured(record))
-        models |= dict.fromkeys((short(record.model), *groups, plain(record.cell)), record.model)
+        models |= dict.fromkeys((names.model(record.model), *groups, plain(record.cell)), record.model)
     return models

@@ -14,6 +14,12 @@ def test_rows_are_known_by_model_group_and_cell_and_nothing_else():
     )
 
 
+def test_a_model_whose_name_is_shortened_is_known_by_what_figures_call_it():
+    models = [f"onnx{{path=/some/folder/{name}.onnx}}" for name in ("a", "b")]
+    found = models_of([record(model=model) for model in models])
+    assert {found["onnx{path=a.onnx}"], found["onnx{path=b.onnx}"]} == set(models)
+
+
 def test_figures_are_made_once_for_the_page_and_for_the_files(tmp_path, monkeypatch):
     plotted = []
     material = figures.material

@@ -1,7 +1,7 @@
 """Which model breaks with which set: the drop of top-1 by model and calibration source."""
 
 from collections.abc import Mapping, Sequence
-from statistics import fmean
+from statistics import fmean, mode
 from typing import Literal
 
 import altair as alt
@@ -18,9 +18,8 @@ from farm.stats.shares import Estimate
 Square = tuple[Family, str]  # and calibration source
 
 STEP = 34  # pixels a row
-COLUMN = 46  # pixels a column, at least, for its numbers to fit
+COLUMN, COUNTED = 46, 68  # pixels a column, at least, for its numbers to fit, and with seeds in brackets
 LETTER = 8
-FIT = WIDTH // COLUMN
 EDGE = "#c8c8c8"
 STEEP = 0.5  # points around zero in which colour is linear; beyond, logarithmic
 LEAST = 1.0  # points at which colour is full, at least: noise shall not look like a loss
@@ -39,14 +38,17 @@ def drops(material: Material) -> Plot | None:
     means = {square: fmean(lost) for square, cells in squares.items() if (lost := drops_of(cells))}
     if not means:
         return None
+    seeds = {square: len(drops_of(squares[square])) for square in means}
     rows = {
         square: _row(square, cells, means.get(square), over_seeds.get(square), material.names)
         for square, cells in squares.items()
     }
+    shown = rows if len({*seeds.values()}) == 1 else _counted(rows, seeds)
+    listed = list(shown.values())
     return Plot(
-        caption=_caption([len(drops_of(squares[square])) for square in means]),
+        caption=_caption(list(seeds.values()), listed),
         alt=_alt(means, rows),
-        chart=_chart(list(rows.values()), 100 * max(map(abs, means.values()))),
+        chart=_chart(listed, 100 * max(map(abs, means.values()))),
     )
 
 
@@ -56,27 +58,49 @@ def _row(square: Square, cells: Sequence[Record], mean: float | None, ends: Esti
     text, interval = "failed" if failed else "not run", ""
     if mean is not None:
         text, interval = points(mean), f"{points(ends.low)} to {points(ends.high)}" if ends else "one seed: none"
+    name = names.series(source, family.algorithm)
     return {
-        "group": names.group(family.model, family.device), "set": names.series(source, family.algorithm),
+        "group": names.group(family.model, family.device), "set": name, "column": name,
         "seeds": len(drops_of(cells)), "failed": failed, "drop": None if mean is None else 100 * mean,
         "text": text, "interval": interval,
     }  # fmt: skip
 
 
+def _counted(rows: Mapping[Square, Datum], seeds: Mapping[Square, int]) -> dict[Square, Datum]:
+    """The rows with how many seeds a column has, and in brackets how many a square has, where that is another number.
+
+    seeds: of each square with a number; a column has as many as most of its squares.
+    """
+    columns = together(((source, family.algorithm), number) for (family, source), number in seeds.items())
+    counted = dict(rows)
+    for square, row in rows.items():
+        family, source = square
+        usual = mode(columns.get((source, family.algorithm), [0]))
+        column = f"{row['set']} ({count(usual, 'seed')})" if usual else row["set"]
+        text = row["text"] if seeds.get(square, usual) == usual else f"{row['text']} ({seeds[square]})"
+        counted[square] = {**row, "column": column, "text": text}
+    return counted
+
+
 def _chart(rows: Sequence[Datum], most: float) -> alt.LayerChart:
-    sets, groups = (list(dict.fromkeys(str(row[name]) for row in rows)) for name in ("set", "group"))
+    sets, groups = (list(dict.fromkeys(str(row[name]) for row in rows)) for name in ("column", "group"))
     full = max(LEAST, most)
     ends, between = [-full, 0, full], [SKY, "white", ORANGE]
     scale = alt.Scale(type="symlog", constant=STEEP, domain=ends, range=between, interpolate="rgb")
     # Names that would not fit beside each other stand aslant, to where the models' names leave room.
     slant = 0 if max(map(len, sets)) * LETTER * len(sets) < WIDTH else 35
-    x = alt.X("set:N", sort=sets, title=None, axis=_axis("top", slant))
+    x = alt.X("column:N", sort=sets, title=None, axis=_axis("top", slant))
     base = alt.Chart().encode(x=x, y=alt.Y("group:N", sort=groups, title=None, axis=_axis("left")), tooltip=TOOLTIP)
     squares = base.mark_rect(stroke=EDGE).encode(color=alt.Color("drop:Q", scale=scale, legend=None))
     missing = base.transform_filter("!isValid(datum.drop)").mark_rect(color=PALE, stroke=EDGE)
     texts = base.mark_text(fontSize=12).encode(text="text:N")
     chart = wide([squares, missing, texts], rows, alt.Step(STEP))
-    return chart if len(sets) <= FIT else chart.properties(width=alt.Step(COLUMN))
+    column = COUNTED if any(map(_bracketed, rows)) else COLUMN
+    return chart if len(sets) * column <= WIDTH else chart.properties(width=alt.Step(column))
+
+
+def _bracketed(row: Datum) -> bool:
+    return str(row["text"]).endswith(")")
 
 
 def _axis(orient: Literal["left", "top"], angle: int = 0) -> alt.Axis:
@@ -84,13 +108,18 @@ def _axis(orient: Literal["left", "top"], angle: int = 0) -> alt.Axis:
     return alt.Axis(orient=orient, labelAngle=angle, **look)
 
 
-def _caption(seeds: Sequence[int]) -> str:
+def _caption(seeds: Sequence[int], rows: Sequence[Datum]) -> str:
     several = max(seeds) > 1
     mean = f"the mean over {span(seeds)} seeds of the set" if several else "of one seed of the set"
+    counted = (
+        " In brackets: of so many seeds, where a column's others have another number."
+        if any(map(_bracketed, rows))
+        else ""
+    )
     end = " `farm show` and the page's table over several seeds have the means' 95 % intervals." if several else ""
     return (
         f"The FP32 IR's top-1 minus the quantized model's, in percentage points: {mean}. Orange is a loss, blue a "
-        f"gain; colour is linear up to {STEEP:g} points and logarithmic beyond.{end}"
+        f"gain; colour is linear up to {STEEP:g} points and logarithmic beyond.{counted}{end}"
     )
 
 

@@ -6,6 +6,7 @@ import altair as alt
 
 from farm.measuring.pairing import PairedRounds
 from farm.record import Record
+from farm.report.figures.bounds import MOST_MARKS, foremost, of_many
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import GAP, Names, plain
 from farm.report.figures.points import UNJUDGED
@@ -29,14 +30,14 @@ def convergence(material: Material) -> Plot | None:
     pairs = {cell: PairedRounds(rounds=list(rounds)).pairs() for cell, rounds in material.rounds.items()}
     ends = {record.cell: paired_ratio(pairs.get(record.cell, ())) for record in records}
     widths = {cell: end.within for cell, end in ends.items() if end is not None and end.within is not None}
-    widest = sorted(widths, key=lambda cell: -widths[cell])[:MOST]
-    if not widest:
+    if not widths:
         return None
+    longest = max(len(pairs[cell]) for cell in widths)
+    widest = foremost(widths, min(MOST, max(1, MOST_MARKS // longest)))
     names, target = material.names, material.effort.target if material.effort else None
     panels = {record.cell: _panel(record, names) for record in records if record.cell in widest}
     shown = [record for record in records if record.cell in panels]
     rows = [row for record in shown for row in _rows(panels[record.cell], record, pairs[record.cell], target)]
-    longest = max(len(pairs[cell]) for cell in widest)
     return Plot(
         caption=_caption(len(widest), len(widths), target),
         alt=_alt([widths[cell] for cell in widest], len(widths)),
@@ -89,7 +90,7 @@ def _y(name: str) -> alt.Y:
 
 
 def _caption(shown: int, there: int, target: float | None) -> str:
-    which = f"The {shown} of {there} measurements that ended with the widest intervals. " if shown < there else ""
+    which = of_many(shown, there, "measurements that ended with the widest intervals")
     band = f" The grey band is the target, {target:.1%} to each side of the last value." if target is not None else ""
     return (
         f"{which}The ratio to the FP32 IR after so many undisturbed pairs of rounds (line), with the 99 % t-interval "

@@ -1,6 +1,7 @@
 """Which model breaks with which set: the drop of top-1 by model and calibration source."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean, mode
 from typing import Literal
 
@@ -9,6 +10,7 @@ import altair as alt
 from farm.analysis.families import Family, together
 from farm.analysis.replicates import drops_of
 from farm.record import Record, source_of
+from farm.report.figures.bounds import ALL, foremost_square
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names
 from farm.report.figures.style import ORANGE, PALE, SKY, WIDTH, Datum, Spec, tooltip, wide
@@ -19,6 +21,7 @@ Square = tuple[Family, str]  # and calibration source
 
 STEP = 34  # pixels a row
 COLUMN, COUNTED = 46, 68  # pixels a column, at least, for its numbers to fit, and with seeds in brackets
+MOST_COLUMNS = 30
 LETTER = 8
 EDGE = "#c8c8c8"
 STEEP = 0.5  # points around zero in which colour is linear; beyond, logarithmic
@@ -34,10 +37,13 @@ def drops(material: Material) -> Plot | None:
     records = material.analysis.run.records
     over_seeds = {(one.family, one.source): one.drop for one in material.analysis.sources}
     sets = [(source, record) for record in records if (source := source_of(record)) is not None]
-    squares = together(((Family.of(record), source), record) for source, record in sets)
-    means = {square: fmean(lost) for square, cells in squares.items() if (lost := drops_of(cells))}
-    if not means:
+    every = together(((Family.of(record), source), record) for source, record in sets)
+    known = {square: fmean(lost) for square, cells in every.items() if (lost := drops_of(cells))}
+    if not known:
         return None
+    chosen, which = _foremost(every, known)
+    squares = {square: every[square] for square in chosen}
+    means = {square: known[square] for square in chosen if square in known}
     seeds = {square: len(drops_of(squares[square])) for square in means}
     rows = {
         square: _row(square, cells, means.get(square), over_seeds.get(square), material.names)
@@ -46,10 +52,33 @@ def drops(material: Material) -> Plot | None:
     shown = rows if len({*seeds.values()}) == 1 else _counted(rows, seeds)
     listed = list(shown.values())
     return Plot(
-        caption=_caption(list(seeds.values()), listed),
+        caption=which + _caption(list(seeds.values()), listed),
         alt=_alt(means, rows),
         chart=_chart(listed, 100 * max(map(abs, means.values()))),
     )
+
+
+def _foremost(squares: Collection[Square], means: Mapping[Square, float]) -> tuple[list[Square], str]:
+    """The squares of the models and sets that lose most, and what the caption says where they are not all."""
+    weights = {(_model(square), _set(square)): means.get(square, -math.inf) for square in squares}
+    models, sets = foremost_square(weights, MOST_COLUMNS)
+    chosen = [square for square in squares if _model(square) in models and _set(square) in sets]
+    of_models, of_sets = (
+        count(len({row for row, _ in weights}), "model"),
+        count(len({name for _, name in weights}), "set"),
+    )
+    which = f"The {len(models)} of {of_models} and {len(sets)} of {of_sets} that lose most{ALL}. "
+    return chosen, which if len(chosen) < len(squares) else ""
+
+
+def _model(square: Square) -> tuple[str, str]:
+    """Its row: the model and the device."""
+    return square[0].model, square[0].device
+
+
+def _set(square: Square) -> tuple[str, str]:
+    """Its column: the source and the algorithm."""
+    return square[1], square[0].algorithm
 
 
 def _row(square: Square, cells: Sequence[Record], mean: float | None, ends: Estimate | None, names: Names) -> Datum:
@@ -71,11 +100,10 @@ def _counted(rows: Mapping[Square, Datum], seeds: Mapping[Square, int]) -> dict[
 
     seeds: of each square with a number; a column has as many as most of its squares.
     """
-    columns = together(((source, family.algorithm), number) for (family, source), number in seeds.items())
+    columns = together((_set(square), number) for square, number in seeds.items())
     counted = dict(rows)
     for square, row in rows.items():
-        family, source = square
-        usual = mode(columns.get((source, family.algorithm), [0]))
+        usual = mode(columns.get(_set(square), [0]))
         column = f"{row['set']} ({count(usual, 'seed')})" if usual else row["set"]
         text = row["text"] if seeds.get(square, usual) == usual else f"{row['text']} ({seeds[square]})"
         counted[square] = {**row, "column": column, "text": text}

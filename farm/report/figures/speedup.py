@@ -6,8 +6,10 @@ from statistics import median
 
 import altair as alt
 
+from farm.analysis.families import together
 from farm.record import Record, is_fp32_ir, source_of
 from farm.report.figures import points, rows
+from farm.report.figures.bounds import MOST_MARKS, MOST_ROWS, foremost, of_many
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, plain
 from farm.report.figures.style import BLUE, GREY, ORANGE, Datum, data, scale, tooltip, wide
@@ -38,13 +40,18 @@ def speedup(material: Material) -> Plot | None:
     """A row a set, with a mark and its 99 % interval for each of the two speed-ups of each of its cells."""
     analysis, records = material.analysis, material.analysis.run.records
     shown = [record for record in records if record.runtime != "pytorch" and record.verdict != "invalid"]
-    speedups = [one for record in shown for one in _speedups(record, analysis.over_pytorch[record.cell])]
-    if not speedups:
+    every = [one for record in shown for one in _speedups(record, analysis.over_pytorch[record.cell])]
+    if not every:
         return None
+    sets = together((_names(one, material.names), one) for one in every)
+    slowest = {name: -min(one.ratio.value for one in of) for name, of in sets.items()}
+    chosen = foremost(slowest, min(MOST_ROWS, max(1, MOST_MARKS // max(map(len, sets.values())))))
+    speedups = [one for name in chosen for one in sets[name]]
     listed = rows.grouped([_row(one, material.names) for one in speedups])
-    several = len({one.record.cell for one in speedups}) > len({row["row"] for row in listed})
+    several = len({one.record.cell for one in speedups}) > len(chosen)
     caption = _caption([one.verdict for one in speedups], records, several=several)
-    return Plot(caption=caption, alt=_alt(speedups), chart=_chart(listed, speedups))
+    which = of_many(len(chosen), len(sets), "models and sets with the least speed-up")
+    return Plot(caption=which + caption, alt=_alt(every), chart=_chart(listed, speedups))
 
 
 def _speedups(record: Record, over_pytorch: str | None) -> Iterator[Speedup]:
@@ -57,9 +64,12 @@ def _speedups(record: Record, over_pytorch: str | None) -> Iterator[Speedup]:
             yield Speedup(record=record, over=over, ratio=ratio, verdict=verdict or points.UNJUDGED)
 
 
+def _names(one: Speedup, names: Names) -> tuple[str, str]:
+    return names.measured(one.record), names.series(source_of(one.record), one.record.algorithm)
+
+
 def _row(one: Speedup, names: Names) -> Datum:
-    record = one.record
-    group, name = names.measured(record), names.series(source_of(record), record.algorithm)
+    record, (group, name) = one.record, _names(one, names)
     return {
         "group": group, "name": name, "row": rows.label(group, name), "cell": plain(record.cell), "over": one.over,
         "value": one.ratio.value, "low": one.ratio.low, "high": one.ratio.high, "verdict": one.verdict,

@@ -38,7 +38,12 @@ def foremost_square(weights: Mapping[tuple[Row, Column], float], columns: int) -
     for (row, column), weight in weights.items():
         if column in chosen:
             best_of_row[row] = max(weight, best_of_row[row])
-    return foremost(best_of_row, min(MOST_ROWS, MOST_MARKS // len(chosen))), chosen
+    return foremost(best_of_row, rows_beside(len(chosen))), chosen
+
+
+def rows_beside(columns: int) -> int:
+    """How many rows of so many marks are shown."""
+    return max(1, min(MOST_ROWS, MOST_MARKS // columns))
 
 
 def of_many(shown: int, there: int, what: str) -> str:

@@ -3,29 +3,24 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean, mode
-from typing import Literal
 
 import altair as alt
 
 from farm.analysis.families import Family, together
 from farm.analysis.replicates import drops_of
 from farm.record import Record, source_of
+from farm.report.figures import squares
 from farm.report.figures.bounds import ALL, foremost_square
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names
-from farm.report.figures.style import ORANGE, PALE, SKY, WIDTH, Datum, Spec, tooltip, wide
+from farm.report.figures.style import Datum, tooltip
 from farm.report.numbers import count, points, span
 from farm.stats.shares import Estimate
 
 Square = tuple[Family, str]  # and calibration source
 
-STEP = 34  # pixels a row
 COLUMN, COUNTED = 46, 68  # pixels a column, at least, for its numbers to fit, and with seeds in brackets
 MOST_COLUMNS = 30
-LETTER = 8
-EDGE = "#c8c8c8"
-STEEP = 0.5  # points around zero in which colour is linear; beyond, logarithmic
-LEAST = 1.0  # points at which colour is full, at least: noise shall not look like a loss
 TOOLTIP = tooltip(
     ("group", "model"), ("set", "calibration"), ("text", "mean drop, points"), ("interval", "95 % interval over seeds"),
     ("seeds", "seeds", ""), ("failed", "failed", ""),
@@ -42,33 +37,32 @@ def drops(material: Material) -> Plot | None:
     if not known:
         return None
     chosen, which = _foremost(every, known)
-    squares = {square: every[square] for square in chosen}
+    shown = {square: every[square] for square in chosen}
     means = {square: known[square] for square in chosen if square in known}
-    seeds = {square: len(drops_of(squares[square])) for square in means}
+    seeds = {square: len(drops_of(shown[square])) for square in means}
     rows = {
         square: _row(square, cells, means.get(square), over_seeds.get(square), material.names)
-        for square, cells in squares.items()
+        for square, cells in shown.items()
     }
-    shown = rows if len({*seeds.values()}) == 1 else _counted(rows, seeds)
-    listed = list(shown.values())
+    listed = list((rows if len({*seeds.values()}) == 1 else _counted(rows, seeds)).values())
     return Plot(
         caption=which + _caption(list(seeds.values()), listed),
         alt=_alt(means, rows),
-        chart=_chart(listed, 100 * max(map(abs, means.values()))),
+        chart=_chart(listed),
     )
 
 
-def _foremost(squares: Collection[Square], means: Mapping[Square, float]) -> tuple[list[Square], str]:
+def _foremost(every: Collection[Square], means: Mapping[Square, float]) -> tuple[list[Square], str]:
     """The squares of the models and sets that lose most, and what the caption says where they are not all."""
-    weights = {(_model(square), _set(square)): means.get(square, -math.inf) for square in squares}
+    weights = {(_model(square), _set(square)): means.get(square, -math.inf) for square in every}
     models, sets = foremost_square(weights, MOST_COLUMNS)
-    chosen = [square for square in squares if _model(square) in models and _set(square) in sets]
+    chosen = [square for square in every if _model(square) in models and _set(square) in sets]
     of_models, of_sets = (
         count(len({row for row, _ in weights}), "model"),
         count(len({name for _, name in weights}), "set"),
     )
     which = f"The {len(models)} of {of_models} and {len(sets)} of {of_sets} that lose most{ALL}. "
-    return chosen, which if len(chosen) < len(squares) else ""
+    return chosen, which if len(chosen) < len(every) else ""
 
 
 def _model(square: Square) -> tuple[str, str]:
@@ -110,30 +104,15 @@ def _counted(rows: Mapping[Square, Datum], seeds: Mapping[Square, int]) -> dict[
     return counted
 
 
-def _chart(rows: Sequence[Datum], most: float) -> alt.LayerChart:
+def _chart(rows: Sequence[Datum]) -> alt.LayerChart:
     sets, groups = (list(dict.fromkeys(str(row[name]) for row in rows)) for name in ("column", "group"))
-    full = max(LEAST, most)
-    ends, between = [-full, 0, full], [SKY, "white", ORANGE]
-    scale = alt.Scale(type="symlog", constant=STEEP, domain=ends, range=between, interpolate="rgb")
-    # Names that would not fit beside each other stand aslant, to where the models' names leave room.
-    slant = 0 if max(map(len, sets)) * LETTER * len(sets) < WIDTH else 35
-    x = alt.X("column:N", sort=sets, title=None, axis=_axis("top", slant))
-    base = alt.Chart().encode(x=x, y=alt.Y("group:N", sort=groups, title=None, axis=_axis("left")), tooltip=TOOLTIP)
-    squares = base.mark_rect(stroke=EDGE).encode(color=alt.Color("drop:Q", scale=scale, legend=None))
-    missing = base.transform_filter("!isValid(datum.drop)").mark_rect(color=PALE, stroke=EDGE)
-    texts = base.mark_text(fontSize=12).encode(text="text:N")
-    chart = wide([squares, missing, texts], rows, alt.Step(STEP))
-    column = COUNTED if any(map(_bracketed, rows)) else COLUMN
-    return chart if len(sets) * column <= WIDTH else chart.properties(width=alt.Step(column))
+    y = alt.Y("group:N", sort=groups, title=None, axis=squares.axis("left"))
+    base = alt.Chart().encode(x=squares.across("column", sets), y=y, tooltip=TOOLTIP)
+    return squares.heatmap(base, rows, len(sets), COUNTED if any(map(_bracketed, rows)) else COLUMN)
 
 
 def _bracketed(row: Datum) -> bool:
     return str(row["text"]).endswith(")")
-
-
-def _axis(orient: Literal["left", "top"], angle: int = 0) -> alt.Axis:
-    look: Spec = {"ticks": False, "domain": False, "grid": False, "labelPadding": 8, "labelOverlap": False}
-    return alt.Axis(orient=orient, labelAngle=angle, **look)
 
 
 def _caption(seeds: Sequence[int], rows: Sequence[Datum]) -> str:
@@ -146,8 +125,8 @@ def _caption(seeds: Sequence[int], rows: Sequence[Datum]) -> str:
     )
     end = " `farm show` and the page's table over several seeds have the means' 95 % intervals." if several else ""
     return (
-        f"The FP32 IR's top-1 minus the quantized model's, in percentage points: {mean}. Orange is a loss, blue a "
-        f"gain; colour is linear up to {STEEP:g} points and logarithmic beyond.{counted}{end}"
+        f"The FP32 IR's top-1 minus the quantized model's, in percentage points: {mean}. "
+        f"{squares.COLOURS}{counted}{end}"
     )
 
 

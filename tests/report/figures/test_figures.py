@@ -69,7 +69,8 @@ def test_a_page_gets_the_whole_spec_without_title_and_as_json(everything):
 
 def test_single_views_are_as_wide_as_their_place_and_alone_have_a_width(everything):
     found = {figure.name: vega(figure).get("width") for figure in everything}
-    assert {name for name, width in found.items() if width == "container"} == {"losses", "drops", "speedup", "pareto"}
+    single = {"losses", "drops", "classes", "speedup", "pareto"}
+    assert {name for name, width in found.items() if width == "container"} == single
     assert all(still(figure).get("width") != "container" for figure in everything)
 
 

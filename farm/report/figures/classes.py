@@ -67,8 +67,7 @@ def _text(lost: float) -> str:
 
 def _chart(listed: Sequence[Datum], names: Sequence[str]) -> alt.LayerChart:
     y = rows.axis(rows.domain_of(listed), grid=False)
-    base = alt.Chart().encode(x=squares.across("class", names), y=y, tooltip=TOOLTIP)
-    return squares.heatmap(base, listed, len(names), COLUMN, STEP)
+    return squares.heatmap(alt.Chart().encode(y=y, tooltip=TOOLTIP), ("class", names), listed, COLUMN, STEP)
 
 
 def _caption(shown: Sequence[ByClass], there: Classes, columns: Sequence[int]) -> str:

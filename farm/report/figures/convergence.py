@@ -74,13 +74,13 @@ def _chart(rows: Sequence[Datum], panels: Sequence[str], longest: int, *, banded
     dots = base.mark_point(shape="circle", size=14, color=GREY, opacity=1).encode(y=_y("one"))
     line = base.mark_line(color=BLUE, strokeWidth=2).encode(y=_y("ratio"))
     label = f"split(datum.label, '{GAP}')"
-    header = alt.Header(labelAnchor="start", labelLimit=WIDTH + 56, labelFontSize=11, labelExpr=label)
+    header = alt.Header(labelAnchor="start", labelLimit=WIDTH + 36, labelFontSize=11, labelExpr=label)
     panel = alt.Facet("panel:N", title=None, sort=list(panels), header=header)
     layers = alt.layer(*([target] if banded else []), band, dots, line, data=data(rows))
     faceted = layers.properties(width=WIDTH, height=HEIGHT).facet(
         facet=panel, columns=ABREAST, bounds="flush", spacing={"row": 94, "column": 62}
     )
-    chart: alt.FacetChart = faceted.resolve_scale(y="independent").resolve_axis(x="independent")
+    chart: alt.FacetChart = faceted.resolve_scale(y="independent").resolve_axis(x="independent", y="independent")
     return chart
 
 

@@ -19,7 +19,8 @@ from farm.stats.shares import Estimate
 
 Square = tuple[Family, str]  # and calibration source
 
-COLUMN, COUNTED = 46, 68  # pixels a column, at least, for its numbers to fit, and with seeds in brackets
+STEP = 34  # pixels a row
+COLUMN, COUNTED = 50, 68  # pixels a column, for its numbers to fit, and with seeds in brackets
 MOST_COLUMNS = 30
 TOOLTIP = tooltip(
     ("group", "model"), ("set", "calibration"), ("text", "mean drop, points"), ("interval", "95 % interval over seeds"),
@@ -107,8 +108,8 @@ def _counted(rows: Mapping[Square, Datum], seeds: Mapping[Square, int]) -> dict[
 def _chart(rows: Sequence[Datum]) -> alt.LayerChart:
     sets, groups = (list(dict.fromkeys(str(row[name]) for row in rows)) for name in ("column", "group"))
     y = alt.Y("group:N", sort=groups, title=None, axis=squares.axis("left"))
-    base = alt.Chart().encode(x=squares.across("column", sets), y=y, tooltip=TOOLTIP)
-    return squares.heatmap(base, rows, len(sets), COUNTED if any(map(_bracketed, rows)) else COLUMN)
+    width = COUNTED if any(map(_bracketed, rows)) else COLUMN
+    return squares.heatmap(alt.Chart().encode(y=y, tooltip=TOOLTIP), ("column", sets), rows, width, STEP)
 
 
 def _bracketed(row: Datum) -> bool:

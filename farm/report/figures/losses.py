@@ -11,7 +11,21 @@ from farm.report.figures import rows
 from farm.report.figures.bounds import MOST_ROWS, foremost, of_many
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, plain
-from farm.report.figures.style import BLACK, BLUE, GREEN, GREY, PALE, VERMILLION, Datum, data, scale, tooltip, wide
+from farm.report.figures.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    PALE,
+    VERMILLION,
+    Datum,
+    Spec,
+    data,
+    legend,
+    scale,
+    tooltip,
+    wide,
+)
 from farm.report.numbers import MINUS, count, points
 
 COLOURS = (BLUE, VERMILLION, GREEN, BLACK)
@@ -72,8 +86,9 @@ def _chart(listed: Sequence[Datum], x: alt.X, margin: float) -> alt.LayerChart:
     band = band.encode(x=alt.X("from:Q"), x2="to:Q")
     edge = alt.Chart(data([{"at": -margin}, {"at": margin}])).mark_rule(color=GREY, strokeDash=[4, 3]).encode(x="at:Q")
     zero = alt.Chart(data([{"at": 0}])).mark_rule(color=GREY).encode(x="at:Q")
-    colour = alt.Color("standing:N", scale=scale(STANDINGS, COLOURS), title=None)
-    shape = alt.Shape("standing:N", scale=scale(STANDINGS, SHAPES), title=None)
+    look: Spec = {"title": None, "legend": legend(STANDINGS)}
+    colour = alt.Color("standing:N", scale=scale(STANDINGS, COLOURS), **look)
+    shape = alt.Shape("standing:N", scale=scale(STANDINGS, SHAPES), **look)
     base = alt.Chart().encode(y=rows.bare(domain), tooltip=TOOLTIP, color=colour)
     interval = base.mark_rule(strokeWidth=2).encode(y=rows.axis(domain), x=x, x2="high:Q")
     point = base.mark_point(size=80, filled=True, opacity=1, strokeWidth=2).encode(x="value:Q", shape=shape)

@@ -12,7 +12,7 @@ from farm.report.figures import points
 from farm.report.figures.bounds import foremost, of_many
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, plain
-from farm.report.figures.style import GREY, Datum, Spec, colours, shapes, side_by_side, tooltip
+from farm.report.figures.style import GREY, Datum, Spec, by_width, colours, shapes, side_by_side, tooltip
 from farm.report.numbers import count, listed
 
 HEIGHT = 380
@@ -127,7 +127,12 @@ def _chart(rows: Sequence[Datum], records: Sequence[Record], groups: Sequence[st
     title = points.heading(str(row["verdict"]) for row in rows)
     named = list(dict.fromkeys(str(row[by]) for row in rows))
     colour, shape = colours(named), shapes(named)
-    x = alt.X("fps:Q", title=f"images a second{place}", scale=_scale(records), axis=alt.Axis(tickCount=6))
+    x = alt.X(
+        "fps:Q",
+        title=f"images a second{place}",
+        scale=_scale(records),
+        axis=alt.Axis(tickCount=6, labelOverlap="greedy"),
+    )
     base = alt.Chart().encode(x=x, tooltip=TOOLTIP)
     lines = base.mark_rule(strokeWidth=1.5).encode(
         y=alt.Y("low:Q", title="top-1, %"), y2="high:Q", stroke=alt.Stroke(f"{by}:N", scale=colour, title=title)
@@ -138,8 +143,9 @@ def _chart(rows: Sequence[Datum], records: Sequence[Record], groups: Sequence[st
     marks = points.measured(both, colour, shape, title, by, len(rows))
     # The front's names, on white, so that no line crosses them. Above a front there is no other mark.
     label = both.transform_filter("datum.label").encode(text="label:N")
-    white = label.mark_text(stroke="white", strokeWidth=4, dy=-14, fontSize=11)
-    black = label.mark_text(color="black", dy=-14, fontSize=11)
+    text: Spec = {"dy": -14, "fontSize": by_width(9, 11), "limit": by_width(90, 300)}
+    white = label.mark_text(stroke="white", strokeWidth=4, **text)
+    black = label.mark_text(color="black", **text)
     return side_by_side([step, lines, *marks, white, black], rows, groups, HEIGHT)
 
 

@@ -82,7 +82,7 @@ def _chart(listed: Sequence[Datum], speedups: Sequence[Speedup]) -> alt.LayerCha
     offset = alt.YOffset("over:N", scale=alt.Scale(domain=list(OVER)), sort=list(OVER))
     y = rows.axis(rows.domain_of(listed), grid=False)
     base = alt.Chart().encode(y=y, yOffset=offset, tooltip=TOOLTIP)
-    x = alt.X("low:Q", title="times as fast", scale=_scale(speedups), axis=alt.Axis(format="~g"))
+    x = alt.X("low:Q", title="times as fast", scale=_scale(speedups), axis=alt.Axis(format="~g", labelOverlap="greedy"))
     title = points.heading(one.verdict for one in speedups)
     stroke = alt.Stroke("over:N", scale=colour, title=title)
     lines = base.mark_rule(strokeWidth=2).encode(x=x, x2="high:Q", stroke=stroke)

@@ -10,7 +10,7 @@ from farm.record import Record
 from farm.report import figures
 from farm.report.figures.names import names_of, plain
 
-STILL_WIDTH = 960  # pixels of a picture that is as wide as its page
+STILL_WIDTH = 800  # pixels of a picture that is as wide as its page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

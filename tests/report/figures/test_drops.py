@@ -76,8 +76,8 @@ def test_many_long_names_stand_aslant_and_do_not_squeeze_their_numbers():
     cells |= {record(f"a-set-with-a-long-name-{index:02}"): wrong(101 + index) for index in range(30)}
     figure = figures_of(run(cells))["drops"]
     assert len(marks(figure, "rect")) == 30
-    assert svg(figure).count("rotate(35)") == 30
-    assert figure.chart.to_dict()["width"] == {"step": 46}
+    assert svg(figure).count("rotate(45)") == 30
+    assert figure.chart.to_dict()["width"] == {"step": 50}
 
 
 def test_devices_and_algorithms_are_named_only_where_there_are_several():

@@ -7,7 +7,7 @@ import pytest
 
 from farm.analysis.analysis import analyse
 from farm.report import figures as package
-from farm.report.figures import FIGURES, figures, vega
+from farm.report.figures import FIGURES, figures, svg, vega
 from farm.report.figures.rendering import still
 from farm.results.folder import Folder
 from tests.report.figures.grids import figures_of, full, measured, wrong
@@ -69,9 +69,25 @@ def test_a_page_gets_the_whole_spec_without_title_and_as_json(everything):
 
 def test_single_views_are_as_wide_as_their_place_and_alone_have_a_width(everything):
     found = {figure.name: vega(figure).get("width") for figure in everything}
-    single = {"losses", "drops", "classes", "speedup", "pareto"}
-    assert {name for name, width in found.items() if width == "container"} == single
+    assert {name for name, width in found.items() if width == "container"} == {"losses", "speedup", "pareto"}
     assert all(still(figure).get("width") != "container" for figure in everything)
+
+
+def test_panels_stand_as_many_abreast_as_a_page_has_room_for(everything):
+    specs = {figure.name: vega(figure) for figure in everything}
+    abreast = {name: spec["columns"]["signal"] for name, spec in specs.items() if "facet" in spec}
+    assert abreast == {
+        "latency": "isFinite(containerSize()[0]) ? max(1, floor(containerSize()[0] / 300)) : 2",
+        "convergence": "isFinite(containerSize()[0]) ? max(1, floor(containerSize()[0] / 270)) : 3",
+    }
+
+
+def test_every_figure_asks_whether_its_place_is_narrow(everything):
+    for figure in everything:
+        spec = vega(figure)
+        assert spec["params"] == [{"name": "narrow", "expr": "containerSize()[0] < 600"}]
+        assert "narrow ? 10 : 12" in json.dumps(spec["config"])
+        assert 'font-size="12px"' in svg(figure), "alone, no figure is narrow"
 
 
 def test_a_large_run_stays_under_a_megabyte(tmp_path):

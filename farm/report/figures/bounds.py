@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from typing import TypeVar
 
 MOST_ROWS = 100  # of a figure that lists: longer, nobody reads to its end
-MOST_MARKS = 900  # data of one figure, each of which is two marks or three
+MOST_MARKS = 1800  # of one figure, which a browser still draws at once
 ALL = "; all are in the table"
 
 Key = TypeVar("Key", bound=Hashable)
@@ -25,7 +25,7 @@ def foremost(weights: Mapping[Key, float], most: int) -> list[Key]:
 
 
 def foremost_square(weights: Mapping[tuple[Row, Column], float], columns: int) -> tuple[list[Row], list[Column]]:
-    """The columns, at most so many, and then the rows that have the greatest weight anywhere.
+    """The columns, at most so many, and then the rows that have the greatest weight anywhere; a square is two marks.
 
     >>> foremost_square({("a", 1): 1, ("b", 1): 3, ("b", 2): 2, ("c", 3): 0}, 2)
     (['a', 'b', 'c'], [1, 2])
@@ -38,12 +38,12 @@ def foremost_square(weights: Mapping[tuple[Row, Column], float], columns: int) -
     for (row, column), weight in weights.items():
         if column in chosen:
             best_of_row[row] = max(weight, best_of_row[row])
-    return foremost(best_of_row, rows_beside(len(chosen))), chosen
+    return foremost(best_of_row, rows_of(2 * len(chosen))), chosen
 
 
-def rows_beside(columns: int) -> int:
-    """How many rows of so many marks are shown."""
-    return max(1, min(MOST_ROWS, MOST_MARKS // columns))
+def rows_of(marks: int) -> int:
+    """How many rows are shown that have so many marks each."""
+    return max(1, min(MOST_ROWS, MOST_MARKS // marks))
 
 
 def of_many(shown: int, there: int, what: str) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from farm.analysis.by_class import ByClass, by_class
 from farm.analysis.classes import Classes
 from farm.report.figures import rows, squares
-from farm.report.figures.bounds import foremost, of_many, rows_beside
+from farm.report.figures.bounds import foremost, of_many, rows_of
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, apart
 from farm.report.figures.style import Datum, tooltip
@@ -30,7 +30,7 @@ def classes(material: Material) -> Plot | None:
         return None
     lost = np.stack([one.lost for one in sets])
     columns = foremost(dict(enumerate(lost.max(axis=0).tolist())), MOST)
-    chosen = foremost(dict(enumerate(lost[:, columns].max(axis=1).tolist())), rows_beside(len(columns)))
+    chosen = foremost(dict(enumerate(lost[:, columns].max(axis=1).tolist())), rows_of(2 * len(columns)))
     shown, names = [sets[at] for at in chosen], _named(there, columns, material.classes)
     listed = rows.grouped([row for one in shown for row in _rows(one, there, names, material.names)])
     which = of_many(len(shown), len(sets), "models and sets that lose most in one class")

@@ -37,7 +37,11 @@ def convergence(material: Material) -> Plot | None:
     names, target = material.names, material.effort.target if material.effort else None
     panels = {record.cell: _panel(record, names) for record in records if record.cell in widest}
     shown = [record for record in records if record.cell in panels]
-    rows = [row for record in shown for row in _rows(panels[record.cell], record, pairs[record.cell], target)]
+    rows = [
+        {"group": names.measured(record), "panel": panels[record.cell], **row}
+        for record in shown
+        for row in _rows(record, pairs[record.cell], target)
+    ]
     return Plot(
         caption=_caption(len(widest), len(widths), target),
         alt=_alt([widths[cell] for cell in widest], len(widths)),
@@ -51,7 +55,7 @@ def _panel(record: Record, names: Names) -> str:
     return GAP.join((names.measured(record), names.series(record.calibration, record.algorithm) + verdict))
 
 
-def _rows(panel: str, record: Record, pairs: Sequence[Pair], target: float | None) -> Iterator[Datum]:
+def _rows(record: Record, pairs: Sequence[Pair], target: float | None) -> Iterator[Datum]:
     ratios = [ratio for seen in range(len(pairs)) if (ratio := paired_ratio(pairs[: seen + 1]))]
     last = ratios[-1]
     band = {} if target is None else {"lower": last.value / (1 + target), "upper": last.value * (1 + target)}
@@ -59,7 +63,7 @@ def _rows(panel: str, record: Record, pairs: Sequence[Pair], target: float | Non
     for seen, (ratio, (cell, ir)) in enumerate(zip(ratios, pairs, strict=True), 1):
         narrow = ratio.within is not None and ratio.within < widest
         yield {
-            "panel": panel, "cell": plain(record.cell), "pair": seen, "ratio": ratio.value, "one": cell / ir,
+            "cell": plain(record.cell), "pair": seen, "ratio": ratio.value, "one": cell / ir,
             "low": ratio.low if narrow else None, "high": ratio.high if narrow else None,
             "verdict": record.verdict or UNJUDGED, **band,
         }  # fmt: skip

@@ -9,7 +9,7 @@ import altair as alt
 from farm.analysis.families import together
 from farm.record import Record, is_fp32_ir, source_of
 from farm.report.figures import points, rows
-from farm.report.figures.bounds import foremost, of_many, rows_beside
+from farm.report.figures.bounds import foremost, of_many, rows_of
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, plain
 from farm.report.figures.style import BLUE, GREY, ORANGE, Datum, data, scale, tooltip, wide
@@ -45,7 +45,7 @@ def speedup(material: Material) -> Plot | None:
         return None
     sets = together((_names(one, material.names), one) for one in every)
     slowest = {name: -min(one.ratio.value for one in of) for name, of in sets.items()}
-    chosen = foremost(slowest, rows_beside(max(map(len, sets.values()))))
+    chosen = foremost(slowest, rows_of(3 * max(map(len, sets.values()))))
     speedups = [one for name in chosen for one in sets[name]]
     listed = rows.grouped([_row(one, material.names) for one in speedups])
     several = len({one.record.cell for one in speedups}) > len(chosen)

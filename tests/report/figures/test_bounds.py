@@ -4,30 +4,33 @@ from dataclasses import replace
 
 import pytest
 
-from farm.record import is_fp32_ir
 from farm.report.figures.bounds import MOST_MARKS, MOST_ROWS, foremost, foremost_square, of_many
+from farm.report.figures.latency import MOST as MOST_LATENCIES
 from farm.report.figures.pareto import MOST, front, fronts
-from tests.report.figures.grids import figures_of
+from farm.report.figures.sizes import MOST as MOST_SIZES
+from farm.results.folder import Folder
+from tests.report.figures.grids import figures_of, measured, write_rounds, wrong
 from tests.report.figures.marks import marks, texts
 from tests.report.page.scenes import study
+from tests.runs import record, run
 
 MODELS = [f"network{index}" for index in range(12)]
 SETS = ["cifar10", *(f"set{index}" for index in range(34))]
 CELLS = len(MODELS) * len(SETS)
 
 
-def slower(record, at):
+def slower(cell, at):
     """A cell that is slower and less accurate than the one before."""
-    if record.fps is None or record.calibration is None:
-        return record
+    if cell.fps is None or cell.calibration is None:
+        return cell
     speeds = {"speedup_ir": 3 - at / 1000, "fps": 3000.0 - at}
-    return replace(record, **speeds, top1=record.top1 - at / 10_000)
+    return replace(cell, **speeds, top1=cell.top1 - at / 10_000)
 
 
 @pytest.fixture(scope="module")
 def figures():
-    run = study(MODELS, SETS)
-    return figures_of(replace(run, records=tuple(slower(each, at) for at, each in enumerate(run.records))))
+    found = study(MODELS, SETS)
+    return figures_of(replace(found, records=tuple(slower(each, at) for at, each in enumerate(found.records))))
 
 
 def test_the_greatest_are_taken_in_their_own_order():
@@ -43,7 +46,7 @@ def test_a_square_has_few_columns_and_as_many_rows_as_its_marks_allow():
     weights = {(row, column): row + column for row in range(300) for column in range(300)}
     rows, columns = foremost_square(weights, 30)
     assert columns == list(range(270, 300))
-    assert rows == list(range(300 - MOST_MARKS // 30, 300))
+    assert rows == list(range(300 - MOST_MARKS // 60, 300))
     assert foremost_square({(0, 0): 1}, 30) == ([0], [0])
 
 
@@ -80,6 +83,32 @@ def test_the_cells_nearest_the_front_are_shown(figures):
     assert any("on the front: true" in mark.said for mark in marks(figure, "symbol"))
 
 
+def test_lines_of_latency_are_those_with_the_longest_tails(tmp_path):
+    folder = Folder(str(tmp_path))
+    cells = [record(f"set{index:02}") for index in range(MOST_LATENCIES + 5)]
+    found = replace(run(dict.fromkeys(cells, ())), folder=folder)
+    for index, cell in enumerate(cells):
+        found = measured(found, cell.cell, [2.0], latency_p50_ms=1.0, latency_p95_ms=2 + index / 100)
+        write_rounds(folder, cell.cell, [2.0], inferences=3)
+    figure = figures_of(found)["latency"]
+    assert figure.caption.startswith(
+        f"The {MOST_LATENCIES} of {MOST_LATENCIES + 5} cells whose slowest twentieth takes"
+    )
+    shown = [mark.said.split("cell: ")[1].split("/")[1] for mark in marks(figure, "line")]
+    assert sorted(shown) == [f"set{index:02}" for index in range(5, MOST_LATENCIES + 5)]
+
+
+def test_lines_of_sizes_are_those_that_change_most():
+    cells = {record(): wrong(0)}
+    for index in range(MOST_SIZES + 2):
+        few, many = (record(f"set{index:02}{{count={size}}}", subset_size=size) for size in (50, 300))
+        cells |= {few: wrong(100 + index), many: wrong(100)}
+    figure = figures_of(run(cells))["sizes"]
+    assert figure.caption.startswith(f"The {MOST_SIZES} of {MOST_SIZES + 2} lines of model and set that change most")
+    assert {"set00", "set01"}.isdisjoint(texts(figure))
+    assert "set02" in texts(figure)
+
+
 def test_fronts_are_what_is_left_when_those_before_are_taken_away():
     both = [(x * 7 % 10, x * 3 % 11) for x in range(60)]
     ranks, left, at = fronts(both), list(both), 0
@@ -90,6 +119,5 @@ def test_fronts_are_what_is_left_when_those_before_are_taken_away():
 
 
 def test_of_a_small_run_everything_is_shown():
-    run = study(MODELS[:2], SETS[:3])
-    assert any(map(is_fp32_ir, run.records))
-    assert not [figure for figure in figures_of(run).values() if "all are in the table" in figure.caption]
+    found = study(MODELS[:2], SETS[:3])
+    assert not [figure for figure in figures_of(found).values() if "all are in the table" in figure.caption]

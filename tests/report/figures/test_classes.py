@@ -89,7 +89,9 @@ def test_of_many_classes_those_are_shown_in_which_a_set_loses_most():
 
 def test_of_many_sets_those_are_shown_that_lose_most_in_a_class():
     figure = figures_of(many(60, 30))["classes"]
-    assert figure.caption.startswith(f"The {MOST_MARKS // MOST} of 60 models and sets that lose most in one class;")
+    assert figure.caption.startswith(
+        f"The {MOST_MARKS // (2 * MOST)} of 60 models and sets that lose most in one class;"
+    )
     assert "set059" in texts(figure)
     assert "set005" not in texts(figure)
 

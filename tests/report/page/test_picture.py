@@ -7,10 +7,10 @@ from tests.report.page.scenes import kept, study
 from tests.runs import record
 
 
-def test_rows_are_known_by_model_group_and_cell_and_nothing_else():
+def test_rows_are_known_by_model_and_group_and_nothing_else():
     records = [record(), record("noise", device="CPU{threads=2}")]
     assert models_of(records) == dict.fromkeys(
-        ("resnet20", "resnet20 on CPU", "resnet20 on CPU{threads=2}", *(each.cell for each in records)), "resnet20"
+        ("resnet20", "resnet20 on CPU", "resnet20 on CPU{threads=2}"), "resnet20"
     )
 
 

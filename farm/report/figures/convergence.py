@@ -26,27 +26,34 @@ TOOLTIP = tooltip(
 
 def convergence(material: Material) -> Plot | None:
     """A panel a measurement; of many, those that ended widest."""
-    records = material.analysis.run.records
-    pairs = {cell: PairedRounds(rounds=list(rounds)).pairs() for cell, rounds in material.rounds.items()}
-    ends = {record.cell: paired_ratio(pairs.get(record.cell, ())) for record in records}
+    measured = {record.cell: record for record in material.analysis.run.records if record.cell in material.rounds}
+    likely = foremost({cell: _width(record) for cell, record in measured.items()}, MOST)
+    pairs = {cell: PairedRounds(rounds=list(material.rounds[cell])).pairs() for cell in likely}
+    ends = {cell: paired_ratio(of) for cell, of in pairs.items()}
     widths = {cell: end.within for cell, end in ends.items() if end is not None and end.within is not None}
     if not widths:
         return None
     longest = max(len(pairs[cell]) for cell in widths)
-    widest = foremost(widths, min(MOST, max(1, MOST_MARKS // longest)))
+    there = len(measured) - len(likely) + len(widths)  # a single pair has no interval
+    widest = foremost(widths, max(1, MOST_MARKS // longest))
     names, target = material.names, material.effort.target if material.effort else None
-    panels = {record.cell: _panel(record, names) for record in records if record.cell in widest}
-    shown = [record for record in records if record.cell in panels]
+    shown = [measured[cell] for cell in widest]
+    panels = {record.cell: _panel(record, names) for record in shown}
     rows = [
         {"group": names.measured(record), "panel": panels[record.cell], **row}
         for record in shown
         for row in _rows(record, pairs[record.cell], target)
     ]
     return Plot(
-        caption=_caption(len(widest), len(widths), target),
-        alt=_alt([widths[cell] for cell in widest], len(widths)),
+        caption=_caption(len(widest), there, target),
+        alt=_alt([widths[cell] for cell in widest], there),
         chart=_chart(rows, list(panels.values()), longest, banded=target is not None),
     )
+
+
+def _width(record: Record) -> float:
+    """How many times its interval's low end the high end is, where that is known."""
+    return (record.speedup_ir_high or 0.0) / (record.speedup_ir_low or 1.0)
 
 
 def _panel(record: Record, names: Names) -> str:

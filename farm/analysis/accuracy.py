@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from farm.analysis.classes import Classes
 from farm.analysis.families import Family, together
 from farm.analysis.standing import EQUIVALENCE_ALPHA, Standing, holm, standing
 from farm.record import Record, is_fp32_ir
@@ -92,9 +93,9 @@ def disagreement(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Disagre
 
 def worst_class(label: NDArray[np.int64], before: NDArray[np.bool_], after: NDArray[np.bool_]) -> tuple[int, float]:
     """The class that lost most, and the share of its images lost. label: (n,); before, after: right or not, (n,)."""
-    classes, at, counts = np.unique(label, return_inverse=True, return_counts=True)
-    lost = np.bincount(at, weights=before.astype(np.int8) - after.astype(np.int8)) / counts
-    return int(classes[lost.argmax()]), float(lost.max())
+    classes = Classes.of(label)
+    lost = classes.lost(before, after)
+    return int(classes.number[lost.argmax()]), float(lost.max())
 
 
 def _beside_real(cells: Sequence[_Cell], run: Run) -> Mapping[str, Against]:

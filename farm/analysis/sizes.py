@@ -9,7 +9,7 @@ from farm.analysis.analysis import Analysis
 from farm.analysis.families import Family
 from farm.grid.choice import SEED
 from farm.grid.selection import labels_of
-from farm.record import Record
+from farm.record import Record, source_of
 from farm.stats.replicates import mean
 from farm.stats.shares import Estimate
 
@@ -34,7 +34,7 @@ def by_size(analysis: Analysis) -> list[Sized]:
     lines: dict[Line, dict[int, list[Record]]] = {}
     for record in map(unsized, analysis.run.records):
         if record.calibration is not None and record.subset_size is not None and record.top1 is not None:
-            line = (Family.of(record), labels_of(record).calibration.without(SEED, "count"))
+            line = (Family.of(record), source_of(record) or "")
             lines.setdefault(line, {}).setdefault(record.subset_size, []).append(record)
     several = {line: sizes for line, sizes in lines.items() if len(sizes) > 1}
     return [
@@ -45,8 +45,10 @@ def by_size(analysis: Analysis) -> list[Sized]:
 
 
 def unsized(record: Record) -> Record:
-    """The record whose algorithm does not tell how many images it takes."""
-    return replace(record, algorithm=labels_of(record).algorithm.without("subset_size"))
+    """The record whose source and algorithm do not tell how many images there are."""
+    labels = labels_of(record)
+    source = None if record.calibration is None else labels.calibration.without(SEED, "count")
+    return replace(record, calibration_source=source, algorithm=labels.algorithm.without("subset_size"))
 
 
 def _sized(line: Line, size: int, records: Sequence[Record], accuracies: Mapping[str, Accuracy]) -> Sized:

@@ -47,7 +47,11 @@ class Label(str):
         parameters = self.parameters
         if not parameters.keys() & set(keys):
             return self
-        return Label(_joined(self.name, ((key, text) for key, text in parameters.items() if key not in keys)))
+        return self.having({key: text for key, text in parameters.items() if key not in keys})
+
+    def having(self, parameters: Mapping[str, str]) -> "Label":
+        """The label of this name with these parameters instead, whose values are written as they stand."""
+        return Label(_joined(self.name, parameters.items()))
 
 
 class CellLabels(NamedTuple):

@@ -3,6 +3,7 @@
 from farm.analysis.analysis import analyse
 from farm.report.figures import FIGURES
 from farm.report.page import document, section
+from tests.browser.conftest import PHONE
 from tests.report.page.scenes import picture, study
 
 
@@ -65,6 +66,38 @@ def test_every_figure_that_farm_knows_is_shown_by_script_and_all_but_the_samples
     for chart in charts:
         assert chart.locator("svg").count() == 1
         assert "resnet20" in chart.inner_html()
+
+
+MOVED = {"drops", "classes", "samples"}  # squares of one size on every screen
+
+
+def widths(page):
+    """By figure: the pixels of its picture, and of the place it has."""
+    sizes = "(one) => [one.querySelector('.chart svg').getBoundingClientRect().width, one.clientWidth]"
+    return {
+        one.get_attribute("id").removeprefix("run1-"): one.evaluate(sizes) for one in page.tab.locator("figure").all()
+    }
+
+
+def test_on_a_phone_figures_are_drawn_for_its_width_and_have_no_notes(visit, pages):
+    page = visit(pages.whole, viewport=PHONE)
+    page.draw_all()
+    found = widths(page)
+    assert {name for name, (drawn, room) in found.items() if drawn > room} <= MOVED
+    assert set(found) == set(FIGURES)
+    chart = page.tab.locator("#run1-losses .chart")
+    assert not [text for text in chart.locator(".role-axis-label text").all_text_contents() if "(" in text]
+    assert chart.locator(".mark-symbol.role-mark path").first.is_visible()
+    assert page.tab.locator("#run1-losses .canvas").get_attribute("tabindex") is None
+
+
+def test_on_a_desk_panels_stand_abreast(visit, pages):
+    page = visit(pages.whole, viewport={"width": 1366, "height": 900})
+    page.draw_all()
+    found = widths(page)
+    assert all(drawn <= room for drawn, room in found.values())
+    assert found["convergence"][0] > 900
+    assert found["losses"][0] == found["losses"][1]
 
 
 def test_rows_of_no_model_stay_whatever_javascript_may_call_them(visit, tmp_path):

@@ -43,5 +43,10 @@ def test_what_is_left_out_of_a_label_changes_nothing_else(parameters):
     assert label.without(*parameters) == "noise"
 
 
+def test_a_label_can_have_other_parameters():
+    assert Label("folder{path=a/b,seed=1}").having({"path": "b"}) == "folder{path=b}"
+    assert Label("folder{path=a/b}").having({}) == "folder"
+
+
 def test_a_free_name_with_braces_is_left_as_it_is():
     assert Label("mine{1").without("seed") == "mine{1"

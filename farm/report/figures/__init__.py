@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from farm.analysis.analysis import Analysis
+from farm.report.figures.classes import classes
 from farm.report.figures.convergence import convergence
 from farm.report.figures.drops import drops
 from farm.report.figures.figure import Figure, Material, Plot, material
@@ -29,6 +30,7 @@ class FigureSpec:
 FIGURES = {
     "losses": FigureSpec(title="Top-1 lost against calibration with real images", plot=losses),
     "drops": FigureSpec(title="Top-1 lost by quantization, by model and calibration set", plot=drops),
+    "classes": FigureSpec(title="Top-1 lost by class", plot=classes),
     "sizes": FigureSpec(title="Top-1 by how many images calibrate", plot=sizes),
     "speedup": FigureSpec(title="Speed-up over PyTorch and over the FP32 IR", plot=speedup),
     "pareto": FigureSpec(title="Accuracy against speed", plot=pareto),

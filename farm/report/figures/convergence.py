@@ -6,8 +6,9 @@ import altair as alt
 
 from farm.measuring.pairing import PairedRounds
 from farm.record import Record
+from farm.report.figures.bounds import MOST_MARKS, foremost, of_many
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import GAP, Names, names_of, plain
+from farm.report.figures.names import GAP, Names, plain
 from farm.report.figures.points import UNJUDGED
 from farm.report.figures.style import BLUE, GREY, PALE, Datum, data, tooltip
 from farm.report.numbers import count, within
@@ -25,23 +26,34 @@ TOOLTIP = tooltip(
 
 def convergence(material: Material) -> Plot | None:
     """A panel a measurement; of many, those that ended widest."""
-    records = material.analysis.run.records
-    pairs = {cell: PairedRounds(rounds=list(rounds)).pairs() for cell, rounds in material.rounds.items()}
-    ends = {record.cell: paired_ratio(pairs.get(record.cell, ())) for record in records}
+    measured = {record.cell: record for record in material.analysis.run.records if record.cell in material.rounds}
+    likely = foremost({cell: _width(record) for cell, record in measured.items()}, MOST)
+    pairs = {cell: PairedRounds(rounds=list(material.rounds[cell])).pairs() for cell in likely}
+    ends = {cell: paired_ratio(of) for cell, of in pairs.items()}
     widths = {cell: end.within for cell, end in ends.items() if end is not None and end.within is not None}
-    widest = sorted(widths, key=lambda cell: -widths[cell])[:MOST]
-    if not widest:
+    if not widths:
         return None
-    names, target = names_of(records), material.effort.target if material.effort else None
-    panels = {record.cell: _panel(record, names) for record in records if record.cell in widest}
-    shown = [record for record in records if record.cell in panels]
-    rows = [row for record in shown for row in _rows(panels[record.cell], record, pairs[record.cell], target)]
-    longest = max(len(pairs[cell]) for cell in widest)
+    longest = max(len(pairs[cell]) for cell in widths)
+    there = len(measured) - len(likely) + len(widths)  # a single pair has no interval
+    widest = foremost(widths, max(1, MOST_MARKS // longest))
+    names, target = material.names, material.effort.target if material.effort else None
+    shown = [measured[cell] for cell in widest]
+    panels = {record.cell: _panel(record, names) for record in shown}
+    rows = [
+        {"group": names.measured(record), "panel": panels[record.cell], **row}
+        for record in shown
+        for row in _rows(record, pairs[record.cell], target)
+    ]
     return Plot(
-        caption=_caption(len(widest), len(widths), target),
-        alt=_alt([widths[cell] for cell in widest], len(widths)),
+        caption=_caption(len(widest), there, target),
+        alt=_alt([widths[cell] for cell in widest], there),
         chart=_chart(rows, list(panels.values()), longest, banded=target is not None),
     )
+
+
+def _width(record: Record) -> float:
+    """How many times its interval's low end the high end is, where that is known."""
+    return (record.speedup_ir_high or 0.0) / (record.speedup_ir_low or 1.0)
 
 
 def _panel(record: Record, names: Names) -> str:
@@ -50,7 +62,7 @@ def _panel(record: Record, names: Names) -> str:
     return GAP.join((names.measured(record), names.series(record.calibration, record.algorithm) + verdict))
 
 
-def _rows(panel: str, record: Record, pairs: Sequence[Pair], target: float | None) -> Iterator[Datum]:
+def _rows(record: Record, pairs: Sequence[Pair], target: float | None) -> Iterator[Datum]:
     ratios = [ratio for seen in range(len(pairs)) if (ratio := paired_ratio(pairs[: seen + 1]))]
     last = ratios[-1]
     band = {} if target is None else {"lower": last.value / (1 + target), "upper": last.value * (1 + target)}
@@ -58,7 +70,7 @@ def _rows(panel: str, record: Record, pairs: Sequence[Pair], target: float | Non
     for seen, (ratio, (cell, ir)) in enumerate(zip(ratios, pairs, strict=True), 1):
         narrow = ratio.within is not None and ratio.within < widest
         yield {
-            "panel": panel, "cell": plain(record.cell), "pair": seen, "ratio": ratio.value, "one": cell / ir,
+            "cell": plain(record.cell), "pair": seen, "ratio": ratio.value, "one": cell / ir,
             "low": ratio.low if narrow else None, "high": ratio.high if narrow else None,
             "verdict": record.verdict or UNJUDGED, **band,
         }  # fmt: skip
@@ -73,13 +85,13 @@ def _chart(rows: Sequence[Datum], panels: Sequence[str], longest: int, *, banded
     dots = base.mark_point(shape="circle", size=14, color=GREY, opacity=1).encode(y=_y("one"))
     line = base.mark_line(color=BLUE, strokeWidth=2).encode(y=_y("ratio"))
     label = f"split(datum.label, '{GAP}')"
-    header = alt.Header(labelAnchor="start", labelLimit=WIDTH + 56, labelFontSize=11, labelExpr=label)
+    header = alt.Header(labelAnchor="start", labelLimit=WIDTH + 36, labelFontSize=11, labelExpr=label)
     panel = alt.Facet("panel:N", title=None, sort=list(panels), header=header)
     layers = alt.layer(*([target] if banded else []), band, dots, line, data=data(rows))
     faceted = layers.properties(width=WIDTH, height=HEIGHT).facet(
         facet=panel, columns=ABREAST, bounds="flush", spacing={"row": 94, "column": 62}
     )
-    chart: alt.FacetChart = faceted.resolve_scale(y="independent").resolve_axis(x="independent")
+    chart: alt.FacetChart = faceted.resolve_scale(y="independent").resolve_axis(x="independent", y="independent")
     return chart
 
 
@@ -89,7 +101,7 @@ def _y(name: str) -> alt.Y:
 
 
 def _caption(shown: int, there: int, target: float | None) -> str:
-    which = f"The {shown} of {there} measurements that ended with the widest intervals. " if shown < there else ""
+    which = of_many(shown, there, "measurements that ended with the widest intervals")
     band = f" The grey band is the target, {target:.1%} to each side of the last value." if target is not None else ""
     return (
         f"{which}The ratio to the FP32 IR after so many undisturbed pairs of rounds (line), with the 99 % t-interval "

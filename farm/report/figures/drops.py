@@ -1,29 +1,27 @@
 """Which model breaks with which set: the drop of top-1 by model and calibration source."""
 
-from collections.abc import Mapping, Sequence
-from statistics import fmean
-from typing import Literal
+import math
+from collections.abc import Collection, Mapping, Sequence
+from statistics import fmean, mode
 
 import altair as alt
 
 from farm.analysis.families import Family, together
 from farm.analysis.replicates import drops_of
 from farm.record import Record, source_of
+from farm.report.figures import squares
+from farm.report.figures.bounds import ALL, foremost_square
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import Names, names_of
-from farm.report.figures.style import ORANGE, PALE, SKY, WIDTH, Datum, Spec, tooltip, wide
+from farm.report.figures.names import Names
+from farm.report.figures.style import Datum, tooltip
 from farm.report.numbers import count, points, span
 from farm.stats.shares import Estimate
 
 Square = tuple[Family, str]  # and calibration source
 
 STEP = 34  # pixels a row
-COLUMN = 46  # pixels a column, at least, for its numbers to fit
-LETTER = 8
-FIT = WIDTH // COLUMN
-EDGE = "#c8c8c8"
-STEEP = 0.5  # points around zero in which colour is linear; beyond, logarithmic
-LEAST = 1.0  # points at which colour is full, at least: noise shall not look like a loss
+COLUMN, COUNTED = 50, 68  # pixels a column, for its numbers to fit, and with seeds in brackets
+MOST_COLUMNS = 30
 TOOLTIP = tooltip(
     ("group", "model"), ("set", "calibration"), ("text", "mean drop, points"), ("interval", "95 % interval over seeds"),
     ("seeds", "seeds", ""), ("failed", "failed", ""),
@@ -33,21 +31,49 @@ TOOLTIP = tooltip(
 def drops(material: Material) -> Plot | None:
     """A square a model and source: the mean drop of top-1 over its seeds, in percentage points."""
     records = material.analysis.run.records
-    names, over_seeds = names_of(records), {(one.family, one.source): one.drop for one in material.analysis.sources}
+    over_seeds = {(one.family, one.source): one.drop for one in material.analysis.sources}
     sets = [(source, record) for record in records if (source := source_of(record)) is not None]
-    squares = together(((Family.of(record), source), record) for source, record in sets)
-    means = {square: fmean(lost) for square, cells in squares.items() if (lost := drops_of(cells))}
-    if not means:
+    every = together(((Family.of(record), source), record) for source, record in sets)
+    known = {square: fmean(lost) for square, cells in every.items() if (lost := drops_of(cells))}
+    if not known:
         return None
+    chosen, which = _foremost(every, known)
+    shown = {square: every[square] for square in chosen}
+    means = {square: known[square] for square in chosen if square in known}
+    seeds = {square: len(drops_of(shown[square])) for square in means}
     rows = {
-        square: _row(square, cells, means.get(square), over_seeds.get(square), names)
-        for square, cells in squares.items()
+        square: _row(square, cells, means.get(square), over_seeds.get(square), material.names)
+        for square, cells in shown.items()
     }
+    listed = list((rows if len({*seeds.values()}) == 1 else _counted(rows, seeds)).values())
     return Plot(
-        caption=_caption([len(drops_of(squares[square])) for square in means]),
+        caption=which + _caption(list(seeds.values()), listed),
         alt=_alt(means, rows),
-        chart=_chart(list(rows.values()), 100 * max(map(abs, means.values()))),
+        chart=_chart(listed),
     )
+
+
+def _foremost(every: Collection[Square], means: Mapping[Square, float]) -> tuple[list[Square], str]:
+    """The squares of the models and sets that lose most, and what the caption says where they are not all."""
+    weights = {(_model(square), _set(square)): means.get(square, -math.inf) for square in every}
+    models, sets = foremost_square(weights, MOST_COLUMNS)
+    chosen = [square for square in every if _model(square) in models and _set(square) in sets]
+    of_models, of_sets = (
+        count(len({row for row, _ in weights}), "model"),
+        count(len({name for _, name in weights}), "set"),
+    )
+    which = f"The {len(models)} of {of_models} and {len(sets)} of {of_sets} that lose most{ALL}. "
+    return chosen, which if len(chosen) < len(every) else ""
+
+
+def _model(square: Square) -> tuple[str, str]:
+    """Its row: the model and the device."""
+    return square[0].model, square[0].device
+
+
+def _set(square: Square) -> tuple[str, str]:
+    """Its column: the source and the algorithm."""
+    return square[1], square[0].algorithm
 
 
 def _row(square: Square, cells: Sequence[Record], mean: float | None, ends: Estimate | None, names: Names) -> Datum:
@@ -56,41 +82,52 @@ def _row(square: Square, cells: Sequence[Record], mean: float | None, ends: Esti
     text, interval = "failed" if failed else "not run", ""
     if mean is not None:
         text, interval = points(mean), f"{points(ends.low)} to {points(ends.high)}" if ends else "one seed: none"
+    name = names.series(source, family.algorithm)
     return {
-        "group": names.group(family.model, family.device), "set": names.series(source, family.algorithm),
+        "group": names.group(family.model, family.device), "set": name, "column": name,
         "seeds": len(drops_of(cells)), "failed": failed, "drop": None if mean is None else 100 * mean,
         "text": text, "interval": interval,
     }  # fmt: skip
 
 
-def _chart(rows: Sequence[Datum], most: float) -> alt.LayerChart:
-    sets, groups = (list(dict.fromkeys(str(row[name]) for row in rows)) for name in ("set", "group"))
-    full = max(LEAST, most)
-    ends, between = [-full, 0, full], [SKY, "white", ORANGE]
-    scale = alt.Scale(type="symlog", constant=STEEP, domain=ends, range=between, interpolate="rgb")
-    # Names that would not fit beside each other stand aslant, to where the models' names leave room.
-    slant = 0 if max(map(len, sets)) * LETTER * len(sets) < WIDTH else 35
-    x = alt.X("set:N", sort=sets, title=None, axis=_axis("top", slant))
-    base = alt.Chart().encode(x=x, y=alt.Y("group:N", sort=groups, title=None, axis=_axis("left")), tooltip=TOOLTIP)
-    squares = base.mark_rect(stroke=EDGE).encode(color=alt.Color("drop:Q", scale=scale, legend=None))
-    missing = base.transform_filter("!isValid(datum.drop)").mark_rect(color=PALE, stroke=EDGE)
-    texts = base.mark_text(fontSize=12).encode(text="text:N")
-    chart = wide([squares, missing, texts], rows, alt.Step(STEP))
-    return chart if len(sets) <= FIT else chart.properties(width=alt.Step(COLUMN))
+def _counted(rows: Mapping[Square, Datum], seeds: Mapping[Square, int]) -> dict[Square, Datum]:
+    """The rows with how many seeds a column has, and in brackets how many a square has, where that is another number.
+
+    seeds: of each square with a number; a column has as many as most of its squares.
+    """
+    columns = together((_set(square), number) for square, number in seeds.items())
+    counted = dict(rows)
+    for square, row in rows.items():
+        usual = mode(columns.get(_set(square), [0]))
+        column = f"{row['set']} ({count(usual, 'seed')})" if usual else row["set"]
+        text = row["text"] if seeds.get(square, usual) == usual else f"{row['text']} ({seeds[square]})"
+        counted[square] = {**row, "column": column, "text": text}
+    return counted
 
 
-def _axis(orient: Literal["left", "top"], angle: int = 0) -> alt.Axis:
-    look: Spec = {"ticks": False, "domain": False, "grid": False, "labelPadding": 8, "labelOverlap": False}
-    return alt.Axis(orient=orient, labelAngle=angle, **look)
+def _chart(rows: Sequence[Datum]) -> alt.LayerChart:
+    sets, groups = (list(dict.fromkeys(str(row[name]) for row in rows)) for name in ("column", "group"))
+    y = alt.Y("group:N", sort=groups, title=None, axis=squares.axis("left"))
+    width = COUNTED if any(map(_bracketed, rows)) else COLUMN
+    return squares.heatmap(alt.Chart().encode(y=y, tooltip=TOOLTIP), ("column", sets), rows, width, STEP)
 
 
-def _caption(seeds: Sequence[int]) -> str:
+def _bracketed(row: Datum) -> bool:
+    return str(row["text"]).endswith(")")
+
+
+def _caption(seeds: Sequence[int], rows: Sequence[Datum]) -> str:
     several = max(seeds) > 1
     mean = f"the mean over {span(seeds)} seeds of the set" if several else "of one seed of the set"
+    counted = (
+        " In brackets: of so many seeds, where a column's others have another number."
+        if any(map(_bracketed, rows))
+        else ""
+    )
     end = " `farm show` and the page's table over several seeds have the means' 95 % intervals." if several else ""
     return (
-        f"The FP32 IR's top-1 minus the quantized model's, in percentage points: {mean}. Orange is a loss, blue a "
-        f"gain; colour is linear up to {STEEP:g} points and logarithmic beyond.{end}"
+        f"The FP32 IR's top-1 minus the quantized model's, in percentage points: {mean}. "
+        f"{squares.COLOURS}{counted}{end}"
     )
 
 

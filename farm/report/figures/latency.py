@@ -9,16 +9,17 @@ from numpy.typing import NDArray
 from farm.measuring.pairing import CELL, PairedRounds
 from farm.measuring.round import Round
 from farm.record import Record, source_of
+from farm.report.figures.bounds import foremost, of_many
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import names_of, plain
+from farm.report.figures.names import Names, plain
 from farm.report.figures.style import Datum, Spec, colours, dashes, legend, side_by_side, tooltip
 from farm.report.numbers import count
 
 HEIGHT = 320
 CROWDED = 40  # cells, from which on lines are thin
 NS_PER_MS = 1e6
-MOST_POINTS = 6000  # of all cells together, which bounds what the page must carry
-MOST_PER_CELL = 100
+MOST = 60  # cells
+POINTS = 100  # of a cell
 TAIL = (0.995, 0.999)
 FEWEST = 10  # latencies beyond a quantile that is shown, as in `farm.stats.ratios.percentile`
 TOOLTIP = tooltip(("cell", "cell"), ("ms", "latency, ms", ".4~g"), ("share", "share that took no longer", ".1%"))
@@ -28,17 +29,28 @@ Ecdf = tuple[list[float], list[float]]
 
 def latency(material: Material) -> Plot | None:
     """A line a cell: the share of inferences that took no longer, from its raw rounds, in ms."""
-    points = min(MOST_PER_CELL, max(12, MOST_POINTS // max(1, len(material.rounds))))
+    measured = {
+        record.cell: record
+        for record in material.analysis.run.records
+        if record.cell in material.rounds and record.verdict != "invalid"
+    }
+    chosen = foremost({cell: _tail(record) for cell, record in measured.items()}, MOST)
     lines: dict[str, tuple[Record, Ecdf]] = {}
-    for record in material.analysis.run.records:
-        rounds = valid_rounds(material.rounds.get(record.cell, ()), material.effort.pairs[0] if material.effort else 1)
+    for record in (measured[cell] for cell in chosen):
+        rounds = valid_rounds(material.rounds[record.cell], material.effort.pairs[0] if material.effort else 1)
         raw = [one.stretches.latencies_ns.astype(np.float64) for one in rounds]
-        if record.verdict != "invalid" and any(map(len, raw)):
-            lines[plain(record.cell)] = (record, ecdf(np.concatenate(raw), points))
+        if any(map(len, raw)):
+            lines[plain(record.cell)] = (record, ecdf(np.concatenate(raw), POINTS))
     if not lines:
         return None
-    chart = _chart(lines, material.analysis.run.records)
-    return Plot(caption=_caption(points), alt=_alt({cell: line for cell, (_, line) in lines.items()}), chart=chart)
+    chart = _chart(lines, material.names)
+    which = of_many(len(chosen), len(measured), "cells whose slowest twentieth takes longest beside their median")
+    return Plot(caption=which + _caption(), alt=_alt({cell: line for cell, (_, line) in lines.items()}), chart=chart)
+
+
+def _tail(record: Record) -> float:
+    """The 95th percentile by the median, where both are known."""
+    return (record.latency_p95_ms or 0.0) / (record.latency_p50_ms or 1.0)
 
 
 def valid_rounds(rounds: Sequence[Round], least: int) -> list[Round]:
@@ -56,8 +68,7 @@ def ecdf(latencies: NDArray[np.float64], points: int) -> Ecdf:
     return (np.quantile(latencies, shares) / NS_PER_MS).tolist(), shares.tolist()
 
 
-def _chart(lines: Mapping[str, tuple[Record, Ecdf]], records: Sequence[Record]) -> alt.LayerChart | alt.FacetChart:
-    names = names_of(records)
+def _chart(lines: Mapping[str, tuple[Record, Ecdf]], names: Names) -> alt.LayerChart | alt.FacetChart:
     group = {cell: names.measured(record) for cell, (record, _) in lines.items()}
     label = {cell: names.series(source_of(record), record.algorithm) for cell, (record, _) in lines.items()}
     rows: list[Datum] = [
@@ -78,11 +89,11 @@ def _chart(lines: Mapping[str, tuple[Record, Ecdf]], records: Sequence[Record]) 
     return side_by_side([line], rows, list(dict.fromkeys(group.values())), HEIGHT)
 
 
-def _caption(points: int) -> str:
+def _caption() -> str:
     return (
         "The share of inferences that took no longer than so many milliseconds (logarithmic axis); further left is "
         "faster, and a foot drawn out to the right is a slow tail. From the raw latencies of the rounds that count, "
-        f"thinned to {points} quantiles a cell; beyond 99 % only where ten inferences were slower still. These are the "
+        f"thinned to {POINTS} quantiles a cell; beyond 99 % only where ten inferences were slower still. These are the "
         "latencies of one host as they were, without an interval: speed-ups, which were measured in pairs, have one."
     )
 

@@ -8,9 +8,24 @@ from farm.analysis.analysis import AgainstReal
 from farm.analysis.standing import STANDINGS
 from farm.grid.settings import Claims
 from farm.report.figures import rows
+from farm.report.figures.bounds import MOST_ROWS, foremost, of_many
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import Names, names_of, plain
-from farm.report.figures.style import BLACK, BLUE, GREEN, GREY, PALE, VERMILLION, Datum, data, scale, tooltip, wide
+from farm.report.figures.names import Names, plain
+from farm.report.figures.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    PALE,
+    VERMILLION,
+    Datum,
+    Spec,
+    data,
+    legend,
+    scale,
+    tooltip,
+    wide,
+)
 from farm.report.numbers import MINUS, count, points
 
 COLOURS = (BLUE, VERMILLION, GREEN, BLACK)
@@ -25,16 +40,17 @@ TOOLTIP = tooltip(
 
 def losses(material: Material) -> Plot | None:
     """A row a set: its loss of top-1 against real images with the 90 % interval, in percentage points."""
-    sets, claims = material.analysis.against_real, material.analysis.run.claims
-    if not sets:
+    every, claims, names = material.analysis.against_real, material.analysis.run.claims, material.names
+    if not every:
         return None
-    names = names_of(material.analysis.run.records)
+    sets = [every[at] for at in foremost({at: one.loss.value for at, one in enumerate(every)}, MOST_ROWS)]
     listed = rows.grouped([_row(beside, names) for beside in sets])
     low, high = 100 * min(one.loss.low for one in sets), 100 * max(one.loss.high for one in sets)
     margin = 100 * claims.margin
     linear = max(-low, high, abs(high), abs(low)) <= max(LINEAR, 6 * margin)
     chart = _chart(listed, _x((low, high), margin, linear=linear), margin)
-    return Plot(caption=_caption(sets, claims, linear=linear), alt=_alt(sets, margin, names), chart=chart)
+    which = of_many(len(sets), len(every), "sets that lose most")
+    return Plot(caption=which + _caption(sets, claims, linear=linear), alt=_alt(every, margin, names), chart=chart)
 
 
 def _names(beside: AgainstReal, names: Names) -> tuple[str, str]:
@@ -70,8 +86,9 @@ def _chart(listed: Sequence[Datum], x: alt.X, margin: float) -> alt.LayerChart:
     band = band.encode(x=alt.X("from:Q"), x2="to:Q")
     edge = alt.Chart(data([{"at": -margin}, {"at": margin}])).mark_rule(color=GREY, strokeDash=[4, 3]).encode(x="at:Q")
     zero = alt.Chart(data([{"at": 0}])).mark_rule(color=GREY).encode(x="at:Q")
-    colour = alt.Color("standing:N", scale=scale(STANDINGS, COLOURS), title=None)
-    shape = alt.Shape("standing:N", scale=scale(STANDINGS, SHAPES), title=None)
+    look: Spec = {"title": None, "legend": legend(STANDINGS)}
+    colour = alt.Color("standing:N", scale=scale(STANDINGS, COLOURS), **look)
+    shape = alt.Shape("standing:N", scale=scale(STANDINGS, SHAPES), **look)
     base = alt.Chart().encode(y=rows.bare(domain), tooltip=TOOLTIP, color=colour)
     interval = base.mark_rule(strokeWidth=2).encode(y=rows.axis(domain), x=x, x2="high:Q")
     point = base.mark_point(size=80, filled=True, opacity=1, strokeWidth=2).encode(x="value:Q", shape=shape)

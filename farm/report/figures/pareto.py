@@ -1,18 +1,22 @@
 """What speed costs in accuracy: top-1 against FPS, and who is beaten by nobody in both."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
 import altair as alt
 import numpy as np
 
+from farm.analysis.families import together
 from farm.record import Record, source_of
 from farm.report.figures import points
+from farm.report.figures.bounds import foremost, of_many
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import Names, names_of, plain, short
-from farm.report.figures.style import GREY, Datum, Spec, colours, shapes, side_by_side, tooltip
+from farm.report.figures.names import Names, plain
+from farm.report.figures.style import GREY, Datum, Spec, by_width, colours, shapes, side_by_side, tooltip
 from farm.report.numbers import count, listed
 
 HEIGHT = 380
+MOST = 300  # cells
 ACROSS, LINES = 40, 18  # letters and lines of text that a panel has room for
 WIDE = 4.0  # a spread of speeds above this takes a logarithmic axis
 TOOLTIP = tooltip(
@@ -23,11 +27,15 @@ TOOLTIP = tooltip(
 
 def pareto(material: Material) -> Plot | None:
     """A point a cell, and the front of each device on each host."""
-    every = material.analysis.run.records
-    records = [record for record in every if record.fps and record.top1 is not None and record.verdict != "invalid"]
-    if not records:
+    names = material.names
+    every = [
+        record
+        for record in material.analysis.run.records
+        if record.fps and record.top1 is not None and record.verdict != "invalid"
+    ]
+    if not every:
         return None
-    names = names_of(every)
+    records = _nearest(every, names)
     labels: dict[str, str] = {}
     for group in list(dict.fromkeys(map(names.place, records))):
         labels |= _labels([record for record in records if names.place(record) == group], names)
@@ -36,10 +44,22 @@ def pareto(material: Material) -> Plot | None:
     groups = list(dict.fromkeys(str(row["group"]) for row in rows))
     intervals = rows[0]["low"] is not None
     return Plot(
-        caption=_caption(records, intervals=intervals),
-        alt=_alt(best, names, len(records), len(groups)),
+        caption=_caption(records, len(every), intervals=intervals),
+        alt=_alt(best, names, len(every), len(groups)),
         chart=_chart(rows, records, groups),
     )
+
+
+def _nearest(records: Sequence[Record], names: Names) -> list[Record]:
+    """Of many cells those on the front of their place, on the front that is left without these, and so on."""
+    if len(records) <= MOST:
+        return list(records)
+    weights: dict[str, float] = {}
+    for here in together((names.place(record), record) for record in records).values():
+        ranks = fronts([(record.fps or 0.0, record.top1 or 0.0) for record in here])
+        weights |= {record.cell: -rank for record, rank in zip(here, ranks, strict=True)}
+    chosen = set(foremost(weights, MOST))
+    return [record for record in records if record.cell in chosen]
 
 
 def _row(record: Record, names: Names, material: Material, labels: Mapping[str, str]) -> Datum:
@@ -47,7 +67,7 @@ def _row(record: Record, names: Names, material: Material, labels: Mapping[str, 
     accuracy = material.analysis.accuracies.get(record.cell)
     low, high = (100 * accuracy.top1.low, 100 * accuracy.top1.high) if accuracy else (None, None)
     row = {
-        "group": names.place(record), "model": short(record.model),
+        "group": names.place(record), "model": names.model(record.model),
         "series": names.series(source_of(record), record.algorithm), "cell": plain(record.cell), "fps": record.fps,
         "top1": 100 * (record.top1 or 0), "verdict": record.verdict or points.UNJUDGED, "low": low, "high": high,
         "front": record.cell in labels,
@@ -83,9 +103,21 @@ def front(both: Sequence[tuple[float, float]]) -> set[int]:
     >>> sorted(front([(1, 9), (2, 8), (2, 7), (3, 1)]))
     [0, 1, 3]
     """
-    return {
-        index for index, (x, y) in enumerate(both) if not any(a >= x and b >= y and (a > x or b > y) for a, b in both)
-    }
+    return {index for index, rank in enumerate(fronts(both)) if rank == 0}
+
+
+def fronts(both: Sequence[tuple[float, float]]) -> list[int]:
+    """On which front each is: 0, which none beats, 1, which none but those of 0 beat, and so on.
+
+    >>> fronts([(1, 9), (2, 8), (2, 7), (3, 1)])
+    [0, 0, 1, 0]
+    """
+    ranks: dict[tuple[float, float], int] = {}
+    lows: list[float] = []  # of each front the greatest second value so far, negative, so that they ascend
+    for x, y in sorted(set(both), reverse=True):
+        ranks[x, y] = rank = bisect_right(lows, -y)
+        lows[rank : rank + 1] = [-y]
+    return [ranks[one] for one in both]
 
 
 def _chart(rows: Sequence[Datum], records: Sequence[Record], groups: Sequence[str]) -> alt.LayerChart | alt.FacetChart:
@@ -95,7 +127,12 @@ def _chart(rows: Sequence[Datum], records: Sequence[Record], groups: Sequence[st
     title = points.heading(str(row["verdict"]) for row in rows)
     named = list(dict.fromkeys(str(row[by]) for row in rows))
     colour, shape = colours(named), shapes(named)
-    x = alt.X("fps:Q", title=f"images a second{place}", scale=_scale(records), axis=alt.Axis(tickCount=6))
+    x = alt.X(
+        "fps:Q",
+        title=f"images a second{place}",
+        scale=_scale(records),
+        axis=alt.Axis(tickCount=6, labelOverlap="greedy"),
+    )
     base = alt.Chart().encode(x=x, tooltip=TOOLTIP)
     lines = base.mark_rule(strokeWidth=1.5).encode(
         y=alt.Y("low:Q", title="top-1, %"), y2="high:Q", stroke=alt.Stroke(f"{by}:N", scale=colour, title=title)
@@ -106,8 +143,9 @@ def _chart(rows: Sequence[Datum], records: Sequence[Record], groups: Sequence[st
     marks = points.measured(both, colour, shape, title, by, len(rows))
     # The front's names, on white, so that no line crosses them. Above a front there is no other mark.
     label = both.transform_filter("datum.label").encode(text="label:N")
-    white = label.mark_text(stroke="white", strokeWidth=4, dy=-14, fontSize=11)
-    black = label.mark_text(color="black", dy=-14, fontSize=11)
+    text: Spec = {"dy": -14, "fontSize": by_width(9, 11), "limit": by_width(90, 300)}
+    white = label.mark_text(stroke="white", strokeWidth=4, **text)
+    black = label.mark_text(color="black", **text)
     return side_by_side([step, lines, *marks, white, black], rows, groups, HEIGHT)
 
 
@@ -120,21 +158,23 @@ def _scale(records: Sequence[Record]) -> alt.Scale:
     return alt.Scale(domain=[max(0, least - room / 8), most + room / 5], nice=False)
 
 
-def _caption(records: Sequence[Record], *, intervals: bool) -> str:
+def _caption(records: Sequence[Record], cells: int, *, intervals: bool) -> str:
+    """cells: of which these are shown."""
     hosts = list(dict.fromkeys(f"{record.host} ({record.cpu_model}, {record.cores} cores)" for record in records))
     lines = "Vertical lines are Wilson's 95 % intervals over test images. " if intervals else ""
     hollow = points.caption(record.verdict or points.UNJUDGED for record in records)
+    which = of_many(len(records), cells, "cells that lie nearest the front")
     return (
-        "Each mark is a cell; up and right is better. The dashed line is the Pareto front: no cell beats those on it "
-        f"in both speed and accuracy; their sets are named where there is room. {lines}Speeds of one host only may be "
-        f"compared.{hollow} Measured on {plain(listed(hosts))}."
+        f"{which}Each mark is a cell; up and right is better. The dashed line is the Pareto front: no cell beats those "
+        f"on it in both speed and accuracy; their sets are named where there is room. {lines}Speeds of one host only "
+        f"may be compared.{hollow} Measured on {plain(listed(hosts))}."
     )
 
 
 def _alt(best: Sequence[Record], names: Names, cells: int, fronts: int) -> str:
     named = [
-        f"{short(record.model)}, {names.series(source_of(record), record.algorithm)} ({record.fps or 0:,.0f} images a "
-        f"second, {100 * (record.top1 or 0):.2f} %)"
+        f"{names.model(record.model)}, {names.series(source_of(record), record.algorithm)} "
+        f"({record.fps or 0:,.0f} images a second, {100 * (record.top1 or 0):.2f} %)"
         for record in best
     ]
     word = "fronts" if fronts > 1 else "front"

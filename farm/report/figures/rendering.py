@@ -9,7 +9,7 @@ import vl_convert
 
 from farm.errors import InputError
 from farm.report.figures.figure import Figure
-from farm.report.figures.style import THEME, WIDTH
+from farm.report.figures.style import BESIDE, PARAMETERS, THEME, WIDTH
 from farm.suggest import did_you_mean
 
 SUFFIXES = ("svg", "png", "json")
@@ -22,7 +22,18 @@ def vega(figure: Figure) -> dict[str, Any]:
     It holds users' names: who puts it into HTML must escape ``<`` (as ``\u003c``).
     """
     spec: dict[str, Any] = figure.chart.to_dict()
-    return {**spec, "description": figure.alt, "config": THEME}
+    columns = {"columns": _abreast(spec)} if "facet" in spec else {}
+    return {**spec, **columns, "params": PARAMETERS, "description": figure.alt, "config": THEME}
+
+
+def _abreast(spec: dict[str, Any]) -> dict[str, str]:
+    """As many panels abreast as there is room for; of a figure that is no part of a page, as many as its chart says.
+
+    Vega-Lite's schema wants a number; what it hands on to Vega may be a signal, where each panel has its own axes.
+    """
+    panel = spec["spec"]["width"] + BESIDE
+    room = "containerSize()[0]"
+    return {"signal": f"isFinite({room}) ? max(1, floor({room} / {panel})) : {spec['columns']}"}
 
 
 def still(figure: Figure) -> dict[str, Any]:

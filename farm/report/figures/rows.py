@@ -8,14 +8,19 @@ from collections.abc import Sequence
 import altair as alt
 
 from farm.report.figures.names import GAP
-from farm.report.figures.style import Datum, Spec
+from farm.report.figures.style import Datum, Spec, by_width
 
 STEP = 20  # pixels a row
 
-_LOOK: Spec = {"title": None, "ticks": False, "domain": False, "labelPadding": 8}
+LINE = 20  # letters of a name that have room in one line where it is narrow
+
+_LOOK: Spec = {"title": None, "ticks": False, "domain": False, "labelPadding": by_width(4, 8)}
 _HEADING = f"split(datum.label, '{GAP}').length < 2"
-_NAME = f"{_HEADING} ? datum.label : split(datum.label, '{GAP}')[1]"
-_NOTE = f"{_HEADING} ? '' : split(datum.label, '{GAP}')[2]"
+_NAME = f"({_HEADING} ? datum.label : split(datum.label, '{GAP}')[1])"
+_BREAK = f"regexp('^(.{{6,{LINE - 1}}}[ ,{{=/])')"  # after the last such sign that is in the line
+_LINES = f"narrow && length({_NAME}) > {LINE} ? split(replace({_NAME}, {_BREAK}, '$1\\n'), '\\n') : {_NAME}"
+_TWO = f"narrow && length({_NAME.replace('label', 'value')}) > {LINE}"
+_NOTE = f"{_HEADING} || narrow ? '' : split(datum.label, '{GAP}')[2]"
 
 
 def label(group: str, name: str, note: str = "") -> str:
@@ -35,13 +40,25 @@ def domain_of(rows: Sequence[Datum]) -> list[str]:
 
 
 def axis(domain: list[str], *, grid: bool = True) -> alt.Y:
-    """The rows' names on the left, groups' in bold."""
+    """The rows' names on the left, groups' in bold; long ones in two lines where it is narrow."""
     bold = alt.condition(_HEADING.replace("label", "value"), alt.value("bold"), alt.value("normal"))
-    return bare(domain, alt.Axis(labelExpr=_NAME, labelFontWeight=bold, grid=grid, **_LOOK))
+    raised = alt.condition(_TWO, alt.value(-5), alt.value(0))
+    return bare(
+        domain,
+        alt.Axis(
+            labelExpr=_LINES,
+            labelLimit=by_width(130, 300),
+            labelLineHeight=10,
+            labelOffset=raised,
+            labelFontWeight=bold,
+            grid=grid,
+            **_LOOK,
+        ),
+    )
 
 
 def notes(domain: list[str]) -> alt.Y:
-    """The rows' notes on the right."""
+    """The rows' notes on the right, where there is room."""
     return bare(domain, alt.Axis(labelExpr=_NOTE, orient="right", grid=False, **_LOOK))
 
 

@@ -9,8 +9,7 @@ import altair as alt
 from PIL import Image
 
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import short
-from farm.report.figures.style import Datum, data, tooltip
+from farm.report.figures.style import Datum, by_width, data, tooltip
 from farm.report.numbers import count, listed
 
 ACROSS = 14  # images of a set, at most
@@ -52,7 +51,7 @@ def _sets(material: Material) -> dict[str, list[Mapping[str, Any]]]:
     for row in material.samples:
         name = str(row["calibration"])
         if first.setdefault(source.get(name) or name, name) == name:
-            sets.setdefault(short(name), []).append(row)
+            sets.setdefault(material.names.calibration(name), []).append(row)
     return sets
 
 
@@ -77,7 +76,7 @@ def _across(stored: Mapping[str, Sequence[Datum]]) -> int:
 
 
 def _chart(rows: Sequence[Datum], names: Sequence[str]) -> alt.Chart:
-    look = alt.Axis(ticks=False, domain=False, labelPadding=8, labelLimit=220)
+    look = alt.Axis(ticks=False, domain=False, labelPadding=8, labelLimit=by_width(100, 220))
     x = alt.X("place:O", title=None, axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
     images = alt.Chart(data(rows)).mark_image(width=TILE - 4, height=TILE - 4, smooth=False)
     images = images.encode(x=x, y=alt.Y("set:N", title=None, sort=list(names), axis=look), url="url:N", tooltip=TOOLTIP)

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 import altair as alt
 
+from farm.analysis.families import together
 from farm.analysis.sizes import Sized, by_size, unsized
+from farm.report.figures.bounds import foremost, of_many
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, names_of
 from farm.report.figures.style import GREY, Datum, Spec, colours, legend, shapes, side_by_side, tooltip
 from farm.report.numbers import count
 
 HEIGHT = 300
+MOST = 40  # lines
 BASES = {"seeds": "seeds (Student's t)", "images": "test images (Wilson)", None: "none"}
 TOOLTIP = tooltip(
     ("group", "model"), ("series", "calibration"), ("size", "images", ""), ("top1", "top-1, %", ".2f"),
@@ -20,10 +23,12 @@ TOOLTIP = tooltip(
 
 def sizes(material: Material) -> Plot | None:
     """A line a source and model, of those that were calibrated with two numbers of images or more."""
-    records, points = material.analysis.run.records, by_size(material.analysis)
-    if not points:
+    records = list(map(unsized, material.analysis.run.records))
+    every = together(((point.family, point.source), point) for point in by_size(material.analysis))
+    if not every:
         return None
-    names = names_of(list(map(unsized, records)))
+    chosen = foremost({line: abs(of[-1].top1 - of[0].top1) for line, of in every.items()}, MOST)
+    names, points = names_of(records), [point for line in chosen for point in every[line]]
     rows = [_row(point, names) for point in points]
     groups = list(dict.fromkeys(str(row["group"]) for row in rows))
     fp32: list[Datum] = [
@@ -32,9 +37,11 @@ def sizes(material: Material) -> Plot | None:
         if (group := names.group(record.model, record.device)) in groups
         if record.algorithm == "ir" and record.top1 is not None
     ]
-    lines = len({(point.family, point.source) for point in points})
     ticks = sorted({point.size for point in points})
-    return Plot(caption=_caption(points), alt=_alt(points, lines), chart=_chart(rows, fp32, groups, ticks))
+    which = of_many(len(chosen), len(every), "lines of model and set that change most from few images to many")
+    return Plot(
+        caption=which + _caption(points), alt=_alt(points, len(chosen)), chart=_chart(rows, fp32, groups, ticks)
+    )
 
 
 def _row(point: Sized, names: Names) -> Datum:

@@ -6,10 +6,12 @@ from statistics import median
 
 import altair as alt
 
+from farm.analysis.families import together
 from farm.record import Record, is_fp32_ir, source_of
 from farm.report.figures import points, rows
+from farm.report.figures.bounds import foremost, of_many, rows_of
 from farm.report.figures.figure import Material, Plot
-from farm.report.figures.names import Names, names_of, plain
+from farm.report.figures.names import Names, plain
 from farm.report.figures.style import BLUE, GREY, ORANGE, Datum, data, scale, tooltip, wide
 from farm.report.numbers import count, times
 from farm.report.verdicts import sentence, states
@@ -38,14 +40,18 @@ def speedup(material: Material) -> Plot | None:
     """A row a set, with a mark and its 99 % interval for each of the two speed-ups of each of its cells."""
     analysis, records = material.analysis, material.analysis.run.records
     shown = [record for record in records if record.runtime != "pytorch" and record.verdict != "invalid"]
-    speedups = [one for record in shown for one in _speedups(record, analysis.over_pytorch[record.cell])]
-    if not speedups:
+    every = [one for record in shown for one in _speedups(record, analysis.over_pytorch[record.cell])]
+    if not every:
         return None
-    names = names_of(records)
-    listed = rows.grouped([_row(one, names) for one in speedups])
-    several = len({one.record.cell for one in speedups}) > len({row["row"] for row in listed})
+    sets = together((_names(one, material.names), one) for one in every)
+    slowest = {name: -min(one.ratio.value for one in of) for name, of in sets.items()}
+    chosen = foremost(slowest, rows_of(3 * max(map(len, sets.values()))))
+    speedups = [one for name in chosen for one in sets[name]]
+    listed = rows.grouped([_row(one, material.names) for one in speedups])
+    several = len({one.record.cell for one in speedups}) > len(chosen)
     caption = _caption([one.verdict for one in speedups], records, several=several)
-    return Plot(caption=caption, alt=_alt(speedups), chart=_chart(listed, speedups))
+    which = of_many(len(chosen), len(sets), "models and sets with the least speed-up")
+    return Plot(caption=which + caption, alt=_alt(every), chart=_chart(listed, speedups))
 
 
 def _speedups(record: Record, over_pytorch: str | None) -> Iterator[Speedup]:
@@ -58,9 +64,12 @@ def _speedups(record: Record, over_pytorch: str | None) -> Iterator[Speedup]:
             yield Speedup(record=record, over=over, ratio=ratio, verdict=verdict or points.UNJUDGED)
 
 
+def _names(one: Speedup, names: Names) -> tuple[str, str]:
+    return names.measured(one.record), names.series(source_of(one.record), one.record.algorithm)
+
+
 def _row(one: Speedup, names: Names) -> Datum:
-    record = one.record
-    group, name = names.measured(record), names.series(source_of(record), record.algorithm)
+    record, (group, name) = one.record, _names(one, names)
     return {
         "group": group, "name": name, "row": rows.label(group, name), "cell": plain(record.cell), "over": one.over,
         "value": one.ratio.value, "low": one.ratio.low, "high": one.ratio.high, "verdict": one.verdict,
@@ -73,7 +82,7 @@ def _chart(listed: Sequence[Datum], speedups: Sequence[Speedup]) -> alt.LayerCha
     offset = alt.YOffset("over:N", scale=alt.Scale(domain=list(OVER)), sort=list(OVER))
     y = rows.axis(rows.domain_of(listed), grid=False)
     base = alt.Chart().encode(y=y, yOffset=offset, tooltip=TOOLTIP)
-    x = alt.X("low:Q", title="times as fast", scale=_scale(speedups), axis=alt.Axis(format="~g"))
+    x = alt.X("low:Q", title="times as fast", scale=_scale(speedups), axis=alt.Axis(format="~g", labelOverlap="greedy"))
     title = points.heading(one.verdict for one in speedups)
     stroke = alt.Stroke("over:N", scale=colour, title=title)
     lines = base.mark_rule(strokeWidth=2).encode(x=x, x2="high:Q", stroke=stroke)

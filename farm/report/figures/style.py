@@ -25,21 +25,39 @@ PYTORCH, IR = VARIANTS["pytorch"], VARIANTS["ir"]
 PALE = "#e3e3e3"
 
 WIDTH = 640  # pixels of a single view, where nothing else says how wide
-PANEL = 280  # of one of several, two beside each other
+NARROW = 600  # pixels of a place, below which it is narrow: a phone, of which PHONE are left beside rows' names
+PHONE = 160
+PANEL = 220  # of one of several, two beside each other or as many as there is room for
+BESIDE = 80  # for a panel's axis, and what parts it from the next
 
 Value = str | float | list[float] | None
 Datum = Mapping[str, Value]  # a row of a chart's data
 Spec = dict[str, Any]  # a part of a Vega-Lite spec, which is JSON
 Look = str | list[int]
 
+
+def by_width(narrow: float | str, wide: float | str) -> alt.ExprRef:
+    """One of two numbers or expressions: where there is little room, and where there is more, or a figure is alone."""
+    return alt.ExprRef(expr=f"narrow ? {narrow} : {wide}")
+
+
+def _themed(narrow: float | str, wide: float | str) -> Spec:
+    return {"expr": by_width(narrow, wide).expr}
+
+
+# What `by_width` asks; of a figure that is no part of a page, the size is not finite.
+PARAMETERS: list[Spec] = [{"name": "narrow", "expr": f"containerSize()[0] < {NARROW}"}]
 THEME: Spec = {
     "background": "white",
     "font": "Arial, Helvetica, Liberation Sans, sans-serif",  # a family alone may be measured as another than is shown
-    "padding": 12,
+    "padding": _themed(2, 12),
     "view": {"stroke": "#c8c8c8"},
-    "axis": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "titlePadding": 8,
+    "axis": {"labelFontSize": _themed(10, 12), "titleFontSize": _themed(10, 12), "titleFontWeight": "normal",
+             "titlePadding": 8,
              "gridColor": "#ececec", "labelLimit": 300, "titleLimit": 620},
-    "legend": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "labelLimit": 300,
+    "axisBottom": {"titleAnchor": _themed("'end'", "'middle'")},
+    "legend": {"labelFontSize": _themed(11, 12), "titleFontSize": _themed(11, 12), "titleFontWeight": "normal",
+               "labelLimit": _themed(190, 300), "layout": {"top": {"anchor": "start", "bounds": "full"}},
                "orient": "top", "columns": 5, "symbolSize": 90, "symbolStrokeWidth": 2},
     "header": {"labelFontSize": 12, "labelFontWeight": "bold", "titleFontSize": 12, "labelLimit": 280},
     "title": {"fontSize": 15, "anchor": "start", "offset": 12, "subtitleFontSize": 12, "subtitleColor": GREY},
@@ -65,7 +83,8 @@ dashes = partial(_cycled, DASHES, {IR: [1, 0], PYTORCH: [7, 3]})
 def legend(names: Sequence[str], size: int | None = None) -> alt.Legend:
     """A legend in as many columns as there is room for. size: of its signs, where it is not the theme's."""
     signs: Spec = {} if size is None else {"symbolSize": size, "symbolStrokeWidth": 2}
-    return alt.Legend(columns=max(1, WIDTH // (7 * max(map(len, names)) + 44)), **signs)
+    phone, wide = (max(1, room // (7 * max(map(len, names)) + 44)) for room in (PHONE, WIDTH))
+    return alt.Legend(columns=by_width(phone, wide), **signs)
 
 
 def data(rows: Iterable[Datum]) -> alt.Data:
@@ -88,12 +107,12 @@ def wide(layers: Sequence[alt.Chart], rows: Iterable[Datum], height: int | alt.S
 def side_by_side(
     layers: Sequence[alt.Chart], rows: Sequence[Datum], groups: Sequence[str], height: int
 ) -> alt.LayerChart | alt.FacetChart:
-    """The layers as wide as there is room, or as panels two abreast: one for each group of the rows' `group`."""
+    """The layers as wide as there is room, or as panels: one for each group of the rows' `group`."""
     if len(groups) == 1:
         return wide(layers, rows, height)
     panel = alt.Facet("group:N", title=None, sort=list(groups), header=alt.Header(labelAnchor="start"))
     layered = alt.layer(*layers, data=data(rows)).properties(width=PANEL, height=height * 3 // 4)
-    panels: alt.FacetChart = layered.facet(facet=panel, columns=2).resolve_axis(x="independent")
+    panels: alt.FacetChart = layered.facet(facet=panel, columns=2).resolve_axis(x="independent", y="independent")
     return panels
 
 

@@ -8,9 +8,9 @@ import vl_convert
 
 from farm.record import Record
 from farm.report import figures
-from farm.report.figures.names import names_of, plain, short
+from farm.report.figures.names import names_of
 
-STILL_WIDTH = 960  # pixels of a picture that is as wide as its page
+STILL_WIDTH = 800  # pixels of a picture that is as wide as its page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +39,10 @@ def pictures(of: Sequence[figures.Figure]) -> tuple[Picture, ...]:
 
 
 def models_of(records: Sequence[Record]) -> dict[str, str]:
-    """By what a figure's rows call a model, group or cell: the model's name in the table."""
+    """By what a figure's rows call a model or a group: the model's name in the table."""
     names = names_of(records)
     models: dict[str, str] = {}
     for record in records:
         groups = (names.group(record.model, record.device), names.measured(record))
-        models |= dict.fromkeys((short(record.model), *groups, plain(record.cell)), record.model)
+        models |= dict.fromkeys((names.model(record.model), *groups), record.model)
     return models

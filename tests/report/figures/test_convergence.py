@@ -64,7 +64,7 @@ def test_of_many_measurements_those_that_ended_widest_are_shown(tmp_path):
         found = measured(found, cell.cell, ratios)
         write_rounds(folder, cell.cell, ratios, inferences=4)
     figure = figures_of(found)["convergence"]
-    assert figure.caption.startswith("The 24 of 30 measurements that ended with the widest intervals.")
+    assert figure.caption.startswith("The 24 of 30 measurements that ended with the widest intervals; all are")
     panels = [text for text in texts(figure) if text.startswith("resnet20")]
     assert panels == [f"resnet20\nset{index:02}" for index in range(6, 30)]
 

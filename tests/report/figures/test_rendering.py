@@ -22,15 +22,15 @@ def two():
 def test_each_figure_is_written_in_each_form(two, tmp_path):
     written = write(two, tmp_path / "new" / "folder")
     assert [path.name for path in written] == [
-        f"{name}.{end}" for name in ("losses", "drops") for end in ("svg", "png", "json")
+        f"{name}.{end}" for name in ("losses", "drops", "classes") for end in ("svg", "png", "json")
     ]
     assert (tmp_path / "new" / "folder" / "drops.svg").read_text(encoding="utf-8") == svg(two[1])
     assert json.loads((tmp_path / "new" / "folder" / "drops.json").read_text(encoding="utf-8"))["title"] == two[1].title
 
 
 def test_only_the_forms_asked_for_are_written(two, tmp_path):
-    assert [path.name for path in write(two, tmp_path, ("png",))] == ["losses.png", "drops.png"]
-    assert len(list(tmp_path.iterdir())) == 2
+    assert [path.name for path in write(two, tmp_path, ("png",))] == ["losses.png", "drops.png", "classes.png"]
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_an_unknown_form_is_refused_before_anything_is_written(two, tmp_path):

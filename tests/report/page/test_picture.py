@@ -7,11 +7,17 @@ from tests.report.page.scenes import kept, study
 from tests.runs import record
 
 
-def test_rows_are_known_by_model_group_and_cell_and_nothing_else():
+def test_rows_are_known_by_model_and_group_and_nothing_else():
     records = [record(), record("noise", device="CPU{threads=2}")]
     assert models_of(records) == dict.fromkeys(
-        ("resnet20", "resnet20 on CPU", "resnet20 on CPU{threads=2}", *(each.cell for each in records)), "resnet20"
+        ("resnet20", "resnet20 on CPU", "resnet20 on CPU{threads=2}"), "resnet20"
     )
+
+
+def test_a_model_whose_name_is_shortened_is_known_by_what_figures_call_it():
+    models = [f"onnx{{path=/some/folder/{name}.onnx}}" for name in ("a", "b")]
+    found = models_of([record(model=model) for model in models])
+    assert {found["onnx{path=a.onnx}"], found["onnx{path=b.onnx}"]} == set(models)
 
 
 def test_figures_are_made_once_for_the_page_and_for_the_files(tmp_path, monkeypatch):

@@ -86,18 +86,24 @@ def best_sets(records: Sequence[Record]) -> set[str]:
 def best_rows(rows: Sequence[Row]) -> list[Row]:
     """Of each model and device one int8 cell: of the source and algorithm that keep most of the score.
 
-    By the mean over a source's seeds, by the number alone; of equal ones the faster, if its speed is valid. Its first
-    seed stands for it, or the first one whose speed is valid. Where no score is known, the first cell.
+    Among those whose speed was measured, if any was. By the mean over a source's seeds, by the number alone; of equal
+    ones the faster, if its speed is valid. Its first seed stands for it, or the first one whose speed was measured, or
+    is even valid. Where no score is known, the first cell.
     """
     int8 = [row for row in rows if row.record.calibration is not None]
     places = together(((row.record.model, row.record.device), row) for row in int8)
-    return [_first(max(_sources(cells), key=_merit)) for cells in places.values()]
+    return [_first(max(_measured([*_sources(cells)]), key=_merit)) for cells in places.values()]
 
 
 def _sources(cells: Sequence[Row]) -> Iterator[list[Row]]:
     """The seeds of each source and algorithm, those that are ok if any is."""
     for seeds in together(((source_of(row.record), row.record.algorithm), row) for row in cells).values():
         yield [row for row in seeds if row.record.outcome == "ok"] or seeds
+
+
+def _measured(sources: Sequence[list[Row]]) -> Sequence[list[Row]]:
+    """Those of which some seed's speed was measured, if there are any."""
+    return [seeds for seeds in sources if any(row.record.fps is not None for row in seeds)] or sources
 
 
 def _merit(seeds: Sequence[Row]) -> tuple[float, float]:
@@ -107,4 +113,4 @@ def _merit(seeds: Sequence[Row]) -> tuple[float, float]:
 
 
 def _first(seeds: Sequence[Row]) -> Row:
-    return next((row for row in seeds if row.record.verdict == "valid"), seeds[0])
+    return max(seeds, key=lambda row: (row.record.verdict == "valid", row.record.fps is not None))

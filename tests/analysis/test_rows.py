@@ -80,6 +80,12 @@ def test_the_best_set_is_so_by_the_mean_over_its_seeds_and_not_by_a_lucky_one():
     assert best_of(*lucky, *steady) == ["resnet20/real/default/CPU"]
 
 
+def test_a_set_whose_speed_was_measured_goes_before_better_ones_that_were_not():
+    cells = [scored("noise", 0.9), scored("real", 0.8, seed=1), scored("real", 0.8, seed=2, fps=100.0)]
+    assert best_of(*cells) == ["resnet20/real{seed=2}/default/CPU"]
+    assert best_of(*cells[:2]) == ["resnet20/noise/default/CPU"]
+
+
 def test_of_equal_sets_the_one_that_is_surely_faster_is_best():
     speeds = {"real": (2.0, "valid"), "noise": (2.5, "valid"), "fractal": (9.0, "noisy")}
     cells = [scored(name, 0.9, speedup_ir=speed, verdict=verdict) for name, (speed, verdict) in speeds.items()]

@@ -11,6 +11,7 @@ from farm.report import figures
 from farm.report.figures.names import names_of
 
 STILL_WIDTH = 800  # pixels of a picture that is as wide as its page
+ROOM = {"left": 40, "right": 48, "top": 12, "bottom": 12}  # for texts in a wider font than they were measured in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ def pictures(of: Sequence[figures.Figure]) -> tuple[Picture, ...]:
     made = []
     for figure in of:
         spec = figures.vega(figure)
-        still = {**spec, "width": STILL_WIDTH} if spec.get("width") == "container" else spec
+        still = {**spec, "padding": ROOM} | ({"width": STILL_WIDTH} if spec.get("width") == "container" else {})
         svg = str(vl_convert.vegalite_to_svg(still, allowed_base_urls=[]))
         made.append(Picture(figure=figure, spec=spec, svg=svg))
     return tuple(made)

@@ -28,7 +28,7 @@ from farm.results.reading import read_run
 ROOT = Path(__file__).parents[2]
 DOCS = ("study", "measurement", "calibration", "compare", "results", "models")
 GRIDS = ("example", "load")  # marks of whole grids, which tests run as they stand
-PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in DOCS))
+PAGES = (ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs" / f"{name}.md" for name in DOCS))
 REFERENCE = ROOT / "results" / "reference"
 PART = re.compile(
     r"(<!-- (?P<kind>\w+)(?:: (?P<what>[^>]*))? -->\n)"

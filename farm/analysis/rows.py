@@ -1,7 +1,7 @@
 """Every column of a run's cells: those of the records, and what is said beside them. Knows no layout."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from statistics import fmean
 from typing import Any
@@ -9,6 +9,8 @@ from typing import Any
 from farm.analysis.accuracy import Accuracy
 from farm.analysis.families import Family, together
 from farm.record import COLUMNS, Record, accuracy_of, source_of
+
+Source = tuple[str | None, str]  # of images, and the algorithm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,43 +76,53 @@ def assessment(accuracy: Accuracy | None, *, best: bool) -> Assessment:
 
 
 def best_sets(records: Sequence[Record]) -> set[str]:
-    """The cells whose calibration set does best in their family; none where all do the same."""
+    """The cells whose calibration set does best in their family, by `means_of`; none where all do the same."""
     best: set[str] = set()
     int8 = [record for record in records if record.calibration is not None and record.outcome == "ok"]
     for family in together((Family.of(record), record) for record in int8).values():
-        scores = {record.cell: score for record in family if (score := accuracy_of(record)) is not None}
-        best |= {cell for cell, score in scores.items() if score == max(scores.values()) > min(scores.values())}
+        means = means_of(family)
+        winners = {source for source, mean in means.items() if mean == max(means.values()) > min(means.values())}
+        best |= {record.cell for record in family if _source(record) in winners and accuracy_of(record) is not None}
     return best
 
 
-def best_rows(rows: Sequence[Row]) -> list[Row]:
-    """Of each model and device one int8 cell: of the source and algorithm that keep most of the score.
+def means_of(records: Iterable[Record]) -> dict[Source, float]:
+    """The mean score of each source and algorithm over its seeds, of those that have one."""
+    scores = together((_source(record), score) for record in records if (score := accuracy_of(record)) is not None)
+    return {source: fmean(of_seeds) for source, of_seeds in scores.items()}
 
-    Among those whose speed was measured, if any was. By the mean over a source's seeds, by the number alone; of equal
-    ones the faster, if its speed is valid. Its first seed stands for it, or the first one whose speed was measured, or
-    is even valid. Where no score is known, the first cell.
+
+def best_rows(rows: Sequence[Row]) -> list[Row]:
+    """Of each model and device one int8 cell, of the source and algorithm that do best, by `means_of`.
+
+    Among those whose speed was measured, if any was; of equal ones the faster, if its speed is valid. Its first seed
+    stands for it, or the first one whose speed was measured, or is even valid. Where no score is known, the first cell.
     """
     int8 = [row for row in rows if row.record.calibration is not None]
     places = together(((row.record.model, row.record.device), row) for row in int8)
-    return [_first(max(_measured([*_sources(cells)]), key=_merit)) for cells in places.values()]
+    return [_best(cells) for cells in places.values()]
 
 
-def _sources(cells: Sequence[Row]) -> Iterator[list[Row]]:
-    """The seeds of each source and algorithm, those that are ok if any is."""
-    for seeds in together(((source_of(row.record), row.record.algorithm), row) for row in cells).values():
-        yield [row for row in seeds if row.record.outcome == "ok"] or seeds
+def _best(cells: Sequence[Row]) -> Row:
+    """Of one model and device."""
+    ok = [row for row in cells if row.record.outcome == "ok"] or cells
+    there = [row for row in ok if row.record.fps is not None]
+    sources = together((_source(row.record), row) for row in ok)
+    measured = {_source(row.record) for row in there} or {*sources}
+    means = means_of(row.record for row in ok)
+    firsts = {source: max(sources[source], key=_measured) for source in sources if source in measured}
+
+    def merit(source: Source) -> tuple[float, float]:
+        first = firsts[source].record
+        return means.get(source, -math.inf), (first.speedup_ir or 0.0) if first.verdict == "valid" else 0.0
+
+    return firsts[max(firsts, key=merit)]
 
 
-def _measured(sources: Sequence[list[Row]]) -> Sequence[list[Row]]:
-    """Those of which some seed's speed was measured, if there are any."""
-    return [seeds for seeds in sources if any(row.record.fps is not None for row in seeds)] or sources
+def _source(record: Record) -> Source:
+    return source_of(record), record.algorithm
 
 
-def _merit(seeds: Sequence[Row]) -> tuple[float, float]:
-    scores = [score for row in seeds if (score := accuracy_of(row.record)) is not None]
-    speed = _first(seeds).record
-    return fmean(scores) if scores else -math.inf, (speed.speedup_ir or 0.0) if speed.verdict == "valid" else 0.0
-
-
-def _first(seeds: Sequence[Row]) -> Row:
-    return max(seeds, key=lambda row: (row.record.verdict == "valid", row.record.fps is not None))
+def _measured(row: Row) -> tuple[bool, bool]:
+    """Whether the speed is valid, and whether there is one."""
+    return row.record.verdict == "valid", row.record.fps is not None

@@ -11,7 +11,7 @@ from farm.catalog import CATALOG
 from farm.data.imageset import other_size
 from farm.data.sampling import not_in_rgb
 from farm.errors import FarmError
-from farm.models.describe import describe
+from farm.models.describe import describe, misnamed
 from farm.plan import Plan, Stage, base, dependents, judges
 from farm.plan.parameters import Evaluate, Export, Measure, Quantize, Synthesize
 from farm.spec import LoadedSpec, resolve
@@ -24,7 +24,7 @@ LOOKED_AT = {"distylegan": "farm.generators.distylegan.files:check"}  # files of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foreseen:
-    """What opening images tells. faults: why stages will fail, by uri. notes: what must be known of the other images.
+    """What opening images and models tells. faults: why stages will fail, by uri. notes: what must be known of the other images.
 
     The stages of one set have one reason, the set's.
     """
@@ -84,7 +84,7 @@ def _unread(stage: Stage) -> str:
     if file is None or not isinstance(wanted, Export):
         return ""
     told = describe(stage.label, {}, file)
-    fault = told.get("fault") or ("" if wanted.model.options["output"] else told.get("unnamed"))
+    fault = told.get("fault") or misnamed(wanted.model.options["output"], told.get("named", ()))
     return f"{file.path}: {fault}" if fault else ""
 
 

@@ -8,7 +8,7 @@ STAGES = {
         doc="calibration images as a shard of uint8 images; on a GPU where there is one and the source computes",
     ),
     "export": StageSpec(
-        function="farm.stages.export:run", version=2, libraries=("openvino",), typical_s=4,
+        function="farm.stages.export:run", version=3, libraries=("openvino",), typical_s=4,
         doc="a model as FP32 OpenVINO IR, its batch dynamic where it allows that",
     ),
     "quantize": StageSpec(
@@ -20,7 +20,7 @@ STAGES = {
         doc="prediction, score and top-2 gap of each test image",
     ),
     "measure": StageSpec(
-        function="farm.stages.measure:run", version=6, exclusive=True,
+        function="farm.stages.measure:run", version=7, exclusive=True,
         doc="latencies of a model and its FP32 IR by turns, with the node to itself",
     ),
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""`farm plan`: what a run would do. Counts stages, and opens the user's own images as a stage would; runs nothing."""
+"""`farm plan`: what a run would do. Counts stages, and opens the user's own images and models as a stage would; runs nothing."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping
@@ -27,7 +27,7 @@ from farm.results.location import Location
 from farm.store import Store
 
 TIMED_STAGES = 50
-WILL_FAIL = "will_fail"  # a stage that is not done, and cannot be with the images that it would open
+WILL_FAIL = "will_fail"  # a stage that is not done, and cannot be with the images or the model that it would open
 TO_DO = (State.FAILED, State.WAITING)
 COLUMNS = (State.DONE, State.FAILED, State.MISSING_INPUT, WILL_FAIL, State.WAITING, "total")
 EXAMPLES = """

@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def move(request: RoundRequest) -> NDArray[np.uint8]:
-    """Memory that nobody touches: as long as it is kept, what is allocated comes to lie behind it."""
+    """Memory that nobody touches: while it is kept, what the main thread takes from the heap lies behind it."""
     return np.empty(request.moved, np.uint8)
 
 

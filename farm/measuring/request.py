@@ -15,8 +15,8 @@ class RoundRequest:
     batches rotate through. device: its threads are settled. config: for `compile_model`, in the form that the device
     takes. asked: the same by name, as it is read back and judged. memory_format: PyTorch's; empty for the faster one.
     probed: whether the probe feels what its inferences feel. fast_ns: how long the probe takes at full speed after such
-    inferences, as far as is known. moved: by how many bytes all that it allocates lies further on in memory. The other
-    numbers: as in `farm.grid.settings.Measuring`.
+    inferences, as far as is known. moved: by how many bytes lies further on what its main thread takes from the heap.
+    longer: by how many letters its files' names are. The other numbers: as in `farm.grid.settings.Measuring`.
     """
 
     ir: str
@@ -35,6 +35,7 @@ class RoundRequest:
     probed: bool = False
     fast_ns: float = math.inf
     moved: int = 0
+    longer: int = 0
 
     @property
     def runtime(self) -> str:

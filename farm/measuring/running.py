@@ -20,7 +20,6 @@ from farm.measuring.one_round import REPLY, WORD
 from farm.measuring.request import RoundRequest
 from farm.measuring.round import Stretches
 
-LONGEST = 199  # letters of a file's name: even its length makes a difference to where in memory things lie
 MEBI = 2**20
 MOST_MAPPED = 32 * MEBI  # the greatest that glibc takes
 KEPT_MEMORY = {"GLIBC_TUNABLES": f"glibc.malloc.trim_threshold={2**40}:glibc.malloc.mmap_threshold={MOST_MAPPED}"}
@@ -59,8 +58,10 @@ class RunningRound:
         """Start it. scratch: a folder of its own."""
         self.request = request
         scratch.mkdir(exist_ok=True)
-        name = "round" + "-" * (request.moved % LONGEST)
-        question, self._answer, self._log = (scratch / f"{name}.{kind}" for kind in ("json", "npz", "log"))
+        name = "round" + "-" * request.longer
+        self._files = question, self._answer, self._log = [
+            scratch / f"{name}.{kind}" for kind in ("json", "npz", "log")
+        ]
         question.write_text(encode(request), encoding="utf-8")
         self._socket, theirs = socket.socketpair()
         command = [sys.executable, "-P", *self.SCRIPT, str(question), str(self._answer)]
@@ -81,6 +82,8 @@ class RunningRound:
         self._process.kill()  # a process that is stopped dies of it too
         self._process.wait()
         sys.stderr.write(self._logged())
+        for file in self._files:
+            file.unlink(missing_ok=True)
 
     def compiled(self) -> None:
         """Wait until its model is."""

@@ -34,6 +34,7 @@ LEAST_IN_TURN = 3  # inferences of the slower of the two
 MOST_TIMES = 5  # as long as each is to be timed at full speed, a pair may last
 MOST_S = 3.0  # but no longer than this, unless more is asked for: a slow model would wait for ever
 PAGE, ALIGNED = 4096, 16  # bytes: the kernel moves a process's heap by pages, by lot, and malloc aligns to these
+LONGER = 200  # letters: that is how many names' lengths there are
 MOVED = 1 << 20  # at least, so that no gap which an interpreter's start leaves takes it
 
 
@@ -128,8 +129,8 @@ class Conductor:
 
     def _fresh(self, name: str, request: RoundRequest) -> RoundRequest:
         """What is asked of a fresh process: with what is known of full speed, and where in memory it lies by lot."""
-        moved = MOVED + ALIGNED * self.rng.randrange(PAGE // ALIGNED)
-        return replace(request, fast_ns=float(fastest(self.seen_ns.get(name, ()))), moved=moved)
+        moved, longer = MOVED + ALIGNED * self.rng.randrange(PAGE // ALIGNED), self.rng.randrange(LONGER)
+        return replace(request, fast_ns=float(fastest(self.seen_ns.get(name, ()))), moved=moved, longer=longer)
 
     def _play(self, playing: Playing, wanted_ns: float) -> tuple[list[str], NDArray[np.int64]]:
         """Blocks until both had so much at full speed, or have had their time.

@@ -10,7 +10,7 @@ import mmap
 import re
 import subprocess
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import metadata
@@ -75,10 +75,18 @@ def of_torchvision(memos: Path, version: str) -> Answer:
 def of_file(path: Path, memos: Path, content: str, version: str) -> Answer:
     """A model file's input, as far as its shape tells: size, layout, input, mode; and how many outputs it has.
 
-    And whether it is quantized. `fault`: why it is no model for farm; `unnamed`: why one of its outputs must be named.
-    Empty if unread. content: its SHA-256.
+    And whether it is quantized, and by what names each output goes. `fault`: why it is no model for farm. Empty if
+    unread. content: its SHA-256.
     """
     return _remembered(memos / f"model-{FORMAT}-{version}-{content[:16]}.json", str(path))
+
+
+def misnamed(wanted: str | None, outputs: Sequence[Collection[str]]) -> str:
+    """Why an output cannot be taken of several, or by this name; empty if it can. outputs: by what names each goes."""
+    there = ", ".join(min(names) for names in outputs)
+    if wanted is None:
+        return f"the model has several outputs ({there}): say which with `output: NAME`" if len(outputs) > 1 else ""
+    return "" if any(wanted in names for names in outputs) else f"no output {wanted!r}: the model has {there}"
 
 
 def _memos() -> Path:
@@ -151,10 +159,7 @@ def _file_now(path: str) -> Answer:
         model = modelfile.opened(Path(path))
     except DataError as error:
         return {"fault": str(error).removeprefix(f"{path}: ")}
-    try:
-        modelfile.output_of(model, None, Path(path))
-    except DataError as error:
-        interface["unnamed"] = str(error).removeprefix(f"{path}: ")
+    interface["named"] = [sorted({modelfile.name_of(value), *value.names}) for value in model.outputs]
     interface["input"], shape = model.input(0).element_type.to_string(), model.input(0).partial_shape
     if int8.of_model(model).quantized:
         interface["quantized"] = True

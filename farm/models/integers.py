@@ -17,33 +17,39 @@ KEEPS = ("Transpose", "Reshape", "Convert")  # what may stand between an end of 
 def in_reals(model: ov.Model) -> ov.Model:
     """The model with a float32 input where it was int8, and a float32 output where it was one of 8 bits; changed.
 
-    An input of uint8 stays: it is pixels. Whatever else takes or gives integers stays as well.
+    An input of uint8 stays: it is pixels. So do integers that reach or come from anything else than a FakeQuantize of
+    their own.
     """
     for parameter in model.get_parameters():
-        for quantize in [*_quantizers(parameter)] if parameter.get_element_type() == ov.Type.i8 else ():
+        quantizers = [*_after(parameter)] if parameter.get_element_type() == ov.Type.i8 else []
+        if quantizers and all(node.get_type_name() == "FakeQuantize" for node in quantizers):
             parameter.set_element_type(ov.Type.f32)
-            _stay_within(quantize, low=3, high=4)
-    model.validate_nodes_and_infer_types()
+            for quantize in quantizers:
+                _stay_within(quantize, low=3, high=4)
     for result in model.get_results():
         convert = result.input_value(0).get_node()
         quantize = convert.input_value(0).get_node() if convert.get_type_name() == "Convert" else None
-        if convert.get_element_type() in QUANTIZED and quantize and quantize.get_type_name() == "FakeQuantize":
+        if convert.get_element_type() in QUANTIZED and quantize and _is_own(quantize):
             _stay_within(quantize, low=1, high=2)
-            names = result.input_value(0).get_names()
+            quantize.output(0).set_names(result.input_value(0).get_names())
             result.input(0).replace_source_output(quantize.output(0))
-            quantize.output(0).set_names(names)
     model.validate_nodes_and_infer_types()
     return model
 
 
-def _quantizers(node: ov.Node) -> Iterator[ov.Node]:
-    """The FakeQuantize that an input's numbers reach first, whatever moves and converts them before."""
+def _after(node: ov.Node) -> Iterator[ov.Node]:
+    """Whatever an input's numbers reach first, behind what moves and converts them."""
     for target in node.output(0).get_target_inputs():
         after = target.get_node()
-        if after.get_type_name() == "FakeQuantize":
+        if after.get_type_name() in KEEPS:
+            yield from _after(after)
+        else:
             yield after
-        elif after.get_type_name() in KEEPS:
-            yield from _quantizers(after)
+
+
+def _is_own(node: ov.Node) -> bool:
+    """Whether it is a FakeQuantize that a single node reads."""
+    return node.get_type_name() == "FakeQuantize" and len(node.output(0).get_target_inputs()) == 1
 
 
 def _stay_within(quantize: ov.Node, *, low: int, high: int) -> None:

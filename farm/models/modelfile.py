@@ -13,6 +13,7 @@ from openvino.frontend import GeneralFailure, NotImplementedFailure, OpConversio
 
 from farm.axes import Preprocessing
 from farm.errors import DataError
+from farm.models.describe import misnamed
 from farm.models.integers import in_reals
 
 INPUTS = ("f32", "f16", "u8")
@@ -32,7 +33,7 @@ def read(path: Path, interface: Preprocessing, output: str | None) -> ov.Model:
     what was said of them.
     """
     model = opened(path, (interface.input,))
-    model = ov.Model([output_of(model, output, path)], model.get_parameters(), model.get_friendly_name())
+    model = ov.Model([_output(model, output, path)], model.get_parameters(), model.get_friendly_name())
     shape = model.output(0).partial_shape
     if shape.rank.is_dynamic or not len(shape):
         raise DataError(f"{path}: the output must be logits of shape (batch, classes), not {shape}")
@@ -48,27 +49,14 @@ def opened(path: Path, inputs: Collection[str] = INPUTS) -> ov.Model:
     with named_operations(path):
         model = in_reals(ov.Core().read_model(path))
     if len(model.inputs) != 1:
-        names = ", ".join(_name(value) for value in model.inputs)
+        names = ", ".join(name_of(value) for value in model.inputs)
         change = "save it with the others as constants, in ONNX as initializers of the same names"
         raise DataError(f"{path}: the model must have one input, not {len(model.inputs)} ({names}): {change}")
     kind = model.input(0).element_type.to_string()
     if kind not in inputs:
         text = f"takes {kind}; farm gives float32, float16 or uint8: convert the model's input"
-        raise DataError(f"{path}: the input {_name(model.input(0))} {text}")
+        raise DataError(f"{path}: the input {name_of(model.input(0))} {text}")
     return model
-
-
-def output_of(model: ov.Model, wanted: str | None, path: Path) -> ov.Output:
-    """What gives a model's output of this name, or its only one. Raises DataError of several, or if there is none."""
-    there = ", ".join(_name(value) for value in model.outputs)
-    if wanted is None:
-        if len(model.outputs) > 1:
-            raise DataError(f"{path}: the model has several outputs ({there}): say which with `output: NAME`")
-        return model.output(0).get_node().input_value(0)
-    matches = [value for value in model.outputs if wanted in value.names or wanted == _name(value)]
-    if not matches:
-        raise DataError(f"{path}: no output {wanted!r}: the model has {there}")
-    return matches[0].get_node().input_value(0)
 
 
 def flat(model: ov.Model, path: Path | None = None) -> ov.Model:
@@ -143,5 +131,15 @@ def _reshape(model: ov.Model, interface: Preprocessing, path: Path) -> None:
     raise DataError(f"{path}: the model's batch is fixed ({shape}) at another number than 1: save it with a free batch")
 
 
-def _name(value: ov.Output) -> str:
+def _output(model: ov.Model, wanted: str | None, path: Path) -> ov.Output:
+    """What gives the output of this name, or the only one."""
+    names = [{name_of(value), *value.names} for value in model.outputs]
+    if fault := misnamed(wanted, names):
+        raise DataError(f"{path}: {fault}")
+    chosen = 0 if wanted is None else next(at for at, known in enumerate(names) if wanted in known)
+    return model.outputs[chosen].get_node().input_value(0)
+
+
+def name_of(value: ov.Output) -> str:
+    """What an input or output is called: by one of its tensor's names, or by its node's."""
     return next(iter(sorted(value.names)), value.get_node().get_friendly_name())

@@ -21,7 +21,7 @@ OUTCOMES = {"ok": "green", "failed": "bold red"}  # styles; others are yellow
 VERDICTS = {"valid": "green", "noisy": "yellow", "invalid": "bold red"}
 BEST, WORSE = "*", "!"
 MARKS = {
-    BEST: "best calibration set of its model, algorithm and device, by the number alone",
+    BEST: "best calibration set of its model, algorithm and device, by the number alone (over seeds, their mean)",
     WORSE: "significantly worse than with real images (McNemar, p < 0.05 by Holm)",
 }
 

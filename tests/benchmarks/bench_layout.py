@@ -2,10 +2,10 @@
 
 Of the study's VGG-16 and ResNet20 (of the packaged digits' network where FARM_DATA has neither), FP32, on one leased
 core with one thread: pairs of fresh interpreters of the same IR that take turns. The partner is not moved; the cell is
-moved by so many bytes in all of its pairs, as `farm.measuring.one_round.move` does it. ratio: the cell's speed over its
-partner's, the geometric mean over 6 short pairs with its 99 % interval. Then the same where both are moved by lot, as
-every measurement does it: 24 pairs. spread: the standard deviation of the pairs' ratios. `--quick`: one network, 2
-pairs, and three places.
+moved by so many bytes in all of its pairs, as `farm.measuring.one_round.move` does it, and the names of its files are
+as long. ratio: the cell's speed over its partner's, the geometric mean over 6 short pairs with its 99 % interval. Then
+the same where both are moved by lot, as every measurement does it: 24 pairs. spread: the standard deviation of the
+pairs' ratios. `--quick`: one network, 2 pairs, and three places.
 """
 
 import random
@@ -43,7 +43,7 @@ class Placed(Conductor):
     moved: Mapping[str, int] = {}
 
     def _fresh(self, name: str, request: RoundRequest) -> RoundRequest:
-        return replace(super()._fresh(name, request), moved=MOVED + self.moved.get(name, 0))
+        return replace(super()._fresh(name, request), moved=MOVED + self.moved.get(name, 0), longer=0)
 
 
 def main() -> None:

@@ -52,7 +52,6 @@ def main() -> None:
     else:
         one_round.Turns = {"plain": Plain, "benchmark_app": BenchmarkApp}[way]
         asked = decode(RoundRequest, json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
-        _kept = one_round.move(asked)
         MODEL.append(compiled(asked))
     one_round.main()
 

@@ -93,10 +93,11 @@ def torn(path):
         (lambda path: path.touch(), {}, "not a model that OpenVINO can read, or damaged ("),
         (Classifier(input="i64").write, {}, "takes i64; farm gives float32, float16 or uint8"),
         (Classifier(outputs=("a", "b")).write, {}, "several outputs (a, b): say which with `output: NAME`"),
+        (Classifier(outputs=("a", "b")).write, {"output": "c"}, "no output 'c': the model has a, b"),
         (Classifier(outputs=("a", "b")).write, {"output": "b"}, None),
         (Classifier().write, {}, None),
     ],
-    ids=["torn", "empty", "integers", "two outputs", "one of two outputs", "good"],
+    ids=["torn", "empty", "integers", "two outputs", "another output", "one of two outputs", "good"],
 )
 def test_a_model_that_cannot_be_exported_will_fail_as_the_run_says(place, lay, more, says):
     lay(place.folder / "model.onnx")

@@ -139,14 +139,12 @@ def test_what_a_round_allocates_lies_as_far_on_in_memory_as_it_is_told(by):
     assert int(subprocess.check_output(command, env=how)) == MOVED + by + ALIGNED, "with what malloc notes of it"
 
 
-def test_names_of_a_rounds_files_are_as_long_as_it_is_moved(tmp_path, free):
-    """By another measure than its memory: both by the same lot."""
-    lengths = []
-    for moved in (MOVED, MOVED + ALIGNED, MOVED + 2 * ALIGNED):
-        with RunningRound(asked(tmp_path, ir=str(free), moved=moved), tmp_path / str(moved)):
-            (question,) = (tmp_path / str(moved)).glob("*.json")
-            lengths.append(len(question.name))
-    assert len({*lengths}) == 3
+def test_a_rounds_files_have_names_as_long_as_it_is_told_and_go_with_it(tmp_path, free):
+    for longer in (0, 150):
+        with RunningRound(asked(tmp_path, ir=str(free), longer=longer), tmp_path / "one"):
+            (question,) = (tmp_path / "one").glob("*.json")
+            assert len(question.stem) == len("round") + longer
+        assert [*(tmp_path / "one").iterdir()] == []
 
 
 def children():

@@ -25,6 +25,7 @@ from farm.measuring.running import Answer, RoundCrashed, RunningRound
 from farm.measuring.turns import (
     ALIGNED,
     LEAST_IN_TURN,
+    LONGER,
     MOST_S,
     MOST_TIMES,
     MOVED,
@@ -243,6 +244,8 @@ def test_each_process_of_each_pair_lies_elsewhere_in_memory(stage):
         assert {each % ALIGNED for each in moved} == {0}
         assert len({each % PAGE for each in moved}) > 50
         assert PAGE / 3 < sum(each % PAGE for each in moved) / len(moved) < 2 * PAGE / 3
+        lengths = [request.longer for request in stage.asked[variant]]
+        assert min(lengths) < LONGER / 10 < 9 * LONGER / 10 < max(lengths) < LONGER
     assert stage.asked[CELL][0].moved != stage.asked[PARTNER][0].moved
 
 

@@ -61,7 +61,8 @@ def test_an_answer_is_remembered_and_no_process_asked_again(tmp_path):
     path = Classifier().write(tmp_path / "model.onnx")
     first = describe.of_file(path, tmp_path / "cache", CONTENT, "1.0")
     (memo,) = (tmp_path / "cache").iterdir()
-    assert json.loads(memo.read_text()) == first == {"input": "f32", "outputs": 10, **NCHW}
+    assert json.loads(memo.read_text()) == first
+    assert {key: first[key] for key in ("input", "outputs", *NCHW)} == {"input": "f32", "outputs": 10, **NCHW}
     memo.write_text(json.dumps({"input": "from the memo"}))
     assert describe.of_file(path, tmp_path / "cache", CONTENT, "1.0") == first, "once a process"
     describe._remembered.cache_clear()
@@ -119,7 +120,9 @@ NHWC = {"layout": "NHWC", "size": [32, 32]}
     ],
 )
 def test_a_model_file_tells_its_input(tmp_path, name, write, expected):
-    assert describe._file_now(str(write(tmp_path / name))) == {**expected, "outputs": 10}
+    told = describe._file_now(str(write(tmp_path / name)))
+    assert len(told.pop("named")) == 1
+    assert told == {**expected, "outputs": 10}
 
 
 def test_outputs_that_a_shape_does_not_tell_are_not_told(tmp_path):
@@ -129,7 +132,11 @@ def test_outputs_that_a_shape_does_not_tell_are_not_told(tmp_path):
 
 def test_a_model_with_several_outputs_says_that_one_must_be_named(tmp_path):
     told = describe._file_now(str(Classifier(outputs=("a", "b")).write(tmp_path / "a.onnx")))
-    assert told["unnamed"] == "the model has several outputs (a, b): say which with `output: NAME`"
+    assert describe.misnamed(None, told["named"]) == (
+        "the model has several outputs (a, b): say which with `output: NAME`"
+    )
+    assert describe.misnamed("c", told["named"]) == "no output 'c': the model has a, b"
+    assert describe.misnamed("b", told["named"]) == ""
     assert (told["input"], told["size"]) == ("f32", [32, 32])
 
 

@@ -249,6 +249,16 @@ def test_int8_numbers_that_nothing_gives_a_meaning_are_refused(tmp_path):
         modelfile.read(tmp_path / "a.xml", interface(), None)
 
 
+def test_int8_numbers_that_also_go_elsewhere_than_into_their_scale_are_left_as_they_are(tmp_path):
+    image = ov.opset13.parameter([-1, 3, 32, 32], np.int8, name="image")
+    floats = ov.opset13.convert(image, np.float32)
+    scaled = ov.opset13.fake_quantize(floats, *map(np.float32, (-128, 127, -1.28, 1.27)), levels=256)
+    both = ov.opset13.add(scaled, ov.opset13.multiply(floats, np.float32(0.01)))
+    ov.save_model(ov.Model([ov.opset13.reduce_mean(both, np.array([2, 3]))], [image]), tmp_path / "a.xml")
+    with pytest.raises(DataError, match="takes i8; farm gives float32, float16 or uint8"):
+        modelfile.read(tmp_path / "a.xml", interface(), None)
+
+
 def test_a_number_an_image_is_a_class_of_one(tmp_path):
     image = ov.opset13.parameter([-1, 3, 32, 32], np.float32, name="image")
     ov.save_model(ov.Model([ov.opset13.reduce_mean(image, np.array([1, 2, 3]))], [image]), tmp_path / "a.xml")

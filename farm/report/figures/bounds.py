@@ -1,7 +1,6 @@
 """How much a figure shows at most, and how its caption says so. Knows no records."""
 
 import heapq
-import math
 from collections.abc import Hashable, Mapping
 from typing import TypeVar
 
@@ -25,19 +24,19 @@ def foremost(weights: Mapping[Key, float], most: int) -> list[Key]:
 
 
 def foremost_square(weights: Mapping[tuple[Row, Column], float], columns: int) -> tuple[list[Row], list[Column]]:
-    """The columns, at most so many, and then the rows that have the greatest weight anywhere; a square is two marks.
+    """The columns, at most so many, and then the rows of these that have the greatest weight; a square is two marks.
 
     >>> foremost_square({("a", 1): 1, ("b", 1): 3, ("b", 2): 2, ("c", 3): 0}, 2)
-    (['a', 'b', 'c'], [1, 2])
+    (['a', 'b'], [1, 2])
     """
     best_of_column: dict[Column, float] = {}
     for (_, column), weight in weights.items():
         best_of_column[column] = max(weight, best_of_column.get(column, weight))
     chosen = foremost(best_of_column, columns)
-    best_of_row: dict[Row, float] = {row: -math.inf for row, _ in weights}
+    best_of_row: dict[Row, float] = {}
     for (row, column), weight in weights.items():
         if column in chosen:
-            best_of_row[row] = max(weight, best_of_row[row])
+            best_of_row[row] = max(weight, best_of_row.get(row, weight))
     return foremost(best_of_row, rows_of(2 * len(chosen))), chosen
 
 
@@ -46,10 +45,10 @@ def rows_of(marks: int) -> int:
     return max(1, min(MOST_ROWS, MOST_MARKS // marks))
 
 
-def of_many(shown: int, there: int, what: str) -> str:
-    """What a caption begins with where not everything is shown; else nothing.
+def of_many(shown: int, there: int, what: str, rest: str = ALL) -> str:
+    """What a caption begins with where not everything is shown; else nothing. rest: where all of it is.
 
     >>> of_many(2, 3000, "sets that lose most"), of_many(2, 2, "sets that lose most")
     ('The 2 of 3,000 sets that lose most; all are in the table. ', '')
     """
-    return f"The {shown} of {there:,} {what}{ALL}. " if shown < there else ""
+    return f"The {shown} of {there:,} {what}{rest}. " if shown < there else ""

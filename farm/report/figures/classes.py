@@ -16,6 +16,7 @@ from farm.report.figures.style import Datum, tooltip
 from farm.report.numbers import count, signed, span
 
 MOST = 20  # classes
+ALL = "; of all others `predictions/` tells"
 COLUMN, STEP = 38, 22  # pixels
 TOOLTIP = tooltip(
     ("group", "model"), ("set", "calibration"), ("class", "class"), ("drop", "mean drop, points", ".2f"),
@@ -33,7 +34,7 @@ def classes(material: Material) -> Plot | None:
     chosen = foremost(dict(enumerate(lost[:, columns].max(axis=1).tolist())), rows_of(2 * len(columns)))
     shown, names = [sets[at] for at in chosen], _named(there, columns, material.classes)
     listed = rows.grouped([row for one in shown for row in _rows(one, there, names, material.names)])
-    which = of_many(len(shown), len(sets), "models and sets that lose most in one class")
+    which = of_many(len(shown), len(sets), "models and sets that lose most in one class", ALL)
     return Plot(
         caption=which + _caption(shown, there, columns),
         alt=_alt(listed, lost, len(sets)),

@@ -44,7 +44,7 @@ def latency(material: Material) -> Plot | None:
     if not lines:
         return None
     chart = _chart(lines, material.names)
-    which = of_many(len(chosen), len(measured), "cells whose slowest twentieth takes longest beside their median")
+    which = of_many(len(lines), len(measured), "cells whose slowest twentieth takes longest beside their median")
     return Plot(caption=which + _caption(), alt=_alt({cell: line for cell, (_, line) in lines.items()}), chart=chart)
 
 

@@ -38,7 +38,8 @@ def _abreast(spec: dict[str, Any]) -> dict[str, str]:
 
 def still(figure: Figure) -> dict[str, Any]:
     """The spec of a figure that stands alone: with its title, and of a width of its own."""
-    spec = {**vega(figure), "title": figure.title}
+    own, spec = figure.chart.to_dict(), {**vega(figure), "title": figure.title}
+    spec |= {name: own[name] for name in ("columns",) if name in own}
     return {**spec, "width": WIDTH} if spec.get("width") == "container" else spec
 
 

@@ -126,7 +126,8 @@
 
   // ---- what is shown, as a file
 
-  const FORMULA = /^ *[=+\-@\t\n\uff1d\uff0b\uff0d\uff20]./; // what a spreadsheet would run, as farm.shown has it
+  const FORMULA = /^ *[=+\-@\t\n\uff1d\uff0b\uff0d\uff20][^]/; // what a spreadsheet would run, as farm.shown has it
+  const NUMBER = /^[+-]?[0-9.]+( to [+-]?[0-9.]+)?$/; // and an interval
 
   // Of a place its text and what stands beside it in small print; numbers as programs read them.
   function placed(cell) {
@@ -134,15 +135,15 @@
     const text = [...cell.childNodes].filter((node) => node !== note).map((node) => node.textContent).join("").trim();
     if (text === "\u2013") return ["", ""];
     const read = (number) => number.replaceAll("\u2212", "-").replaceAll(",", "");
-    const plain = cell.classList.contains("number") ? read(text) : FORMULA.test(text) ? `'${text}` : text;
-    return [plain, note ? note.textContent.replaceAll("\u2212", "-") : ""];
+    return [cell.classList.contains("number") ? read(text) : text, note ? read(note.textContent) : ""];
   }
 
   function csv(heads, rows) {
     const lines = rows.map((row) => [...row.cells].map(placed));
     const noted = heads.map((_, at) => lines.some((line) => line[at][1]));
+    const harmless = (text) => (FORMULA.test(text) && !NUMBER.test(text) ? `'${text}` : text);
     const quoted = (text) => (/[",;\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-    const joined = (pairs) => pairs.flatMap((pair, at) => (noted[at] ? pair : [pair[0]])).map(quoted).join(",");
+    const joined = (pairs) => pairs.flatMap((pair, at) => (noted[at] ? pair : [pair[0]])).map(harmless).map(quoted).join(",");
     const titles = heads.map((head) => [nameOf(head), `${nameOf(head)}, interval or note`]);
     return [titles, ...lines].map((line) => `${joined(line)}\n`).join("");
   }

@@ -167,7 +167,7 @@ class Record:
     worst_signal: Annotated[Signal | None, Column("what disturbed most: a signal of `latencies/` without unit")] = None
     worst_share: Annotated[float | None, Column("how much; null of `overheated`", "share of 1")] = None
     disturbers: Annotated[
-        str | None, Column("programs that ran on its cores while pairs were disturbed", "JSON: list of names")
+        str | None, Column("programs last seen on its cores when disturbed pairs ended", "JSON: list of names")
     ] = None
     mismatches: Annotated[str | None, Column("what was not as asked", "JSON: list of {property, asked, found}")] = None
     unsteady_rounds: Annotated[int | None, Column("rounds begun before two windows of warm-up took as long")] = None

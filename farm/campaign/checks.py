@@ -24,8 +24,9 @@ LOOKED_AT = {"distylegan": "farm.generators.distylegan.files:check"}  # files of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foreseen:
-    """What opening images and models tells. faults: why stages will fail, by uri. notes: what must be known of the other images.
+    """What opening images and models tells.
 
+    faults: why stages will fail, by uri. notes: what must be known of the other images.
     The stages of one set have one reason, the set's.
     """
 

@@ -1,4 +1,4 @@
-"""`farm plan`: what a run would do. Counts stages, and opens the user's own images and models as a stage would; runs nothing."""
+"""`farm plan`: what a run would do. Counts stages, opens the user's images and models as a stage would; runs none."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping
@@ -8,6 +8,7 @@ from typing import Annotated
 
 from typer import Option
 
+from farm.analysis.families import together
 from farm.campaign.checks import doomed, foreseen
 from farm.campaign.resolve import chosen, resolve
 from farm.campaign.resolve import planned as planned_of
@@ -27,7 +28,7 @@ from farm.results.location import Location
 from farm.store import Store
 
 TIMED_STAGES = 50
-WILL_FAIL = "will_fail"  # a stage that is not done, and cannot be with the images or the model that it would open
+WILL_FAIL = "will_fail"  # a stage that is not done, and cannot be with the images or model that it would open
 TO_DO = (State.FAILED, State.WAITING)
 COLUMNS = (State.DONE, State.FAILED, State.MISSING_INPUT, WILL_FAIL, State.WAITING, "total")
 EXAMPLES = """
@@ -65,7 +66,7 @@ def plan(
     will_be = {uri: WILL_FAIL if uri in failing and state in TO_DO else state for uri, state in states.items()}
     counts = _counts(planned, store, will_be)
     reasons = {
-        State.FAILED: sorted({_said(planned, store, uri) for uri, state in will_be.items() if state == State.FAILED}),
+        State.FAILED: _failed(planned, store, [uri for uri, state in will_be.items() if state == State.FAILED]),
         State.MISSING_INPUT: sorted({planned.stages[uri].missing for uri in uris} - {""}),
         WILL_FAIL: sorted(set(opened.faults.values())),
     }
@@ -84,10 +85,14 @@ def plan(
     return 0
 
 
-def _said(plan: Plan, store: Store, uri: str) -> str:
-    """What a stage's last attempt said of its failure."""
-    stage, last = plan.stages[uri], last_attempt(store, uri)
-    return f"{stage.kind} {stage.label}: {last.error_message if last else ''}"
+def _failed(plan: Plan, store: Store, uris: Collection[str]) -> list[str]:
+    """What was said of these stages' failures, a line for all that failed alike."""
+    alike = together(
+        ((stage.kind, last.error_message), stage.label)
+        for stage, last in ((plan.stages[uri], last_attempt(store, uri)) for uri in uris)
+        if last is not None
+    )
+    return [f"{kind} {listed([*dict.fromkeys(labels)])}: {message}" for (kind, message), labels in alike.items()]
 
 
 def _of_tests(plan: Plan, names: Collection[str]) -> Iterator[str]:

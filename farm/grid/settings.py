@@ -32,7 +32,11 @@ class Measuring(Parameters):
     budget_s: Limit = Field(
         60.0, description="no further pair starts after this many seconds, or three times as many before the first look"
     )
-    max_redone: int = Field(8, ge=0, description="pairs that other programs disturbed and that are measured again")
+    max_redone: int = Field(
+        8,
+        ge=0,
+        description="pairs that other programs disturbed and that are measured again; 3 if none was undisturbed",
+    )
     preprocess: bool = Field(False, description="time the way from uint8 pixels to the input too, as the study did")
     per_node: int = Field(1, ge=1, le=64, description="measurements that share a node, each on its part of the cores")
 

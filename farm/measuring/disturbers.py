@@ -1,6 +1,7 @@
-"""Which programs disturb a measurement: who ran on its cores while its pairs were disturbed. Knows processes.
+"""Which programs disturb a measurement: who still ran, last on its cores, when a disturbed pair ended. Knows processes.
 
-What a hypervisor's other guests do is not seen from here: their time is `steal`, and has no name.
+What a hypervisor's other guests do is not seen from here: their time is `steal`, and has no name. Nor is a program that
+comes and goes within a pair.
 """
 
 import time
@@ -11,23 +12,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from farm.host.check import other_processes
-from farm.host.load import Processes
+from farm.host.load import PROGRAMS, WORTH_NAMING, Processes
 from farm.host.topology import siblings_outside
 from farm.measuring.pairing import MeasurePair
 from farm.measuring.round import Round
 from farm.measuring.verdict import disturbances
 from farm.shown import in_line
 
-NAMED = 3  # programs
-WORTH_NAMING = 0.05  # CPUs, while pairs were disturbed
 PROCESSOR = 36  # of the fields behind the name in /proc/PID/stat: the CPU that a thread ran on last
 
 
 @dataclass(slots=True, kw_only=True)
 class Disturbers:
-    """The programs that ran on some CPUs, or on their sibling threads, while pairs were disturbed.
+    """The programs that were last seen on some CPUs, or their sibling threads, when disturbed pairs ended.
 
-    used_s: their CPU time by name. disturbed_s: how long those pairs took. proc, processes: where a host tells of them.
+    used_s: their CPU time meanwhile, on whatever CPU, by name. disturbed_s: how long those pairs took. proc, processes:
+    where a host tells of them.
     """
 
     cpus: Sequence[int]
@@ -53,7 +53,7 @@ class Disturbers:
     def names(self) -> tuple[str, ...]:
         """Of the programs, the busiest first."""
         busy = [name for name, used_s in self.used_s.items() if used_s >= WORTH_NAMING * self.disturbed_s]
-        return tuple(sorted(busy, key=self.used_s.__getitem__, reverse=True)[:NAMED])
+        return tuple(sorted(busy, key=self.used_s.__getitem__, reverse=True)[:PROGRAMS])
 
     def _note(self, before: Processes, after: Processes) -> None:
         ours = {*self.cpus, *siblings_outside(self.cpus)}
@@ -65,7 +65,7 @@ class Disturbers:
     def _ran_on(self, process: int) -> set[int]:
         """The CPUs that its threads ran on last; none of a process that has ended."""
         found: set[int] = set()
-        with suppress(OSError):
-            for path in (self.proc / str(process) / "task").glob("*/stat"):
+        for path in (self.proc / str(process) / "task").glob("*/stat"):
+            with suppress(OSError, IndexError, ValueError):  # it has ended, or is of another kernel's
                 found.add(int(path.read_bytes().rpartition(b")")[2].split()[PROCESSOR]))
         return found

@@ -23,7 +23,7 @@ LEAST_STRETCHES = 2  # of each variant, of a pair that counts
 LEAST_PART = 0.05  # of a pair's time
 TURNS_IN_BLOCK = 4
 SHORTEST, LONGEST = 0.5, 4.0  # times as long as asked for, pairs after the first look
-HOPELESS = 4  # disturbed pairs, and none that is not: no more are measured
+MOST_HOPELESS = 3  # disturbed pairs are measured again, at most, where none was undisturbed
 MOST_BUDGETS = 3  # until the first look
 FUTILE = 2  # times as many pairs as there may be would not be enough: no more are measured
 
@@ -113,8 +113,8 @@ def _ending(measured: PairedRounds, look: int, effort: Effort, spent_s: float) -
         return "target"
     if len(pairs) >= planned[-1]:
         return "pairs"
-    most_disturbed = effort.max_redone if measured.undisturbed() else min(effort.max_redone, HOPELESS - 1)
-    if measured.disturbed() > most_disturbed:
+    most_redone = effort.max_redone if measured.undisturbed() else min(effort.max_redone, MOST_HOPELESS)
+    if measured.disturbed() > most_redone:
         return "disturbed"
     if spent_s > effort.budget_s * (1 if len(pairs) >= planned[0] else MOST_BUDGETS):
         return "budget"

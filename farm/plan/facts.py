@@ -96,7 +96,7 @@ class Evaluated:
 class Measured:
     """Of a measurement. pairs, disturbed: undisturbed and disturbed ones. ended: by what; the rest as it was run.
 
-    disturbers: programs that ran on its cores while pairs were disturbed, the busiest first.
+    disturbers: programs last seen on its cores when disturbed pairs ended, the busiest first.
     """
 
     pairs: int | None = None

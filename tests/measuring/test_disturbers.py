@@ -2,11 +2,13 @@
 
 import os
 import subprocess
-import sys
+import time
+from pathlib import Path
 
 import pytest
 
-from farm.measuring.disturbers import NAMED, PROCESSOR, WORTH_NAMING, Disturbers
+from farm.host.load import PROGRAMS, WORTH_NAMING
+from farm.measuring.disturbers import PROCESSOR, Disturbers
 from tests.measuring.rows import heard
 
 BUSY = {"foreign_s": 0.5}
@@ -74,7 +76,7 @@ def test_processes_of_one_name_count_together_and_all_disturbed_pairs_do(tmp_pat
 
 def test_so_many_are_named_at_most_and_none_that_hardly_ran(tmp_path):
     runs_on(tmp_path, **{f"p{number}": [0] for number in range(9)})
-    assert len(named(tmp_path, ({}, {number: (f"p{number}", 0.5) for number in range(9)}, BUSY))) == NAMED
+    assert len(named(tmp_path, ({}, {number: (f"p{number}", 0.5) for number in range(9)}, BUSY))) == PROGRAMS
     little = 0.9 * WORTH_NAMING
     assert named(tmp_path, ({}, {1: ("little", little)}, BUSY)) == ()
 
@@ -85,18 +87,28 @@ def test_a_program_that_has_ended_and_one_with_a_hostile_name_do_no_harm(tmp_pat
     assert named(tmp_path, ({}, after, BUSY)) == ("\\x1b[2J\\udcff",)
 
 
+def test_a_thread_of_which_nothing_can_be_read_hides_no_other(tmp_path):
+    runs_on(tmp_path, p5=[0, 0, 0])
+    (tmp_path / "5/task/0/stat").write_bytes(b"")
+    (tmp_path / "5/task/1/stat").unlink()
+    assert named(tmp_path, ({}, {5: ("make", 1.0)}, BUSY)) == ("make",)
+
+
 @pytest.mark.alone
-def test_a_real_program_on_the_cores_is_named():
-    cpu = min(os.sched_getaffinity(0))
-    loop = f"import os\nos.sched_setaffinity(0, [{cpu}])\nprint(flush=True)\nwhile True: pass"
-    with subprocess.Popen([sys.executable, "-c", loop], stdout=subprocess.PIPE) as program:
-        assert program.stdout.readline()
-        disturbers = Disturbers(cpus=(cpu,))
+def test_a_real_program_on_the_cores_is_named(tmp_path):
+    cpu, name = min(os.sched_getaffinity(0)), "disturbs-farm"
+    (tmp_path / name).symlink_to(Path("/bin/sh").resolve())
+    loop = ["taskset", "-c", str(cpu), str(tmp_path / name), "-c", "echo; while :; do :; done"]
+    with subprocess.Popen(loop, stdout=subprocess.PIPE) as program:
+        try:
+            assert program.stdout.readline()
+            disturbers = Disturbers(cpus=(cpu,))
 
-        def measure_pair(_):
-            subprocess.run(["sleep", "0.5"], check=True)
-            return [heard(100.0, **BUSY)]
+            def measure_pair(_):
+                time.sleep(0.5)
+                return [heard(100.0, **BUSY)]
 
-        disturbers.amid(measure_pair)(1.0)
-        program.kill()
-    assert any("python" in name for name in disturbers.names())
+            disturbers.amid(measure_pair)(1.0)
+        finally:
+            program.kill()
+    assert name in disturbers.names()

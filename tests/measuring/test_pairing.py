@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from farm.measuring import pairing
 from farm.measuring.pairing import (
     CELL,
-    HOPELESS,
     LEAST_PART,
     LEAST_STRETCHES,
     LONGEST,
     MOST_BUDGETS,
+    MOST_HOPELESS,
     PARTNER,
     SHORTEST,
     TURNS_IN_BLOCK,
@@ -124,10 +124,10 @@ def test_a_wait_disturbs_only_rounds_of_one_inference_at_a_time(synchronous, dis
 @pytest.mark.parametrize("most", [0, 1, 8])
 def test_a_host_that_is_always_disturbed_is_given_up_early(most):
     measured = Host(busy=lambda number: True).conduct(max_redone=most)
-    assert (measured.ended, measured.disturbed(), measured.pairs()) == ("disturbed", min(most + 1, HOPELESS), [])
+    assert (measured.ended, measured.disturbed(), measured.pairs()) == ("disturbed", min(most, MOST_HOPELESS) + 1, [])
 
 
-@pytest.mark.parametrize("quiet", [0, HOPELESS - 1])
+@pytest.mark.parametrize("quiet", [0, MOST_HOPELESS])
 def test_a_host_that_was_undisturbed_once_may_be_disturbed_once_more_than_may_be_redone(quiet):
     """Rounds come in pairs; before the pair that is quiet, fewer are disturbed than are hopeless."""
     measured = Host(busy=lambda number: number // 2 != quiet).conduct(max_redone=8)
@@ -319,7 +319,7 @@ def test_whatever_a_host_does_it_ends_for_its_own_reason(seed, least, more, most
     holds = {
         "target": count in looks(*given_["pairs"]),
         "pairs": count == least + more,
-        "disturbed": disturbed == (most + 1 if measured.undisturbed() else min(most + 1, HOPELESS)),
+        "disturbed": disturbed == 1 + (most if measured.undisturbed() else min(most, MOST_HOPELESS)),
         "budget": spent_s > budget_s,
         "futile": count in looks(*given_["pairs"])[:-1] and count > 1,
     }

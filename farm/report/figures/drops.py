@@ -13,7 +13,7 @@ from farm.report.figures import squares
 from farm.report.figures.bounds import ALL, foremost_square
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names
-from farm.report.figures.style import Datum, tooltip
+from farm.report.figures.style import Datum, Value, tooltip
 from farm.report.numbers import count, points, span
 from farm.stats.shares import Estimate
 
@@ -22,6 +22,7 @@ Square = tuple[Family, str]  # and calibration source
 STEP = 34  # pixels a row
 COLUMN, COUNTED = 50, 68  # pixels a column, for its numbers to fit, and with seeds in brackets
 MOST_COLUMNS = 30
+BRACKETED = "bracketed"  # of a square's row, where its column has another number of seeds
 TOOLTIP = tooltip(
     ("group", "model"), ("set", "calibration"), ("text", "mean drop, points"), ("interval", "95 % interval over seeds"),
     ("seeds", "seeds", ""), ("failed", "failed", ""),
@@ -90,18 +91,19 @@ def _row(square: Square, cells: Sequence[Record], mean: float | None, ends: Esti
     }  # fmt: skip
 
 
-def _counted(rows: Mapping[Square, Datum], seeds: Mapping[Square, int]) -> dict[Square, Datum]:
+def _counted(rows: Mapping[Square, Datum], seeds: Mapping[Square, int]) -> Mapping[Square, Datum]:
     """The rows with how many seeds a column has, and in brackets how many a square has, where that is another number.
 
     seeds: of each square with a number; a column has as many as most of its squares.
     """
     columns = together((_set(square), number) for square, number in seeds.items())
-    counted = dict(rows)
+    counted: dict[Square, dict[str, Value]] = {}
     for square, row in rows.items():
         usual = mode(columns.get(_set(square), [0]))
         column = f"{row['set']} ({count(usual, 'seed')})" if usual else row["set"]
-        text = row["text"] if seeds.get(square, usual) == usual else f"{row['text']} ({seeds[square]})"
-        counted[square] = {**row, "column": column, "text": text}
+        counted[square] = {**row, "column": column}
+        if seeds.get(square, usual) != usual:
+            counted[square] |= {"text": f"{row['text']} ({seeds[square]})", BRACKETED: seeds[square]}
     return counted
 
 
@@ -113,7 +115,7 @@ def _chart(rows: Sequence[Datum]) -> alt.LayerChart:
 
 
 def _bracketed(row: Datum) -> bool:
-    return str(row["text"]).endswith(")")
+    return BRACKETED in row
 
 
 def _caption(seeds: Sequence[int], rows: Sequence[Datum]) -> str:

@@ -239,7 +239,7 @@
     const form = section.querySelector("form.models");
     const model = () => (form ? chosen(form, "model") : undefined);
     const names = new Map(form ? Object.entries(JSON.parse(section.querySelector("script.names").textContent)) : []);
-    const modelOf = (row) => names.get(row.model) ?? names.get(row.group) ?? names.get(row.cell);
+    const modelOf = (row) => names.get(row.model) ?? names.get(row.group);
     const drawn = new Map();
     const draw = (figure) => {
       if (!drawn.has(figure)) drawn.set(figure, lively(figure, modelOf));

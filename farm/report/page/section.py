@@ -20,8 +20,8 @@ class Section:
     """All that the page says of one run.
 
     summary: a row a model. answers: by question, sentences, the most important first. remarks: what is to be known of
-    single cells. seeds: a row a source of which there are several seeds. models: by what a figure's data call a model,
-    group or cell, the model's name: what the figures' filter goes by.
+    single cells. seeds: a row a source of which there are several seeds. models: by what a figure's data call a model
+    or a group, the model's name: what the figures' filter goes by.
     """
 
     name: str

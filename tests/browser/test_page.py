@@ -158,7 +158,7 @@ def test_a_long_table_is_drawn_as_it_is_scrolled_to_and_sorted_and_filtered_as_a
     box = page.tab.locator(".scroll", has=page.tab.locator("table.cells"))
     assert len(page.column("Model")) < every
     box.evaluate("(box) => box.scrollTo(0, box.scrollHeight)")
-    page.tab.wait_for_function(f"document.querySelectorAll('table.cells tbody tr').length === {every}")
+    page.tab.locator("table.cells tbody tr").nth(every - 1).wait_for(state="attached")
     assert page.tab.locator(".rest").count() == 0
 
 

@@ -127,7 +127,8 @@
   // ---- what is shown, as a file
 
   const FORMULA = /^ *[=+\-@\t\n\uff1d\uff0b\uff0d\uff20][^]/; // what a spreadsheet would run, as farm.shown has it
-  const NUMBER = /^[+-]?[0-9.]+( to [+-]?[0-9.]+)?$/; // and an interval
+  const INTERVAL = /^-?[0-9.]+ to -?[0-9.]+$/;
+  const harmless = (text) => (FORMULA.test(text) ? `'${text}` : text);
 
   // Of a place its text and what stands beside it in small print; numbers as programs read them.
   function placed(cell) {
@@ -135,16 +136,16 @@
     const text = [...cell.childNodes].filter((node) => node !== note).map((node) => node.textContent).join("").trim();
     if (text === "\u2013") return ["", ""];
     const read = (number) => number.replaceAll("\u2212", "-").replaceAll(",", "");
-    return [cell.classList.contains("number") ? read(text) : text, note ? read(note.textContent) : ""];
+    const beside = note ? read(note.textContent) : "";
+    return [cell.classList.contains("number") ? read(text) : harmless(text), INTERVAL.test(beside) ? beside : harmless(beside)];
   }
 
   function csv(heads, rows) {
     const lines = rows.map((row) => [...row.cells].map(placed));
     const noted = heads.map((_, at) => lines.some((line) => line[at][1]));
-    const harmless = (text) => (FORMULA.test(text) && !NUMBER.test(text) ? `'${text}` : text);
     const quoted = (text) => (/[",;\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-    const joined = (pairs) => pairs.flatMap((pair, at) => (noted[at] ? pair : [pair[0]])).map(harmless).map(quoted).join(",");
-    const titles = heads.map((head) => [nameOf(head), `${nameOf(head)}, interval or note`]);
+    const joined = (pairs) => pairs.flatMap((pair, at) => (noted[at] ? pair : [pair[0]])).map(quoted).join(",");
+    const titles = heads.map((head) => [harmless(nameOf(head)), harmless(`${nameOf(head)}, interval or note`)]);
     return [titles, ...lines].map((line) => `${joined(line)}\n`).join("");
   }
 

@@ -95,8 +95,8 @@ def means_of(records: Iterable[Record]) -> dict[Source, float]:
 def best_rows(rows: Sequence[Row]) -> list[Row]:
     """Of each model and device one int8 cell, of the source and algorithm that do best, by `means_of`.
 
-    Among those whose speed was measured, if any was; of equal ones the faster, if its speed is valid. Its first seed
-    stands for it, or the first one whose speed was measured, or is even valid. Where no score is known, the first cell.
+    Of equal ones the faster, if its speed is valid. Its first seed stands for it, or the first one whose speed was
+    measured, or is even valid. Where no score is known, the first cell.
     """
     int8 = [row for row in rows if row.record.calibration is not None]
     places = together(((row.record.model, row.record.device), row) for row in int8)
@@ -106,11 +106,8 @@ def best_rows(rows: Sequence[Row]) -> list[Row]:
 def _best(cells: Sequence[Row]) -> Row:
     """Of one model and device."""
     ok = [row for row in cells if row.record.outcome == "ok"] or cells
-    there = [row for row in ok if row.record.fps is not None]
-    sources = together((_source(row.record), row) for row in ok)
-    measured = {_source(row.record) for row in there} or {*sources}
-    means = means_of(row.record for row in ok)
-    firsts = {source: max(sources[source], key=_measured) for source in sources if source in measured}
+    means, sources = means_of(row.record for row in ok), together((_source(row.record), row) for row in ok)
+    firsts = {source: max(seeds, key=_measured) for source, seeds in sources.items()}
 
     def merit(source: Source) -> tuple[float, float]:
         first = firsts[source].record

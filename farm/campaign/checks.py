@@ -11,7 +11,7 @@ from farm.catalog import CATALOG
 from farm.data.imageset import other_size
 from farm.data.sampling import not_in_rgb
 from farm.errors import FarmError
-from farm.models.describe import describe, misnamed
+from farm.models.describe import describe, misnamed, misshapen
 from farm.plan import Plan, Stage, base, dependents, judges
 from farm.plan.parameters import Evaluate, Export, Measure, Quantize, Synthesize
 from farm.spec import LoadedSpec, resolve
@@ -38,12 +38,13 @@ def foreseen(plan: Plan, uris: Collection[str]) -> Foreseen:
     """What the images of these stages tell, each set opened once or a few times."""
     sets: dict[str, dict[str, _Opening]] = {}
     users, faults, notes = _users(plan), dict[str, str](), list[str]()
+    unread = {uri: fault for uri in uris if (fault := _unread(plan.stages[uri]))}
     for uri in uris:
         opening = _opening(plan.stages[uri])
         if opening is not None:
             sets.setdefault(opening.images(), {})[uri] = opening
-        elif fault := _unread(plan.stages[uri]) or _misfit(plan, plan.stages[uri], _known(plan.stages[uri]), ""):
-            faults[uri] = fault
+        elif misfit := _misfit(plan, plan.stages[uri], _known(plan.stages[uri]), ""):
+            faults[uri] = misfit
     for openings in sets.values():
         looked, shown = _looked(openings), _shown(plan, next(reversed(openings)))
         notes += [f"{shown}: {looked.seen.note}"] if looked.seen.note else []
@@ -54,6 +55,8 @@ def foreseen(plan: Plan, uris: Collection[str]) -> Foreseen:
         using = {user: plan.stages[user] for uri in openings for user in users.get(uri, ())}
         misfits = ((user, _misfit(plan, stage, looked.seen, shown)) for user, stage in using.items())
         faults |= {user: misfit for user, misfit in misfits if misfit}
+    without = dependents(plan, {*unread})  # which have no reason of their own
+    faults = {uri: fault for uri, fault in faults.items() if uri not in without} | unread
     return Foreseen(faults=faults, notes=tuple(dict.fromkeys(notes)))
 
 
@@ -85,8 +88,10 @@ def _unread(stage: Stage) -> str:
     if file is None or not isinstance(wanted, Export):
         return ""
     told = describe(stage.label, {}, file)
-    fault = told.get("fault") or misnamed(wanted.model.options["output"], told.get("named", ()))
-    return f"{file.path}: {fault}" if fault else ""
+    if not (fault := told.get("fault", "")) and told:
+        fault = misnamed(wanted.model.options["output"], told["named"])
+        fault = fault or misshapen(told["shape"], told["sides"], wanted.interface)
+    return f"{stage.label}: {file.path}: {fault}" if fault else ""
 
 
 def _known(stage: Stage) -> "_Seen":

@@ -18,6 +18,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from farm.axes import Preprocessing
 from farm.errors import DataError, InputError
 from farm.files import write_whole
 from farm.inputs import Input, cache_folder
@@ -25,7 +26,7 @@ from farm.inputs import Input, cache_folder
 TORCHVISION = "torchvision"
 AXES = {"NCHW": (1, 2, 3), "NHWC": (3, 1, 2)}  # where channels, height and width stand in a shape
 CHANNELS = {3: {}, 1: {"mode": "grey"}}  # what their number tells, the likelier first
-FORMAT = 5  # of the remembered answers
+FORMAT = 6  # of the remembered answers
 VARINT = rb"(?:[\x00-\x7f]|[\x80-\xff][\x00-\x7f])"
 LOCATION = re.compile(  # ONNX: a tensor's external_data entry (field 13) of key "location"; the length of its value
     rb"\x6a" + VARINT + rb"\x0a\x08location\x12(" + VARINT + rb")", re.DOTALL
@@ -75,8 +76,8 @@ def of_torchvision(memos: Path, version: str) -> Answer:
 def of_file(path: Path, memos: Path, content: str, version: str) -> Answer:
     """A model file's input, as far as its shape tells: size, layout, input, mode; and how many outputs it has.
 
-    And whether it is quantized, and by what names each output goes. `fault`: why it is no model for farm. Empty if
-    unread. content: its SHA-256.
+    And whether it is quantized, its input's shape, and by what names each output goes. `fault`: why it is no model for
+    farm. Empty if unread. content: its SHA-256.
     """
     return _remembered(memos / f"model-{FORMAT}-{version}-{content[:16]}.json", str(path))
 
@@ -87,6 +88,30 @@ def misnamed(wanted: str | None, outputs: Sequence[Collection[str]]) -> str:
     if wanted is None:
         return f"the model has several outputs ({there}): say which with `output: NAME`" if len(outputs) > 1 else ""
     return "" if any(wanted in names for names in outputs) else f"no output {wanted!r}: the model has {there}"
+
+
+def misshapen(shape: str, sides: Sequence[int | None] | None, interface: Preprocessing) -> str:
+    """Why images that are prepared like this are none for a model's input; empty if they may be.
+
+    shape: the input's, in OpenVINO's words. sides: its axes' lengths, as far as they are known.
+    """
+    wanted = input_shape(interface, -1)
+    if sides is None:
+        return ""
+    if len(sides) == len(wanted) and all(
+        side in (None, length) or length == -1 for side, length in zip(sides, wanted, strict=True)
+    ):
+        return ""
+    height, width = interface.size
+    channels = f"{interface.channels} {'channel' if interface.channels == 1 else 'channels'}"
+    kind = f"{interface.layout} images of {height}x{width} (height x width) with {channels}"
+    return f"the model takes {shape}, not {kind}: set `size: [HEIGHT, WIDTH]`, `layout` or `mode` of the model"
+
+
+def input_shape(interface: Preprocessing, batch: int) -> tuple[int, ...]:
+    """The input's shape; -1 is a free batch."""
+    channels, size = interface.channels, interface.size
+    return (batch, channels, *size) if interface.layout == "NCHW" else (batch, *size, channels)
 
 
 def _memos() -> Path:
@@ -161,6 +186,7 @@ def _file_now(path: str) -> Answer:
         return {"fault": str(error).removeprefix(f"{path}: ")}
     interface["named"] = [sorted({modelfile.name_of(value), *value.names}) for value in model.outputs]
     interface["input"], shape = model.input(0).element_type.to_string(), model.input(0).partial_shape
+    interface |= {"shape": shape.to_string(), "sides": modelfile.sides_of(shape)}
     if int8.of_model(model).quantized:
         interface["quantized"] = True
     if outputs := _outputs(model):

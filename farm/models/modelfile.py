@@ -13,7 +13,7 @@ from openvino.frontend import GeneralFailure, NotImplementedFailure, OpConversio
 
 from farm.axes import Preprocessing
 from farm.errors import DataError
-from farm.models.describe import misnamed
+from farm.models.describe import input_shape, misnamed, misshapen
 from farm.models.integers import in_reals
 
 INPUTS = ("f32", "f16", "u8")
@@ -90,12 +90,6 @@ def _with_output(model: ov.Model, node: ov.Node) -> ov.Model:
     return ov.Model([logits], model.get_parameters(), model.get_friendly_name())
 
 
-def input_shape(interface: Preprocessing, batch: int) -> tuple[int, ...]:
-    """The input's shape; -1 is a free batch."""
-    channels, size = interface.channels, interface.size
-    return (batch, channels, *size) if interface.layout == "NCHW" else (batch, *size, channels)
-
-
 @contextmanager
 def named_operations(path: Path | None = None) -> Iterator[None]:
     """Say OpenVINO's complaints in a sentence, naming the operations that it cannot convert."""
@@ -116,11 +110,8 @@ def named_operations(path: Path | None = None) -> Iterator[None]:
 def _reshape(model: ov.Model, interface: Preprocessing, path: Path) -> None:
     """Free the batch and fix the size; a batch that the model itself fixes must be 1."""
     shape = model.input(0).partial_shape
-    if not shape.compatible(ov.PartialShape(input_shape(interface, -1))):
-        height, width = interface.size
-        kind = f"{interface.layout} images of {height}x{width} (height x width) with {interface.channels} channels"
-        change = "set `size: [HEIGHT, WIDTH]`, `layout` or `mode` of the model"
-        raise DataError(f"{path}: the model takes {shape}, not {kind}: {change}")
+    if fault := misshapen(shape.to_string(), sides_of(shape), interface):
+        raise DataError(f"{path}: {fault}")
     for batch in (-1, 1):
         try:
             model.reshape(ov.PartialShape(input_shape(interface, batch)))
@@ -138,6 +129,13 @@ def _output(model: ov.Model, wanted: str | None, path: Path) -> ov.Output:
         raise DataError(f"{path}: {fault}")
     chosen = 0 if wanted is None else next(at for at, known in enumerate(names) if wanted in known)
     return model.outputs[chosen].get_node().input_value(0)
+
+
+def sides_of(shape: ov.PartialShape) -> list[int | None] | None:
+    """The lengths of a shape's axes, None where one is free; None of a shape whose number of axes is not known."""
+    if shape.rank.is_dynamic:
+        return None
+    return [None if side.is_dynamic else int(side.get_length()) for side in shape]
 
 
 def name_of(value: ov.Output) -> str:

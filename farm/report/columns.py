@@ -203,10 +203,10 @@ def _is_needed(name: str, rows: Sequence[Row]) -> bool:
     """Whether there is anything to show; who is shown and how accurate it is always are."""
     if name == "device":
         return len({row.record.device for row in rows}) > 1
-    if name in SPEED:
-        return any(row.record.fps is not None for row in rows)
+    if name in SPEED and all(row.record.fps is None for row in rows):
+        return False
     return name not in OPTIONAL or any(row.value(name) is not None for row in rows)
 
 
 SPEED = ("fps", "speedup_ir", "speedup_pytorch", "latency_p50_ms", "verdict")
-OPTIONAL = ("worst_class_drop", "standing")
+OPTIONAL = ("worst_class_drop", "standing", "speedup_pytorch")

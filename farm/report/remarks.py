@@ -8,6 +8,7 @@ from farm.analysis.families import together
 from farm.analysis.speeds import differs_from_itself, unlike_speeds
 from farm.grid.selection import labels_of, options
 from farm.host.processor import DOT_PRODUCT
+from farm.measuring.full_speed import LEAST_SHARE
 from farm.record import Record, as_given, source_of
 from farm.report.numbers import MOST_NAMES, listed, span
 from farm.report.verdicts import kind, sentence, word
@@ -121,7 +122,14 @@ def _slowed(records: Sequence[Record]) -> Iterator[str]:
             f"slowed: {listed(stayed)}\n    the cores were slower all the time than beside other cells of this run, as "
             "they are if a neighbour stays: x IR is that of the cores as they were"
         )
-    slowed = [record for record in records if record.cores_ran == "mixed"]
+    mixed = [record for record in records if record.cores_ran == "mixed"]
+    unclear = [record for record in mixed if (record.full_speed_share or 0.0) >= LEAST_SHARE]
+    if unclear:
+        yield (
+            f"slowed: {listed([record.cell for record in unclear])}\n    the cores changed their speed too often, or "
+            "seldom for long enough, to tell full speed from the rest: x IR is that of the cores as they were"
+        )
+    slowed = [record for record in mixed if record not in unclear]
     if slowed:
         share = span([record.full_speed_share or 0.0 for record in slowed], "{:.0%}".format)
         yield (

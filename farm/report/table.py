@@ -15,7 +15,7 @@ ORDER = (
     "speedup_ir", "speedup_pytorch", "latency_p50_ms", "verdict", "outcome",
 )  # fmt: skip
 NEEDED = (  # where a terminal has no room, the last goes first; outcomes before them, or not at all if one is not ok
-    "outcome", "speedup_ir", "verdict", "worst_class_drop", "size_mib", "fps", "speedup_pytorch", "latency_p50_ms",
+    "outcome", "verdict", "speedup_ir", "worst_class_drop", "size_mib", "fps", "speedup_pytorch", "latency_p50_ms",
 )  # fmt: skip
 OUTCOMES = {"ok": "green", "failed": "bold red"}  # styles; others are yellow
 VERDICTS = {"valid": "green", "noisy": "yellow", "invalid": "bold red"}

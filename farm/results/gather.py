@@ -183,9 +183,16 @@ class _Reader:
         return replace(judged, disturbers=json.dumps(facts.disturbers) if facts.disturbers else None)
 
     def samples(self) -> Iterator[tables.Sample]:
-        """The first 64 images of each calibration set, as PNG bytes. Its first shard has them; sets may share it."""
-        for name, uri in dict.fromkeys((cell.calibration, cell.stages.get("calibration")) for cell in self.plan.cells):
-            if name and uri and self.manifest(uri) is not None:
+        """The first 64 images of each calibration set, as PNG bytes. Its first shard has them; sets may share it.
+
+        Of a set that models take in several sizes, those of the first.
+        """
+        first: dict[str | None, str] = {}
+        for cell in self.plan.cells:
+            if (uri := cell.stages.get("calibration")) and self.manifest(uri) is not None:
+                first.setdefault(cell.calibration, uri)
+        for name, uri in first.items():
+            if name:
                 for index, (png, label) in enumerate(tables.first_images(self.store.open(uri), SAMPLES)):
                     yield tables.Sample(calibration=name, index=index, label=label, png=png)
 

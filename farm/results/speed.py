@@ -144,7 +144,7 @@ def _worst(rounds: Sequence[Round]) -> tuple[Signal | None, float | None]:
     ]
     if by_share:
         share, signal = max(by_share)
-        return signal, share
+        return signal, min(1.0, share)  # a wait is that of one thread, which may be longer than what was timed
     return ("overheated" if disturbed else None), None
 
 

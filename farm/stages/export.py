@@ -10,6 +10,7 @@ import torch
 from farm.axes import Preprocessing
 from farm.errors import DataError
 from farm.models import int8, modelfile
+from farm.models.describe import input_shape
 from farm.models.ir import IR, size_mib
 from farm.models.layer_names import name_after_modules
 from farm.models.zoo import build
@@ -47,13 +48,13 @@ def _from_torch(job: Job[Export]) -> tuple[ov.Model, float]:
     """A PyTorch model, converted, and how far it is from PyTorch on a random batch."""
     interface = job.parameters.interface
     network = build(job.parameters.model, job.files)
-    shape = modelfile.input_shape(interface, PROBES)
+    shape = input_shape(interface, PROBES)
     probe = torch.from_numpy(np.random.default_rng(0).standard_normal(shape, dtype=np.float32))
     expected = _answered(network, probe, interface)
     if not isinstance(expected, torch.Tensor):
         raise DataError(f"the model must give logits of shape (batch, classes), not a {type(expected).__name__}")
     with modelfile.named_operations(), without_fast_path():
-        free = ov.PartialShape(modelfile.input_shape(interface, -1))
+        free = ov.PartialShape(input_shape(interface, -1))
         converted = ov.convert_model(network, example_input=probe, input=[free])
     converted = modelfile.flat(converted)
     difference = _difference(converted, probe.numpy(), expected.reshape(PROBES, -1).numpy())

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from farm.analysis.analysis import analyse
-from farm.analysis.rows import ASSESSED, ROW_COLUMNS, Assessment, Row, best_rows
+from farm.analysis.rows import ASSESSED, ROW_COLUMNS, Assessment, Row, best_rows, best_sets
 from farm.grid.settings import Claims
 from farm.record import COLUMNS
 from farm.report import comparison
@@ -80,10 +80,17 @@ def test_the_best_set_is_so_by_the_mean_over_its_seeds_and_not_by_a_lucky_one():
     assert best_of(*lucky, *steady) == ["resnet20/real/default/CPU"]
 
 
-def test_a_set_whose_speed_was_measured_goes_before_better_ones_that_were_not():
-    cells = [scored("noise", 0.9), scored("real", 0.8, seed=1), scored("real", 0.8, seed=2, fps=100.0)]
+def test_the_best_set_is_marked_as_such_in_the_table_too():
+    """Over seeds by their mean, all of them."""
+    lucky = [scored("noise", score, seed=seed) for seed, score in enumerate((0.99, 0.5, 0.5))]
+    steady = [scored("real", score, seed=seed) for seed, score in enumerate((0.8, 0.81))]
+    assert best_sets([*lucky, *steady]) == {record.cell for record in steady}
+    assert best_of(*lucky, *steady) == [steady[0].cell]
+
+
+def test_the_seed_that_stands_for_the_best_set_is_one_that_was_measured():
+    cells = [scored("noise", 0.7, fps=1.0), scored("real", 0.8, seed=1), scored("real", 0.8, seed=2, fps=100.0)]
     assert best_of(*cells) == ["resnet20/real{seed=2}/default/CPU"]
-    assert best_of(*cells[:2]) == ["resnet20/noise/default/CPU"]
 
 
 def test_of_equal_sets_the_one_that_is_surely_faster_is_best():

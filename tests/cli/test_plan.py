@@ -94,10 +94,16 @@ def torn(path):
         (Classifier(input="i64").write, {}, "takes i64; farm gives float32, float16 or uint8"),
         (Classifier(outputs=("a", "b")).write, {}, "several outputs (a, b): say which with `output: NAME`"),
         (Classifier(outputs=("a", "b")).write, {"output": "c"}, "no output 'c': the model has a, b"),
+        (
+            Classifier().write,
+            {"size": 40},
+            "takes [?,3,32,32], not NCHW images of 40x40 (height x width) with 3 channels",
+        ),
+        (Classifier().write, {"mode": "grey"}, "with 1 channel: set `size: [HEIGHT, WIDTH]`, `layout` or `mode`"),
         (Classifier(outputs=("a", "b")).write, {"output": "b"}, None),
         (Classifier().write, {}, None),
     ],
-    ids=["torn", "empty", "integers", "two outputs", "another output", "one of two outputs", "good"],
+    ids=["torn", "empty", "integers", "two outputs", "another output", "size", "mode", "one of two outputs", "good"],
 )
 def test_a_model_that_cannot_be_exported_will_fail_as_the_run_says(place, lay, more, says):
     lay(place.folder / "model.onnx")
@@ -110,7 +116,9 @@ def test_a_model_that_cannot_be_exported_will_fail_as_the_run_says(place, lay, m
     assert failing == {"synthesize": 0, "export": 1, "quantize": 1, "evaluate": 2, "measure": 2}
     [reason] = told["will_fail"]
     assert says in reason
-    assert reason in place.farm("run", grid, "--engine", "inline", "--no-measure", code=1).replace("\n", " ")
+    assert reason.startswith("model: ")
+    said = place.farm("run", grid, "--engine", "inline", "--no-measure", code=1).replace("\n", " ")
+    assert reason.removeprefix("model: ") in said
 
 
 def test_accuracy_alone_is_planned_without_measurements(place):

@@ -1,6 +1,7 @@
 """What models from elsewhere say of themselves, asked in a process and remembered."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -9,6 +10,7 @@ import torchvision
 from onnx.external_data_helper import set_external_data
 from torchvision.transforms._presets import ImageClassification
 
+from farm.axes import Preprocessing
 from farm.errors import DataError
 from farm.models import describe
 from tests.models.files import Classifier, Int8Classifier, write_ir, write_pixels_ir, write_tflite
@@ -122,6 +124,8 @@ NHWC = {"layout": "NHWC", "size": [32, 32]}
 def test_a_model_file_tells_its_input(tmp_path, name, write, expected):
     told = describe._file_now(str(write(tmp_path / name)))
     assert len(told.pop("named")) == 1
+    assert told.pop("shape").count(",") == 3
+    assert len(told.pop("sides")) == 4
     assert told == {**expected, "outputs": 10}
 
 
@@ -138,6 +142,25 @@ def test_a_model_with_several_outputs_says_that_one_must_be_named(tmp_path):
     assert describe.misnamed("c", told["named"]) == "no output 'c': the model has a, b"
     assert describe.misnamed("b", told["named"]) == ""
     assert (told["input"], told["size"]) == ("f32", [32, 32])
+
+
+@pytest.mark.parametrize(
+    ("sides", "how", "fits"),
+    [
+        ([None, 3, 32, 32], {}, True),
+        ([1, 3, 32, 32], {}, True),
+        ([None, 3, None, None], {"size": (40, 24)}, True),
+        (None, {}, True),
+        ([None, 3, 32, 32], {"size": (40, 40)}, False),
+        ([None, 3, 32, 32], {"layout": "NHWC"}, False),
+        ([None, 3, 32, 32], {"mode": "grey"}, False),
+        ([None, 32, 32], {}, False),
+    ],
+)
+def test_images_that_a_models_input_cannot_take_are_told(sides, how, fits):
+    said = describe.misshapen("[?,3,32,32]", sides, replace(Preprocessing(size=(32, 32)), **how))
+    assert bool(said) != fits
+    assert fits or said.startswith("the model takes [?,3,32,32], not N")
 
 
 def test_a_model_that_takes_no_images_tells_its_fault(tmp_path):

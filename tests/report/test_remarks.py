@@ -341,6 +341,11 @@ def test_cells_whose_cores_were_slowed_are_told_how():
     assert [line.splitlines()[0] for line in lines] == ["slowed: a", "slowed: b and c"]
     assert "slower all the time than beside other cells of this run" in lines[0]
     assert "at full speed in 2% to 7% of the time" in lines[1]
+    often = replace(FULL, cell="d", verdict="valid", cores_ran="mixed", full_speed_share=0.88)
+    first, second = reservations([often, mixed])
+    assert first.splitlines()[0] == "slowed: d"
+    assert "changed their speed too often" in first
+    assert second.splitlines()[0] == "slowed: b"
 
 
 def test_what_is_implausible_is_told_once_for_all_models_of_whom_it_is_so():

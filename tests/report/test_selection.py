@@ -122,7 +122,7 @@ def test_words_are_those_of_text_columns():
 
 
 def test_every_heading_of_the_table_is_a_column_to_filter_and_to_sort_by():
-    full = record("noise", size_mib=1.0, fps=1.0, verdict="valid")
+    full = record("noise", size_mib=1.0, fps=1.0, verdict="valid", speedup_pytorch=2.0)
     both = rows_of(run({IR: (), full: [1], record("noise", device="GPU"): ()}))
     headings = main_table(both).names()
     assert headings == [

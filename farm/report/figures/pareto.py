@@ -167,7 +167,8 @@ def _caption(records: Sequence[Record], cells: int, *, intervals: bool) -> str:
     return (
         f"{which}Each mark is a cell; up and right is better. The dashed line is the Pareto front: no cell beats those "
         f"on it in both speed and accuracy; their sets are named where there is room. {lines}Speeds of one host only "
-        f"may be compared.{hollow} Measured on {plain(listed(hosts))}."
+        f"may be compared, and were measured one after another: x IR compares more surely.{hollow} "
+        f"Measured on {plain(listed(hosts))}."
     )
 
 

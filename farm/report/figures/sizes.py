@@ -49,7 +49,8 @@ def _row(point: Sized, names: Names) -> Datum:
     return {
         "group": names.group(point.family.model, point.family.device),
         "series": names.series(point.source, point.family.algorithm), "size": point.size, "seeds": point.seeds,
-        "top1": 100 * point.top1, "low": 100 * ends.low if ends else None, "high": 100 * ends.high if ends else None,
+        "top1": 100 * point.top1, "low": 100 * max(0.0, ends.low) if ends else None,
+        "high": 100 * min(1.0, ends.high) if ends else None,
         "basis": BASES[point.basis],
     }  # fmt: skip
 

@@ -167,7 +167,7 @@ def _shares(losses: Sequence[Loss], margin: float) -> str:
     parts = [
         f"{less or 'none'} surely {'lose' if less > 1 else 'loses'} less than {margin_text(margin)} of top-1",
         f"{more} surely {'loses' if more == 1 else 'lose'} more" if more else "",
-        f"{rest} may lose either" if rest else "",
+        f"of {rest} it is not sure" if rest else "",
     ]
     cells = count(len(losses), "int8 cell")
     return f"Of {cells}, each held against its FP32 IR, {listed([part for part in parts if part])}."

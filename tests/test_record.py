@@ -40,7 +40,7 @@ SPEED = (
     "verdict_cause", "within", "asked", "least_pairs", "ended", "pairs", "disturbed_pairs", "worst_signal",
     "worst_share", "mismatches", "unsteady_rounds", "foreign_share", "steal_share", "per_node", "timed",
     "memory_format", "speedup_slow", "speedup_slow_low", "speedup_slow_high", "cores_ran", "full_speed_share",
-    "probe_ns",
+    "probe_ns", "disturbers",
 )  # fmt: skip
 
 

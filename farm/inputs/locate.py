@@ -180,7 +180,8 @@ def _code(wanted: InputSpec, function: str, search: SearchPath, memo: HashMemo) 
         return Input(role=wanted.role, missing=f"{function!r} must be written package.module:function")
     spec = PathFinder.find_spec(top, [str(search.grid), str(Path.cwd()), *sys.path])
     if spec is None or not (spec.origin or spec.submodule_search_locations):
-        text = f"no module {top!r} for {function!r}: looked in {search.grid}, {Path.cwd()} and the installed packages"
+        places = " and ".join(dict.fromkeys(map(str, (search.grid, Path.cwd()))))
+        text = f"no module {top!r} for {function!r}: looked in {places}, and the installed packages"
         return Input(role=wanted.role, missing=text)
     place = Path(next(iter(spec.submodule_search_locations or ()), None) or str(spec.origin))
     return Input(role=wanted.role, path=str(place.parent), sha256=memo.content(place, (".py",)), code=True)

@@ -35,12 +35,12 @@ def notes(records: Sequence[Record]) -> list[str]:
     return [
         *(f"test images: {note}" for note in of_images),
         *(f"{name}: {note}" for name, note in of_sets),
-        *_doubtful(records),
+        *doubtful(records),
         *_quantized(records),
     ]
 
 
-def _doubtful(records: Sequence[Record]) -> Iterator[str]:
+def doubtful(records: Sequence[Record]) -> Iterator[str]:
     """What is implausible of models that are not quantized, a line a doubt."""
     found = (
         (doubt, figure, record) for record in records for doubt, figure in json.loads(record.doubts or "{}").items()

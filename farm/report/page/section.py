@@ -11,7 +11,7 @@ from farm.report.page.claims import as_good_as_real, what_it_costs
 from farm.report.page.facts import Facts, facts
 from farm.report.page.picture import Picture, models_of
 from farm.report.page.speed import what_it_buys
-from farm.report.remarks import controlled, reservations
+from farm.report.remarks import controlled, doubtful, reservations
 from farm.report.seeds import seed_row
 
 
@@ -19,13 +19,14 @@ from farm.report.seeds import seed_row
 class Section:
     """All that the page says of one run.
 
-    summary: a row a model. answers: by question, sentences, the most important first. remarks: what is to be known of
-    single cells. seeds: a row a source of which there are several seeds. models: by what a figure's data call a model
-    or a group, the model's name: what the figures' filter goes by.
+    summary: a row a model. doubts: what is implausible of models. answers: by question, sentences, the most important
+    first. remarks: what is to be known of single cells. seeds: a row a source of which there are several seeds.
+    models: by what a figure's data call a model or a group, the model's name: what the figures' filter goes by.
     """
 
     name: str
     summary: Table
+    doubts: tuple[str, ...]
     answers: Mapping[str, Sequence[str]]
     table: Table
     seeds: tuple[tuple[Shown, ...], ...]
@@ -39,7 +40,8 @@ def section(analysis: Analysis, pictures: Sequence[Picture], name: str | None = 
     """What there is to say of a run. pictures: of its figures. name: by default the grid's."""
     run = analysis.run
     return Section(
-        name=name or run.name, summary=summary(analysis.rows), answers=answers(analysis), table=table(analysis.rows),
+        name=name or run.name, summary=summary(analysis.rows), doubts=tuple(doubtful(run.records)),
+        answers=answers(analysis), table=table(analysis.rows),
         seeds=tuple(map(seed_row, analysis.sources)), pictures=tuple(pictures), models=models_of(run.records),
         facts=facts(run), remarks=(*controlled(run.records), *reservations(run.records, run.records, run.command)),
     )  # fmt: skip

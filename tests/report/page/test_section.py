@@ -6,7 +6,8 @@ import pytest
 
 from farm.analysis.analysis import analyse
 from farm.grid.settings import Claims
-from farm.report.page.section import answers
+from farm.report.page.document import document
+from farm.report.page.section import answers, section
 from tests.report.page.scenes import study
 from tests.runs import record, run
 
@@ -25,6 +26,17 @@ def held(wrong_real, wrong_other, **changes):
         wrong[record("real", model=model)] = range(wrong_real)
         wrong[record("fractal", model=model)] = range(wrong_other)
     return run(wrong, **changes)
+
+
+def test_what_is_implausible_of_a_model_stands_right_below_the_summary():
+    doubted = replace(record(), doubts='{"one_class": 3}')
+    found = document([section(analyse(run({doubted: [1], record("real"): [2]})), [])])
+    summary, _, after = found.partition('<table class="summary">')
+    before_answers = after.partition('<div class="answers">')[0]
+    assert "resnet20: all test images are taken for class 3" in before_answers
+    assert "doubts" not in summary.partition("</style>")[2]
+    plain = document([section(analyse(run({record(): [1], record("real"): [2]})), [])])
+    assert 'class="doubts"' not in plain
 
 
 def test_one_seed_makes_a_claim_on_two_models_and_never_on_sources():

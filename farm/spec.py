@@ -16,6 +16,13 @@ from farm.axes import Preprocessing
 from farm.errors import InputError
 
 MODEL_FILES = (".onnx", ".tflite", ".xml")  # what `models` takes as a path
+KERAS = "a Keras model: model.export('saved') in Keras, then `ovc saved --output_model net.xml`, and name net.xml"
+TENSORFLOW = "a TensorFlow model: `ovc FOLDER --output_model net.xml` with the SavedModel's folder, and name net.xml"
+TORCH = "weights alone take a `factory` beside them; of a whole model torch.onnx.export makes the .onnx to name"
+ELSEWHERE = {
+    ".keras": KERAS, ".h5": KERAS, ".hdf5": KERAS, ".pb": TENSORFLOW,
+    ".pt": TORCH, ".pth": TORCH, ".ckpt": TORCH, ".safetensors": TORCH,
+}  # fmt: skip
 Sha256 = Annotated[
     Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}$")] | None,
     Field(description="the file's SHA-256, or its first 8 digits or more"),
@@ -35,6 +42,11 @@ class Parameters(BaseModel):
     """The parameters of one choice on an axis, checked once, at the edge."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())
+
+
+def way_in(name: str) -> str:
+    """How a file of another tool's becomes a model; empty of any other name."""
+    return next((how for suffix, how in ELSEWHERE.items() if name.lower().endswith(suffix)), "")
 
 
 def fault(text: str) -> PydanticCustomError:

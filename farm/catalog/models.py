@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from farm.axes import Preprocessing
 from farm.catalog.datasets import AT_PATH
-from farm.spec import MODEL_FILES, InputSpec, ModelSpec, Parameters, Sha256, Size, fault
+from farm.spec import MODEL_FILES, InputSpec, ModelSpec, Parameters, Sha256, Size, fault, way_in
 
 
 def _of_each(value: object) -> object:
@@ -107,7 +107,8 @@ class File(ModelParameters):
     @classmethod
     def _is_a_model_file(cls, path: str) -> str:
         if not path.lower().endswith(MODEL_FILES):
-            raise fault(f"must end in {', '.join(MODEL_FILES)}")
+            how = way_in(path)
+            raise fault(f"must end in {', '.join(MODEL_FILES)}{f' ({how})' if how else ''}")
         return path
 
 

@@ -15,7 +15,7 @@ from farm.grid.choice import Choice
 from farm.grid.faults import Complain, check
 from farm.grid.label import NO_CALIBRATION, Label
 from farm.grid.lines import YamlPath
-from farm.spec import MODEL_FILES, Parameters, Spec, squared
+from farm.spec import MODEL_FILES, Parameters, Spec, squared, way_in
 from farm.suggest import did_you_mean
 
 MOST_CHOICES = 10_000  # that an entry stands for
@@ -128,6 +128,9 @@ def _spec(name: str, path: YamlPath, axis: Axis[C], complain: Complain) -> Spec 
         members = [f"{key}/{member}" for member in axis.members[key]()]
         names = members if name not in members else [key]
     if key not in names:
+        if "path" in axis.table and (how := way_in(name)):
+            complain(path, f"{name!r}: {how}")
+            return None
         words = did_you_mean(name, names)
         if "path" in axis.table and key not in axis.members and ("." in name or not words.endswith("?")):
             words += f"{'' if words.endswith('?') else ';'} {_beside(axis)}"

@@ -11,6 +11,7 @@ from farm.catalog.algorithms import Default
 from farm.catalog.models import NETWORKS, File
 from farm.errors import GridError, InputError
 from farm.grid.load import KEYS, load
+from farm.spec import KERAS, TENSORFLOW, TORCH
 
 JOBS = Path(__file__).parents[2] / "jobs"
 PAIRS = "must be a number of pairs, or the least and the most: [6, 24]"
@@ -282,8 +283,12 @@ BESIDE = "Or torchvision/NAME, a file (.onnx, .tflite, .xml), or a `factory` wit
         ([{"name": "torchvision/resnet50", "weights": None}],
          "models[0].weights: input should be a valid string, not None"),
         (["timm/resnet5"], "models[0]: unknown model 'timm/resnet5', did you mean 'resnet56'?"),
-        (["net.pth"], f"models[0]: unknown model 'net.pth'; there are {ZOO} and 7 more; {BESIDE}"),
-        (["resnet20.pt"], f"models[0]: unknown model 'resnet20.pt', did you mean 'resnet20'? {BESIDE}"),
+        (["net.odd"], f"models[0]: unknown model 'net.odd'; there are {ZOO} and 7 more; {BESIDE}"),
+        (["resnet20.odd"], f"models[0]: unknown model 'resnet20.odd', did you mean 'resnet20'? {BESIDE}"),
+        (["net.pth"], f"models[0]: 'net.pth': {TORCH}"),
+        (["a/Net.keras"], f"models[0]: 'a/Net.keras': {KERAS}"),
+        (["saved/saved_model.pb"], f"models[0]: 'saved/saved_model.pb': {TENSORFLOW}"),
+        ([{"path": "n.h5"}], f"models[0].path: must end in .onnx, .tflite, .xml ({KERAS}), not 'n.h5'"),
         ([{"name": "resnet20", "size": 0}], "models[0].size[1]: input should be greater than or equal to 1, not 0"),
         ([{"name": "resnet20", "size": True}], "models[0].size: input should be a valid tuple, not True"),
         (["net.onnx", "other/net.onnx"], "models[1]: 'net' stands twice, first as models[0]: give one a `name`"),

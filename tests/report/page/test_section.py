@@ -34,6 +34,7 @@ def test_what_is_implausible_of_a_model_stands_right_below_the_summary():
     summary, _, after = found.partition('<table class="summary">')
     before_answers = after.partition('<div class="answers">')[0]
     assert "resnet20: all test images are taken for class 3" in before_answers
+    assert found.count("all test images are taken for class 3") == 1
     assert "doubts" not in summary.partition("</style>")[2]
     plain = document([section(analyse(run({record(): [1], record("real"): [2]})), [])])
     assert 'class="doubts"' not in plain

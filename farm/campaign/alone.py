@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from farm.campaign.execute import execute
 from farm.campaign.listener import Listener
-from farm.campaign.resolve import version_of
 from farm.catalog.stages import ALONE
 from farm.errors import DataError, InputError
 from farm.grid.settings import Settings
+from farm.host.versions import version_of
 from farm.inputs import Input
 from farm.plan import Plan, Stage, recipe
 from farm.plan.parameters import StageParameters

@@ -2,8 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from farm.catalog import CATALOG
 from farm.errors import DataError, InputError
 from farm.grid.cell import Cell, Grid, expand
 from farm.grid.selection import only
+from farm.host.versions import version_of
 from farm.inputs import HashMemo, Input, SearchPath, cache_folder, default_search, fetch, locate
 from farm.models.describe import describe
 from farm.plan import Plan
@@ -108,9 +107,3 @@ def fetched(plan: Plan, uris: Collection[str], inputs: Inputs) -> Plan:
         }
         stages[uri] = replace(stage, files=files)
     return replace(plan, stages=stages)
-
-
-@cache
-def version_of(distribution: str) -> str:
-    """The installed version of a distribution, which is part of keys."""
-    return metadata.version(distribution)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from farm.campaign.alone import carried_out, is_bad_input, stage_of
 from farm.campaign.listener import NOBODY, Listener
-from farm.campaign.resolve import inputs_of, version_of
+from farm.campaign.resolve import inputs_of
 from farm.catalog import CATALOG
 from farm.data import setfolder
 from farm.engine.process import scratch_folder
@@ -16,6 +16,7 @@ from farm.errors import FarmError, InputError, StageError
 from farm.files import locked, replaced_for, sha256
 from farm.grid.choice import Calibration
 from farm.host.lease import host_cores, lease, lock_folder
+from farm.host.versions import version_of
 from farm.inputs import Input
 from farm.plan.choices import images, options
 from farm.plan.facts import Written

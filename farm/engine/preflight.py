@@ -7,17 +7,26 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from farm.engine import Work
 from farm.errors import EngineError
 from farm.host.facts import host_facts
 from farm.host.lease import host_cores
 from farm.host.topology import measurable
+from farm.host.versions import unlike, versions
+from farm.inputs import HashMemo, Input, astray, cache_folder, place
 from farm.plan.parameters import device_of
 from farm.store import Store
 
+OURS = ("farm", "python")  # versions that stand in manifests, and in no key
+NAMED = 5  # nodes that a fault is told of by name
+UNSEEN = "{} is not seen there: name a place that all nodes share with --results"
+ASTRAY = {
+    "absent": "not there, or cannot be read: let it lie at the same path on every node, or name a URL",
+    "another": "another there than here: bring the same to every node",
+}
 ALWAYS_THERE = ("CPU", "AUTO", "HETERO", "MULTI", "BATCH")
 
 
@@ -26,6 +35,7 @@ class Node:
     """A node that takes stages. cores: how many it lends to them. measured: how many to measurements, by NUMA node.
 
     devices: OpenVINO's. sees_store: what the driver wrote there. bench: whether it takes stages that need no GPU.
+    versions: of what the driver named. astray: places of inputs that are not there what they are here, and how.
     """
 
     name: str
@@ -36,11 +46,36 @@ class Node:
     sees_store: bool = True
     gpus: float = 0.0
     bench: bool = True
+    versions: Mapping[str, str] = field(default_factory=dict)
+    astray: Mapping[str, str] = field(default_factory=dict)
 
 
-def survey(
-    labels: frozenset[str], *, ask_devices: bool, store: Store | None = None, probe: str = "", gpus: float = 0.0
-) -> Node:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a driver asks of each node of a cluster: whether it sees its probe, has its inputs and its versions."""
+
+    store: Store
+    probe: str
+    inputs: tuple[Input, ...]
+    versions: Mapping[str, str]
+
+    @classmethod
+    def by(cls, works: Sequence[Work], probe: str) -> "Asked":
+        """What some work needs. Versions are this host's of the libraries that keys name, of farm and of Python."""
+        inputs = {place(file): file for work in works for file in work.stage.files.values()}
+        libraries = {name: version for work in works for name, version in work.stage.libraries.items()}
+        here = {**versions(OURS), **libraries}
+        return cls(store=works[0].store, probe=probe, inputs=tuple(inputs.values()), versions=here)
+
+    def astray(self) -> dict[str, str]:
+        """The places of inputs that are not on this host what they were when the run was planned, and how."""
+        memo = HashMemo(cache_folder() / "hashes.json")
+        states = {place(file): astray(file, memo) for file in self.inputs}
+        memo.save()
+        return {where: how for where, how in states.items() if how}
+
+
+def survey(labels: frozenset[str], *, ask_devices: bool, asked: Asked | None = None, gpus: float = 0.0) -> Node:
     """This host as a node; asks OpenVINO for its devices only where a grid needs to know."""
     return Node(
         name=str(host_facts()["host"]),
@@ -48,8 +83,10 @@ def survey(
         measured=tuple(Counter(core.node for core in measurable(host_cores())).values()),
         labels=labels,
         devices=available_devices() if ask_devices else ("CPU",),
-        sees_store=store is None or store.sees(probe),
+        sees_store=asked is None or asked.store.sees(asked.probe),
         gpus=gpus,
+        versions=versions(asked.versions) if asked else {},
+        astray=asked.astray() if asked else {},
     )
 
 
@@ -67,15 +104,30 @@ def needs_devices(works: Iterable[Work]) -> bool:
     return any(part not in ALWAYS_THERE for work in works for part in _devices(work))
 
 
-def check(works: Sequence[Work], nodes: Sequence[Node]) -> None:
-    """Raises EngineError, with every fault, if some work could run on none of the nodes."""
-    unseen = (
-        f"does not see {works[0].store.url if works else 'the store'}: name a place that all nodes share with --results"
-    )
-    blind = [f"{node.name} {unseen}" for node in nodes if not node.sees_store]
-    faults = tuple(dict.fromkeys([*blind, *(fault for work in works for fault in _faults(work, nodes))]))
+def check(works: Sequence[Work], nodes: Sequence[Node], asked: Asked | None = None) -> None:
+    """Raises EngineError, with every fault, if some work could run on none of the nodes, or one of them is unfit.
+
+    asked: what the nodes were asked; nothing of this host, which is as the run was planned on it.
+    """
+    unfit = _unfit(nodes, asked) if asked else ()
+    faults = tuple(dict.fromkeys([*unfit, *(fault for work in works for fault in _faults(work, nodes))]))
     if faults:
         raise EngineError("this grid can never run here:\n" + "\n".join(f"  - {fault}" for fault in faults))
+
+
+def _unfit(nodes: Sequence[Node], asked: Asked) -> Iterator[str]:
+    """What is wrong with nodes, each fault once, with the names of all that have it."""
+    users: dict[str, list[str]] = {}
+    for node in nodes:
+        faults = [UNSEEN.format(asked.store.url)] if not node.sees_store else []
+        faults += [f"{path} is {ASTRAY[how]}" for path, how in node.astray.items()]
+        differing = unlike(asked.versions, node.versions)
+        faults += [f"other versions than here ({differing}): install the same there"] if differing else []
+        for fault in faults:
+            users.setdefault(fault, []).append(node.name)
+    for fault, names in users.items():
+        others = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        yield f"{', '.join(names[:NAMED])}{others}: {fault}"
 
 
 def _faults(work: Work, nodes: Sequence[Node]) -> Iterator[str]:

@@ -26,7 +26,8 @@ from farm.errors import DataError, EngineError, FarmError
 from farm.host.facts import VISIBLE, host_facts, oom_kills
 from farm.host.lease import host_cores, lease, lock_folder, safe_folder
 from farm.host.topology import Core, measurable
-from farm.inputs import HashMemo, cache_folder, fetch
+from farm.host.versions import unlike, versions
+from farm.inputs import HashMemo, astray, cache_folder, fetch, place
 from farm.plan import Stage
 from farm.record import OUT_OF_MEMORY, FailureClass, Outcome
 from farm.shown import redacted
@@ -35,6 +36,10 @@ from farm.store.manifest import Host, Manifest
 __all__ = ["release", "run", "scratch_folder", "session_folder"]
 
 LOG_TAIL = 4000
+ASTRAY = {
+    "absent": "is not on this host, or cannot be read: let it lie at the same path, or name a URL",
+    "another": "has changed since the run was planned, or is another on this host; run it again",
+}
 
 
 def scratch_folder() -> Path:
@@ -147,13 +152,17 @@ def _progress(work: Work, request: Path) -> Generator[ProgressLine, None, Ending
 
 
 def _check_unchanged(stage: Stage) -> None:
-    """What runs must be what the key says. A user's code is the exception: a run takes it as it is."""
+    """What runs must be what the key says, a user's code too, and by the libraries that it says. Raises DataError.
+
+    A host with other libraries has lost the stage: another may have the right ones.
+    """
     memo = HashMemo(cache_folder() / "hashes.json")
     for file in stage.files.values():
-        if file.code or file.url:
-            continue
-        if memo.content(Path(file.path), beside=map(Path, file.beside)) != file.sha256:
-            raise DataError(f"{file.path} has changed since the run was planned; run it again")
+        if how := astray(file, memo):
+            raise DataError(f"{place(file)} {ASTRAY[how]}")
+    memo.save()
+    if other := unlike(stage.libraries, versions(stage.libraries)):
+        raise EngineError(f"{host_facts()['host']} has {other}: install the same there as where the run was planned")
 
 
 def _ended(

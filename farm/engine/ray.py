@@ -9,7 +9,7 @@ Retries and state are farm's, so tasks have ``max_retries=0`` and answer with an
 import math
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,11 +23,10 @@ from ray.job_config import JobConfig
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from farm.engine import Gpus, ProgressLine, Work, process
-from farm.engine.preflight import Node, check, needs_devices, survey
+from farm.engine.preflight import Asked, Node, check, needs_devices, survey
 from farm.errors import EngineError
 from farm.host.lease import host_cores
 from farm.record import FailureClass, Outcome
-from farm.store import Store
 
 BENCH, CPU, GPU = "bench", "CPU", "GPU"
 BENCH_PARTS = 10_000  # the finest share of a resource that Ray knows
@@ -57,8 +56,7 @@ class RayEngine:
         self.started: set[ObjectRefGenerator] = set()
         alive = {str(node["NodeID"]): dict(node["Resources"]) for node in ray.nodes() if node["Alive"]}
         self.nodes = {name: resources for name, resources in alive.items() if resources.get(BENCH)}
-        self.benches = int(sum(resources[BENCH] for resources in self.nodes.values()))
-        self.slots = int(sum(resources.get(CPU, 0) for resources in self.nodes.values()))
+        self._count()
         with_gpu = {name: resources for name, resources in alive.items() if resources.get(GPU) and resources.get(CPU)}
         self.gpu_nodes = {name: resources for name, resources in with_gpu.items() if name in self.nodes} or with_gpu
         self.apart = not any(name in self.nodes for name in self.gpu_nodes)
@@ -84,10 +82,26 @@ class RayEngine:
             return
         nodes = {**self.nodes, **(self.gpu_nodes if any(work.gpus for work in works) else {})}
         if self.local:
-            surveyed = [survey(frozenset(), ask_devices=needs_devices(works))] * len(nodes)
-        else:
-            surveyed = _surveyed(nodes, works[0].store, ask_devices=needs_devices(works))
-        check(works, list(map(_as_ray_has_it, surveyed, nodes.values())))
+            here = survey(frozenset(), ask_devices=needs_devices(works))
+            check(works, [_as_ray_has_it(here, resources) for resources in nodes.values()])
+            return
+        with works[0].store.probe() as probe:
+            asked = Asked.by(works, probe)
+            surveyed = _surveyed(nodes, asked, ask_devices=needs_devices(works))
+        self._forget(nodes.keys() - surveyed.keys())
+        check(works, [_as_ray_has_it(node, nodes[name]) for name, node in surveyed.items()], asked)
+
+    def _forget(self, gone: Collection[str]) -> None:
+        """Count no longer on nodes that have died. Raises EngineError if none is left."""
+        self.nodes = {name: resources for name, resources in self.nodes.items() if name not in gone}
+        self.gpu_nodes = {name: resources for name, resources in self.gpu_nodes.items() if name not in gone}
+        self._count()
+        if not self.nodes:
+            raise EngineError(f"all {len(gone)} nodes died while they were looked at: see that Ray's nodes stay up")
+
+    def _count(self) -> None:
+        self.benches = int(sum(resources[BENCH] for resources in self.nodes.values()))
+        self.slots = int(sum(resources.get(CPU, 0) for resources in self.nodes.values()))
 
     def submit(self, work: Work) -> None:
         """Hand a stage to Ray, under the stage's name."""
@@ -156,17 +170,29 @@ def _as_ray_has_it(node: Node, resources: Mapping[str, float]) -> Node:
     return replace(node, cores=cores, gpus=resources.get(GPU, 0.0), bench=bool(resources.get(BENCH)))
 
 
-def _surveyed(nodes: Mapping[str, Mapping[str, float]], store: Store, *, ask_devices: bool) -> list[Node]:
-    """Every node as a task of its own finds it. nodes: their resources by Ray's names."""
+def _surveyed(nodes: Mapping[str, Mapping[str, float]], asked: Asked, *, ask_devices: bool) -> dict[str, Node]:
+    """Every node as a task of its own finds it, but for those that die meanwhile. nodes: resources by Ray's names.
+
+    Raises EngineError where farm itself does not run.
+    """
     task = ray.remote(num_cpus=0, max_retries=0)(survey)
-    with store.probe() as probe:
-        answers = [
-            task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
-                frozenset(resources), ask_devices=ask_devices, store=store, probe=probe
-            )
-            for node, resources in nodes.items()
-        ]
-        return list(ray.get(answers))
+    answers = {
+        name: task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(name, soft=False)).remote(
+            frozenset(resources), ask_devices=ask_devices, asked=asked
+        )
+        for name, resources in nodes.items()
+    }
+    found = {}
+    for name, answer in answers.items():
+        try:
+            found[name] = ray.get(answer)
+        except RayTaskError as error:
+            addresses = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes()}
+            text = f"{type(error.cause).__name__}: {error.cause}"
+            raise EngineError(f"{addresses.get(name, name)} cannot run farm: {text}; install it there") from error
+        except RayError:
+            continue  # it has died
+    return found
 
 
 @ray.remote(max_retries=0, num_returns="streaming")

@@ -19,6 +19,7 @@ from farm.spec import InputSpec, resolve
 
 WEIGHTS = "weights"  # the role, and the folder in which files lie that were fetched by hand
 SHA256_DIGITS = 64
+CODE = (".py",)  # what of a package is its code
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -28,7 +29,7 @@ class Input:
 
     path: where it is or will be. sha256: of its content (hex); only its start, or nothing, while that is
     all that is known of a file at its url. url: fetched from there if it is not at path. beside: the other
-    files that it consists of. code: a user's module; path is the folder that it is imported from.
+    files that it consists of. code: a user's module, which `beside` names; path is the folder it is imported from.
     missing: why there is none, and how to supply it; such a stage can never run.
     """
 
@@ -184,4 +185,5 @@ def _code(wanted: InputSpec, function: str, search: SearchPath, memo: HashMemo) 
         text = f"no module {top!r} for {function!r}: looked in {places}, and the installed packages"
         return Input(role=wanted.role, missing=text)
     place = Path(next(iter(spec.submodule_search_locations or ()), None) or str(spec.origin))
-    return Input(role=wanted.role, path=str(place.parent), sha256=memo.content(place, (".py",)), code=True)
+    content = memo.content(place, CODE)
+    return Input(role=wanted.role, path=str(place.parent), sha256=content, beside=(str(place),), code=True)

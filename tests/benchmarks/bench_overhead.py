@@ -42,7 +42,7 @@ from farm.engine import Work, process
 from farm.engine.spawn import client
 from farm.engine.spawn.child import LINES
 from farm.engine.spawn.messages import Request, write_request
-from farm.inputs import Input
+from farm.inputs import HashMemo, Input
 from farm.measuring import one_round
 from farm.measuring.one_round import SETTLING_NS
 from farm.measuring.pairing import CELL, PARTNER
@@ -219,8 +219,10 @@ def lights(folder: Path, count: int) -> Iterator[dict[str, Any]]:
     """Rows of what a light stage costs beyond its work."""
     say(f"{count} stages that do nothing")
     folder.mkdir()
-    (folder / "nothing.py").write_text(NOTHING, encoding="utf-8")
-    code = {"code": Input(role="code", path=str(folder), code=True)}
+    module = folder / "nothing.py"
+    module.write_text(NOTHING, encoding="utf-8")
+    content = HashMemo(None).content(module)
+    code = {"code": Input(role="code", path=str(folder), sha256=content, beside=(str(module),), code=True)}
     name, store = session(), Store(str(folder / "store"))
     try:
         works = [_nothing(number, code, store, name) for number in range(count + 1)]

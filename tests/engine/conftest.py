@@ -6,13 +6,19 @@ import pytest
 from farm.axes import Images
 from farm.engine import Work, new_session
 from farm.engine.inline import InlineEngine
-from farm.inputs import Input
+from farm.inputs import HashMemo, Input
 from farm.plan import Stage
 from farm.plan.parameters import Evaluate, Synthesize
 from farm.record import Outcome
 from farm.store import Store
 
 ROOT = Path(__file__).parents[2]
+
+
+MODULE = Path(__file__).with_name("behaviour.py")
+BEHAVIOUR = Input(
+    role="factory", path=str(ROOT), sha256=HashMemo(None).content(MODULE), beside=(str(MODULE),), code=True
+)
 
 
 def bag(**options):
@@ -35,7 +41,7 @@ class Maker:
             label=f"{behaviour} {key[:6]}",
             parameters=stage if isinstance(stage, Evaluate) else bag(**stage or {}),
             inputs=inputs or {},
-            files={"factory": Input(role="factory", path=str(ROOT), sha256="0" * 64, code=True)},
+            files={"factory": BEHAVIOUR},
             libraries={},
         )
         limits = {"timeout_s": 120.0, "memory_gib": 4.0, "cores": 1} | limits

@@ -6,9 +6,11 @@ import pytest
 
 from farm.axes import Device, Model
 from farm.engine import preflight
-from farm.engine.preflight import Node, _devices, check, survey
+from farm.engine.preflight import Asked, Node, _devices, check, survey
 from farm.errors import EngineError
 from farm.host.topology import Core
+from farm.host.versions import versions
+from farm.inputs import HashMemo, Input
 from farm.plan.parameters import Export
 from tests.conftest import evaluation
 
@@ -108,7 +110,59 @@ def test_a_gpu_that_no_node_offers_is_refused_once_for_all_its_stages(maker):
     )
 
 
+def faults_of(works, nodes, asked):
+    with pytest.raises(EngineError) as caught:
+        check(works, nodes, asked)
+    first, *faults = str(caught.value).splitlines()
+    assert first == "this grid can never run here:"
+    return [fault.removeprefix("  - ") for fault in faults]
+
+
 def test_a_gpu_node_must_see_the_store_too(maker):
-    blind = Node(name="gpu", cores=4, measured=(4,), gpus=1, bench=False, sees_store=False)
-    with pytest.raises(EngineError, match=r"gpu does not see .*: name a place that all nodes share"):
-        check([maker.work("fine", gpus=1)], [SMALL, blind])
+    works = [maker.work("fine", gpus=1)]
+    asked = Asked.by(works, "probe")
+    here = versions(asked.versions)
+    blind = Node(name="gpu", cores=4, measured=(4,), gpus=1, bench=False, sees_store=False, versions=here)
+    [fault] = faults_of(works, [replace(SMALL, versions=here), blind], asked)
+    assert fault == f"gpu: {maker.store.url} is not seen there: name a place that all nodes share with --results"
+
+
+def test_what_is_wrong_with_several_nodes_is_said_once_with_their_names(maker):
+    works = [maker.work("fine"), maker.work("fine")]
+    asked = Asked.by(works, "probe")
+    module = works[0].stage.files["factory"].beside[0]
+    nodes = [
+        replace(SMALL, name=f"n{number}", versions=asked.versions, astray={module: "another"}) for number in range(7)
+    ]
+    older = replace(SMALL, name="old", versions={**asked.versions, "farm": "0.0.1"})
+    assert faults_of(works, [*nodes, older], asked) == [
+        f"n0, n1, n2, n3, n4 and 2 more: {module} is another there than here: bring the same to every node",
+        f"old: other versions than here (farm 0.0.1, not {asked.versions['farm']}): install the same there",
+    ]
+
+
+def test_a_node_tells_which_inputs_are_not_what_they_were_and_its_versions(maker, tmp_path, monkeypatch):
+    monkeypatch.setenv("FARM_CACHE", str(tmp_path / "cache"))
+    model = tmp_path / "net.onnx"
+    model.write_bytes(b"weights")
+    file = Input(role="model", path=str(model), sha256=HashMemo(None).content(model))
+    work = maker.work("fine")
+    work = replace(work, stage=replace(work.stage, files={**work.stage.files, "model": file}, libraries={"nncf": "1"}))
+    with maker.store.probe() as probe:
+        asked = Asked.by([work], probe)
+        assert survey(frozenset(), ask_devices=False, asked=asked).astray == {}
+        model.write_bytes(b"others")
+        found = survey(frozenset(), ask_devices=False, asked=asked)
+        assert found.sees_store
+        assert found.astray == {str(model): "another"}
+        assert found.versions == versions(["farm", "python", "nncf"])
+        model.unlink()
+        assert survey(frozenset(), ask_devices=False, asked=asked).astray == {str(model): "absent"}
+    assert not survey(frozenset(), ask_devices=False, asked=asked).sees_store
+    [absent, unlike] = faults_of([work], [replace(found, astray={str(model): "absent"})], asked)
+    assert f"{model} is not there, or cannot be read" in absent
+    assert f"nncf {found.versions['nncf']}, not 1" in unlike
+
+
+def test_this_host_is_what_the_run_was_planned_on_and_is_asked_nothing(maker):
+    check([maker.work("fine")], [survey(frozenset(), ask_devices=False)])

@@ -345,7 +345,8 @@ def test_a_module_is_hashed_by_its_source(search):
     old(search.grid / "farm_test_net.py", b"raise SystemExit('imported')")
     first = code_at(search, "farm_test_net:tiny")
     content = sha256(b"raise SystemExit('imported')")
-    assert first == Input(role="factory", path=str(search.grid), sha256=content, code=True)
+    module = str(search.grid / "farm_test_net.py")
+    assert first == Input(role="factory", path=str(search.grid), sha256=content, beside=(module,), code=True)
     old(search.grid / "farm_test_net.py", b"def tiny(): ...")
     assert code_at(search, "farm_test_net:tiny").sha256 != first.sha256
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from types import NoneType
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
@@ -25,6 +25,12 @@ def members(value: Any) -> dict[str, Any]:
 def encode(value: Any, indent: int | None = None) -> str:
     """JSON of a value that may hold dataclasses and times."""
     return json.dumps(value, indent=indent, default=_plain)
+
+
+def now() -> datetime:
+    """The time, to the millisecond, as it is written down."""
+    time = datetime.now(UTC)
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
 def iso(time: datetime) -> str:

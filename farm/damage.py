@@ -1,28 +1,24 @@
-"""Content that is not what farm wrote: one sentence says so, and is made here alone. Knows no form of a file."""
+"""Content that is not what farm wrote: whatever its reading raises becomes one error. Knows no form of a file."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from farm.errors import DataError, InputError
+from farm.errors import DamageError, InputError
 
-LONGEST = 200  # characters of what a parser says
 WRONG = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, NotImplementedError)
 
 
-def damaged(place: str, why: str, remedy: str) -> DataError:
-    """``damaged: PLACE: WHY; REMEDY``. place: of the file. remedy: what to do, in the imperative."""
-    words = " ".join(why.split())
-    return DataError(f"damaged: {place}: {words if len(words) <= LONGEST else f'{words[:LONGEST]} ...'}; {remedy}")
-
-
 @contextmanager
-def reading(place: str, remedy: str) -> Iterator[None]:
-    """While a file's content is parsed and checked, and nothing else is done: what that raises becomes `damaged`."""
+def reading(place: str, remedy: str, uri: str = "") -> Iterator[None]:
+    """While a file's content is parsed and checked, and nothing else is done: what that raises becomes a DamageError.
+
+    place: of the file. remedy: what to do, in the imperative. uri: of the artefact that it belongs to.
+    """
     try:
         yield
     except WRONG as error:
         why = f"{error} is not there" if isinstance(error, KeyError) else str(error) or type(error).__name__
-        raise damaged(place, why, remedy) from error
+        raise DamageError(place, why, remedy, uri) from error
 
 
 def check_schema(place: str, schema: object, newest: int) -> None:

@@ -4,6 +4,8 @@
     ├── InputError            what the user gave cannot be used (exit code 2)
     │   └── GridError         a grid file's faults, all of them at once
     ├── DataError             a file's content is not what it should be (raised inside a stage)
+    │   └── DamageError       what farm itself wrote is no longer what it was
+    ├── AwayError             what holds the results cannot be reached (an OSError too; exit code 2)
     ├── EngineError           no engine could take the work (no such node, Ray not reachable)
     └── StageError            a stage of no grid failed, and not because of what the user gave (exit code 1)
 
@@ -12,6 +14,8 @@ survives pickling between processes.
 """
 
 from dataclasses import dataclass
+
+LONGEST = 200  # characters of what a parser says
 
 
 def message(error: BaseException) -> str:
@@ -29,6 +33,27 @@ class InputError(FarmError):
 
 class DataError(FarmError):
     """The content of a file is not what it should be. Raised inside a stage, so only its cells fail."""
+
+
+class DamageError(DataError):
+    """``damaged: PLACE: WHY; REMEDY``: what farm wrote is no longer what it was. uri: of the artefact it belongs to."""
+
+    def __init__(self, place: str, why: str, remedy: str, uri: str = "") -> None:
+        """Keep all arguments, so that the error survives pickling."""
+        super().__init__(place, why, remedy, uri)
+        self.place = place
+        self.why = " ".join(why.split())
+        self.remedy = remedy
+        self.uri = uri
+
+    def __str__(self) -> str:
+        """One sentence, however long the parser's own words are."""
+        why = self.why if len(self.why) <= LONGEST else f"{self.why[:LONGEST]} ..."
+        return f"damaged: {self.place}: {why}; {self.remedy}"
+
+
+class AwayError(FarmError, OSError):
+    """What holds the results cannot be reached."""
 
 
 class EngineError(FarmError):

@@ -23,19 +23,21 @@ Cause = Literal["property", "stray_cpus", "few_pairs", "disturbed", "wide"]
 Cores = Literal["full", "mixed", "slow"]
 Ended = Literal["target", "pairs", "budget", "disturbed", "futile"]
 Signal = Literal["steal", "foreign", "delayed", "siblings", "throttled", "overheated"]
-FailureClass = Literal["error", "crash", "timeout", "oom", "lost", "missing_input", "dep_failed"]
+FailureClass = Literal["error", "crash", "timeout", "oom", "lost", "damaged", "full", "missing_input", "dep_failed"]
 FAILURE_CLASSES: dict[str, str] = {
     "error": "a Python exception; never retried by itself",
-    "crash": "the stage's process was ended by a signal, or left no result",
+    "crash": "the stage's process was ended by a signal, or left no result; retried once after a SIGKILL",
     "timeout": "the stage ran longer than its time limit",
     "oom": "memory ran out; retried once with twice the memory",
-    "lost": "the worker or its node died; retried up to three times",
+    "lost": "the worker died; retried up to three times, with pauses; the death of its node costs no try",
+    "damaged": "what it left, or what it needs, is no longer what it was; set aside and made again up to three times",
+    "full": "a disk had no space left; retried on other nodes, else the run ends, and goes on from there",
     "missing_input": "a local file that it needs is not there; no process was started",
     "dep_failed": "a stage that it needs failed",
 }
 # Who says one of these has run out of memory.
 OUT_OF_MEMORY = ("MemoryError", "can't allocate memory", "bad_alloc", "Cannot allocate memory", "not enough memory")
-RETRIES = {"lost": 3, "oom": 1}  # by failure class, in one run; all others have none
+RETRIES = {"lost": 3, "damaged": 3, "oom": 1}  # by failure class, in one run; all others have none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

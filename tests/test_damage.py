@@ -2,8 +2,8 @@
 
 import pytest
 
-from farm.damage import check_schema, damaged, reading
-from farm.errors import DataError, FarmError, InputError
+from farm.damage import check_schema, reading
+from farm.errors import DamageError, InputError
 
 
 @pytest.mark.parametrize(
@@ -20,9 +20,10 @@ from farm.errors import DataError, FarmError, InputError
     ids=repr,
 )
 def test_whatever_is_raised_while_reading_is_one_sentence(error, why):
-    with pytest.raises(DataError) as raised, reading("/x/plan.json", "run the grid again"):
+    with pytest.raises(DamageError) as raised, reading("/x/plan.json", "run the grid again", "export/1"):
         raise error
     assert str(raised.value) == f"damaged: /x/plan.json: {why}; run the grid again"
+    assert raised.value.uri == "export/1"
 
 
 @pytest.mark.parametrize("error", [InputError("newer"), OSError("disk"), KeyboardInterrupt()], ids=repr)
@@ -30,10 +31,6 @@ def test_what_the_content_is_not_to_blame_for_passes(error):
     with pytest.raises(type(error)) as raised, reading("x", "y"):
         raise error
     assert raised.value is error
-
-
-def test_damage_is_what_farm_can_say():
-    assert isinstance(damaged("x", "y", "z"), FarmError)
 
 
 def test_a_known_schema_passes():

@@ -4,7 +4,17 @@ import pickle
 
 import pytest
 
-from farm.errors import DataError, EngineError, FarmError, Fault, GridError, InputError, StageError, message
+from farm.errors import (
+    DamageError,
+    DataError,
+    EngineError,
+    FarmError,
+    Fault,
+    GridError,
+    InputError,
+    StageError,
+    message,
+)
 
 FAULTS = (
     Fault(line=7, path="models[0]", text="unknown model"),
@@ -13,7 +23,7 @@ FAULTS = (
 )
 
 
-@pytest.mark.parametrize("error", [InputError, DataError, EngineError, StageError, GridError])
+@pytest.mark.parametrize("error", [InputError, DataError, DamageError, EngineError, StageError, GridError])
 def test_every_error_of_farm_can_be_caught_as_one(error):
     assert issubclass(error, FarmError)
 
@@ -42,7 +52,17 @@ def test_a_grid_error_is_bad_input_and_lists_its_faults_in_the_files_order():
     ]
 
 
-@pytest.mark.parametrize("error", [GridError("g.yaml", FAULTS), DataError("a", "b"), InputError("a"), EngineError()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        GridError("g.yaml", FAULTS),
+        DataError("a", "b"),
+        DamageError("a", "b", "c", "export/1"),
+        InputError("a"),
+        EngineError(),
+    ],
+    ids=repr,
+)
 def test_an_error_survives_pickling(error):
     copy = pickle.loads(pickle.dumps(error))
     assert type(copy) is type(error)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from farm.campaign.execute import execute
 from farm.campaign.listener import Listener
 from farm.catalog.stages import ALONE
-from farm.errors import DataError, InputError
+from farm.errors import DamageError, DataError, InputError
 from farm.grid.settings import Settings
 from farm.host.versions import version_of
 from farm.inputs import Input
@@ -14,7 +14,7 @@ from farm.plan.parameters import StageParameters
 from farm.record import Outcome
 from farm.store import Store
 
-BAD_INPUT = {error.__name__ for error in (DataError, InputError)}
+BAD_INPUT = {error.__name__ for error in (DataError, DamageError, InputError)}
 
 
 def stage_of(

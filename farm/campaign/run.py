@@ -1,20 +1,22 @@
 """A grid carried out: what is missing, failed or stale of it, and only that; then gathered."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from farm.campaign.execute import execute
 from farm.campaign.listener import NOBODY, Listener
 from farm.campaign.resolve import chosen, fetched, inputs_of, names_in, planned, resolve
 from farm.catalog import CATALOG
-from farm.errors import InputError
+from farm.drive import PATIENCE_S
+from farm.errors import AwayError, FarmError, InputError
 from farm.grid.cell import Grid, expand
 from farm.plan import Plan, dependents
 from farm.plan.state import State, states
 from farm.record import Outcome, Record
+from farm.report.numbers import count
 from farm.results.events import Journal
 from farm.results.folder import Folder
-from farm.results.gather import gather
+from farm.results.gather import Damage, gather, gathered
 from farm.results.location import Location
 from farm.store import Store
 from farm.suggest import did_you_mean
@@ -25,8 +27,8 @@ class RunOptions:
     """What is asked of a campaign.
 
     only: cells, as ``--only`` names them; all by default. failed: of them those that failed before. fresh: stage
-    kinds to do again. measure: False leaves out the measurements that are not there yet. engine, address: as `execute`
-    takes them. command: to do the same again, for plan.json.
+    kinds to do again. measure: False leaves out the measurements that are not there yet. engine, address, wait_s: as
+    `execute` takes them. command: to do the same again, for plan.json.
     """
 
     only: Sequence[str] = ()
@@ -35,6 +37,7 @@ class RunOptions:
     measure: bool = True
     engine: str = "ray"
     address: str | None = None
+    wait_s: float = PATIENCE_S
     command: str = ""
 
 
@@ -70,18 +73,52 @@ def run(grid: Grid, results: Location, options: RunOptions, listener: Listener =
     plan = fetched(plan, wanted, inputs)
     plan = replace(plan, grid_file=str(grid.path.resolve()), command=options.command)
     kept = folder.write_plan(plan)
+    records, damaged = _carried_out(grid, plan, kept, wanted, stale, results, options, listener)
+    again: set[str] = set()
+    if aside := {uri for uri, damage in damaged.items() if uri in uris and store.set_aside(uri, *damage)}:
+        listener.say(f"{count(len(aside), 'artefact was', 'artefacts were')} damaged, set aside, and made again")
+        again = dependents(plan, aside) & uris
+        again -= store.present(again) | (set() if options.measure else _measurements(plan))
+        plan = fetched(plan, again, inputs)
+        records, _ = _carried_out(grid, plan, kept, again, (), results, options, listener)
+    failed = {record.cell for record in records if record.outcome == "failed"}
+    left_out = whole.needed_by(cells - failed) - plan.stages.keys()
+    return Ended(
+        folder=folder, records=records, cells=frozenset(cells), ran=bool(wanted or again), unmeasured=len(left_out)
+    )
+
+
+def _carried_out(
+    grid: Grid,
+    plan: Plan,
+    kept: Plan,
+    wanted: Collection[str],
+    stale: Collection[str],
+    results: Location,
+    options: RunOptions,
+    listener: Listener,
+) -> tuple[tuple[Record, ...], Mapping[str, Damage]]:
+    """Drive what is wanted, and gather what came of it: records, and what is damaged. kept: the plan written down."""
+    store, folder = results.store, results.folder(grid.name)
     try:
         if wanted:
             execute(
                 plan, wanted, store, CATALOG.stages, grid.settings,
-                stale=stale, engine=options.engine, address=options.address, listener=listener, journal=Journal(folder),
+                stale=stale, engine=options.engine, address=options.address, wait_s=options.wait_s, listener=listener,
+                journal=Journal(folder),
             )  # fmt: skip
-    finally:
+    except AwayError:
+        raise  # of what cannot be reached nothing can be gathered
+    except BaseException as error:
         with listener.closing():
-            records = tuple(gather(folder, store, kept))
-    failed = {record.cell for record in records if record.outcome == "failed"}
-    left_out = whole.needed_by(cells - failed) - plan.stages.keys()
-    return Ended(folder=folder, records=records, cells=frozenset(cells), ran=bool(wanted), unmeasured=len(left_out))
+            try:
+                gather(folder, store, kept)
+            except (FarmError, OSError) as second:
+                error.add_note(f"its results could not be gathered: {second}")
+        raise
+    with listener.closing():
+        records, damaged = gathered(folder, store, kept)
+    return tuple(records), damaged
 
 
 def states_in(plan: Plan, store: Store, uris: Collection[str]) -> dict[str, State]:

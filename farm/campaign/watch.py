@@ -76,7 +76,7 @@ class Watch:
         for cell in cells:
             uri = cell.stages.get("evaluate", "")
             self.predictions.pop(cell.name, None)
-            if uri in self.present:
+            if uri in self.present and self.records[cell.name].error_class != "damaged":
                 self.predictions[cell.name] = Predicted.of(artefact(self.store, uri, PREDICTIONS))
 
     def _words(self, uri: str, words: str) -> str:

@@ -14,12 +14,13 @@ from typer.core import TyperCommand, TyperGroup
 
 from farm.cli import interrupt
 from farm.cli.options import stderr, stdout
-from farm.errors import FarmError, StageError, message
+from farm.errors import AwayError, FarmError, StageError, message
 
 COMMANDS = {  # each is the function of its name in the module of its name; the line is how its help begins
     "run": "Run what is missing, failed or stale of a grid, and only that; then show its table.",
     "plan": "Say what `farm run` would do: cells, stages done, failed and waiting, and about how long. Runs nothing.",
     "why": "Say for each stage of a cell: done, or stale and which input changed, or failed and why.",
+    "logs": "Print the logs of a cell's stages, wherever they ran: of those that failed, or of all if none did.",
     "layers": "Compare a cell's int8 model with its FP32 IR layer by layer, on test images.",
     "gather": "Rebuild a grid's Parquet files from the store: records, attempts, predictions, latencies, samples.",
     "get": "Hand over a cell's IR with its preprocessing, its record, NNCF's parameters and an example to run it.",
@@ -29,6 +30,7 @@ COMMANDS = {  # each is the function of its name in the module of its name; the 
     "compare": "Compare two runs cell by cell: two versions, two hosts, before and after. Regressions come first.",
     "report": "Make one HTML page of a run: what may be claimed, the table, figures, failures, and how to do it again.",
     "synth": "Make a set of images here: the same as a grid's calibration set, to the byte.",
+    "store": "Check that every artefact of a store is what its manifest says, byte for byte.",
     "train": "Train a small generator, on a GPU where there is one, and keep it in DIR.",
 }
 
@@ -99,7 +101,9 @@ def answer(arguments: Sequence[str]) -> int:
             stderr.print(f"farm: {error}; see farm --help", highlight=False)
         code = BAD_INPUT
     except FarmError as error:
-        stderr.print(f"farm: {error}", highlight=False, soft_wrap=True)
+        away = isinstance(error, AwayError) and interrupt.begun.is_set()
+        again = "; what is finished is kept: run the same command again when it is back" if away else ""
+        stderr.print(f"farm: {error}{again}", highlight=False, soft_wrap=True)
         code = CELLS_FAILED if isinstance(error, StageError) else BAD_INPUT
     except KeyboardInterrupt:  # while what a command imports was imported
         code = INTERRUPTED

@@ -11,6 +11,7 @@ from farm.campaign.run import last_attempt
 from farm.catalog import CATALOG
 from farm.cli.options import DEFAULT_RESULTS, Cell, CellGrid, Json, Results, at, say, stdout, table
 from farm.codec import differences
+from farm.errors import DamageError
 from farm.grid.load import load
 from farm.plan import Plan, Stage, dumps, loads
 from farm.plan.state import State, state_of
@@ -90,18 +91,34 @@ def _reasons(before: Plan, now: Plan, cell: str, store: Store) -> Iterator[dict[
     old, new = _stages(before, cell), _stages(now, cell)
     for role, uri in new.items():
         stage, done, last = now.stages[uri], store.has(uri), last_attempt(store, uri)
+        damage = _damage(store, uri) if done else ""
         missing = stage.missing or "; ".join(_not_downloaded(before, uri))
         replaced = not done and role in old and old[role] != uri
-        state = state_of(done=done, missing=missing, failed=last is not None and not last.ok, stale=replaced)
+        failed = bool(damage) or (last is not None and not last.ok)
+        state = state_of(done=done and not damage, missing=missing, failed=failed, stale=replaced)
         because = {State.MISSING_INPUT: missing, State.WAITING: "not run yet"}.get(state, "")
         if state is State.DONE:
             because = f"{last.attempt if last else 0} attempt{'s' if not last or last.attempt != 1 else ''}"
+        elif damage:
+            because = damage
         elif state is State.FAILED and last:
             because = f"{last.error_class}: {last.error_message}"
         elif state is State.STALE:
             because = "changed: " + ", ".join(_changes(before.stages[old[role]], stage))
         log = last.log if state is State.FAILED and last else ""
         yield {"role": role, "uri": uri, "state": state, "because": because, "log": log}
+
+
+def _damage(store: Store, uri: str) -> str:
+    """Why an artefact is no longer what it was; of a remote one, whose bytes are far, as its manifest alone tells."""
+    try:
+        if store.local_fs:
+            store.check(uri)
+        else:
+            store.manifest(uri)
+    except DamageError as error:
+        return str(error)
+    return ""
 
 
 def _gathered(folder: Folder, cell: str) -> Record | None:

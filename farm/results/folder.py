@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
@@ -13,6 +12,7 @@ from farm.damage import reading
 from farm.errors import InputError
 from farm.files import write_whole
 from farm.plan import Plan, dumps, loads, without_secrets
+from farm.remote import opened
 from farm.results import parquet
 
 PLAN = "plan.json"
@@ -24,11 +24,7 @@ class Folder:
     def __init__(self, url: str) -> None:
         """url: ``<results>/<grid>``, a local path or an fsspec URL."""
         self.url = url.rstrip("/")
-        try:
-            self.fs, root = fsspec.core.url_to_fs(self.url)
-        except (ImportError, ValueError) as error:
-            raise InputError(f"cannot open {url}: {error}") from error
-        self.root = str(root)
+        self.fs, self.root = opened(self.url)
 
     def path(self, name: str) -> str:
         """Where a file lies, for people."""

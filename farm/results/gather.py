@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from farm.damage import reading
 from farm.data.sampling import not_in_rgb
+from farm.errors import DamageError
 from farm.measuring.round import TURNS, rounds_of
 from farm.plan import Effort, Plan, PlannedCell, base
 from farm.plan.facts import Evaluated, Exported, Measured, Quantized, Synthesized
@@ -47,24 +48,44 @@ Made = Mapping[str, Manifest]  # what there is of them, by role
 def gather(folder: Folder, store: Store, plan: Plan | None = None) -> list[Record]:
     """Write records, attempts, predictions, latencies and samples; returns the records, in the grid's order.
 
-    plan: that was run; None for the one that lies there, which is of the run that began last.
+    A cell that has a damaged artefact has failed, as `damaged`. plan: that was run; None for the one that lies there,
+    which is of the run that began last.
     """
-    plan = plan or folder.read_plan()
+    return gathered(folder, store, plan or folder.read_plan())[0]
+
+
+class Damage(NamedTuple):
+    """What shows that an artefact is damaged, and in which of its copies; empty of a manifest that cannot be read."""
+
+    why: str
+    copy: str
+
+
+def gathered(folder: Folder, store: Store, plan: Plan) -> tuple[list[Record], Mapping[str, Damage]]:
+    """The same: the records, and which artefacts are damaged."""
     reader = _Reader(plan=plan, store=store)
     records = reader.records()
+    while not _written(folder, plan, reader, records):  # what is copied is read to its end: more damage shows
+        records = reader.records()
+    return records, reader.damaged
+
+
+def _written(folder: Folder, plan: Plan, reader: "_Reader", records: Sequence[Record]) -> bool:
+    """Write it all; whether no damage showed."""
+    known = len(reader.damaged)
     attempts = (outcome for uri in plan.stages for outcome in reader.attempts(uri))
     folder.write(tables.RECORDS, tables.records(records, plan.claims.model_dump(), plan.command))
     folder.write(tables.ATTEMPTS, tables.table_of(tables.ATTEMPTS, attempts))
     folder.write(tables.SAMPLES, tables.table_of(tables.SAMPLES, reader.samples()))
     reader.copy_rows(folder, records, tables.PREDICTIONS, role="evaluate", file=PREDICTIONS, counter="position")
     reader.copy_rows(folder, records, tables.LATENCIES, role="measure", file=TURNS)
-    return records
+    return len(reader.damaged) == known
 
 
 def artefact(store: Store, uri: str, file: str) -> pa.Table:
-    """A table that a stage of any version left, as one of today. Raises DataError if it is damaged."""
+    """A table that a stage of any version left, as one of today. Raises DamageError if it is damaged."""
     content = store.read(uri, file, OLDER.get(file, file))
-    with reading(f"{file} of {uri}", REMEDY):
+    with reading(f"{file} of {uri}", REMEDY, uri):
         return parquet.conformed(migrate.today(parquet.parsed(content)), LEFT[file])
 
 
@@ -78,7 +99,10 @@ def records_of(plan: Plan, store: Store, present: Collection[str]) -> list[Recor
 
 @dataclass(slots=True, kw_only=True)
 class _Reader:
-    """The store as a plan sees it, each manifest and attempt read once. present: as in `records_of`; None: ask it."""
+    """The store as a plan sees it, each manifest and attempt read once. present: as in `records_of`; None: ask it.
+
+    damaged: uri -> why. Such an artefact counts as missing.
+    """
 
     plan: Plan
     store: Store
@@ -86,11 +110,14 @@ class _Reader:
     manifests: dict[str, Manifest | None] = field(default_factory=dict)
     tries: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
     predictions: dict[str, NDArray[np.int32]] = field(default_factory=dict)  # of FP32 IRs only
+    damaged: dict[str, Damage] = field(default_factory=dict)
 
     def manifest(self, uri: str) -> Manifest | None:
+        if uri in self.damaged:
+            return None
         if uri not in self.manifests:
             there = self.present is None or uri in self.present
-            self.manifests[uri] = self.store.manifest(uri) if there else None
+            self.manifests[uri] = self.store.whole(uri) if there else None
         return self.manifests[uri]
 
     def attempts(self, uri: str) -> tuple[Outcome, ...]:
@@ -102,6 +129,22 @@ class _Reader:
         return among([self.record(cell) for cell in self.plan.cells])
 
     def record(self, cell: PlannedCell) -> Record:
+        """What is known of a cell, without what turns out damaged."""
+        while True:
+            try:
+                return self.sound_record(cell)
+            except DamageError as error:
+                self.note(error)
+
+    def note(self, error: DamageError) -> None:
+        """Remember which artefact is damaged. Raises what is no artefact's."""
+        if not error.uri or error.uri in self.damaged:
+            raise error
+        manifest = self.manifests.get(error.uri)
+        self.damaged[error.uri] = Damage(str(error), manifest.copy if manifest else "")
+
+    def sound_record(self, cell: PlannedCell) -> Record:
+        """The same; raises DamageError where a file of an artefact shows it."""
         uris = {role: cell.stages[role] for role in sorted(cell.stages, key=lambda role: ROLES.index(base(role)))}
         made = {role: manifest for role, uri in uris.items() if (manifest := self.manifest(uri)) is not None}
         attempts = [outcome for uri in dict.fromkeys(uris.values()) for outcome in self.attempts(uri)]
@@ -127,6 +170,9 @@ class _Reader:
         missing = [self.plan.stages[uri] for role, uri in uris.items() if role not in made]
         for stage in missing:
             last = next(reversed(self.attempts(stage.uri)), None)
+            if stage.uri in self.damaged:
+                damage = Outcome(uri=stage.uri, label="", error_class="damaged", error_type=DamageError.__name__)
+                return _failed(record, damage, f"{stage.kind} {stage.label}: {self.damaged[stage.uri].why}")
             state = state_of(done=False, missing=stage.missing, failed=last is not None and not last.ok)
             if state is State.MISSING_INPUT:
                 last = Outcome(uri=stage.uri, label="", error_class="missing_input", error_type="MissingInput")
@@ -193,8 +239,21 @@ class _Reader:
                 first.setdefault(cell.calibration, uri)
         for name, uri in first.items():
             if name:
-                for index, (png, label) in enumerate(tables.first_images(self.store.open(uri), SAMPLES)):
+                for index, (png, label) in enumerate(self.first_images(uri)):
                     yield tables.Sample(calibration=name, index=index, label=label, png=png)
+
+    def first_images(self, uri: str) -> list[tuple[bytes, int]]:
+        """The first images of a shard as PNG bytes, with their labels; none of one that turns out damaged."""
+        try:
+            try:
+                with reading(f"images of {uri}", REMEDY, uri):
+                    return list(tables.first_images(self.store.open(uri), SAMPLES))
+            except OSError:  # Arrow's, of a page that it cannot unpack, or the disk's
+                self.store.check(uri)
+                raise
+        except DamageError as error:
+            self.note(error)
+            return []
 
     def copy_rows(
         self, folder: Folder, records: Sequence[Record], name: str, *, role: str, file: str, counter: str | None = None
@@ -210,7 +269,11 @@ class _Reader:
             target = f"{name}/{digest[:24]}.parquet"
             wanted.add(target)
             if not folder.has(target):
-                table = artefact(self.store, uri, file)
+                try:
+                    table = artefact(self.store, uri, file)
+                except DamageError as error:
+                    self.note(error)
+                    continue
                 folder.write(target, tables.of_cell(name, table, tables.whose(record)), counter)
         folder.keep_only(name, wanted)
 

@@ -60,8 +60,8 @@ class Manifest:
     finished_at: str = ""
 
     def facts_as(self, kind: type[T]) -> T:
-        """The facts as their type. Raises DataError where something lacks, or is of another type."""
-        with reading(f"{MANIFEST} of {self.uri}", REMEDY):
+        """The facts as their type. Raises DamageError where something lacks, or is of another type."""
+        with reading(f"{MANIFEST} of {self.uri}", REMEDY, self.uri):
             return decode(kind, today(self.facts))
 
     def check(self, uri: str) -> None:

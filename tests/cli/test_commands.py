@@ -237,7 +237,7 @@ def test_results_may_lie_in_a_folder_whose_name_is_a_pattern(ran):
 
 def test_help_teaches_every_command_by_examples(place):
     commands = re.findall(r"^│ ([a-z]+) ", place.farm("--help").partition("Commands")[2], re.MULTILINE)
-    assert len(commands) == 13
+    assert len(commands) == 15
     for command in commands:
         text = place.farm(command, "--help")
         assert f"Usage: farm {command} " in text

@@ -12,6 +12,7 @@ from farm.campaign.resolve import resolve
 from farm.catalog import CATALOG
 from farm.grid.load import load
 from farm.record import Outcome
+from farm.results.folder import Folder
 from farm.store import Store
 from tests.cli.conftest import Place
 from tests.conftest import GridFiles
@@ -43,8 +44,7 @@ NOT_JSON = {
 }
 DAMAGED = {  # file -> what to do, and who reads it
     f"{FOLDER}/plan.json": (AGAIN, ("watch", "why", "get", "layers", "gather", "report")),
-    f"{STORE}/quantize/*/*/manifest.json": (REMOVE, ("watch", "get", "gather")),
-    f"{STORE}/evaluate/*/*/manifest.json": (REMOVE, ("watch", "gather")),
+    f"{STORE}/quantize/*/*/manifest.json": (REMOVE, ("get",)),
     f"{STORE}/attempts/*/1.json": ("remove it", ("watch", "why", "gather")),
 }
 
@@ -205,13 +205,59 @@ def test_other_damaged_tables_are_one_sentence(place, name, reader, damage):
     assert text.endswith(f"; {GATHER}\n")
 
 
-@pytest.mark.parametrize("name", ["predictions", "rounds"])
-@pytest.mark.parametrize("reader", ["gather", "watch"])
-def test_a_damaged_table_in_the_store_is_one_sentence(place, name, reader):
-    for path in place.folder.glob(f"{STORE}/*/*/*/*/{name}.parquet"):
-        flipped(path)
+SPOILT = [  # role, file of the artefact, and what happens to it
+    ("quantize", "manifest.json", torn),
+    ("quantize", "*/model.bin", torn),
+    ("evaluate", "manifest.json", torn),
+    ("evaluate", "*/predictions.parquet", flipped),
+    ("measure", "*/rounds.parquet", flipped),
+    ("calibration", "*/images.parquet", torn),
+]
+
+
+def records(place):
+    return {row["cell"]: row for row in pq.ParquetFile(place.folder / RECORDS).read().to_pylist()}
+
+
+@pytest.mark.parametrize(("role", "name", "spoil"), SPOILT)
+def test_a_damaged_artefact_is_its_cells_failure_and_the_others_stay(place, role, name, spoil):
+    before = records(place)
+    uri = Folder(str(place.folder / FOLDER)).read_plan().cell(INT8).stages[role]
+    kind, key = uri.split("/")
+    [path] = place.folder.glob(f"{STORE}/{kind}/*/{key}/{name}")
+    spoil(path)
     shutil.rmtree(place.folder / FOLDER / "predictions")
-    assert "it is not what its manifest says; remove manifest.json above it, and run the grid" in said(place, reader)
+    place.farm("gather")
+    after = records(place)
+    assert after[INT8]["outcome"] == "failed"
+    assert after[INT8]["error_class"] == "damaged"
+    assert f"damaged: {path}: " in after[INT8]["error_message"]
+    sound = {cell for cell, row in after.items() if row["outcome"] == "ok"}
+    assert sound, "the baselines need none of it"
+    assert all(after[cell] == before[cell] for cell in sound)
+    assert "damaged" in place.farm("show")
+    why = place.farm("why", INT8, "--json")
+    [row] = [row for row in json.loads(why) if row["role"] == role]
+    assert row["state"] == "failed"
+    assert row["because"].startswith(f"damaged: {path}: ")
+
+
+def test_all_of_a_store_is_checked_and_what_is_damaged_set_aside(place):
+    store = Store(str(place.folder / STORE))
+    count = len(store.uris())
+    assert f"{count} artefacts in {store.url}, all of them whole" in place.farm("store", "verify", "--quiet")
+    [path, *_] = place.folder.glob(f"{STORE}/quantize/*/*/*/model.bin")
+    flipped(path)
+    told = place.farm("store", "verify", code=1)
+    uri = f"quantize/{path.parts[-3]}"
+    assert f"{uri}: damaged: {path}: it is not what its manifest says" in told
+    assert f"1 of {count} artefacts in {store.url} damaged; next: farm store verify --set-aside" in told
+    assert store.has(uri)
+    assert list(json.loads(place.farm("store", "verify", "--json", "--quiet", code=1))["damaged"]) == [uri]
+    told = place.farm("store", "verify", "--set-aside", code=1)
+    assert f"set aside in {store.root}/damaged/{uri}-" in told
+    assert not store.has(uri)
+    assert f"{count - 1} artefacts in {store.url}, all of them whole" in place.farm("store", "verify")
 
 
 @pytest.mark.parametrize(

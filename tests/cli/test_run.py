@@ -1,10 +1,12 @@
 """`farm run` as a user types it: what runs, what runs again, what it leaves behind."""
 
+import json
 import os
 import re
 import shlex
 import signal
 import subprocess
+from collections import Counter
 
 import psutil
 import pytest
@@ -116,6 +118,45 @@ def test_a_failed_cell_runs_again_when_its_cause_is_gone(place):
     assert all(record["outcome"] == "ok" for record in place.records().values())
     assert place.records()["moody/-/ir/CPU"]["attempts"] == 3, "the failed attempt counts too"
     assert len(place.attempts()) == len(before) + 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "again"),
+    [
+        ("quantize", "model.bin", ["quantize"]),
+        ("evaluate", "predictions.parquet", ["evaluate"]),
+        ("export", "../manifest.json", ["export"]),
+    ],
+)
+def test_what_is_damaged_is_set_aside_and_made_again(ran, kind, name, again):
+    before, records = uris(ran.attempts()), ran.records()
+    for manifest in ran.folder.glob(f"results/store/{kind}/*/*/manifest.json"):
+        path = manifest.parent / json.loads(manifest.read_text())["copy"] / name
+        path.write_bytes(path.read_bytes()[:-10])
+    said = ran.farm("run", ran.grid(), *INLINE)
+    assert "damaged, set aside, and made again" in said
+    more = list((Counter(uris(ran.attempts())) - Counter(before)).elements())
+    assert {uri.partition("/")[0] for uri in more} == {*again}
+    assert "damaged" in [each.get("error_class") for each in ran.attempts() if each["uri"] in more]
+    after = ran.records()
+    assert {cell: record["score"] for cell, record in after.items()} == {
+        cell: record["score"] for cell, record in records.items()
+    }
+    assert all(record["outcome"] == "ok" for record in after.values())
+    assert "nothing to run" in ran.farm("run", ran.grid(), *INLINE)
+
+
+def test_a_stage_that_finds_what_it_needs_damaged_has_it_made_again(ran):
+    """Of a quantized model only the bytes are wrong, which no size shows; its evaluation cannot read it."""
+    [manifest] = ran.folder.glob("results/store/quantize/*/*/manifest.json")
+    path = manifest.parent / json.loads(manifest.read_text())["copy"] / "model.xml"
+    path.write_bytes(b"?" * path.stat().st_size)
+    before = uris(ran.attempts())
+    ran.farm("run", ran.grid(), "--fresh", "evaluate", *INLINE)
+    more = list((Counter(uris(ran.attempts())) - Counter(before)).elements())
+    kinds = Counter(uri.partition("/")[0] for uri in more)
+    assert kinds == {"quantize": 2, "evaluate": 3}, "set aside and made again; an evaluation before and after"
+    assert all(record["outcome"] == "ok" for record in ran.records().values())
 
 
 def test_fresh_measures_again_and_nothing_else(ran):
@@ -309,9 +350,11 @@ def test_a_full_disk_loses_nothing_that_was_finished(place):
         pytest.skip(f"cannot mount a small disk here: {mounted.stderr.decode().strip()}")
     try:
         grid = place.grid(calibrations=[{"name": "noise", "count": 400}], **UNMEASURED)
-        said = place.farm("run", grid, *INLINE, code=1)
-        assert "No space left on device" in said
-        assert place.records()[IR]["outcome"] == "ok"
+        said = place.farm("run", grid, *INLINE, code=2)
+        assert "farm: no space is left on a disk ([Errno 28] No space left on device" in said
+        assert said.rstrip().endswith("free some, and run it again")
+        done = finished(place, "export")
+        assert done, "what was finished is kept"
         subprocess.run(["mount", "-o", "remount,size=50m", disk], check=True)
         place.farm("run", grid, *INLINE)
         assert {record["outcome"] for record in place.records().values()} == {"ok"}

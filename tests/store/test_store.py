@@ -14,7 +14,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from farm.errors import DataError, InputError
+from farm.errors import DamageError, DataError, InputError
 from farm.plan.facts import Exported
 from farm.record import Outcome
 from farm.store import MANIFEST, Store
@@ -301,6 +301,72 @@ def test_files_that_are_handed_over_are_checked_and_others_stay(store, folder, t
         store.hand_over(URI, {"model.bin": True}, tmp_path / "out")
 
 
+SPOILT = {
+    "flipped": lambda store, path: store.fs.pipe_file(path, b"<nit/>"),
+    "torn": lambda store, path: store.fs.pipe_file(path, b"<net"),
+    "gone": lambda store, path: store.fs.rm_file(path),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
+def test_a_damaged_artefact_is_found_set_aside_and_may_be_made_again(store, folder, spoil):
+    store.commit(URI, folder, SAID)
+    store.check(URI)
+    assert store.set_aside(URI) is None
+    path = lay(store, "model.xml")
+    spoil(store, path)
+    with pytest.raises(DamageError) as raised:
+        store.check(URI)
+    assert (raised.value.uri, raised.value.place) == (URI, path)
+    attempt = store.set_aside(URI)
+    assert store.attempts(URI) == (attempt,)
+    assert attempt.error_class == "damaged"
+    assert attempt.error_message.startswith(f"damaged: {path}: it is not what its manifest says; set aside in ")
+    place = attempt.error_message.rpartition(" ")[2]
+    assert f"{store.root}/damaged/{URI}-" in place
+    assert store.fs.exists(f"{place}/{MANIFEST}")
+    assert store.present([URI]) == set()
+    assert store.set_aside(URI) is None, "another process was first"
+    store.check(URI)
+    assert store.commit(URI, folder, SAID)
+    store.check(URI)
+    assert store.uris() == [URI]
+
+
+def test_a_torn_manifest_is_damage_of_its_artefact(store, folder):
+    store.commit(URI, folder, SAID)
+    store.fs.pipe_file(f"{store.root}/export/ab/{URI.partition('/')[2]}/{MANIFEST}", b'{"uri": "exp')
+    for read in (store.check, store.whole, store.open):
+        with pytest.raises(DamageError) as raised:
+            read(URI)
+        assert raised.value.uri == URI
+    assert store.set_aside(URI).error_class == "damaged"
+    assert store.whole(URI) is None
+
+
+def test_all_artefacts_are_listed_and_nothing_else(store, folder):
+    assert store.uris() == []
+    for uri in (OTHER, URI):
+        store.commit(uri, folder, SAID)
+        store.add_attempt(uri, Outcome(uri=uri, label="x"))
+    assert store.uris() == [URI, OTHER]
+
+
+@pytest.mark.parametrize("spoil", [SPOILT["torn"], SPOILT["gone"]])
+def test_sizes_are_looked_at_whenever_a_local_artefact_is_opened(local, folder, spoil):
+    local.commit(URI, folder, SAID)
+    spoil(local, lay(local, "model.xml"))
+    for read in (local.open, local.whole):
+        with pytest.raises(DamageError, match=r"model\.xml: it is not what its manifest says"):
+            read(URI)
+
+
+def test_a_damaged_copy_in_the_cache_is_fetched_again(tmp_path, folder):
+    store = remote(tmp_path, folder)
+    (store.open(URI) / "model.xml").write_text("<n")
+    assert (store.open(URI) / "model.xml").read_text() == "<net/>"
+
+
 def test_a_folder_or_a_pipe_in_the_place_of_a_file_is_not_handed_over(local, folder, tmp_path):
     local.commit(URI, folder, SAID)
     copy = local.open(URI)
@@ -311,6 +377,8 @@ def test_a_folder_or_a_pipe_in_the_place_of_a_file_is_not_handed_over(local, fol
     for name in ("model.xml", "model.bin"):
         with pytest.raises(DataError, match=f"{name}: it is not what its manifest says"):
             local.hand_over(URI, {name: True}, tmp_path)
+    with pytest.raises(DamageError):
+        local.check(URI)
 
 
 DAMAGE = {
@@ -360,7 +428,7 @@ def test_facts_of_another_type_are_one_sentence_that_names_the_artefact(store, f
 
 @pytest.mark.parametrize("url", ["nowhere://x", "s4://bucket/x"])
 def test_a_store_of_an_unknown_kind_is_named(url):
-    with pytest.raises(InputError, match=f"cannot open the store {url}"):
+    with pytest.raises(InputError, match=f"cannot open {url}"):
         Store(url)
 
 

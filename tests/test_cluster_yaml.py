@@ -71,10 +71,6 @@ def test_only_gpu_workers_have_gpus():
     assert {name for name, each in TYPES.items() if each["resources"].get("GPU")} == {"gpu"}
 
 
-def test_a_node_with_bench_is_there_from_the_start():
-    assert TYPES["cpu"]["min_workers"] >= 1
-
-
 def test_limits_of_workers_go_together():
     for name, each in WORKERS.items():
         assert 0 <= each["min_workers"] <= each["max_workers"] <= CLUSTER["max_workers"], name

@@ -86,7 +86,8 @@ def live_table(progress: Progress, elapsed_s: float) -> Table:
         rest = total - done - failed - running
         failures = Text(str(failed), style="red" if failed else "")
         stages.add_row(kind, str(done), str(running), failures, str(rest), str(total))
-    lines = [f"{clock_text(elapsed_s)} elapsed, {_eta(progress)}", *map(shown, _running(progress))]
+    goes_on = progress.waits or _eta(progress)
+    lines = [f"{clock_text(elapsed_s)} elapsed, {shown(goes_on)}", *map(shown, _running(progress))]
     stages.caption = Text("\n".join(lines), style="table.caption")
     return stages
 
@@ -141,10 +142,15 @@ class _Lines:
         self.print = partial(console.print, markup=False, emoji=False, highlight=False, soft_wrap=True)
         self.alone = alone
         self.shown = 0
+        self.waits = ""
         self.heard: ProgressLine | None = None
 
     def report(self, progress: Progress) -> None:
         last = progress.last
+        if progress.waits != self.waits:
+            self.waits = progress.waits
+            if self.waits:
+                self.print(self.waits)
         over = progress.done.total() + progress.failed.total()
         if isinstance(last, ProgressLine):
             if last is not self.heard:

@@ -22,6 +22,7 @@ from farm.cli.options import (
     stdout,
 )
 from farm.cli.progress import console
+from farm.drive import PATIENCE_S
 from farm.grid.load import load
 from farm.report.numbers import count as count_of
 from farm.results.location import Location
@@ -33,7 +34,7 @@ farm run jobs/quickstart.yaml
 
 farm run jobs/study.yaml --only model=resnet20 --only algorithm=default
 
-farm run jobs/table1.yaml --address ray://head:10001 --results s3://bucket/results
+farm run jobs/table1.yaml --address auto --results s3://bucket/results
 """
 
 
@@ -49,6 +50,10 @@ def run(
         bool, Option("--no-measure", help="Accuracy alone. What was measured stays; a later run does the rest.")
     ] = False,
     address: Address = None,
+    wait: Annotated[
+        float,
+        Option("--wait", metavar="SECONDS", min=0, help="How long a node of a cluster is waited for that could go on."),
+    ] = PATIENCE_S,
     engine: Annotated[str, Option(help="ray, or inline: one stage after another, without Ray.")] = "ray",
     quiet: Annotated[bool, Option("-q", "--quiet", help="Only the table at the end.")] = False,
     columns: Columns = "",
@@ -66,7 +71,7 @@ def run(
         check_columns(wanted(columns), {grid.metric})  # a slip is said before the run, not after it
     options = RunOptions(
         only=only or (), failed=failed, fresh=fresh or (), measure=not no_measure,
-        engine=engine, address=address, command=f"farm run {shlex.quote(str(grid_file))}{at(results)}",
+        engine=engine, address=address, wait_s=wait, command=f"farm run {shlex.quote(str(grid_file))}{at(results)}",
     )  # fmt: skip
     ended = carried_out(grid, Location.of(results), options, console(quiet=quiet))
     return _show(ended, results, columns, wide=wide)

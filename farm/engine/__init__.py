@@ -3,6 +3,7 @@
 drive -> engine.submit(work) -> process.run(work) -> forkserver -> child -> stage function
 """
 
+import math
 import os
 import uuid
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from typing import Protocol
 from farm.plan import Effort, Stage
 from farm.record import Outcome
 from farm.store import Store
+
+NODE_DIED = "NodeDied"  # the error type of an attempt that is known to have been lost with its node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +42,29 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gpus:
-    """GPUs for stages that compute faster on them. slots: how many at once; 0: none, they compute on CPUs.
+class Place:
+    """A node that takes stages. name: the engine's own. cores: light stages of one core that run on it at once.
 
-    apart: on nodes where nothing is measured, so that they and measurements need not wait for each other.
+    bench: whether it takes measurements, and stages that need no GPU. labels: that a device may ask for. memory_gib:
+    that it lends to stages. measured: cores that it lends to measurements, by NUMA node; empty for as many as `cores`.
     """
 
-    slots: int = 0
-    apart: bool = False
+    name: str
+    cores: int
+    bench: bool = True
+    gpus: float = 0.0
+    labels: frozenset[str] = frozenset()
+    memory_gib: float = math.inf
+    measured: tuple[int, ...] = ()
+
+    def measures(self, cores: int, per_node: int) -> bool:
+        """Whether it has the cores for measurements; those that share it each need theirs on one NUMA node."""
+        parts = self.measured or (self.cores,)
+        return cores <= sum(parts) if per_node == 1 else per_node <= sum(part // cores for part in parts)
+
+    def shares(self, share: float) -> int:
+        """How many such shares of a GPU fit on its own: none is split over two."""
+        return int(self.gpus) * math.floor(1 / share + 1e-9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,25 +77,28 @@ class ProgressLine:
 
 
 class Engine(Protocol):
-    """What runs stages. `slots`: light stages at once; `benches`: measurements at once."""
+    """What runs stages, each on the node that it is handed to."""
 
-    slots: int
-    benches: int
-
-    def gpus(self, share: float, *, asked: bool) -> Gpus:
-        """What stages get that take such a share of a GPU. asked: by the user, even where there is none yet."""
+    def places(self) -> Sequence[Place]:
+        """The nodes that take stages now: they may come and go. Raises EngineError if the engine itself is gone."""
 
     def preflight(self, works: Sequence[Work]) -> None:
         """Raises EngineError, with every fault, for work that could never run here."""
 
-    def submit(self, work: Work) -> None:
-        """Take one piece of work; returns at once."""
+    def submit(self, work: Work, place: str) -> None:
+        """Take one piece of work for a node; returns at once."""
+
+    def wish(self, works: Sequence[Work]) -> None:
+        """Take note of what waits for a node, for a cluster that may start some; of nothing, if nothing waits."""
 
     def wait(self, timeout_s: float) -> Sequence[Outcome | ProgressLine]:
-        """Outcomes, and progress, that have come in; empty after the timeout."""
+        """Outcomes, and progress, that have come in; empty after the timeout.
 
-    def waiting(self) -> int:
-        """Measurements submitted that do not run yet."""
+        A worker that was lost has written nothing down: that is `written`'s. Raises EngineError as `places`.
+        """
+
+    def written(self, work: Work, outcome: Outcome) -> Outcome:
+        """An attempt written down, which its worker could not."""
 
     def close(self) -> None:
         """End all that still runs, and whatever was started for it."""

@@ -3,27 +3,25 @@
 from collections import deque
 from collections.abc import Generator, Sequence
 
-from farm.engine import Gpus, ProgressLine, Work, process
+from farm.engine import Place, ProgressLine, Work, process
 from farm.engine.preflight import check, needs_devices, survey
 from farm.errors import EngineError
 from farm.host.facts import gpu_count
+from farm.host.lease import host_cores
 from farm.record import Outcome
 
 
 class InlineEngine:
     """Runs a stage when it is waited for. Each stage still has its own fresh process."""
 
-    slots = 1
-    benches = 1
-
     def __init__(self) -> None:
         self.queue: deque[Work] = deque()
         self.running: Generator[ProgressLine | Outcome] | None = None
         self.sessions: set[str] = set()
 
-    def gpus(self, share: float, *, asked: bool) -> Gpus:  # noqa: ARG002 - one stage at a time has all of them
-        """This host's."""
-        return Gpus(slots=min(gpu_count(), 1))
+    def places(self) -> Sequence[Place]:
+        """This host, for one stage at a time, which may have all of its cores."""
+        return (Place(name="", cores=len(host_cores()), gpus=min(gpu_count(), 1)),)
 
     def preflight(self, works: Sequence[Work]) -> None:
         """Check the work against this host, and that no measurements are to run side by side."""
@@ -31,7 +29,7 @@ class InlineEngine:
             raise EngineError("--engine inline runs one measurement at a time: for per_node, take --engine ray")
         check(works, [survey(frozenset(), ask_devices=needs_devices(works), gpus=gpu_count())])
 
-    def submit(self, work: Work) -> None:
+    def submit(self, work: Work, place: str = "") -> None:  # noqa: ARG002 - there is one
         """Queue the work."""
         self.queue.append(work)
         self.sessions.add(work.session)
@@ -44,9 +42,12 @@ class InlineEngine:
             event = next(self.running)
         return () if event is None else (event,)
 
-    def waiting(self) -> int:
-        """Nothing waits: what is submitted runs next."""
-        return 0
+    def wish(self, works: Sequence[Work]) -> None:
+        """No other node will come."""
+
+    def written(self, work: Work, outcome: Outcome) -> Outcome:
+        """Written down here."""
+        return process.written_down(work, outcome)
 
     def close(self) -> None:
         """Drop what is queued and let the fork server go; another engine's stays."""

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from farm.engine import Work
+from farm.engine import Place, Work
 from farm.errors import EngineError
 from farm.host.facts import host_facts
 from farm.host.lease import host_cores
@@ -104,19 +104,24 @@ def needs_devices(works: Iterable[Work]) -> bool:
     return any(part not in ALWAYS_THERE for work in works for part in _devices(work))
 
 
-def check(works: Sequence[Work], nodes: Sequence[Node], asked: Asked | None = None) -> None:
-    """Raises EngineError, with every fault, if some work could run on none of the nodes, or one of them is unfit.
+def check(works: Sequence[Work], nodes: Sequence[Node]) -> None:
+    """Raises EngineError, with every fault, if some work could run on none of the nodes."""
+    refuse(homeless(works, nodes))
 
-    asked: what the nodes were asked; nothing of this host, which is as the run was planned on it.
-    """
-    unfit = _unfit(nodes, asked) if asked else ()
-    faults = tuple(dict.fromkeys([*unfit, *(fault for work in works for fault in _faults(work, nodes))]))
+
+def refuse(faults: Sequence[str]) -> None:
+    """Raises EngineError with these faults, if there are any."""
     if faults:
         raise EngineError("this grid can never run here:\n" + "\n".join(f"  - {fault}" for fault in faults))
 
 
-def _unfit(nodes: Sequence[Node], asked: Asked) -> Iterator[str]:
-    """What is wrong with nodes, each fault once, with the names of all that have it."""
+def homeless(works: Sequence[Work], nodes: Sequence[Node]) -> list[str]:
+    """Why some work could run on none of the nodes, each reason once."""
+    return list(dict.fromkeys(fault for work in works for fault in _faults(work, nodes)))
+
+
+def unfit(nodes: Sequence[Node], asked: Asked) -> Iterator[str]:
+    """What is wrong with nodes by themselves, each fault once, with the names of all that have it."""
     users: dict[str, list[str]] = {}
     for node in nodes:
         faults = [UNSEEN.format(asked.store.url)] if not node.sees_store else []
@@ -157,9 +162,7 @@ def _has_room(work: Work, cores: int, node: Node) -> bool:
     """Whether the node has the cores; measurements that share it each need theirs on one NUMA node."""
     if not work.exclusive:
         return cores <= node.cores
-    if work.per_node == 1:
-        return cores <= sum(node.measured)
-    return work.per_node <= sum(part // cores for part in node.measured)
+    return Place(name=node.name, cores=node.cores, measured=node.measured).measures(cores, work.per_node)
 
 
 def _devices(work: Work) -> tuple[str, ...]:

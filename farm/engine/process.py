@@ -3,6 +3,7 @@
 Runs where the work is: in a Ray worker, or in this process for the inline engine. Knows no Ray.
 """
 
+import errno
 import os
 import shutil
 import signal
@@ -12,17 +13,16 @@ import time
 import traceback
 from collections.abc import Generator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from farm.codec import iso
+from farm.codec import iso, now
 from farm.engine import ProgressLine, Work
 from farm.engine.spawn.child import LINES, LOG
 from farm.engine.spawn.client import Ending, hold, release, run_child
 from farm.engine.spawn.messages import Answer, Raised, Request, read_answer, write_request
-from farm.errors import DataError, EngineError, FarmError
+from farm.errors import DamageError, DataError, EngineError, FarmError
 from farm.host.facts import VISIBLE, host_facts, oom_kills
 from farm.host.lease import host_cores, lease, lock_folder, safe_folder
 from farm.host.topology import Core, measurable
@@ -30,12 +30,15 @@ from farm.host.versions import unlike, versions
 from farm.inputs import HashMemo, astray, cache_folder, fetch, place
 from farm.plan import Stage
 from farm.record import OUT_OF_MEMORY, FailureClass, Outcome
+from farm.remote import is_away
 from farm.shown import redacted
 from farm.store.manifest import Host, Manifest
 
 __all__ = ["release", "run", "scratch_folder", "session_folder"]
 
 LOG_TAIL = 4000
+_sound: set[str] = set()  # uris that were found as their manifests say
+FULL = (errno.ENOSPC, errno.EDQUOT)
 ASTRAY = {
     "absent": "is not on this host, or cannot be read: let it lie at the same path, or name a URL",
     "another": "has changed since the run was planned, or is another on this host; run it again",
@@ -65,8 +68,11 @@ def run(work: Work, node_id: str = "") -> Generator[ProgressLine | Outcome]:
         scratch = Path(tempfile.mkdtemp(dir=folder))
         outcome = yield from _attempt(work, base, scratch)
     except (FarmError, OSError) as error:
-        cause: FailureClass = "lost" if isinstance(error, EngineError) else "error"
+        gone = scratch is None or not scratch.exists()  # with the fork server's folder, which ends with the server
+        cause: FailureClass = "lost" if gone or isinstance(error, EngineError) or is_away(error) else "error"
+        cause = "full" if isinstance(error, OSError) and error.errno in FULL else cause
         outcome = failed(base, cause, type(error).__name__, str(error), traceback.format_exc())
+    outcome = _without_damage(work, outcome)
     outcome = replace(outcome, wall_s=round(time.monotonic() - started_s - outcome.waited_s, 4))
     outcome = written_down(work, outcome, scratch)
     if scratch is not None:
@@ -77,7 +83,7 @@ def run(work: Work, node_id: str = "") -> Generator[ProgressLine | Outcome]:
 def begun(work: Work, host: str = "", node_id: str = "") -> Outcome:
     """The outcome of an attempt that has just begun."""
     base = Outcome(uri=work.stage.uri, label=work.stage.label, memory_gib=work.memory_gib, gpus=work.gpus)
-    return replace(base, host=host, node_id=node_id, started_at=_now())
+    return replace(base, host=host, node_id=node_id, started_at=now())
 
 
 def failed(base: Outcome, cause: FailureClass, kind: str, message: str, trace: str) -> Outcome:
@@ -88,7 +94,7 @@ def failed(base: Outcome, cause: FailureClass, kind: str, message: str, trace: s
 def written_down(work: Work, outcome: Outcome, scratch: Path | None = None) -> Outcome:
     """End an attempt, and add it to the store with the log of its scratch folder. Says so where that fails."""
     told, trace = redacted(outcome.error_message), redacted(outcome.traceback)
-    outcome = replace(outcome, finished_at=_now(), error_message=told, traceback=trace)
+    outcome = replace(outcome, finished_at=now(), error_message=told, traceback=trace)
     log = scratch / LOG if scratch is not None and (scratch / LOG).exists() else None
     try:
         return work.store.add_attempt(outcome.uri, outcome, log)
@@ -133,6 +139,29 @@ def _attempt(work: Work, base: Outcome, scratch: Path) -> Generator[ProgressLine
             work.store.discard(stage.uri)
         work.store.commit(stage.uri, scratch / "artefact", _manifest(stage, outcome, answer.facts or {}, wall_s))
     return outcome
+
+
+def _without_damage(work: Work, outcome: Outcome) -> Outcome:
+    """A failed attempt; another is worth while where an artefact that it needs turns out damaged, and is set aside.
+
+    A remote store's were checked when they came to this host; each artefact is checked once a process.
+    """
+    if outcome.error_class not in ("error", "crash"):
+        return outcome
+    inputs, broken = set(work.stage.inputs.values()), []
+    try:
+        seen = outcome.error_type == DamageError.__name__
+        if work.store.local_fs or seen:
+            suspects = inputs if seen else inputs - _sound
+            broken = [found for uri in suspects if (found := work.store.set_aside(uri))]
+            _sound.update(inputs)
+        gone = inputs - work.store.present(inputs)
+    except OSError:
+        return outcome
+    if not gone:
+        return outcome
+    words = [one.error_message for one in broken] or [f"{', '.join(sorted(gone))} is not in the store any more"]
+    return replace(outcome, error_class="damaged", error_message=f"what it needs is {'; '.join(words)}")
 
 
 def _cores(work: Work) -> tuple[tuple[Core, ...], int | None]:
@@ -193,6 +222,8 @@ def _raised(work: Work, base: Outcome, error: Raised, scratch: Path) -> Outcome:
     if error.type == "MemoryError" or any(words in text for words in OUT_OF_MEMORY):
         cause = "oom"
         message = f"needed more than {work.memory_gib:g} GiB ({message}); see settings.memory_gib.{work.stage.kind}"
+    elif error.type == "OSError" and any(os.strerror(number) in text for number in FULL):
+        cause = "full"
     return failed(base, cause, error.type, message, log or error.traceback)
 
 
@@ -209,16 +240,10 @@ def _manifest(stage: Stage, outcome: Outcome, facts: Mapping[str, Any], wall_s: 
         wall_s=wall_s,
         peak_rss_mib=outcome.peak_rss_mib,
         started_at=iso(outcome.started_at) if outcome.started_at else "",
-        finished_at=iso(_now()),
+        finished_at=iso(now()),
     )
 
 
 def _tail(scratch: Path) -> str:
     log = scratch / LOG
     return log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:] if log.exists() else ""
-
-
-def _now() -> datetime:
-    """To the millisecond, as it is written down."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)

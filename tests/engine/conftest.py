@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from farm.axes import Images
+from farm.drive.placing import Need
 from farm.engine import Work, new_session
 from farm.engine.inline import InlineEngine
 from farm.inputs import HashMemo, Input
@@ -79,15 +80,21 @@ def engine(request):
     return request.getfixturevalue(f"{request.param}_engine")
 
 
+def submit(engine, work):
+    """Hand work to the first node that it fits on, or to one that has to refuse it."""
+    places = engine.places()
+    engine.submit(work, next((place.name for place in places if Need.of(work).fits(place)), places[0].name))
+
+
 def outcome_of(engine, work):
     """Submit one piece of work and wait for its outcome."""
-    engine.submit(work)
+    submit(engine, work)
     return outcomes_of(engine, 1)[0]
 
 
 def heard_of(engine, work):
     """Submit one piece of work; all that comes in until it has ended, its outcome last."""
-    engine.submit(work)
+    submit(engine, work)
     found = []
     while not (found and isinstance(found[-1], Outcome)):
         found += engine.wait(60.0)

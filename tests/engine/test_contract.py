@@ -15,7 +15,7 @@ from farm.errors import EngineError
 from farm.host.lease import host_cores
 from farm.host.topology import measurable
 from tests.conftest import evaluation
-from tests.engine.conftest import heard_of, outcome_of, outcomes_of
+from tests.engine.conftest import heard_of, outcome_of, outcomes_of, submit
 
 
 def test_a_fine_stage_leaves_its_artefact_and_its_attempt(engine, maker):
@@ -61,7 +61,7 @@ def test_a_stage_done_again_replaces_its_artefact_when_it_has_ended_and_not_befo
 def test_every_stage_has_a_fresh_process(engine, maker):
     works = [maker.work("fine") for _ in range(3)]
     for work in works:
-        engine.submit(work)
+        submit(engine, work)
     outcomes_of(engine, 3)
     pids = {maker.store.manifest(work.stage.uri).facts["pid"] for work in works}
     assert len(pids) == 3
@@ -204,7 +204,7 @@ def test_measurements_that_share_a_node_have_each_its_part_of_the_cores(ray_engi
     works = [maker.work("surroundings", exclusive=True, cores=None, per_node=lent) for _ in range(lent)]
     engine.preflight(works)
     for work in works:
-        engine.submit(work)
+        submit(engine, work)
     assert all(outcome.ok for outcome in outcomes_of(engine, lent))
     for work in works:
         facts = maker.store.manifest(work.stage.uri).facts
@@ -228,7 +228,7 @@ def test_light_stages_and_measurements_never_overlap(ray_engine, maker):
     light = [maker.work("timed", stage={"seconds": 0.3}) for _ in range(6)]
     alone = [maker.work("timed", stage={"seconds": 0.3}, exclusive=True, cores=None) for _ in range(2)]
     for work in (*light[:3], alone[0], *light[3:], alone[1]):
-        ray_engine.submit(work)
+        submit(ray_engine, work)
     assert all(outcome.ok for outcome in outcomes_of(ray_engine, 8))
     spans = {work.stage.uri: maker.store.manifest(work.stage.uri).facts for work in (*light, *alone)}
     for measurement in alone:
@@ -239,10 +239,12 @@ def test_light_stages_and_measurements_never_overlap(ray_engine, maker):
 
 @pytest.mark.ray
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 48, 63, 64])
-def test_as_many_measurements_as_share_a_node_fit_on_it_and_not_one_more(ray_engine, count):
-    from farm.engine.ray import BENCH_PARTS, _share
+def test_as_many_measurements_as_share_a_node_fit_on_it_and_not_one_more(maker, count):
+    from farm.engine.ray import BENCH_PARTS, bench_of
 
-    parts = _share(count) * BENCH_PARTS  # Ray counts in these, and rounds
+    parts = (
+        bench_of(maker.work("fine", exclusive=True, per_node=count)) * BENCH_PARTS
+    )  # Ray counts in these, and rounds
     assert parts == pytest.approx(round(parts), abs=1e-6)
     assert round(parts) * count <= BENCH_PARTS < round(parts) * (count + 1)
 
@@ -250,7 +252,8 @@ def test_as_many_measurements_as_share_a_node_fit_on_it_and_not_one_more(ray_eng
 @pytest.mark.ray
 def test_a_measurement_asks_for_its_share_and_a_light_stage_for_next_to_nothing(ray_engine, maker):
     def asked(**limits):
-        return ray_engine._needs(maker.work("fine", **limits))["resources"]["bench"]
+        [place] = ray_engine.places()
+        return ray_engine._needs(maker.work("fine", **limits), place.name)["resources"]["bench"]
 
     assert [asked(exclusive=True, cores=None, per_node=count) for count in (1, 2, 3)] == [1.0, 0.5, 0.3333]
     assert asked() == asked(per_node=4) == 0.0001
@@ -263,7 +266,7 @@ def test_measurements_that_share_a_node_run_beside_each_other_and_never_more_of_
         pytest.skip("one core: nothing can share it")
     works = [maker.work("timed", stage={"seconds": 3.0}, exclusive=True, cores=1, per_node=2) for _ in range(4)]
     for work in works:
-        ray_engine.submit(work)
+        submit(ray_engine, work)
     assert all(outcome.ok for outcome in outcomes_of(ray_engine, 4))
     spans = [maker.store.manifest(work.stage.uri).facts for work in works]
     beside = [sum(a["from"] <= b["from"] < a["to"] for a in spans) for b in spans]
@@ -272,32 +275,27 @@ def test_measurements_that_share_a_node_run_beside_each_other_and_never_more_of_
 
 @pytest.mark.ray
 def test_a_measurement_waits_until_it_has_the_node(ray_engine, maker):
+    """Whoever hands both to it: another run may."""
     light = maker.work("timed", stage={"seconds": 1.5})
-    ray_engine.submit(light)
-    until_started(ray_engine, 1)
-    ray_engine.submit(maker.work("timed", stage={"seconds": 1.5}, exclusive=True, cores=None))
-    assert ray_engine.waiting() == 1
-    (first,) = outcomes_of(ray_engine, 1)
-    assert first.uri == light.stage.uri
-    until_started(ray_engine, 1)
-    assert ray_engine.waiting() == 0
-    outcomes_of(ray_engine, 1)
-
-
-def until_started(engine, count):
-    while len(engine.started) < count:
-        assert not engine.wait(60.0), "it ended before it was seen to start"
+    measured = maker.work("timed", stage={"seconds": 0.1}, exclusive=True, cores=None)
+    for work in (light, measured):
+        submit(ray_engine, work)
+    assert all(outcome.ok for outcome in outcomes_of(ray_engine, 2))
+    first, second = (maker.store.manifest(work.stage.uri).facts for work in (light, measured))
+    assert first["to"] <= second["from"] or second["to"] <= first["from"]
 
 
 @pytest.mark.ray
 def test_a_killed_worker_is_a_lost_attempt_and_its_stage_dies_with_it(ray_engine, maker, tmp_path):
     pid_file = tmp_path / "pid"
     work = maker.work("hangs", stage={"pid_file": str(pid_file)})
-    ray_engine.submit(work)
+    submit(ray_engine, work)
     wait_until(lambda: pid_file.exists() and pid_file.read_text())
     kill_ray_worker(work.stage.label)
     (outcome,) = outcomes_of(ray_engine, 1)
     assert outcome.error_class == "lost"
+    assert maker.store.attempts(work.stage.uri) == (), "the driver judges it first"
+    assert ray_engine.written(work, outcome).attempt == 1
     assert [each.error_class for each in maker.store.attempts(work.stage.uri)] == ["lost"]
     assert_gone(int(pid_file.read_text()))
     assert outcome_of(ray_engine, maker.work("fine")).ok

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import pytest
 import torch
 
+from farm import engine
 from farm.errors import EngineError
 from farm.host.lease import host_cores
 from tests.cli.conftest import QUICK, Place
@@ -66,19 +67,16 @@ def test_a_stage_sees_the_gpu_that_it_was_lent_and_none_otherwise(inline_engine,
 @pytest.mark.parametrize("name", ["inline_engine", pytest.param("ray_engine", marks=pytest.mark.ray)])
 def test_a_gpu_that_is_asked_for_on_a_machine_without_one_is_refused(request, maker, name):
     engine = request.getfixturevalue(name)
-    assert engine.gpus(1.0, asked=True).slots == engine.gpus(1.0, asked=False).slots == 0
+    assert [place.gpus for place in engine.places()] == [0]
     with pytest.raises(EngineError, match=r"settings.gpus.synthesize asks for 0.25 of a GPU, and there is none"):
         engine.preflight([maker.work("fine", gpus=0.25)])
 
 
-@pytest.mark.ray
 @pytest.mark.parametrize(
     ("share", "gpus", "times"), [(1.0, 2.0, 2), (0.5, 2.0, 4), (0.3, 1.0, 3), (0.6, 3.0, 3), (0.1, 1.0, 10)]
 )
-def test_so_many_shares_fit_on_a_nodes_gpus_each_on_one_of_them(ray_engine, share, gpus, times):
-    from farm.engine.ray import _times
-
-    assert _times(share, gpus) == times
+def test_so_many_shares_fit_on_a_nodes_gpus_each_on_one_of_them(share, gpus, times):
+    assert engine.Place(name="gpus", cores=1, gpus=gpus).shares(share) == times
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +172,7 @@ import json, sys, warnings
 from pathlib import Path
 warnings.simplefilter("ignore")
 from farm.engine.ray import RayEngine
-from tests.engine.conftest import Maker, outcomes_of
+from tests.engine.conftest import Maker, outcomes_of, submit
 
 maker, engine = Maker(Path(sys.argv[2])), RayEngine(sys.argv[1])
 computed = [maker.work("timed", stage={"seconds": 1.5}, gpus=0.5) for _ in range(4)]
@@ -182,13 +180,12 @@ measured = [maker.work("timed", stage={"seconds": 0.5}, exclusive=True) for _ in
 works = [*computed[:2], measured[0], *computed[2:], measured[1]]
 engine.preflight(works)
 for work in works:
-    engine.submit(work)
+    submit(engine, work)
 for outcome in outcomes_of(engine, len(works)):
     assert outcome.ok, outcome
 facts = [[maker.store.manifest(work.stage.uri).facts for work in some] for some in (computed, measured)]
 spans = [[(each["from"], each["to"]) for each in some] for some in facts]
-gpus = engine.gpus(0.5, asked=False)
-print(json.dumps({"spans": spans, "slots": gpus.slots, "apart": gpus.apart}))
+print(json.dumps({"spans": spans}))
 engine.close()
 """
 
@@ -198,14 +195,11 @@ engine.close()
 @pytest.mark.usefixtures("fork_server")
 def test_a_workstation_computes_images_on_its_gpu_but_never_beside_a_measurement(tmp_path):
     with cluster() as add:
-        for name, joining in (("alone", WORKSTATION), ("beside", COMPUTES)):  # beside a node for GPUs
-            address, _ = add(joining)
-            said = json.loads(run_python(BESIDE, address, str(made(tmp_path / name))))
-            assert (said["slots"], said["apart"]) == (2, False), "the other GPU must not be used: see docs/cluster.md"
-            computed, measured = said["spans"]
-            for begun, ended in computed:
-                assert all(ended <= other[0] or other[1] <= begun for other in measured)
-            assert any(one[0] < other[0] < one[1] for one in computed for other in computed), "two share the GPU"
+        address, _ = add(WORKSTATION)
+        computed, measured = json.loads(run_python(BESIDE, address, str(tmp_path)))["spans"]
+        for begun, ended in computed:
+            assert all(ended <= other[0] or other[1] <= begun for other in measured)
+        assert any(one[0] < other[0] < one[1] for one in computed for other in computed), "two share the GPU"
 
 
 @pytest.mark.ray
@@ -214,7 +208,6 @@ def test_a_workstation_computes_images_on_its_gpu_but_never_beside_a_measurement
 def test_where_nothing_is_measured_images_are_computed_while_others_measure(tmp_path, both):
     """So that the test above is seen to be able to fail."""
     said = json.loads(run_python(BESIDE, both[0], str(tmp_path)))
-    assert (said["slots"], said["apart"]) == (2, True)
     computed, measured = said["spans"]
     assert any(begun < other[1] and other[0] < ended for begun, ended in computed for other in measured)
 

@@ -1,7 +1,11 @@
 """What only the inline engine does: it runs a stage while it is waited for."""
 
+import shutil
+import socket
 import uuid
 from dataclasses import replace
+
+import psutil
 
 from farm.engine import ProgressLine, process
 from farm.engine.inline import InlineEngine
@@ -47,4 +51,25 @@ def test_an_engine_that_is_closed_lets_go_of_its_own_fork_server_alone(maker, tm
 def test_closing_what_never_ran_is_no_fault():
     engine = InlineEngine()
     assert engine.wait(0) == ()
+    engine.close()
+
+
+def listens(path):
+    with socket.socket(socket.AF_UNIX) as asking:
+        return asking.connect_ex(str(path)) == 0
+
+
+def test_a_fork_server_that_was_killed_is_replaced(maker):
+    engine, work = InlineEngine(), replace(maker.work("fine"), session=uuid.uuid4().hex)
+    folder = process.session_folder(work.session)
+    assert outcome_of(engine, work).ok
+    [server] = [each for each in psutil.process_iter(["cmdline"]) if str(folder) in (each.info["cmdline"] or ())]
+    server.kill()
+    wait_until(lambda: not listens(folder / SOCKET))
+    again = replace(maker.work("fine"), session=work.session)
+    outcome = outcome_of(engine, again)
+    assert outcome.ok, outcome.traceback
+    shutil.rmtree(folder)
+    lost = outcome_of(engine, replace(maker.work("fine"), session=work.session))
+    assert lost.ok or lost.error_class == "lost"
     engine.close()

@@ -39,9 +39,21 @@ class Ending:
 
 
 def hold(folder: Path) -> None:
-    """Keep a lifeline to the folder's server until `release`."""
+    """Keep a lifeline to the folder's server until `release`; another one where that server has died."""
+    if folder in _lifelines and _is_cut(_lifelines[folder]):
+        release(folder)
     if folder not in _lifelines:
         _lifelines[folder] = lifeline(folder)
+
+
+def _is_cut(line: socket.socket) -> bool:
+    """Whether nobody is at the other end any more."""
+    try:
+        return not line.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
 
 
 def lifeline(folder: Path) -> socket.socket:

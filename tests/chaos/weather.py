@@ -1,0 +1,240 @@
+"""A cluster of one machine whose parts are killed at random, by a seed, while a grid runs on it.
+
+Kinds: ``driver`` (the command, which is started again: the one thing that a person would do), ``worker`` (a Ray worker
+with its stage), ``stage`` (the stage's own process), ``server`` (the fork server of stages), ``node`` (a raylet with
+all its workers; another comes), ``stopped`` (a raylet that stops for some seconds).
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from farm.record import Outcome
+from farm.store import Store
+
+ENVIRONMENT = {"RAY_AUTH_MODE": "disabled", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+NODE = {"num_cpus": 2, "resources": {"bench": 1}, "object_store_memory": 80 * 2**20}
+STOPPED_S = 4.0
+# Starts a head without cores and nodes; kills and adds nodes as lines of JSON say; answers each with what there is.
+SKY = """
+import json, sys, warnings
+warnings.simplefilter("ignore")
+from ray.cluster_utils import Cluster
+
+small = {"object_store_memory": 80 * 2**20}
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **small})
+nodes, address = [], cluster.address
+for line in sys.stdin:
+    what = json.loads(line)
+    if what["do"] == "add":
+        nodes.append(cluster.add_node(**what["node"]))
+    elif what["do"] == "kill":
+        cluster.remove_node(nodes.pop(what["index"]), allow_graceful=False)
+    elif what["do"] == "behead":
+        cluster.head_node.kill_gcs_server()
+    elif what["do"] == "ground":
+        for node in (cluster.head_node, *nodes):
+            node.kill_raylet()
+    raylets = [node.all_processes["raylet"][0].process.pid for node in nodes if "raylet" in node.all_processes]
+    print(json.dumps({"address": address, "raylets": raylets}), flush=True)
+cluster.shutdown()
+"""
+
+
+@dataclass
+class Sky:
+    """A cluster, whose nodes are added and killed."""
+
+    process: subprocess.Popen[str]
+    address: str = ""
+    raylets: tuple[int, ...] = ()
+
+    def ask(self, **what: object) -> None:
+        """Have something done, and see what there is then."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(what) + "\n")
+        self.process.stdin.flush()
+        said = json.loads(self.process.stdout.readline())
+        self.address, self.raylets = said["address"], tuple(said["raylets"])
+
+
+@contextmanager
+def sky(nodes: int, environment: Mapping[str, str]) -> Iterator[Sky]:
+    """A cluster of so many nodes, and nothing of it afterwards."""
+    environment = {**os.environ, **ENVIRONMENT, **environment}
+    with subprocess.Popen(
+        [sys.executable, "-c", SKY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        found = Sky(process)
+        try:
+            for _ in range(nodes):
+                found.ask(do="add", node=NODE)
+            yield found
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+
+
+@dataclass
+class Storm:
+    """Kills, one every so many seconds, drawn by a seed. command: the driver's. kills: how many of each kind.
+
+    folder: where the grid lies. scratch: TMPDIR of the driver and of all nodes.
+    """
+
+    sky: Sky
+    command: list[str]
+    folder: Path
+    scratch: Path
+    seed: int
+    every_s: float
+    kinds: Mapping[str, int]  # and how likely each is, against the others
+    environment: Mapping[str, str] = field(default_factory=dict)
+    kills: Counter[str] = field(default_factory=Counter)
+    said: str = ""
+    killed: int = 0  # the driver that was killed last
+
+    def blow(self, count: int, longest_s: float) -> int:
+        """Run the command until it has ended by itself, with so many kills on the way; its exit code."""
+        rng, begun = random.Random(self.seed), time.monotonic()
+        driver = self._start()
+        due = begun + self.every_s
+        while time.monotonic() < begun + longest_s:
+            with suppress(subprocess.TimeoutExpired):
+                driver.wait(max(0.05, min(1.0, due - time.monotonic())))
+            if driver.returncode is not None:
+                if driver.returncode >= 0 or driver.pid != self.killed:
+                    self.said = (self.folder / "storm.log").read_text(encoding="utf-8", errors="replace")
+                    return driver.returncode
+                driver = self._start()
+            if self.kills.total() < count and time.monotonic() >= due:
+                due = time.monotonic() + rng.uniform(0.5, 1.5) * self.every_s
+                kind = rng.choices(list(self.kinds), list(self.kinds.values()))[0]
+                if KILLERS[kind](self, rng, driver):
+                    self.kills[kind] += 1
+        driver.kill()
+        raise AssertionError(f"not over after {longest_s:.0f} s: {(self.folder / 'storm.log').read_text()[-4000:]}")
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with (self.folder / "storm.log").open("ab") as log:
+            return subprocess.Popen(
+                self.command, cwd=self.folder, env={**os.environ, **ENVIRONMENT, **self.environment},
+                stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+
+def workers(storm: Storm) -> list[psutil.Process]:
+    """Ray workers that run a stage."""
+    return [each for each in below(storm) if _is_worker(each)]
+
+
+def below(storm: Storm) -> list[psutil.Process]:
+    """All processes of the cluster's nodes."""
+    found = []
+    for raylet in storm.sky.raylets:
+        with suppress(psutil.NoSuchProcess):
+            found += psutil.Process(raylet).children(recursive=True)
+    return found
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        name = " ".join(process.cmdline())
+        return name.startswith("ray::") and not name.startswith(("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnv"))
+    return False
+
+
+def stages(storm: Storm) -> list[psutil.Process]:
+    """Children of fork servers, which are nobody's children themselves."""
+    return [child for server in servers(storm) for child in _children(server)]
+
+
+def servers(storm: Storm) -> list[psutil.Process]:
+    """Fork servers of stages of this storm's sessions: those that lie in its temporary folder."""
+    return [each for each in psutil.process_iter() if _says(each, "farm.engine.spawn.server", str(storm.scratch))]
+
+
+def _says(process: psutil.Process, *words: str) -> bool:
+    with suppress(psutil.Error):
+        line = " ".join(process.cmdline())
+        return all(word in line for word in words)
+    return False
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    with suppress(psutil.Error):
+        return process.children()
+    return []
+
+
+def _killed(found: list[psutil.Process], rng: random.Random) -> bool:
+    if not found:
+        return False
+    with suppress(psutil.NoSuchProcess):
+        rng.choice(sorted(found, key=lambda each: each.pid)).kill()
+        return True
+    return False
+
+
+def _kill_driver(storm: Storm, rng: random.Random, driver: subprocess.Popen[bytes]) -> bool:
+    storm.killed = driver.pid
+    driver.kill()
+    driver.wait()
+    return True
+
+
+def _kill_node(storm: Storm, rng: random.Random, driver: subprocess.Popen[bytes]) -> bool:
+    storm.sky.ask(do="kill", index=rng.randrange(len(storm.sky.raylets)))
+    storm.sky.ask(do="add", node=NODE)
+    return True
+
+
+def _stop_node(storm: Storm, rng: random.Random, driver: subprocess.Popen[bytes]) -> bool:
+    raylet = psutil.Process(rng.choice(storm.sky.raylets))
+    raylet.send_signal(signal.SIGSTOP)
+    time.sleep(STOPPED_S)
+    raylet.send_signal(signal.SIGCONT)
+    return True
+
+
+Killer = Callable[[Storm, random.Random, "subprocess.Popen[bytes]"], bool]
+KILLERS: Mapping[str, Killer] = {
+    "driver": _kill_driver,
+    "worker": lambda storm, rng, _: _killed(workers(storm), rng),
+    "stage": lambda storm, rng, _: _killed(stages(storm), rng),
+    "server": lambda storm, rng, _: _killed(servers(storm), rng),
+    "node": _kill_node,
+    "stopped": _stop_node,
+}
+
+
+def doubled(store: Store, uris: list[str]) -> list[str]:
+    """Stages that were finished more than once."""
+    return [uri for uri in uris if sum(_finished(one) for one in store.attempts(uri)) > 1]
+
+
+def _finished(outcome: Outcome) -> bool:
+    return outcome.ok and outcome.peak_rss_mib is not None  # one that found the artefact there has done nothing
+
+
+def left_over(folder: Path) -> list[psutil.Process]:
+    """Processes that work in a folder."""
+    return [each for each in psutil.process_iter() if each.pid != os.getpid() and _works_in(each, str(folder))]
+
+
+def _works_in(process: psutil.Process, folder: str) -> bool:
+    with suppress(psutil.Error, FileNotFoundError):
+        return process.cwd().startswith(folder) or folder in " ".join(process.cmdline())
+    return False

@@ -5,6 +5,7 @@ from typing import Annotated
 from typer import Argument
 
 from farm.cli.options import DEFAULT_RESULTS, Results, say
+from farm.report.numbers import count
 from farm.results import tables
 from farm.results.gather import gather as gathered
 from farm.results.location import Location
@@ -24,4 +25,6 @@ def gather(
     folder = Location.of(results).grid(grid)
     records = gathered(folder, Location.of(results).store)
     say(f"{len(records)} cells: {folder.path(tables.RECORDS)}")
+    if damaged := sum(record.error_class == "damaged" for record in records):
+        say(f"{count(damaged, 'cell')} with damaged artefacts (farm why tells which): run the grid again")
     return 0

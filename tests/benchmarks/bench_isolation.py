@@ -1,8 +1,8 @@
 """Whether a measurement in a busy farm says the same as one alone, and what it would say without farm's care.
 
 1. `farm run` on Ray of a grid whose measured cells (the packaged digits ResNet20 calibrated on noise, on one thread)
-   have many light stages among them and after them: cells calibrated on fractals, which are not measured. Then
-   `farm run --fresh measure` of the same grid, when nothing else is left to do. Two such grids, one after the other, so
+   have many light stages before and among them: cells calibrated on fractals, which are not measured. Then `farm run
+   --fresh measure` of the same grid, when nothing else is left to do. Two such grids, one after the other, so
    that a drift of the host does not stand for a difference. Compared by cell: FPS, and x IR, the ratio to the FP32 IR
    of the same minutes, which alone has an interval of its own. Means are geometric, with t-intervals of 99 % over the
    cells. A difference is called uncertain where its interval holds 1, where a measurement was not valid, and, of FPS,
@@ -55,7 +55,7 @@ class Sizes(NamedTuple):
     pairs: int
 
 
-FULL, TRIAL = Sizes(4, 2, 8), Sizes(2, 1, 2)
+FULL, TRIAL = Sizes(10, 2, 8), Sizes(2, 1, 2)  # while light stages wait, eight cells have to wait too
 
 
 class Ran(NamedTuple):

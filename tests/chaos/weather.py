@@ -100,7 +100,7 @@ class Storm:
     scratch: Path
     seed: int
     every_s: float
-    kinds: Mapping[str, int]  # and how likely each is, against the others
+    kinds: list[str]  # in an order that the seed draws, again and again
     environment: Mapping[str, str] = field(default_factory=dict)
     kills: Counter[str] = field(default_factory=Counter)
     said: str = ""
@@ -109,6 +109,7 @@ class Storm:
     def blow(self, count: int, longest_s: float) -> int:
         """Run the command until it has ended by itself, with so many kills on the way; its exit code."""
         rng, begun = random.Random(self.seed), time.monotonic()
+        kinds = rng.sample(self.kinds, len(self.kinds))
         driver = self._start()
         due = begun + self.every_s
         while time.monotonic() < begun + longest_s:
@@ -121,7 +122,7 @@ class Storm:
                 driver = self._start()
             if self.kills.total() < count and time.monotonic() >= due:
                 due = time.monotonic() + rng.uniform(0.5, 1.5) * self.every_s
-                kind = rng.choices(list(self.kinds), list(self.kinds.values()))[0]
+                kind = kinds[self.kills.total() % len(kinds)]
                 if KILLERS[kind](self, rng, driver):
                     self.kills[kind] += 1
         driver.kill()

@@ -226,6 +226,20 @@ def server():
         thread.join()
 
 
+class Clock:
+    """A clock that stands until a test moves it."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
 def evaluation(device: Device) -> Evaluate:
     images, preprocessing = Images(name="digits"), Preprocessing(size=(32, 32))
     return Evaluate(device=device, metric="top1", dataset=images, preprocessing=preprocessing)

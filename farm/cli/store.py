@@ -8,7 +8,7 @@ from rich import progress as bars
 from typer import Argument, Option
 
 from farm.cli.options import DEFAULT_RESULTS, Json, NoProgress, Results, at, say, stderr, stdout
-from farm.errors import DamageError
+from farm.errors import DamageError, InputError
 from farm.report.numbers import count
 from farm.results.location import Location
 from farm.store import Store
@@ -40,6 +40,8 @@ def store(
     Exit code 0: all of it is, 1: some is damaged, 2: bad input.
     """
     place = Location.of(results).store
+    if not place.fs.exists(place.root):
+        raise InputError(f"there is no store {place.url}: name where results lie with --results")
     uris, damaged = place.uris(), dict[str, str]()
     columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn())
     with bars.Progress(*columns, bars.TimeRemainingColumn(), console=stderr, disable=quiet) as bar:

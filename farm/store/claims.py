@@ -86,8 +86,12 @@ class Claims:
         owner = self._content(path)
         if owner == mine:
             return True
-        if owner is not None and self._lives(owner.decode(errors="replace")):
+        name = "" if owner is None else owner.decode(errors="replace")
+        if name and self._lives(name):
             return False
+        if is_plain(name):  # what a killed driver has left
+            with suppress(FileNotFoundError):
+                self.store.fs.rm_file(f"{self.store.root}/{DRIVERS}/{name}")
         self.store.put(path, mine)
         return self._content(path) == mine  # another may have taken it over in the same moment
 

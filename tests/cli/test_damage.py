@@ -242,6 +242,10 @@ def test_a_damaged_artefact_is_its_cells_failure_and_the_others_stay(place, role
     assert row["because"].startswith(f"damaged: {path}: ")
 
 
+def test_a_store_that_is_not_there_is_no_whole_one(place):
+    assert "there is no store " in place.farm("store", "verify", "--results", "elsewhere", code=2)
+
+
 def test_all_of_a_store_is_checked_and_what_is_damaged_set_aside(place):
     store = Store(str(place.folder / STORE))
     count = len(store.uris())

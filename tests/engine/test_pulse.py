@@ -10,18 +10,6 @@ from farm.engine.pulse import BEAT_S, GONE_S, Answer, Pulse, answers
 from farm.errors import EngineError
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def there(tmp_path):
     """A head and a daemon that listen: their addresses, and what closes each."""

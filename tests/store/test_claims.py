@@ -27,18 +27,6 @@ def store(request, tmp_path):
         fsspec.filesystem("memory").rm(url, recursive=True)
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 def elsewhere(store, clock, host="far-away-host"):
     """The claims of a driver on another host."""
     claims = Claims(store, clock)
@@ -100,6 +88,7 @@ def test_a_driver_of_this_host_that_was_killed_holds_nothing(store, clock):
     ended = subprocess.run([sys.executable, "-c", code, store.url, URI], check=False)
     assert ended.returncode == -9
     assert takes(Claims(store, clock), URI)
+    assert len(store.fs.find(f"{store.root}/drivers")) == 1, "nothing is left of it"
 
 
 @pytest.mark.parametrize("content", [b"", b"../../etc/passwd", b"a-b", b"\xff\xfe", b"nobody-1-abc"])

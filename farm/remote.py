@@ -4,10 +4,11 @@ import errno
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from weakref import WeakSet
 
 import fsspec
@@ -17,6 +18,10 @@ from fsspec.implementations.local import LocalFileSystem
 from farm.errors import AwayError, InputError
 from farm.shown import redacted
 
+T = TypeVar("T")
+R = TypeVar("R")
+
+AT_ONCE = 32  # requests
 PATIENCE_S = 300.0  # that an operation is tried again
 PAUSES_S = (1.0, 2.0, 4.0, 8.0, 16.0)  # between tries; the last one again and again
 # What libraries of object stores raise, none of which farm imports, when no answer comes; by names of their classes.
@@ -26,6 +31,10 @@ NO_ANSWER = frozenset({
 })  # fmt: skip
 LIBRARIES = frozenset({"botocore", "aiobotocore", "s3fs", "aiohttp", "google", "gcsfs", "azure", "adlfs"})
 LOCAL = re.compile(r"(?!\w+://)|file://|local://")
+MARKS = (  # of S3, Google's and Azure's stores, and of a local disk or the memory
+    "size", "ETag", "etag", "md5Hash", "content_md5", "LastModified", "last_modified", "updated", "mtime", "ino",
+    "created",
+)  # fmt: skip
 UNREACHED = frozenset({
     errno.EIO, errno.EBUSY, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN,
     errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE, errno.ESTALE,
@@ -51,6 +60,12 @@ def opened(url: str, *, reached: bool = False) -> tuple[AbstractFileSystem, str]
     return fs, str(root).rstrip("/")
 
 
+def read_whole(fs: AbstractFileSystem, path: str) -> bytes:
+    """All of a file, in one request. Raises FileNotFoundError."""
+    how = {"max_concurrency": 1} if "s3" in fs.protocol else {}  # s3fs would ask for the size first
+    return bytes(fs.cat_file(path, **how))
+
+
 @contextmanager
 def hurried() -> Iterator[None]:
     """While a run is closed, nothing is waited for: nobody could end that."""
@@ -67,6 +82,23 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, AwayError):
         return True
     return not names.isdisjoint(NO_ANSWER) or (isinstance(error, OSError) and error.errno in UNREACHED)
+
+
+def each(fs: AbstractFileSystem, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """What a function that asks a file system gives for each item, in order.
+
+    Many are asked at once where waiting for answers is most of it. Raises what the function raises.
+    """
+    items = list(items)
+    if isinstance(fs, LocalFileSystem) or len(items) < 2:  # noqa: PLR2004
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(min(AT_ONCE, len(items))) as threads:
+        return list(threads.map(function, items))
+
+
+def mark(info: Mapping[str, Any]) -> str:
+    """What tells a file from another that takes its place, of what a listing says of it. info: as fsspec has it."""
+    return " ".join(str(info[name]) for name in MARKS if info.get(name) is not None)
 
 
 class Patient:

@@ -30,6 +30,7 @@ from farm.plan import Plan, Stage
 from farm.plan.build import build
 from farm.plan.parameters import Evaluate
 from farm.spec import InputSpec
+from tests import s3
 
 # As in farm's own processes: each report forks the process that sends it, which takes longer than many a conversion.
 sys.modules[REPORTS] = None
@@ -107,6 +108,15 @@ def fork_server(surroundings):
     """Holds the session's fork server, so that engines that close one after another start it once."""
     with lifeline(session_folder(new_session())):
         yield
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory):
+    """The URL of a real S3 server on this host, which all s3:// places of these tests are on."""
+    with s3.served(tmp_path_factory.mktemp("s3")) as url, pytest.MonkeyPatch.context() as patch:
+        for name, value in s3.environment(url).items():
+            patch.setenv(name, value)
+        yield url
 
 
 # torchvision is asked for its names in a process of its own; here it has two.

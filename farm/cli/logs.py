@@ -32,12 +32,12 @@ def logs(
     found, store = Location.of(results).cell(cell, grid), Location.of(results).store
     if stage and stage not in found.stages:
         raise InputError(f"--stage {stage}: {cell} has {', '.join(found.stages)}{did_you_mean(stage, found.stages)}")
-    tried = {role: store.attempts(one.uri) for role, one in found.stages.items() if stage in ("", role)}
+    tried = {role: store.attempts.of(one.uri) for role, one in found.stages.items() if stage in ("", role)}
     failed = {role: each for role, each in tried.items() if each and not each[-1].ok}
     shown = {role: each if attempts == "all" else each[-1:] for role, each in (failed or tried).items()}
     if as_json:
         rows = [
-            {"role": role, **members(outcome), "text": store.log(outcome)}
+            {"role": role, **members(outcome), "text": store.attempts.log(outcome)}
             for role, each in shown.items()
             for outcome in each
         ]
@@ -48,7 +48,7 @@ def logs(
             say(f"== {role}: not tried yet")
         for outcome in each:
             say(f"== {role}, {_heading(outcome)}")
-            if text := store.log(outcome).rstrip("\n"):
+            if text := store.attempts.log(outcome).rstrip("\n"):
                 say(text)
     return 0
 

@@ -12,6 +12,7 @@ from farm.errors import DamageError, InputError
 from farm.report.numbers import count
 from farm.results.location import Location
 from farm.store import Store
+from farm.store.aside import set_aside
 
 EXAMPLES = """
 farm store verify
@@ -40,7 +41,7 @@ def store(
     Exit code 0: all of it is, 1: some is damaged, 2: bad input.
     """
     place = Location.of(results).store
-    if not place.fs.exists(place.root):
+    if not place.files.fs.exists(place.files.root):
         raise InputError(f"there is no store {place.url}: name where results lie with --results")
     uris, damaged = place.uris(), dict[str, str]()
     columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn())
@@ -73,5 +74,5 @@ def _fault(place: Store, uri: str) -> str:
 
 def _aside(place: Store, uri: str) -> str:
     """Where a damaged artefact lies now, in words."""
-    outcome = place.set_aside(uri)
+    outcome = set_aside(place, uri)
     return outcome.error_message if outcome else "is gone: another process has set it aside"

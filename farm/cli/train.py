@@ -92,7 +92,7 @@ def train(
     listener = console(quiet=quiet, failures=False)
     stage = _stage(recipe, out.resolve(), hours, _located(images, latents, judge or [], listener))
     store = Location.of(results).store
-    store.check_writable()
+    store.files.check_writable()
     before = _saved(out)
     outcome = carried_out(stage, store, _cores(threads, address), listener, engine=engine, address=address)
     if not outcome.ok:

@@ -112,7 +112,7 @@ def _reasons(before: Plan, now: Plan, cell: str, store: Store) -> Iterator[dict[
 def _damage(store: Store, uri: str) -> str:
     """Why an artefact is no longer what it was; of a remote one, whose bytes are far, as its manifest alone tells."""
     try:
-        if store.local_fs:
+        if store.files.local:
             store.check(uri)
         else:
             store.manifest(uri)

@@ -24,8 +24,8 @@ OURS = ("farm", "python")  # versions that stand in manifests, and in no key
 NAMED = 5  # nodes that a fault is told of by name
 UNSEEN = "{} is not seen there: name a place that all nodes share with --results"
 ASTRAY = {
-    "absent": "not there, or cannot be read: let it lie at the same path on every node, or name a URL",
-    "another": "another there than here: bring the same to every node",
+    "absent": "not there, or cannot be read: let it lie at the same path on every node, name a URL, or --ship it",
+    "another": "another there than here: bring the same to every node, or --ship it",
 }
 ALWAYS_THERE = ("CPU", "AUTO", "HETERO", "MULTI", "BATCH")
 
@@ -62,10 +62,17 @@ class Asked:
     @classmethod
     def by(cls, works: Sequence[Work], probe: str) -> "Asked":
         """What some work needs. Versions are this host's of the libraries that keys name, of farm and of Python."""
-        inputs = {place(file): file for work in works for file in work.stage.files.values()}
+        inputs = {place(file): file for work in works for file in work.stage.files.values() if not file.shipped}
         libraries = {name: version for work in works for name, version in work.stage.libraries.items()}
         here = {**versions(OURS), **libraries}
         return cls(store=works[0].store, probe=probe, inputs=tuple(inputs.values()), versions=here)
+
+    def sees_probe(self) -> bool:
+        """Whether this host sees what the driver has put into the store."""
+        try:
+            return self.store.files.has(self.probe)
+        except OSError:  # it may not look there, or the mount is gone
+            return False
 
     def astray(self) -> dict[str, str]:
         """The places of inputs that are not on this host what they were when the run was planned, and how."""
@@ -83,7 +90,7 @@ def survey(labels: frozenset[str], *, ask_devices: bool, asked: Asked | None = N
         measured=tuple(Counter(core.node for core in measurable(host_cores())).values()),
         labels=labels,
         devices=available_devices() if ask_devices else ("CPU",),
-        sees_store=asked is None or asked.store.sees(asked.probe),
+        sees_store=asked is None or asked.sees_probe(),
         gpus=gpus,
         versions=versions(asked.versions) if asked else {},
         astray=asked.astray() if asked else {},

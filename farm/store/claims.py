@@ -1,7 +1,7 @@
 """Who is at work on what in a store that several drivers share. Knows keys and beats, not stages.
 
-    <root>/claims/<key>      the name of the driver that has handed the stage to an engine
-    <root>/drivers/<name>    a number that counts up while that driver lives
+    claims/<key>      the name of the driver that has handed the stage to an engine
+    drivers/<name>    a number that counts up while that driver lives
 
 A claim keeps others from doing the same work meanwhile; it vouches for nothing: artefacts are whole or not there,
 whoever makes them.
@@ -13,17 +13,14 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from farm.files import is_plain
-from farm.store import Store
+from farm.store import Store, names
 
-CLAIMS, DRIVERS = "claims", "drivers"
 BEAT_S = 20.0
 LAPSE_S = 90.0  # without a beat, by the clock of who waits
 FRESH_S = 5.0  # that what is known of another driver is not asked again
-AT_ONCE = 16  # requests to a remote store
 
 
 class Claims:
@@ -31,7 +28,7 @@ class Claims:
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         """Nothing is claimed, and nothing is written yet."""
-        self.store = store
+        self.files = store.files
         self.clock = clock
         self.name = f"{platform.node() or 'host'}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self.held: set[str] = set()
@@ -44,11 +41,7 @@ class Claims:
         if uris and not self.beats:
             self.beat()
             threading.Thread(target=self._beating, daemon=True).start()
-        if self.store.local_fs or len(uris) < 2:  # noqa: PLR2004
-            ours = {uri for uri in uris if self._take(uri)}
-        else:
-            with ThreadPoolExecutor(AT_ONCE) as threads:
-                ours = {uri for uri, is_ours in zip(uris, threads.map(self._take, uris), strict=True) if is_ours}
+        ours = {uri for uri, is_ours in zip(uris, self.files.each(self._take, uris), strict=True) if is_ours}
         self.held |= ours
         return ours
 
@@ -56,13 +49,12 @@ class Claims:
         """Give a claim back, if it is ours."""
         if uri in self.held:
             self.held.discard(uri)
-            with suppress(FileNotFoundError):
-                self.store.fs.rm_file(f"{self.store.root}/{_claim(uri)}")
+            self._remove(names.claim(uri))
 
     def beat(self) -> None:
         """Say that this driver lives."""
         self.beats += 1
-        self.store.put(f"{DRIVERS}/{self.name}", str(self.beats).encode())
+        self.files.put(names.driver(self.name), str(self.beats).encode())
 
     def close(self) -> None:
         """Give all claims back, and stop to beat."""
@@ -70,8 +62,7 @@ class Claims:
         for uri in list(self.held):
             self.release(uri)
         if self.beats:
-            with suppress(FileNotFoundError):
-                self.store.fs.rm_file(f"{self.store.root}/{DRIVERS}/{self.name}")
+            self._remove(names.driver(self.name))
 
     def _beating(self) -> None:
         """Beat on, whatever the driver's own thread does meanwhile. A store that is away is told later."""
@@ -80,20 +71,19 @@ class Claims:
                 self.beat()
 
     def _take(self, uri: str) -> bool:
-        path, mine = _claim(uri), self.name.encode()
-        if self.store.put(path, mine, first=True):
+        claim, mine = names.claim(uri), self.name.encode()
+        if self.files.put_once(claim, mine, durable=False):
             return True
-        owner = self._content(path)
+        owner = self._content(claim)
         if owner == mine:
             return True
         name = "" if owner is None else owner.decode(errors="replace")
         if name and self._lives(name):
             return False
         if is_plain(name):  # what a killed driver has left
-            with suppress(FileNotFoundError):
-                self.store.fs.rm_file(f"{self.store.root}/{DRIVERS}/{name}")
-        self.store.put(path, mine)
-        return self._content(path) == mine  # another may have taken it over in the same moment
+            self._remove(names.driver(name))
+        self.files.put(claim, mine)
+        return self._content(claim) == mine  # another may have taken it over in the same moment
 
     def _lives(self, name: str) -> bool:
         """Whether another driver lives: its beat goes on, or has not been watched for long enough."""
@@ -105,14 +95,18 @@ class Claims:
         other = self.others.setdefault(name, _Other())
         now = self.clock()
         if now >= other.asked_at + FRESH_S:
-            other.see(self._content(f"{DRIVERS}/{name}"), now)
+            other.see(self._content(names.driver(name)), now)
         return other.beat is not None and now - other.since < LAPSE_S
 
-    def _content(self, path: str) -> bytes | None:
+    def _content(self, name: str) -> bytes | None:
         try:
-            return bytes(self.store.fs.cat_file(f"{self.store.root}/{path}"))
+            return self.files.content(name)
         except FileNotFoundError:
             return None
+
+    def _remove(self, name: str) -> None:
+        with suppress(FileNotFoundError):
+            self.files.fs.rm_file(self.files.path(name))
 
 
 class _Other:
@@ -126,10 +120,6 @@ class _Other:
         if beat != self.beat:
             self.beat, self.since = beat, now
         self.asked_at = now
-
-
-def _claim(uri: str) -> str:
-    return f"{CLAIMS}/{uri.rpartition('/')[2]}"
 
 
 def _runs(pid: int) -> bool:

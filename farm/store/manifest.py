@@ -8,10 +8,10 @@ from farm.codec import decode
 from farm.damage import reading
 from farm.files import is_plain
 from farm.plan.facts import today
+from farm.store.names import MANIFEST
 
 T = TypeVar("T")
 
-MANIFEST = "manifest.json"
 REMEDY = "remove it, and run the grid again"
 
 

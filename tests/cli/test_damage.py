@@ -31,7 +31,7 @@ READERS = {  # command -> what it is asked
     "layers": ("layers", INT8),
     "gather": ("gather",),
 }
-AGAIN, GATHER = "run the grid again", "`farm gather` makes it anew"
+AGAIN, GATHER = "run the grid again", "`farm gather --fresh` makes it anew"
 REMOVE = "remove it, and run the grid again"
 
 NOT_JSON = {
@@ -110,7 +110,7 @@ def test_a_damaged_document_is_one_sentence(place, pattern, reader, damage):
 def test_a_damaged_attempt_of_a_planned_stage_is_one_sentence(place):
     store = Store(str(place.folder / STORE))
     for uri in resolve(load(place.folder / "other.yaml", CATALOG)).stages:
-        log = store.add_attempt(uri, Outcome(uri=uri, label="x"), place.folder / "other.yaml").log
+        log = store.attempts.add(uri, Outcome(uri=uri, label="x"), place.folder / "other.yaml").log
         Path(log).with_suffix(".json").write_text("torn")
     code, _, err = place.answer("plan", "other.yaml")
     assert code == 2
@@ -153,7 +153,8 @@ def torn(path):
 
 def flipped(path):
     content = bytearray(path.read_bytes())
-    content[len(content) // 4] ^= 0xFF
+    for place in range(len(content) // 4, len(content) // 2):  # of a table, some column that is read lies there
+        content[place] ^= 0xFF
     path.write_bytes(content)
 
 
@@ -259,7 +260,7 @@ def test_all_of_a_store_is_checked_and_what_is_damaged_set_aside(place):
     assert store.has(uri)
     assert list(json.loads(place.farm("store", "verify", "--json", "--quiet", code=1))["damaged"]) == [uri]
     told = place.farm("store", "verify", "--set-aside", code=1)
-    assert f"set aside in {store.root}/damaged/{uri}-" in told
+    assert f"set aside in {store.files.root}/damaged/{uri}-" in told
     assert not store.has(uri)
     assert f"{count - 1} artefacts in {store.url}, all of them whole" in place.farm("store", "verify")
 

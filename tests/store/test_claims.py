@@ -5,26 +5,13 @@ import subprocess
 import sys
 import uuid
 
-import fsspec
 import pytest
 
-from farm.store import Store
 from farm.store import claims as module
 from farm.store.claims import BEAT_S, FRESH_S, LAPSE_S, Claims
 from tests.engine.test_contract import wait_until
 
 URI, OTHER = "export/" + "ab" * 32, "export/" + "cd" * 32
-
-
-@pytest.fixture(params=["local", "memory"])
-def store(request, tmp_path):
-    if request.param == "local":
-        yield Store(str(tmp_path / "store"))
-        return
-    url = f"memory://{uuid.uuid4().hex}"
-    yield Store(url, cache=tmp_path / "cache")
-    if fsspec.filesystem("memory").exists(url):
-        fsspec.filesystem("memory").rm(url, recursive=True)
 
 
 def elsewhere(store, clock, host="far-away-host"):
@@ -54,7 +41,7 @@ def test_a_driver_that_ends_gives_all_back_and_leaves_nothing(store, clock):
     ours = Claims(store, clock)
     ours.taken([URI, OTHER])
     ours.close()
-    assert [path for path in store.fs.find(store.root) if not path.endswith("/")] == []
+    assert [path for path in store.files.fs.find(store.files.root) if not path.endswith("/")] == []
     Claims(store, clock).close()
 
 
@@ -82,32 +69,32 @@ def test_a_driver_beats_whatever_its_own_thread_does(store, monkeypatch):
 
 def test_a_driver_of_this_host_that_was_killed_holds_nothing(store, clock):
     script = "import sys; from farm.store import Store; from farm.store.claims import Claims; import os"
-    if not store.local_fs:
+    if not store.files.local:
         pytest.skip("another process does not see this memory")
     code = f"{script}; Claims(Store(sys.argv[1])).taken([sys.argv[2]]); os.kill(os.getpid(), 9)"
     ended = subprocess.run([sys.executable, "-c", code, store.url, URI], check=False)
     assert ended.returncode == -9
     assert takes(Claims(store, clock), URI)
-    assert len(store.fs.find(f"{store.root}/drivers")) == 1, "nothing is left of it"
+    assert len(store.files.fs.find(f"{store.files.root}/drivers")) == 1, "nothing is left of it"
 
 
 @pytest.mark.parametrize("content", [b"", b"../../etc/passwd", b"a-b", b"\xff\xfe", b"nobody-1-abc"])
 def test_a_claim_of_nobody_that_is_known_is_free(store, clock, content):
     ours = Claims(store, clock)
-    store.put(f"claims/{URI.partition('/')[2]}", content)
+    store.files.put(f"claims/{URI.partition('/')[2]}", content)
     assert takes(ours, URI)
 
 
 def test_of_two_that_take_over_in_the_same_moment_one_has_it(store, clock, monkeypatch):
     dead, ours = elsewhere(store, clock), Claims(store, clock)
     dead.taken([URI])
-    store.fs.rm_file(f"{store.root}/drivers/{dead.name}")
+    store.files.fs.rm_file(f"{store.files.root}/drivers/{dead.name}")
     path = f"claims/{URI.partition('/')[2]}"
     content = Claims._content
 
     def overtaken(self, name):
         if name == path and content(self, name) == self.name.encode():
-            store.put(path, b"another")
+            store.files.put(path, b"another")
         return content(self, name)
 
     monkeypatch.setattr(Claims, "_content", overtaken)

@@ -11,13 +11,13 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import fsspec
 import pytest
 
 from farm.errors import DamageError, DataError, InputError
 from farm.plan.facts import Exported
 from farm.record import Outcome
 from farm.store import MANIFEST, Store
+from farm.store.aside import set_aside
 from farm.store.manifest import File, Manifest
 
 URI = "export/" + "ab" * 32
@@ -26,37 +26,10 @@ NET_SHA256 = "9d6a064fb2248075588a97f3e7233521dadb5a5eabd1560a849c01b9f4b5c732" 
 SAID = Manifest(label="resnet20", facts={"classes": 10})
 
 
-@pytest.fixture
-def local(tmp_path):
-    return Store(str(tmp_path / "store"), cache=tmp_path / "cache")
-
-
-@pytest.fixture(params=["local", "memory"])
-def store(request, tmp_path):
-    if request.param == "local":
-        yield request.getfixturevalue("local")
-        return
-    url = f"memory://{uuid.uuid4().hex}"
-    yield Store(url, cache=tmp_path / "cache")
-    memory = fsspec.filesystem("memory")
-    if memory.exists(url):
-        memory.rm(url, recursive=True)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A finished stage's folder."""
-    path = tmp_path / "artefact"
-    path.mkdir()
-    (path / "model.xml").write_text("<net/>")
-    (path / "model.bin").write_bytes(bytes(range(256)))
-    return path
-
-
 def files_of(store):
     return (
-        {path.removeprefix(store.root + "/") for path in store.fs.find(store.root)}
-        if store.fs.exists(store.root)
+        {path.removeprefix(store.files.root + "/") for path in store.files.fs.find(store.files.root)}
+        if store.files.fs.exists(store.files.root)
         else set()
     )
 
@@ -75,7 +48,7 @@ class TestContract:
         assert not store.has(URI)
         assert store.manifest(URI) is None
         assert store.present([URI, OTHER]) == set()
-        assert store.attempts(URI) == ()
+        assert store.attempts.of(URI) == ()
         with pytest.raises(InputError, match=f"{URI} is not in the store"):
             store.open(URI)
 
@@ -114,7 +87,7 @@ class TestContract:
     def test_a_copy_without_its_manifest_is_not_there(self, store, folder):
         store.commit(URI, folder, SAID)
         [manifest] = [name for name in files_of(store) if name.endswith(MANIFEST)]
-        store.fs.rm_file(f"{store.root}/{manifest}")
+        store.files.fs.rm_file(f"{store.files.root}/{manifest}")
         assert not store.has(URI)
         assert store.present([URI]) == set()
         assert store.commit(URI, folder, SAID)
@@ -129,40 +102,40 @@ class TestContract:
 
     def test_attempts_are_numbered_from_1_and_read_oldest_first(self, store):
         said = [Outcome(uri=URI, label="x", error_class=cause) for cause in ("error", *[None] * 10)]
-        written = [store.add_attempt(URI, outcome) for outcome in said]
+        written = [store.attempts.add(URI, outcome) for outcome in said]
         assert [outcome.attempt for outcome in written] == list(range(1, 12))
-        assert store.attempts(URI) == tuple(written)
-        assert store.attempts(OTHER) == ()
+        assert store.attempts.of(URI) == tuple(written)
+        assert store.attempts.of(OTHER) == ()
 
     def test_a_number_is_never_given_twice_even_where_an_attempt_was_lost(self, store):
         for _ in range(2):
-            store.add_attempt(URI, Outcome(uri=URI, label="x"))
-        store.fs.rm_file(f"{store.root}/attempts/{URI.partition('/')[2]}/1.json")
-        assert store.add_attempt(URI, Outcome(uri=URI, label="x")).attempt == 3
+            store.attempts.add(URI, Outcome(uri=URI, label="x"))
+        store.files.fs.rm_file(f"{store.files.root}/attempts/{URI.partition('/')[2]}/1.json")
+        assert store.attempts.add(URI, Outcome(uri=URI, label="x")).attempt == 3
 
     def test_an_attempts_log_is_kept_beside_it(self, store, tmp_path):
         log = tmp_path / "log.txt"
         log.write_text("a line")
-        written = store.add_attempt(URI, Outcome(uri=URI, label="x"), log)
-        assert store.fs.cat_file(written.log) == b"a line"
-        assert store.attempts(URI)[0].log == written.log
-        assert store.add_attempt(URI, Outcome(uri=URI, label="x")).log == ""
+        written = store.attempts.add(URI, Outcome(uri=URI, label="x"), log)
+        assert store.files.fs.cat_file(written.log) == b"a line"
+        assert store.attempts.of(URI)[0].log == written.log
+        assert store.attempts.add(URI, Outcome(uri=URI, label="x")).log == ""
 
     def test_a_store_survives_pickling(self, store, folder):
         store.commit(URI, folder, SAID)
         copy = pickle.loads(pickle.dumps(store))
-        assert (copy.url, copy.cache, copy.root) == (store.url, store.cache, store.root)
+        assert (copy.url, copy.cache, copy.files.root) == (store.url, store.cache, store.files.root)
         assert copy.manifest(URI) == store.manifest(URI)
 
     def test_a_probe_is_seen_for_as_long_as_it_lasts(self, store):
         other = pickle.loads(pickle.dumps(store))
-        with store.probe() as name:
-            assert other.sees(name)
-            assert not other.sees("another")
-        assert not other.sees(name)
+        with store.files.probe() as name:
+            assert other.files.has(name)
+            assert not other.files.has("another")
+        assert not other.files.has(name)
 
     def test_a_writable_store_passes_its_check_and_nothing_is_left(self, store):
-        store.check_writable()
+        store.files.check_writable()
         assert files_of(store) == set()
 
 
@@ -177,7 +150,7 @@ def test_an_artefact_lies_under_its_kind_and_the_first_two_digits_of_its_key(loc
 
 def test_a_local_artefact_is_read_where_it_lies(local, folder):
     local.commit(URI, folder, SAID)
-    assert str(local.open(URI)).startswith(local.root)
+    assert str(local.open(URI)).startswith(local.files.root)
     assert not local.cache.exists()
 
 
@@ -186,7 +159,9 @@ def test_a_remote_artefact_is_copied_to_the_cache_once(tmp_path, folder):
     store.commit(URI, folder, SAID)
     first = store.open(URI)
     assert first.is_relative_to(store.cache)
-    store.fs.rm(f"{store.root}/export/ab/{URI.partition('/')[2]}/{store.manifest(URI).copy}", recursive=True)
+    store.files.fs.rm(
+        f"{store.files.root}/export/ab/{URI.partition('/')[2]}/{store.manifest(URI).copy}", recursive=True
+    )
     again = Store(store.url, cache=store.cache).open(URI)  # the source is gone: only the cache can answer
     assert again == first
     assert (again / "model.xml").read_text() == "<net/>"
@@ -220,15 +195,15 @@ def remote(tmp_path, folder):
 
 
 def change_manifest(store, **changes):
-    path = f"{store.root}/export/ab/{URI.partition('/')[2]}/{MANIFEST}"
-    store.fs.pipe_file(path, json.dumps(json.loads(store.fs.cat_file(path)) | changes).encode())
+    path = f"{store.files.root}/export/ab/{URI.partition('/')[2]}/{MANIFEST}"
+    store.files.fs.pipe_file(path, json.dumps(json.loads(store.files.fs.cat_file(path)) | changes).encode())
     return path
 
 
 def lay(store, name, content=b"<net/>"):
     """A file beside those that the manifest names, or in their place."""
-    path = f"{store.root}/export/ab/{URI.partition('/')[2]}/{store.manifest(URI).copy}/{name}"
-    store.fs.pipe_file(path, content)
+    path = f"{store.files.root}/export/ab/{URI.partition('/')[2]}/{store.manifest(URI).copy}/{name}"
+    store.files.fs.pipe_file(path, content)
     return path
 
 
@@ -256,13 +231,13 @@ def test_a_copy_of_no_plain_name_is_refused_in_every_store(local, folder, name):
 
 @pytest.mark.parametrize("uri", ["export/../../x", "../x", "export", "export/", "/x", "export/..", "export/a/b"])
 def test_a_uri_that_leads_elsewhere_names_no_artefact(store, folder, uri):
-    for use in (store.has, store.open, store.discard, store.attempts, store.manifest):
+    for use in (store.has, store.open, store.discard, store.attempts.of, store.manifest):
         with pytest.raises(DataError, match="names no artefact: it must be a kind and a key"):
             use(uri)
     with pytest.raises(DataError, match="names no artefact"):
         store.commit(uri, folder, SAID)
     with pytest.raises(DataError, match="names no artefact"):
-        store.add_attempt(uri, Outcome(uri=uri, label="x"))
+        store.attempts.add(uri, Outcome(uri=uri, label="x"))
 
 
 def test_the_manifest_of_another_artefact_is_refused(store, folder):
@@ -284,7 +259,7 @@ def test_what_comes_from_elsewhere_is_what_its_manifest_says_or_is_not_kept(tmp_
 def test_a_file_that_is_gone_from_elsewhere_is_named(tmp_path, folder):
     store = remote(tmp_path, folder)
     path = lay(store, "model.bin")
-    store.fs.rm_file(path)
+    store.files.fs.rm_file(path)
     with pytest.raises(DataError, match=f"damaged: {path}"):
         store.open(URI)
 
@@ -302,9 +277,9 @@ def test_files_that_are_handed_over_are_checked_and_others_stay(store, folder, t
 
 
 SPOILT = {
-    "flipped": lambda store, path: store.fs.pipe_file(path, b"<nit/>"),
-    "torn": lambda store, path: store.fs.pipe_file(path, b"<net"),
-    "gone": lambda store, path: store.fs.rm_file(path),
+    "flipped": lambda store, path: store.files.fs.pipe_file(path, b"<nit/>"),
+    "torn": lambda store, path: store.files.fs.pipe_file(path, b"<net"),
+    "gone": lambda store, path: store.files.fs.rm_file(path),
 }
 
 
@@ -312,21 +287,21 @@ SPOILT = {
 def test_a_damaged_artefact_is_found_set_aside_and_may_be_made_again(store, folder, spoil):
     store.commit(URI, folder, SAID)
     store.check(URI)
-    assert store.set_aside(URI) is None
+    assert set_aside(store, URI) is None
     path = lay(store, "model.xml")
     spoil(store, path)
     with pytest.raises(DamageError) as raised:
         store.check(URI)
     assert (raised.value.uri, raised.value.place) == (URI, path)
-    attempt = store.set_aside(URI)
-    assert store.attempts(URI) == (attempt,)
+    attempt = set_aside(store, URI)
+    assert store.attempts.of(URI) == (attempt,)
     assert attempt.error_class == "damaged"
     assert attempt.error_message.startswith(f"damaged: {path}: it is not what its manifest says; set aside in ")
     place = attempt.error_message.rpartition(" ")[2]
-    assert f"{store.root}/damaged/{URI}-" in place
-    assert store.fs.exists(f"{place}/{MANIFEST}")
+    assert f"{store.files.root}/damaged/{URI}-" in place
+    assert store.files.fs.exists(f"{place}/{MANIFEST}")
     assert store.present([URI]) == set()
-    assert store.set_aside(URI) is None, "another process was first"
+    assert set_aside(store, URI) is None, "another process was first"
     store.check(URI)
     assert store.commit(URI, folder, SAID)
     store.check(URI)
@@ -335,12 +310,12 @@ def test_a_damaged_artefact_is_found_set_aside_and_may_be_made_again(store, fold
 
 def test_a_torn_manifest_is_damage_of_its_artefact(store, folder):
     store.commit(URI, folder, SAID)
-    store.fs.pipe_file(f"{store.root}/export/ab/{URI.partition('/')[2]}/{MANIFEST}", b'{"uri": "exp')
+    store.files.fs.pipe_file(f"{store.files.root}/export/ab/{URI.partition('/')[2]}/{MANIFEST}", b'{"uri": "exp')
     for read in (store.check, store.whole, store.open):
         with pytest.raises(DamageError) as raised:
             read(URI)
         assert raised.value.uri == URI
-    assert store.set_aside(URI).error_class == "damaged"
+    assert set_aside(store, URI).error_class == "damaged"
     assert store.whole(URI) is None
 
 
@@ -348,7 +323,7 @@ def test_all_artefacts_are_listed_and_nothing_else(store, folder):
     assert store.uris() == []
     for uri in (OTHER, URI):
         store.commit(uri, folder, SAID)
-        store.add_attempt(uri, Outcome(uri=uri, label="x"))
+        store.attempts.add(uri, Outcome(uri=uri, label="x"))
     assert store.uris() == [URI, OTHER]
 
 
@@ -400,7 +375,7 @@ DAMAGE = {
 def test_a_damaged_manifest_is_one_sentence(store, folder, content):
     store.commit(URI, folder, SAID)
     path = change_manifest(store)
-    store.fs.pipe_file(path, content)
+    store.files.fs.pipe_file(path, content)
     with pytest.raises(DataError) as raised:
         store.manifest(URI)
     said = str(raised.value)
@@ -412,11 +387,11 @@ def test_a_damaged_manifest_is_one_sentence(store, folder, content):
 
 @pytest.mark.parametrize("content", DAMAGE.values(), ids=DAMAGE)
 def test_a_damaged_attempt_is_one_sentence(store, content):
-    written = store.add_attempt(URI, Outcome(uri=URI, label="x"))
-    path = f"{store.root}/attempts/{URI.partition('/')[2]}/{written.attempt}.json"
-    store.fs.pipe_file(path, content)
+    written = store.attempts.add(URI, Outcome(uri=URI, label="x"))
+    path = f"{store.files.root}/attempts/{URI.partition('/')[2]}/{written.attempt}.json"
+    store.files.fs.pipe_file(path, content)
     with pytest.raises(DataError, match=rf"^damaged: {path}: [^\n]*; remove it$"):
-        store.attempts(URI)
+        store.attempts.of(URI)
 
 
 @pytest.mark.parametrize("facts", [None, [], "x", {}, {"size_mib": "x"}, {"size_mib": 1.0, "classes": 0.5}])
@@ -435,7 +410,7 @@ def test_a_store_of_an_unknown_kind_is_named(url):
 def test_an_unwritable_folder_is_one_clear_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"cannot write to .*file/store: .*choose another --results"):
-        Store(str(tmp_path / "file" / "store")).check_writable()
+        Store(str(tmp_path / "file" / "store")).files.check_writable()
 
 
 def test_a_commit_where_nothing_can_be_written_is_an_os_error(tmp_path, folder):
@@ -445,7 +420,7 @@ def test_a_commit_where_nothing_can_be_written_is_an_os_error(tmp_path, folder):
 
 
 def add(store, count):
-    return [store.add_attempt(URI, Outcome(uri=URI, label="x")).attempt for _ in range(count)]
+    return [store.attempts.add(URI, Outcome(uri=URI, label="x")).attempt for _ in range(count)]
 
 
 @pytest.mark.parametrize("pool", ["threads", "processes"])
@@ -455,7 +430,7 @@ def test_attempts_added_at_once_are_numbered_without_gaps_or_doubles(local, pool
         tasks = [workers.submit(add, local, 15) for _ in range(4)]
         numbers = [number for task in tasks for number in task.result()]
     assert sorted(numbers) == list(range(1, 61))
-    assert [outcome.attempt for outcome in local.attempts(URI)] == list(range(1, 61))
+    assert [outcome.attempt for outcome in local.attempts.of(URI)] == list(range(1, 61))
 
 
 def test_of_many_that_commit_at_once_one_wins_and_only_its_copy_stays(local, folder):
@@ -500,7 +475,7 @@ def test_an_interrupted_commit_leaves_nothing(local, folder, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(local.fs, "put_file", interrupted)
+    monkeypatch.setattr(local.files.fs, "put_file", interrupted)
     with pytest.raises(KeyboardInterrupt):
         local.commit(URI, folder, SAID)
     assert files_of(local) == set()

@@ -2,6 +2,7 @@
 
 from dataclasses import is_dataclass
 from datetime import datetime
+from functools import cache
 from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -25,6 +26,7 @@ class Described(NamedTuple):
     meaning: str
 
 
+@cache
 def described(*rows: type) -> tuple[Described, ...]:
     """The columns of a table whose rows these dataclasses are, side by side; ``Annotated`` with a `Column` each.
 
@@ -51,9 +53,14 @@ def _arrow(hint: Any) -> str:
 
 def schema_of(*rows: type, metadata: dict[str, str] | None = None) -> Any:
     """The columns as a ``pyarrow.Schema``."""
+    return _schema_of(*rows).with_metadata(metadata)
+
+
+@cache
+def _schema_of(*rows: type) -> Any:
     import pyarrow as pa  # noqa: PLC0415 - rounds import what records say, and must stay small
 
-    return pa.schema([(column.name, _parsed(column.arrow)) for column in described(*rows)], metadata=metadata)
+    return pa.schema([(column.name, _parsed(column.arrow)) for column in described(*rows)])
 
 
 def _parsed(text: str) -> Any:

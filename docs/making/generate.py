@@ -26,7 +26,7 @@ from farm.results.folder import Folder
 from farm.results.reading import read_run
 
 ROOT = Path(__file__).parents[2]
-DOCS = ("study", "measurement", "calibration", "compare", "results", "models", "cluster")
+DOCS = ("study", "measurement", "calibration", "compare", "results", "models", "cluster", "scaling")
 GRIDS = ("example", "load")  # marks of whole grids, which tests run as they stand
 PAGES = (ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs" / f"{name}.md" for name in DOCS))
 REFERENCE = ROOT / "results" / "reference"

@@ -43,7 +43,9 @@ def publish(folder: Folder, target: Folder) -> int:
     target.write_plan(replace(plan, **names, command=command, grid_file="", cells=(), stages={}))
     files = dict(files_of(folder, tables.PREDICTIONS))
     for name, predictions in files.items():
-        target.write(name, predictions.drop_columns(["gap"] if "gap" in predictions.column_names else []), "position")
+        target.write(
+            name, predictions.drop_columns(["gap"] if "gap" in predictions.column_names else []), counter="position"
+        )
     target.keep_only(tables.PREDICTIONS, files)
     if folder.has(tables.SAMPLES):
         target.write(tables.SAMPLES, _own(folder.read(tables.SAMPLES), records))

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 from farm.plan.state import State, state_of
 from farm.record import Record
+from farm.results.cell import records_of
 from farm.results.events import LastRun, Reader
 from farm.results.folder import Folder
-from farm.results.gather import artefact, records_of
+from farm.results.reader import artefact
 from farm.results.reading import Predicted, Run
 from farm.results.speed import among
 from farm.store import Store

@@ -23,7 +23,7 @@ from farm.plan.parameters import Evaluate
 from farm.plan.state import State
 from farm.report.numbers import listed
 from farm.report.words import AS_IT_COMES, DOUBTS
-from farm.results.gather import OF_TESTS
+from farm.results.cell import OF_TESTS
 from farm.results.location import Location
 from farm.store import Store
 

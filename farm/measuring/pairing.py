@@ -56,6 +56,10 @@ class PairedRounds:
 
     def pairs(self) -> list[Pair]:
         """The speeds of undisturbed pairs, the cell's and its partner's."""
+        return self._pairs
+
+    @cached_property
+    def _pairs(self) -> list[Pair]:
         return speeds(self.undisturbed(), full_speed=True if self.at_full_speed else None)
 
     def slowed(self) -> list[Pair]:

@@ -59,8 +59,8 @@ class Stretches:
         """Which were played at full speed, which were not, or (None) all."""
         return np.ones(len(self), np.bool_) if full_speed is None else self.full_speed == full_speed
 
-    def of(self, chosen: NDArray[np.bool_]) -> Self:
-        """Those that are chosen. chosen: (stretches,) bool."""
+    def of(self, chosen: NDArray[np.bool_], latencies: NDArray[np.bool_] | None = None) -> Self:
+        """Those that are chosen. chosen: (stretches,) bool. latencies: (inferences,) bool, if which is known."""
         return replace(
             self,
             turn=self.turn[chosen],
@@ -68,7 +68,7 @@ class Stretches:
             wall_ns=self.wall_ns[chosen],
             probes_ns=self.probes_ns[chosen],
             full_speed=self.full_speed[chosen],
-            latencies_ns=self.latencies_ns[np.repeat(chosen, self.inferences)],
+            latencies_ns=self.latencies_ns[np.repeat(chosen, self.inferences) if latencies is None else latencies],
         )
 
 
@@ -163,14 +163,16 @@ def _rows(one: Round) -> pa.Table:
 
 def rounds_of(table: pa.Table) -> tuple[Round, ...]:
     """The rounds of one measurement's table, whatever columns stand beside, in the order of their first turns."""
-    rows: dict[tuple[int, str], list[int]] = {}
-    for number, whose in enumerate(zip(table["pair"].to_pylist(), table["variant"].to_pylist(), strict=True)):
-        rows.setdefault(whose, []).append(number)
-    facts = table.select(FACTS).take(pa.array([numbers[0] for numbers in rows.values()], pa.int64())).to_pylist()
-    played, order = _stretches(table), np.arange(len(table))
+    variants = table["variant"].combine_chunks().dictionary_encode()
+    whose = table["pair"].to_numpy().astype(np.int64) * (len(variants.dictionary) + 1) + variants.indices.to_numpy()
+    rounds, firsts, of_rows = np.unique(whose, return_index=True, return_inverse=True)
+    order = np.argsort(firsts)
+    facts = table.select(FACTS).take(pa.array(firsts[order])).to_pylist()
+    played = _stretches(table)
+    of_latencies = np.repeat(of_rows, played.inferences)
     return tuple(
-        replace(decode(Round, told), stretches=played.of(np.isin(order, numbers)))
-        for told, numbers in zip(facts, rows.values(), strict=True)
+        replace(decode(Round, told), stretches=played.of(of_rows == number, of_latencies == number))
+        for told, number in zip(facts, np.arange(len(rounds))[order], strict=True)
     )
 
 

@@ -6,7 +6,8 @@ Schema history:
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from farm.codec import decode, encode, members
@@ -30,8 +31,18 @@ KINDS = {  # of which each role's stage is
 
 
 def dumps(plan: Plan) -> str:
-    """The plan as JSON: enough to gather records without the grid file."""
-    return encode({"schema": SCHEMA, **members(plan), "claims": plan.claims.model_dump()}, indent=1)
+    """The plan as JSON, a line a stage and a cell: enough to gather records without the grid file."""
+    known = {"schema": SCHEMA, **members(replace(plan, stages={}, cells=())), "claims": plan.claims.model_dump()}
+    parts = {name: encode(value) for name, value in known.items()}
+    parts["stages"] = _lines("{}", (f"{encode(uri)}: {encode(stage)}" for uri, stage in plan.stages.items()))
+    parts["cells"] = _lines("[]", map(encode, plan.cells))
+    return _lines("{}", (f"{encode(name)}: {text}" for name, text in parts.items())) + "\n"
+
+
+def _lines(brackets: str, members: Iterable[str]) -> str:
+    """A JSON object or array of these, one a line."""
+    lines = ",\n".join(members)
+    return f"{brackets[0]}\n{lines}\n{brackets[1]}" if lines else brackets
 
 
 def loads(text: str | bytes, place: str = "the plan") -> Plan:

@@ -1,7 +1,7 @@
 """One grid's results folder, ``results/<grid>/``, on a local path or any fsspec URL. Files are replaced whole."""
 
-from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,10 +12,11 @@ from farm.damage import reading
 from farm.errors import InputError
 from farm.files import write_whole
 from farm.plan import Plan, dumps, loads, without_secrets
-from farm.remote import opened
+from farm.remote import each, mark, opened, read_whole
 from farm.results import parquet
 
 PLAN = "plan.json"
+AHEAD = 16  # remote files that are read before they are asked for
 
 
 class Folder:
@@ -43,7 +44,7 @@ class Folder:
         path = self.local(name)
         if path is not None and path.exists() and not path.is_file():
             raise InputError(f"{path} is no file: remove it")
-        return bytes(self.fs.cat_file(f"{self.root}/{name}"))
+        return read_whole(self.fs, f"{self.root}/{name}")
 
     def names(self, folder: str) -> list[str]:
         """The Parquet files of a subfolder, in order, none half written; none where it is not there."""
@@ -70,17 +71,22 @@ class Folder:
 
     def reading(self, name: str) -> AbstractContextManager[None]:
         """While a gathered file of this name is parsed and checked: as `farm.damage.reading`."""
-        return reading(self.path(name), "`farm gather` makes it anew")
+        return reading(self.path(name), "`farm gather --fresh` makes it anew")
 
-    def write(self, name: str, table: pa.Table, counter: str | None = None) -> None:
-        """Write a Parquet file whole. counter: a column that counts up, which as differences takes next to no room."""
+    def write(self, name: str, table: pa.Table, *more: pa.Table, counter: str | None = None) -> None:
+        """Write a Parquet file whole, with a row group of each table.
+
+        more: of the same columns. counter: a column that counts up, which as differences takes next to no room.
+        """
         sink = pa.BufferOutputStream()
         dictionaries = [column for column in table.column_names if column != counter] if counter else True
         encodings = {counter: "DELTA_BINARY_PACKED"} if counter else None
-        pq.write_table(
-            table, sink, compression="zstd", use_dictionary=dictionaries, column_encoding=encodings,
+        with pq.ParquetWriter(
+            sink, table.schema, compression="zstd", use_dictionary=dictionaries, column_encoding=encodings,
             write_page_checksum=True,
-        )  # fmt: skip
+        ) as writer:  # fmt: skip
+            for group in (table, *more):
+                writer.write_table(group)
         self._replace(name, sink.getvalue().to_pybytes())
 
     def read(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -92,11 +98,29 @@ class Folder:
         with self.reading(name):
             return parquet.parsed(content, columns)
 
+    def read_each(self, names: Sequence[str], columns: Sequence[str] | None = None) -> Iterator[tuple[str, pa.Table]]:
+        """Read several Parquet files, in order, some of them at once where they are remote. As `read`."""
+        for start in range(0, len(names), AHEAD):
+            some = names[start : start + AHEAD]
+            yield from zip(some, each(self.fs, lambda name: self.read(name, columns), some), strict=True)
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write a small file whole."""
+        self._replace(name, content)
+
+    def marks(self) -> dict[str, str]:
+        """All files that there are, and what tells each from another that takes its place."""
+        if not self.has(""):
+            return {}
+        found = self.fs.find(self.root, detail=True)
+        return {path.removeprefix(self.root).lstrip("/"): mark(info) for path, info in found.items()}
+
     def keep_only(self, folder: str, names: Collection[str]) -> None:
         """Remove a subfolder's files that are not among the names."""
         for name in self.names(folder):
             if name not in names:
-                self.fs.rm_file(f"{self.root}/{name}")
+                with suppress(FileNotFoundError):  # by another process
+                    self.fs.rm_file(f"{self.root}/{name}")
 
     def _replace(self, name: str, content: bytes) -> None:
         target = f"{self.root}/{name}"

@@ -1,48 +1,26 @@
-"""From plan.json and the store to ``results/<grid>/*.parquet``. Can always be done again."""
+"""From plan.json and the store to ``results/<grid>/*.parquet``, part by part. Can always be done again."""
 
-import hashlib
-import json
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from farm.damage import reading
-from farm.data.sampling import not_in_rgb
-from farm.errors import DamageError
-from farm.measuring.round import TURNS, rounds_of
-from farm.plan import Effort, Plan, PlannedCell, base
-from farm.plan.facts import Evaluated, Exported, Measured, Quantized, Synthesized
-from farm.plan.parameters import Evaluate, Measure
-from farm.plan.stage import in_order
-from farm.plan.state import State, state_of
-from farm.record import SCHEMA_VERSION, Outcome, Record
-from farm.results import migrate, parquet, tables
-from farm.results.doubts import doubts, written
+from farm.errors import DamageError, DataError
+from farm.measuring.round import TURNS
+from farm.plan import Plan, PlannedCell
+from farm.record import Record
+from farm.results import parts, tables
+from farm.results.cell import record_of
 from farm.results.folder import Folder
-from farm.results.speed import among, with_speed
-from farm.shown import visible
+from farm.results.parts import Gathered, Part
+from farm.results.reader import Damage, Reader
+from farm.results.speed import alone, among
 from farm.store import Store
-from farm.store.manifest import REMEDY, Manifest
-from farm.tasks.classification import PREDICTIONS, agreement
+from farm.tasks.classification import PREDICTIONS
 
-ROLES = ("calibration", "validation", "export", "quantize", "fp32", "evaluate", "measure")
-LABELS = ("model", "calibration", "calibration_source", "calibration_seed", "algorithm", "device", "runtime")
-HOST = ("host", "cpu_model", "isa", "cores")
-SAMPLES = 64
-OF_TESTS = "sampled from the very images that accuracy is computed on, which makes it look better than it is"
-OLDER = {TURNS: "rounds.parquet"}  # files that had another name
-LEFT: Mapping[str, Sequence[type]] = {  # by stages: file -> what its rows are
-    TURNS: tables.ROWS[tables.LATENCIES][1:],
-    PREDICTIONS: tables.ROWS[tables.PREDICTIONS][1:],
-}
+ROWS = ((tables.PREDICTIONS, "evaluate", PREDICTIONS, "position"), (tables.LATENCIES, "measure", TURNS, None))
 
-Uris = Mapping[str, str]  # by role
-Made = Mapping[str, Manifest]  # what there is of them, by role
+Report = Callable[[int, int], None]  # is told how many cells are gathered, and of how many
 
 
 def gather(folder: Folder, store: Store, plan: Plan | None = None) -> list[Record]:
@@ -54,288 +32,231 @@ def gather(folder: Folder, store: Store, plan: Plan | None = None) -> list[Recor
     return gathered(folder, store, plan or folder.read_plan())[0]
 
 
-class Damage(NamedTuple):
-    """What shows that an artefact is damaged, and in which of its copies; empty of a manifest that cannot be read."""
+def gathered(
+    folder: Folder, store: Store, plan: Plan, *, fresh: bool = False, report: Report = lambda *_: None
+) -> tuple[list[Record], Mapping[str, Damage]]:
+    """The same: the records, and which artefacts are damaged. What has not changed since the last time is not read.
 
-    why: str
-    copy: str
-
-
-def gathered(folder: Folder, store: Store, plan: Plan) -> tuple[list[Record], Mapping[str, Damage]]:
-    """The same: the records, and which artefacts are damaged."""
-    reader = _Reader(plan=plan, store=store)
-    records = reader.records()
-    while not _written(folder, plan, reader, records):  # what is copied is read to its end: more damage shows
-        records = reader.records()
-    return records, reader.damaged
-
-
-def _written(folder: Folder, plan: Plan, reader: "_Reader", records: Sequence[Record]) -> bool:
-    """Write it all; whether no damage showed."""
-    known = len(reader.damaged)
-    attempts = (outcome for uri in plan.stages for outcome in reader.attempts(uri))
-    folder.write(tables.RECORDS, tables.records(records, plan.claims.model_dump(), plan.command))
-    folder.write(tables.ATTEMPTS, tables.table_of(tables.ATTEMPTS, attempts))
-    folder.write(tables.SAMPLES, tables.table_of(tables.SAMPLES, reader.samples()))
-    reader.copy_rows(folder, records, tables.PREDICTIONS, role="evaluate", file=PREDICTIONS, counter="position")
-    reader.copy_rows(folder, records, tables.LATENCIES, role="measure", file=TURNS)
-    return len(reader.damaged) == known
-
-
-def artefact(store: Store, uri: str, file: str) -> pa.Table:
-    """A table that a stage of any version left, as one of today. Raises DamageError if it is damaged."""
-    content = store.read(uri, file, OLDER.get(file, file))
-    with reading(f"{file} of {uri}", REMEDY, uri):
-        return parquet.conformed(migrate.today(parquet.parsed(content)), LEFT[file])
-
-
-def records_of(plan: Plan, store: Store, present: Collection[str]) -> list[Record]:
-    """The records as `gather` would write them now, in the grid's order. Writes nothing.
-
-    present: the uris of which the store has an artefact; it is not asked for others.
+    fresh: read all of it again.
     """
-    return _Reader(plan=plan, store=store, present=present).records()
+    before = Before() if fresh else Before.of(folder)
+    reader = Reader(plan=plan, store=store, seen=store.listed(plan.stages))
+    now = _Gathering(folder=folder, plan=plan, before=before, reader=reader)
+    now.gather(report)
+    return now.written(), reader.damaged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What was gathered before, as far as it is still there. records: by cell, each as if it were alone.
+
+    marks: of the folder's files as they are now. attempts, samples: None where they are not what was gathered.
+    """
+
+    index: Gathered = field(default_factory=Gathered)
+    marks: Mapping[str, str] = field(default_factory=dict)
+    records: Mapping[str, Record] = field(default_factory=dict)
+    attempts: pa.Table | None = None
+    samples: pa.Table | None = None
+
+    @classmethod
+    def of(cls, folder: Folder) -> "Before":
+        """That of a folder; nothing where its records or attempts are not what was gathered."""
+        index, marks = parts.read(folder), folder.marks()
+        if not index.parts or not parts.untouched(index, marks, (tables.RECORDS, tables.ATTEMPTS)):
+            return cls(marks=marks)
+        try:
+            records, attempts = (folder.read(name) for name in (tables.RECORDS, tables.ATTEMPTS))
+            samples = folder.read(tables.SAMPLES) if parts.untouched(index, marks, (tables.SAMPLES,)) else None
+        except DataError:  # it has rotted where it lay
+            return cls(marks=marks)
+        if {tables.gathered_from(records), tables.gathered_from(attempts)} != {index.whole}:
+            return cls(marks=marks)  # of another gathering at the same time
+        if samples is not None and tables.gathered_from(samples) != index.whole:
+            samples = None
+        found = {record.cell: record for record in alone(tables.records_from(records))}
+        return cls(index=index, marks=marks, records=found, attempts=attempts, samples=samples)
+
+    def holds(self, part: Part, token: str) -> bool:
+        """Whether a part was gathered from just what there is now, and all of it is still there."""
+        if self.index.parts.get(part.name) != token or any(cell.name not in self.records for cell in part.cells):
+            return False
+        return parts.untouched(self.index, self.marks, [_file(name, part, token) for name, *_ in ROWS])
 
 
 @dataclass(slots=True, kw_only=True)
-class _Reader:
-    """The store as a plan sees it, each manifest and attempt read once. present: as in `records_of`; None: ask it.
+class _Gathering:
+    """One grid's files in the making.
 
-    damaged: uri -> why. Such an artefact counts as missing.
+    tokens: by part. same: parts that are as before; changed: the others. holds: the damage that a part was gathered
+    with. files: of all parts. tried: stages whose attempts are in `attempts`. samples: set -> the shard it begins with.
     """
 
+    folder: Folder
     plan: Plan
-    store: Store
-    present: Collection[str] | None = None
-    manifests: dict[str, Manifest | None] = field(default_factory=dict)
-    tries: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
-    predictions: dict[str, NDArray[np.int32]] = field(default_factory=dict)  # of FP32 IRs only
-    damaged: dict[str, Damage] = field(default_factory=dict)
+    before: Before
+    reader: Reader
+    tokens: dict[str, str] = field(default_factory=dict)
+    same: list[Part] = field(default_factory=list)
+    changed: list[Part] = field(default_factory=list)
+    holds: dict[str, set[str]] = field(default_factory=dict)
+    records: dict[str, Record] = field(default_factory=dict)
+    files: dict[str, set[str]] = field(default_factory=dict)
+    tried: set[str] = field(default_factory=set)
+    attempts: list[pa.Table] = field(default_factory=list)
+    samples: dict[str, str] = field(default_factory=dict)
+    images: list[pa.Table] = field(default_factory=list)
 
-    def manifest(self, uri: str) -> Manifest | None:
-        if uri in self.damaged:
-            return None
-        if uri not in self.manifests:
-            there = self.present is None or uri in self.present
-            self.manifests[uri] = self.store.whole(uri) if there else None
-        return self.manifests[uri]
+    def gather(self, report: Report) -> None:
+        """Take what has not changed as it is, and read the rest; again what turns out to hold damage at last."""
+        for part in parts.parts_of(self.plan):
+            self.tokens[part.name] = parts.token(part, self.plan, self.reader.seen or {})
+            (self.same if self.before.holds(part, self.tokens[part.name]) else self.changed).append(part)
+        for part in self.same:
+            self.records |= {cell.name: self.before.records[cell.name] for cell in part.cells}
+            names = {_file(name, part, self.tokens[part.name]) for name, *_ in ROWS}
+            self.files[part.name] = names & self.before.index.files.keys()
+        done, last = sum(len(part.cells) for part in self.same), _last_uses(self.changed)
+        for part in self.changed:
+            report(done, len(self.plan.cells))
+            self._part(part)
+            self.reader.forget(last[part.name])
+            done += len(part.cells)
+        report(done, len(self.plan.cells))
+        self._sample()
+        while spoilt := [part for part in (*self.same, *self.changed) if self._damage(part) != self._known(part)]:
+            self.same = [part for part in self.same if part not in spoilt]
+            self.changed += [part for part in spoilt if part not in self.changed]
+            for part in spoilt:
+                self._part(part)
+            self._sample()
 
-    def attempts(self, uri: str) -> tuple[Outcome, ...]:
-        if uri not in self.tries:
-            self.tries[uri] = self.store.attempts(uri)
-        return self.tries[uri]
-
-    def records(self) -> list[Record]:
-        return among([self.record(cell) for cell in self.plan.cells])
-
-    def record(self, cell: PlannedCell) -> Record:
-        """What is known of a cell, without what turns out damaged."""
-        while True:
-            try:
-                return self.sound_record(cell)
-            except DamageError as error:
-                self.note(error)
-
-    def note(self, error: DamageError) -> None:
-        """Remember which artefact is damaged. Raises what is no artefact's."""
-        if not error.uri or error.uri in self.damaged:
-            raise error
-        manifest = self.manifests.get(error.uri)
-        self.damaged[error.uri] = Damage(str(error), manifest.copy if manifest else "")
-
-    def sound_record(self, cell: PlannedCell) -> Record:
-        """The same; raises DamageError where a file of an artefact shows it."""
-        uris = {role: cell.stages[role] for role in sorted(cell.stages, key=lambda role: ROLES.index(base(role)))}
-        made = {role: manifest for role, uri in uris.items() if (manifest := self.manifest(uri)) is not None}
-        attempts = [outcome for uri in dict.fromkeys(uris.values()) for outcome in self.attempts(uri)]
-        record = Record(
-            grid=self.plan.grid,
-            cell=cell.name,
-            **{name: getattr(cell, name) for name in LABELS},
-            calibration_note="; ".join(filter(None, [_set_note(made), self.optimistic(cell)])) or None,
-            outcome="ok",
-            attempts=len(attempts),
-            started_at=min((outcome.started_at for outcome in attempts if outcome.started_at), default=None),
-            finished_at=max((outcome.finished_at for outcome in attempts if outcome.finished_at), default=None),
+    def written(self) -> list[Record]:
+        """Write what is of all cells, and at last what was gathered; returns the records."""
+        plan, whole = self.plan, parts.whole(self.plan, self.tokens)
+        records = among([self.records[cell.name] for cell in plan.cells])
+        if self._is_as_before(whole):
+            return records
+        of_all = {
+            tables.RECORDS: tables.records(records, plan.claims.model_dump(), plan.command),
+            tables.ATTEMPTS: self._attempts(),
+            tables.SAMPLES: tables.joined(tables.SAMPLES, self.images),
+        }
+        for name, table in of_all.items():
+            self.folder.write(name, tables.gathered(table, whole))
+        files = set().union(*self.files.values())
+        for name, *_ in ROWS:
+            self.folder.keep_only(name, files)
+        marks = self.folder.marks()
+        index = Gathered(
+            farm=parts.this_farm(),
+            whole=whole,
+            parts={name: token for name, token in self.tokens.items() if not self.holds.get(name)},
+            files={name: marks[name] for name in sorted((*files, *of_all)) if name in marks},
+            samples=self.samples,
         )
-        record = _with_sizes(self.with_ending(record, uris, made), uris, made)
-        return self.with_speed(self.with_accuracy(_with_times(record, made), uris, made), uris, made)
+        parts.write(self.folder, index)
+        return records
 
-    def optimistic(self, cell: PlannedCell) -> str | None:
-        """What is said of a set that is made of test images."""
-        return OF_TESTS if self.plan.is_calibrated_on_tests(cell) else None
+    def _part(self, part: Part) -> None:
+        """Read a part, and write its rows; once more without what turns out damaged."""
+        self.reader.read_ahead(part.cells)
+        known = -1
+        while known < len(self.reader.damaged):
+            known = len(self.reader.damaged)
+            records = [record_of(self.reader, cell) for cell in part.cells]
+            rows = {name: self._rows(part, records, name, role, file) for name, role, file, _ in ROWS}
+        self.records |= {record.cell: record for record in records}
+        self.files[part.name] = set()
+        for name, _, _, counter in ROWS:
+            if rows[name]:
+                file = _file(name, part, self.tokens[part.name])
+                self.folder.write(file, *tables.alike(name, rows[name]), counter=counter)
+                self.files[part.name].add(file)
+        tried = [outcome for uri in part.uris if uri not in self.tried for outcome in self.reader.attempts(uri)]
+        self.attempts.append(tables.table_of(tables.ATTEMPTS, tried))
+        self.tried |= part.uris.keys()
+        self.holds[part.name] = self._damage(part)
 
-    def with_ending(self, record: Record, uris: Uris, made: Made) -> Record:
-        """ok, failed (with the first stage that failed, and why) or pending."""
-        missing = [self.plan.stages[uri] for role, uri in uris.items() if role not in made]
-        for stage in missing:
-            last = next(reversed(self.attempts(stage.uri)), None)
-            if stage.uri in self.damaged:
-                damage = Outcome(uri=stage.uri, label="", error_class="damaged", error_type=DamageError.__name__)
-                return _failed(record, damage, f"{stage.kind} {stage.label}: {self.damaged[stage.uri].why}")
-            state = state_of(done=False, missing=stage.missing, failed=last is not None and not last.ok)
-            if state is State.MISSING_INPUT:
-                last = Outcome(uri=stage.uri, label="", error_class="missing_input", error_type="MissingInput")
-                return _failed(record, last, stage.missing)
-            if state is State.FAILED and last is not None:
-                return _failed(record, last, f"{stage.kind} {stage.label}: {last.error_message}")
-        return replace(record, outcome="pending") if missing else record
-
-    def with_accuracy(self, record: Record, uris: Uris, made: Made) -> Record:
-        if "evaluate" not in made:
-            return record
-        facts = made["evaluate"].facts_as(Evaluated)
-        record = replace(
-            record,
-            metric=facts.metric,
-            score=facts.score,
-            top1=facts.top1,
-            n_images=facts.n_images,
-            dataset_note=_note(facts.note, [facts.converted or {}]),
-        )
-        if "quantize" not in uris:
-            record = replace(record, doubts=self.doubts(uris, facts))
-        if "fp32" not in made:
-            return record
-        fp32 = made["fp32"].facts_as(Evaluated)
-        if uris["fp32"] not in self.predictions:
-            self.predictions[uris["fp32"]] = self.predicted(uris["fp32"])
-        return replace(
-            record,
-            score_drop=_drop(fp32.score, facts.score),
-            top1_drop=_drop(fp32.top1, facts.top1),
-            agreement=agreement(self.predicted(uris["evaluate"]), self.predictions[uris["fp32"]]),
-        )
-
-    def doubts(self, uris: Uris, facts: Evaluated) -> str | None:
-        """What is implausible of a model that is not quantized."""
-        answers = artefact(self.store, uris["evaluate"], PREDICTIONS)
-        how = self.plan.stages[uris["evaluate"]].parameters_as(Evaluate).preprocessing
-        prediction, label = (answers[name].to_numpy() for name in ("prediction", "label"))
-        return written(doubts(how, prediction, label, classes=facts.top1 is not None))
-
-    def predicted(self, uri: str) -> NDArray[np.int32]:
-        """The class that an evaluation gives each test image, (n,)."""
-        return np.asarray(artefact(self.store, uri, PREDICTIONS)["prediction"].to_numpy())
-
-    def with_speed(self, record: Record, uris: Uris, made: Made) -> Record:
-        facts = made["measure"].facts_as(Measured) if "measure" in made else Measured()
-        if facts.ended is None:  # also of a farm that judged nothing yet
-            return record
-        rounds = rounds_of(artefact(self.store, uris["measure"], TURNS))
-        how = self.plan.stages[uris["measure"]].parameters_as(Measure).rounds
-        effort = self.plan.effort or Effort()
-        judged = with_speed(record, rounds, effort, facts.ended, per_node=how.per_node, preprocess=how.preprocess)
-        return replace(judged, disturbers=json.dumps(facts.disturbers) if facts.disturbers else None)
-
-    def samples(self) -> Iterator[tables.Sample]:
-        """The first 64 images of each calibration set, as PNG bytes. Its first shard has them; sets may share it.
-
-        Of a set that models take in several sizes, those of the first.
-        """
-        first: dict[str | None, str] = {}
-        for cell in self.plan.cells:
-            if (uri := cell.stages.get("calibration")) and self.manifest(uri) is not None:
-                first.setdefault(cell.calibration, uri)
-        for name, uri in first.items():
-            if name:
-                for index, (png, label) in enumerate(self.first_images(uri)):
-                    yield tables.Sample(calibration=name, index=index, label=label, png=png)
-
-    def first_images(self, uri: str) -> list[tuple[bytes, int]]:
-        """The first images of a shard as PNG bytes, with their labels; none of one that turns out damaged."""
-        try:
-            try:
-                with reading(f"images of {uri}", REMEDY, uri):
-                    return list(tables.first_images(self.store.open(uri), SAMPLES))
-            except OSError:  # Arrow's, of a page that it cannot unpack, or the disk's
-                self.store.check(uri)
-                raise
-        except DamageError as error:
-            self.note(error)
-            return []
-
-    def copy_rows(
-        self, folder: Folder, records: Sequence[Record], name: str, *, role: str, file: str, counter: str | None = None
-    ) -> None:
-        """One file a cell, with whose it is before each row, written only where it is new; others are removed."""
-        wanted = set()
-        for cell, record in zip(self.plan.cells, records, strict=True):
+    def _rows(self, part: Part, records: Sequence[Record], name: str, role: str, file: str) -> list[pa.Table]:
+        """What a part's stages of a role left in a file, cell by cell, with whose it is."""
+        found = []
+        for cell, record in zip(part.cells, records, strict=True):
             uri = cell.stages.get(role, "")
-            manifest = self.manifest(uri) if uri else None
-            if manifest is None:
-                continue
-            digest = hashlib.sha256(f"{SCHEMA_VERSION}\0{cell.name}\0{uri}\0{manifest.copy}".encode()).hexdigest()
-            target = f"{name}/{digest[:24]}.parquet"
-            wanted.add(target)
-            if not folder.has(target):
-                try:
-                    table = artefact(self.store, uri, file)
-                except DamageError as error:
-                    self.note(error)
-                    continue
-                folder.write(target, tables.of_cell(name, table, tables.whose(record)), counter)
-        folder.keep_only(name, wanted)
+            try:
+                if uri and self.reader.manifest(uri) is not None:
+                    found.append(tables.of_cell(name, self.reader.table(uri, file), tables.whose(record)))
+            except DamageError as error:
+                self.reader.note(error)
+        return found
+
+    def _sample(self) -> None:
+        """The first 64 images of each calibration set, as PNG bytes.
+
+        Its first shard has them; sets may share it. Of a set that models take in several sizes, those of the first.
+        """
+        known = -1
+        while known < len(self.reader.damaged):
+            known = len(self.reader.damaged)
+            self.samples = _first_shards(self.plan.cells, self._is_there)
+            same = {uri for part in self.same for uri in part.uris}
+            old, was = self.before.samples, self.before.index.samples
+            kept = {name for name, uri in self.samples.items() if was.get(name) == uri and uri in same}
+            again = set(self.samples.values()) if old is None else {
+                uri for name, uri in self.samples.items() if name not in kept
+            }  # fmt: skip
+            images = dict(zip(again, self.reader.store.files.each(self.reader.first_images, again), strict=True))
+            self.images = [
+                tables.where(old, "calibration", [name]) if old is not None and name in kept
+                else tables.samples(name, images[uri])
+                for name, uri in self.samples.items()
+            ]  # fmt: skip
+
+    def _is_there(self, uri: str) -> bool:
+        return bool(self.reader.seen and self.reader.seen[uri].there and uri not in self.reader.damaged)
+
+    def _damage(self, part: Part) -> set[str]:
+        """What of a part's artefacts is damaged."""
+        return self.reader.damaged.keys() & part.uris.keys()
+
+    def _known(self, part: Part) -> set[str]:
+        """With which of that it was gathered."""
+        return self.holds.get(part.name, set())
+
+    def _attempts(self) -> pa.Table:
+        """All attempts, stage by stage in the plan's order."""
+        same = {uri for part in self.same for uri in part.uris} - self.tried
+        old = [] if self.before.attempts is None else [tables.where(self.before.attempts, "uri", same)]
+        return tables.in_order(tables.joined(tables.ATTEMPTS, [*old, *self.attempts]), "uri", list(self.plan.stages))
+
+    def _is_as_before(self, whole: str) -> bool:
+        """Whether all that would be written is there."""
+        index, rows = self.before.index, tuple(f"{name}/" for name, *_ in ROWS)
+        there = {name for name in self.before.marks if name.startswith(rows) and name.endswith(".parquet")}
+        strangers = there - set().union(*self.files.values())
+        is_same = whole == index.whole and self.samples == index.samples and self.before.samples is not None
+        return is_same and not self.changed and not strangers
 
 
-def _failed(record: Record, last: Outcome, text: str) -> Record:
-    return replace(
-        record,
-        outcome="failed",
-        error_class=last.error_class,
-        error_type=last.error_type,
-        error_message=text,
-        log=last.log or None,
-    )
+def _file(name: str, part: Part, token: str) -> str:
+    """The file of a part's rows, which tells what they were gathered from: another gathering writes another file."""
+    return f"{name}/{part.name}-{token[:12]}.parquet"
 
 
-def _set_note(made: Made) -> str | None:
-    """What is known of the calibration set: its last shard tells of all images up to its own, each of its own modes."""
-    shards = [shard.facts_as(Synthesized) for shard in in_order("calibration", made)]
-    return _note(shards[-1].note, [shard.converted or {} for shard in shards]) if shards else None
+def _first_shards(cells: Sequence[PlannedCell], is_there: Callable[[str], bool]) -> dict[str, str]:
+    """Of each set the first shard that is there."""
+    found: dict[str, str] = {}
+    for cell in cells:
+        uri = cell.stages.get("calibration")
+        if cell.calibration and uri and cell.calibration not in found and is_there(uri):
+            found[cell.calibration] = uri
+    return found
 
 
-def _note(known: str | None, converted: Sequence[Mapping[str, int]]) -> str | None:
-    """What must be known of images. converted: how many are not in RGB, by what they are, of each part of them."""
-    total: Counter[str] = Counter()
-    for counts in converted:
-        total.update(counts)
-    return visible("; ".join(filter(None, [known, not_in_rgb(total)]))) or None
-
-
-def _drop(fp32: float | None, variant: float | None) -> float | None:
-    return None if fp32 is None or variant is None else fp32 - variant
-
-
-def _with_sizes(record: Record, uris: Uris, made: Made) -> Record:
-    if "quantize" not in uris:
-        return replace(record, **_sizes(made["export"].facts_as(Exported))) if "export" in made else record
-    if "quantize" not in made:
-        return record
-    facts = made["quantize"].facts_as(Quantized)
-    control = asdict(facts.control) if facts.control else {}
-    return replace(record, **_sizes(facts), subset_size=facts.subset_size, **control)
-
-
-def _sizes(facts: Exported | Quantized) -> dict[str, Any]:
-    names = ("size_mib", "int8_layers", "weighted_layers", "int8_weights_share")
-    return {name: getattr(facts, name) for name in names}
-
-
-def _with_times(record: Record, made: Made) -> Record:
-    """Wall times, host facts and versions. The host is where speed was measured, else where accuracy was."""
-    if not made:
-        return record
-    host = (made.get("measure") or made.get("evaluate") or next(iter(made.values()))).host
-    versions = {name: version for manifest in made.values() for name, version in manifest.versions.items()}
-    peaks = [manifest.peak_rss_mib for manifest in made.values() if manifest.peak_rss_mib is not None]
-    return replace(
-        record,
-        peak_rss_mib=max(peaks, default=None),
-        versions=json.dumps(versions, sort_keys=True),
-        export_s=made["export"].wall_s if "export" in made else None,
-        quantize_s=made["quantize"].wall_s if "quantize" in made else None,
-        evaluate_s=made["evaluate"].wall_s if "evaluate" in made else None,
-        measure_s=made["measure"].wall_s if "measure" in made else None,
-        **{name: getattr(host, name) for name in HOST if host},
-    )
+def _last_uses(used: Sequence[Part]) -> Mapping[str, Collection[str]]:
+    """By part, what no later one needs."""
+    found: dict[str, set[str]] = {part.name: set() for part in used}
+    last = {uri: part.name for part in used for uri in part.uris}
+    for uri, name in last.items():
+        found[name].add(uri)
+    return found

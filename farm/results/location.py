@@ -111,7 +111,7 @@ class Location:
 def store_beside(folder: Folder) -> Store:
     """The store that the runs of a grid's folder write to. Raises InputError if it is not there."""
     store = Location.of(folder.url.rpartition("/")[0]).store
-    if not store.fs.exists(store.root):
+    if not store.files.fs.exists(store.files.root):
         raise InputError(f"there is no {store.url}, which a run writes to: leave out --watch to see what was gathered")
     return store
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, fields
 from datetime import UTC, datetime
+from functools import cache
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -42,14 +43,12 @@ def conformed(table: pa.Table, rows: Sequence[type], columns: Collection[str] | 
     lacks, or a value in it is of another type, none, or none of those that there are.
     """
     schema = pa.schema([field for field in schema_of(*rows) if field.name in table.column_names])
-    defaults = {field.name: field.default for row in rows for field in fields(row)}
+    defaults, hints, ratios = _said(tuple(rows))
     needed = columns or [name for name in schema_of(*rows).names if defaults[name] is MISSING]
     lacking = sorted(set(needed) - set(schema.names))
     if lacking:
         raise ValueError(f"it has no column {lacking[0]}")
     table = table.select(schema.names).cast(schema.with_metadata(table.schema.metadata))
-    hints = {name: hint for row in rows for name, hint in get_type_hints(row).items()}
-    ratios = {column.name for column in described(*rows) if column.unit == "ratio"}
     for place, name in enumerate(schema.names):
         column = table[name]
         if column.null_count and isinstance(defaults[name], str | int | float):  # of a farm that did not tell it yet
@@ -62,6 +61,14 @@ def conformed(table: pa.Table, rows: Sequence[type], columns: Collection[str] | 
         except (ValueError, RecursionError) as error:
             raise ValueError(f"column {name}: {error}") from error
     return table
+
+
+@cache
+def _said(rows: tuple[type, ...]) -> tuple[Mapping[str, Any], Mapping[str, Any], Collection[str]]:
+    """What dataclasses say of their fields by name: defaults, types, and which are ratios."""
+    defaults = {field.name: field.default for row in rows for field in fields(row)}
+    hints = {name: hint for row in rows for name, hint in get_type_hints(row).items()}
+    return defaults, hints, {column.name for column in described(*rows) if column.unit == "ratio"}
 
 
 def _check(column: pa.ChunkedArray, hint: Any, *, ratio: bool) -> None:

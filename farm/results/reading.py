@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -63,8 +64,9 @@ def read_run(folder: Folder) -> Run:
     table = records_table(folder)
     records = tuple(map(_seen, tables.records_from(table)))
     predictions = {
-        _safe(_cell(table)): Predicted.of(table)
+        _safe(cell): Predicted.of(rows)
         for _, table in files_of(folder, tables.PREDICTIONS, ("cell", *PREDICTED))
+        for cell, rows in tables.cells_in(table)
     }
     return Run(
         name=records[0].grid if records else folder.url.rpartition("/")[2], folder=folder, records=records,
@@ -79,6 +81,7 @@ def _seen(record: Record) -> Record:
     return record if safe == texts else replace(record, **safe)
 
 
+@lru_cache(maxsize=65536)  # most are the same in many rows
 def _safe(text: str) -> str:
     return redacted(visible(text))
 
@@ -124,10 +127,10 @@ def command_of(records: pa.Table) -> str:
 
 def rounds(folder: Folder) -> dict[str, tuple[Round, ...]]:
     """The rounds of each measured cell, in the order they were measured."""
-    found = {}
+    found: dict[str, tuple[Round, ...]] = {}
     for file, table in files_of(folder, tables.LATENCIES):
         with folder.reading(file):
-            found[_cell(table)] = rounds_of(table)
+            found |= {cell: rounds_of(rows) for cell, rows in tables.cells_in(table)}
     return found
 
 
@@ -143,12 +146,13 @@ def _cell(table: pa.Table) -> str:
 def files_of(folder: Folder, name: str, columns: Sequence[str] | None = None) -> Iterator[tuple[str, pa.Table]]:
     """The files of ``predictions/`` or ``latencies/`` in order, of whatever schema; none is empty.
 
-    Older ones do not say whose they are: of them those whose cell has a record. columns: at least; None for all.
+    Older ones are a cell's each, and do not say whose: of them those whose cell has a record. columns: at least; None
+    for all.
     """
     records: dict[str, Record] = {}
-    for file in folder.names(name):
-        table = folder.read(file, columns)
+    for file, content in folder.read_each(folder.names(name), columns):
         with folder.reading(file):
+            table = content
             if len(table) and migrate.is_older(table, folder.path(file)):
                 records = records or {record.cell: record for record in tables.records_from(records_table(folder))}
                 record = records.get(_cell(table))

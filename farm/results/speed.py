@@ -99,6 +99,17 @@ def among(records: list[Record]) -> list[Record]:
     return with_pytorch_speedup(with_slow_cores(records))
 
 
+def alone(records: list[Record]) -> list[Record]:
+    """The same without it: what `among` was given."""
+    return [
+        replace(
+            record, cores_ran="full" if record.cores_ran == "slow" else record.cores_ran,
+            speedup_pytorch=None, speedup_pytorch_low=None, speedup_pytorch_high=None,
+        )
+        for record in records
+    ]  # fmt: skip
+
+
 def with_slow_cores(records: list[Record]) -> list[Record]:
     """Mark speeds at what passed for full speed, where beside other cells of the run the same core was faster."""
     fastest: dict[tuple[str | None, str], float] = {}

@@ -2,16 +2,18 @@
 
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from itertools import islice
+from itertools import islice, pairwise
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from farm.codec import decode
 from farm.columns import Column, schema_of
 from farm.measuring.round import Round, Stretch
 from farm.record import SCHEMA_VERSION, Outcome, Record
@@ -24,6 +26,7 @@ LATENCIES = "latencies"
 SCHEMA = b"farm_schema"
 CLAIMS = b"farm_claims"
 COMMAND = b"farm_command"
+GATHERED = b"farm_gathered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +78,26 @@ SCHEMAS: dict[str, pa.Schema] = {
 
 def table_of(name: str, rows: Iterable[Record | Outcome | Sample]) -> pa.Table:
     """Rows as the table of this name."""
-    return pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMAS[name])
+    schema, rows = SCHEMAS[name], list(rows)
+    columns = zip(*map(attrgetter(*schema.names), rows), strict=True) if rows else [()] * len(schema)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def records(rows: Iterable[Record], claims: Mapping[str, object], command: str = "") -> pa.Table:
     """Records as a table. In its metadata - claims: what the grid's sets are held against; command: that ran it."""
     table = table_of(RECORDS, rows)
     return table.replace_schema_metadata({**table.schema.metadata, CLAIMS: json.dumps(claims), COMMAND: command})
+
+
+def gathered(table: pa.Table, whole: str) -> pa.Table:
+    """The table, with what all of the grid's tables were gathered from in its metadata: a digest."""
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), GATHERED: whole})
+
+
+def gathered_from(table: pa.Table) -> str:
+    """What `gathered` has noted."""
+    return str((table.schema.metadata or {}).get(GATHERED, b"").decode())
 
 
 def of_cell(name: str, table: pa.Table, cell: Whose) -> pa.Table:
@@ -93,15 +109,70 @@ def of_cell(name: str, table: pa.Table, cell: Whose) -> pa.Table:
     return pa.table({name: columns[name] for name in present.names}).cast(present)
 
 
+def alike(name: str, parts: Sequence[pa.Table]) -> list[pa.Table]:
+    """Tables of this name with the columns that any of them has; where one has not, it has nulls."""
+    if all(part.column_names == parts[0].column_names for part in parts):
+        return list(parts)
+    schema = SCHEMAS[name]
+    wanted = pa.schema([field for field in schema if any(field.name in part.column_names for part in parts)])
+    lacking = {field.name: field.type for field in wanted}
+    return [
+        pa.table(
+            {
+                name: part[name] if name in part.column_names else pa.nulls(len(part), lacking[name])
+                for name in wanted.names
+            },
+            schema=wanted.with_metadata(schema.metadata),
+        )
+        for part in parts
+    ]
+
+
+def joined(name: str, parts: Sequence[pa.Table]) -> pa.Table:
+    """The rows of several tables of this name in one."""
+    return pa.concat_tables([SCHEMAS[name].empty_table(), *parts])
+
+
+def where(table: pa.Table, column: str, values: Collection[str]) -> pa.Table:
+    """The rows whose column has one of these values."""
+    return table.filter(pc.is_in(table[column], pa.array(sorted(values), pa.string())))
+
+
+def in_order(table: pa.Table, column: str, values: Sequence[str]) -> pa.Table:
+    """The rows in the order of the values of a column, those of one value as they were."""
+    places = pc.index_in(table[column], pa.array(values, pa.string())).to_numpy(zero_copy_only=False)
+    return table.take(pa.array(np.argsort(places, kind="stable")))
+
+
+def cells_in(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """The cells whose rows a table of ``predictions/`` or ``latencies/`` has, one after another, and their rows."""
+    column = pc.cast(table["cell"], pa.string()).combine_chunks().dictionary_encode()
+    numbers = column.indices.to_numpy()
+    starts = [0, *(np.flatnonzero(np.diff(numbers)) + 1), len(numbers)]
+    for start, stop in pairwise(starts):
+        if start < stop:
+            yield column.dictionary[numbers[start]].as_py(), table.slice(start, stop - start)
+
+
 def whose(record: Record) -> Whose:
     """A record's cell, as its rows name it."""
-    return decode(Whose, {**asdict(record), "baseline": record.calibration is None})
+    return Whose(
+        cell=record.cell, model=record.model, calibration=record.calibration, algorithm=record.algorithm,
+        device=record.device, baseline=record.calibration is None,
+    )  # fmt: skip
 
 
 def records_from(table: pa.Table) -> list[Record]:
     """Records from a table; columns of a later schema are left out."""
     names = [field.name for field in fields(Record) if field.name in table.column_names]
-    return [Record(**row) for row in table.select(names).to_pylist()]
+    columns = [table[name].to_pylist() for name in names]
+    return [Record(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+
+
+def samples(name: str, images: Sequence[tuple[bytes, int]]) -> pa.Table:
+    """The first images of a set as rows. images: as PNG bytes, with their labels."""
+    rows = [Sample(calibration=name, index=index, label=label, png=png) for index, (png, label) in enumerate(images)]
+    return table_of(SAMPLES, rows)
 
 
 def first_images(artefact: Path, count: int) -> Iterator[tuple[bytes, int]]:

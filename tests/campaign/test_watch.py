@@ -10,6 +10,7 @@ from farm.results import events
 from farm.results.events import Event, Journal, What
 from farm.results.gather import gather
 from farm.store import Store
+from farm.store.attempts import Attempts
 from tests.results.conftest import predicted, rounds, shard
 
 PYTORCH, IR, INT8 = "resnet20/-/pytorch/CPU", "resnet20/-/ir/CPU", "resnet20/noise/default/CPU"
@@ -36,13 +37,14 @@ def almost(bench):
 def read(monkeypatch):
     """How often the manifest and the attempts of each stage have been read."""
     counts = Counter()
-    for name, before in (("manifest", Store.manifest), ("attempts", Store.attempts)):
+    ways = (("manifest", Store, "manifest", Store.manifest), ("attempts", Attempts, "of", Attempts.of))
+    for name, kind, method, before in ways:
 
-        def counted(self, uri, name=name, before=before):
+        def counted(self, uri, *more, name=name, before=before):
             counts[name, uri] += 1
-            return before(self, uri)
+            return before(self, uri, *more)
 
-        monkeypatch.setattr(Store, name, counted)
+        monkeypatch.setattr(kind, method, counted)
     return counts
 
 

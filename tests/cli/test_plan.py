@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from farm.data import folder as image_folder
-from farm.results.gather import OF_TESTS
+from farm.results.cell import OF_TESTS
 from farm.store import Store
 from tests.generators.checkpoints import distylegan
 from tests.models.files import Classifier
@@ -333,10 +333,10 @@ def test_a_file_that_is_not_there_is_told_in_json_too(place):
 
 def test_what_is_there_is_asked_at_once_and_only_of_that_how_long_it_took(place, opened, monkeypatch):
     asked = []
-    for name in ("has", "manifest", "present"):
+    for name in ("has", "manifest", "present", "listed"):
         monkeypatch.setattr(Store, name, noting(asked, name, getattr(Store, name)))
     assert "2 cells; about " in place.farm("plan", place.grid(), "--results", "memory://nothing-was-run")
-    assert asked == ["present"]
+    assert asked == ["listed"]
     assert "1 cell; about " in place.farm("plan", place.grid(), "--only", "algorithm=ir")
 
 

@@ -77,7 +77,7 @@ class Bench:
     def tried(self, cell, role, log=None, **said):
         uri = self.cells[cell][role]
         outcome = Outcome(uri=uri, label=self.plan.stages[uri].label, started_at=STARTED, finished_at=FINISHED)
-        return self.store.add_attempt(uri, replace(outcome, **said), log)
+        return self.store.attempts.add(uri, replace(outcome, **said), log)
 
     def all_done(self, cell, predictions=(1, 2, 3, 4), *, fp32=(1, 2, 3, 4), own_fps=200.0, ir_fps=100.0, **said):
         """End every stage of a cell well; those that another cell shares stay as they are."""

@@ -57,7 +57,7 @@ def test_what_a_killed_writer_left_is_not_read(folder, tmp_path):
 def test_a_damaged_table_is_named(folder, tmp_path):
     folder.write("a.parquet", TABLE)
     (tmp_path / "grid" / "a.parquet").write_bytes(b"PAR1 torn")
-    with pytest.raises(DataError, match=r"^damaged: .*a\.parquet: .*; `farm gather` makes it anew$"):
+    with pytest.raises(DataError, match=r"^damaged: .*a\.parquet: .*; `farm gather --fresh` makes it anew$"):
         folder.read("a.parquet")
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -181,12 +182,16 @@ def test_a_grid_whose_accuracy_alone_is_asked_for_has_no_latencies(bench):
     assert not one.folder.has(tables.LATENCIES)
 
 
+def rows_in(one, folder):
+    """The rows of each cell that has some in a subfolder."""
+    found = [each for name in one.folder.names(folder) for each in tables.cells_in(one.folder.read(name))]
+    assert len(dict(found)) == len(found)
+    return dict(found)
+
+
 def cells_in(one, folder):
-    """The cells that have a file in a subfolder."""
-    paths = one.folder.fs.ls(f"{one.folder.root}/{folder}", detail=False)
-    found = [one.folder.read(f"{folder}/{str(path).rpartition('/')[2]}")["cell"][0].as_py() for path in paths]
-    assert len(set(found)) == len(found)
-    return set(found)
+    """The cells that have rows in a subfolder."""
+    return set(rows_in(one, folder))
 
 
 def test_baselines_have_no_calibration_and_their_own_speedups(bench):
@@ -370,23 +375,38 @@ def test_gathering_twice_gives_the_same(bench):
     names = [path.removeprefix(one.folder.root).lstrip("/") for path in first]
     assert [name for name in names if "/" not in name] == [
         "attempts.parquet",
+        "gathered.json",
         "plan.json",
         "records.parquet",
         "samples.parquet",
     ]
-    assert len(names) == 4 + 3 + 3
+    assert len(names) == 5 + 1 + 1
 
 
-def test_predictions_and_latencies_are_a_file_a_cell_that_tells_its_cell(bench):
+def test_predictions_and_latencies_are_some_cells_a_file_and_each_row_tells_its_cell(bench):
     one = bench()
     all_done(one)
     gather(one.folder, one.store)
     for folder, columns in ((tables.PREDICTIONS, list(PREDICTED)), (tables.LATENCIES, None)):
-        found = [one.folder.read(f"{folder}/{str(path).rpartition('/')[2]}") for path in
-                 one.folder.fs.ls(f"{one.folder.root}/{folder}", detail=False)]  # fmt: skip
-        assert {table["cell"][0].as_py() for table in found} == {PYTORCH, IR, INT8}
-        assert all(len(set(table["cell"].to_pylist())) == 1 for table in found)
-        assert columns is None or all(table.column_names == columns for table in found)
+        found = rows_in(one, folder)
+        assert found.keys() == {PYTORCH, IR, INT8}
+        assert all(set(rows["cell"].to_pylist()) == {cell} for cell, rows in found.items())
+        assert columns is None or all(rows.column_names == columns for rows in found.values())
+
+
+def test_a_file_has_the_columns_that_any_of_its_cells_has(bench):
+    one = bench()
+
+    def with_gaps(folder):
+        predicted([1, 2, 3, 4])(folder)
+        table = pq.read_table(folder / "predictions.parquet")
+        pq.write_table(table.append_column("gap", pa.array([0.5] * 4, pa.float32())), folder / "predictions.parquet")
+
+    one.done(IR, "evaluate", files=[with_gaps])
+    one.done(INT8, "evaluate", files=[predicted([1, 2, 3, 4])])
+    gather(one.folder, one.store)
+    gaps = {cell: rows["gap"].to_pylist() for cell, rows in rows_in(one, tables.PREDICTIONS).items()}
+    assert gaps == {IR: [0.5] * 4, INT8: [None] * 4}
 
 
 def test_files_of_cells_that_left_the_grid_are_removed(bench):
@@ -396,21 +416,20 @@ def test_files_of_cells_that_left_the_grid_are_removed(bench):
     plan = one.folder.read_plan()
     one.folder.write_plan(replace(plan, cells=(plan.cell(INT8),)))
     gather(one.folder, one.store)
-    assert len(one.folder.fs.ls(f"{one.folder.root}/{tables.PREDICTIONS}", detail=False)) == 1
+    assert cells_in(one, tables.PREDICTIONS) == {INT8}
     assert [row["cell"] for row in one.folder.read(tables.RECORDS).to_pylist()] == [INT8]
 
 
-def test_a_stage_that_was_done_again_replaces_its_cells_file(bench):
+def test_a_stage_that_was_done_again_replaces_its_cells_rows(bench):
     one = bench()
     all_done(one)
     gather(one.folder, one.store)
     one.store.discard(one.cells[INT8]["evaluate"])
     one.done(INT8, "evaluate", files=[predicted([9, 9, 9, 9])])
     gather(one.folder, one.store)
-    found = [one.folder.read(f"{tables.PREDICTIONS}/{str(path).rpartition('/')[2]}").to_pylist() for path in
-             one.folder.fs.ls(f"{one.folder.root}/{tables.PREDICTIONS}", detail=False)]  # fmt: skip
-    assert len(found) == 3
-    assert [row["prediction"] for rows in found for row in rows if row["cell"] == INT8] == [9] * 4
+    found = rows_in(one, tables.PREDICTIONS)
+    assert found.keys() == {PYTORCH, IR, INT8}
+    assert found[INT8]["prediction"].to_pylist() == [9] * 4
 
 
 def test_every_attempt_is_a_row_those_of_shared_stages_once(bench):

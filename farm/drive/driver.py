@@ -5,14 +5,16 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
+from farm.drive.elsewhere import Elsewhere
 from farm.drive.placing import Need, Placing
 from farm.drive.progress import Progress
 from farm.drive.tries import Tries
+from farm.drive.waiting import Waiting
+from farm.drive.works import Works
 from farm.engine import NODE_DIED, Engine, ProgressLine, Work, new_session
 from farm.errors import EngineError
 from farm.grid.settings import Settings
-from farm.plan import Effort, Plan, Stage, judges
-from farm.plan.parameters import device_of
+from farm.plan import Plan, judges
 from farm.record import FailureClass, Outcome
 from farm.results.events import Event, What
 from farm.shown import redacted
@@ -24,36 +26,8 @@ TICK_S = 1.0
 QUIET_TICK_S = 5.0  # while a measurement may run, this process sleeps
 PATIENCE_S = 600.0  # that nothing can go on for want of a node
 SPARED = 3  # nodes that may be without space on a disk: were it the store's, all would be
-ELSEWHERE_S = 5.0  # between looks at what other drivers are at work on
 WAITING = 8  # stages that are told to the engine, of all that wait for a node
 REFUSED = ("error", "missing_input")  # how an evaluation ends that would end so of every variant
-
-
-@dataclass(slots=True, kw_only=True)
-class Wait:
-    """What a stage still waits for: all of some stages, and any of others, where there are any."""
-
-    all_of: set[str]
-    any_of: set[str] = field(default_factory=set)
-
-    @property
-    def over(self) -> bool:
-        """Whether it may run."""
-        return not self.all_of and not self.any_of
-
-    def done(self, uri: str) -> bool:
-        """Whether it may run now that this one is done, and could not before."""
-        before = self.over
-        self.all_of.discard(uri)
-        if uri in self.any_of:
-            self.any_of.clear()
-        return self.over and not before
-
-    def failed(self, uri: str) -> bool:
-        """Whether it never may run now that this one has failed."""
-        last = self.any_of == {uri}
-        self.any_of.discard(uri)
-        return last or uri in self.all_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,24 +65,28 @@ class Driver:
     session: str = field(init=False, default_factory=new_session)
     outcomes: dict[str, Outcome] = field(init=False, default_factory=dict)
     progress: Progress = field(init=False, default_factory=Progress)
-    waits: dict[str, Wait] = field(init=False, default_factory=dict)
-    needed_by: dict[str, list[str]] = field(init=False, default_factory=lambda: defaultdict(list))
+    waiting: Waiting = field(init=False, default_factory=Waiting)
     order: dict[str, int] = field(init=False, default_factory=dict)
+    tries: Tries = field(init=False, default_factory=Tries)
     placing: Placing = field(init=False)
-    ready: dict[str, Work] = field(init=False, default_factory=dict)
+    works: Works = field(init=False)
+    elsewhere: Elsewhere = field(init=False)
+    ready: set[str] = field(init=False, default_factory=set)
     flying: dict[str, Work] = field(init=False, default_factory=dict)
     made_at: dict[str, tuple[str, ...]] = field(init=False, default_factory=dict)  # uri -> node where it was made
     liked: dict[str, tuple[str, ...]] = field(init=False, default_factory=dict)  # uri -> nodes where its inputs were
     shunned: dict[str, set[str]] = field(init=False, default_factory=lambda: defaultdict(set))
     lost: list[Lost] = field(init=False, default_factory=list)
-    elsewhere: set[str] = field(init=False, default_factory=set)  # what another driver is at work on
-    looked_at: float = field(init=False, default=float("-inf"))
-    tries: Tries = field(init=False, default_factory=Tries)
     stuck_since: float | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """Begin with no node."""
         self.placing = Placing(per_node=self.settings.measure.per_node)
+        self.works = Works(
+            plan=self.plan, store=self.store, session=self.session, stages=self.stages, settings=self.settings,
+            stale=self.stale, tries=self.tries, placing=self.placing,
+        )  # fmt: skip
+        self.elsewhere = Elsewhere(store=self.store, claims=self.claims, stale=self.stale, clock=self.clock)
 
     def drive(self, report: Callable[[Progress], None]) -> dict[str, Outcome]:
         """Run the wanted stages, each after what it needs; the last outcome of each by uri.
@@ -121,7 +99,7 @@ class Driver:
         """
         self.placing.see(self.engine.places())
         self._start()
-        self.engine.preflight([self._work(uri) for uri in self.order if uri not in self.outcomes])
+        self.engine.preflight([self.works.of(uri) for uri in self.order if uri not in self.outcomes])
         self._begin()
         report(self.progress)
         while len(self.outcomes) < len(self.order):
@@ -144,15 +122,14 @@ class Driver:
                 continue
             self.order[uri] = index
             self.progress.total[stage.kind] += 1
-            self.progress.each_s.setdefault(stage.kind, self._typical_s(stage.kind))
-            self.waits[uri] = Wait(all_of={need for need in stage.inputs.values() if need in self.wanted})
-        for quantization, evaluations in judges(self.plan).items():
+            self.progress.each_s.setdefault(stage.kind, self.works.typical_s(stage.kind))
+        judged = judges(self.plan)
+        for uri in self.order:
+            needs = self.order.keys() & set(self.plan.stages[uri].inputs.values())
+            evaluations = judged.get(uri, set())
             wanted = evaluations & self.order.keys()
-            if quantization in self.order and wanted and not self.store.present(evaluations - wanted):
-                self.waits[quantization].any_of = wanted
-        for uri, wait in self.waits.items():
-            for need in wait.all_of | wait.any_of:
-                self.needed_by[need].append(uri)
+            is_judged = wanted and not self.store.present(evaluations - wanted)
+            self.waiting.put(uri, needs, wanted if is_judged else ())
         for uri in self.order:
             if missing := self.plan.stages[uri].missing:
                 self.progress.last = self._not_run(uri, "missing_input", missing)
@@ -161,45 +138,8 @@ class Driver:
     def _begin(self) -> None:
         """Have all wait for a node that wait for nothing else."""
         self.placing.see(self.engine.places())
-        for uri, wait in self.waits.items():
-            if wait.over:
-                self._ready(uri)
-
-    def _typical_s(self, kind: str) -> float:
-        return (self.plan.effort or Effort()).typical_s if self.stages[kind].exclusive else self.stages[kind].typical_s
-
-    def _share(self, stage: Stage) -> float:
-        """The share of a GPU that a stage takes where there are any; 0 of one for a CPU."""
-        return self.settings.gpus.get(stage.kind, 1.0) if stage.equipped else 0.0
-
-    def _gpus(self, stage: Stage) -> float:
-        """What a stage gets of a GPU: its share, where a node has one, or one was asked for and may yet come."""
-        share = self._share(stage)
-        need = Need("gpu", self.settings.cores.get(stage.kind, 1), share)
-        there = share and any(need.fits(place) for place in self.placing.places.values())
-        return share if there or stage.kind in self.settings.gpus else 0.0
-
-    def _work(self, uri: str) -> Work:
-        """A stage as the engine gets it. A GPU that was asked for stays so: the engine refuses what it has not."""
-        stage, settings = self.plan.stages[uri], self.settings
-        spec, device = self.stages[stage.kind], device_of(stage.parameters)
-        threads = device.threads if device else None
-        memory_gib = settings.memory_gib.get(stage.kind, spec.memory_gib)
-        return Work(
-            stage=stage,
-            function=spec.function,
-            store=self.store,
-            session=self.session,
-            cores=threads if spec.exclusive else settings.cores.get(stage.kind, 1),
-            exclusive=spec.exclusive,
-            per_node=settings.measure.per_node if spec.exclusive else 1,
-            effort=self.plan.effort if spec.exclusive else None,
-            fresh=uri in self.stale,
-            node=device.node if device else None,
-            timeout_s=settings.timeout_s.get(stage.kind, spec.timeout_s),
-            memory_gib=memory_gib * 2.0 ** self.tries.of(uri, "oom"),
-            gpus=self._gpus(stage),
-        )
+        for uri in self.waiting.free():
+            self._ready(uri)
 
     def _not_run(self, uri: str, cause: FailureClass, text: str) -> Outcome:
         label = self.plan.stages[uri].label
@@ -208,39 +148,45 @@ class Driver:
     def _ready(self, uri: str) -> None:
         if uri in self.outcomes or uri in self.ready:  # what it lacks is found before its inputs are done
             return
-        work = self._work(uri)
-        self.ready[uri] = work
-        self.liked[uri] = tuple(name for need in work.stage.inputs.values() for name in self.made_at.get(need, ()))
-        self.placing.put(Need.of(work), self.order[uri], uri)
+        self.ready.add(uri)
+        inputs = self.plan.stages[uri].inputs.values()
+        if liked := tuple(name for need in inputs for name in self.made_at.get(need, ())):
+            self.liked[uri] = liked
+        self.placing.put(Need.of(self.works.of(uri)), self.order[uri], uri)
 
     def _feed(self) -> None:
         """Hand to nodes what they have room for, and tell the engine what waits for others."""
         self.placing.see(self.engine.places())
         self._without_gpus()
         assigned = dict(self.placing.assigned(self.liked, self.shunned))
-        ours = assigned.keys() if self.claims is None else self.claims.taken(assigned)
+        ours = self.elsewhere.ours(assigned.keys())
         for uri, place in assigned.items():
+            self._take_up(uri)
             if uri in ours:
                 self._submit(uri, place)
             else:
                 self.placing.ended(uri)
-                self.elsewhere.add(uri)
         for kind in self.progress.total:
             self.progress.lanes[kind] = self.placing.lanes(exclusive=self.stages[kind].exclusive)
-        self.engine.wish([self.ready[uri] for uri in self.placing.next_ones(WAITING)])
+        self.engine.wish([self.works.of(uri, need.gpus) for uri, need in self.placing.next_ones(WAITING)])
 
     def _without_gpus(self) -> None:
         """Have CPUs do what waits for a GPU that nobody asked for, where the last one is gone."""
         for need in self.placing.homeless():
             if need.window != "gpu":
                 continue
-            for uri in self.placing.withdrawn(need, lambda uri: self.ready[uri].stage.kind not in self.settings.gpus):
-                del self.ready[uri]
+            for uri in self.placing.withdrawn(need, lambda uri: not self.works.asks_for_gpu(uri)):
+                self._take_up(uri)
                 self._ready(uri)
 
+    def _take_up(self, uri: str) -> None:
+        """Have a stage wait no more."""
+        self.ready.discard(uri)
+        self.liked.pop(uri, None)
+
     def _submit(self, uri: str, place: str) -> None:
-        work = self.ready.pop(uri)
-        del self.liked[uri]
+        need, _ = self.placing.taken[uri]
+        work = self.works.of(uri, need.gpus)
         self.stuck_since = None
         self.flying[uri] = work
         self.progress.flying[work.stage.kind] += 1
@@ -254,9 +200,9 @@ class Driver:
         tick_s = QUIET_TICK_S if alone and self.placing.measuring() else TICK_S
         if self.lost:
             tick_s = min(tick_s, max(0.0, min(each.due for each in self.lost) - self.clock()))
-        self.progress.waits = self._stuck() if not (self.flying or self.lost or self.elsewhere) else ""
-        if self.elsewhere and not self.flying:
-            self.progress.waits = f"waiting for another run, which does {len(self.elsewhere)} of these stages"
+        self.progress.waits = self._stuck() if not (self.flying or self.lost or self.elsewhere.uris) else ""
+        if self.elsewhere.uris and not self.flying:
+            self.progress.waits = f"waiting for another run, which does {len(self.elsewhere.uris)} of these stages"
         if self.flying:
             return self.engine.wait(tick_s)
         self.sleep(tick_s)
@@ -267,28 +213,20 @@ class Driver:
         now = self.clock()
         if self.stuck_since is None:
             self.stuck_since = now
-        labels = [self.ready[uri].stage for uri in self.placing.next_ones(1)]
-        what = f"{labels[0].kind} {labels[0].label}" if labels else "what is left"
+        first = [self.plan.stages[uri] for uri, _ in self.placing.next_ones(1)]
+        what = f"{first[0].kind} {first[0].label}" if first else "what is left"
         if now - self.stuck_since > self.patience_s:
             raise EngineError(f"no node has come in {self.patience_s:.0f} s that takes {what}")
         return f"waiting for a node that takes {what}"
 
     def _look_elsewhere(self) -> None:
         """See what other drivers have done, and take over what they have left."""
-        now = self.clock()
-        if self.claims is None or not self.elsewhere or now < self.looked_at + ELSEWHERE_S:
-            return
-        self.looked_at = now
-        done = self.store.present(self.elsewhere - set(self.stale))
-        ours = self.claims.taken(self.elsewhere - done)
-        for uri in sorted(done | ours, key=lambda uri: self.order[uri]):
+        done, left = self.elsewhere.ended()
+        for uri in sorted(done | left, key=lambda uri: self.order[uri]):
             if uri in done:
-                del self.ready[uri], self.liked[uri]
                 self._done(Outcome(uri=uri, label=self.plan.stages[uri].label, wall_s=self._mean_s(uri)))
             else:
-                del self.ready[uri]
                 self._ready(uri)
-            self.elsewhere.discard(uri)
 
     def _hear(self, line: ProgressLine) -> None:
         self.progress.words[line.uri] = (self.plan.stages[line.uri].label, line.text)
@@ -301,8 +239,7 @@ class Driver:
         self.progress.words.pop(outcome.uri, None)
         self.progress.flying[work.stage.kind] -= 1
         self.progress.last = outcome
-        if self.claims is not None:
-            self.claims.release(outcome.uri)
+        self.elsewhere.release(outcome.uri)
         if outcome.ok:
             self.made_at[outcome.uri] = (place,)
             self._done(outcome)
@@ -326,9 +263,8 @@ class Driver:
         self.progress.last = outcome
         self.outcomes[outcome.uri] = outcome
         self.note(Event(what=What.ENDED, uri=outcome.uri))
-        for waiting in self.needed_by[outcome.uri]:
-            if self.waits[waiting].done(outcome.uri):
-                self._ready(waiting)
+        for uri in self.waiting.done(outcome.uri):
+            self._ready(uri)
 
     def _judge(self) -> None:
         """Try again, or write off, what was lost, now that it is known whether its node has died."""
@@ -374,9 +310,8 @@ class Driver:
         """Have a stage run once those of its inputs are made again that were damaged and set aside."""
         inputs = set(self.plan.stages[uri].inputs.values())
         gone = inputs - self.store.present(inputs)
-        self.waits[uri] = Wait(all_of=gone)
+        self.waiting.put(uri, gone)
         for need in gone:
-            self.needed_by[need].append(uri)
             self._renew(need)
         for need in gone:
             if (ended := self.outcomes.get(need)) is not None:
@@ -391,7 +326,7 @@ class Driver:
         if uri not in self.order:
             self.order[uri] = list(self.plan.stages).index(uri)
             self.progress.total[kind] += 1
-            self.progress.each_s.setdefault(kind, self._typical_s(kind))
+            self.progress.each_s.setdefault(kind, self.works.typical_s(kind))
         elif ended is not None and ended.ok:
             del self.outcomes[uri]
             self.progress.done[kind] -= 1
@@ -407,12 +342,10 @@ class Driver:
         self.outcomes[outcome.uri] = outcome
         self.note(_failure(What.ENDED, outcome))
         self.progress.failed[self.plan.stages[outcome.uri].kind] += 1
-        for uri in self.needed_by[outcome.uri]:
-            wait = self.waits[uri]
-            if outcome.uri in wait.any_of and outcome.error_class not in REFUSED:
-                if wait.done(outcome.uri):
-                    self._ready(uri)
-            elif wait.failed(outcome.uri):
+        for uri, may_run in self.waiting.failed(outcome.uri, refused=outcome.error_class in REFUSED):
+            if may_run:
+                self._ready(uri)
+            else:
                 self._fail(self._not_run(uri, "dep_failed", _needs(outcome)))
 
 

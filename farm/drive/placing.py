@@ -104,7 +104,7 @@ class Placing:
 
         liked, shunned: uri -> nodes that are better, or worse, where that costs nothing.
         """
-        self._take_turns()
+        self._take_turns(shunned)
         for need in sorted(
             (need for need, queue in self.queues.items() if queue), key=lambda need: self.queues[need][0]
         ):
@@ -130,12 +130,10 @@ class Placing:
         """What waits, and how much of it."""
         return [(need, len(queue)) for need, queue in self.queues.items() if queue]
 
-    def next_ones(self, count: int) -> list[str]:
-        """So many of the stages that wait, of each need some."""
-        heads = [
-            uri for _, queue in sorted(self.queues.items(), key=lambda each: each[1][:1]) for _, uri in queue[:count]
-        ]
-        return heads[:count]
+    def next_ones(self, count: int) -> list[tuple[str, Need]]:
+        """So many of the stages that wait, of each need some, and what they need."""
+        queues = sorted(self.queues.items(), key=lambda each: each[1][:1])
+        return [(uri, need) for need, queue in queues for _, uri in queue[:count]][:count]
 
     def withdrawn(self, need: Need, wanted: Callable[[str], bool]) -> list[str]:
         """Stages that wait so no longer, if the first of them is wanted."""
@@ -197,7 +195,7 @@ class Placing:
             case _:
                 return not load.turn and (not load.light or load.light + (need.cores or 1) <= with_spare(place.cores))
 
-    def _take_turns(self) -> None:
+    def _take_turns(self, shunned: Mapping[str, Collection[str]]) -> None:
         """Give nodes their turn to measure, and take it from those that have nothing to measure.
 
         Small nodes first, of these the least busy: a measurement takes a node whole. While light work waits, a node
@@ -205,11 +203,12 @@ class Placing:
         """
         wanted = {need: count for need, count in self.waiting() if need.window == "exclusive"}
         for name, load in self.loads.items():
-            if load.turn and not load.measured and not any(need.fits(self.places[name]) for need in wanted):
+            if load.turn and not load.measured and not any(self._measures(need, name, shunned) for need in wanted):
                 load.turn = False
         others = [need for need, _ in self.waiting() if need.window != "exclusive"]
         for need, count in wanted.items():
-            fitting = sorted(self._fitting(need), key=lambda name: (self.places[name].cores, self.loads[name].others))
+            fitting = [name for name in self._fitting(need) if self._measures(need, name, shunned)]
+            fitting.sort(key=lambda name: (self.places[name].cores, self.loads[name].others))
             left = count - sum(
                 self._worth(name, others) - self.loads[name].measured for name in fitting if self.loads[name].turn
             )
@@ -221,6 +220,16 @@ class Placing:
                     continue
                 self.loads[name].turn = True
                 left -= worth
+
+    def _measures(self, need: Need, name: str, shunned: Mapping[str, Collection[str]]) -> bool:
+        """Whether a node could take a measurement that waits: it fits there, and not all that wait so shun the node."""
+        if not need.fits(self.places[name]):
+            return False
+        queue = self.queues[need]
+        if len(queue) > len(shunned):
+            return True
+        others = set(self._fitting(need)) - {name}
+        return any(name not in shunned.get(uri, ()) or others <= set(shunned[uri]) for _, uri in queue)
 
     def _worth(self, name: str, others: Collection[Need]) -> int:
         """How many measurements a node's turn is for: several, where it drains for them though it had other work."""

@@ -195,3 +195,36 @@ def test_light_work_and_measurements_are_never_on_a_node_together(steps, per_nod
         uri = next(iter(at))
         del at[uri]
         placing.ended(uri)
+
+
+def test_a_node_that_has_its_turn_keeps_nobody_waiting_who_shuns_it():
+    """Found by a storm: the last measurement was lost on the node whose turn it was, and waited for ever."""
+    placing = placing_of(nodes(3), measured=1)
+    [(uri, first)] = assigned(placing).items()
+    seen = {first}
+    for _ in range(2):
+        placing.ended(uri)
+        placing.put(MEASURE, 0, uri)
+        found = assigned(placing, shunned={uri: set(seen)})
+        assert found.keys() == {uri}
+        assert found[uri] not in seen
+        seen.add(found[uri])
+    placing.ended(uri)
+    placing.put(MEASURE, 0, uri)
+    assert assigned(placing, shunned={uri: seen}).keys() == {uri}, "all are shunned: any will do"
+
+
+def test_a_node_that_one_of_many_measurements_shuns_measures_the_others():
+    placing = placing_of(nodes(1), measured=2)
+    placing.see([*nodes(1), Place(name="light", cores=2, bench=False)])
+    assert assigned(placing, shunned={"measured0": {"n0"}, "other": {"n0"}}) == {"measured0": "n0"}
+
+
+def test_a_node_gives_its_turn_back_where_what_waits_is_for_another():
+    placing = placing_of([*nodes(1), Place(name="other", cores=2, labels=frozenset({"big"}))], measured=2)
+    measured = assigned(placing)
+    for uri in measured:
+        placing.ended(uri)
+    placing.put(Need("exclusive", None, label="big"), 0, "big0")
+    placing.put(LIGHT, 0, "light0")
+    assert assigned(placing) == {"big0": "other", "light0": "n0"}

@@ -84,6 +84,7 @@ def run(
     failed: bool = False,
     fresh: Sequence[str] = (),
     measure: bool = True,
+    ship: bool = False,
     engine: str = "ray",
     address: str | None = None,
     results: str | Path = RESULTS,
@@ -91,7 +92,7 @@ def run(
 ) -> Tables:
     """Run what is missing, failed or stale of a grid, and only that; its results.
 
-    only, failed, fresh, engine, address, results: as `farm run` takes them. measure: False for accuracy alone.
+    only, failed, fresh, ship, engine, address, results: as `farm run` takes them. measure: False for accuracy alone.
     listener: is told how it goes. A cell that fails is a row with its cause. Raises InputError for what cannot be used,
     EngineError where the grid cannot run.
     """
@@ -100,7 +101,14 @@ def run(
     if str(results) != "results":
         command += f" --results {shlex.quote(str(results))}"
     options = RunOptions(
-        only=only, failed=failed, fresh=fresh, measure=measure, engine=engine, address=address, command=command
+        only=only,
+        failed=failed,
+        fresh=fresh,
+        measure=measure,
+        ship=ship,
+        engine=engine,
+        address=address,
+        command=command,
     )
     return Tables(folder=carried_out(chosen, Location.of(results), options, listener).folder)
 

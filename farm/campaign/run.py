@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from farm.campaign.execute import execute
 from farm.campaign.listener import NOBODY, Listener
 from farm.campaign.resolve import chosen, fetched, inputs_of, names_in, planned, resolve
+from farm.campaign.shipping import shipped
 from farm.catalog import CATALOG
 from farm.drive import PATIENCE_S
 from farm.errors import AwayError, FarmError, InputError
@@ -16,9 +17,11 @@ from farm.record import Outcome, Record
 from farm.report.numbers import count
 from farm.results.events import Journal
 from farm.results.folder import Folder
-from farm.results.gather import Damage, gather, gathered
+from farm.results.gather import gather, gathered
 from farm.results.location import Location
+from farm.results.reader import Damage
 from farm.store import Store
+from farm.store.aside import set_aside
 from farm.suggest import did_you_mean
 
 
@@ -27,14 +30,15 @@ class RunOptions:
     """What is asked of a campaign.
 
     only: cells, as ``--only`` names them; all by default. failed: of them those that failed before. fresh: stage
-    kinds to do again. measure: False leaves out the measurements that are not there yet. engine, address, wait_s: as
-    `execute` takes them. command: to do the same again, for plan.json.
+    kinds to do again. measure: False leaves out the measurements that are not there yet. ship: put files of this host
+    into the store. engine, address, wait_s: as `execute` takes them. command: to do the same again, for plan.json.
     """
 
     only: Sequence[str] = ()
     failed: bool = False
     fresh: Collection[str] = ()
     measure: bool = True
+    ship: bool = False
     engine: str = "ray"
     address: str | None = None
     wait_s: float = PATIENCE_S
@@ -59,7 +63,7 @@ class Ended:
 def run(grid: Grid, results: Location, options: RunOptions, listener: Listener = NOBODY) -> Ended:
     """Resolve, plan, drive, gather. Raises InputError for what cannot be done, and EngineError where it cannot run."""
     store, folder = results.store, results.folder(grid.name)
-    store.check_writable()
+    store.files.check_writable()
     cells = set(chosen(expand(grid), options.only))
     inputs = inputs_of(grid.path, listener, names_in(grid, cells))
     plan = resolve(grid, inputs)
@@ -71,11 +75,12 @@ def run(grid: Grid, results: Location, options: RunOptions, listener: Listener =
     stale = _stale(plan, uris, options.fresh) - (set() if options.measure else _measurements(plan))
     wanted = (uris - store.present(uris)) | stale
     plan = fetched(plan, wanted, inputs)
+    plan = shipped(plan, uris, store, listener) if options.ship else plan
     plan = replace(plan, grid_file=str(grid.path.resolve()), command=options.command)
     kept = folder.write_plan(plan)
     records, damaged = _carried_out(grid, plan, kept, wanted, stale, results, options, listener)
     again: set[str] = set()
-    if aside := {uri for uri, damage in damaged.items() if uri in uris and store.set_aside(uri, *damage)}:
+    if aside := {uri for uri, damage in damaged.items() if uri in uris and set_aside(store, uri, *damage)}:
         listener.say(f"{count(len(aside), 'artefact was', 'artefacts were')} damaged, set aside, and made again")
         again = dependents(plan, aside) & uris
         again -= store.present(again) | (set() if options.measure else _measurements(plan))
@@ -123,14 +128,17 @@ def _carried_out(
 
 def states_in(plan: Plan, store: Store, uris: Collection[str]) -> dict[str, State]:
     """The states of some of a plan's stages, in its order, as the store has them."""
-    return states(
-        plan, uris, present=store.present(uris), failed=lambda uri: not all(one.ok for one in store.attempts(uri)[-1:])
-    )
+    seen = store.listed(uris)
+    present = {uri for uri in seen if seen[uri].there}
+    tried = [uri for uri in seen if uri not in present and seen[uri].attempts]
+    attempts = store.files.each(lambda uri: store.attempts.of(uri, seen[uri].attempts), tried)
+    failed = {uri for uri, outcomes in zip(tried, attempts, strict=True) if not all(one.ok for one in outcomes[-1:])}
+    return states(plan, uris, present=present, failed=failed.__contains__)
 
 
 def last_attempt(store: Store, uri: str) -> Outcome | None:
     """A stage's last attempt; None if there was none."""
-    return next(reversed(store.attempts(uri)), None)
+    return next(reversed(store.attempts.of(uri)), None)
 
 
 def why_not(store: Store, uri: str) -> str:

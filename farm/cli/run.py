@@ -50,6 +50,9 @@ def run(
         bool, Option("--no-measure", help="Accuracy alone. What was measured stays; a later run does the rest.")
     ] = False,
     address: Address = None,
+    ship: Annotated[
+        bool, Option("--ship", help="Put files that only this host has, 100 MiB each at most, into the store, for all.")
+    ] = False,
     wait: Annotated[
         float,
         Option("--wait", metavar="SECONDS", min=0, help="How long a node of a cluster is waited for that could go on."),
@@ -70,7 +73,7 @@ def run(
 
         check_columns(wanted(columns), {grid.metric})  # a slip is said before the run, not after it
     options = RunOptions(
-        only=only or (), failed=failed, fresh=fresh or (), measure=not no_measure,
+        only=only or (), failed=failed, fresh=fresh or (), measure=not no_measure, ship=ship,
         engine=engine, address=address, wait_s=wait, command=f"farm run {shlex.quote(str(grid_file))}{at(results)}",
     )  # fmt: skip
     ended = carried_out(grid, Location.of(results), options, console(quiet=quiet))

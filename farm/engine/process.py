@@ -27,11 +27,14 @@ from farm.host.facts import VISIBLE, host_facts, oom_kills
 from farm.host.lease import host_cores, lease, lock_folder, safe_folder
 from farm.host.topology import Core, measurable
 from farm.host.versions import unlike, versions
-from farm.inputs import HashMemo, astray, cache_folder, fetch, place
+from farm.inputs import HashMemo, Input, astray, cache_folder, fetch, place
+from farm.inputs.ship import unpacked
 from farm.plan import Stage
 from farm.record import OUT_OF_MEMORY, FailureClass, Outcome
 from farm.remote import is_away
 from farm.shown import redacted
+from farm.store import names
+from farm.store.aside import set_aside
 from farm.store.manifest import Host, Manifest
 
 __all__ = ["release", "run", "scratch_folder", "session_folder"]
@@ -97,7 +100,7 @@ def written_down(work: Work, outcome: Outcome, scratch: Path | None = None) -> O
     outcome = replace(outcome, finished_at=now(), error_message=told, traceback=trace)
     log = scratch / LOG if scratch is not None and (scratch / LOG).exists() else None
     try:
-        return work.store.add_attempt(outcome.uri, outcome, log)
+        return work.store.attempts.add(outcome.uri, outcome, log)
     except OSError as error:
         note = f"the attempt could not be written down: {error.strerror or error}"
         return replace(outcome, error_message="; ".join(filter(None, (outcome.error_message, note))))
@@ -108,8 +111,7 @@ def _attempt(work: Work, base: Outcome, scratch: Path) -> Generator[ProgressLine
     if not work.fresh and work.store.has(stage.uri):  # another driver was first, or a worker died at its last step
         return base
     inputs = {role: str(work.store.open(uri)) for role, uri in stage.inputs.items()}
-    files = {role: str(fetch(file)) for role, file in stage.files.items() if not file.code}
-    _check_unchanged(stage)
+    located = _brought(work)
     queued_s = time.monotonic()
     with lease(*_cores(work), lock_folder()) as held:
         base = replace(base, waited_s=round(time.monotonic() - queued_s, 4))
@@ -121,13 +123,13 @@ def _attempt(work: Work, base: Outcome, scratch: Path) -> Generator[ProgressLine
             parameters=stage.parameters,
             effort=work.effort,
             inputs=inputs,
-            files=files,
+            files={role: file.path for role, file in located.items() if not file.code},
             cpus=held.cpus,
             cores=len(held.cores),
             memory_gib=work.memory_gib,
             gpus=work.gpus,
             visible=os.environ.get(VISIBLE) if work.gpus else "",  # Ray's choice for this task; none are hidden
-            python_path=tuple(dict.fromkeys(file.path for file in stage.files.values() if file.code)),
+            python_path=tuple(dict.fromkeys(file.path for file in located.values() if file.code)),
         )
         kills, started_s = oom_kills(), time.monotonic()
         ending = yield from _progress(work, write_request(scratch, request))
@@ -151,9 +153,9 @@ def _without_damage(work: Work, outcome: Outcome) -> Outcome:
     inputs, broken = set(work.stage.inputs.values()), []
     try:
         seen = outcome.error_type == DamageError.__name__
-        if work.store.local_fs or seen:
+        if work.store.files.local or seen:
             suspects = inputs if seen else inputs - _sound
-            broken = [found for uri in suspects if (found := work.store.set_aside(uri))]
+            broken = [found for uri in suspects if (found := set_aside(work.store, uri))]
             _sound.update(inputs)
         gone = inputs - work.store.present(inputs)
     except OSError:
@@ -180,18 +182,27 @@ def _progress(work: Work, request: Path) -> Generator[ProgressLine, None, Ending
     raise EngineError("the child has gone without a word")  # never: the last word is always its ending
 
 
-def _check_unchanged(stage: Stage) -> None:
-    """What runs must be what the key says, a user's code too, and by the libraries that it says. Raises DataError.
+def _brought(work: Work) -> dict[str, Input]:
+    """The stage's files as they lie on this host, fetched where they come from an address, or with the run.
 
-    A host with other libraries has lost the stage: another may have the right ones.
+    What runs must be what the key says, a user's code too, and by the libraries that it says. Raises DataError. A host
+    with other libraries has lost the stage: another may have the right ones.
     """
-    memo = HashMemo(cache_folder() / "hashes.json")
-    for file in stage.files.values():
-        if how := astray(file, memo):
+    stage, memo, found = work.stage, HashMemo(cache_folder() / "hashes.json"), dict[str, Input]()
+    for role, file in stage.files.items():
+        if not file.code:
+            fetch(file)
+        how = astray(file, memo)
+        if how and file.shipped:
+            file = unpacked(file, work.store.files.content(names.shipped(file.sha256)), cache_folder())  # noqa: PLW2901
+            how = astray(file, memo)
+        if how:
             raise DataError(f"{place(file)} {ASTRAY[how]}")
+        found[role] = file
     memo.save()
     if other := unlike(stage.libraries, versions(stage.libraries)):
         raise EngineError(f"{host_facts()['host']} has {other}: install the same there as where the run was planned")
+    return found
 
 
 def _ended(

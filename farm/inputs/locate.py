@@ -30,7 +30,8 @@ class Input:
     path: where it is or will be. sha256: of its content (hex); only its start, or nothing, while that is
     all that is known of a file at its url. url: fetched from there if it is not at path. beside: the other
     files that it consists of. code: a user's module, which `beside` names; path is the folder it is imported from.
-    missing: why there is none, and how to supply it; such a stage can never run.
+    missing: why there is none, and how to supply it; such a stage can never run. shipped: whether the run's store has
+    it too, for hosts that have not.
     """
 
     role: str
@@ -40,6 +41,7 @@ class Input:
     beside: tuple[str, ...] = ()
     code: bool = False
     missing: str = ""
+    shipped: bool = False
 
     @property
     def settled(self) -> bool:

@@ -31,6 +31,9 @@ def test_a_device_is_asked_for_by_its_parts_without_weights_and_what_is_left_out
     assert _devices(maker.work("fine", stage=evaluation(Device(name=device)))) == parts
 
 
+REMEDY = "bring the same to every node, or --ship it"
+
+
 def test_a_stage_that_runs_no_model_asks_for_no_device(maker):
     work = maker.work("fine")
     export = Export(model=Model(name="resnet20"), size=(32, 32), layout="NCHW", input="f32")
@@ -128,7 +131,7 @@ def test_what_is_wrong_with_several_nodes_is_said_once_with_their_names(maker):
     ]
     older = replace(SMALL, name="old", versions={**asked.versions, "farm": "0.0.1"})
     assert list(unfit([*nodes, older], asked)) == [
-        f"n0, n1, n2, n3, n4 and 2 more: {module} is another there than here: bring the same to every node",
+        f"n0, n1, n2, n3, n4 and 2 more: {module} is another there than here: {REMEDY}",
         f"old: other versions than here (farm 0.0.1, not {asked.versions['farm']}): install the same there",
     ]
 
@@ -140,7 +143,7 @@ def test_a_node_tells_which_inputs_are_not_what_they_were_and_its_versions(maker
     file = Input(role="model", path=str(model), sha256=HashMemo(None).content(model))
     work = maker.work("fine")
     work = replace(work, stage=replace(work.stage, files={**work.stage.files, "model": file}, libraries={"nncf": "1"}))
-    with maker.store.probe() as probe:
+    with maker.store.files.probe() as probe:
         asked = Asked.by([work], probe)
         assert survey(frozenset(), ask_devices=False, asked=asked).astray == {}
         model.write_bytes(b"others")

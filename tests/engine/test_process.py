@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from farm.engine import process
-from farm.engine.process import _check_unchanged, _cores
+from farm.engine import Work, process
+from farm.engine.process import _brought, _cores
 from farm.errors import DataError, EngineError
 from farm.host.topology import Core
 from farm.inputs import HashMemo, Input
 from farm.plan import Stage
+from farm.store import Store
 from tests.engine.conftest import bag
 
 
@@ -26,25 +27,26 @@ def model(tmp_path, monkeypatch):
 
 
 def needing(**files):
-    return Stage(kind="export", key="0", label="net", parameters=bag(), inputs={}, files=files, libraries={})
+    stage = Stage(kind="export", key="0", label="net", parameters=bag(), inputs={}, files=files, libraries={})
+    return Work(stage=stage, function="", store=Store("memory://none"), session="")
 
 
 def test_a_file_that_is_as_it_was_planned_may_be_used(model):
-    _check_unchanged(needing(model=model))
+    _brought(needing(model=model))
 
 
 @pytest.mark.parametrize("name", ["net.xml", "net.bin"])
 def test_a_file_that_has_changed_since_or_one_beside_it_is_refused(model, tmp_path, name):
     (tmp_path / name).write_text("others")
     with pytest.raises(DataError, match=rf"{re.escape(model.path)} has changed since the run was planned, or .* host"):
-        _check_unchanged(needing(model=model))
+        _brought(needing(model=model))
 
 
 @pytest.mark.parametrize("name", ["net.xml", "net.bin"])
 def test_a_file_that_is_not_on_this_host_is_told_by_its_path(model, tmp_path, name):
     (tmp_path / name).unlink()
     with pytest.raises(DataError, match=f"{re.escape(model.path)} is not on this host, or cannot be read: let it lie"):
-        _check_unchanged(needing(model=model))
+        _brought(needing(model=model))
 
 
 def test_a_users_code_is_what_was_hashed_when_the_run_was_planned(model, tmp_path):
@@ -52,21 +54,23 @@ def test_a_users_code_is_what_was_hashed_when_the_run_was_planned(model, tmp_pat
     module.write_text("KERNEL = 3")
     content = HashMemo(None).content(module)
     code = Input(role="factory", path=str(tmp_path), sha256=content, beside=(str(module),), code=True)
-    _check_unchanged(needing(factory=code))
+    _brought(needing(factory=code))
     module.write_text("KERNEL = 5")
     with pytest.raises(DataError, match=f"{re.escape(str(module))} has changed since the run was planned"):
-        _check_unchanged(needing(factory=code))
+        _brought(needing(factory=code))
 
 
 def test_what_was_just_downloaded_is_not_checked_again(tmp_path):
+    (tmp_path / "net.bin").write_text("weights")
     fetched = Input(role="weights", path=str(tmp_path / "net.bin"), sha256="0" * 64, url="https://example.com/w.pt")
-    _check_unchanged(needing(weights=fetched))
+    _brought(needing(weights=fetched))
 
 
 def test_a_host_with_other_libraries_does_no_stage():
-    stage = replace(needing(), libraries={"nncf": "1.0.0"})
+    work = needing()
+    work = replace(work, stage=replace(work.stage, libraries={"nncf": "1.0.0"}))
     with pytest.raises(EngineError, match=r"has nncf \d.*, not 1\.0\.0: install the same"):
-        _check_unchanged(stage)
+        _brought(work)
 
 
 FAST = tuple(Core(node=0, cpus=(number,)) for number in range(6))

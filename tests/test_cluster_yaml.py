@@ -88,7 +88,7 @@ def test_rays_default_commands_are_not_taken_over():
 def test_nodes_install_what_the_constraints_say():
     (install,) = [command for command in CLUSTER["setup_commands"] if "pip install" in command]
     assert "-c constraints.txt" in install
-    assert "'.[cluster]'" in install
+    assert "'.[cluster,s3]'" in install
 
 
 def test_every_start_reads_the_environment_first():

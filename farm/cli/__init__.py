@@ -1,5 +1,7 @@
 """The `farm` command: parse, wire, print. The only place that prints, and the only one that exits."""
 
+import gc
+import logging
 import os
 import sys
 import traceback
@@ -18,6 +20,7 @@ from farm.errors import AwayError, FarmError, StageError, message
 
 COMMANDS = {  # each is the function of its name in the module of its name; the line is how its help begins
     "run": "Run what is missing, failed or stale of a grid, and only that; then show its table.",
+    "submit": "Send a grid to a cluster, whose head runs it, and show how it goes. It goes on without this terminal.",
     "plan": "Say what `farm run` would do: cells, stages done, failed and waiting, and about how long. Runs nothing.",
     "why": "Say for each stage of a cell: done, or stale and which input changed, or failed and why.",
     "logs": "Print the logs of a cell's stages, wherever they ran: of those that failed, or of all if none did.",
@@ -31,6 +34,7 @@ COMMANDS = {  # each is the function of its name in the module of its name; the 
     "report": "Make one HTML page of a run: what may be claimed, the table, figures, failures, and how to do it again.",
     "synth": "Make a set of images here: the same as a grid's calibration set, to the byte.",
     "store": "Check that every artefact of a store is what its manifest says, byte for byte.",
+    "cluster": "Check a cluster's file: what Ray says of it, and what farm needs of its nodes.",
     "train": "Train a small generator, on a GPU where there is one, and keep it in DIR.",
 }
 
@@ -82,12 +86,15 @@ def top(
         stdout.print(", ".join(f"{name} {metadata.version(name)}" for name in libraries), highlight=False)
 
 
+COLLECTED = (100_000, 20, 100)  # objects, generations: a plan's, which are many, stay; Python would look at them often
 OK, CELLS_FAILED, BAD_INPUT, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def main() -> NoReturn:
     """Run the command line, and exit with its code."""
     interrupt.listen()
+    gc.set_threshold(*COLLECTED)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # links that break are told once, in farm's own words
     _leave(answer(sys.argv[1:]))
 
 

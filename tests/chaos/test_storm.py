@@ -1,14 +1,7 @@
 """A short storm: a grid on a small cluster whose parts are killed at random. What is wanted of it is written there."""
 
-import shutil
-import sys
-import tempfile
-from pathlib import Path
-
 import pytest
 
-from farm.results.folder import Folder
-from farm.store import Store
 from tests.chaos import weather
 from tests.cli.conftest import Place
 from tests.engine.test_contract import wait_until
@@ -28,23 +21,8 @@ def test_a_grid_gets_through_a_storm_by_itself(tmp_path, seed):
         models=[{"factory": "networks:tiny"}],
         calibrations=[{"name": "noise", "count": 16, "seed": list(range(6))}],
     )
-    scratch = Path(tempfile.mkdtemp(prefix="s", dir="/tmp"))  # short: sockets lie in it
-    environment = {"FARM_SESSION": "", "FARM_CACHE": str(tmp_path / "cache"), "TMPDIR": str(scratch)}
-    with weather.sky(3, environment) as sky:
-        storm = weather.Storm(
-            sky=sky,
-            command=[sys.executable, "-P", "-m", "farm", "run", grid.name, "--address", sky.address],
-            folder=tmp_path, scratch=scratch, seed=seed, every_s=4.0, kinds=KINDS, environment=environment,
-        )  # fmt: skip
-        assert storm.blow(KILLS, 400.0) == 0, storm.said[-4000:]
-        assert storm.kills.total() >= KILLS // 2, f"it was over before the storm: {storm.kills}"
-    records = place.records()
-    assert {record["outcome"] for record in records.values()} == {"ok"}, storm.said[-4000:]
-    plan = Folder(str(tmp_path / "results" / "quick")).read_plan()
-    store = Store(str(tmp_path / "results" / "store"))
-    assert store.present(plan.stages) == set(plan.stages)
-    for uri in plan.stages:
-        store.check(uri)
-    assert weather.doubled(store, list(plan.stages)) == []
+    found = weather.weathered(place, grid, kinds=KINDS, kills=KILLS, seed=seed, longest_s=400.0)
+    assert found.code == 0, found.said
+    assert found.kills.total() >= KILLS // 2, f"it was over before the storm: {found.kills}"
+    assert (found.lost, found.doubled, found.failed) == ((), (), ()), found.said
     wait_until(lambda: not weather.left_over(tmp_path), 60)
-    shutil.rmtree(scratch)

@@ -8,20 +8,25 @@ all its workers; another comes), ``stopped`` (a raylet that stops for some secon
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
+from farm.errors import DamageError
 from farm.record import Outcome
+from farm.results.folder import Folder
 from farm.store import Store
+from tests.cli.conftest import Place
 
 ENVIRONMENT = {"RAY_AUTH_MODE": "disabled", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 NODE = {"num_cpus": 2, "resources": {"bench": 1}, "object_store_memory": 80 * 2**20}
@@ -221,9 +226,57 @@ KILLERS: Mapping[str, Killer] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aftermath:
+    """What a storm over one grid has left. restarts: of the killed driver, which is all that a person had to do.
+
+    lost: stages without an artefact that is whole. doubled: finished more than once. failed: cells.
+    """
+
+    kills: Counter[str]
+    code: int
+    restarts: int
+    stages: int
+    lost: tuple[str, ...]
+    doubled: tuple[str, ...]
+    failed: tuple[str, ...]
+    said: str
+
+
+def weathered(place: Place, grid: Path, *, kinds: Sequence[str], kills: int, seed: int, longest_s: float) -> Aftermath:
+    """Run a grid through a storm on a cluster of three nodes. kinds, kills, seed: as `Storm` has them."""
+    scratch = Path(tempfile.mkdtemp(prefix="s", dir="/tmp"))  # short: sockets lie in it
+    environment = {"FARM_SESSION": "", "FARM_CACHE": str(place.folder / "cache"), "TMPDIR": str(scratch)}
+    with sky(3, environment) as there:
+        storm = Storm(
+            sky=there,
+            command=[sys.executable, "-P", "-m", "farm", "run", grid.name, "--address", there.address],
+            folder=place.folder, scratch=scratch, seed=seed, every_s=4.0, kinds=list(kinds), environment=environment,
+        )  # fmt: skip
+        code = storm.blow(kills, longest_s)
+    plan = Folder(str(place.folder / "results" / grid.stem)).read_plan()
+    store = Store(str(place.folder / "results" / "store"))
+    records = place.records(grid.stem)
+    shutil.rmtree(scratch)
+    return Aftermath(
+        kills=storm.kills, code=code, restarts=storm.kills["driver"], stages=len(plan.stages),
+        lost=tuple(uri for uri in plan.stages if not _is_whole(store, uri)),
+        doubled=tuple(doubled(store, list(plan.stages))),
+        failed=tuple(cell for cell, record in records.items() if record["outcome"] != "ok"), said=storm.said[-4000:],
+    )  # fmt: skip
+
+
+def _is_whole(store: Store, uri: str) -> bool:
+    try:
+        store.check(uri)
+    except DamageError:
+        return False
+    return store.has(uri)
+
+
 def doubled(store: Store, uris: list[str]) -> list[str]:
     """Stages that were finished more than once."""
-    return [uri for uri in uris if sum(_finished(one) for one in store.attempts(uri)) > 1]
+    return [uri for uri in uris if sum(_finished(one) for one in store.attempts.of(uri)) > 1]
 
 
 def _finished(outcome: Outcome) -> bool:

@@ -14,6 +14,9 @@ from farm.engine import ProgressLine
 from farm.errors import EngineError
 from farm.host.lease import host_cores
 from farm.host.topology import measurable
+from farm.inputs import HashMemo, Input, place
+from farm.inputs.ship import packed
+from farm.store import names
 from tests.conftest import evaluation
 from tests.engine.conftest import heard_of, outcome_of, outcomes_of, submit
 
@@ -27,7 +30,7 @@ def test_a_fine_stage_leaves_its_artefact_and_its_attempt(engine, maker):
     assert manifest.facts["word"] == "hello"
     assert manifest.host.cores >= 1
     assert set(manifest.files) == {"said.txt"}
-    assert maker.store.attempts(work.stage.uri) == (outcome,)
+    assert maker.store.attempts.of(work.stage.uri) == (outcome,)
     assert "a line for the log" in Path(outcome.log).read_text()
     assert outcome.wall_s > 0
     assert outcome.peak_rss_mib > 1
@@ -46,6 +49,29 @@ def test_a_stage_reads_the_artefacts_that_it_needs(engine, maker):
     second = maker.work("reads_its_input", inputs={"first": first.stage.uri})
     assert outcome_of(engine, second).ok
     assert (maker.store.open(second.stage.uri) / "said.txt").read_text() == "hello!"
+
+
+SHIPPED = "def run(job):\n    (job.folder / 'said.txt').write_text(job.files['words'].read_text())\n    return {}\n"
+
+
+def test_a_host_that_lacks_what_was_shipped_takes_it_from_the_store(engine, maker, tmp_path):
+    module, words = tmp_path / "on_its_way.py", tmp_path / "words.txt"
+    module.write_text(SHIPPED)
+    words.write_text("hello")
+    files = {
+        "code": Input(role="code", path=str(tmp_path), beside=(str(module),), code=True, shipped=True),
+        "words": Input(role="words", path=str(words), shipped=True),
+    }
+    files = {role: replace(file, sha256=HashMemo(None).content(Path(place(file)))) for role, file in files.items()}
+    for file in files.values():
+        maker.store.files.put(names.shipped(file.sha256), packed(file))
+    module.unlink()
+    words.write_text("another's")
+    work = maker.work("fine")
+    stage = replace(work.stage, files=files)
+    outcome = outcome_of(engine, replace(work, stage=stage, function="on_its_way:run"))
+    assert outcome.ok, outcome
+    assert (maker.store.open(stage.uri) / "said.txt").read_text() == "hello"
 
 
 def test_a_stage_done_again_replaces_its_artefact_when_it_has_ended_and_not_before(engine, maker):
@@ -96,7 +122,7 @@ def test_a_bad_stage_is_a_failed_attempt_with_its_cause(engine, maker, behaviour
     assert (outcome.error_class, outcome.error_type) == (cause, kind)
     assert text in outcome.error_message
     assert not maker.store.has(work.stage.uri)
-    assert [each.error_class for each in maker.store.attempts(work.stage.uri)] == [cause]
+    assert [each.error_class for each in maker.store.attempts.of(work.stage.uri)] == [cause]
     assert outcome_of(engine, maker.work("fine")).ok, "the engine goes on"
 
 
@@ -114,7 +140,7 @@ def test_what_a_stage_says_arrives_in_order_before_its_outcome(engine, maker):
     *said, outcome = heard_of(engine, work)
     assert outcome.ok, outcome
     assert said == [ProgressLine(uri=work.stage.uri, text=text) for text in HEARD]
-    assert maker.store.attempts(work.stage.uri) == (outcome,)
+    assert maker.store.attempts.of(work.stage.uri) == (outcome,)
     assert SPOKEN[4] in Path(outcome.log).read_text(), "the log has all of it"
 
 
@@ -162,12 +188,12 @@ def test_a_second_try_is_a_second_attempt(engine, maker):
     assert numbers == [1, 2]
     fine = replace(work, function="tests.engine.behaviour:fine")
     assert outcome_of(engine, fine).attempt == 3
-    assert [each.ok for each in maker.store.attempts(work.stage.uri)] == [False, False, True]
+    assert [each.ok for each in maker.store.attempts.of(work.stage.uri)] == [False, False, True]
 
 
 def test_a_store_that_cannot_take_the_artefact_fails_the_stage_alone(engine, maker):
     work = maker.work("fine")
-    blocked = Path(maker.store.root) / "synthesize"
+    blocked = Path(maker.store.files.root) / "synthesize"
     blocked.parent.mkdir()
     blocked.write_text("a file where a folder should be")
     outcome = outcome_of(engine, work)
@@ -240,7 +266,7 @@ def test_light_stages_and_measurements_never_overlap(ray_engine, maker):
 @pytest.mark.ray
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 48, 63, 64])
 def test_as_many_measurements_as_share_a_node_fit_on_it_and_not_one_more(maker, count):
-    from farm.engine.ray import BENCH_PARTS, bench_of
+    from farm.engine.ray.needs import BENCH_PARTS, bench_of
 
     parts = (
         bench_of(maker.work("fine", exclusive=True, per_node=count)) * BENCH_PARTS
@@ -251,9 +277,11 @@ def test_as_many_measurements_as_share_a_node_fit_on_it_and_not_one_more(maker, 
 
 @pytest.mark.ray
 def test_a_measurement_asks_for_its_share_and_a_light_stage_for_next_to_nothing(ray_engine, maker):
+    from farm.engine.ray.needs import options
+
     def asked(**limits):
         [place] = ray_engine.places()
-        return ray_engine._needs(maker.work("fine", **limits), place.name)["resources"]["bench"]
+        return options(maker.work("fine", **limits), ray_engine.nodes.alive[place.name])["resources"]["bench"]
 
     assert [asked(exclusive=True, cores=None, per_node=count) for count in (1, 2, 3)] == [1.0, 0.5, 0.3333]
     assert asked() == asked(per_node=4) == 0.0001
@@ -294,9 +322,9 @@ def test_a_killed_worker_is_a_lost_attempt_and_its_stage_dies_with_it(ray_engine
     kill_ray_worker(work.stage.label)
     (outcome,) = outcomes_of(ray_engine, 1)
     assert outcome.error_class == "lost"
-    assert maker.store.attempts(work.stage.uri) == (), "the driver judges it first"
+    assert maker.store.attempts.of(work.stage.uri) == (), "the driver judges it first"
     assert ray_engine.written(work, outcome).attempt == 1
-    assert [each.error_class for each in maker.store.attempts(work.stage.uri)] == ["lost"]
+    assert [each.error_class for each in maker.store.attempts.of(work.stage.uri)] == ["lost"]
     assert_gone(int(pid_file.read_text()))
     assert outcome_of(ray_engine, maker.work("fine")).ok
 

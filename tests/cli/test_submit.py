@@ -1,0 +1,81 @@
+"""`farm submit`: a grid sent to a real cluster's job server, and what is said where that cannot be."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+
+from tests.cli.conftest import Place
+
+ENVIRONMENT = {"RAY_AUTH_MODE": "disabled", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+CLUSTER = """
+import json, sys, warnings
+warnings.simplefilter("ignore")
+from ray.cluster_utils import Cluster
+
+small, port = {"object_store_memory": 80 * 2**20}, int(sys.argv[1])
+head = {"num_cpus": 0, "include_dashboard": True, "dashboard_port": port, **small}
+cluster = Cluster(initialize_head=True, head_node_args=head)
+cluster.add_node(num_cpus=2, resources={"bench": 1}, **small)
+print(json.dumps({"dashboard": cluster.head_node.webui_url}), flush=True)
+sys.stdin.read()
+cluster.shutdown()
+"""
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+@contextmanager
+def job_server():
+    """The address of a cluster's dashboard."""
+    with subprocess.Popen(
+        [sys.executable, "-c", CLUSTER, str(free_port())], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, **ENVIRONMENT},
+    ) as running:  # fmt: skip
+        yield f"http://{json.loads(running.stdout.readline())['dashboard']}"
+        running.stdin.close()
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_cluster_runs_a_grid_with_the_code_of_its_folder(tmp_path):
+    place, results = Place(tmp_path), str(tmp_path / "results")
+    grid = place.grid(accuracy_only=[{"device": "CPU"}])
+    with job_server() as address:
+        sent = place.process("submit", grid, "--address", address, "--results", results, "--detach", **ENVIRONMENT)
+        job = re.search(r"--follow (\S+)", sent)[1]
+        (place.folder / "networks.py").unlink()  # the cluster has its own
+        told = place.process("submit", "--follow", job, "--address", address, **ENVIRONMENT)
+        assert "2 cells" in told
+        assert {row["outcome"] for row in place.records().values()} == {"ok"}
+        again = place.process("submit", "--follow", "nobody", "--address", address, code=2, **ENVIRONMENT)
+        assert f"{address} has no job nobody" in again
+
+
+def test_results_that_the_cluster_cannot_see_are_refused(place):
+    told = place.farm("submit", place.grid(), "--results", "results", code=2)
+    assert "name a URL that all nodes reach, or a path that all have mounted" in told
+
+
+@pytest.mark.parametrize("words", [(), ("quick.yaml", "--follow", "x")])
+def test_a_grid_or_a_job_is_named(place, words):
+    place.grid()
+    assert "one of them" in place.farm("submit", *words, code=2)
+
+
+@pytest.mark.ray
+def test_where_nobody_takes_jobs_one_sentence_says_so(tmp_path):
+    place = Place(tmp_path)
+    address = f"http://127.0.0.1:{free_port()}"
+    told = place.process("submit", place.grid(), "--address", address, "--results", "s3://b/r", code=2)
+    assert f"cannot reach the job server at {address}" in told
+    assert "Traceback" not in told

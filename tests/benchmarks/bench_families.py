@@ -99,7 +99,7 @@ def made(name: str, size: int, folder: Path) -> tuple[Path | None, Quantized | N
     plan, store = resolve(checked), Location.of(folder).store
     wanted = {uri for uri, stage in plan.stages.items() if stage.kind in ("export", "synthesize", "quantize")}
     execute(plan, wanted, store, CATALOG.stages, checked.settings)
-    failed = [attempt.error_message for uri in wanted for attempt in store.attempts(uri)[-1:] if not attempt.ok]
+    failed = [attempt.error_message for uri in wanted for attempt in store.attempts.of(uri)[-1:] if not attempt.ok]
     kinds = dict(_there(wanted, store.present(wanted)))
     manifest = store.manifest(kinds["quantize"]) if "quantize" in kinds else None
     fp32 = store.open(kinds["export"]) if "export" in kinds else None

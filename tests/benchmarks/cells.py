@@ -102,7 +102,7 @@ def jobs(grid: Mapping[str, Any], folder: Path) -> Cells:
     wanted = {uri for uri, stage in plan.stages.items() if stage.kind in BEFORE_MEASURING}
     execute(plan, wanted, store, CATALOG.stages, checked.settings)
     if failed := wanted - store.present(wanted):
-        last = [attempt.error_message for uri in failed for attempt in store.attempts(uri)[-1:]]
+        last = [attempt.error_message for uri in failed for attempt in store.attempts.of(uri)[-1:]]
         sys.exit(f"of {grid['name']}, {len(failed)} stages before the measurements failed: {'; '.join(last)}")
     found = {}
     for planned in plan.cells:

@@ -18,10 +18,10 @@ import json, sys, warnings
 warnings.simplefilter("ignore")
 from ray.cluster_utils import Cluster
 
-small, port = {"object_store_memory": 80 * 2**20}, int(sys.argv[1])
-head = {"num_cpus": 0, "include_dashboard": True, "dashboard_port": port, **small}
+small, (port, ours, theirs) = {"object_store_memory": 80 * 2**20}, map(int, sys.argv[1:])
+head = {"num_cpus": 0, "include_dashboard": True, "dashboard_port": port, "dashboard_agent_listen_port": ours, **small}
 cluster = Cluster(initialize_head=True, head_node_args=head)
-cluster.add_node(num_cpus=2, resources={"bench": 1}, **small)
+cluster.add_node(num_cpus=2, resources={"bench": 1}, dashboard_agent_listen_port=theirs, **small)
 print(json.dumps({"dashboard": cluster.head_node.webui_url}), flush=True)
 sys.stdin.read()
 cluster.shutdown()
@@ -37,10 +37,11 @@ def free_port():
 @contextmanager
 def job_server():
     """The address of a cluster's dashboard."""
+    command = [sys.executable, "-c", CLUSTER, *(str(free_port()) for _ in range(3))]
+    environment = {**os.environ, **ENVIRONMENT}
     with subprocess.Popen(
-        [sys.executable, "-c", CLUSTER, str(free_port())], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env={**os.environ, **ENVIRONMENT},
-    ) as running:  # fmt: skip
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as running:
         yield f"http://{json.loads(running.stdout.readline())['dashboard']}"
         running.stdin.close()
 

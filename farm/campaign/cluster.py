@@ -49,7 +49,8 @@ def check(path: Path) -> Checked:
         faults, remarks = _of_ray(document)
     else:
         raise InputError(f"{path} is no cluster's file: it has neither `available_node_types` nor `kind: RayCluster`")
-    lines = [number for number, line in enumerate(text.splitlines(), 1) if PLACEHOLDER.search(line)]
+    numbered = enumerate(text.splitlines(), 1)
+    lines = [number for number, line in numbered if PLACEHOLDER.search(line) and not line.lstrip().startswith("#")]
     left = [f"still to be filled in: line {', '.join(map(str, lines))}"] if lines else []
     return Checked(faults=tuple(faults), remarks=(*remarks, *left))
 

@@ -75,6 +75,11 @@ Only = Annotated[
     list[str] | None,
     Option("--only", metavar="AXIS=NAME|CELL", help="Only cells so named, e.g. model=resnet20. May be repeated."),
 ]
+Failed = Annotated[bool, Option("--failed", help="Only cells that failed before.")]
+Fresh = Annotated[
+    list[str] | None,
+    Option("--fresh", metavar="STAGE", help="Do this stage kind again, and what needs it, e.g. measure."),
+]
 Cell = Annotated[str, Argument(help="A cell's name, e.g. 'resnet20/fractal/default/CPU{threads=1}', in quotes.")]
 CellGrid = Annotated[str | None, Option("--grid", help="Its grid's name, where several grids have such a cell.")]
 Address = Annotated[str | None, Option("--address", help="A running Ray cluster; without it, Ray starts here.")]

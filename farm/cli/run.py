@@ -12,6 +12,8 @@ from farm.cli.options import (
     DEFAULT_RESULTS,
     Address,
     Columns,
+    Failed,
+    Fresh,
     GridFile,
     Only,
     Results,
@@ -41,11 +43,8 @@ farm run jobs/table1.yaml --address auto --results s3://bucket/results
 def run(
     grid_file: GridFile,
     only: Only = None,
-    failed: Annotated[bool, Option("--failed", help="Only cells that failed before.")] = False,
-    fresh: Annotated[
-        list[str] | None,
-        Option("--fresh", metavar="STAGE", help="Do this stage kind again, and what needs it, e.g. measure."),
-    ] = None,
+    failed: Failed = False,
+    fresh: Fresh = None,
     no_measure: Annotated[
         bool, Option("--no-measure", help="Accuracy alone. What was measured stays; a later run does the rest.")
     ] = False,

@@ -9,7 +9,7 @@ from farm.campaign.submit import Submitted, follow
 from farm.campaign.submit import submit as sent
 from farm.catalog import CATALOG
 from farm.cli import interrupt
-from farm.cli.options import DEFAULT_RESULTS, Only, Results, say, stderr, stdout
+from farm.cli.options import DEFAULT_RESULTS, Failed, Fresh, Only, Results, say, stderr, stdout
 from farm.drive import PATIENCE_S
 from farm.errors import InputError
 from farm.grid.load import load
@@ -30,11 +30,8 @@ def submit(
     ] = None,
     address: Dashboard = "http://127.0.0.1:8265",
     only: Only = None,
-    failed: Annotated[bool, Option("--failed", help="Only cells that failed before.")] = False,
-    fresh: Annotated[
-        list[str] | None,
-        Option("--fresh", metavar="STAGE", help="Do this stage kind again, and what needs it, e.g. measure."),
-    ] = None,
+    failed: Failed = False,
+    fresh: Fresh = None,
     no_measure: Annotated[bool, Option("--no-measure", help="Accuracy alone.")] = False,
     wait: Annotated[
         float, Option("--wait", metavar="SECONDS", min=0, help="How long a node is waited for that could go on.")

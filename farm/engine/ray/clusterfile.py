@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import io
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 import jsonschema
 from ray.autoscaler._private.util import prepare_config, validate_config
 
+logging.getLogger("ray.autoscaler").setLevel(logging.WARNING)  # it tells of what it fills in
 FAULTS = (ValueError, LookupError, TypeError, AttributeError, ImportError, RuntimeError, AssertionError)
 
 

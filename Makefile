@@ -26,7 +26,7 @@ run: $(INSTALLED) ## run the smallest real grid, jobs/quickstart.yaml
 	$(BIN)/farm run jobs/quickstart.yaml
 
 test: $(INSTALLED) ## run every test that this machine can run; the pure core must be covered whole
-	$(BIN)/python -m pytest -n $(WORKERS) -m 'not ray and not alone' --durations=25 --cov --cov-report=
+	$(BIN)/python -m pytest -n $(WORKERS) --max-worker-restart=0 -m 'not ray and not alone' --durations=25 --cov --cov-report=
 	$(BIN)/python -m pytest -m 'ray or alone' --durations=25
 	$(BIN)/coverage report --fail-under=100
 

@@ -6,18 +6,17 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from farm.drive.elsewhere import Elsewhere
+from farm.drive.ledger import Ledger
 from farm.drive.placing import Need, Placing
 from farm.drive.progress import Progress
 from farm.drive.tries import Tries
-from farm.drive.waiting import Waiting
 from farm.drive.works import Works
 from farm.engine import NODE_DIED, Engine, ProgressLine, Work, new_session
 from farm.errors import EngineError
 from farm.grid.settings import Settings
-from farm.plan import Plan, judges
-from farm.record import FailureClass, Outcome
+from farm.plan import Plan
+from farm.record import Outcome
 from farm.results.events import Event, What
-from farm.shown import redacted
 from farm.spec import StageSpec
 from farm.store import Store
 from farm.store.claims import Claims
@@ -27,7 +26,6 @@ QUIET_TICK_S = 5.0  # while a measurement may run, this process sleeps
 PATIENCE_S = 600.0  # that nothing can go on for want of a node
 SPARED = 3  # nodes that may be without space on a disk: were it the store's, all would be
 WAITING = 8  # stages that are told to the engine, of all that wait for a node
-REFUSED = ("error", "missing_input")  # how an evaluation ends that would end so of every variant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +61,10 @@ class Driver:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     session: str = field(init=False, default_factory=new_session)
-    outcomes: dict[str, Outcome] = field(init=False, default_factory=dict)
-    progress: Progress = field(init=False, default_factory=Progress)
-    waiting: Waiting = field(init=False, default_factory=Waiting)
-    order: dict[str, int] = field(init=False, default_factory=dict)
     tries: Tries = field(init=False, default_factory=Tries)
     placing: Placing = field(init=False)
     works: Works = field(init=False)
+    ledger: Ledger = field(init=False)
     elsewhere: Elsewhere = field(init=False)
     ready: set[str] = field(init=False, default_factory=set)
     flying: dict[str, Work] = field(init=False, default_factory=dict)
@@ -86,6 +81,9 @@ class Driver:
             plan=self.plan, store=self.store, session=self.session, stages=self.stages, settings=self.settings,
             stale=self.stale, tries=self.tries, placing=self.placing,
         )  # fmt: skip
+        self.ledger = Ledger(
+            plan=self.plan, store=self.store, stale=self.stale, typical_s=self.works.typical_s, note=self.note
+        )
         self.elsewhere = Elsewhere(store=self.store, claims=self.claims, stale=self.stale, clock=self.clock)
 
     def drive(self, report: Callable[[Progress], None]) -> dict[str, Outcome]:
@@ -97,62 +95,37 @@ class Driver:
         work never could here; and later where the engine is gone, no node comes, or a disk is full. Then nothing is
         written off: the same run goes on from there.
         """
+        progress = self.ledger.progress
         self.placing.see(self.engine.places())
-        self._start()
-        self.engine.preflight([self.works.of(uri) for uri in self.order if uri not in self.outcomes])
-        self._begin()
-        report(self.progress)
-        while len(self.outcomes) < len(self.order):
+        self.ledger.open(self.wanted)
+        self.engine.preflight([self.works.of(uri) for uri in self.ledger.left])
+        self.placing.see(self.engine.places())
+        self._ready(self.ledger.waiting.free())
+        report(progress)
+        while not self.ledger.is_over:
             self._feed()
-            report(self.progress)
+            report(progress)
             for event in self._heard():
                 if isinstance(event, ProgressLine):
                     self._hear(event)
                 else:
                     self._take(event)
-                report(self.progress)
+                report(progress)
             self._judge()
             self._look_elsewhere()
-        report(self.progress)
-        return self.outcomes
+        report(progress)
+        return self.ledger.outcomes
 
-    def _start(self) -> None:
-        for index, (uri, stage) in enumerate(self.plan.stages.items()):
-            if uri not in self.wanted:
+    def _ready(self, uris: Collection[str]) -> None:
+        """Have stages wait for a node that wait for nothing else."""
+        for uri in uris:
+            if uri in self.ledger.outcomes or uri in self.ready:  # what it lacks is found before its inputs are done
                 continue
-            self.order[uri] = index
-            self.progress.total[stage.kind] += 1
-            self.progress.each_s.setdefault(stage.kind, self.works.typical_s(stage.kind))
-        judged = judges(self.plan)
-        for uri in self.order:
-            needs = self.order.keys() & set(self.plan.stages[uri].inputs.values())
-            evaluations = judged.get(uri, set())
-            wanted = evaluations & self.order.keys()
-            is_judged = wanted and not self.store.present(evaluations - wanted)
-            self.waiting.put(uri, needs, wanted if is_judged else ())
-        for uri in self.order:
-            if missing := self.plan.stages[uri].missing:
-                self.progress.last = self._not_run(uri, "missing_input", missing)
-                self._fail(self.progress.last)
-
-    def _begin(self) -> None:
-        """Have all wait for a node that wait for nothing else."""
-        self.placing.see(self.engine.places())
-        for uri in self.waiting.free():
-            self._ready(uri)
-
-    def _not_run(self, uri: str, cause: FailureClass, text: str) -> Outcome:
-        label = self.plan.stages[uri].label
-        return Outcome(uri=uri, label=label, error_class=cause, error_type="NotRun", error_message=redacted(text))
-
-    def _ready(self, uri: str) -> None:
-        if uri in self.outcomes or uri in self.ready:  # what it lacks is found before its inputs are done
-            return
-        self.ready.add(uri)
-        inputs = self.plan.stages[uri].inputs.values()
-        if liked := tuple(name for need in inputs for name in self.made_at.get(need, ())):
-            self.liked[uri] = liked
-        self.placing.put(Need.of(self.works.of(uri)), self.order[uri], uri)
+            self.ready.add(uri)
+            inputs = self.plan.stages[uri].inputs.values()
+            if liked := tuple(name for need in inputs for name in self.made_at.get(need, ())):
+                self.liked[uri] = liked
+            self.placing.put(Need.of(self.works.of(uri)), self.ledger.order[uri], uri)
 
     def _feed(self) -> None:
         """Hand to nodes what they have room for, and tell the engine what waits for others."""
@@ -166,8 +139,8 @@ class Driver:
                 self._submit(uri, place)
             else:
                 self.placing.ended(uri)
-        for kind in self.progress.total:
-            self.progress.lanes[kind] = self.placing.lanes(exclusive=self.stages[kind].exclusive)
+        for kind in self.ledger.progress.total:
+            self.ledger.progress.lanes[kind] = self.placing.lanes(exclusive=self.stages[kind].exclusive)
         self.engine.wish([self.works.of(uri, need.gpus) for uri, need in self.placing.next_ones(WAITING)])
 
     def _without_gpus(self) -> None:
@@ -177,7 +150,7 @@ class Driver:
                 continue
             for uri in self.placing.withdrawn(need, lambda uri: not self.works.asks_for_gpu(uri)):
                 self._take_up(uri)
-                self._ready(uri)
+                self._ready([uri])
 
     def _take_up(self, uri: str) -> None:
         """Have a stage wait no more."""
@@ -189,8 +162,7 @@ class Driver:
         work = self.works.of(uri, need.gpus)
         self.stuck_since = None
         self.flying[uri] = work
-        self.progress.flying[work.stage.kind] += 1
-        self.progress.words[uri] = (work.stage.label, "")
+        self.ledger.progress.begin(uri, work.stage.kind, work.stage.label)
         self.note(Event(what=What.SUBMITTED, uri=uri))
         self.engine.submit(work, place)
 
@@ -200,9 +172,10 @@ class Driver:
         tick_s = QUIET_TICK_S if alone and self.placing.measuring() else TICK_S
         if self.lost:
             tick_s = min(tick_s, max(0.0, min(each.due for each in self.lost) - self.clock()))
-        self.progress.waits = self._stuck() if not (self.flying or self.lost or self.elsewhere.uris) else ""
+        progress = self.ledger.progress
+        progress.waits = self._stuck() if not (self.flying or self.lost or self.elsewhere.uris) else ""
         if self.elsewhere.uris and not self.flying:
-            self.progress.waits = f"waiting for another run, which does {len(self.elsewhere.uris)} of these stages"
+            progress.waits = f"waiting for another run, which does {len(self.elsewhere.uris)} of these stages"
         if self.flying:
             return self.engine.wait(tick_s)
         self.sleep(tick_s)
@@ -222,49 +195,32 @@ class Driver:
     def _look_elsewhere(self) -> None:
         """See what other drivers have done, and take over what they have left."""
         done, left = self.elsewhere.ended()
-        for uri in sorted(done | left, key=lambda uri: self.order[uri]):
-            if uri in done:
-                self._done(Outcome(uri=uri, label=self.plan.stages[uri].label, wall_s=self._mean_s(uri)))
-            else:
-                self._ready(uri)
+        for uri in sorted(done | left, key=lambda uri: self.ledger.order[uri]):
+            self._ready(self.ledger.found(uri) if uri in done else [uri])
 
     def _hear(self, line: ProgressLine) -> None:
-        self.progress.words[line.uri] = (self.plan.stages[line.uri].label, line.text)
-        self.progress.last = line
+        self.ledger.progress.words[line.uri] = (self.plan.stages[line.uri].label, line.text)
+        self.ledger.progress.last = line
         self.note(Event(what=What.WORDS, uri=line.uri, text=line.text))
 
     def _take(self, outcome: Outcome) -> None:
         work, place = self.flying.pop(outcome.uri), self.placing.ended(outcome.uri)
         self.stuck_since = None
-        self.progress.words.pop(outcome.uri, None)
-        self.progress.flying[work.stage.kind] -= 1
-        self.progress.last = outcome
+        self.ledger.progress.end(work.stage.kind, outcome)
         self.elsewhere.release(outcome.uri)
         if outcome.ok:
             self.made_at[outcome.uri] = (place,)
-            self._done(outcome)
+            self._ready(self.ledger.done(outcome))
         elif outcome.error_class in ("lost", "full"):
             due = self.clock() + self.tries.pause_s(outcome)
             self.lost.append(Lost(outcome=outcome, work=work, place=place, due=due))
-        elif self.tries.again(outcome):
-            self._retry(outcome)
         else:
-            self._write_off(outcome)
+            self._settle(outcome, died=False)
 
-    def _mean_s(self, uri: str) -> float:
-        """What a stage of this kind has taken in the mean, so far."""
-        kind = self.plan.stages[uri].kind
-        return self.progress.spent_s[kind] / self.progress.done[kind] if self.progress.done[kind] else 0.0
-
-    def _done(self, outcome: Outcome) -> None:
-        kind = self.plan.stages[outcome.uri].kind
-        self.progress.done[kind] += 1
-        self.progress.spent_s[kind] += outcome.wall_s
-        self.progress.last = outcome
-        self.outcomes[outcome.uri] = outcome
-        self.note(Event(what=What.ENDED, uri=outcome.uri))
-        for uri in self.waiting.done(outcome.uri):
-            self._ready(uri)
+    def _settle(self, outcome: Outcome, *, died: bool) -> None:
+        """Try again what has failed, or write it off. died: its node did, which costs it no try."""
+        again = self.tries.again(outcome, died=died)
+        self._ready(self.ledger.retried(outcome) if again else self.ledger.failed(outcome))
 
     def _judge(self) -> None:
         """Try again, or write off, what was lost, now that it is known whether its node has died."""
@@ -280,10 +236,8 @@ class Driver:
             self.shunned[outcome.uri].add(each.place)
             if outcome.error_class == "full":
                 self._spare(each.work, each.place, outcome)
-            elif self.tries.again(outcome, died=died):
-                self._retry(outcome)
             else:
-                self._write_off(outcome)
+                self._settle(outcome, died=died)
 
     def _spare(self, work: Work, place: str, outcome: Outcome) -> None:
         """Try another node where one has no space left. Raises EngineError if there is none: others would fail too."""
@@ -292,66 +246,4 @@ class Driver:
         elsewhere = [name for name in places.keys() - full if Need.of(work).fits(places[name])]
         if not elsewhere or len(full) > SPARED:
             raise EngineError(f"no space is left on a disk ({outcome.error_message}): free some, and run it again")
-        self._retry(outcome)
-
-    def _retry(self, outcome: Outcome) -> None:
-        self.note(_failure(What.RETRIED, outcome))
-        if outcome.error_class == "damaged":
-            self._await_inputs(outcome.uri)
-        else:
-            self._ready(outcome.uri)
-
-    def _write_off(self, outcome: Outcome) -> None:
-        if outcome.uri in self.stale:
-            self.store.discard(outcome.uri)
-        self._fail(outcome)
-
-    def _await_inputs(self, uri: str) -> None:
-        """Have a stage run once those of its inputs are made again that were damaged and set aside."""
-        inputs = set(self.plan.stages[uri].inputs.values())
-        gone = inputs - self.store.present(inputs)
-        self.waiting.put(uri, gone)
-        for need in gone:
-            self._renew(need)
-        for need in gone:
-            if (ended := self.outcomes.get(need)) is not None:
-                self._fail(self._not_run(uri, "dep_failed", _needs(ended)))
-                return
-        if not gone:
-            self._ready(uri)
-
-    def _renew(self, uri: str) -> None:
-        """Have a stage done again whose artefact is gone, and that was done before, in this run or another."""
-        kind, ended = self.plan.stages[uri].kind, self.outcomes.get(uri)
-        if uri not in self.order:
-            self.order[uri] = list(self.plan.stages).index(uri)
-            self.progress.total[kind] += 1
-            self.progress.each_s.setdefault(kind, self.works.typical_s(kind))
-        elif ended is not None and ended.ok:
-            del self.outcomes[uri]
-            self.progress.done[kind] -= 1
-            self.progress.spent_s[kind] -= ended.wall_s
-        else:
-            return  # it is on its way already, or has failed
-        self._await_inputs(uri)
-
-    def _fail(self, outcome: Outcome) -> None:
-        """Write a failure off, and with it all that needs the stage."""
-        if outcome.uri in self.outcomes:
-            return
-        self.outcomes[outcome.uri] = outcome
-        self.note(_failure(What.ENDED, outcome))
-        self.progress.failed[self.plan.stages[outcome.uri].kind] += 1
-        for uri, may_run in self.waiting.failed(outcome.uri, refused=outcome.error_class in REFUSED):
-            if may_run:
-                self._ready(uri)
-            else:
-                self._fail(self._not_run(uri, "dep_failed", _needs(outcome)))
-
-
-def _needs(outcome: Outcome) -> str:
-    return f"needs {outcome.uri.partition('/')[0]} {outcome.label}"
-
-
-def _failure(what: What, outcome: Outcome) -> Event:
-    return Event(what=what, uri=outcome.uri, error_class=outcome.error_class, text=outcome.error_message)
+        self._ready(self.ledger.retried(outcome))

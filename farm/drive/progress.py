@@ -26,3 +26,34 @@ class Progress:
     lanes: dict[str, int] = field(default_factory=dict)
     last: Outcome | ProgressLine | None = None
     waits: str = ""
+
+    def expect(self, kind: str, each_s: float) -> None:
+        """There is one more stage of a kind, of which one takes so long as a rule."""
+        self.total[kind] += 1
+        self.each_s.setdefault(kind, each_s)
+
+    def begin(self, uri: str, kind: str, label: str) -> None:
+        """A stage is handed to the engine."""
+        self.flying[kind] += 1
+        self.words[uri] = (label, "")
+
+    def end(self, kind: str, outcome: Outcome) -> None:
+        """It has come back, however that was."""
+        self.flying[kind] -= 1
+        self.words.pop(outcome.uri, None)
+        self.last = outcome
+
+    def count(self, kind: str, outcome: Outcome) -> None:
+        """A stage is done."""
+        self.done[kind] += 1
+        self.spent_s[kind] += outcome.wall_s
+        self.last = outcome
+
+    def uncount(self, kind: str, outcome: Outcome) -> None:
+        """What it has made is gone: it is to be done again."""
+        self.done[kind] -= 1
+        self.spent_s[kind] -= outcome.wall_s
+
+    def mean_s(self, kind: str) -> float:
+        """What a stage of a kind has taken in the mean, so far; 0 before the first is done."""
+        return self.spent_s[kind] / self.done[kind] if self.done[kind] else 0.0

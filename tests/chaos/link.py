@@ -1,0 +1,66 @@
+"""A second host on this one: a network namespace of its own, and the cable to it, which can be pulled."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+NEEDS_LINK = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("ip") is None,
+    reason="network namespaces are made by root with `ip` (Debian: iproute2)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """name: the namespace's, and of what belongs to it. here, there: the IPv4 addresses of both ends."""
+
+    name: str
+    here: str
+    there: str
+
+    def inside(self, *command: str) -> list[str]:
+        """The command as one of that host."""
+        return ["ip", "netns", "exec", self.name, *command]
+
+    def cut(self) -> None:
+        """From now on nothing comes through, and nobody is told: as where a cable is pulled at the switch."""
+        _ip(f"link set {self.name}a nomaster")
+
+    def mend(self) -> None:
+        """Put the cable in again."""
+        _ip(f"link set {self.name}a master {self.name}s")
+
+
+@contextmanager
+def linked() -> Iterator[Link]:
+    """Make both, and nothing is left of them afterwards. No name of it is longer than an interface's may be."""
+    net, name = f"10.{200 + os.getpid() % 50}.{os.getpid() // 50 % 250}", f"farm{os.getpid()}"
+    link = Link(name, f"{net}.1", f"{net}.2")
+    try:
+        _ip(f"link add name {name}s type bridge")
+        _ip(f"addr add {link.here}/24 dev {name}s")
+        _ip(f"link add {name}a type veth peer name {name}b")
+        _ip(f"netns add {name}")
+        _ip(f"link set {name}b netns {name}")
+        _ip(f"-n {name} addr add {link.there}/24 dev {name}b")
+        for up in (
+            f"link set {name}s up",
+            f"link set {name}a up",
+            f"-n {name} link set {name}b up",
+            f"-n {name} link set lo up",
+        ):
+            _ip(up)
+        link.mend()
+        yield link
+    finally:
+        for gone in (f"netns del {name}", f"link del {name}a", f"link del {name}s"):
+            subprocess.run(["ip", *gone.split()], check=False, capture_output=True)
+
+
+def _ip(words: str) -> None:
+    subprocess.run(["ip", *words.split()], check=True, capture_output=True)

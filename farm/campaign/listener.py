@@ -16,7 +16,8 @@ class Listener:
 
     say: a line. download: entered for each file that is fetched, by its name; gives what is told how far it is.
     progress: entered while stages run; gives what is told of each change, and about once a second. started: when
-    the engine runs, and has perhaps set signal handlers of its own. closing: entered while a run is closed.
+    the engine runs, and has perhaps set signal handlers of its own. closing: entered while a run is closed. gathering:
+    entered while results are gathered; gives what is told how many cells are, and of how many.
     """
 
     say: Callable[[str], None] = lambda _: None
@@ -24,6 +25,7 @@ class Listener:
     progress: Callable[[], AbstractContextManager[Report]] = lambda: nullcontext(lambda _: None)
     started: Callable[[], None] = lambda: None
     closing: Callable[[], AbstractContextManager[None]] = nullcontext
+    gathering: Callable[[], AbstractContextManager[Callable[[int, int], None]]] = lambda: nullcontext(lambda *_: None)
 
 
 NOBODY = Listener()

@@ -17,7 +17,7 @@ from farm.record import Outcome, Record
 from farm.report.numbers import count
 from farm.results.events import Journal
 from farm.results.folder import Folder
-from farm.results.gather import gather, gathered
+from farm.results.gather import gathered
 from farm.results.location import Location
 from farm.results.reader import Damage
 from farm.store import Store
@@ -115,14 +115,14 @@ def _carried_out(
     except AwayError:
         raise  # of what cannot be reached nothing can be gathered
     except BaseException as error:
-        with listener.closing():
+        with listener.closing(), listener.gathering() as report:
             try:
-                gather(folder, store, kept)
+                gathered(folder, store, kept, report=report)
             except (FarmError, OSError) as second:
                 error.add_note(f"its results could not be gathered: {second}")
         raise
-    with listener.closing():
-        records, damaged = gathered(folder, store, kept)
+    with listener.closing(), listener.gathering() as report:
+        records, damaged = gathered(folder, store, kept, report=report)
     return tuple(records), damaged
 
 

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from rich import progress as bars
 from typer import Argument, Option
 
 from farm.cli.options import DEFAULT_RESULTS, NoProgress, Results, say, stderr
+from farm.cli.progress import gathering
 from farm.report.numbers import count
 from farm.results import tables
 from farm.results.gather import gathered
@@ -33,14 +33,8 @@ def gather(
     What has not changed since they were gathered last is not read again.
     """
     folder = Location.of(results).grid(grid)
-    hidden = quiet or not stderr.is_terminal
-    columns = (bars.TextColumn("gathering"), bars.BarColumn(), bars.MofNCompleteColumn(), bars.TextColumn("cells"))
-    with bars.Progress(*columns, bars.TimeRemainingColumn(), console=stderr, disable=hidden, transient=True) as bar:
-        task = bar.add_task("")
-        records, _ = gathered(
-            folder, Location.of(results).store, folder.read_plan(), fresh=fresh,
-            report=lambda done, total: bar.update(task, completed=done, total=total),
-        )  # fmt: skip
+    with gathering(stderr, quiet=quiet) as report:
+        records, _ = gathered(folder, Location.of(results).store, folder.read_plan(), fresh=fresh, report=report)
     say(f"{len(records)} cells: {folder.path(tables.RECORDS)}")
     if damaged := sum(record.error_class == "damaged" for record in records):
         say(f"{count(damaged, 'cell')} with damaged artefacts (farm why tells which): run the grid again")

@@ -1,7 +1,7 @@
 """A campaign on a console: a live table on a terminal, plain lines elsewhere; and Ctrl-C that works."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -21,6 +21,7 @@ from farm.record import Outcome
 from farm.shown import shown
 
 WORTH_SAYING_S = 2.0
+SELDOM_S = 10.0  # between lines of what only counts
 RUNNING = 4  # stages that are named while they run
 
 
@@ -32,6 +33,7 @@ def console(*, quiet: bool, failures: bool = True, alone: bool = False) -> Liste
         progress=partial(_progress, quiet=quiet, failures=failures, alone=alone),
         started=interrupt.begin,
         closing=interrupt.held_off,
+        gathering=partial(gathering, stderr, quiet=quiet),
     )
 
 
@@ -41,6 +43,32 @@ def _download(name: str, *, quiet: bool) -> Iterator[DownloadProgress]:
     with bars.Progress(*columns, bars.TransferSpeedColumn(), console=stderr, disable=quiet) as bar:
         task = bar.add_task(shown(name), total=None)
         yield lambda received, total: bar.update(task, advance=received, total=total)
+
+
+@contextmanager
+def gathering(
+    console: Console, *, quiet: bool, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[int, int], None]]:
+    """What is told how many cells are gathered, and of how many: a bar on a terminal, elsewhere a line now and then."""
+    if quiet or not console.is_terminal:
+        yield (lambda *_: None) if quiet else _Seldom(console, clock).report
+        return
+    columns = (bars.TextColumn("gathering"), bars.BarColumn(), bars.MofNCompleteColumn(), bars.TextColumn("cells"))
+    with bars.Progress(*columns, bars.TimeRemainingColumn(), console=console, transient=True) as bar:
+        task = bar.add_task("")
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+class _Seldom:
+    """A line of what is gathered, where that takes long."""
+
+    def __init__(self, console: Console, clock: Callable[[], float]) -> None:
+        self.console, self.clock, self.said_at = console, clock, clock()
+
+    def report(self, done: int, total: int) -> None:
+        if self.clock() >= self.said_at + SELDOM_S:
+            self.said_at = self.clock()
+            self.console.print(f"gathered {done:,} of {total:,} cells", style="dim", highlight=False)
 
 
 @contextmanager

@@ -31,6 +31,8 @@ from farm.results.location import Location
 from farm.results.reading import read_run
 from farm.results.tables import RECORDS
 
+MOST = 200  # rows: of more, only those that failed, the first of them, are printed when a run ends
+
 EXAMPLES = """
 farm run jobs/quickstart.yaml
 
@@ -80,13 +82,15 @@ def run(
 
 
 def _show(ended: Ended, results: str, columns: str, *, wide: bool) -> int:
-    """The table of the cells that were asked for; the exit code. results, columns, wide: as typed."""
+    """The table of the cells that were asked for, where they are not too many; the exit code. The rest: as typed."""
     from farm.cli import views  # noqa: PLC0415 - scipy, which planning need not pay
 
-    view = views.view([], None, views.CELLS, None, columns, wide=wide)
-    views.summary(read_run(ended.folder), ended.cells, view).show()
     records = [record for record in ended.records if record.cell in ended.cells]
     failed = [record.cell for record in records if record.outcome != "ok"]
+    listed = ended.cells if len(ended.cells) <= MOST else failed[:MOST]
+    if listed:
+        view = views.view([], None, views.CELLS, None, columns, wide=wide)
+        views.summary(read_run(ended.folder), listed, view).show()
     if failed:
         command = asking_why(failed[0], records[0].grid, results)
         what = "failed" if all(record.outcome in ("ok", "failed") for record in records) else "are not there"
@@ -96,6 +100,8 @@ def _show(ended: Ended, results: str, columns: str, *, wide: bool) -> int:
     total = len(ended.records)
     count = f"{len(records)} of {total} cells" if len(records) < total else f"{total} cells"
     say(f"{count}{note}: {ended.folder.path(RECORDS)}")
+    if len(ended.cells) > MOST:
+        say(f"a table of more than {MOST} rows is not printed here: farm show {records[0].grid}{at(results)}")
     if ended.unmeasured:
         left = count_of(ended.unmeasured, "measurement is", "measurements are")
         say(f"{left} left: the same command without --no-measure does the rest")

@@ -36,7 +36,6 @@ print(cluster.address, flush=True)
 sys.stdin.read()
 cluster.shutdown()
 """
-START = "from ray.scripts.scripts import main; main()"
 
 
 @contextmanager
@@ -47,9 +46,8 @@ def two_hosts(link: Link, environment: dict[str, str]) -> Iterator[str]:
         env=environment,
     ) as head:  # fmt: skip
         address = head.stdout.readline().strip()
-        node = [sys.executable, "-c", START, "start", "--address", address, "--node-ip-address", link.there, "--block"]
-        size = ["--num-cpus", "2", "--resources", '{"bench": 1}', "--object-store-memory", str(80 * 2**20)]
-        with subprocess.Popen(link.inside(*node, *size), env=environment, stdout=subprocess.DEVNULL) as other:
+        node = link.inside(*weather.joining(address, link.there))
+        with subprocess.Popen(node, env=environment, stdout=subprocess.DEVNULL) as other:
             try:
                 yield address
             finally:
@@ -67,16 +65,19 @@ def test_a_run_goes_on_with_the_hosts_that_it_still_reaches(tmp_path):
     grid = place.grid(models=[{"factory": "networks:tiny"}], calibrations=sets)
     scratch = tempfile.mkdtemp(prefix="s", dir="/tmp")  # short: sockets lie in it
     environment = {**weather.ENVIRONMENT, **IMPATIENT, "TMPDIR": scratch}
-    with linked() as link, two_hosts(link, {**os.environ, **environment}) as address:
-        with place.start("run", grid.name, "--address", address, **environment) as run:
-            try:
-                wait_until(lambda: nodes(place) == 2 or run.poll() is not None, 150)
-                link.cut()
-                time.sleep(20.0)
-                link.mend()
-                out, err = run.communicate(timeout=120)
-            finally:
-                run.kill()
+    with (
+        linked() as link,
+        two_hosts(link, {**os.environ, **environment}) as address,
+        place.start("run", grid.name, "--address", address, **environment) as run,
+    ):
+        try:
+            wait_until(lambda: nodes(place) == 2 or run.poll() is not None, 150)
+            link.cut()
+            time.sleep(20.0)
+            link.mend()
+            out, err = run.communicate(timeout=120)
+        finally:
+            run.kill()
     assert run.returncode == 0, out + err
     assert {record["outcome"] for record in place.records().values()} == {"ok"}
     store = Store(str(place.folder / "results" / "store"))

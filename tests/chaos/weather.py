@@ -2,7 +2,8 @@
 
 Kinds: ``driver`` (the command, which is started again: the one thing that a person would do), ``worker`` (a Ray worker
 with its stage), ``stage`` (the stage's own process), ``server`` (the fork server of stages), ``node`` (a raylet with
-all its workers; another comes), ``stopped`` (a raylet that stops for some seconds).
+all its workers; another comes), ``stopped`` (a raylet that stops for some seconds), ``away`` (the link to an S3 store
+that is cut for some seconds).
 """
 
 import json
@@ -19,18 +20,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 import psutil
 
 from farm.errors import DamageError
 from farm.record import Outcome
+from farm.results import tables
 from farm.results.folder import Folder
 from farm.store import Store
+from tests import s3
 from tests.cli.conftest import Place
 
 ENVIRONMENT = {"RAY_AUTH_MODE": "disabled", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 NODE = {"num_cpus": 2, "resources": {"bench": 1}, "object_store_memory": 80 * 2**20}
 STOPPED_S = 4.0
+AWAY_S = 6.0
+START = "from ray.scripts.scripts import main; main()"  # `ray`, which a venv may not have on its path
 # Starts a head without cores and nodes; kills and adds nodes as lines of JSON say; answers each with what there is.
 SKY = """
 import json, sys, warnings
@@ -92,11 +98,17 @@ def sky(nodes: int, environment: Mapping[str, str]) -> Iterator[Sky]:
             process.stdin.close()
 
 
+def joining(address: str, host: str) -> list[str]:
+    """The command by which a host, named by its IPv4 address, joins a cluster until it is ended."""
+    size = ["--num-cpus", "2", "--resources", '{"bench": 1}', "--object-store-memory", str(NODE["object_store_memory"])]
+    return [sys.executable, "-c", START, "start", "--address", address, "--node-ip-address", host, "--block", *size]
+
+
 @dataclass
 class Storm:
     """Kills, one every so many seconds, drawn by a seed. command: the driver's. kills: how many of each kind.
 
-    folder: where the grid lies. scratch: TMPDIR of the driver and of all nodes.
+    folder: where the grid lies. scratch: TMPDIR of the driver and of all nodes. way: to the store, if that is on S3.
     """
 
     sky: Sky
@@ -107,6 +119,7 @@ class Storm:
     every_s: float
     kinds: list[str]  # in an order that the seed draws, again and again
     environment: Mapping[str, str] = field(default_factory=dict)
+    way: s3.Way | None = None
     kills: Counter[str] = field(default_factory=Counter)
     said: str = ""
     killed: int = 0  # the driver that was killed last
@@ -131,6 +144,7 @@ class Storm:
                 if KILLERS[kind](self, rng, driver):
                     self.kills[kind] += 1
         driver.kill()
+        driver.wait()
         raise AssertionError(f"not over after {longest_s:.0f} s: {(self.folder / 'storm.log').read_text()[-4000:]}")
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -215,6 +229,14 @@ def _stop_node(storm: Storm, rng: random.Random, driver: subprocess.Popen[bytes]
     return True
 
 
+def _cut_off(storm: Storm, rng: random.Random, driver: subprocess.Popen[bytes]) -> bool:
+    assert storm.way is not None, "the store is on this host's disk"
+    storm.way.open = False
+    time.sleep(AWAY_S)
+    storm.way.open = True
+    return True
+
+
 Killer = Callable[[Storm, random.Random, "subprocess.Popen[bytes]"], bool]
 KILLERS: Mapping[str, Killer] = {
     "driver": _kill_driver,
@@ -223,6 +245,7 @@ KILLERS: Mapping[str, Killer] = {
     "server": lambda storm, rng, _: _killed(servers(storm), rng),
     "node": _kill_node,
     "stopped": _stop_node,
+    "away": _cut_off,
 }
 
 
@@ -243,26 +266,43 @@ class Aftermath:
     said: str
 
 
-def weathered(place: Place, grid: Path, *, kinds: Sequence[str], kills: int, seed: int, longest_s: float) -> Aftermath:
-    """Run a grid through a storm on a cluster of three nodes. kinds, kills, seed: as `Storm` has them."""
+def weathered(
+    place: Place,
+    grid: Path,
+    *,
+    kinds: Sequence[str],
+    kills: int,
+    seed: int,
+    longest_s: float,
+    way: s3.Way | None = None,
+) -> Aftermath:
+    """Run a grid through a storm on a cluster of three nodes. kinds, kills, seed, way: as `Storm` has them."""
     scratch = Path(tempfile.mkdtemp(prefix="s", dir="/tmp"))  # short: sockets lie in it
     environment = {"FARM_SESSION": "", "FARM_CACHE": str(place.folder / "cache"), "TMPDIR": str(scratch)}
+    results = str(place.folder / "results") if way is None else f"s3://{s3.BUCKET}/{scratch.name}"
+    environment |= {} if way is None else s3.environment(way.url)
+    words = ["run", grid.name, "--results", results]
     with sky(3, environment) as there:
         storm = Storm(
-            sky=there,
-            command=[sys.executable, "-P", "-m", "farm", "run", grid.name, "--address", there.address],
+            sky=there, command=[sys.executable, "-P", "-m", "farm", *words, "--address", there.address],
             folder=place.folder, scratch=scratch, seed=seed, every_s=4.0, kinds=list(kinds), environment=environment,
+            way=way,
         )  # fmt: skip
         code = storm.blow(kills, longest_s)
-    plan = Folder(str(place.folder / "results" / grid.stem)).read_plan()
-    store = Store(str(place.folder / "results" / "store"))
-    records = place.records(grid.stem)
     shutil.rmtree(scratch)
+    with patch.dict(os.environ, environment):
+        return aftermath(storm, code, Folder(f"{results}/{grid.stem}"), Store(f"{results}/store"))
+
+
+def aftermath(storm: Storm, code: int, folder: Folder, store: Store) -> Aftermath:
+    """What is left of it."""
+    plan, records = folder.read_plan(), folder.read(tables.RECORDS).to_pylist()
+    assert len({record["cell"] for record in records}) == len(records), "a row is doubled"
     return Aftermath(
         kills=storm.kills, code=code, restarts=storm.kills["driver"], stages=len(plan.stages),
         lost=tuple(uri for uri in plan.stages if not _is_whole(store, uri)),
         doubled=tuple(doubled(store, list(plan.stages))),
-        failed=tuple(cell for cell, record in records.items() if record["outcome"] != "ok"), said=storm.said[-4000:],
+        failed=tuple(record["cell"] for record in records if record["outcome"] != "ok"), said=storm.said[-4000:],
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from farm.cli.progress import clock_text, left_s, live_table, reporting
+from farm.cli.progress import clock_text, gathering, left_s, live_table, reporting
 from farm.drive import Progress
 from farm.engine import ProgressLine
 from farm.record import Outcome
@@ -62,6 +62,24 @@ def test_a_pipe_gets_a_line_for_each_word_of_a_stage_once_as_it_stands():
         "    export [b]x: [red]50 %[/] :100:",
         "[1/3] export resnet20: 1.2 s",
     ]
+
+
+def counted(*, terminal=False, quiet=False):
+    """What is said while a hundred cells are gathered, of which each takes a second."""
+    text, ticks = StringIO(), iter(range(1000))
+    console = Console(file=text, force_terminal=terminal, width=100)
+    with gathering(console, quiet=quiet, clock=lambda: float(next(ticks))) as report:
+        for done in range(0, 4001, 100):
+            report(done, 4000)
+    return text.getvalue()
+
+
+def test_while_cells_are_gathered_a_pipe_gets_a_line_now_and_then_and_a_terminal_a_bar():
+    lines = counted().splitlines()
+    assert lines[0].endswith(" of 4,000 cells")
+    assert 2 <= len(lines) <= 4
+    assert "4000/4000" in counted(terminal=True)
+    assert counted(quiet=True) == counted(quiet=True, terminal=True) == ""
 
 
 def test_of_a_stage_alone_a_pipe_gets_its_words_and_a_terminal_the_last_of_them():

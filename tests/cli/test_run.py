@@ -1,5 +1,6 @@
 """`farm run` as a user types it: what runs, what runs again, what it leaves behind."""
 
+import importlib
 import json
 import os
 import re
@@ -81,6 +82,19 @@ def test_measurements_of_cells_that_failed_are_not_left(place):
     said = place.farm("run", place.grid(calibrations=sets), "--no-measure", *INLINE, code=1)
     assert [record["outcome"] for record in place.records().values()].count("failed") == 1
     assert "2 measurements are left: " in said
+
+
+def test_of_more_rows_than_anybody_reads_only_those_that_failed_are_printed(place, monkeypatch):
+    monkeypatch.setattr(importlib.import_module("farm.cli.run"), "MOST", 2)
+    (place.folder / "photos").mkdir()
+    sets = [{"name": "noise", "count": 16}, {"name": "folder", "path": "photos", "count": 4}]
+    grid = place.grid(calibrations=sets)
+    said = place.farm("run", grid, "--no-measure", *INLINE, code=1)
+    table = said.partition("1 of 3 cells failed")[0]
+    assert "folder" in table
+    assert "noise" not in table
+    assert "a table of more than 2 rows is not printed here: farm show quick" in said
+    assert "noise" in place.farm("run", grid, "--only", INT8, "--no-measure", *INLINE)
 
 
 def test_accuracy_alone_keeps_what_was_measured(ran):

@@ -3,14 +3,16 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
 
 import pytest
 
+from tests.chaos.weather import START
 from tests.cli.conftest import Place
+from tests.engine.test_contract import wait_until
 
 ENVIRONMENT = {"RAY_AUTH_MODE": "disabled", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 CLUSTER = """
@@ -34,9 +36,9 @@ def free_port():
         return one.getsockname()[1]
 
 
-@contextmanager
-def job_server():
-    """The address of a cluster's dashboard."""
+@pytest.fixture(scope="module")
+def dashboard():
+    """The address of a cluster's."""
     command = [sys.executable, "-c", CLUSTER, *(str(free_port()) for _ in range(3))]
     environment = {**os.environ, **ENVIRONMENT}
     with subprocess.Popen(
@@ -48,18 +50,36 @@ def job_server():
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_cluster_runs_a_grid_with_the_code_of_its_folder(tmp_path):
+def test_a_cluster_runs_a_grid_with_the_code_of_its_folder(tmp_path, dashboard):
     place, results = Place(tmp_path), str(tmp_path / "results")
     grid = place.grid(accuracy_only=[{"device": "CPU"}])
-    with job_server() as address:
-        sent = place.process("submit", grid, "--address", address, "--results", results, "--detach", **ENVIRONMENT)
-        job = re.search(r"--follow (\S+)", sent)[1]
-        (place.folder / "networks.py").unlink()  # the cluster has its own
-        told = place.process("submit", "--follow", job, "--address", address, **ENVIRONMENT)
-        assert "2 cells" in told
-        assert {row["outcome"] for row in place.records().values()} == {"ok"}
-        again = place.process("submit", "--follow", "nobody", "--address", address, code=2, **ENVIRONMENT)
-        assert f"{address} has no job nobody" in again
+    sent = place.process("submit", grid, "--address", dashboard, "--results", results, "--detach", **ENVIRONMENT)
+    job = re.search(r"--follow (\S+)", sent)[1]
+    (place.folder / "networks.py").unlink()  # the cluster has its own
+    told = place.process("submit", "--follow", job, "--address", dashboard, **ENVIRONMENT)
+    assert "2 cells" in told
+    assert {row["outcome"] for row in place.records().values()} == {"ok"}
+    again = place.process("submit", "--follow", "nobody", "--address", dashboard, code=2, **ENVIRONMENT)
+    assert f"{dashboard} has no job nobody" in again
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_ctrl_c_ends_the_watching_alone_and_a_job_that_is_stopped_ends_in_order(tmp_path, dashboard):
+    place, results = Place(tmp_path), str(tmp_path / "results")
+    grid = place.grid(models=[{"factory": "networks:tiny"}, {"factory": "networks:hangs"}])
+    with place.start("submit", grid, "--address", dashboard, "--results", results, **ENVIRONMENT) as sent:
+        job = re.search(r"sent as (\S+);", sent.stdout.readline())[1]
+        wait_until(lambda: place.attempts() or sent.poll() is not None, 120)
+        sent.send_signal(signal.SIGINT)
+        out, err = sent.communicate(timeout=60)
+    assert sent.returncode == 0, out + err
+    assert f"quick goes on; watch it: farm submit --follow {job} --address {dashboard}" in err
+    stop = [sys.executable, "-c", START, "job", "stop", job, "--address", dashboard]
+    subprocess.run(stop, check=True, capture_output=True, timeout=60)
+    told = place.process("submit", "--follow", job, "--address", dashboard, code=1, **ENVIRONMENT)
+    assert "interrupted: what is finished is kept; the same command goes on from here" in told
+    assert "ok" in {row["outcome"] for row in place.records().values()}
 
 
 def test_results_that_the_cluster_cannot_see_are_refused(place):

@@ -1,6 +1,7 @@
 """Following a job whose connection breaks: nothing is shown twice, and the job's end is its end."""
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,11 +9,6 @@ import aiohttp
 import pytest
 
 from farm.errors import EngineError
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # Ray's own imports warn of Ray's own future
-    from farm.engine.ray import jobs
-    from farm.engine.ray.jobs import Jobs
 
 NAME = "farm-quick-1"
 
@@ -43,14 +39,29 @@ class Server:
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch):
+def jobs(monkeypatch):
+    """The module, which does not wait between its tries."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ray's own imports warn of Ray's own future
+        from farm.engine.ray import jobs
+
     monkeypatch.setattr(jobs, "RECONNECT_S", 0.0)
+    return jobs
+
+
+def jobs_of(server):
+    from farm.engine.ray.jobs import Jobs
+
+    one = Jobs.__new__(Jobs)
+    one.address, one.client = "http://there", server
+    return one
 
 
 def followed(server):
-    one, shown = Jobs.__new__(Jobs), []
-    one.address, one.client = "http://there", server
-    return one.followed(NAME, shown.append), "".join(shown)
+    """In a thread of its own: in this one the event loop of a browser may run, whose tests come before."""
+    shown = []
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(jobs_of(server).followed, NAME, shown.append).result(60), "".join(shown)
 
 
 BREAKS = [
@@ -75,7 +86,7 @@ def test_a_job_that_left_no_exit_code_says_why_it_has_ended():
     assert shown.endswith("the job has ended: killed by a person\n")
 
 
-def test_a_job_that_is_not_there_or_is_heard_of_no_more_is_said(monkeypatch):
+def test_a_job_that_is_not_there_or_is_heard_of_no_more_is_said(jobs, monkeypatch):
     server = Server()
     server.list_jobs = list
     with pytest.raises(EngineError, match=f"http://there has no job {NAME}"):
@@ -99,16 +110,14 @@ class Beginning(Server):
 
 
 def submitted(server):
-    one = Jobs.__new__(Jobs)
-    one.address, one.client = "http://there", server
-    one.submit(NAME, "farm run", Path("/nowhere"))
+    jobs_of(server).submit(NAME, "farm run", Path("/nowhere"))
     return server.taken
 
 
 BUSY = RuntimeError("Request failed with status code 500: No available agent to submit job")
 
 
-def test_a_cluster_that_has_just_begun_is_asked_again(monkeypatch):
+def test_a_cluster_that_has_just_begun_is_asked_again(jobs, monkeypatch):
     assert submitted(Beginning(BUSY, BUSY)) == [NAME]
     monkeypatch.setattr(jobs, "BEGINS_S", -1.0)
     with pytest.raises(EngineError, match="http://there does not take the job: Request failed with status code 500"):

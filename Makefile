@@ -25,6 +25,7 @@ install: $(INSTALLED) ## set up .venv with the exact versions of constraints.txt
 run: $(INSTALLED) ## run the smallest real grid, jobs/quickstart.yaml
 	$(BIN)/farm run jobs/quickstart.yaml
 
+# xdist waits for ever for a crashed process's last test: so a crash ends it all, with the test's name.
 test: $(INSTALLED) ## run every test that this machine can run; the pure core must be covered whole
 	$(BIN)/python -m pytest -n $(WORKERS) --max-worker-restart=0 -m 'not ray and not alone' --durations=25 --cov --cov-report=
 	$(BIN)/python -m pytest -m 'ray or alone' --durations=25

@@ -119,7 +119,26 @@ def _answers(name: str) -> str:
     return "".join(f"- **{question}**\n" + "".join(f"    - {text}\n" for text in given[question]) for question in given)
 
 
+def _chaos(_: str | None) -> str:
+    """What the long storm has left."""
+    left = json.loads((REFERENCE / "chaos.json").read_text(encoding="utf-8"))
+    kills, host = left["kills"], left["host"]
+    rows = {
+        "kills": f"{sum(kills.values())}: {', '.join(f'{count} {kind}' for kind, count in kills.items())}",
+        "grids, stages": f"{left['grids']}, {left['stages']}",
+        "stages lost, or finished more than once": f"{left['lost']}, {left['doubled']}",
+        "cells that failed": left["failed"],
+        "processes left": left["orphans"],
+        "restarts of the killed driver": left["restarts"],
+        "anything else that a person would have had to do": left["interventions"],
+    }
+    table = "".join(f"| {what} | {count} |\n" for what, count in rows.items())
+    where = f"{host['cpu_model']} ({host['isa']}), {host['cores']} cores; {left['finished_at'][:10]}"
+    return f"| what | |\n|---|---|\n{table}\n> {left['minutes']:.0f} minutes on {where}.\n"
+
+
 MAKERS = {
+    "chaos": _chaos,
     "answers": _answers,
     "claims": _claims,
     "columns": columns.table,

@@ -12,7 +12,6 @@ ROOT = Path(__file__).parents[2]
 BENCH = ROOT / "results" / "reference" / "bench"
 OUT = ROOT / "docs" / "scaling.png"
 DRAWN = ("first gather", "gather", "nothing to do", "show", "plan")  # of what is done locally
-GOALS = {"nodes": (16, 64), "share": (0.85, 0.75)}
 SIZE = {"width": 330, "height": 240}
 
 
@@ -29,20 +28,17 @@ def _rows(name: str) -> list[dict[str, Any]]:
 
 def _policy(rows: list[dict[str, Any]]) -> Any:
     """How near the driver's own policy comes to what no policy can beat, by nodes."""
-    shares = []
-    for row in rows:
-        nodes, _, kind = str(row["what"]).partition(" nodes, ")
-        shares.append({"nodes": int(nodes), "kind": kind, "share": row["share"]})
-    line = alt.Chart(data(shares)).mark_line(point={"size": 50, "filled": True}).encode(
-        x=_log("nodes", "nodes", sorted({row["nodes"] for row in shares})),
+    line = alt.Chart(data(rows)).mark_line(point={"size": 50, "filled": True}).encode(
+        x=_log("nodes", "nodes", sorted({row["nodes"] for row in rows})),
         y=alt.Y("share:Q", title="lower bound / time taken", scale=alt.Scale(domain=[0.5, 1.0])),
-        color=alt.Color("kind:N", title=None, sort=["alike", "mixed", "spot"]),
+        color=alt.Color("what:N", title=None, sort=["alike", "mixed", "spot"]),
+        strokeDash=alt.StrokeDash("known:N", title="known", sort=[True, False]),
     )  # fmt: skip
-    goals = [{"nodes": nodes, "share": share} for nodes, share in zip(GOALS["nodes"], GOALS["share"], strict=True)]
-    goal = alt.Chart(data(goals)).mark_tick(color="black", thickness=2, size=24, orient="horizontal").encode(
-        x="nodes:Q", y="share:Q"
-    )  # fmt: skip
-    return alt.layer(line, goal).properties(title="Simulated clusters (ticks: goals, alike)", **SIZE)
+    aims = {row["nodes"]: float(row["goal"].rpartition(" ")[2].rstrip("%")) / 100 for row in rows if row["goal"]}
+    goal = alt.Chart(data([{"nodes": nodes, "share": share} for nodes, share in aims.items()])).mark_tick(
+        color="black", thickness=2, size=24, orient="horizontal"
+    ).encode(x="nodes:Q", y="share:Q")  # fmt: skip
+    return alt.layer(line, goal).properties(title="Simulated clusters (ticks: goals)", **SIZE)
 
 
 def _cells(rows: list[dict[str, Any]]) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 
 from farm.campaign.listener import NOBODY, Listener
 from farm.drive import PATIENCE_S, Driver, Progress
@@ -33,12 +34,13 @@ def execute(
     wait_s: float = PATIENCE_S,
     listener: Listener = NOBODY,
     journal: Journal | None = None,
+    past: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, Outcome]:
     """Drive a plan on an engine, which is closed whatever happens. The outcomes by uri.
 
     stages: the specs of all stage kinds. stale: stages to be done again although they are there. engine: ``ray``, which
     is started only if a stage can run, or ``inline``. address: of a running Ray cluster. wait_s: how long a node is
-    waited for. journal: notes what is seen.
+    waited for. journal: notes what is seen. past: uri -> how many seconds such stages took before.
     """
     lacking = dependents(plan, {uri for uri in wanted if plan.stages[uri].missing})
     journal = journal or Journal()
@@ -54,7 +56,7 @@ def execute(
         try:
             driver = Driver(
                 plan=plan, wanted=wanted, engine=running, store=store, stages=stages, settings=settings,
-                stale=stale, note=journal.note, claims=claims, patience_s=wait_s,
+                stale=stale, note=journal.note, past=past, claims=claims, patience_s=wait_s,
             )  # fmt: skip
             return driver.drive(reported)
         finally:

@@ -8,6 +8,7 @@ from farm.drive import Progress
 from farm.inputs import DownloadProgress
 
 Report = Callable[[Progress], None]
+Gathering = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,7 @@ class Listener:
     progress: Callable[[], AbstractContextManager[Report]] = lambda: nullcontext(lambda _: None)
     started: Callable[[], None] = lambda: None
     closing: Callable[[], AbstractContextManager[None]] = nullcontext
-    gathering: Callable[[], AbstractContextManager[Callable[[int, int], None]]] = lambda: nullcontext(lambda *_: None)
+    gathering: Callable[[], AbstractContextManager[Gathering]] = lambda: nullcontext(lambda *_: None)
 
 
 NOBODY = Listener()

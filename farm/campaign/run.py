@@ -20,6 +20,7 @@ from farm.results.folder import Folder
 from farm.results.gather import gathered
 from farm.results.location import Location
 from farm.results.reader import Damage
+from farm.results.reading import attempts_table
 from farm.store import Store
 from farm.store.aside import set_aside
 from farm.suggest import did_you_mean
@@ -110,20 +111,30 @@ def _carried_out(
             execute(
                 plan, wanted, store, CATALOG.stages, grid.settings,
                 stale=stale, engine=options.engine, address=options.address, wait_s=options.wait_s, listener=listener,
-                journal=Journal(folder),
+                journal=Journal(folder), past=_past(folder),
             )  # fmt: skip
     except AwayError:
         raise  # of what cannot be reached nothing can be gathered
     except BaseException as error:
-        with listener.closing(), listener.gathering() as report:
+        with listener.closing():
             try:
-                gathered(folder, store, kept, report=report)
+                with listener.gathering() as report:
+                    gathered(folder, store, kept, report=report)
             except (FarmError, OSError) as second:
                 error.add_note(f"its results could not be gathered: {second}")
         raise
     with listener.closing(), listener.gathering() as report:
         records, damaged = gathered(folder, store, kept, report=report)
     return tuple(records), damaged
+
+
+def _past(folder: Folder) -> dict[str, float]:
+    """How long stages took that were gathered before: uri -> seconds. What found its artefact there took no time."""
+    try:
+        rows = attempts_table(folder).select(["uri", "wall_s", "error_class", "peak_rss_mib"]).to_pylist()
+    except FarmError:  # there are none, or they are damaged, and will be gathered anew
+        return {}
+    return {row["uri"]: row["wall_s"] for row in rows if row["error_class"] is None and row["peak_rss_mib"] is not None}
 
 
 def states_in(plan: Plan, store: Store, uris: Collection[str]) -> dict[str, State]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from rich import progress as bars
@@ -28,7 +28,7 @@ RUNNING = 4  # stages that are named while they run
 def console(*, quiet: bool, failures: bool = True, alone: bool = False) -> Listener:
     """The console as a campaign's listener. failures: whether stages' are told as they come in. alone: of one stage."""
     return Listener(
-        say=lambda text: None if quiet else stderr.print(text, style="dim"),
+        say=lambda text: None if quiet else stderr.print(text, style="dim", highlight=False, soft_wrap=True),
         download=partial(_download, quiet=quiet),
         progress=partial(_progress, quiet=quiet, failures=failures, alone=alone),
         started=interrupt.begin,
@@ -68,7 +68,8 @@ class _Seldom:
     def report(self, done: int, total: int) -> None:
         if self.clock() >= self.said_at + SELDOM_S:
             self.said_at = self.clock()
-            self.console.print(f"gathered {done:,} of {total:,} cells", style="dim", highlight=False)
+            with suppress(OSError):  # of a terminal that is closed: what was to be gathered is, all the same
+                self.console.print(f"gathered {done:,} of {total:,} cells", style="dim", highlight=False)
 
 
 @contextmanager
@@ -137,7 +138,7 @@ def left_s(progress: Progress) -> float:
 
 def _left_s(progress: Progress, kind: str) -> float:
     done = progress.done[kind]
-    each_s = progress.spent_s[kind] / done if done else progress.each_s.get(kind, 0.0)
+    each_s = progress.mean_s(kind) if done else progress.each_s.get(kind, 0.0)
     return (progress.total[kind] - done - progress.failed[kind]) * each_s / progress.lanes.get(kind, 1)
 
 

@@ -27,11 +27,12 @@ from farm.cli.progress import console
 from farm.drive import PATIENCE_S
 from farm.grid.load import load
 from farm.report.numbers import count as count_of
+from farm.report.remarks import failures, notes, reservations
 from farm.results.location import Location
 from farm.results.reading import read_run
 from farm.results.tables import RECORDS
 
-MOST = 200  # rows: of more, only those that failed, the first of them, are printed when a run ends
+MOST = 200  # rows of a table that nobody asked for
 
 EXAMPLES = """
 farm run jobs/quickstart.yaml
@@ -59,12 +60,12 @@ def run(
         Option("--wait", metavar="SECONDS", min=0, help="How long a node of a cluster is waited for that could go on."),
     ] = PATIENCE_S,
     engine: Annotated[str, Option(help="ray, or inline: one stage after another, without Ray.")] = "ray",
-    quiet: Annotated[bool, Option("-q", "--quiet", help="Only the table at the end.")] = False,
+    quiet: Annotated[bool, Option("-q", "--quiet", help="No progress, only the table at the end.")] = False,
     columns: Columns = "",
     wide: Wide = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
-    """Run what is missing, failed or stale of a grid, and only that; then show its table.
+    """Run what is missing, failed or stale of a grid, and only that; then show its table, of up to 200 cells.
 
     Exit code 0: all fine, 1: some cells failed, 2: bad input, 130: interrupted (the same command goes on).
     """
@@ -78,30 +79,35 @@ def run(
         engine=engine, address=address, wait_s=wait, command=f"farm run {shlex.quote(str(grid_file))}{at(results)}",
     )  # fmt: skip
     ended = carried_out(grid, Location.of(results), options, console(quiet=quiet))
-    return _show(ended, results, columns, wide=wide)
+    return _show(ended, results, options.command, columns, wide=wide)
 
 
-def _show(ended: Ended, results: str, columns: str, *, wide: bool) -> int:
-    """The table of the cells that were asked for, where they are not too many; the exit code. The rest: as typed."""
+def _show(ended: Ended, results: str, command: str, columns: str, *, wide: bool) -> int:
+    """The table of the cells that were asked for, and what is to be said of them; the exit code.
+
+    results, columns, wide: as typed. command: that does the same again.
+    """
     from farm.cli import views  # noqa: PLC0415 - scipy, which planning need not pay
 
     records = [record for record in ended.records if record.cell in ended.cells]
     failed = [record.cell for record in records if record.outcome != "ok"]
-    listed = ended.cells if len(ended.cells) <= MOST else failed[:MOST]
-    if listed:
+    if too_many := len(records) > MOST and not (columns or wide):
+        for line in (*notes(records), *reservations(records, ended.records, command), *failures(records)):
+            say(line)
+    else:
         view = views.view([], None, views.CELLS, None, columns, wide=wide)
-        views.summary(read_run(ended.folder), listed, view).show()
+        views.summary(read_run(ended.folder), ended.cells, view).show()
     if failed:
-        command = asking_why(failed[0], records[0].grid, results)
+        why = asking_why(failed[0], records[0].grid, results)
         what = "failed" if all(record.outcome in ("ok", "failed") for record in records) else "are not there"
-        text = f"\n{len(failed)} of {len(records)} cells {what}; next: {command}"
+        text = f"\n{len(failed)} of {len(records)} cells {what}; next: {why}"
         stdout.print(text, soft_wrap=True)
     note = "" if ended.ran else " (nothing to run: all of it was there)"
     total = len(ended.records)
     count = f"{len(records)} of {total} cells" if len(records) < total else f"{total} cells"
     say(f"{count}{note}: {ended.folder.path(RECORDS)}")
-    if len(ended.cells) > MOST:
-        say(f"a table of more than {MOST} rows is not printed here: farm show {records[0].grid}{at(results)}")
+    if too_many:
+        say(f"so many rows are printed by: farm show {records[0].grid}{at(results)}")
     if ended.unmeasured:
         left = count_of(ended.unmeasured, "measurement is", "measurements are")
         say(f"{left} left: the same command without --no-measure does the rest")

@@ -40,12 +40,12 @@ class Lost:
 
 @dataclass(slots=True, kw_only=True)
 class Driver:
-    """One run of a plan. Stages are fed in the plan's order, so that early cells finish early.
+    """One run of a plan. Stages are fed by `ranked`: a cell's together, so that early cells finish early.
 
     wanted: uris; other stages count as done. stages: the specs of all kinds, whose limits settings override.
     stale: wanted stages whose artefact is replaced once they have ended, not before. note: called with each event.
-    claims: keep other drivers of this store from doing the same; None: there are none. patience_s: how long nothing may
-    go on for want of a node. clock, sleep: as `time` has them.
+    past: uri -> how many seconds such stages took before. claims: keep other drivers of this store from doing the same;
+    None: there are none. patience_s: how long nothing may go on for want of a node. clock, sleep: as `time` has them.
     """
 
     plan: Plan
@@ -56,6 +56,7 @@ class Driver:
     settings: Settings
     stale: Collection[str] = ()
     note: Callable[[Event], None] = lambda _: None
+    past: Mapping[str, float] = field(default_factory=dict)
     claims: Claims | None = None
     patience_s: float = PATIENCE_S
     clock: Callable[[], float] = time.monotonic
@@ -82,8 +83,9 @@ class Driver:
             stale=self.stale, tries=self.tries, placing=self.placing,
         )  # fmt: skip
         self.ledger = Ledger(
-            plan=self.plan, store=self.store, stale=self.stale, typical_s=self.works.typical_s, note=self.note
-        )
+            plan=self.plan, store=self.store, stale=self.stale, typical_s=self.works.typical_s, past=self.past,
+            note=self.note,
+        )  # fmt: skip
         self.elsewhere = Elsewhere(store=self.store, claims=self.claims, stale=self.stale, clock=self.clock)
 
     def drive(self, report: Callable[[Progress], None]) -> dict[str, Outcome]:
@@ -196,7 +198,7 @@ class Driver:
         """See what other drivers have done, and take over what they have left."""
         done, left = self.elsewhere.ended()
         for uri in sorted(done | left, key=lambda uri: self.ledger.order[uri]):
-            self._ready(self.ledger.found(uri) if uri in done else [uri])
+            self._ready(self.ledger.done_elsewhere(uri) if uri in done else [uri])
 
     def _hear(self, line: ProgressLine) -> None:
         self.ledger.progress.words[line.uri] = (self.plan.stages[line.uri].label, line.text)

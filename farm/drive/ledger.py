@@ -1,9 +1,10 @@
 """The stages of a run: what each still waits for, how it ended, and what that means for others. Knows no engine."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from farm.drive.progress import Progress
+from farm.drive.ranking import means, ranked
 from farm.drive.waiting import Waiting
 from farm.plan import Plan, judges
 from farm.record import FailureClass, Outcome
@@ -16,10 +17,11 @@ REFUSED = ("error", "missing_input")  # how an evaluation ends that would end so
 
 @dataclass(slots=True, kw_only=True)
 class Ledger:
-    """That of one run. Whatever ends is answered with the stages that may run now, for all they waited for is there.
+    """All stages of one run. Whatever ends is answered with the stages that may run now: they wait for nothing else.
 
     stale: stages whose artefact is replaced once they have ended. typical_s: what a stage of a kind takes as a rule.
-    note: called with each event. order: uri -> its place in the plan. outcomes: the last of each stage that is over.
+    past: uri -> how many seconds such stages took before. note: called with each event. order: uri -> its rank, of the
+    stages that are wanted. outcomes: the last of each stage that is over.
     """
 
     plan: Plan
@@ -27,6 +29,8 @@ class Ledger:
     stale: Collection[str]
     typical_s: Callable[[str], float]
     note: Callable[[Event], None]
+    past: Mapping[str, float] = field(default_factory=dict)
+    ranks: dict[str, int] = field(init=False, default_factory=dict)
     progress: Progress = field(default_factory=Progress)
     waiting: Waiting = field(default_factory=Waiting)
     order: dict[str, int] = field(default_factory=dict)
@@ -34,9 +38,11 @@ class Ledger:
 
     def open(self, wanted: Collection[str]) -> None:
         """Begin with the stages that are wanted; others count as done. What lacks a file has failed at once."""
-        for index, uri in enumerate(self.plan.stages):
+        self.ranks = ranked(self.plan, self.past)
+        self.progress.each_s |= means(self.plan, self.past)
+        for uri in self.plan.stages:
             if uri in wanted:
-                self._expect(uri, index)
+                self._expect(uri)
         judged = judges(self.plan)
         for uri in self.order:
             needs = self.order.keys() & set(self.plan.stages[uri].inputs.values())
@@ -51,7 +57,7 @@ class Ledger:
 
     @property
     def left(self) -> list[str]:
-        """The stages that are not over, in the plan's order."""
+        """The stages that are not over."""
         return [uri for uri in self.order if uri not in self.outcomes]
 
     @property
@@ -59,8 +65,8 @@ class Ledger:
         """Whether no stage is left."""
         return len(self.outcomes) == len(self.order)
 
-    def found(self, uri: str) -> list[str]:
-        """Another driver has done a stage: it is taken to have cost what one of its kind does."""
+    def done_elsewhere(self, uri: str) -> list[str]:
+        """Another driver has done a stage, which is taken to have cost what one of its kind does."""
         stage = self.plan.stages[uri]
         return self.done(Outcome(uri=uri, label=stage.label, wall_s=self.progress.mean_s(stage.kind)))
 
@@ -97,9 +103,9 @@ class Ledger:
         label = self.plan.stages[uri].label
         return Outcome(uri=uri, label=label, error_class=cause, error_type="NotRun", error_message=redacted(text))
 
-    def _expect(self, uri: str, index: int) -> None:
+    def _expect(self, uri: str) -> None:
         kind = self.plan.stages[uri].kind
-        self.order[uri] = index
+        self.order[uri] = self.ranks[uri]
         self.progress.expect(kind, self.typical_s(kind))
 
     def _await_inputs(self, uri: str) -> list[str]:
@@ -117,7 +123,7 @@ class Ledger:
         """Have a stage done again whose artefact is gone, and that was done before, in this run or another."""
         ended = self.outcomes.get(uri)
         if uri not in self.order:
-            self._expect(uri, list(self.plan.stages).index(uri))
+            self._expect(uri)
         elif ended is not None and ended.ok:
             self.progress.uncount(self.plan.stages[uri].kind, self.outcomes.pop(uri))
         else:

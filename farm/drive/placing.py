@@ -160,14 +160,14 @@ class Placing:
     def _best(
         self, need: Need, fitting: Collection[str], liked: Collection[str], shunned: Collection[str]
     ) -> str | None:
-        """The node with room that is least busy; of those with idle cores one that is liked.
+        """The node with room that is least busy; of several such one that is liked.
 
         None of those that are shunned, unless no other fits: rather another's room is waited for.
         """
 
-        def rank(name: str) -> tuple[bool, bool, float]:
+        def rank(name: str) -> tuple[float, bool]:
             busy = self._busy(need, name)
-            return busy >= 1, name not in liked, busy
+            return busy, name not in liked
 
         allowed = [name for name in fitting if name not in shunned] or fitting
         return min((name for name in allowed if self._has_room(need, name)), key=rank, default=None)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from farm.host.facts import host_facts
 from tests import s3
-from tests.chaos import weather
+from tests.chaos import cluster, weather
 from tests.chaos.test_storm import KINDS
 from tests.cli.conftest import Place
 
@@ -77,7 +77,7 @@ def one_grid(place: Place, kills: int, seed: int, way: s3.Way | None, counts: Co
     kinds = KINDS if way is None else [*KINDS, "away"]
     found = weather.weathered(place, grid, kinds=kinds, kills=kills, seed=seed, longest_s=LONGEST_S, way=way)
     deadline = time.monotonic() + SETTLE_S
-    while (left := weather.left_over(place.folder)) and time.monotonic() < deadline:
+    while (left := cluster.left_over(place.folder)) and time.monotonic() < deadline:
         time.sleep(1.0)
     for name in ("lost", "doubled", "failed"):
         counts[name] += len(getattr(found, name))

@@ -1,30 +1,24 @@
 """Two hosts whose link is cut while both are at work: the run goes on with one, and nothing is lost or done twice."""
 
 import os
+import re
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from farm.store import Store
-from tests.chaos import weather
+from tests.chaos import cluster, weather
 from tests.chaos.link import NEEDS_LINK, Link, linked
 from tests.cli.conftest import Place
+from tests.conftest import ROOT
 from tests.engine.test_contract import wait_until
 
-SETS = 8
-# A node that nobody hears is given up after some seconds, instead of a minute; and so it gives up itself.
-IMPATIENT = {
-    "RAY_health_check_initial_delay_ms": "1000",
-    "RAY_health_check_period_ms": "1000",
-    "RAY_health_check_timeout_ms": "1000",
-    "RAY_health_check_failure_threshold": "4",
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "10",
-}
+# As the recipes have it, a node that nobody hears is given up in seconds; and so that it soon gives up itself.
+RECIPE = re.findall(r"(RAY_health_check_\w+)=(\d+)", (ROOT / "cluster.yaml").read_text(encoding="utf-8"))
+HEALTH = {**dict(RECIPE), "RAY_gcs_rpc_server_reconnect_timeout_s": "10"}
 HEAD = """
 import sys, warnings
 warnings.simplefilter("ignore")
@@ -36,56 +30,64 @@ print(cluster.address, flush=True)
 sys.stdin.read()
 cluster.shutdown()
 """
+GATED = ("gated", "gated_too", "gated_again", "gated_still")  # more than one node takes
 
 
 @contextmanager
-def two_hosts(link: Link, environment: dict[str, str]) -> Iterator[str]:
-    """A head that works too, and a node on the other host; the head's address."""
+def two_hosts(link: Link, environment: dict[str, str]) -> Iterator[tuple[str, subprocess.Popen]]:
+    """A head that works too, and a node on the other host: the head's address, and the node."""
     with subprocess.Popen(
         [sys.executable, "-c", HEAD, link.here], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env=environment,
     ) as head:  # fmt: skip
         address = head.stdout.readline().strip()
-        node = link.inside(*weather.joining(address, link.there))
-        with subprocess.Popen(node, env=environment, stdout=subprocess.DEVNULL) as other:
+        joins = link.inside(*cluster.joining(address, link.there))
+        with subprocess.Popen(joins, env=environment, stdout=subprocess.DEVNULL) as node:
             try:
-                yield address
+                yield address, node
             finally:
-                other.terminate()
+                node.terminate()
                 head.stdin.close()
 
 
 @NEEDS_LINK
 @pytest.mark.ray
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 def test_a_run_goes_on_with_the_hosts_that_it_still_reaches(tmp_path):
     place = Place(tmp_path)
-    sets = [{"name": "noise", "count": 16, "seed": list(range(SETS))}]
-    grid = place.grid(models=[{"factory": "networks:tiny"}], calibrations=sets)
-    scratch = tempfile.mkdtemp(prefix="s", dir="/tmp")  # short: sockets lie in it
-    environment = {**weather.ENVIRONMENT, **IMPATIENT, "TMPDIR": scratch}
+    grid = place.grid(
+        models=[{"factory": f"networks:{name}"} for name in GATED],
+        calibrations=[{"name": "noise", "count": 16, "seed": [0, 1]}],
+        accuracy_only=[{"device": "CPU"}],
+    )
     with (
+        cluster.scratch_folder() as scratch,
         linked() as link,
-        two_hosts(link, {**os.environ, **environment}) as address,
-        place.start("run", grid.name, "--address", address, **environment) as run,
+        two_hosts(link, {**os.environ, **cluster.ENVIRONMENT, **HEALTH, "TMPDIR": str(scratch)}) as (address, node),
+        place.start("run", grid.name, "--address", address, **cluster.ENVIRONMENT, TMPDIR=str(scratch)) as run,
     ):
+
+        def seen(what: str, kind: str, count: int) -> bool:
+            events = [event for event in place.events() if event["what"] == what and event["uri"].startswith(kind)]
+            return len(events) >= count or run.poll() is not None
+
         try:
-            wait_until(lambda: nodes(place) == 2 or run.poll() is not None, 150)
+            wait_until(lambda: seen("submitted", "export", len(GATED)), 150)
             link.cut()
-            time.sleep(20.0)
+            wait_until(lambda: seen("retried", "export", 1), 90)
             link.mend()
+            wait_until(lambda: node.poll() is not None, 60)  # it hears that it was given up
+            (place.folder / "gate").touch()
             out, err = run.communicate(timeout=120)
         finally:
             run.kill()
     assert run.returncode == 0, out + err
+    assert {event["error_class"] for event in place.events() if event["what"] == "retried"} == {"lost"}
     assert {record["outcome"] for record in place.records().values()} == {"ok"}
+    attempts = place.attempts()
+    exports = {one["node_id"] for one in attempts if one["uri"].startswith("export") and "error_class" not in one}
+    assert len(exports) == 1, "all that waited for the gate ended on the host that was reached"
     store = Store(str(place.folder / "results" / "store"))
-    uris = [attempt["uri"] for attempt in place.attempts()]
-    assert weather.doubled(store, uris) == []
-    wait_until(lambda: not weather.left_over(tmp_path), 60)
-
-
-def nodes(place: Place) -> int:
-    """How many have finished something."""
-    return len({attempt["node_id"] for attempt in place.attempts()})
+    assert weather.doubled(store, sorted({attempt["uri"] for attempt in attempts})) == []
+    wait_until(lambda: not cluster.left_over(tmp_path), 60)

@@ -1,12 +1,8 @@
 """A cluster that is gone while a run goes on: the run ends in order, and nothing is written off for it."""
 
-import shutil
-import tempfile
-from pathlib import Path
-
 import pytest
 
-from tests.chaos import weather
+from tests.chaos import cluster
 from tests.cli.conftest import Place
 from tests.engine.test_contract import wait_until
 
@@ -18,11 +14,9 @@ from tests.engine.test_contract import wait_until
 def test_a_run_whose_ray_is_gone_ends_in_order_and_writes_nothing_off(tmp_path, what, text):
     place = Place(tmp_path)
     grid = place.grid(models=[{"factory": "networks:tiny"}, {"factory": "networks:hangs"}])
-    scratch = Path(tempfile.mkdtemp(prefix="s", dir="/tmp"))
-    environment = {"TMPDIR": str(scratch)}
-    with weather.sky(2, environment) as sky:
+    with cluster.scratch_folder() as scratch, cluster.sky(2, environment := {"TMPDIR": str(scratch)}) as sky:
         command = ("run", grid.name, "--address", sky.address)
-        with place.start(*command, **weather.ENVIRONMENT, **environment) as process:
+        with place.start(*command, **cluster.ENVIRONMENT, **environment) as process:
             try:
                 wait_until(lambda: place.attempts() or process.poll() is not None, 120)
                 assert process.poll() is None, process.communicate()
@@ -38,5 +32,4 @@ def test_a_run_whose_ray_is_gone_ends_in_order_and_writes_nothing_off(tmp_path, 
     assert attempts
     assert all("error_class" not in attempt for attempt in attempts), "nothing is written off"
     assert {record["outcome"] for record in place.records().values()} <= {"ok", "pending"}
-    wait_until(lambda: not weather.left_over(tmp_path), 60)
-    shutil.rmtree(scratch, ignore_errors=True)
+    wait_until(lambda: not cluster.left_over(tmp_path), 60)

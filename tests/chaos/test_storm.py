@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.chaos import weather
+from tests.chaos import cluster, weather
 from tests.cli.conftest import Place
 from tests.engine.test_contract import wait_until
 
@@ -25,4 +25,4 @@ def test_a_grid_gets_through_a_storm_by_itself(tmp_path, seed):
     assert found.code == 0, found.said
     assert found.kills.total() >= KILLS // 2, f"it was over before the storm: {found.kills}"
     assert (found.lost, found.doubled, found.failed) == ((), (), ()), found.said
-    wait_until(lambda: not weather.left_over(tmp_path), 60)
+    wait_until(lambda: not cluster.left_over(tmp_path), 60)

@@ -6,18 +6,16 @@ all its workers; another comes), ``stopped`` (a raylet that stops for some secon
 that is cut for some seconds).
 """
 
-import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
+import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
@@ -30,78 +28,11 @@ from farm.results import tables
 from farm.results.folder import Folder
 from farm.store import Store
 from tests import s3
+from tests.chaos import cluster
 from tests.cli.conftest import Place
 
-ENVIRONMENT = {"RAY_AUTH_MODE": "disabled", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "RAY_USAGE_STATS_ENABLED": "0"}
-NODE = {"num_cpus": 2, "resources": {"bench": 1}, "object_store_memory": 80 * 2**20}
 STOPPED_S = 4.0
 AWAY_S = 6.0
-START = "from ray.scripts.scripts import main; main()"  # `ray`, which a venv may not have on its path
-# Starts a head without cores and nodes; kills and adds nodes as lines of JSON say; answers each with what there is.
-SKY = """
-import json, sys, warnings
-warnings.simplefilter("ignore")
-from ray.cluster_utils import Cluster
-
-small = {"object_store_memory": 80 * 2**20}
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **small})
-nodes, address = [], cluster.address
-for line in sys.stdin:
-    what = json.loads(line)
-    if what["do"] == "add":
-        nodes.append(cluster.add_node(**what["node"]))
-    elif what["do"] == "kill":
-        cluster.remove_node(nodes.pop(what["index"]), allow_graceful=False)
-    elif what["do"] == "behead":
-        cluster.head_node.kill_gcs_server()
-    elif what["do"] == "ground":
-        for node in (cluster.head_node, *nodes):
-            node.kill_raylet()
-    raylets = [node.all_processes["raylet"][0].process.pid for node in nodes if "raylet" in node.all_processes]
-    print(json.dumps({"address": address, "raylets": raylets}), flush=True)
-cluster.shutdown()
-"""
-
-
-@dataclass
-class Sky:
-    """A cluster, whose nodes are added and killed."""
-
-    process: subprocess.Popen[str]
-    address: str = ""
-    raylets: tuple[int, ...] = ()
-
-    def ask(self, **what: object) -> None:
-        """Have something done, and see what there is then."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(what) + "\n")
-        self.process.stdin.flush()
-        said = json.loads(self.process.stdout.readline())
-        self.address, self.raylets = said["address"], tuple(said["raylets"])
-
-
-@contextmanager
-def sky(nodes: int, environment: Mapping[str, str]) -> Iterator[Sky]:
-    """A cluster of so many nodes, and nothing of it afterwards."""
-    environment = {**os.environ, **ENVIRONMENT, **environment}
-    with subprocess.Popen(
-        [sys.executable, "-c", SKY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    ) as process:
-        found = Sky(process)
-        try:
-            for _ in range(nodes):
-                found.ask(do="add", node=NODE)
-            yield found
-        finally:
-            assert process.stdin is not None
-            process.stdin.close()
-
-
-def joining(address: str, host: str) -> list[str]:
-    """The command by which a host, named by its IPv4 address, joins a cluster until it is ended."""
-    size = ["--num-cpus", "2", "--resources", '{"bench": 1}', "--object-store-memory", str(NODE["object_store_memory"])]
-    return [sys.executable, "-c", START, "start", "--address", address, "--node-ip-address", host, "--block", *size]
 
 
 @dataclass
@@ -111,7 +42,7 @@ class Storm:
     folder: where the grid lies. scratch: TMPDIR of the driver and of all nodes. way: to the store, if that is on S3.
     """
 
-    sky: Sky
+    sky: cluster.Sky
     command: list[str]
     folder: Path
     scratch: Path
@@ -150,7 +81,7 @@ class Storm:
     def _start(self) -> subprocess.Popen[bytes]:
         with (self.folder / "storm.log").open("ab") as log:
             return subprocess.Popen(
-                self.command, cwd=self.folder, env={**os.environ, **ENVIRONMENT, **self.environment},
+                self.command, cwd=self.folder, env={**os.environ, **cluster.ENVIRONMENT, **self.environment},
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
 
@@ -217,7 +148,7 @@ def _kill_driver(storm: Storm, rng: random.Random, driver: subprocess.Popen[byte
 
 def _kill_node(storm: Storm, rng: random.Random, driver: subprocess.Popen[bytes]) -> bool:
     storm.sky.ask(do="kill", index=rng.randrange(len(storm.sky.raylets)))
-    storm.sky.ask(do="add", node=NODE)
+    storm.sky.ask(do="add", node=cluster.NODE)
     return True
 
 
@@ -277,21 +208,20 @@ def weathered(
     way: s3.Way | None = None,
 ) -> Aftermath:
     """Run a grid through a storm on a cluster of three nodes. kinds, kills, seed, way: as `Storm` has them."""
-    scratch = Path(tempfile.mkdtemp(prefix="s", dir="/tmp"))  # short: sockets lie in it
-    environment = {"FARM_SESSION": "", "FARM_CACHE": str(place.folder / "cache"), "TMPDIR": str(scratch)}
-    results = str(place.folder / "results") if way is None else f"s3://{s3.BUCKET}/{scratch.name}"
-    environment |= {} if way is None else s3.environment(way.url)
-    words = ["run", grid.name, "--results", results]
-    with sky(3, environment) as there:
-        storm = Storm(
-            sky=there, command=[sys.executable, "-P", "-m", "farm", *words, "--address", there.address],
-            folder=place.folder, scratch=scratch, seed=seed, every_s=4.0, kinds=list(kinds), environment=environment,
-            way=way,
-        )  # fmt: skip
-        code = storm.blow(kills, longest_s)
-    shutil.rmtree(scratch)
-    with patch.dict(os.environ, environment):
-        return aftermath(storm, code, Folder(f"{results}/{grid.stem}"), Store(f"{results}/store"))
+    url = str(place.folder / "results") if way is None else f"s3://{s3.BUCKET}/{uuid.uuid4().hex}"
+    keys = {} if way is None else s3.environment(way.url)
+    environment = {"FARM_SESSION": "", "FARM_CACHE": str(place.folder / "cache"), **keys}
+    with cluster.scratch_folder() as scratch:
+        environment["TMPDIR"] = str(scratch)
+        with cluster.sky(3, environment) as there:
+            words = ["run", grid.name, "--results", url, "--address", there.address]
+            storm = Storm(
+                sky=there, command=[sys.executable, "-P", "-m", "farm", *words], folder=place.folder, scratch=scratch,
+                seed=seed, every_s=4.0, kinds=list(kinds), environment=environment, way=way,
+            )  # fmt: skip
+            code = storm.blow(kills, longest_s)
+    with patch.dict(os.environ, keys):
+        return aftermath(storm, code, Folder(f"{url}/{grid.stem}"), Store(f"{url}/store"))
 
 
 def aftermath(storm: Storm, code: int, folder: Folder, store: Store) -> Aftermath:
@@ -321,14 +251,3 @@ def doubled(store: Store, uris: list[str]) -> list[str]:
 
 def _finished(outcome: Outcome) -> bool:
     return outcome.ok and outcome.peak_rss_mib is not None  # one that found the artefact there has done nothing
-
-
-def left_over(folder: Path) -> list[psutil.Process]:
-    """Processes that work in a folder."""
-    return [each for each in psutil.process_iter() if each.pid != os.getpid() and _works_in(each, str(folder))]
-
-
-def _works_in(process: psutil.Process, folder: str) -> bool:
-    with suppress(psutil.Error, FileNotFoundError):
-        return process.cwd().startswith(folder) or folder in " ".join(process.cmdline())
-    return False

@@ -84,17 +84,18 @@ def test_measurements_of_cells_that_failed_are_not_left(place):
     assert "2 measurements are left: " in said
 
 
-def test_of_more_rows_than_anybody_reads_only_those_that_failed_are_printed(place, monkeypatch):
+def test_of_more_rows_than_anybody_reads_only_what_is_to_be_said_of_them_is_printed(place, monkeypatch):
     monkeypatch.setattr(importlib.import_module("farm.cli.run"), "MOST", 2)
     (place.folder / "photos").mkdir()
     sets = [{"name": "noise", "count": 16}, {"name": "folder", "path": "photos", "count": 4}]
     grid = place.grid(calibrations=sets)
     said = place.farm("run", grid, "--no-measure", *INLINE, code=1)
-    table = said.partition("1 of 3 cells failed")[0]
-    assert "folder" in table
-    assert "noise" not in table
-    assert "a table of more than 2 rows is not printed here: farm show quick" in said
-    assert "noise" in place.farm("run", grid, "--only", INT8, "--no-measure", *INLINE)
+    assert "drop" not in said
+    assert "1 of 3 cells failed; next: farm why 'tiny/folder" in said
+    assert re.search(r"^\w+: tiny/folder", said, re.MULTILINE), "the reason"
+    assert "so many rows are printed by: farm show quick" in said
+    for asked in (("--only", INT8), ("--wide",), ("--columns", "drop")):
+        assert "drop" in place.farm("run", grid, "--no-measure", *asked, *INLINE, code=int(asked[0] != "--only"))
 
 
 def test_accuracy_alone_keeps_what_was_measured(ran):

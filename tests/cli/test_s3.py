@@ -1,11 +1,13 @@
 """Runs whose results lie on a real S3 server, over a link that is slow, breaks, and does not come back."""
 
 import json
+import re
 import subprocess
 import sys
 import time
 import uuid
 
+import fsspec
 import pytest
 
 from tests import s3
@@ -42,6 +44,11 @@ def test_a_grid_is_run_shown_and_has_nothing_left_to_do(far, link):
     assert link.requests - before < 100
     shown = json.loads(place.process("show", "--json", "--results", results, **environment))
     assert [row["outcome"] for row in shown] == ["ok", "ok"]
+    said = place.process("logs", shown[1]["cell"], "--results", results, **environment)
+    assert "== quantize, attempt 1 on " in said
+    where = re.search(r"s3://\S+\.log", said)[0]
+    with fsspec.filesystem("s3", endpoint_url=link.url, **s3.KEYS).open(where, "rt") as log:
+        assert log.read().strip() in said, "what is printed can be opened"
     assert "all of them whole" in place.process("store", "verify", "-q", "--results", results, **environment)
 
 

@@ -125,7 +125,7 @@ def a_plan(*stages, cells=()):
 
 def run(
     engine, *stages, cells=(), wanted=None, settings=None, report=lambda _: None, note=lambda _: None, store=None,
-    claims=None, stale=(),
+    claims=None, stale=(), past=None,
 ):  # fmt: skip
     """Drive all stages (or the wanted ones); key -> failure class, None where fine."""
     plan = a_plan(*stages, cells=cells)
@@ -139,11 +139,23 @@ def run(
         note=note,
         claims=claims,
         stale=stale,
+        past=past or {},
         clock=lambda: engine.now,
         sleep=engine.sleep,
     )
     outcomes = driver.drive(report)
     return {uri.partition("/")[2]: outcome.error_class for uri, outcome in outcomes.items()}
+
+
+def test_the_model_that_took_longest_before_goes_first_and_the_time_to_go_is_told_by_what_is_known():
+    short, long = stage("export", "short"), stage("export", "long")
+    what = {"algorithm": "ir", "device": "CPU", "runtime": "openvino"}
+    cells = [PlannedCell(name=one.key, model=one.key, stages={"export": one.uri}, **what) for one in (short, long)]
+    engine, told = ScriptedEngine(), []
+    past = {short.uri: 20.0, long.uri: 40.0}
+    run(engine, short, long, cells=cells, past=past, report=lambda progress: told.append(dict(progress.each_s)))
+    assert engine.order == ["long", "short"]
+    assert told[0] == {"export": 30.0}
 
 
 def diamond():

@@ -14,19 +14,25 @@ OBJECT_STORE_BYTES = 100 * 2**20  # references carry small values only
 NICENESS = "RAY_worker_niceness"
 RECONNECT = "RAY_gcs_rpc_server_reconnect_timeout_s"  # after which Ray ends a driver whose head is gone
 RECONNECT_S = 600  # by then farm has seen it for itself
+KEEPALIVE = {  # a link that is cut says nothing: by Ray's default its tasks are waited for many minutes
+    "RAY_grpc_client_keepalive_time_ms": "2000",
+    "RAY_grpc_client_keepalive_timeout_ms": "2000",
+}
 
 
 def join(address: str) -> str:
     """Join a running cluster; the socket of its daemon here. Ray itself would try for minutes where nobody listens."""
     if address.startswith("ray://"):
-        text = (
-            "through Ray's client nobody hears what stages say; run farm on a node of the cluster, with --address auto"
+        here = "run farm on a node of the cluster, with --address auto"
+        from_afar = "or send the grid there: farm submit GRID --address http://HEAD:8265"
+        raise EngineError(
+            f"--address {address} cannot work: through Ray's client nobody hears what stages say; {here}, {from_afar}"
         )
-        raise EngineError(f"--address {address} cannot work: {text}")
     host, _, port = address.rpartition(":")
     if port.isdecimal():
         answers(host, int(port))
-    os.environ.setdefault(RECONNECT, str(RECONNECT_S))
+    for name, value in {RECONNECT: str(RECONNECT_S), **KEEPALIVE}.items():
+        os.environ.setdefault(name, value)
     ray.init(address=address, log_to_driver=False, job_config=_job())
     own = ray.get_runtime_context().get_node_id()
     return next((str(node["RayletSocketName"]) for node in ray.nodes() if node["NodeID"] == own), "")

@@ -15,6 +15,7 @@ from farm.errors import EngineError
 
 RECONNECT_S = 5.0  # between tries to hear of a job again
 PATIENCE_S = 300.0  # that nothing is heard of it
+ENDS_S = 300  # that a job which is stopped has to leave in order, before it is killed
 BEGINS_S = 60.0  # that a cluster may take until it takes jobs
 NOT_YET = re.compile(r"status code 5\d\d")  # the server's own fault: Ray's client has no other word for it
 GONE = ("FAILED", "STOPPED")
@@ -37,10 +38,11 @@ class Jobs:
 
         A cluster that has just begun takes no job yet: it is asked again for a while.
         """
+        environment = {"working_dir": str(folder), "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(ENDS_S)}}
         begun = time.monotonic()
         while True:
             try:
-                self.client.submit_job(submission_id=name, entrypoint=command, runtime_env={"working_dir": str(folder)})
+                self.client.submit_job(submission_id=name, entrypoint=command, runtime_env=environment)
             except FAULTS as error:
                 if not NOT_YET.search(str(error)) or time.monotonic() > begun + BEGINS_S:
                     raise EngineError(f"{self.address} does not take the job: {_first_line(error)}") from error

@@ -32,13 +32,13 @@ def _policy(rows: list[dict[str, Any]]) -> Any:
         x=_log("nodes", "nodes", sorted({row["nodes"] for row in rows})),
         y=alt.Y("share:Q", title="lower bound / time taken", scale=alt.Scale(domain=[0.5, 1.0])),
         color=alt.Color("what:N", title=None, sort=["alike", "mixed", "spot"]),
-        strokeDash=alt.StrokeDash("known:N", title="known", sort=[True, False]),
+        strokeDash=alt.StrokeDash("known:N", legend=None, sort=["a tenth", "nothing"]),
     )  # fmt: skip
     aims = {row["nodes"]: float(row["goal"].rpartition(" ")[2].rstrip("%")) / 100 for row in rows if row["goal"]}
     goal = alt.Chart(data([{"nodes": nodes, "share": share} for nodes, share in aims.items()])).mark_tick(
         color="black", thickness=2, size=24, orient="horizontal"
     ).encode(x="nodes:Q", y="share:Q")  # fmt: skip
-    return alt.layer(line, goal).properties(title="Simulated clusters (ticks: goals)", **SIZE)
+    return alt.layer(line, goal).properties(title="Simulated clusters (dashed: nothing known; ticks: goals)", **SIZE)
 
 
 def _cells(rows: list[dict[str, Any]]) -> Any:

@@ -246,8 +246,8 @@ def _is_whole(store: Store, uri: str) -> bool:
 
 def doubled(store: Store, uris: list[str]) -> list[str]:
     """Stages that were finished more than once."""
-    return [uri for uri in uris if sum(_finished(one) for one in store.attempts.of(uri)) > 1]
+    return [uri for uri in uris if sum(finished(one) for one in store.attempts.of(uri)) > 1]
 
 
-def _finished(outcome: Outcome) -> bool:
+def finished(outcome: Outcome) -> bool:
     return outcome.ok and outcome.peak_rss_mib is not None  # one that found the artefact there has done nothing

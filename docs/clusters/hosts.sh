@@ -14,7 +14,8 @@ what=$1
 shift
 here=$(pwd)
 settings="export RAY_AUTH_MODE=token RAY_ENABLE_UV_RUN_RUNTIME_ENV=0 RAY_USAGE_STATS_ENABLED=0 RAY_worker_niceness=0 \
-RAY_health_check_period_ms=1000 RAY_health_check_timeout_ms=2000 RAY_health_check_failure_threshold=3"
+RAY_health_check_period_ms=1000 RAY_health_check_timeout_ms=2000 RAY_health_check_failure_threshold=3 \
+RAY_grpc_client_keepalive_time_ms=2000 RAY_grpc_client_keepalive_timeout_ms=2000"
 begin="cd $(printf %q "$here") && source .venv/bin/activate && $settings && { ulimit -n 65536 2> /dev/null; true; }"
 cores="\$(lscpu -p=CORE,SOCKET | grep -v '#' | sort -u | wc -l)"
 address="${FARM_HEAD:-$(hostname --ip-address | awk '{print $1}')}:6379"

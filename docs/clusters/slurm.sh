@@ -14,6 +14,7 @@ set -euo pipefail
 source .venv/bin/activate
 export RAY_AUTH_MODE=token RAY_ENABLE_UV_RUN_RUNTIME_ENV=0 RAY_USAGE_STATS_ENABLED=0 RAY_worker_niceness=0
 export RAY_health_check_period_ms=1000 RAY_health_check_timeout_ms=2000 RAY_health_check_failure_threshold=3
+export RAY_grpc_client_keepalive_time_ms=2000 RAY_grpc_client_keepalive_timeout_ms=2000
 port=$((20000 + SLURM_JOB_ID % 10000))                   # jobs that share a node do not meet
 head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed -n 1p)
 address="$(srun --nodes=1 --ntasks=1 --nodelist="$head" hostname --ip-address | awk '{print $1}'):$port"

@@ -119,12 +119,18 @@ def _answers(name: str) -> str:
     return "".join(f"- **{question}**\n" + "".join(f"    - {text}\n" for text in given[question]) for question in given)
 
 
+KILLS = {
+    "away": "of the link to the store", "driver": "of the driver", "node": "of a node", "server": "of a fork server",
+    "stage": "of a stage's process", "stopped": "of a node that stopped", "worker": "of a Ray worker",
+}  # fmt: skip
+
+
 def _chaos(_: str | None) -> str:
     """What the long storm has left."""
     left = json.loads((REFERENCE / "chaos.json").read_text(encoding="utf-8"))
-    kills, host = left["kills"], left["host"]
+    kills, host = {KILLS[kind]: count for kind, count in left["kills"].items()}, left["host"]
     rows = {
-        "kills": f"{sum(kills.values())}: {', '.join(f'{count} {kind}' for kind, count in kills.items())}",
+        "faults": f"{sum(kills.values())}: {', '.join(f'{count} {kind}' for kind, count in kills.items())}",
         "grids, stages": f"{left['grids']}, {left['stages']}",
         "stages lost, or finished more than once": f"{left['lost']}, {left['doubled']}",
         "cells that failed": left["failed"],

@@ -9,7 +9,7 @@ from farm.campaign.resolve import chosen, fetched, inputs_of, names_in, planned,
 from farm.campaign.shipping import shipped
 from farm.catalog import CATALOG
 from farm.drive import PATIENCE_S
-from farm.errors import AwayError, FarmError, InputError
+from farm.errors import AwayError, DataError, FarmError, InputError
 from farm.grid.cell import Grid, expand
 from farm.plan import Plan, dependents
 from farm.plan.state import State, states
@@ -131,10 +131,11 @@ def _carried_out(
 def _past(folder: Folder) -> dict[str, float]:
     """How long stages took that were gathered before: uri -> seconds. What found its artefact there took no time."""
     try:
-        rows = attempts_table(folder).select(["uri", "wall_s", "error_class", "peak_rss_mib"]).to_pylist()
-    except FarmError:  # there are none, or they are damaged, and will be gathered anew
+        rows = attempts_table(folder).to_pylist()
+    except (DataError, InputError):  # there are none, or they are damaged, and will be gathered anew
         return {}
-    return {row["uri"]: row["wall_s"] for row in rows if row["error_class"] is None and row["peak_rss_mib"] is not None}
+    done = [row for row in rows if row.get("error_class") is None and row.get("peak_rss_mib") is not None]
+    return {row["uri"]: row["wall_s"] for row in done if "wall_s" in row}
 
 
 def states_in(plan: Plan, store: Store, uris: Collection[str]) -> dict[str, State]:

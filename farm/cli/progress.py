@@ -68,7 +68,7 @@ class _Seldom:
     def report(self, done: int, total: int) -> None:
         if self.clock() >= self.said_at + SELDOM_S:
             self.said_at = self.clock()
-            with suppress(OSError):  # of a terminal that is closed: what was to be gathered is, all the same
+            with suppress(OSError):  # a closed terminal is none any more: what was to be gathered is, all the same
                 self.console.print(f"gathered {done:,} of {total:,} cells", style="dim", highlight=False)
 
 
@@ -137,9 +137,8 @@ def left_s(progress: Progress) -> float:
 
 
 def _left_s(progress: Progress, kind: str) -> float:
-    done = progress.done[kind]
-    each_s = progress.mean_s(kind) if done else progress.each_s.get(kind, 0.0)
-    return (progress.total[kind] - done - progress.failed[kind]) * each_s / progress.lanes.get(kind, 1)
+    rest = progress.total[kind] - progress.done[kind] - progress.failed[kind]
+    return rest * progress.typical_s(kind) / progress.lanes.get(kind, 1)
 
 
 def _eta(progress: Progress) -> str:

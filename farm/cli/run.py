@@ -60,12 +60,14 @@ def run(
         Option("--wait", metavar="SECONDS", min=0, help="How long a node of a cluster is waited for that could go on."),
     ] = PATIENCE_S,
     engine: Annotated[str, Option(help="ray, or inline: one stage after another, without Ray.")] = "ray",
-    quiet: Annotated[bool, Option("-q", "--quiet", help="No progress, only the table at the end.")] = False,
+    quiet: Annotated[bool, Option("-q", "--quiet", help="No progress; only what is shown at the end.")] = False,
     columns: Columns = "",
     wide: Wide = False,
     results: Results = DEFAULT_RESULTS,
 ) -> int:
-    """Run what is missing, failed or stale of a grid, and only that; then show its table, of up to 200 cells.
+    """Run what is missing, failed or stale of a grid, and only that; then show its table.
+
+    Of more than 200 cells the table is left to farm show, unless --columns or --wide asks for it.
 
     Exit code 0: all fine, 1: some cells failed, 2: bad input, 130: interrupted (the same command goes on).
     """
@@ -107,7 +109,7 @@ def _show(ended: Ended, results: str, command: str, columns: str, *, wide: bool)
     count = f"{len(records)} of {total} cells" if len(records) < total else f"{total} cells"
     say(f"{count}{note}: {ended.folder.path(RECORDS)}")
     if too_many:
-        say(f"so many rows are printed by: farm show {records[0].grid}{at(results)}")
+        say(f"so many rows are printed by: farm show {shlex.quote(records[0].grid)}{at(results)}")
     if ended.unmeasured:
         left = count_of(ended.unmeasured, "measurement is", "measurements are")
         say(f"{left} left: the same command without --no-measure does the rest")

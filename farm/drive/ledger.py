@@ -20,8 +20,8 @@ class Ledger:
     """All stages of one run. Whatever ends is answered with the stages that may run now: they wait for nothing else.
 
     stale: stages whose artefact is replaced once they have ended. typical_s: what a stage of a kind takes as a rule.
-    past: uri -> how many seconds such stages took before. note: called with each event. order: uri -> its rank, of the
-    stages that are wanted. outcomes: the last of each stage that is over.
+    past: uri -> how many seconds such stages took before. note: called with each event. ranks: uri -> rank,
+    of all stages; order: of those that are wanted. outcomes: the last of each stage that is over.
     """
 
     plan: Plan
@@ -30,11 +30,11 @@ class Ledger:
     typical_s: Callable[[str], float]
     note: Callable[[Event], None]
     past: Mapping[str, float] = field(default_factory=dict)
+    progress: Progress = field(init=False, default_factory=Progress)
+    waiting: Waiting = field(init=False, default_factory=Waiting)
     ranks: dict[str, int] = field(init=False, default_factory=dict)
-    progress: Progress = field(default_factory=Progress)
-    waiting: Waiting = field(default_factory=Waiting)
-    order: dict[str, int] = field(default_factory=dict)
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    order: dict[str, int] = field(init=False, default_factory=dict)
+    outcomes: dict[str, Outcome] = field(init=False, default_factory=dict)
 
     def open(self, wanted: Collection[str]) -> None:
         """Begin with the stages that are wanted; others count as done. What lacks a file has failed at once."""
@@ -68,7 +68,7 @@ class Ledger:
     def done_elsewhere(self, uri: str) -> list[str]:
         """Another driver has done a stage, which is taken to have cost what one of its kind does."""
         stage = self.plan.stages[uri]
-        return self.done(Outcome(uri=uri, label=stage.label, wall_s=self.progress.mean_s(stage.kind)))
+        return self.done(Outcome(uri=uri, label=stage.label, wall_s=self.progress.typical_s(stage.kind)))
 
     def done(self, outcome: Outcome) -> list[str]:
         """A stage has ended well."""

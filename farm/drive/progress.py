@@ -54,6 +54,6 @@ class Progress:
         self.done[kind] -= 1
         self.spent_s[kind] -= outcome.wall_s
 
-    def mean_s(self, kind: str) -> float:
-        """What a stage of a kind has taken in the mean, so far; 0 before the first is done."""
-        return self.spent_s[kind] / self.done[kind] if self.done[kind] else 0.0
+    def typical_s(self, kind: str) -> float:
+        """What a stage of a kind has taken in the mean; what one takes as a rule before the first is done."""
+        return self.spent_s[kind] / self.done[kind] if self.done[kind] else self.each_s.get(kind, 0.0)

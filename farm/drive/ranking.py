@@ -16,7 +16,7 @@ def ranked(plan: Plan, past: Mapping[str, float]) -> dict[str, int]:
     if not past:
         return {uri: index for index, uri in enumerate(plan.stages)}
     cost, ranks = _costs(plan, past), dict[str, int]()
-    for cell in sorted(plan.cells, key=lambda cell: -cost[cell.model]):  # those of one cost stay as planned
+    for cell in sorted(plan.cells, key=lambda cell: -cost.get(cell.model, 0.0)):  # equal ones stay as planned
         for uri in cell.stages.values():
             _rank(plan, uri, ranks)
     for uri in plan.stages:
@@ -34,15 +34,15 @@ def means(plan: Plan, past: Mapping[str, float]) -> dict[str, float]:
 
 def _costs(plan: Plan, past: Mapping[str, float]) -> dict[str, float]:
     """What a cell of each model takes, in seconds: a stage of a kind as long as those of its model, or as all did."""
-    took: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    stages: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))  # model -> kind -> uris
     for cell in plan.cells:
         for uri in cell.stages.values():
-            took[cell.model][plan.stages[uri].kind] += [past[uri]] if uri in past else []
-    of_all = means(plan, past)
-    return {
-        model: sum(fmean(each) if each else of_all.get(kind, 0.0) for kind, each in kinds.items())
-        for model, kinds in took.items()
-    }
+            stages[cell.model][plan.stages[uri].kind].add(uri)
+    of_all, costs = means(plan, past), dict[str, float]()
+    for model, kinds in stages.items():
+        took = {kind: [past[uri] for uri in uris & past.keys()] for kind, uris in kinds.items()}
+        costs[model] = sum(fmean(times) if times else of_all.get(kind, 0.0) for kind, times in took.items())
+    return costs
 
 
 def _rank(plan: Plan, uri: str, ranks: dict[str, int]) -> None:

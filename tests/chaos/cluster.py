@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -93,12 +94,30 @@ def joining(address: str, host: str) -> list[str]:
     return [sys.executable, "-c", START, "start", "--address", address, "--node-ip-address", host, "--block", *size]
 
 
+def settled(folder: Path, seconds: float = 60.0) -> list[str]:
+    """The command lines of processes that are still there after so long that were started in a folder, or name it."""
+    deadline = time.monotonic() + seconds
+    while (processes := left_over(folder)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return [_line(process) for process in processes]
+
+
+def _line(process: psutil.Process) -> str:
+    with suppress(psutil.Error):
+        return " ".join(process.cmdline())
+    return str(process)
+
+
 def left_over(folder: Path) -> list[psutil.Process]:
-    """Processes that work in a folder."""
-    return [each for each in psutil.process_iter() if each.pid != os.getpid() and _works_in(each, str(folder))]
+    """Processes whose TMPDIR is a folder, or that name it or work in it; zombies are none."""
+    return [each for each in psutil.process_iter() if each.pid != os.getpid() and _is_of(each, str(folder))]
 
 
-def _works_in(process: psutil.Process, folder: str) -> bool:
+def _is_of(process: psutil.Process, folder: str) -> bool:
     with suppress(psutil.Error, FileNotFoundError):
-        return process.cwd().startswith(folder) or folder in " ".join(process.cmdline())
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        if process.environ().get("TMPDIR") == folder or folder in " ".join(process.cmdline()):
+            return True
+        return process.cwd().startswith(folder)
     return False

@@ -14,9 +14,12 @@ from tests.engine.test_contract import wait_until
 def test_a_run_whose_ray_is_gone_ends_in_order_and_writes_nothing_off(tmp_path, what, text):
     place = Place(tmp_path)
     grid = place.grid(models=[{"factory": "networks:tiny"}, {"factory": "networks:hangs"}])
-    with cluster.scratch_folder() as scratch, cluster.sky(2, environment := {"TMPDIR": str(scratch)}) as sky:
-        command = ("run", grid.name, "--address", sky.address)
-        with place.start(*command, **cluster.ENVIRONMENT, **environment) as process:
+    with cluster.scratch_folder() as scratch:
+        environment = {"TMPDIR": str(scratch)}
+        with (
+            cluster.sky(2, environment) as sky,
+            place.start("run", grid.name, "--address", sky.address, **cluster.ENVIRONMENT, **environment) as process,
+        ):
             try:
                 wait_until(lambda: place.attempts() or process.poll() is not None, 120)
                 assert process.poll() is None, process.communicate()
@@ -24,6 +27,7 @@ def test_a_run_whose_ray_is_gone_ends_in_order_and_writes_nothing_off(tmp_path, 
                 out, err = process.communicate(timeout=120)
             finally:
                 process.kill()
+        assert cluster.settled(scratch) == []
     assert process.returncode == 2, out + err
     assert f"farm: {text}" in err, out + err
     assert "what is finished is kept: run the same command again when it is back" in err
@@ -32,4 +36,3 @@ def test_a_run_whose_ray_is_gone_ends_in_order_and_writes_nothing_off(tmp_path, 
     assert attempts
     assert all("error_class" not in attempt for attempt in attempts), "nothing is written off"
     assert {record["outcome"] for record in place.records().values()} <= {"ok", "pending"}
-    wait_until(lambda: not cluster.left_over(tmp_path), 60)

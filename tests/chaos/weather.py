@@ -33,6 +33,7 @@ from tests.cli.conftest import Place
 
 STOPPED_S = 4.0
 AWAY_S = 6.0
+HANGS = -1  # in place of an exit code
 
 
 @dataclass
@@ -54,29 +55,38 @@ class Storm:
     kills: Counter[str] = field(default_factory=Counter)
     said: str = ""
     killed: int = 0  # the driver that was killed last
+    driver: subprocess.Popen[bytes] = field(init=False)
 
     def blow(self, count: int, longest_s: float) -> int:
-        """Run the command until it has ended by itself, with so many kills on the way; its exit code."""
+        """Run the command until it has ended by itself, with so many kills on the way; its exit code, HANGS if none."""
+        self.driver = self._start()
+        try:
+            return self._blow(count, longest_s)
+        finally:
+            self.driver.kill()
+            self.driver.wait()
+
+    def _blow(self, count: int, longest_s: float) -> int:
         rng, begun = random.Random(self.seed), time.monotonic()
-        kinds = rng.sample(self.kinds, len(self.kinds))
-        driver = self._start()
-        due = begun + self.every_s
+        kinds, due = rng.sample(self.kinds, len(self.kinds)), begun + self.every_s
         while time.monotonic() < begun + longest_s:
             with suppress(subprocess.TimeoutExpired):
-                driver.wait(max(0.05, min(1.0, due - time.monotonic())))
-            if driver.returncode is not None:
-                if driver.returncode >= 0 or driver.pid != self.killed:
-                    self.said = (self.folder / "storm.log").read_text(encoding="utf-8", errors="replace")
-                    return driver.returncode
-                driver = self._start()
+                self.driver.wait(max(0.05, min(1.0, due - time.monotonic())))
+            if self.driver.returncode is not None:
+                if self.driver.returncode >= 0 or self.driver.pid != self.killed:
+                    self.said = self._log()
+                    return self.driver.returncode
+                self.driver = self._start()
             if self.kills.total() < count and time.monotonic() >= due:
                 due = time.monotonic() + rng.uniform(0.5, 1.5) * self.every_s
                 kind = kinds[self.kills.total() % len(kinds)]
-                if KILLERS[kind](self, rng, driver):
+                if KILLERS[kind](self, rng, self.driver):
                     self.kills[kind] += 1
-        driver.kill()
-        driver.wait()
-        raise AssertionError(f"not over after {longest_s:.0f} s: {(self.folder / 'storm.log').read_text()[-4000:]}")
+        self.said = f"not over after {longest_s:.0f} s: {self._log()}"
+        return HANGS
+
+    def _log(self) -> str:
+        return (self.folder / "storm.log").read_text(encoding="utf-8", errors="replace")
 
     def _start(self) -> subprocess.Popen[bytes]:
         with (self.folder / "storm.log").open("ab") as log:
@@ -114,7 +124,9 @@ def stages(storm: Storm) -> list[psutil.Process]:
 
 def servers(storm: Storm) -> list[psutil.Process]:
     """Fork servers of stages of this storm's sessions: those that lie in its temporary folder."""
-    return [each for each in psutil.process_iter() if _says(each, "farm.engine.spawn.server", str(storm.scratch))]
+    found = [each for each in psutil.process_iter() if _says(each, "farm.engine.spawn.server", str(storm.scratch))]
+    pids = {each.pid for each in found}
+    return [each for each in found if _parent(each) not in pids]  # a stage's process has its server's name
 
 
 def _says(process: psutil.Process, *words: str) -> bool:
@@ -122,6 +134,12 @@ def _says(process: psutil.Process, *words: str) -> bool:
         line = " ".join(process.cmdline())
         return all(word in line for word in words)
     return False
+
+
+def _parent(process: psutil.Process) -> int:
+    with suppress(psutil.Error):
+        return process.ppid()
+    return 0
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:
@@ -155,16 +173,20 @@ def _kill_node(storm: Storm, rng: random.Random, driver: subprocess.Popen[bytes]
 def _stop_node(storm: Storm, rng: random.Random, driver: subprocess.Popen[bytes]) -> bool:
     raylet = psutil.Process(rng.choice(storm.sky.raylets))
     raylet.send_signal(signal.SIGSTOP)
-    time.sleep(STOPPED_S)
-    raylet.send_signal(signal.SIGCONT)
+    try:
+        time.sleep(STOPPED_S)
+    finally:
+        raylet.send_signal(signal.SIGCONT)
     return True
 
 
 def _cut_off(storm: Storm, rng: random.Random, driver: subprocess.Popen[bytes]) -> bool:
     assert storm.way is not None, "the store is on this host's disk"
     storm.way.open = False
-    time.sleep(AWAY_S)
-    storm.way.open = True
+    try:
+        time.sleep(AWAY_S)
+    finally:
+        storm.way.open = True
     return True
 
 
@@ -184,7 +206,8 @@ KILLERS: Mapping[str, Killer] = {
 class Aftermath:
     """What a storm over one grid has left. restarts: of the killed driver, which is all that a person had to do.
 
-    lost: stages without an artefact that is whole. doubled: finished more than once. failed: cells.
+    lost: stages without an artefact that is whole. doubled: finished more than once. failed: cells. orphans: processes
+    that outlived driver and cluster.
     """
 
     kills: Counter[str]
@@ -194,6 +217,7 @@ class Aftermath:
     lost: tuple[str, ...]
     doubled: tuple[str, ...]
     failed: tuple[str, ...]
+    orphans: tuple[str, ...]
     said: str
 
 
@@ -220,20 +244,26 @@ def weathered(
                 seed=seed, every_s=4.0, kinds=list(kinds), environment=environment, way=way,
             )  # fmt: skip
             code = storm.blow(kills, longest_s)
+        orphans = cluster.settled(scratch)
     with patch.dict(os.environ, keys):
-        return aftermath(storm, code, Folder(f"{url}/{grid.stem}"), Store(f"{url}/store"))
+        return aftermath(storm, code, orphans, Folder(f"{url}/{grid.stem}"), Store(f"{url}/store"))
 
 
-def aftermath(storm: Storm, code: int, folder: Folder, store: Store) -> Aftermath:
+def aftermath(storm: Storm, code: int, orphans: Sequence[str], folder: Folder, store: Store) -> Aftermath:
     """What is left of it."""
-    plan, records = folder.read_plan(), folder.read(tables.RECORDS).to_pylist()
+    plan, records = folder.read_plan(), folder.read(tables.RECORDS).to_pylist() if folder.has(tables.RECORDS) else []
     assert len({record["cell"] for record in records}) == len(records), "a row is doubled"
     return Aftermath(
-        kills=storm.kills, code=code, restarts=storm.kills["driver"], stages=len(plan.stages),
+        kills=storm.kills,
+        code=code,
+        restarts=storm.kills["driver"],
+        stages=len(plan.stages),
         lost=tuple(uri for uri in plan.stages if not _is_whole(store, uri)),
         doubled=tuple(doubled(store, list(plan.stages))),
-        failed=tuple(record["cell"] for record in records if record["outcome"] != "ok"), said=storm.said[-4000:],
-    )  # fmt: skip
+        failed=tuple(record["cell"] for record in records if record["outcome"] != "ok"),
+        orphans=tuple(orphans),
+        said=storm.said[-4000:],
+    )
 
 
 def _is_whole(store: Store, uri: str) -> bool:

@@ -107,6 +107,7 @@ class Beginning(Server):
         if self.faults:
             raise self.faults.pop(0)
         self.taken.append(what["submission_id"])
+        self.environment = what["runtime_env"]["env_vars"]
 
 
 def submitted(server):
@@ -118,7 +119,9 @@ BUSY = RuntimeError("Request failed with status code 500: No available agent to 
 
 
 def test_a_cluster_that_has_just_begun_is_asked_again(jobs, monkeypatch):
-    assert submitted(Beginning(BUSY, BUSY)) == [NAME]
+    server = Beginning(BUSY, BUSY)
+    assert submitted(server) == [NAME]
+    assert int(server.environment["RAY_JOB_STOP_WAIT_TIME_S"]) >= 60, "a job that is stopped ends in order"
     monkeypatch.setattr(jobs, "BEGINS_S", -1.0)
     with pytest.raises(EngineError, match="http://there does not take the job: Request failed with status code 500"):
         submitted(Beginning(BUSY))

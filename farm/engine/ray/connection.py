@@ -14,9 +14,9 @@ OBJECT_STORE_BYTES = 100 * 2**20  # references carry small values only
 NICENESS = "RAY_worker_niceness"
 RECONNECT = "RAY_gcs_rpc_server_reconnect_timeout_s"  # after which Ray ends a driver whose head is gone
 RECONNECT_S = 600  # by then farm has seen it for itself
-KEEPALIVE = {  # a link that is cut says nothing: by Ray's default its tasks are waited for many minutes
-    "RAY_grpc_client_keepalive_time_ms": "2000",
-    "RAY_grpc_client_keepalive_timeout_ms": "2000",
+KEEPALIVE = {  # by Ray's defaults, tasks beyond a link that is cut are waited for many minutes
+    "RAY_grpc_client_keepalive_time_ms": "65000",  # Ray's servers refuse more than one a minute, unless told otherwise
+    "RAY_grpc_client_keepalive_timeout_ms": "10000",
 }
 
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import yaml
 
-from tests.chaos.weather import ENVIRONMENT
+from tests.chaos.cluster import ENVIRONMENT
 from tests.cli.conftest import Place
 from tests.engine.test_contract import wait_until
 from tests.engine.test_gpus import attempts_of, grid_of

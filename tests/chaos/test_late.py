@@ -7,8 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -20,6 +21,7 @@ from tests.engine.test_contract import wait_until
 
 FARM = "from farm.cli import main; main()"
 SILENT = f"import farm.engine.ray.nodes as nodes; nodes.SILENT_S = 30.0; {FARM}"  # instead of a minute
+SLEEPS_S = 90  # longer than that
 
 
 @dataclass
@@ -71,37 +73,37 @@ def begun(folder: Path, program: str) -> Iterator[Run]:
         yield run
 
 
+@contextmanager
+def joined(run: Run, file: Path, other: Path) -> Iterator[None]:
+    """A host joins on which another file lies in one's place. Skips the test where that cannot be."""
+    mounts = ["unshare", "-m", "sh", "-c", f'mount --bind "{other}" "{file}" && exec "$@"', "sh"]
+    if shutil.which("unshare") is None or subprocess.run([*mounts, "true"], check=False).returncode != 0:
+        pytest.skip("no process can be given mounts of its own here")
+    joins = cluster.joining(run.sky.address, "127.0.0.1")
+    with subprocess.Popen([*mounts, *joins], env=run.environment, stdout=subprocess.DEVNULL) as node:
+        try:
+            yield
+        finally:
+            node.terminate()
+
+
 @pytest.mark.ray
 @pytest.mark.slow
 @pytest.mark.timeout(450)
 def test_a_host_that_lacks_what_the_run_was_planned_with_is_left_out_and_said_so(tmp_path):
-    (hidden := tmp_path / "hidden").touch()
-    mounts = ["unshare", "-m", "mount", "--bind", "/dev/null", str(hidden)]
-    if shutil.which("unshare") is None or subprocess.run(mounts, check=False).returncode != 0:
-        pytest.skip("no process can be given mounts of its own here")
-    hides = ["unshare", "-m", "sh", "-c", f'mount --bind /dev/null "{tmp_path}/networks.py" && exec "$@"', "sh"]
-    with begun(tmp_path, FARM) as run:
-        joins = cluster.joining(run.sky.address, "127.0.0.1")
-        with subprocess.Popen([*hides, *joins], env=run.environment, stdout=subprocess.DEVNULL) as node:
-            try:
-                run.goes_on_without(f"{tmp_path}/networks.py is not there, or cannot be read")
-            finally:
-                node.terminate()
+    with begun(tmp_path, FARM) as run, joined(run, tmp_path / "networks.py", Path("/dev/null")):
+        run.goes_on_without(f"{tmp_path}/networks.py is not there, or cannot be read")
 
 
 @pytest.mark.ray
 @pytest.mark.slow
 @pytest.mark.timeout(450)
 def test_a_host_that_never_answers_is_left_out_and_said_so(tmp_path):
-    with begun(tmp_path, SILENT) as run:
-        run.sky.ask(do="add", node=cluster.NODE)
-        raylet = psutil.Process(run.sky.raylets[-1])
-        raylet.send_signal(signal.SIGSTOP)
-        try:
-            run.goes_on_without(": it does not answer")
-        finally:
-            with suppress(psutil.NoSuchProcess):
-                raylet.send_signal(signal.SIGCONT)
+    """Its Ray workers sleep before they have said anything."""
+    (sleeper := tmp_path / "sleeper.py").write_text(f"import time\ntime.sleep({SLEEPS_S})\n")
+    worker = Path(find_spec("ray").origin).parent / "_private" / "workers" / "default_worker.py"
+    with begun(tmp_path, SILENT) as run, joined(run, worker, sleeper):
+        run.goes_on_without(": it does not answer")
 
 
 @pytest.mark.ray

@@ -127,7 +127,7 @@ def answer(arguments: Sequence[str]) -> int:
     if code == INTERRUPTED:  # Typer's word for Ctrl-C, and ours for being ended
         next_time = "begins anew, with --fresh" if "--fresh" in arguments else "goes on from here"
         kept = f"what is finished is kept; the same command {next_time}"
-        stderr.print(f"interrupted: {kept if interrupt.begun.is_set() else 'nothing was begun'}")
+        stderr.print(f"interrupted: {kept if interrupt.begun.is_set() else 'nothing was begun'}", soft_wrap=True)
     return code
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from farm.campaign.resolve import resolve
-from farm.errors import InputError
+from farm.errors import EngineError, InputError
 from farm.grid.cell import Grid
 from farm.inputs import place
 from farm.inputs.locate import CODE
@@ -20,6 +20,7 @@ from farm.inputs.tree import entries
 MOST_BYTES = 100 << 20  # that Ray takes
 NAMED = 3  # of what is too large
 INNER = "grid"  # where it lies in what is sent
+NO_COMMAND = 127  # a shell's exit code where it finds none of that name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +48,17 @@ def submit(grid: Grid, address: str, options: Sequence[str]) -> Submitted:
 
 
 def follow(job: Submitted, show: Callable[[str], None]) -> int:
-    """Show what a job says until it ends; its exit code. Raises EngineError if nothing is heard of it any more."""
+    """Show what a job says until it ends; its exit code.
+
+    Raises EngineError if nothing is heard of it any more, or the cluster's head has no farm.
+    """
     from farm.engine.ray.jobs import Jobs  # noqa: PLC0415
 
-    return Jobs(job.address).followed(job.name, show)
+    code = Jobs(job.address).followed(job.name, show)
+    if code == NO_COMMAND:
+        text = "start Ray there in the environment that farm is installed in (`source .venv/bin/activate` first)"
+        raise EngineError(f"the cluster's head has no `farm` on its PATH: {text}")
+    return code
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -39,7 +40,8 @@ def free_port():
 def dashboard():
     """The address of a cluster's."""
     command = [sys.executable, "-c", CLUSTER, *(str(free_port()) for _ in range(3))]
-    environment = {**os.environ, **ENVIRONMENT}
+    commands = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # as where it is activated
+    environment = {**os.environ, **ENVIRONMENT, "PATH": commands}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
     ) as running:
@@ -60,6 +62,16 @@ def test_a_cluster_runs_a_grid_with_the_code_of_its_folder(tmp_path, dashboard):
     assert {row["outcome"] for row in place.records().values()} == {"ok"}
     again = place.process("submit", "--follow", "nobody", "--address", dashboard, code=2, **ENVIRONMENT)
     assert f"{dashboard} has no job nobody" in again
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_cluster_on_whose_path_there_is_no_farm_is_told_how_to_get_one(tmp_path, dashboard):
+    from farm.engine.ray.jobs import Jobs
+
+    Jobs(dashboard).submit("lacking", "no-farm-of-this-name run", tmp_path)
+    told = Place(tmp_path).process("submit", "--follow", "lacking", "--address", dashboard, code=2, **ENVIRONMENT)
+    assert "the cluster's head has no `farm` on its PATH: start Ray there in the environment" in told
 
 
 @pytest.mark.ray

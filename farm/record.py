@@ -10,6 +10,7 @@ Schema history (bump `SCHEMA_VERSION` when a column's meaning changes; `farm.res
     7  speeds at full speed, by rounds that take turns; `latencies/` has a row a stretch of a turn
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Annotated, Literal
@@ -231,6 +232,11 @@ def drop_of(record: Record) -> float | None:
     if record.algorithm == "ir":
         return None
     return record.top1_drop if record.score_drop is None else record.score_drop
+
+
+def metric_of(records: Iterable[Record]) -> str | None:
+    """The grid's metric; None where all records are older than metrics, which is top-1."""
+    return next((record.metric for record in records if record.metric), None)
 
 
 def source_of(record: Record) -> str | None:

@@ -49,6 +49,12 @@ def run(wrong: Mapping[Record, Sequence[int]], *, reference: str | None = "real"
     )
 
 
+def by(found: Run, metric: str) -> Run:
+    """The same run, had its grid this metric: of the user's own, the score of an image is whether it is right."""
+    top1 = {"top1": None, "top1_drop": None} if ":" in metric else {}
+    return replace(found, records=tuple(replace(each, metric=metric, **top1) for each in found.records))
+
+
 def told(cell: Record, top1: float, fp32_wrong: float | None) -> Record:
     """A record that knows its accuracy."""
     drop = None if fp32_wrong is None else 1 - fp32_wrong - top1

@@ -4,7 +4,7 @@ Test images are one uncertainty, and the one that is judged here: whether *these
 calibration set is another, see `farm.analysis.replicates`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,17 +13,19 @@ from numpy.typing import NDArray
 from farm.analysis.classes import Classes
 from farm.analysis.families import Family, together
 from farm.analysis.standing import EQUIVALENCE_ALPHA, Standing, holm, standing
-from farm.record import Record, is_fp32_ir
+from farm.record import Record, accuracy_of, is_fp32_ir
 from farm.results.reading import Run
-from farm.stats.shares import Disagreement, Estimate, mcnemar, tango, wilson
+from farm.stats.judged import Judged, Right
+from farm.stats.shares import Estimate
+from farm.tasks.metric import judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Against:
-    """A variant beside another of the same model, on the same images; shares of 1.
+    """A variant beside another of the same model, on the same images; of the grid's metric.
 
-    other: that cell. loss: the other's top-1 minus this one's. p: McNemar's, of no loss; corrected where there is a
-    family of them. standing: the word for it, where a claim is made.
+    other: that cell. loss: the other's score minus this one's. p: of no loss; corrected where there is a family of
+    them. standing: the word for it, where a claim is made.
     """
 
     other: str
@@ -34,14 +36,15 @@ class Against:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracy:
-    """What a cell's predictions say.
+    """What a cell's predictions say of the grid's metric.
 
-    top1: with its 95 % interval. fp32: beside its FP32 IR, with the 95 % interval of the loss. worst_class,
-    worst_class_drop: the class that lost most top-1 against the FP32 IR, and how much. real: beside the same model
-    calibrated with real images, with the 90 % interval of the loss, p by Holm over the model's sets.
+    score: with its 95 % interval. fp32: beside its FP32 IR, with the 95 % interval of the loss. worst_class,
+    worst_class_drop: where images are right or not, the class that lost most against the FP32 IR, and how much. real:
+    beside the same model calibrated with real images, with the 90 % interval of the loss, p by Holm over the model's
+    sets.
     """
 
-    top1: Estimate
+    score: Estimate
     fp32: Against | None = None
     worst_class: int | None = None
     worst_class_drop: float | None = None
@@ -50,45 +53,47 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Cell:
-    """A cell whose predictions are there. right: (n,), whether it was; label: (n,)."""
+    """A cell whose predictions are there. label: (n,)."""
 
     record: Record
-    right: NDArray[np.bool_]
+    judged: Judged
     label: NDArray[np.int64]
 
 
 def accuracies(run: Run) -> dict[str, Accuracy]:
-    """By cell, of those whose predictions are there and whose metric is top-1."""
-    cells = [
-        _Cell(record=record, right=predicted.prediction == predicted.label, label=predicted.label)
-        for record in run.records
-        if is_top1(record) and (predicted := run.predictions.get(record.cell)) is not None
-    ]
+    """By cell, of those whose predictions are there."""
+    cells = list(_cells(run))
     fp32 = {(cell.record.model, cell.record.device): cell for cell in cells if is_fp32_ir(cell.record)}
     alone = {cell.record.cell: _accuracy(cell, fp32.get((cell.record.model, cell.record.device))) for cell in cells}
     beside_real = _beside_real(cells, run)
     return {cell: replace(accuracy, real=beside_real.get(cell)) for cell, accuracy in alone.items()}
 
 
-def is_top1(record: Record) -> bool:
-    """Whether claims can be made of a record: they are all of top-1."""
-    return record.top1 is not None and record.metric in (None, "top1")
+def judged_of(run: Run, record: Record) -> Judged | None:
+    """What a cell's predictions are worth by the grid's metric; None where they are not there."""
+    said = run.predictions.get(record.cell)
+    if said is None or accuracy_of(record) is None:
+        return None
+    return judged(record.metric, said.label, said.prediction, said.score)
+
+
+def _cells(run: Run) -> Iterator[_Cell]:
+    for record in run.records:
+        if (found := judged_of(run, record)) is not None:
+            yield _Cell(record=record, judged=found, label=run.predictions[record.cell].label)
 
 
 def _accuracy(cell: _Cell, fp32: _Cell | None) -> Accuracy:
     """What a cell says alone, and beside its FP32 IR where that is another cell on the same images."""
-    top1 = wilson(int(cell.right.sum()), len(cell.right))
-    if fp32 is None or fp32 is cell or len(fp32.right) != len(cell.right):
-        return Accuracy(top1=top1)
-    counts = disagreement(fp32.right, cell.right)
-    worst, drop = worst_class(cell.label, fp32.right, cell.right)
-    beside = Against(other=fp32.record.cell, loss=tango(counts), p=mcnemar(counts))
-    return Accuracy(top1=top1, fp32=beside, worst_class=worst, worst_class_drop=drop)
-
-
-def disagreement(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Disagreement:
-    """How two variants differ on the same n images. first, second: (n,), whether each was right."""
-    return Disagreement(first=int((first & ~second).sum()), second=int((second & ~first).sum()), n=len(first))
+    alone = Accuracy(score=cell.judged.interval())
+    if fp32 is None or fp32 is cell or not fp32.judged.comparable(cell.judged):
+        return alone
+    before, after = fp32.judged, cell.judged
+    beside = replace(alone, fp32=Against(other=fp32.record.cell, loss=before.loss(after), p=before.p(after)))
+    if not (isinstance(before, Right) and isinstance(after, Right)):
+        return beside
+    worst, drop = worst_class(cell.label, before.right, after.right)
+    return replace(beside, worst_class=worst, worst_class_drop=drop)
 
 
 def worst_class(label: NDArray[np.int64], before: NDArray[np.bool_], after: NDArray[np.bool_]) -> tuple[int, float]:
@@ -105,11 +110,10 @@ def _beside_real(cells: Sequence[_Cell], run: Run) -> Mapping[str, Against]:
         real = [cell for cell in family if cell.record.calibration_source == run.claims.reference is not None]
         made = [cell for cell in family if cell.record.calibration_source and cell not in real]
         matched = [(cell, other) for cell in made if (other := _real_of(cell, real)) is not None]
-        pairs = [(cell, other) for cell, other in matched if len(other.right) == len(cell.right)]
-        counts = [disagreement(other.right, cell.right) for cell, other in pairs]
-        corrected = holm([mcnemar(count) for count in counts])
-        for (cell, other), count, p in zip(pairs, counts, corrected, strict=True):
-            loss = tango(count, EQUIVALENCE_ALPHA)
+        pairs = [(cell, other) for cell, other in matched if other.judged.comparable(cell.judged)]
+        corrected = holm([other.judged.p(cell.judged) for cell, other in pairs])
+        for (cell, other), p in zip(pairs, corrected, strict=True):
+            loss = other.judged.loss(cell.judged, EQUIVALENCE_ALPHA)
             word = standing(loss, p, run.claims.margin)
             beside[cell.record.cell] = Against(other=other.record.cell, loss=loss, p=p, standing=word)
     return beside

@@ -9,7 +9,7 @@ from farm.analysis.replicates import Source, sources
 from farm.analysis.rows import Row, assessment, best_sets
 from farm.analysis.speeds import over_pytorch
 from farm.analysis.standing import Standing
-from farm.record import Record
+from farm.record import Record, metric_of
 from farm.results.reading import Run
 from farm.stats.shares import Estimate
 
@@ -18,8 +18,8 @@ from farm.stats.shares import Estimate
 class AgainstReal:
     """One set beside real images within a family.
 
-    source: the set's, without a seed. name: the source where this is said of it, else the set. loss: of top-1, with
-    its 90 % interval, shares of 1. p: of no loss, by Holm. seeds: that it is said over; None where it is said of two
+    source: the set's, without a seed. name: the source where this is said of it, else the set. loss: of the grid's
+    metric, with its 90 % interval. p: of no loss, by Holm. seeds: that it is said over; None where it is said of two
     models. n_images: that both saw.
     """
 
@@ -47,6 +47,11 @@ class Analysis:
     sources: tuple[Source, ...]
     against_real: tuple[AgainstReal, ...]
     over_pytorch: Mapping[str, str | None]
+
+    @property
+    def metric(self) -> str | None:
+        """The grid's; None where all records are older than metrics, which is top-1."""
+        return metric_of(self.run.records)
 
 
 def analyse(run: Run) -> Analysis:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from farm.analysis.accuracy import is_top1
+from farm.analysis.accuracy import judged_of
 from farm.analysis.classes import Classes
 from farm.analysis.families import Family, together
 from farm.record import Record, is_fp32_ir, source_of
-from farm.results.reading import Predicted, Run
+from farm.results.reading import Run
+from farm.stats.judged import Right
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +33,9 @@ def by_class(run: Run) -> tuple[Classes | None, list[ByClass]]:
     there = list(_there(run))
     if not there:
         return None, []
-    label = there[0][1].label
+    label = there[0][1]
     classes = Classes.of(label)
-    right = {record: said.prediction == label for record, said in there if np.array_equal(said.label, label)}
+    right = {record: was for record, known, was in there if np.array_equal(known, label)}
     fp32 = {(record.model, record.device): was for record, was in right.items() if is_fp32_ir(record)}
     lost = together(
         ((Family.of(record), source), classes.lost(fp32[record.model, record.device], was))
@@ -47,8 +48,8 @@ def by_class(run: Run) -> tuple[Classes | None, list[ByClass]]:
     ]
 
 
-def _there(run: Run) -> Iterator[tuple[Record, Predicted]]:
-    """The cells whose predictions are there and whose metric is top-1."""
+def _there(run: Run) -> Iterator[tuple[Record, NDArray[np.int64], NDArray[np.bool_]]]:
+    """The cells whose predictions are there and right or not: the images' labels, and about which it was right."""
     for record in run.records:
-        if is_top1(record) and (said := run.predictions.get(record.cell)) is not None and len(said.label):
-            yield record, said
+        if isinstance(judged := judged_of(run, record), Right):
+            yield record, run.predictions[record.cell].label, judged.right

@@ -8,20 +8,19 @@ from typing import Literal
 
 import numpy as np
 
-from farm.analysis.accuracy import disagreement
 from farm.analysis.standing import Standing, standing
 from farm.record import Cores, Record, accuracy_of, is_fp32_ir
 from farm.results.reading import Predicted
 from farm.results.speed import ratio_of
+from farm.stats.judged import Right
 from farm.stats.ratios import Ratio, quotient
-from farm.stats.replicates import difference, welch
-from farm.stats.shares import ALPHA, Count, Estimate, mcnemar, newcombe, pearson, tango
+from farm.stats.shares import Count, Estimate, newcombe, pearson
+from farm.tasks.metric import is_share, judged
 
 Word = Literal["worse", "better", "alike", "undecided"]
 WORDS: dict[Standing, Word] = {
     "equivalent": "alike", "worse": "worse", "better": "better", "undecided": "undecided",
 }  # fmt: skip
-SHARES = ("top1", "top5")  # metrics that say of each image: right, or not
 RAN: dict[Cores, str] = {
     "full": "cores at full speed",
     "mixed": "cores slowed by neighbours",
@@ -47,8 +46,9 @@ class AccuracyChange:
     """A cell's score in both runs.
 
     before, after: the score. drop: before minus after, with its 95 % interval. p: of no drop; corrected once judged.
-    paired: whether both runs' predictions of the same images were compared. lost, won: the images that were right
-    only before, and only after. n_images: the fewer of the two. unjudged: why there is no word.
+    paired: whether both runs' predictions of the same images were compared. same: whether these are known to be judged
+    alike. lost, won: the images that were right only before, and only after. n_images: the fewer of the two. unjudged:
+    why there is no word.
     """
 
     metric: str | None
@@ -58,15 +58,11 @@ class AccuracyChange:
     drop: Estimate | None = None
     p: float | None = None
     paired: bool = False
+    same: bool = False
     lost: int | None = None
     won: int | None = None
     word: Word | None = None
     unjudged: str | None = None
-
-    @property
-    def same(self) -> bool:
-        """Whether every image is known to be right or wrong as before."""
-        return self.lost == 0 and self.won == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +105,7 @@ def accuracy_change(before: Record, after: Record, first: Predicted | None, seco
 def with_word(change: AccuracyChange, p: float, tolerance: Tolerance) -> AccuracyChange:
     """The change with the word for it. p: corrected for the number of cells. Not for one without interval.
 
-    Where every image is right or wrong as before, there is no loss to be unsure of, however few the images are.
+    Where every image is judged as before, there is no loss to be unsure of, however few the images are.
     """
     if change.drop is None:
         raise ValueError("a change without interval cannot be judged")
@@ -141,21 +137,16 @@ def over(after: float | None, before: float | None) -> float | None:
 
 
 def _paired(change: AccuracyChange, first: Predicted, second: Predicted) -> AccuracyChange:
-    """By images that both saw: Tango and McNemar where an image is right or not, else Student's t on differences."""
+    """By images that both saw, as `farm.tasks.metric.judged` judges them."""
     paired = replace(change, paired=True, n_images=len(first.label))
-    scores = [np.asarray(predicted.score, np.float64) for predicted in (first, second)]
-    if change.metric == "top1":
-        rights = [predicted.prediction == predicted.label for predicted in (first, second)]
-    elif change.metric == "top5":
-        rights = [score > 0 for score in scores]
-    else:
-        # Of differences beside a constant zero, Welch's test is Student's of one sample.
-        differences, zero = (scores[0] - scores[1]).tolist(), (0.0, 0.0)
-        if len(differences) < len(zero):
-            return replace(paired, unjudged="one image says nothing of the spread")
-        return replace(paired, drop=difference(differences, zero, ALPHA), p=welch(differences, zero))
-    counts = disagreement(*rights)
-    return replace(paired, drop=tango(counts), p=mcnemar(counts), lost=counts.first, won=counts.second)
+    was, now = (judged(change.metric, said.label, said.prediction, said.score) for said in (first, second))
+    if was is None or now is None:
+        return replace(paired, unjudged="one image says nothing of the spread")
+    paired = replace(paired, drop=was.loss(now), p=was.p(now), same=was.is_as(now))
+    if not (isinstance(was, Right) and isinstance(now, Right)):
+        return paired
+    counts = was.disagreement(now)
+    return replace(paired, lost=counts.first, won=counts.second)
 
 
 def _metric(record: Record) -> str | None:
@@ -166,7 +157,7 @@ def _metric(record: Record) -> str | None:
 def _count(record: Record) -> Count | None:
     """How many images were right, where the score is a share of images."""
     score, n = accuracy_of(record), record.n_images
-    return Count(right=round(score * n), n=n) if _metric(record) in SHARES and score is not None and n else None
+    return Count(right=round(score * n), n=n) if is_share(_metric(record)) and score is not None and n else None
 
 
 def _lacking(what: str, *values: tuple[Record, float | None]) -> str:

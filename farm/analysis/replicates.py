@@ -9,15 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from farm.analysis.accuracy import is_top1
+from farm.analysis.accuracy import judged_of
 from farm.analysis.families import Family, together
 from farm.analysis.standing import EQUIVALENCE_ALPHA, Standing, holm, standing
-from farm.record import Record
+from farm.record import Record, drop_of
 from farm.results.reading import Run
-from farm.stats.replicates import difference, mean, over_images, welch
+from farm.stats.judged import Judged
+from farm.stats.replicates import difference, mean, welch
 from farm.stats.shares import Estimate
+from farm.tasks.metric import is_share
 
 LEAST = 2  # seeds that show a spread
 Seeds = Mapping[str, Sequence[Record]]  # by source
@@ -25,10 +26,10 @@ Seeds = Mapping[str, Sequence[Record]]  # by source
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One source within a family, over its seeds; shares of 1.
+    """One source within a family, over its seeds; of the grid's metric.
 
-    drop: the FP32 IR's top-1 minus the seeds' mean, with its 95 % interval over seeds, on these test images. spread:
-    their standard deviation. loss: the real set's mean top-1 minus this one's, with its 90 % interval over seeds and
+    drop: the FP32 IR's score minus the seeds' mean, with its 95 % interval over seeds, on these test images. spread:
+    their standard deviation. loss: the real set's mean score minus this one's, with its 90 % interval over seeds and
     test images. p: of no loss, by Holm over the model's sources. loss, p and standing are None of the real set itself,
     where that has fewer than two seeds, and where predictions of single images are missing.
     """
@@ -45,7 +46,7 @@ class Source:
 
 def sources(run: Run) -> list[Source]:
     """The sources of which there are two seeds or more, in the records' order."""
-    there = [record for record in run.records if record.top1_drop is not None and is_top1(record)]
+    there = [record for record in run.records if drop_of(record) is not None]
     families = together((Family.of(record), record) for record in there if record.calibration_source is not None)
     return [source for family, records in families.items() for source in _family(family, records, run)]
 
@@ -53,8 +54,7 @@ def sources(run: Run) -> list[Source]:
 def _family(family: Family, records: Sequence[Record], run: Run) -> Iterator[Source]:
     by_source = together((str(record.calibration_source), record) for record in records)
     seeds = {name: members for name, members in by_source.items() if len(members) >= LEAST}
-    images = max((record.n_images or 0 for record in run.records), default=0)
-    step = 1 / images if images else 0.0  # drops are multiples of it
+    step = step_of(records)
     losses = _against_real(seeds, run, step)
     for name, members in seeds.items():
         drops = drops_of(members)
@@ -71,13 +71,13 @@ def _against_real(seeds: Seeds, run: Run, step: float) -> dict[str, tuple[Estima
     reference = run.claims.reference
     if reference is None or reference not in seeds:
         return {}
-    real, expected = drops_of(seeds[reference]), _right(seeds[reference], run)
+    real, expected = drops_of(seeds[reference]), _judged(seeds[reference], run)
     losses: dict[str, tuple[Estimate, float]] = {}
     for name, records in seeds.items():
-        right = _right(records, run)
-        if name == reference or expected is None or right is None or len(right) != len(expected):
+        judged = _judged(records, run)
+        if name == reference or not expected or not judged or not judged[0].comparable(expected[0]):
             continue
-        drops, images = drops_of(records), over_images(expected, right)
+        drops, images = drops_of(records), type(judged[0]).doubt(expected, judged)
         loss = difference(drops, real, EQUIVALENCE_ALPHA, step, images)
         losses[name] = (loss, welch(drops, real, step, images))
     corrected = holm([p for _, p in losses.values()])
@@ -85,15 +85,17 @@ def _against_real(seeds: Seeds, run: Run, step: float) -> dict[str, tuple[Estima
 
 
 def drops_of(records: Sequence[Record]) -> list[float]:
-    """What these cells lost of top-1, as far as it is known: shares of 1."""
-    return [record.top1_drop for record in records if record.top1_drop is not None]
+    """What these cells lost of the grid's metric, as far as it is known."""
+    return [drop for record in records if (drop := drop_of(record)) is not None]
 
 
-def _right(records: Sequence[Record], run: Run) -> NDArray[np.float64] | None:
-    """The share of the seeds that were right on each test image, (n,); None if that is not known of all of them."""
-    predicted = [run.predictions[record.cell] for record in records if record.cell in run.predictions]
-    images = {len(one.label) for one in predicted}
-    if len(predicted) < len(records) or len(images) != 1 or 0 in images:
-        return None
-    shares: NDArray[np.float64] = np.mean([one.prediction == one.label for one in predicted], axis=0, dtype=np.float64)
-    return shares
+def step_of(records: Sequence[Record]) -> float:
+    """What the scores of these cells are multiples of: one image, where it is right or not; else 0."""
+    images = max((record.n_images or 0 for record in records if is_share(record.metric)), default=0)
+    return 1 / images if images else 0.0
+
+
+def _judged(records: Sequence[Record], run: Run) -> list[Judged]:
+    """What the seeds' predictions are worth; none if they are not there of all, or not of the same images."""
+    found = [judged for record in records if (judged := judged_of(run, record)) is not None]
+    return found if len(found) == len(records) and all(map(found[0].comparable, found)) else []

@@ -15,16 +15,17 @@ Source = tuple[str | None, str]  # of images, and the algorithm
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
-    """The columns that predictions add to a record; None where there are none. Shares of 1.
+    """The columns that predictions add to a record; None where there are none. Of the grid's metric.
 
-    top1_low, top1_high: the 95 % interval of top-1. drop_low, drop_high, drop_p: of top1_drop, its 95 % interval and
-    McNemar's p. worst_class, worst_class_drop: the class that lost most against the FP32 IR, and how much. real_loss:
-    top-1 of the same cell calibrated with real images minus this one's, with its 90 % interval; real_p by Holm;
-    standing: the word for it. best: whether no other calibration set of its model, algorithm and device does better.
+    score_low, score_high: the 95 % interval of the score. drop_low, drop_high, drop_p: of score_drop, its 95 % interval
+    and p of no loss. worst_class, worst_class_drop: where images are right or not, the class that lost most against the
+    FP32 IR, and how much. real_loss: the score of the same cell calibrated with real images minus this one's, with its
+    90 % interval; real_p by Holm; standing: the word for it. best: whether no other calibration set of its model,
+    algorithm and device does better.
     """
 
-    top1_low: float | None = None
-    top1_high: float | None = None
+    score_low: float | None = None
+    score_high: float | None = None
     drop_low: float | None = None
     drop_high: float | None = None
     drop_p: float | None = None
@@ -63,7 +64,7 @@ def assessment(accuracy: Accuracy | None, *, best: bool) -> Assessment:
     """What is said of a cell, from what its predictions say."""
     columns: dict[str, Any] = {}
     if accuracy is not None:
-        columns |= {"top1_low": accuracy.top1.low, "top1_high": accuracy.top1.high}
+        columns |= {"score_low": accuracy.score.low, "score_high": accuracy.score.high}
     if accuracy is not None and accuracy.fp32 is not None:
         loss = accuracy.fp32.loss
         columns |= {"drop_low": loss.low, "drop_high": loss.high, "drop_p": accuracy.fp32.p}

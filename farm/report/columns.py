@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from farm.analysis.rows import Row
-from farm.record import Record, accuracy_of, as_given, drop_of
+from farm.record import Record, accuracy_of, as_given, drop_of, metric_of
+from farm.report.metric import Metric
 from farm.report.numbers import NOTHING, give_or_take, points, says_nothing, signed
 from farm.report.verdicts import SLOWED
-from farm.report.words import METRICS, metric_of, metric_word, variant
+from farm.report.words import variant
 
 MISSED = "ok, target missed"
 Value = str | float | None
@@ -108,28 +109,37 @@ STYLED = ("standing", "verdict", "outcome")  # columns whose words the style she
 
 def score(metric: str | None, name: str = "score") -> Display:
     """The score of records of this metric; ``top-1`` is known of records of other metrics too."""
+    shown = Metric(metric)
 
     def of(record: Record) -> float | None:
-        if metric_word(record.metric) == metric_word(metric):
+        if Metric(record.metric).word == shown.word:
             return accuracy_of(record)
         return record.top1 if metric in (None, "top1") else None
 
-    word, share = metric_word(metric), metric in METRICS
     return Display(
-        name=name, heading=word, title=word.capitalize() if share else word, unit="%" if share else "", of=of,
-        pattern="{:.4f}", interval="top1" if share else "", on_page=points if share else None,
-        meaning="accuracy on the test images, with its 95 % interval" if share else "the grid's metric",
+        name=name, heading=shown.word, title=shown.title, unit="%" if shown.is_share else "", of=of,
+        pattern="{:.4f}", interval="score" if name == "score" else "", on_page=shown.number,
+        meaning=f"{'accuracy' if shown.is_share else 'the metric'} on the test images, with its 95 % interval",
     )  # fmt: skip
 
 
 def drop(metric: str | None) -> Display:
-    """What the score lost: in points on the page, where it is of top-1 or top-5."""
-    share = metric in METRICS
+    """What the score lost: in points on the page, where it is a share of images."""
+    shown = Metric(metric)
     return Display(
-        name="score_drop", heading="drop", title="Drop", unit="points" if share else "", of=drop_of,
-        pattern="{:+.4f}", interval="drop" if share else "",
-        on_page=points if share else lambda lost: signed(f"{lost:.4f}"),
+        name="score_drop", heading="drop", title="Drop", unit=shown.points, of=drop_of, pattern="{:+.4f}",
+        interval="drop", on_page=shown.number,
         meaning="lost against the FP32 IR, with its 95 % interval where predictions are known",
+    )  # fmt: skip
+
+
+def standing(metric: str | None) -> Display:
+    """The word for a loss against real images, with its interval."""
+    shown = Metric(metric)
+    return Display(
+        name="standing", title="Against real", interval="real_loss", on_page=shown.number,
+        meaning="the word for the loss against the same model calibrated with real images, and its 90 % interval"
+        f"{' in points' if shown.is_share else ''}",
     )  # fmt: skip
 
 
@@ -165,9 +175,6 @@ FIXED = (
     Display(name="worst_class_drop", heading="worst class", title="Worst class", unit="points", pattern="{:+.4f}",
             on_page=points, label=_worst_class,
             meaning="of all classes, the greatest loss against the FP32 IR, and which class"),
-    Display(name="standing", title="Against real", interval="real_loss", on_page=points,
-            meaning="the word for the loss against the same model calibrated with real images, and its 90 % interval "
-            "in points"),
     Display(name="size_mib", heading="MiB", title="Size", unit="MiB", pattern="{:.2f}", meaning="size of the IR"),
     Display(name="fps", heading="FPS", title="FPS", pattern="{:,.1f}", meaning="inferences a second times the batch"),
     Display(name="speedup_ir", heading="x IR", title="Speed-up", unit="over IR", pattern="{:.2f}", beside=True,
@@ -195,7 +202,7 @@ def column(named: str) -> Display | None:
 def columns(rows: Sequence[Row], order: Sequence[str]) -> list[Display]:
     """Those of an order of names that have something to show; ``score`` and ``score_drop`` are of the rows' metric."""
     metric = metric_of([row.record for row in rows])
-    by_name = {one.name: one for one in (score(metric), drop(metric), *FIXED)}
+    by_name = {one.name: one for one in (score(metric), drop(metric), standing(metric), *FIXED)}
     return [by_name[name] for name in order if _is_needed(name, rows)]
 
 

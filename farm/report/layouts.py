@@ -11,11 +11,12 @@ from farm.analysis.analysis import AgainstReal
 from farm.analysis.families import Family, together
 from farm.analysis.rows import Row
 from farm.grid.selection import labels_of
-from farm.record import Record, accuracy_of, source_of
+from farm.record import Record, accuracy_of, metric_of, source_of
+from farm.report.metric import Metric
 from farm.report.numbers import written
 from farm.report.table import BEST, WORSE
 from farm.report.texttable import Entry, Heading, TextTable
-from farm.report.words import VARIANTS, metric_of, metric_word
+from farm.report.words import VARIANTS
 
 ALGORITHMS = {"table1": "default", "table2": "accuracy-aware"}
 LAYOUTS = ("cells", *ALGORITHMS)
@@ -42,7 +43,7 @@ def laid_out(rows: Sequence[Row], layout: str, against_real: Sequence[AgainstRea
     keys = _keys(lines)
     every = [row.record for cells in lines.values() for members in cells.values() for row in members]
     speeds = layout == "table1" and any(record.fps is not None for record in every)
-    quantities = (metric_word(metric_of(every)), *(("FPS",) if speeds else ()))
+    quantities = (Metric(metric_of(every)).word, *(("FPS",) if speeds else ()))
     named = [name for name in NAMES if name == NAMES[0] or len({getattr(line, name) for line in lines}) > 1]
     names = [[Entry(text=getattr(line, name), value=getattr(line, name)) for name in named] for line in lines]
     standings = together(((one.family, one.source), one.standing) for one in against_real)

@@ -8,7 +8,7 @@ from farm.analysis.replicates import Source
 from farm.grid.settings import Claims
 from farm.record import Record
 from farm.report.columns import Shown
-from farm.report.numbers import points
+from farm.report.metric import Metric
 from farm.stats.shares import Estimate
 
 HEADING = "over several seeds, each with its 95 % interval:"
@@ -22,9 +22,8 @@ WORDS = {
 HEADINGS = ("Model", "Source", "Algorithm", "Device", "Seeds", "Mean drop", "Spread", "Lost against real", "Standing")
 NUMBERS = ("Seeds", "Mean drop", "Spread", "Lost against real")
 ABOUT = (
-    "Points of top-1. Mean drop: against the FP32 IR, with its 95 % interval over seeds; spread: their standard "
-    "deviation; lost against real: the mean of the real set minus this one's, with its 90 % interval over seeds and "
-    "test images."
+    "{}. Mean drop: against the FP32 IR, with its 95 % interval over seeds; spread: their standard deviation; lost "
+    "against real: the mean of the real set minus this one's, with its 90 % interval over seeds and test images."
 )
 
 
@@ -47,20 +46,26 @@ def _line(source: Source, claims: Claims, *, several: bool) -> str:
     return f"{text}; {WORDS[source.standing].format(real=claims.reference, margin=claims.margin)}"
 
 
-def seed_row(source: Source) -> tuple[Shown, ...]:
+def about(metric: Metric) -> str:
+    """What the page's table over seeds shows."""
+    return ABOUT.format(f"Points of {metric.word}" if metric.is_share else f"Of {metric.word}")
+
+
+def seed_row(source: Source, metric: Metric) -> tuple[Shown, ...]:
     """A row of the page's second table, under `HEADINGS`: a source with a model."""
     family = source.family
     return (
         *(Shown(text=name) for name in (family.model, source.source, family.algorithm, family.device)),
         Shown(text=str(source.seeds)),
-        _estimate(source.drop),
-        Shown(text=points(source.spread)),
-        _estimate(source.loss),
+        _estimate(source.drop, metric),
+        Shown(text=metric.number(source.spread)),
+        _estimate(source.loss, metric),
         Shown(text=source.standing, kind=source.standing) if source.standing else Shown(),
     )
 
 
-def _estimate(estimate: Estimate | None) -> Shown:
+def _estimate(estimate: Estimate | None, metric: Metric) -> Shown:
     if estimate is None:
         return Shown()
-    return Shown(text=points(estimate.value), note=f"{points(estimate.low)} to {points(estimate.high)}")
+    note = f"{metric.number(estimate.low)} to {metric.number(estimate.high)}"
+    return Shown(text=metric.number(estimate.value), note=note)

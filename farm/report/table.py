@@ -6,9 +6,9 @@ from itertools import groupby
 from farm.analysis.rows import Assessment, Row
 from farm.errors import InputError
 from farm.report.columns import HEADED, MISSED, Display, columns
+from farm.report.metric import Metric
 from farm.report.numbers import listed
 from farm.report.texttable import Entry, Heading, Kind, TextTable, named
-from farm.report.words import metric_word
 
 ORDER = (
     "model", "algorithm", "calibration", "device", "score", "score_drop", "worst_class_drop", "size_mib", "fps",
@@ -22,7 +22,7 @@ VERDICTS = {"valid": "green", "noisy": "yellow", "invalid": "bold red"}
 BEST, WORSE = "*", "!"
 MARKS = {
     BEST: "best calibration set of its model, algorithm and device, by the number alone (over seeds, their mean)",
-    WORSE: "significantly worse than with real images (McNemar, p < 0.05 by Holm)",
+    WORSE: "significantly worse than with real images (p < 0.05 by Holm)",
 }
 
 
@@ -54,7 +54,9 @@ def check_columns(names: Sequence[str], metrics: Collection[str]) -> None:
     """Raise InputError for the column of a user's own metric that is none of these."""
     for name in names:
         if ":" in name and metrics and name not in metrics:
-            raise InputError(f"--columns {name}: the metric is {listed(sorted(map(metric_word, metrics)))}")
+            raise InputError(
+                f"--columns {name}: the metric is {listed(sorted(Metric(metric).word for metric in metrics))}"
+            )
 
 
 def _rank(column: Display, *, fine: bool) -> int:

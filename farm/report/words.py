@@ -1,6 +1,4 @@
-"""What variants and metrics are called, the same in tables, figures and on the page. Knows records."""
-
-from collections.abc import Sequence
+"""What variants are called, the same in tables, figures and on the page. Knows records."""
 
 from farm.record import Record, as_given
 
@@ -16,7 +14,6 @@ DOUBTS = {  # by what is implausible of a model, with its figure: as `farm.resul
     "input_range": "pixels of 0 and 255 become {0:.3g} and {1:.3g} in its input: check `mean`, `std` and `scale`, "
     "which is a factor on 0 to 255",
 }
-METRICS = {None: "top-1", "top1": "top-1", "top5": "top-5"}
 
 
 def variant(record: Record) -> str:
@@ -34,13 +31,3 @@ def algorithm_of(variant: str) -> str:
     """
     named = {AS_GIVEN: "ir", **{word: algorithm for algorithm, word in VARIANTS.items()}}
     return named.get(variant, variant.removeprefix(INT8))
-
-
-def metric_of(records: Sequence[Record]) -> str | None:
-    """The grid's metric; None where all records are older than metrics, which is top-1."""
-    return next((record.metric for record in records if record.metric), None)
-
-
-def metric_word(metric: str | None) -> str:
-    """``top-1``, ``top-5``, or the name of a user's own metric."""
-    return METRICS.get(metric, metric or "")

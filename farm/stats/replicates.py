@@ -14,6 +14,8 @@ from scipy.special import stdtr, stdtrit
 
 from farm.stats.shares import ALPHA, Estimate
 
+Values = Sequence[float] | NDArray[np.float64]
+
 
 @dataclass(frozen=True, slots=True)
 class Uncertainty:
@@ -38,7 +40,12 @@ def over_images(first: NDArray[np.float64], second: NDArray[np.float64]) -> Unce
     return Uncertainty(variance / (n + 2), n + 1)
 
 
-def mean(values: Sequence[float], alpha: float = ALPHA, resolution: float = 0.0) -> Estimate:
+def paired(differences: NDArray[np.float64]) -> Uncertainty:
+    """The uncertainty that n > 1 images leave of the mean of their differences, (n,)."""
+    return Uncertainty(_square_error(differences, 0.0), len(differences) - 1)
+
+
+def mean(values: Values, alpha: float = ALPHA, resolution: float = 0.0) -> Estimate:
     """The mean of two or more values with its t-interval. Raises ValueError for fewer, which have no spread.
 
     resolution: what the values are multiples of. Values that happen to be equal are known no better than to that.
@@ -49,8 +56,8 @@ def mean(values: Sequence[float], alpha: float = ALPHA, resolution: float = 0.0)
 
 
 def difference(
-    first: Sequence[float],
-    second: Sequence[float],
+    first: Values,
+    second: Values,
     alpha: float = ALPHA,
     resolution: float = 0.0,
     images: Uncertainty | None = None,
@@ -65,9 +72,7 @@ def difference(
     return Estimate(value=value, low=value - half, high=value + half)
 
 
-def welch(
-    first: Sequence[float], second: Sequence[float], resolution: float = 0.0, images: Uncertainty | None = None
-) -> float:
+def welch(first: Values, second: Values, resolution: float = 0.0, images: Uncertainty | None = None) -> float:
     """The two-sided p-value of equal means. Otherwise as `difference`."""
     value = float(np.mean(first) - np.mean(second))
     error, freedom = _welch(first, second, resolution, images)
@@ -76,9 +81,7 @@ def welch(
     return 2 * float(stdtr(freedom, -abs(value) / error))
 
 
-def _welch(
-    first: Sequence[float], second: Sequence[float], resolution: float, images: Uncertainty | None
-) -> tuple[float, float]:
+def _welch(first: Values, second: Values, resolution: float, images: Uncertainty | None) -> tuple[float, float]:
     """The standard error of the difference, and its degrees of freedom (Welch and Satterthwaite)."""
     parts = [Uncertainty(_square_error(values, resolution), len(values) - 1) for values in (first, second)]
     parts += [images] if images else []
@@ -88,7 +91,7 @@ def _welch(
     return math.sqrt(total), total**2 / sum(part.square**2 / part.freedom for part in parts)
 
 
-def _square_error(values: Sequence[float], resolution: float) -> float:
+def _square_error(values: Values, resolution: float) -> float:
     """Of the mean; rounding to multiples of the resolution adds a twelfth of its square to each value's variance."""
     if len(values) < 2:  # noqa: PLR2004
         raise ValueError("one value says nothing of the spread")

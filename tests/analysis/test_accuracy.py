@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from farm.analysis.accuracy import accuracies, worst_class
-from tests.runs import LABELS, N, record, run
+from tests.runs import LABELS, N, by, record, run
 
 IR, REAL, FRACTAL, NOISE = record(), record("real"), record("fractal"), record("noise")
 FP32_WRONG = range(100)
@@ -24,7 +24,7 @@ def test_a_variant_stands_beside_its_fp32_ir():
     assert beside.loss.low > 0
     assert beside.p == pytest.approx(2 * 0.5**20)
     assert beside.standing is None
-    assert found[REAL.cell].top1.low < 0.88 < found[REAL.cell].top1.high
+    assert found[REAL.cell].score.low < 0.88 < found[REAL.cell].score.high
 
 
 def test_other_calibration_sets_stand_beside_real_images():
@@ -87,12 +87,31 @@ def test_an_ir_at_another_precision_is_not_the_fp32_ir():
     assert all(each.fp32 is None for each in found.values())
 
 
-def test_top5_has_no_top1_to_speak_of():
-    found = run({IR: FP32_WRONG, FRACTAL: lost(6)})
-    assert accuracies(replace(found, records=tuple(replace(each, metric="top5") for each in found.records))) == {}
+def test_top_5_is_claimed_by_its_scores():
+    wrong = {IR: FP32_WRONG, REAL: lost(5), NOISE: lost(65)}
+    top1, top5 = accuracies(run(wrong)), accuracies(by(run(wrong), "top5"))
+    assert top5 == top1
 
 
-def test_a_metric_of_ones_own_has_no_top1_to_speak_of():
-    found = run({IR: FP32_WRONG, FRACTAL: lost(6)})
-    own = replace(found, records=tuple(replace(each, top1=None, metric="my:score") for each in found.records))
-    assert accuracies(own) == {}
+def test_a_metric_of_ones_own_is_claimed_by_its_scores():
+    found = accuracies(by(run({IR: FP32_WRONG, REAL: lost(5), NOISE: lost(65)}, margin=0.02), "my:score"))
+    beside = found[NOISE.cell].fp32
+    assert (beside.other, beside.loss.value) == (IR.cell, pytest.approx(0.065))
+    assert 0.04 < beside.loss.low < 0.06
+    assert (found[NOISE.cell].real.standing, found[NOISE.cell].real.other) == ("worse", REAL.cell)
+    assert (found[NOISE.cell].worst_class, found[NOISE.cell].worst_class_drop) == (None, None)
+    assert found[REAL.cell].score.low < 0.895 < found[REAL.cell].score.high
+
+
+def test_of_one_image_a_score_is_not_claimed():
+    found = by(run({IR: [], REAL: []}), "my:score")
+    alone = {
+        cell: replace(said, label=said.label[:1], score=said.score[:1]) for cell, said in found.predictions.items()
+    }
+    assert accuracies(replace(found, predictions=alone)) == {}
+
+
+def test_a_cell_without_a_score_is_not_claimed():
+    found = run({IR: [], REAL: []})
+    failed = tuple(replace(each, score=None, top1=None) for each in found.records)
+    assert accuracies(replace(found, records=failed)) == {}

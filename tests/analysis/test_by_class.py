@@ -40,4 +40,4 @@ def test_each_source_of_a_family_has_the_mean_of_its_seeds():
 def test_without_predictions_or_the_fp32_ir_nothing_is_known():
     assert by_class(replace(run({record(): [], record("a"): [3]}), predictions={})) == (None, [])
     assert by_class(run({record("a"): [3]}))[1] == []
-    assert by_class(run({record(): [], record("a", metric="top5"): [3]}))[1] == []
+    assert by_class(run({record(): [], record("a", metric="my:score"): [3]}))[1] == []

@@ -6,7 +6,7 @@ import pytest
 
 from farm.analysis.replicates import sources
 from farm.results.reading import Predicted
-from tests.runs import record, run
+from tests.runs import by, record, run
 
 DROPS = {"real": (1, 2, 1), "fractal": (1, 2, 2), "noise": (50, 60, 55)}  # images of 1,000
 
@@ -46,7 +46,9 @@ def test_wide_spread_does_not_decide():
 
 def test_cells_that_failed_are_no_seeds():
     found = over_seeds(DROPS)
-    failed = tuple(replace(each, top1_drop=None) if each.calibration_seed == 2 else each for each in found.records)
+    failed = tuple(
+        replace(each, score_drop=None, top1_drop=None) if each.calibration_seed == 2 else each for each in found.records
+    )
     assert {each.seeds for each in sources(replace(found, records=failed))} == {2}
 
 
@@ -59,6 +61,14 @@ def test_seeds_that_agree_on_few_test_images_are_not_equivalent():
     }
     records = tuple(replace(each, n_images=100) for each in few.records)
     assert sources(replace(few, records=records, predictions=said))[1].standing == "undecided"
+
+
+def test_a_metric_of_ones_own_is_claimed_over_seeds():
+    found = by(over_seeds(DROPS, margin=0.01), "my:score")
+    real, fractal, noise = sources(found)
+    assert (real.drop.value, noise.loss.value) == pytest.approx((4 / 3000, 0.055 - 4 / 3000))
+    assert (fractal.standing, noise.standing) == ("equivalent", "worse")
+    assert [each.standing for each in sources(replace(found, predictions={}))] == [None, None, None]
 
 
 def test_without_predictions_of_each_seed_a_source_has_no_standing():

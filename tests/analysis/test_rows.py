@@ -32,7 +32,7 @@ def best(of):
 
 
 def test_what_is_said_of_a_cell_follows_its_record():
-    names = "top1_low top1_high drop_low drop_high drop_p worst_class worst_class_drop"
+    names = "score_low score_high drop_low drop_high drop_p worst_class worst_class_drop"
     real = "real_loss real_loss_low real_loss_high real_p standing"
     assert [*ASSESSED] == [*names.split(), *real.split()]
     assert (*COLUMNS, *ASSESSED) == ROW_COLUMNS
@@ -41,7 +41,7 @@ def test_what_is_said_of_a_cell_follows_its_record():
 
 def test_a_cell_says_how_sure_its_accuracy_is():
     ir, real, noise = (row.values() for row in rows(RUN))
-    assert ir["top1_low"] < ir["top1"] < ir["top1_high"]
+    assert ir["score_low"] < ir["score"] < ir["score_high"]
     assert ir["drop_low"] is ir["worst_class"] is ir["standing"] is None
     assert real["drop_low"] < real["top1_drop"] < real["drop_high"]
     assert real["standing"] is None

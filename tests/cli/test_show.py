@@ -54,7 +54,7 @@ def test_every_form_for_programs_holds_every_column_of_the_rows_that_are_chosen(
     only = ("--where", "calibration=noise")
     [row] = json.loads(ran.farm("show", "quick", "--json", *only))
     assert (row["cell"], tuple(row)) == (INT8, ROW_COLUMNS)
-    assert row["top1_low"] < row["top1"] < row["top1_high"]
+    assert row["score_low"] < row["score"] < row["score_high"]
     assert "1 rows: some.parquet" in ran.farm("show", "--parquet", "some.parquet", *only)
     times = {name: datetime.fromisoformat(row[name]) for name in ("started_at", "finished_at")}
     assert pq.read_table(ran.folder / "some.parquet").to_pylist() == [row | times]

@@ -7,8 +7,6 @@ import pytest
 from farm.grid import label, selection
 from farm.report import numbers, words
 from farm.report.numbers import count, give_or_take, listed, margin_text, points, span, times, written
-from farm.report.page.claims import with_interval
-from farm.stats.shares import Estimate
 
 
 @pytest.mark.parametrize("module", [label, selection, numbers, words], ids=lambda module: module.__name__)
@@ -23,10 +21,6 @@ def test_the_examples_in_the_docstrings_hold(module):
 )
 def test_points_have_two_decimals_and_a_real_minus(share, text):
     assert points(share) == text
-
-
-def test_an_interval_stands_behind_its_value():
-    assert with_interval(Estimate(value=0.01, low=-0.001, high=0.03)) == "1.00 points (\N{MINUS SIGN}0.10 to 3.00)"
 
 
 @pytest.mark.parametrize(("margin", "text"), [(0.005, "0.5 points"), (0.01, "1 point"), (0.07, "7 points")])

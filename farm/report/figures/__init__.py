@@ -15,23 +15,24 @@ from farm.report.figures.rendering import SUFFIXES, png, svg, vega, write
 from farm.report.figures.samples import samples
 from farm.report.figures.sizes import sizes
 from farm.report.figures.speedup import speedup
+from farm.report.metric import Metric
 
 __all__ = ["FIGURES", "SUFFIXES", "Figure", "figures", "png", "svg", "vega", "write"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FigureSpec:
-    """What a figure is called, and what plots it: None where the run has nothing for it."""
+    """What a figure is called, of which metric, and what plots it: None where the run has nothing for it."""
 
     title: str
     plot: Callable[[Material], Plot | None]
 
 
 FIGURES = {
-    "losses": FigureSpec(title="Top-1 lost against calibration with real images", plot=losses),
-    "drops": FigureSpec(title="Top-1 lost by quantization, by model and calibration set", plot=drops),
-    "classes": FigureSpec(title="Top-1 lost by class", plot=classes),
-    "sizes": FigureSpec(title="Top-1 by how many images calibrate", plot=sizes),
+    "losses": FigureSpec(title="{metric} lost against calibration with real images", plot=losses),
+    "drops": FigureSpec(title="{metric} lost by quantization, by model and calibration set", plot=drops),
+    "classes": FigureSpec(title="{metric} lost by class", plot=classes),
+    "sizes": FigureSpec(title="{metric} by how many images calibrate", plot=sizes),
     "speedup": FigureSpec(title="Speed-up over PyTorch and over the FP32 IR", plot=speedup),
     "pareto": FigureSpec(title="Accuracy against speed", plot=pareto),
     "latency": FigureSpec(title="Distribution of latencies", plot=latency),
@@ -42,8 +43,8 @@ FIGURES = {
 
 def figures(analysis: Analysis) -> tuple[Figure, ...]:
     """The figures that this run has data for, in the order in which a reader wants them."""
-    shared = material(analysis)
-    plots = ((name, spec.title, spec.plot(shared)) for name, spec in FIGURES.items())
+    shared, metric = material(analysis), Metric(analysis.metric).title
+    plots = ((name, spec.title.format(metric=metric), spec.plot(shared)) for name, spec in FIGURES.items())
     return tuple(
         Figure(name=name, title=title, caption=plot.caption, alt=plot.alt, chart=plot.chart)
         for name, title, plot in plots

@@ -1,4 +1,4 @@
-"""What each class loses: the drop of top-1 class by class, by model and calibration set."""
+"""What each class loses: the drop class by class, by model and calibration set, of a share of images."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,6 +13,7 @@ from farm.report.figures.bounds import foremost, of_many, rows_of
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, apart
 from farm.report.figures.style import Datum, tooltip
+from farm.report.metric import Metric
 from farm.report.numbers import count, signed, span
 
 MOST = 20  # classes
@@ -25,7 +26,7 @@ TOOLTIP = tooltip(
 
 
 def classes(material: Material) -> Plot | None:
-    """A row a set under its model, a column a class: the mean drop of top-1 over seeds, in percentage points."""
+    """A row a set under its model, a column a class: the mean drop over seeds, in percentage points."""
     there, sets = by_class(material.analysis.run)
     if there is None or not sets or len(there.number) == 1:
         return None
@@ -37,7 +38,7 @@ def classes(material: Material) -> Plot | None:
     which = of_many(len(shown), len(sets), "models and sets that lose most in one class", ALL)
     return Plot(
         caption=which + _caption(shown, there, columns),
-        alt=_alt(listed, lost, len(sets)),
+        alt=_alt(listed, lost, len(sets), Metric(material.analysis.metric)),
         chart=_chart(listed, list(names.values())),
     )
 
@@ -84,15 +85,15 @@ def _caption(shown: Sequence[ByClass], there: Classes, columns: Sequence[int]) -
     unit = "point" if one == "1" else "points"
     return (
         f"{which}Of each class's test images the share that the FP32 IR gets right minus the quantized model's share, "
-        f"in percentage points{mean}. {squares.COLOURS} A class has {span(images)} test images, so that one image is "
+        f"in percentage points{mean}. {squares.colours()} A class has {span(images)} test images, so that one image is "
         f"{one} {unit}: intervals of single classes are wide, and among many classes some lose by chance."
     )
 
 
-def _alt(listed: Sequence[Datum], lost: NDArray[np.float64], sets: int) -> str:
+def _alt(listed: Sequence[Datum], lost: NDArray[np.float64], sets: int, metric: Metric) -> str:
     of = f"{count(lost.shape[1], 'class', 'classes')} by {count(sets, 'model and set', 'models and sets')}"
     worst = next(row for row in listed if row["drop"] == 100 * float(lost.max()))
     return (
-        f"Top-1 lost in {of}: the most is {worst['text']} points, in class {worst['class']} by {worst['group']} with "
-        f"{worst['set']}."
+        f"{metric.title} lost in {of}: the most is {worst['text']} points, in class {worst['class']} by "
+        f"{worst['group']} with {worst['set']}."
     )

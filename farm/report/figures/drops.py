@@ -1,4 +1,4 @@
-"""Which model breaks with which set: the drop of top-1 by model and calibration source."""
+"""Which model breaks with which set: the drop by model and calibration source."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -14,24 +14,22 @@ from farm.report.figures.bounds import ALL, foremost_square
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names
 from farm.report.figures.style import Datum, Value, tooltip
-from farm.report.numbers import count, points, span
+from farm.report.metric import Metric
+from farm.report.numbers import count, span
 from farm.stats.shares import Estimate
 
 Square = tuple[Family, str]  # and calibration source
+Drop = tuple[float | None, Estimate | None]  # its mean, None where no cell has one, with its interval over seeds
 
 STEP = 34  # pixels a row
 COLUMN, COUNTED = 50, 68  # pixels a column, for its numbers to fit, and with seeds in brackets
 MOST_COLUMNS = 30
 BRACKETED = "bracketed"  # of a square's row, where its column has another number of seeds
-TOOLTIP = tooltip(
-    ("group", "model"), ("set", "calibration"), ("text", "mean drop, points"), ("interval", "95 % interval over seeds"),
-    ("seeds", "seeds", ""), ("failed", "failed", ""),
-)  # fmt: skip
 
 
 def drops(material: Material) -> Plot | None:
-    """A square a model and source: the mean drop of top-1 over its seeds, in percentage points."""
-    records = material.analysis.run.records
+    """A square a model and source: the mean drop over its seeds, in percentage points of a share."""
+    records, metric = material.analysis.run.records, Metric(material.analysis.metric)
     over_seeds = {(one.family, one.source): one.drop for one in material.analysis.sources}
     sets = [(source, record) for record in records if (source := source_of(record)) is not None]
     every = together(((Family.of(record), source), record) for source, record in sets)
@@ -43,14 +41,14 @@ def drops(material: Material) -> Plot | None:
     means = {square: known[square] for square in chosen if square in known}
     seeds = {square: len(drops_of(shown[square])) for square in means}
     rows = {
-        square: _row(square, cells, means.get(square), over_seeds.get(square), material.names)
+        square: _row(square, cells, (means.get(square), over_seeds.get(square)), material.names, metric)
         for square, cells in shown.items()
     }
     listed = list((rows if len({*seeds.values()}) == 1 else _counted(rows, seeds)).values())
     return Plot(
-        caption=which + _caption(list(seeds.values()), listed),
-        alt=_alt(means, rows),
-        chart=_chart(listed),
+        caption=which + _caption(list(seeds.values()), listed, metric),
+        alt=_alt(means, rows, metric),
+        chart=_chart(listed, metric),
     )
 
 
@@ -77,16 +75,18 @@ def _set(square: Square) -> tuple[str, str]:
     return square[1], square[0].algorithm
 
 
-def _row(square: Square, cells: Sequence[Record], mean: float | None, ends: Estimate | None, names: Names) -> Datum:
-    """Numbers are percentage points. mean: None where no cell has a drop. ends: the interval over several seeds."""
+def _row(square: Square, cells: Sequence[Record], drop: Drop, names: Names, metric: Metric) -> Datum:
+    """Numbers are percentage points of a share."""
     (family, source), failed = square, sum(record.outcome == "failed" for record in cells)
-    text, interval = "failed" if failed else "not run", ""
+    (mean, ends), text, interval = drop, "failed" if failed else "not run", ""
     if mean is not None:
-        text, interval = points(mean), f"{points(ends.low)} to {points(ends.high)}" if ends else "one seed: none"
+        text, interval = metric.number(mean), "one seed: none"
+    if mean is not None and ends is not None:
+        interval = f"{metric.number(ends.low)} to {metric.number(ends.high)}"
     name = names.series(source, family.algorithm)
     return {
         "group": names.group(family.model, family.device), "set": name, "column": name,
-        "seeds": len(drops_of(cells)), "failed": failed, "drop": None if mean is None else 100 * mean,
+        "seeds": len(drops_of(cells)), "failed": failed, "drop": None if mean is None else metric.scaled(mean),
         "text": text, "interval": interval,
     }  # fmt: skip
 
@@ -107,18 +107,24 @@ def _counted(rows: Mapping[Square, Datum], seeds: Mapping[Square, int]) -> Mappi
     return counted
 
 
-def _chart(rows: Sequence[Datum]) -> alt.LayerChart:
+def _chart(rows: Sequence[Datum], metric: Metric) -> alt.LayerChart:
+    tooltips = tooltip(
+        ("group", "model"), ("set", "calibration"), ("text", ", ".join(filter(None, ["mean drop", metric.points]))),
+        ("interval", "95 % interval over seeds"), ("seeds", "seeds", ""), ("failed", "failed", ""),
+    )  # fmt: skip
     sets, groups = (list(dict.fromkeys(str(row[name]) for row in rows)) for name in ("column", "group"))
     y = alt.Y("group:N", sort=groups, title=None, axis=squares.axis("left"))
     width = COUNTED if any(map(_bracketed, rows)) else COLUMN
-    return squares.heatmap(alt.Chart().encode(y=y, tooltip=TOOLTIP), ("column", sets), rows, width, STEP)
+    return squares.heatmap(
+        alt.Chart().encode(y=y, tooltip=tooltips), ("column", sets), rows, width, STEP, points=metric.is_share
+    )
 
 
 def _bracketed(row: Datum) -> bool:
     return BRACKETED in row
 
 
-def _caption(seeds: Sequence[int], rows: Sequence[Datum]) -> str:
+def _caption(seeds: Sequence[int], rows: Sequence[Datum], metric: Metric) -> str:
     several = max(seeds) > 1
     mean = f"the mean over {span(seeds)} seeds of the set" if several else "of one seed of the set"
     counted = (
@@ -128,16 +134,17 @@ def _caption(seeds: Sequence[int], rows: Sequence[Datum]) -> str:
     )
     end = " `farm show` and the page's table over several seeds have the means' 95 % intervals." if several else ""
     return (
-        f"The FP32 IR's top-1 minus the quantized model's, in percentage points: {mean}. "
-        f"{squares.COLOURS}{counted}{end}"
+        f"The FP32 IR's {metric.word} minus the quantized model's{metric.in_points}: {mean}. "
+        f"{squares.colours(points=metric.is_share)}{counted}{end}"
     )
 
 
-def _alt(means: Mapping[Square, float], rows: Mapping[Square, Datum]) -> str:
+def _alt(means: Mapping[Square, float], rows: Mapping[Square, Datum], metric: Metric) -> str:
     missing = len(rows) - len(means)
     rest = f" ({missing} more without a number)" if missing else ""
     best, worst = (rows[choose(means, key=means.__getitem__)] for choose in (min, max))
+    least = " ".join(filter(None, [str(best["text"]), metric.points]))
     return (
-        f"Drops of top-1 of {count(len(means), 'square')} of model and set{rest}: from {best['text']} "
-        f"points ({best['group']} with {best['set']}) to {worst['text']} ({worst['group']} with {worst['set']})."
+        f"Drops of {metric.word} of {count(len(means), 'square')} of model and set{rest}: from {least} "
+        f"({best['group']} with {best['set']}) to {worst['text']} ({worst['group']} with {worst['set']})."
     )

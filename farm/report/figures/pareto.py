@@ -1,4 +1,4 @@
-"""What speed costs in accuracy: top-1 against FPS, and who is beaten by nobody in both."""
+"""What speed costs in accuracy: the score against FPS, and who is beaten by nobody in both."""
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -7,22 +7,19 @@ import altair as alt
 import numpy as np
 
 from farm.analysis.families import together
-from farm.record import Record, source_of
+from farm.record import Record, accuracy_of, source_of
 from farm.report.figures import points
 from farm.report.figures.bounds import foremost, of_many
 from farm.report.figures.figure import Material, Plot
 from farm.report.figures.names import Names, plain
 from farm.report.figures.style import GREY, Datum, Spec, by_width, colours, shapes, side_by_side, tooltip
+from farm.report.metric import Metric
 from farm.report.numbers import count, listed
 
 HEIGHT = 380
 MOST = 300  # cells
 ACROSS, LINES = 40, 18  # letters and lines of text that a panel has room for
 WIDE = 4.0  # a spread of speeds above this takes a logarithmic axis
-TOOLTIP = tooltip(
-    ("cell", "cell"), ("fps", "images a second", ",.1f"), ("top1", "top-1, %", ".2f"),
-    ("low", "95 % interval from", ".2f"), ("high", "to", ".2f"), ("verdict", "measurement"), ("front", "on the front"),
-)  # fmt: skip
 
 
 def pareto(material: Material) -> Plot | None:
@@ -31,7 +28,7 @@ def pareto(material: Material) -> Plot | None:
     every = [
         record
         for record in material.analysis.run.records
-        if record.fps and record.top1 is not None and record.verdict != "invalid"
+        if record.fps and accuracy_of(record) is not None and record.verdict != "invalid"
     ]
     if not every:
         return None
@@ -42,11 +39,11 @@ def pareto(material: Material) -> Plot | None:
     rows = [_row(record, names, material, labels) for record in records]
     best = sorted((record for record in records if record.cell in labels), key=lambda record: -(record.fps or 0))
     groups = list(dict.fromkeys(str(row["group"]) for row in rows))
-    intervals = rows[0]["low"] is not None
+    intervals, metric = rows[0]["low"] is not None, Metric(material.analysis.metric)
     return Plot(
-        caption=_caption(records, len(every), intervals=intervals),
-        alt=_alt(best, names, len(every), len(groups)),
-        chart=_chart(rows, records, groups),
+        caption=_caption(records, len(every), metric, intervals=intervals),
+        alt=_alt(best, names, len(every), len(groups), metric),
+        chart=_chart(rows, records, groups, metric),
     )
 
 
@@ -56,7 +53,7 @@ def _nearest(records: Sequence[Record], names: Names) -> list[Record]:
         return list(records)
     weights: dict[str, float] = {}
     for here in together((names.place(record), record) for record in records).values():
-        ranks = fronts([(record.fps or 0.0, record.top1 or 0.0) for record in here])
+        ranks = fronts([(record.fps or 0.0, accuracy_of(record) or 0.0) for record in here])
         weights |= {record.cell: -rank for record, rank in zip(here, ranks, strict=True)}
     chosen = set(foremost(weights, MOST))
     return [record for record in records if record.cell in chosen]
@@ -64,13 +61,13 @@ def _nearest(records: Sequence[Record], names: Names) -> list[Record]:
 
 def _row(record: Record, names: Names, material: Material, labels: Mapping[str, str]) -> Datum:
     """A mark. labels: of the cells on a front."""
-    accuracy = material.analysis.accuracies.get(record.cell)
-    low, high = (100 * accuracy.top1.low, 100 * accuracy.top1.high) if accuracy else (None, None)
+    accuracy, scaled = material.analysis.accuracies.get(record.cell), Metric(material.analysis.metric).scaled
+    low, high = (scaled(accuracy.score.low), scaled(accuracy.score.high)) if accuracy else (None, None)
     row = {
         "group": names.place(record), "model": names.model(record.model),
         "series": names.series(source_of(record), record.algorithm), "cell": plain(record.cell), "fps": record.fps,
-        "top1": 100 * (record.top1 or 0), "verdict": record.verdict or points.UNJUDGED, "low": low, "high": high,
-        "front": record.cell in labels,
+        "score": scaled(accuracy_of(record) or 0.0), "low": low, "high": high,
+        "verdict": record.verdict or points.UNJUDGED, "front": record.cell in labels,
     }  # fmt: skip
     return {**row, "label": labels[record.cell]} if record.cell in labels else row
 
@@ -81,14 +78,14 @@ def _labels(records: Sequence[Record], names: Names) -> dict[str, str]:
     Which model it is, the mark says.
     """
     speeds = np.array([record.fps or 0.0 for record in records])
-    top1 = np.array([record.top1 or 0.0 for record in records])
+    scores = np.array([accuracy_of(record) or 0.0 for record in records])
     across, up = (
         (values - values.min()) / (np.ptp(values) or 1.0) * room
-        for values, room in ((np.log(speeds), ACROSS), (top1, LINES))
+        for values, room in ((np.log(speeds), ACROSS), (scores, LINES))
     )
     taken: list[tuple[float, float, int]] = []
     labels: dict[str, str] = {}
-    for index in sorted(front(list(zip(speeds, top1, strict=True))), key=lambda index: -speeds[index]):
+    for index in sorted(front(list(zip(speeds, scores, strict=True))), key=lambda index: -speeds[index]):
         name = names.series(source_of(records[index]), records[index].algorithm)
         x, y = across[index], up[index]
         free = all(abs(x - a) > (len(name) + letters) / 2 or abs(y - b) > 1 for a, b, letters in taken)
@@ -120,7 +117,9 @@ def fronts(both: Sequence[tuple[float, float]]) -> list[int]:
     return [ranks[one] for one in both]
 
 
-def _chart(rows: Sequence[Datum], records: Sequence[Record], groups: Sequence[str]) -> alt.LayerChart | alt.FacetChart:
+def _chart(
+    rows: Sequence[Datum], records: Sequence[Record], groups: Sequence[str], metric: Metric
+) -> alt.LayerChart | alt.FacetChart:
     by = "model" if len({row["model"] for row in rows}) > 1 else "series"
     places = list(dict.fromkeys(f" on {record.device} of {record.host}" for record in records))
     place = plain(places[0]) if len(places) == 1 else ""  # of several, each has its panel
@@ -133,11 +132,16 @@ def _chart(rows: Sequence[Datum], records: Sequence[Record], groups: Sequence[st
         scale=_scale(records),
         axis=alt.Axis(tickCount=6, labelOverlap="greedy"),
     )
-    base = alt.Chart().encode(x=x, tooltip=TOOLTIP)
+    tooltips = tooltip(
+        ("cell", "cell"), ("fps", "images a second", ",.1f"), ("score", metric.axis, metric.format),
+        ("low", "95 % interval from", metric.format), ("high", "to", metric.format), ("verdict", "measurement"),
+        ("front", "on the front"),
+    )  # fmt: skip
+    base = alt.Chart().encode(x=x, tooltip=tooltips)
     lines = base.mark_rule(strokeWidth=1.5).encode(
-        y=alt.Y("low:Q", title="top-1, %"), y2="high:Q", stroke=alt.Stroke(f"{by}:N", scale=colour, title=title)
+        y=alt.Y("low:Q", title=metric.axis), y2="high:Q", stroke=alt.Stroke(f"{by}:N", scale=colour, title=title)
     )
-    both = base.encode(y=alt.Y("top1:Q", title="top-1, %", scale=alt.Scale(zero=False)))
+    both = base.encode(y=alt.Y("score:Q", title=metric.axis, scale=alt.Scale(zero=False)))
     dashed: Spec = {"interpolate": "step-before", "color": GREY, "strokeDash": [5, 3]}
     step = both.transform_filter("datum.front").mark_line(**dashed)
     marks = points.measured(both, colour, shape, title, by, len(rows))
@@ -158,10 +162,11 @@ def _scale(records: Sequence[Record]) -> alt.Scale:
     return alt.Scale(domain=[max(0, least - room / 8), most + room / 5], nice=False)
 
 
-def _caption(records: Sequence[Record], cells: int, *, intervals: bool) -> str:
+def _caption(records: Sequence[Record], cells: int, metric: Metric, *, intervals: bool) -> str:
     """cells: of which these are shown."""
     hosts = list(dict.fromkeys(f"{record.host} ({record.cpu_model}, {record.cores} cores)" for record in records))
-    lines = "Vertical lines are Wilson's 95 % intervals over test images. " if intervals else ""
+    whose = "Wilson's" if metric.is_share else "Student's"
+    lines = f"Vertical lines are {whose} 95 % intervals over test images. " if intervals else ""
     hollow = points.caption(record.verdict or points.UNJUDGED for record in records)
     which = of_many(len(records), cells, "cells that lie nearest the front")
     return (
@@ -172,10 +177,10 @@ def _caption(records: Sequence[Record], cells: int, *, intervals: bool) -> str:
     )
 
 
-def _alt(best: Sequence[Record], names: Names, cells: int, fronts: int) -> str:
+def _alt(best: Sequence[Record], names: Names, cells: int, fronts: int, metric: Metric) -> str:
     named = [
         f"{names.model(record.model)}, {names.series(source_of(record), record.algorithm)} "
-        f"({record.fps or 0:,.0f} images a second, {100 * (record.top1 or 0):.2f} %)"
+        f"({record.fps or 0:,.0f} images a second, {metric.score(accuracy_of(record) or 0.0)})"
         for record in best
     ]
     word = "fronts" if fronts > 1 else "front"

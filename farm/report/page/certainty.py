@@ -1,14 +1,14 @@
 """Sentences on how sure all this is: images, seeds, verdicts, the host's own noise, cells that are missing."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import get_args
 
-from farm.analysis.accuracy import Accuracy
 from farm.analysis.analysis import Analysis
 from farm.analysis.families import together
 from farm.record import Record, Verdict, is_fp32_ir, source_of
-from farm.report.numbers import count, listed, points, span, times
+from farm.report.metric import Metric
+from farm.report.numbers import count, listed, span, times
 
 WORDS = get_args(Verdict)
 
@@ -17,7 +17,7 @@ def how_sure(analysis: Analysis) -> list[str]:
     """What the numbers rest on, and what is not there."""
     records = analysis.run.records
     return [
-        *_images(records, analysis.accuracies),
+        *_images(analysis),
         *_seeds(records),
         *_verdicts(records),
         *_against_itself(records),
@@ -25,15 +25,15 @@ def how_sure(analysis: Analysis) -> list[str]:
     ]
 
 
-def _images(records: Sequence[Record], accuracies: Mapping[str, Accuracy]) -> Iterator[str]:
-    images = [record.n_images for record in records if record.n_images]
+def _images(analysis: Analysis) -> Iterator[str]:
+    images = [record.n_images for record in analysis.run.records if record.n_images]
     if not images:
         return
-    text = f"Accuracy is that of {span(images)} test images"
-    shares = [accuracy.top1 for accuracy in accuracies.values()]
-    halves = [max(share.high - share.value, share.value - share.low) for share in shares]
+    text, metric = f"Accuracy is that of {span(images)} test images", Metric(analysis.metric)
+    scores = [accuracy.score for accuracy in analysis.accuracies.values()]
+    halves = [max(score.high - score.value, score.value - score.low) for score in scores]
     if halves:
-        text += f"; a single model's top-1 is known within {points(max(halves))} points or better (95 %)"
+        text += f"; a single model's {metric.word} is known within {metric.amount(max(halves))} or better (95 %)"
     yield f"{text}."
 
 

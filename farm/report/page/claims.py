@@ -13,11 +13,12 @@ from farm.analysis.accuracy import Accuracy
 from farm.analysis.analysis import AgainstReal, Analysis
 from farm.analysis.families import Family
 from farm.analysis.standing import Standing
-from farm.record import Record, source_of
+from farm.record import Record, drop_of, source_of
+from farm.report.metric import Metric
 from farm.report.numbers import count, listed, margin_text, points, span
 from farm.stats.shares import Estimate
 
-BROKEN = 0.05  # of top-1: who surely loses more is said to break
+BROKEN = 0.05  # of a share of images: who surely loses more is said to break
 OTHERS: tuple[Standing, ...] = ("better", "worse", "undecided")
 VERDICTS: dict[Standing, str] = {
     "equivalent": "that is equivalent, within {within}",
@@ -75,9 +76,10 @@ def _standing(beside: Sequence[AgainstReal], analysis: Analysis, *, several: boo
     first, real = beside[0], analysis.run.claims.reference
     where = f" under {first.family.algorithm} on {first.family.device}" if several else ""
     over = "" if first.seeds is None else f", over {span([one.seeds or 0 for one in beside])} seeds"
-    within = margin_text(analysis.run.claims.margin)
+    metric = Metric(analysis.metric)
+    within = metric.margin(analysis.run.claims.margin)
     if len(beside) == 1:
-        loss, verb = _loss(first.loss)
+        loss, verb = _loss(first.loss, metric)
         who = f"Calibrated with {first.name}{where}, {first.family.model} {verb} {loss}"
         return f"{who} against {real}{over}: {VERDICTS[first.standing].format(within=within)}."
     equal, models = sum(one.standing == "equivalent" for one in beside), count(len(beside), "model")
@@ -89,34 +91,29 @@ def _standing(beside: Sequence[AgainstReal], analysis: Analysis, *, several: boo
         shown = f"equivalent to {real} within {within}"
         verb = f"is {shown} for {equal} of {models}" if equal else f"is not shown to be {shown} for any of {models}"
         text = f"{first.name}{where} {verb}{over}"
-    return "; ".join([text, *_others(beside)]) + "."
+    return "; ".join([text, *_others(beside, metric)]) + "."
 
 
-def _others(beside: Sequence[AgainstReal]) -> Iterator[str]:
+def _others(beside: Sequence[AgainstReal], metric: Metric) -> Iterator[str]:
     """For each other standing, the models that lost or gained most."""
     for word in OTHERS:
         those = sorted((one for one in beside if one.standing == word), key=lambda one: -abs(one.loss.value))
         if those:
-            named = [f"{one.family.model}, {' '.join(_loss(one.loss))}" for one in those]
+            named = [f"{one.family.model}, {' '.join(_loss(one.loss, metric))}" for one in those]
             yield f"{word} for {listed(named, most=3)}"
 
 
-def with_interval(loss: Estimate) -> str:
-    """A loss in points with its interval: ``1.23 points (1.00 to 1.50)``."""
-    return f"{points(loss.value)} points ({points(loss.low)} to {points(loss.high)})"
-
-
-def _loss(loss: Estimate) -> tuple[str, str]:
-    """How many points, and whether they were lost or gained."""
+def _loss(loss: Estimate, metric: Metric) -> tuple[str, str]:
+    """How much, and whether it was lost or gained."""
     if loss.value >= 0:
-        return with_interval(loss), "lost"
+        return metric.with_interval(loss), "lost"
     gain = Estimate(value=-loss.value, low=-loss.high, high=-loss.low)
-    return with_interval(gain), "gained"
+    return metric.with_interval(gain), "gained"
 
 
 def what_it_costs(analysis: Analysis) -> list[str]:
     """What int8 loses against its FP32 IR, which model breaks, and what a mean hides."""
-    run, accuracies = analysis.run, analysis.accuracies
+    run, accuracies, metric = analysis.run, analysis.accuracies, Metric(analysis.metric)
     int8 = [record for record in run.records if record.calibration is not None]
     losses = [
         Loss(record=record, accuracy=accuracy, lost=accuracy.fp32.loss)
@@ -125,7 +122,9 @@ def what_it_costs(analysis: Analysis) -> list[str]:
     ]
     if not losses:
         return _observed(int8, _why_not(int8, analysis))
-    return [*_broken(losses), _shares(losses, run.claims.margin), _most_lost(losses), *_hidden(losses)]
+    broken = _broken(losses) if metric.is_share else ()
+    shares = _shares(losses, run.claims.margin, metric)
+    return [*broken, shares, _most_lost(losses, metric), *_hidden(losses, metric)]
 
 
 def _why_not(int8: Sequence[Record], analysis: Analysis) -> str:
@@ -134,24 +133,21 @@ def _why_not(int8: Sequence[Record], analysis: Analysis) -> str:
         return "predictions of single images are not beside these records"
     if any(record.cell in analysis.accuracies for record in int8):
         return "no FP32 IR of the same model and device was judged on the same images"
-    return "the metric is not top-1, or predictions of these cells are not beside the records"
+    return "predictions of these cells are not beside the records, or of one image"
 
 
 def _observed(int8: Sequence[Record], why: str) -> list[str]:
     """What was seen, where nothing may be claimed."""
-    # Of top-1 where that is known, as all claims are; the tables' is of the grid's metric.
-    seen = {record.cell: record.score_drop if record.top1_drop is None else record.top1_drop for record in int8}
-    drops = {cell: drop for cell, drop in seen.items() if drop is not None}
+    drops = {record.cell: drop for record in int8 if (drop := drop_of(record)) is not None}
     if not drops:
         return ["No int8 cell has an accuracy to compare with its FP32 IR."]
     least, drop = min(drops.values()), max(drops.values())
     record = next(record for record in int8 if drops.get(record.cell) == drop)
-    top1 = record.top1_drop is not None
-    what = "points of top-1" if top1 else f"of {record.metric or 'the score'}"
-    low, high = (points(loss) if top1 else f"{loss:.4f}" for loss in (least, drop))
+    metric = Metric(record.metric)
+    between = f"between {metric.number(least)} and {metric.amount(drop)} of {metric.word}"
     images = f" on {count(record.n_images, 'test image')}" if record.n_images else ""
     return [
-        f"Int8 was seen to lose between {low} and {high} {what}{images}, most {_named(record)}.",
+        f"Int8 was seen to lose {between}{images}, most {_named(record)}.",
         OBSERVED.format(why=why),
     ]
 
@@ -160,12 +156,12 @@ def _named(record: Record) -> str:
     return f"{record.model} calibrated with {record.calibration} ({record.algorithm})"
 
 
-def _shares(losses: Sequence[Loss], margin: float) -> str:
+def _shares(losses: Sequence[Loss], margin: float, metric: Metric) -> str:
     less = sum(loss.lost.high < margin for loss in losses)
     more = sum(loss.lost.low > margin for loss in losses)
     rest = len(losses) - less - more
     parts = [
-        f"{less or 'none'} surely {'lose' if less > 1 else 'loses'} less than {margin_text(margin)} of top-1",
+        f"{less or 'none'} surely {'lose' if less > 1 else 'loses'} less than {metric.margin(margin)} of {metric.word}",
         f"{more} surely {'loses' if more == 1 else 'lose'} more" if more else "",
         f"of {rest} it is not sure" if rest else "",
     ]
@@ -174,7 +170,7 @@ def _shares(losses: Sequence[Loss], margin: float) -> str:
 
 
 def _broken(losses: Sequence[Loss]) -> Iterator[str]:
-    """Each model that surely loses a lot; or that none does, as far as that is known."""
+    """Each model that surely loses a lot; or that none does, as far as that is known. Of a share of images."""
     limit = margin_text(BROKEN)
     broken = sorted((loss for loss in losses if loss.lost.low > BROKEN), key=_family)
     several = len({loss.record.device for loss in losses}) > 1
@@ -203,20 +199,20 @@ def _source(loss: Loss) -> tuple[Family, str]:
     return (_family(loss), str(source_of(loss.record)))
 
 
-def _most_lost(losses: Sequence[Loss]) -> str:
+def _most_lost(losses: Sequence[Loss], metric: Metric) -> str:
     most = max(losses, key=lambda loss: loss.lost.value)
     if most.lost.value <= 0:
-        return "No cell was seen to lose any accuracy."
-    return f"Most was lost by {_named(most.record)}: {with_interval(most.lost)}."
+        return f"No cell was seen to lose any {'accuracy' if metric.is_share else metric.word}."
+    return f"Most was lost by {_named(most.record)}: {metric.with_interval(most.lost)}."
 
 
-def _hidden(losses: Sequence[Loss]) -> Iterator[str]:
+def _hidden(losses: Sequence[Loss], metric: Metric) -> Iterator[str]:
     """The class that lost most of all, where that is more than its cell's mean tells."""
     most = max(losses, key=lambda loss: loss.accuracy.worst_class_drop or 0.0)
     drop, mean = most.accuracy.worst_class_drop or 0.0, most.lost.value
     if drop > mean:
         yield (
-            f"A mean hides classes: {_named(most.record)} lost {points(drop)} points on class "
-            f"{most.accuracy.worst_class} and {points(mean)} over all (seen in these images, the worst of all classes, "
-            "without an interval)."
+            f"A mean hides classes: {_named(most.record)} lost {metric.amount(drop)} on class "
+            f"{most.accuracy.worst_class} and {metric.number(mean)} over all (seen in these images, the worst of "
+            "all classes, without an interval)."
         )

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from farm.analysis.families import together
 from farm.plan import Plan
-from farm.record import FAILURE_CLASSES, Record
-from farm.report.numbers import count, listed, margin_text, span
+from farm.record import FAILURE_CLASSES, Record, metric_of
+from farm.report.metric import Metric
+from farm.report.numbers import count, listed, span
 from farm.report.remarks import failed_alike, notes
 from farm.results.folder import PLAN
 from farm.results.reading import Run
@@ -95,15 +96,19 @@ def _when(records: Sequence[Record]) -> str:
 
 def _measured(run: Run, plan: Plan | None) -> Iterator[str]:
     yield "Each int8 model and its FP32 IR saw the same test images."
+    metric = Metric(metric_of(run.records))
     if run.predictions:
+        wilson, tango = f"A {metric.word} has Wilson's interval", "a drop Tango's score interval for paired answers"
+        student = f"{metric.word} has Student's interval over the images' scores, a drop that of their differences"
         yield (
-            "A top-1 has Wilson's interval, a drop Tango's score interval for paired answers, both at 95 %. Surely "
-            "means that such an interval, each on its own, leaves nothing else."
+            f"{f'{wilson}, {tango}' if metric.is_share else student}, both at 95 %. Surely means that such an interval,"
+            " each on its own, leaves nothing else."
         )
     if run.claims.reference is not None:
+        test = "McNemar's" if metric.is_share else "Student's"
         yield (
             f"Equivalent to real images ({run.claims.reference}) means that the 90 % interval of the loss lies within "
-            f"{margin_text(run.claims.margin)} either way; worse or better that p < 0.05 (McNemar's test image by "
+            f"{metric.margin(run.claims.margin)} either way; worse or better that p < 0.05 ({test} test image by "
             "image; over several seeds Welch's, with the doubt of the test images added), corrected by Holm for all "
             "sets of a model; undecided is all else."
         )

@@ -1,6 +1,7 @@
 """All figures of a run: which there are, what every one has, and whatever users call their things."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from farm.report.figures.rendering import still
 from farm.results.folder import Folder
 from tests.report.figures.grids import figures_of, full, measured, wrong
 from tests.report.figures.marks import SVG, marks, texts, tree
-from tests.runs import record, run
+from tests.runs import by, record, run
 
 SETS = {"real": 103, "fractal": 106, "noise": 180}
 ALL = tuple(name for name in FIGURES if name != "sizes")
@@ -26,7 +27,18 @@ def everything(tmp_path_factory):
 
 def test_a_whole_run_has_every_figure_in_the_order_of_the_table(everything):
     assert [each.name for each in everything] == list(ALL)
-    assert [each.title for each in everything] == [FIGURES[name].title for name in ALL]
+    assert [each.title for each in everything] == [FIGURES[name].title.format(metric="Top-1") for name in ALL]
+
+
+def test_figures_speak_of_a_metric_of_ones_own_by_its_name_and_in_its_own_unit(tmp_path):
+    found = by(full(Folder(str(tmp_path)), ["resnet20", "vgg16_bn"], SETS, 2), "my:score")
+    made = {each.name: each for each in figures(analyse(found))}
+    assert [*made] == [name for name in ALL if name != "classes"]  # of scores it is not known what a class is
+    for name in ("losses", "drops", "pareto"):
+        words = [made[name].title, made[name].caption, made[name].alt, *texts(made[name])]
+        assert any("my:score" in text for text in words), name
+        assert not any(word in text for text in words for word in ("top-1", "Top-1", "points", "%,")), name
+    assert any(re.fullmatch(r"0\.0[78]\d\d", text) for text in texts(made["drops"])), "what noise lost"
 
 
 def test_every_figure_says_what_it_shows_and_is_rendered_with_its_title(everything):

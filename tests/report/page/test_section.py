@@ -9,7 +9,7 @@ from farm.grid.settings import Claims
 from farm.report.page.document import document
 from farm.report.page.section import answers, section
 from tests.report.page.scenes import study
-from tests.runs import record, run
+from tests.runs import by, record, run
 
 REAL, COST, GAIN, SURE = range(4)
 
@@ -125,24 +125,34 @@ def test_of_those_that_are_better_the_largest_gains_are_named():
     assert "gains0" not in text
 
 
-def unbased(**changes):
-    """Int8 cells without their FP32 IR; with whatever else is told."""
-    found = held(100, 150)
-    records = [replace(each, **changes) for each in found.records if each.calibration is not None]
-    return replace(found, records=tuple(records))
-
-
 @pytest.mark.parametrize(
-    ("changes", "why"),
+    ("lacking", "why"),
     [
-        ({}, "no FP32 IR of the same model and device was judged on the same images, so no interval"),
-        ({"top1": None, "metric": "top5"}, "the metric is not top-1, or predictions of these cells are not beside"),
+        (
+            lambda each: each.calibration is None,
+            "no FP32 IR of the same model and device was judged on the same images",
+        ),
+        (lambda each: each.calibration is not None, "predictions of these cells are not beside the records"),
     ],
+    ids=["of the FP32 IR", "of int8 cells"],
 )
-def test_why_nothing_is_claimed_is_what_is_lacking(changes, why):
-    text = said(unbased(**changes), COST)
+def test_why_nothing_is_claimed_is_what_is_lacking(lacking, why):
+    found = held(100, 150)
+    there = {each.cell: found.predictions[each.cell] for each in found.records if not lacking(each)}
+    text = said(replace(found, predictions=there), COST)
     assert f"These are observations: {why}" in text
     assert "predictions of single images" not in text
+
+
+def test_what_a_metric_of_ones_own_lost_is_in_its_own_unit_and_nothing_is_said_to_break():
+    found = by(held(100, 150), "my:score")
+    cost, real = said(found, COST), said(found, REAL)
+    assert "surely loses more" in cost
+    assert "than 0.005 of my:score" in cost
+    assert "Most was lost by resnet20 calibrated with fractal (default): 0.0500 (" in cost
+    assert not any(word in cost + real for word in ("points", "breaks", "break", "class"))
+    assert "within 0.005" in real
+    assert "a single model's my:score is known within 0." in said(found, SURE)
 
 
 def seeded(*wrong, **changes):

@@ -1,0 +1,142 @@
+"""What a model's answers to n test images are worth, alone and beside another's to the same images. Pure.
+
+Where an image is right or not there are shares of images, for which the methods of `farm.stats.shares` hold few images
+too. Where it has a score there are means, by Student's t (1908, Biometrika 6).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farm.stats.replicates import Uncertainty, mean, over_images, paired, welch
+from farm.stats.shares import ALPHA, Disagreement, Estimate, mcnemar, tango, wilson
+
+NO_LOSS = (0.0, 0.0)  # beside which differences stand
+
+
+class Judged(ABC):
+    """Of one model. What it is held against must be `comparable`, and of the same images."""
+
+    @property
+    @abstractmethod
+    def n(self) -> int:
+        """How many images."""
+
+    @property
+    @abstractmethod
+    def step(self) -> float:
+        """What the metric is a multiple of; 0 where it may be anything."""
+
+    def comparable(self, other: "Judged") -> bool:
+        """Whether another is of the same kind, and of as many images."""
+        return type(self) is type(other) and self.n == other.n
+
+    @abstractmethod
+    def interval(self, alpha: float = ALPHA) -> Estimate:
+        """The metric with its interval."""
+
+    @abstractmethod
+    def loss(self, after: Self, alpha: float = ALPHA) -> Estimate:
+        """This one's metric minus the other's, with its interval over images."""
+
+    @abstractmethod
+    def p(self, after: Self) -> float:
+        """The two-sided p-value of no loss."""
+
+    @abstractmethod
+    def is_as(self, after: Self) -> bool:
+        """Whether every image is judged alike."""
+
+    @classmethod
+    @abstractmethod
+    def doubt(cls, before: Sequence[Self], after: Sequence[Self]) -> Uncertainty:
+        """What the images leave unknown of the difference of two means over seeds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Right(Judged):
+    """right: (n,), whether an image was; the metric is the share of them."""
+
+    right: NDArray[np.bool_]
+
+    @property
+    def n(self) -> int:
+        """How many images."""
+        return len(self.right)
+
+    @property
+    def step(self) -> float:
+        """A share is a multiple of one image."""
+        return 1 / self.n
+
+    def interval(self, alpha: float = ALPHA) -> Estimate:
+        """The share with Wilson's score interval."""
+        return wilson(int(self.right.sum()), self.n, alpha)
+
+    def loss(self, after: Self, alpha: float = ALPHA) -> Estimate:
+        """Of the share, with Tango's score interval."""
+        return tango(self.disagreement(after), alpha)
+
+    def p(self, after: Self) -> float:
+        """McNemar's, exact."""
+        return mcnemar(self.disagreement(after))
+
+    def is_as(self, after: Self) -> bool:
+        """Whether both are right about the same images."""
+        return bool(np.array_equal(self.right, after.right))
+
+    def disagreement(self, after: Self) -> Disagreement:
+        """On how many images one alone is right."""
+        first, second = int((self.right & ~after.right).sum()), int((after.right & ~self.right).sum())
+        return Disagreement(first=first, second=second, n=self.n)
+
+    @classmethod
+    def doubt(cls, before: Sequence[Self], after: Sequence[Self]) -> Uncertainty:
+        """By the share of seeds that are right about an image."""
+        first, second = (
+            np.mean([one.right for one in seeds], axis=0, dtype=np.float64).reshape(-1) for seeds in (before, after)
+        )
+        return over_images(first, second)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored(Judged):
+    """scores: float64 (n,), n > 1, of an image each; the metric is their mean."""
+
+    scores: NDArray[np.float64]
+
+    @property
+    def n(self) -> int:
+        """How many images."""
+        return len(self.scores)
+
+    @property
+    def step(self) -> float:
+        """A mean of scores may be anything."""
+        return 0.0
+
+    def interval(self, alpha: float = ALPHA) -> Estimate:
+        """The mean with its t-interval."""
+        return mean(self.scores, alpha)
+
+    def loss(self, after: Self, alpha: float = ALPHA) -> Estimate:
+        """Of the mean, with the t-interval of the images' differences."""
+        return mean(self.scores - after.scores, alpha)
+
+    def p(self, after: Self) -> float:
+        """Student's, of the images' differences; beside a constant, Welch's test is that of one sample."""
+        return welch(self.scores - after.scores, NO_LOSS)
+
+    def is_as(self, after: Self) -> bool:
+        """Whether all scores are the same."""
+        return bool(np.array_equal(self.scores, after.scores))
+
+    @classmethod
+    def doubt(cls, before: Sequence[Self], after: Sequence[Self]) -> Uncertainty:
+        """By the mean of an image's scores over the seeds."""
+        means = [np.mean([one.scores for one in seeds], axis=0) for seeds in (before, after)]
+        return paired(means[0] - means[1])

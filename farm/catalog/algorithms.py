@@ -65,7 +65,7 @@ class Default(Parameters):
 class AccuracyAware(Default):
     """NNCF's accuracy control: layers go back to FP32, worst first, until the accuracy drop is small enough."""
 
-    max_drop: float = Field(0.02, gt=0, le=1, description="accuracy drop to reach, absolute, on the validation images")
+    max_drop: float = Field(0.02, gt=0, description="drop of the metric to reach, absolute, on the validation images")
     labels: Literal["given", "model"] = Field(
         "given", description="what is right: the images' labels, or (also where there are none) the FP32 model's answer"
     )

@@ -7,8 +7,9 @@ from farm.catalog.algorithms import AccuracyAware
 from farm.catalog.sources import Real
 from farm.grid.cell import Grid, expand
 from farm.grid.choice import Algorithm
+from farm.grid.label import Label
 from farm.grid.lines import YamlPath
-from farm.spec import Catalog
+from farm.spec import Catalog, Parameters
 from farm.suggest import did_you_mean
 
 METRICS = ("top1", "top5")
@@ -61,10 +62,27 @@ def faults_between(grid: Grid, catalog: Catalog, *, sound: bool) -> Iterator[tup
     yield from _empty(grid) if sound else ()
     yield from _budgets(grid, catalog)
     yield from _numbering(grid)
+    yield from _shares(grid) if grid.metric in METRICS else ()
     reference = grid.settings.claims.reference
     if reference is not None and reference not in grid.sources:
         text = f"no calibration {reference!r}{did_you_mean(reference, grid.sources)}"
         yield ("settings", "claims", "reference"), text
+
+
+def _shares(grid: Grid) -> Iterator[tuple[YamlPath, str]]:
+    """A loss of all that a share of images can lose, which is no limit."""
+    text = f"of {grid.metric} is all there is: half a point is 0.005"
+    if grid.settings.claims.margin >= 1:
+        yield ("settings", "claims", "margin"), f"{grid.settings.claims.margin:g} {text}"
+    for label, parameters in _algorithms(grid).items():
+        if isinstance(parameters, AccuracyAware) and parameters.max_drop >= 1:
+            yield ("algorithms",), f"{label}: max_drop {parameters.max_drop:g} {text}"
+
+
+def _algorithms(grid: Grid) -> Mapping[Label, Parameters]:
+    """By label, includes too."""
+    algorithms = (*grid.algorithms, *(cell.algorithm for cell in grid.include))
+    return {choice.label: choice.parameters for choice in algorithms}
 
 
 def _too_many(grid: Grid) -> str:
@@ -118,7 +136,6 @@ def _budgets(grid: Grid, catalog: Catalog) -> Iterator[tuple[YamlPath, str]]:
     if grid.settings.measure.budget_s >= limits["measure"]:
         budget = f"{grid.settings.measure.budget_s:g} {text.format('measure', limits['measure'])}"
         yield ("settings", "measure", "budget_s"), budget
-    algorithms = (*grid.algorithms, *(cell.algorithm for cell in grid.include))
-    for label, parameters in {choice.label: choice.parameters for choice in algorithms}.items():
+    for label, parameters in _algorithms(grid).items():
         if isinstance(parameters, AccuracyAware) and parameters.budget_s >= limits["quantize"]:
             yield ("algorithms",), f"{label}: budget_s {text.format('quantize', limits['quantize'])}"

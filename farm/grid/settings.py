@@ -66,7 +66,7 @@ class Claims(Parameters):
     reference: str | None = Field(
         None, description="the set of real images: a calibration without its seed; else the one named like the dataset"
     )
-    margin: float = Field(0.005, gt=0, lt=1, description="a loss of accuracy up to this share of 1 does not matter")
+    margin: float = Field(0.005, gt=0, description="a loss up to this does not matter: of top-1 and top-5 a share of 1")
 
 
 class Settings(Parameters):

@@ -1,0 +1,1 @@
+"""Detection: boxes with classes in an image, judged as COCO's are."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 GREY = "grey"
+STRETCH, LETTERBOX = "stretch", "letterbox"  # ways to make the whole of an image fit
+PAD = 114  # of a letterbox's border, as the YOLO family has it
 NARROW, WIDE = 0.2, 300.0  # from the least to the greatest input: of raw pixels it is 255
 
 
@@ -17,8 +19,10 @@ class Preprocessing:
 
     size: (height, width) in pixels. mean, std: per channel of the model's, in the range after scaling; of a grey model
     the first alone. layout: ``NCHW`` or ``NHWC``. input: ``f32``, ``f16``, or ``u8`` for raw pixels, which are not
-    normalised. resize: the shorter side before a crop of the centre; None takes images as they are. interpolation: of
-    that resizing, a key of `farm.data.fit.INTERPOLATIONS`. mode: ``bgr`` for the channels the other way round, ``grey``
+    normalised. resize: the shorter side before a crop of the centre. whole: `STRETCH` or `LETTERBOX` in its place; with
+    neither images are taken as they are. interpolation: of that resizing, a key of `farm.data.fit.INTERPOLATIONS`. pad:
+    the brightness of a letterbox's border. corner: whether a letterboxed image lies in the left upper corner, not in
+    the middle. mode: ``bgr`` for the channels the other way round, ``grey``
     for one channel of brightness; None for RGB.
     """
 
@@ -30,6 +34,9 @@ class Preprocessing:
     input: str = "f32"
     resize: int | None = None
     interpolation: str = "bilinear"
+    whole: str | None = None
+    pad: int | None = None
+    corner: bool | None = None
     mode: str | None = None
 
     @property
@@ -57,9 +64,12 @@ class Preprocessing:
 class Fit:
     """How pictures of any size become `size`; as in `Preprocessing`."""
 
-    resize: int
+    resize: int | None = None
     size: tuple[int, int]
     interpolation: str
+    whole: str | None = None
+    pad: int | None = None
+    corner: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +103,14 @@ class Images:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Algorithm:
     """A quantization algorithm by its name in the catalog."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What a model is for, by its name in the catalog; with what a model says of its outputs."""
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -92,18 +92,26 @@ class Record:
     log: Annotated[str | None, Column("where its log lies")] = None
     attempts: Annotated[int, Column("tries of all the cell's stages")] = 0
     metric: Annotated[str | None, Column("the grid's metric")] = None
-    score: Annotated[float | None, Column("its mean over the test images")] = None
+    score: Annotated[float | None, Column("of the test images")] = None
     score_drop: Annotated[float | None, Column("the FP32 IR's score minus this one")] = None
     top1: Annotated[float | None, Column("accuracy; null under a metric of the user's own", "share of 1")] = None
     top1_drop: Annotated[float | None, Column("the FP32 IR's top-1 minus this one", "share of 1")] = None
-    agreement: Annotated[float | None, Column("test images on which it and the FP32 IR agree", "share of 1")] = None
+    agreement: Annotated[
+        float | None,
+        Column(
+            "how far it and the FP32 IR say the same: of classes the share of test images, of boxes Dice's coefficient",
+            "share of 1",
+        ),
+    ] = None
+    figures: Annotated[str | None, Column("the task's other metrics", "JSON: {metric: value}")] = None
     n_images: Annotated[int | None, Column("test images")] = None
     dataset_note: Annotated[str | None, Column("what a reader must know of them")] = None
     doubts: Annotated[
         str | None,
         Column(
             "what is implausible of a model that farm did not quantize. `at_chance`: guessing among so many classes is "
-            "right as often; `one_class`: all images get this one; `input_range`: what pixels of 0 and 255 become",
+            "right as often; `one_class`: all images get this one; `input_range`: what pixels of 0 and 255 become; "
+            "`nothing_found` by a detector",
             "JSON: {doubt: figure}",
         ),
     ] = None

@@ -96,6 +96,7 @@ class LoadedSpec(Spec):
 
     function: takes parameters and files, gives a `farm.data.imageset.ImageSet`. inputs: the local ones. libraries:
     packages whose version changes the outcome. classes, size (height and width): of images that are always the same.
+    task: what the targets of its images are for.
     """
 
     function: str
@@ -103,6 +104,7 @@ class LoadedSpec(Spec):
     libraries: tuple[str, ...] = ()
     classes: int | None = None
     size: tuple[int, int] | None = None
+    task: str = "classification"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -135,6 +137,19 @@ class AlgorithmSpec(Spec):
 
     function: str = ""
     runtime: str = "openvino"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TaskSpec(Spec):
+    """What a model is for.
+
+    function: takes a `farm.plan.parameters.Evaluate` and the dataset, gives a `farm.tasks.task.Task`. metrics: by which
+    models are judged, the usual one first; all are shares of 1. libraries: packages whose version changes the outcome.
+    """
+
+    function: str
+    metrics: tuple[str, ...]
+    libraries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +186,7 @@ class Catalog:
     devices: Mapping[str, Spec]
     stages: Mapping[str, StageSpec]
     preprocessing: Mapping[str, Preprocessing]
+    tasks: Mapping[str, TaskSpec] = field(default_factory=dict)
     members: Mapping[str, Callable[[], Collection[str]]] = field(default_factory=dict)
 
 

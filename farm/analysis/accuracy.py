@@ -14,8 +14,8 @@ from farm.analysis.classes import Classes
 from farm.analysis.families import Family, together
 from farm.analysis.standing import EQUIVALENCE_ALPHA, Standing, holm, standing
 from farm.record import Record, accuracy_of, is_fp32_ir
-from farm.results.reading import Run
-from farm.stats.judged import Judged, Right
+from farm.results.reading import OfClasses, Run
+from farm.stats.judged import Judged, Resampled, Right
 from farm.stats.shares import Estimate
 from farm.tasks.metric import judged
 
@@ -53,11 +53,12 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Cell:
-    """A cell whose predictions are there. label: (n,)."""
+    """A cell whose answers are there. label: (n,), of classification. of_classes: of a detector."""
 
     record: Record
     judged: Judged
-    label: NDArray[np.int64]
+    label: NDArray[np.int64] | None
+    of_classes: OfClasses | None
 
 
 def accuracies(run: Run) -> dict[str, Accuracy]:
@@ -71,8 +72,10 @@ def accuracies(run: Run) -> dict[str, Accuracy]:
 
 def judged_of(run: Run, record: Record) -> Judged | None:
     """What a cell's predictions are worth by the grid's metric; None where they are not there."""
-    said = run.predictions.get(record.cell)
-    if said is None or accuracy_of(record) is None:
+    said, score, samples = run.predictions.get(record.cell), accuracy_of(record), run.resamples.get(record.cell)
+    if score is not None and samples is not None:
+        return Resampled(record.n_images or 0, score, samples)
+    if said is None or score is None:
         return None
     return judged(record.metric, said.label, said.prediction, said.score)
 
@@ -80,7 +83,13 @@ def judged_of(run: Run, record: Record) -> Judged | None:
 def _cells(run: Run) -> Iterator[_Cell]:
     for record in run.records:
         if (found := judged_of(run, record)) is not None:
-            yield _Cell(record=record, judged=found, label=run.predictions[record.cell].label)
+            said = run.predictions.get(record.cell)
+            yield _Cell(
+                record=record,
+                judged=found,
+                label=said.label if said else None,
+                of_classes=run.of_classes.get(record.cell),
+            )
 
 
 def _accuracy(cell: _Cell, fp32: _Cell | None) -> Accuracy:
@@ -90,10 +99,21 @@ def _accuracy(cell: _Cell, fp32: _Cell | None) -> Accuracy:
         return alone
     before, after = fp32.judged, cell.judged
     beside = replace(alone, fp32=Against(other=fp32.record.cell, loss=before.loss(after), p=before.p(after)))
-    if not (isinstance(before, Right) and isinstance(after, Right)):
-        return beside
-    worst, drop = worst_class(cell.label, before.right, after.right)
+    worst, drop = _worst(fp32, cell)
     return replace(beside, worst_class=worst, worst_class_drop=drop)
+
+
+def _worst(fp32: _Cell, cell: _Cell) -> tuple[int | None, float | None]:
+    """The class that lost most, and how much; nothing where a metric does not tell of classes."""
+    before, after = fp32.judged, cell.judged
+    if isinstance(before, Right) and isinstance(after, Right) and cell.label is not None:
+        return worst_class(cell.label, before.right, after.right)
+    if fp32.of_classes is None or cell.of_classes is None or not len(cell.of_classes.number):
+        return None, None
+    if not np.array_equal(fp32.of_classes.number, cell.of_classes.number):
+        return None, None
+    lost = fp32.of_classes.score - cell.of_classes.score
+    return int(cell.of_classes.number[lost.argmax()]), float(lost.max())
 
 
 def worst_class(label: NDArray[np.int64], before: NDArray[np.bool_], after: NDArray[np.bool_]) -> tuple[int, float]:

@@ -18,7 +18,7 @@ from farm.spec import LoadedSpec, resolve
 from farm.tasks.classification import apart
 from farm.tasks.metric import BUILT_IN
 
-OPENED = ("folder", "parquet", "npz", "shards")  # images that lie in files, and run nobody's code
+OPENED = ("folder", "parquet", "npz", "shards", "coco", "yolo")  # images that lie in files, and run nobody's code
 LOOKED_AT = {"distylegan": "farm.generators.distylegan.files:check"}  # files of what takes longer
 
 
@@ -89,7 +89,7 @@ def _unread(stage: Stage) -> str:
         return ""
     told = describe(stage.label, {}, file)
     if not (fault := told.get("fault", "")) and told:
-        fault = misnamed(wanted.model.options["output"], told["named"])
+        fault = "" if wanted.whole else misnamed(wanted.model.options["output"], told["named"])
         fault = fault or misshapen(told["shape"], told["sides"], wanted.interface)
     return f"{stage.label}: {file.path}: {fault}" if fault else ""
 
@@ -110,7 +110,7 @@ def _misfit(plan: Plan, stage: Stage, seen: "_Seen", shown: str) -> str:
     if not isinstance(wanted, (Evaluate, Measure, Quantize)):
         return ""
     misfit = "" if seen.size is None else other_size(seen.size, wanted.preprocessing)
-    if not misfit and isinstance(wanted, Evaluate) and plan.metric in BUILT_IN:
+    if not misfit and isinstance(wanted, Evaluate) and wanted.task is None and plan.metric in BUILT_IN:
         file = model.files.get("model")
         outputs = describe(model.label, {}, file).get("outputs") if file else None
         misfit = apart(outputs, seen.classes, seen.label, seen.names) if outputs else ""

@@ -3,16 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
+from farm.plan.parameters import Evaluate
 from farm.plan.state import State, state_of
 from farm.record import Record
 from farm.results.cell import records_of
 from farm.results.events import LastRun, Reader
 from farm.results.folder import Folder
 from farm.results.reader import artefact
-from farm.results.reading import Predicted, Run
+from farm.results.reading import OfClasses, Predicted, Run, scores_of
 from farm.results.speed import among
 from farm.store import Store
 from farm.tasks.classification import PREDICTIONS
+from farm.tasks.detection.rows import CLASSES, RESAMPLES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,8 @@ class Watch:
         self.present: set[str] = set()
         self.records: dict[str, Record] = {}
         self.predictions: dict[str, Predicted] = {}
+        self.of_classes: dict[str, OfClasses] = {}
+        self.resamples: dict[str, NDArray[np.float64]] = {}
         self.run: Run | None = None
 
     def look(self) -> Standing | None:
@@ -61,6 +68,7 @@ class Watch:
                 name=self.plan.grid, folder=self.folder,
                 records=tuple(among([self.records[cell.name] for cell in self.plan.cells])),
                 claims=self.plan.claims, predictions=dict(self.predictions), command=self.plan.command,
+                of_classes=dict(self.of_classes), resamples=dict(self.resamples),
             )  # fmt: skip
         states = {uri: self._state(uri, seen) for uri in self.plan.stages}
         return Standing(
@@ -76,9 +84,18 @@ class Watch:
         self.records |= {record.cell: record for record in records_of(changed, self.store, self.present)}
         for cell in cells:
             uri = cell.stages.get("evaluate", "")
-            self.predictions.pop(cell.name, None)
+            for said in (self.predictions, self.of_classes, self.resamples):
+                said.pop(cell.name, None)
             if uri in self.present and self.records[cell.name].error_class != "damaged":
-                self.predictions[cell.name] = Predicted.of(artefact(self.store, uri, PREDICTIONS))
+                self._answers(cell.name, uri)
+
+    def _answers(self, cell: str, uri: str) -> None:
+        """Read what an evaluation says of the test images."""
+        if self.plan.stages[uri].parameters_as(Evaluate).task is None:
+            self.predictions[cell] = Predicted.of(artefact(self.store, uri, PREDICTIONS))
+        else:
+            self.of_classes[cell] = OfClasses.of(artefact(self.store, uri, CLASSES))
+            self.resamples[cell] = scores_of(artefact(self.store, uri, RESAMPLES))
 
     def _words(self, uri: str, words: str) -> str:
         stage = self.plan.stages.get(uri)

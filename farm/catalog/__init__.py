@@ -1,4 +1,4 @@
-"""Every table of choices: models, datasets, sources, algorithms, baselines, devices, stages. Imports nothing heavy.
+"""Every table of choices: models, datasets, sources, algorithms, tasks, devices, stages. Imports nothing heavy.
 
 An entry is a frozen spec whose function is named as ``"module:function"`` and resolved in the process that calls it.
 """
@@ -9,6 +9,7 @@ from farm.catalog.devices import DEVICES
 from farm.catalog.models import MODELS, PREPROCESSING
 from farm.catalog.sources import SOURCES
 from farm.catalog.stages import STAGES
+from farm.catalog.tasks import TASKS
 from farm.spec import Catalog, resolve
 
 CATALOG = Catalog(
@@ -20,5 +21,6 @@ CATALOG = Catalog(
     devices=DEVICES,
     stages=STAGES,
     preprocessing=PREPROCESSING,
+    tasks=TASKS,
     members={"torchvision": lambda: resolve("farm.models.describe:torchvision_names")()},  # noqa: PLW0108 - when asked
 )

@@ -54,6 +54,14 @@ Split = Annotated[
     str | None, Field(min_length=1, description="which part of the images, where there are several: test, train ...")
 ]
 
+Annotations = Annotated[
+    str, Field(min_length=1, description="COCO's JSON of the images, such as instances_val2017.json, found like `path`")
+]
+BoxFiles = Annotated[
+    str,
+    Field(min_length=1, description="folder with a .txt file an image, of boxes as YOLO has them, found like `path`"),
+]
+
 AT_PATH = (InputSpec(role="images", parameter="path", hint="`path` is looked for beside the grid and in FARM_DATA"),)
 NAMES = InputSpec(
     role="classes",
@@ -67,6 +75,10 @@ LABELS = InputSpec(
     optional=True,
     hint="`labels` is a file with an image's name and its class a line",
 )
+ANNOTATIONS = InputSpec(
+    role="annotations", parameter="annotations", hint="`annotations` is looked for beside the grid and in FARM_DATA"
+)
+BOXES = InputSpec(role="boxes", parameter="boxes", hint="`boxes` is looked for beside the grid and in FARM_DATA")
 FROM_CODE = (InputSpec(role="images", parameter="factory", code=True),)
 
 
@@ -107,6 +119,18 @@ class DatasetOf(DatasetAt):
     split: Split = None
 
 
+class DatasetOfCoco(DatasetAt):
+    """Images with boxes in COCO's JSON."""
+
+    annotations: Annotations
+
+
+class DatasetOfYolo(DatasetAt):
+    """Images with boxes in text files."""
+
+    boxes: BoxFiles
+
+
 class DatasetFrom(DatasetParameters):
     """A labelled test split that the user's own code gives."""
 
@@ -135,6 +159,16 @@ DATASETS = {
     "npz": LoadedSpec(
         function="farm.data.npz:dataset", parameters=DatasetOf, inputs=(*AT_PATH, NAMES), libraries=("numpy", "pillow"),
         doc="NumPy's .npz as Keras and MedMNIST have it: x_test, y_test or test_images, test_labels",
+    ),
+    "coco": LoadedSpec(
+        function="farm.data.objects:coco_dataset", parameters=DatasetOfCoco, inputs=(*AT_PATH, NAMES, ANNOTATIONS),
+        doc="an image folder with COCO's JSON of the boxes in them: for detection", libraries=("pillow",),
+        task="detection",
+    ),
+    "yolo": LoadedSpec(
+        function="farm.data.objects:yolo_dataset", parameters=DatasetOfYolo, inputs=(*AT_PATH, NAMES, BOXES),
+        doc="an image folder with YOLO's text files of the boxes in them: for detection", libraries=("pillow",),
+        task="detection",
     ),
     "factory": LoadedSpec(
         function="farm.data.factory:dataset", parameters=DatasetFrom, inputs=(*FROM_CODE, NAMES),

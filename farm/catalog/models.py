@@ -25,6 +25,9 @@ Means = Annotated[tuple[float, float, float], BeforeValidator(_of_each)]
 Scales = Annotated[tuple[Positive, Positive, Positive], BeforeValidator(_of_each)]
 
 
+Pixels = Annotated[int, Field(ge=1)]
+
+
 class ModelParameters(Parameters):
     """How images become the model's input."""
 
@@ -44,8 +47,26 @@ class ModelParameters(Parameters):
     mode: Literal["rgb", "bgr", "grey"] | None = Field(
         None, description="order of the channels, or grey: one channel; a file's own number of them by default"
     )
-    resize: int | None = Field(None, ge=1, description="resize the shorter side to this, then crop the centre")
+    resize: Pixels | Literal["stretch", "letterbox"] | None = Field(
+        None,
+        description="the shorter side, before a crop of the centre; stretch: the whole image, whatever its aspect; "
+        "letterbox: the whole image within a border",
+    )
+    pad: int | None = Field(None, ge=0, le=255, description="brightness of a letterbox's border, 114 by default")
+    position: Literal["centre", "corner"] | None = Field(
+        None, description="where a letterboxed image lies: in the middle by default, or in the left upper corner"
+    )
     interpolation: Literal["nearest", "bilinear", "bicubic"] | None = Field(None, description="of that resizing")
+
+    decode: str | None = Field(
+        None,
+        min_length=1,
+        description="how a detector's outputs are boxes: yolox, yolov5, yolov8, yolov10, detr, rt-detr, boxes, ssd, or "
+        "package.module:function; it is run as code",
+    )
+    label_offset: int | None = Field(
+        None, ge=0, description="the number that a detector gives the first class: 1 where 0 is the background"
+    )
 
     @field_validator("scale")
     @classmethod

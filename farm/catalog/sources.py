@@ -7,7 +7,22 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from farm.catalog.datasets import AT_PATH, FROM_CODE, LABELS, NAMES, Classes, Labels, Made, Place, Split, cifar10_split
+from farm.catalog.datasets import (
+    ANNOTATIONS,
+    AT_PATH,
+    BOXES,
+    FROM_CODE,
+    LABELS,
+    NAMES,
+    Annotations,
+    BoxFiles,
+    Classes,
+    Labels,
+    Made,
+    Place,
+    Split,
+    cifar10_split,
+)
 from farm.spec import InputSpec, Parameters, Sha256, Size, SourceSpec
 
 Precision = Annotated[Literal["f32", "bf16"], Field(description="of the network's arithmetic")]
@@ -57,6 +72,18 @@ class RealOf(RealAt):
     """Real images of the user's own among others."""
 
     split: Split = None
+
+
+class RealOfCoco(RealAt):
+    """Real images with boxes in COCO's JSON."""
+
+    annotations: Annotations
+
+
+class RealOfYolo(RealAt):
+    """Real images with boxes in text files."""
+
+    boxes: BoxFiles
 
 
 class Sharded(SourceParameters):
@@ -146,6 +173,15 @@ SOURCES = {
     "npz": SourceSpec(
         function="farm.data.npz:source", parameters=RealOf, inputs=(*AT_PATH, NAMES), libraries=("numpy", "pillow"),
         doc="NumPy's .npz: x_train and y_train, train_images and train_labels, or images",
+    ),
+    "coco": SourceSpec(
+        function="farm.data.objects:coco_source", parameters=RealOfCoco, inputs=(*AT_PATH, NAMES, ANNOTATIONS),
+        doc="an image folder with COCO's JSON of the boxes in them", libraries=("numpy", "pillow"), task="detection",
+    ),
+    "yolo": SourceSpec(
+        function="farm.data.objects:yolo_source", parameters=RealOfYolo, inputs=(*AT_PATH, NAMES, BOXES),
+        doc="an image folder with YOLO's text files of the boxes in them", libraries=("numpy", "pillow"),
+        task="detection",
     ),
     "factory": SourceSpec(
         function="farm.data.factory:source", parameters=RealFrom, inputs=(*FROM_CODE, NAMES),

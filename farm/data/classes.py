@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from farm.data.imageset import Arguments, Files
 from farm.data.real import Picture, Pictures
@@ -19,7 +20,7 @@ def order(parameters: Arguments, files: Files) -> tuple[str, ...]:
     path = files.get("classes")
     if path is None:
         return tuple(parameters.get("classes") or ())
-    names = tuple(line for line in lines_of(path) if line)
+    names = _in_yaml(path) if path.suffix in (".yaml", ".yml") else tuple(line for line in lines_of(path) if line)
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice or not names:
         text = f"{twice[0]!r} stands twice" if twice else "no names"
@@ -27,10 +28,31 @@ def order(parameters: Arguments, files: Files) -> tuple[str, ...]:
     return names
 
 
-def lines_of(path: Path) -> list[str]:
-    """A text file's lines, without the space around them. Raises DataError if it cannot be read, or is no UTF-8."""
+def _in_yaml(path: Path) -> tuple[str, ...]:
+    """The names of a YAML file as YOLO's have them: under `names`, a list, or a mapping of numbers from 0 up."""
     try:
-        return [line.strip() for line in path.read_bytes().decode("utf-8-sig").split("\n")]
+        document = yaml.safe_load(text_of(path))
+    except yaml.YAMLError as error:
+        raise DataError(f"{path}: no YAML ({str(error).splitlines()[0]}): give a file with a class a line") from error
+    names = document.get("names") if isinstance(document, dict) else document
+    if isinstance(names, dict):
+        if sorted(names) != list(range(len(names))):
+            raise DataError(f"{path}: `names` must number the classes from 0 up, without a gap")
+        names = [names[number] for number in range(len(names))]
+    if not isinstance(names, list):
+        raise DataError(f"{path}: no `names`, a list or a mapping of numbers to names")
+    return tuple(map(str, names))
+
+
+def lines_of(path: Path) -> list[str]:
+    """A text file's lines, without the space around them. Raises DataError as `text_of`."""
+    return [line.strip() for line in text_of(path).split("\n")]
+
+
+def text_of(path: Path) -> str:
+    """A text file's content. Raises DataError if it cannot be read, or is no UTF-8."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: no text in UTF-8 ({error.reason}): give a file with a class a line") from error
     except OSError as error:

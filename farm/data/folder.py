@@ -75,13 +75,13 @@ def open_labelled(path: Path, file: Path) -> real.Pictures:
     """
     lines, (groups, others) = labels.read(file), _sorted(path)
     others = [one for one in others if one.path.resolve() != file.resolve()]
-    images = sorted((image for group in groups.values() for image in group), key=lambda image: _name(path, image))
+    images = sorted((image for group in groups.values() for image in group), key=lambda image: name_of(path, image))
     named = _lines_of(path, images, lines, file)
     if not named:
-        example = f"an image is called {_name(path, images[0])!r} there" if images else "there is none"
+        example = f"an image is called {name_of(path, images[0])!r} there" if images else "there is none"
         raise DataError(f"{file}: names no image of {path}: its first name is {next(iter(lines))!r}, {example}")
     numbers, names = labels.numbered(file, [lines[name] for name in named.values()])
-    left_out = [_name(path, image) for image in images if image not in named]
+    left_out = [name_of(path, image) for image in images if image not in named]
     used = set(named.values())
     unused = [name for name in lines if name not in used]
     notes = [_left_out(others)]
@@ -98,6 +98,18 @@ def open_labelled(path: Path, file: Path) -> real.Pictures:
     )
 
 
+def all_images(path: Path) -> tuple[list[Path], str]:
+    """The image files at any depth, in the order of their names, and what is left out, in words.
+
+    Raises DataError where there is none.
+    """
+    groups, others = _sorted(path)
+    images = sorted((image for group in groups.values() for image in group), key=lambda image: name_of(path, image))
+    if not images:
+        raise DataError(f"{path}: no images ({LOOKED_FOR}): give the folder that holds them")
+    return images, _left_out(others)
+
+
 def _lines_of(path: Path, images: Sequence[Path], lines: Mapping[str, str], file: Path) -> dict[Path, str]:
     """By which name the lines tell of each image that they know. Raises DataError where they contradict themselves."""
     named, images_of = {}, dict[str, Path]()
@@ -105,24 +117,24 @@ def _lines_of(path: Path, images: Sequence[Path], lines: Mapping[str, str], file
         names = [name for name in _names(path, image) if name in lines]
         if len({lines[name] for name in names}) > 1:
             text = f"{names[0]!r} is of {lines[names[0]]!r}, {names[1]!r} of {lines[names[1]]!r}"
-            raise DataError(f"{file}: {text}, and both mean {_name(path, image)!r}: keep one")
+            raise DataError(f"{file}: {text}, and both mean {name_of(path, image)!r}: keep one")
         if names:
             other = images_of.setdefault(names[0], image)
             if other != image:
-                both = f"{_name(path, other)!r} and {_name(path, image)!r}"
+                both = f"{name_of(path, other)!r} and {name_of(path, image)!r}"
                 raise DataError(f"{file}: {names[0]!r} means both {both}: write their whole names")
             named[image] = names[0]
     return named
 
 
-def _name(path: Path, image: Path) -> str:
+def name_of(path: Path, image: Path) -> str:
     """An image's name in the folder, with slashes."""
     return image.relative_to(path).as_posix()
 
 
 def _names(path: Path, image: Path) -> tuple[str, ...]:
     """How a file of labels may name an image, the likeliest first: in the folder, with it, without its format."""
-    name = _name(path, image)
+    name = name_of(path, image)
     return name, f"{path.name}/{name}", name.removesuffix(image.suffix)
 
 
@@ -207,9 +219,13 @@ def _left_out(others: list[Entry]) -> str:
 
 
 def _read(paths: tuple[Path, ...], start: int, stop: int) -> Iterator[real.Picture]:
-    for file in paths[start:stop]:
-        image, kind = decode(_content(file), str(file))
-        yield real.Picture(image, str(file), kind=kind)
+    yield from map(read_image, paths[start:stop])
+
+
+def read_image(path: Path) -> real.Picture:
+    """An image file, decoded. Raises PictureError if it cannot be."""
+    image, kind = decode(_content(path), str(path))
+    return real.Picture(image, str(path), kind=kind)
 
 
 def _look(paths: tuple[Path, ...], index: int) -> real.Look:

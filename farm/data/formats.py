@@ -51,9 +51,9 @@ def write_png(path: Path, images: ImageSet, start: int, stop: int, together: int
     """A file an image, named after its index, in its class's subfolder where there are classes."""
     digits = DIGITS if images.classes is None else len(str(images.classes - 1))
     labelled = _labelled(images, start)
-    for at, (pixels, labels) in parts(images, start, stop, together, together, wrote):
-        _check_alike(labels, at, labelled=labelled)
-        for index, (label, png) in enumerate(zip(labels.tolist(), _encoded(pixels), strict=True), at):
+    for at, part in parts(images, start, stop, together, together, wrote):
+        _check_alike(part.labels, at, labelled=labelled)
+        for index, (label, png) in enumerate(zip(part.labels.tolist(), _encoded(part.images), strict=True), at):
             folder = path / f"{label:0{digits}}" if labelled else path
             folder.mkdir(exist_ok=True)
             (folder / name_of(index)).write_bytes(png)

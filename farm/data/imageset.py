@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from farm.axes import GREY, Preprocessing
 from farm.data.rows import Rows, chained, open_rows
+from farm.data.targets import Target
 from farm.errors import DataError
 
 Labels = NDArray[np.int64]
@@ -32,10 +33,14 @@ AT_ONCE_BYTES = 256 << 20  # of pixels that a shard's writer holds, or one image
 
 
 class Block(NamedTuple):
-    """Consecutive images of a set: uint8 (n, H, W, 3), RGB; their labels: int64 (n,), -1 where there is no class."""
+    """Consecutive images of a set: uint8 (n, H, W, 3), RGB; their labels: int64 (n,), -1 where there is no class.
+
+    targets: what is to be found in each, where that is more than a class: n or none.
+    """
 
     images: Pixels
     labels: Labels
+    targets: tuple[Target, ...] = ()
 
 
 class ImageSet(Protocol):

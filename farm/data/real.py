@@ -9,10 +9,11 @@ import numpy as np
 from PIL import Image
 
 from farm.axes import Fit
-from farm.data.fit import fit, resized
+from farm.data.fit import fit, place
 from farm.data.imageset import UNLABELLED, Arguments, Block, Labels, Pixels, check_range
 from farm.data.picture import Header, PictureError
 from farm.data.sampling import Indices, absent, sampled, some, unbalanced
+from farm.data.targets import Target
 from farm.errors import DataError
 
 SEED = 0  # of a dataset's sample
@@ -22,13 +23,14 @@ MOST_NAMED = 20  # images that cannot be used, in a message
 class Picture(NamedTuple):
     """One real image. image: RGB, of any size. where: it comes from, for messages. label: if only reading tells it.
 
-    kind: as of `farm.data.picture.Decoded`.
+    kind: as of `farm.data.picture.Decoded`. target: what is to be found in it, where that is more than a class.
     """
 
     image: Image.Image
     where: str
     label: int | None = None
     kind: str = ""
+    target: Target | None = None
 
 
 class Look(NamedTuple):
@@ -111,17 +113,19 @@ class RealImages:
         labels = np.full(len(wanted), UNLABELLED, np.int64)
         if self.pictures.labels is not None:
             labels[:] = self.pictures.labels[wanted]
+        targets: list[Target | None] = [None] * len(wanted)
         order = np.argsort(wanted, kind="stable")
         places = iter(order.tolist())
         for run in np.split(wanted[order], np.flatnonzero(np.diff(wanted[order]) != 1) + 1):
             for index, picture in zip(run.tolist(), self._pictures(run), strict=True):
-                place = next(places)
-                images[place] = _pixels(picture, (height, width), self.how)
+                at = next(places)
+                images[at] = _pixels(picture, (height, width), self.how)
+                targets[at] = picture.target
                 if picture.label is not None:
-                    labels[place] = picture.label
+                    labels[at] = picture.label
                 if picture.kind:
                     self.kinds[index] = picture.kind
-        return Block(images, labels)
+        return Block(images, labels, tuple(target for target in targets if target is not None))
 
     def look(self) -> None:
         """Look at the header of each image, where it has one. Raises DataError as `block`, as far as that tells."""
@@ -161,7 +165,7 @@ class RealImages:
         if self.how is None:
             _check_size(header.size, self._size(), where)
         else:
-            resized(header.size, self.how, where)
+            place(header.size, self.how, where)
         if header.kind:
             self.kinds[index] = header.kind
 

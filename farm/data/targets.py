@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 Corners = NDArray[np.float64]  # (k, 4): left, top, right, bottom in pixels

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from farm.grid.choice import Algorithm, Calibration, Choice, Dataset, Device, Model
+from farm.grid.choice import Algorithm, Calibration, Choice, Dataset, Device, Model, Task
 from farm.grid.label import NO_CALIBRATION, CellLabels, Label
 from farm.grid.settings import Settings
 
@@ -65,12 +65,14 @@ def matches(cell: Cell, exclusion: Exclusion) -> bool:
 class Grid:
     """A checked grid: every list expanded, every parameter known.
 
-    metric: ``top1``, ``top5`` or ``package.module:function``. accuracy_only: cells that are not measured.
+    task: what the dataset's targets are for. metric: one of the task's or ``package.module:function``. accuracy_only:
+    cells that are not measured.
     """
 
     name: str
     path: Path
     dataset: Dataset
+    task: Task
     metric: str
     models: tuple[Model, ...]
     calibrations: tuple[Calibration, ...]

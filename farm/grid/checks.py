@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping
 
 from farm.catalog.algorithms import AccuracyAware
 from farm.catalog.sources import Real
+from farm.catalog.tasks import CLASSIFICATION, DETECTION
 from farm.grid.cell import Grid, expand
-from farm.grid.choice import Algorithm
+from farm.grid.choice import Algorithm, Task
 from farm.grid.label import Label
 from farm.grid.lines import YamlPath
 from farm.spec import Catalog, Parameters
 from farm.suggest import did_you_mean
 
-METRICS = ("top1", "top5")
 METRIC = re.compile(r"[\w.]+:\w+")
 RESERVED = ("store", "reference")
 GENERATING = "synthesize"
@@ -27,11 +27,13 @@ def name_fault(name: object) -> str:
     return f"{name!r} is a folder of farm's own under results/: choose another name" if name in RESERVED else ""
 
 
-def metric_fault(metric: object) -> str:
+def metric_fault(task: Task, metric: object) -> str:
     """What is wrong with a grid's metric; empty if nothing is."""
-    if metric in METRICS or METRIC.fullmatch(str(metric)):
+    known = task.spec.metrics
+    if metric in known or (METRIC.fullmatch(str(metric)) and task.name == CLASSIFICATION):
         return ""
-    return f"no metric {metric!r}{did_you_mean(str(metric), METRICS)} or your own, package.module:function"
+    own = " or your own, package.module:function" if task.name == CLASSIFICATION else ""
+    return f"no metric {metric!r}{did_you_mean(str(metric), known)}{own}"
 
 
 def stage_faults(settings: Mapping[str, object], catalog: Catalog) -> Iterator[tuple[YamlPath, str]]:
@@ -62,11 +64,28 @@ def faults_between(grid: Grid, catalog: Catalog, *, sound: bool) -> Iterator[tup
     yield from _empty(grid) if sound else ()
     yield from _budgets(grid, catalog)
     yield from _numbering(grid)
-    yield from _shares(grid) if grid.metric in METRICS else ()
+    yield from _shares(grid) if grid.metric in grid.task.spec.metrics else ()
+    yield from _of_task(grid)
     reference = grid.settings.claims.reference
     if reference is not None and reference not in grid.sources:
         text = f"no calibration {reference!r}{did_you_mean(reference, grid.sources)}"
         yield ("settings", "claims", "reference"), text
+
+
+def _of_task(grid: Grid) -> Iterator[tuple[YamlPath, str]]:
+    """What models and algorithms must say, or must not, for the grid's task."""
+    detects = grid.task.name == DETECTION
+    for number, model in enumerate(grid.models):
+        if detects and model.parameters.decode is None:
+            yield ("models", number), f"{model.label}: `decode` says how its outputs are boxes, such as yolox or yolov8"
+        if not detects and model.parameters.decode is not None:
+            yield (
+                ("models", number, "decode"),
+                f"{model.label}: is for detection, of which {grid.dataset.label} has no boxes",
+            )
+    for label, parameters in _algorithms(grid).items():
+        if detects and isinstance(parameters, AccuracyAware):
+            yield ("algorithms",), f"{label}: judges classifiers only so far; leave it out"
 
 
 def _shares(grid: Grid) -> Iterator[tuple[YamlPath, str]]:

@@ -7,7 +7,7 @@ from farm.catalog.devices import DeviceParameters
 from farm.catalog.models import ModelParameters
 from farm.catalog.sources import Seeded, SourceParameters
 from farm.grid.label import Label
-from farm.spec import AlgorithmSpec, LoadedSpec, ModelSpec, Parameters, SourceSpec, Spec
+from farm.spec import AlgorithmSpec, LoadedSpec, ModelSpec, Parameters, SourceSpec, Spec, TaskSpec
 
 SEED = "seed"  # the parameter that tells calibration sets of one source apart
 
@@ -71,6 +71,13 @@ class Device(Choice):
     """What runs the model. name: an OpenVINO device string, such as ``GPU.0``."""
 
     parameters: DeviceParameters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Task(Choice):
+    """What the models are for, and what counts as an answer."""
+
+    spec: TaskSpec
 
 
 Loaded = Model | Dataset | Calibration  # what is made of files

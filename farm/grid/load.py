@@ -6,6 +6,7 @@ The only place where pydantic checks: inside farm, types are trusted.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -14,16 +15,16 @@ from farm.errors import Fault, GridError
 from farm.grid.axis import MOST_CHOICES, Axis, C, choices, pattern, unshown
 from farm.grid.cell import Cell, Exclusion, Grid
 from farm.grid.checks import faults_between, metric_fault, name_fault, stage_faults
-from farm.grid.choice import Algorithm, Calibration, Choice, Dataset, Device, Model
+from farm.grid.choice import Algorithm, Calibration, Choice, Dataset, Device, Model, Task
 from farm.grid.faults import check
 from farm.grid.label import AXES, Label
 from farm.grid.lines import YamlPath, dotted, line_of, read
 from farm.grid.settings import Settings
-from farm.spec import Catalog
+from farm.spec import Catalog, Parameters
 from farm.suggest import did_you_mean
 
 KEYS = (
-    "name", "dataset", "metric", "models", "calibrations", "algorithms", "devices",
+    "name", "dataset", "task", "metric", "models", "calibrations", "algorithms", "devices",
     "baselines", "exclude", "include", "accuracy_only", "settings",
 )  # fmt: skip
 DEFAULTS = {"calibrations": [], "algorithms": ["default"], "devices": ["CPU"], "baselines": ["pytorch", "ir"]}
@@ -50,6 +51,7 @@ class _Axes:
     """How each part of a grid is read that names entries of a table."""
 
     def __init__(self, catalog: Catalog) -> None:
+        self.task = Axis(kind=Task, table=catalog.tasks, noun="task")
         self.dataset = Axis(kind=Dataset, table=catalog.datasets, noun="dataset")
         self.models = Axis(kind=Model, table=catalog.models, noun="model", family=SLASHED, members=catalog.members)
         self.calibrations = Axis(kind=Calibration, table=catalog.sources, noun="image source")
@@ -87,11 +89,14 @@ class _Reader:
         there = {
             "model": models, "calibration": calibrations, "algorithm": (*algorithms, *baselines), "device": devices,
         }  # fmt: skip
+        dataset = self.dataset()
+        task = self.task(dataset)
         grid = Grid(
             name=self.text("name", self.path.stem, name_fault),
             path=self.path,
-            dataset=self.dataset(),
-            metric=self.text("metric", "top1", metric_fault),
+            dataset=dataset,
+            task=task,
+            metric=self.text("metric", task.spec.metrics[0], partial(metric_fault, task)),
             models=models,
             calibrations=calibrations,
             algorithms=algorithms,
@@ -124,6 +129,19 @@ class _Reader:
             self.fault(("dataset",), "a grid has one dataset; a list here would make several")
         spec = next(iter(self.catalog.datasets.values()))
         return chosen[0] if chosen else Dataset(name="", label=Label(), spec=spec, parameters=DatasetParameters())
+
+    def task(self, dataset: Dataset) -> Task:
+        """The task that is named, or that the dataset's targets are for."""
+        entry = self.document.get("task", dataset.spec.task)
+        chosen = choices(entry, ("task",), self.axes.task, self.fault)
+        if len(chosen) > 1:
+            self.fault(("task",), "a grid has one task; a list here would make several")
+        if chosen and dataset.name and chosen[0].name != dataset.spec.task:
+            text = f"the images of {dataset.name} are for {dataset.spec.task}: leave it out, or choose another dataset"
+            self.fault(("task",), text)
+        spec = self.catalog.tasks[dataset.spec.task]
+        name = dataset.spec.task
+        return chosen[0] if chosen else Task(name=name, label=Label(name), spec=spec, parameters=Parameters())
 
     def axis(self, key: str, axis: Axis[C]) -> tuple[C, ...]:
         """The choices of one axis, each label once."""

@@ -41,6 +41,24 @@ def read(path: Path, interface: Preprocessing, output: str | None) -> ov.Model:
     return flat(model, path)
 
 
+def read_whole(path: Path, interface: Preprocessing) -> ov.Model:
+    """The model of a file with all its outputs as they are, its batch free where the file's is. Raises as `read`."""
+    model = opened(path, (interface.input,))
+    shape = model.input(0).partial_shape
+    if fault := misshapen(shape.to_string(), sides_of(shape), interface):
+        raise DataError(f"{path}: {fault}")
+    if shape.rank.is_static and shape[0].is_static and shape[0].get_length() != 1:
+        raise DataError(
+            f"{path}: the model's batch is fixed ({shape}) at another number than 1: save it with a free batch"
+        )
+    free = shape.rank.is_dynamic or shape[0].is_dynamic
+    try:
+        model.reshape(ov.PartialShape(input_shape(interface, -1 if free else 1)))
+    except RuntimeError:
+        model.reshape(ov.PartialShape(input_shape(interface, 1)))
+    return model
+
+
 def opened(path: Path, inputs: Collection[str] = INPUTS) -> ov.Model:
     """The model of a file, with one input of one of these types; in real numbers where it takes or gives int8.
 

@@ -141,8 +141,9 @@ class _Builder:
     def export(self, model: Model) -> str:
         how = self.choices.preprocessing(model)
         parameters = Export(
-            model=self.choices.model(model), size=how.size, layout=how.layout, input=how.input, mode=how.mode
-        )
+            model=self.choices.model(model), size=how.size, layout=how.layout, input=how.input, mode=how.mode,
+            whole=None if self.choices.task(model) is None else True,
+        )  # fmt: skip
         files = self.choices.model_files(model)
         return self.add(self.recipe("export", parameters, files, model.spec.libraries), model.label, {})
 
@@ -186,12 +187,12 @@ class _Builder:
             dataset=self.choices.test_images(model),
             preprocessing=self.choices.preprocessing(model),
             model=None if device else self.choices.model(model),
+            task=self.choices.task(model),
         )
         runtime = "openvino" if device else "pytorch"
-        libraries = (*running(model, runtime), *self.grid.dataset.spec.libraries)
-        return self.recipe(
-            "evaluate", parameters, self.run_files(model, runtime) | self.choices.metric_files(), libraries
-        )
+        libraries = (*running(model, runtime), *self.grid.dataset.spec.libraries, *self.grid.task.spec.libraries)
+        code = self.choices.metric_files() | self.choices.decode_files(model)
+        return self.recipe("evaluate", parameters, self.run_files(model, runtime) | code, libraries)
 
     def measuring(self, model: Model, device: Device, runtime: str) -> Stage:
         parameters = Measure(

@@ -13,6 +13,7 @@ from farm.catalog.algorithms import AccuracyAware
 from farm.catalog.datasets import RULE, DatasetFrom
 from farm.catalog.models import Factory, File
 from farm.catalog.sources import Real, RealFrom
+from farm.catalog.tasks import CLASSIFICATION
 from farm.codec import decode
 from farm.errors import InputError
 from farm.grid.cell import Grid
@@ -30,6 +31,7 @@ RGB = "rgb"  # as a grid says it
 PREPROCESSING = tuple(Preprocessing.__dataclass_fields__)
 RAW_PIXELS = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "scale": 1.0}
 OPENVINO = {"mean_values": "mean", "scale_values": "std"}  # what its tools call them, of pixels from 0 to 255
+NOT_BUILT = (*PREPROCESSING, *OPENVINO, "position", "decode", "label_offset")  # what a model says beside its network
 UNKNOWN = Preprocessing(size=(32, 32))  # of a dataset that is in no table: pixels in [0, 1]
 LATER = ("classes", "labels", "split")  # parameters that an older farm had not: unsaid they change no key
 HELD_OUT = 1000  # images to validate on, where the algorithm does not say how many
@@ -86,14 +88,17 @@ class Choices:
 
     def metric_files(self) -> dict[str, Input]:
         """The user's own metric; nothing for a built-in one."""
-        if ":" not in self.grid.metric:
+        return self._code("metric", self.grid.metric)
+
+    def _code(self, role: str, name: str) -> dict[str, Input]:
+        if ":" not in name:
             return {}
-        code = self.locate(InputSpec(role="metric", parameter="metric", code=True), {"metric": self.grid.metric}, {})
-        return {"metric": code} if code else {}
+        code = self.locate(InputSpec(role=role, parameter=role, code=True), {role: name}, {})
+        return {role: code} if code else {}
 
     def model(self, choice: Model) -> axes.Model:
         """What builds the network."""
-        rest = {name: value for name, value in options(choice).items() if name not in (*PREPROCESSING, *OPENVINO)}
+        rest = {name: value for name, value in options(choice).items() if name not in NOT_BUILT}
         if isinstance(choice.parameters, File):
             return axes.Model(format=choice.parameters.path.rpartition(".")[2].lower(), options=rest)
         if isinstance(choice.parameters, Factory):
@@ -111,7 +116,24 @@ class Choices:
     def fit(self, model: Model) -> Fit | None:
         """How real images of any size are made to fit the model; None if they must have its size."""
         how = self.preprocessing(model)
-        return Fit(resize=how.resize, size=how.size, interpolation=how.interpolation) if how.resize else None
+        if how.resize is None and how.whole is None:
+            return None
+        return Fit(
+            resize=how.resize, size=how.size, interpolation=how.interpolation, whole=how.whole, pad=how.pad,
+            corner=how.corner,
+        )  # fmt: skip
+
+    def task(self, model: Model) -> axes.Task | None:
+        """What the model is for, with what it says of its outputs; None for classification."""
+        task = self.grid.task
+        if task.name == CLASSIFICATION:
+            return None
+        said = {"decode": model.parameters.decode, "label_offset": model.parameters.label_offset}
+        return axes.Task(name=task.name, options={**dict(task.parameters), **said})
+
+    def decode_files(self, model: Model) -> dict[str, Input]:
+        """The user's own function that makes boxes of its outputs; nothing for a head that farm knows."""
+        return self._code("decode", model.parameters.decode or "")
 
     def held_out(self, algorithm: AccuracyAware, calibration: Calibration) -> Calibration | None:
         """Images of the dataset's train split that are not the calibration's; None if it has no such split.
@@ -138,7 +160,7 @@ class Choices:
         return one_file or calibration.spec is whole.spec
 
     def _prepared(self, model: Model) -> Preprocessing:
-        given = {name: value for name, value in model.parameters if value is not None}
+        given = _fitted({name: value for name, value in model.parameters if value is not None})
         described = {name: value for name, value in self.once(self._described, model).items() if name in PREPROCESSING}
         usual = asdict(self.catalog.preprocessing.get(self.dataset, UNKNOWN))
         if described.get("input") == "u8":
@@ -147,7 +169,7 @@ class Choices:
                 text = f"takes raw uint8 pixels, so its preprocessing is inside: leave out {', '.join(contradicted)}"
                 raise InputError(f"model {model.label}: {text}")
             usual |= RAW_PIXELS
-        if "size" in given and "resize" not in given:
+        if "whole" in given or ("size" in given and "resize" not in given):
             described.pop("resize", None)
         if mixed := _mixed(given):
             raise InputError(f"model {model.label}: {mixed}")
@@ -168,6 +190,15 @@ class Choices:
         names = {"name": choice.name, "dataset": self.dataset}
         inputs = (self.locate(spec, parameters, names) for spec in choice.spec.inputs)
         return {file.role: file for file in inputs if file is not None}
+
+
+def _fitted(given: dict[str, object]) -> dict[str, object]:
+    """The grid's `resize` and `position` as preprocessing has them."""
+    if isinstance(given.get("resize"), str):
+        given["whole"] = given.pop("resize")
+    if "position" in given:
+        given["corner"] = given.pop("position") == "corner"
+    return given
 
 
 def _in_mode(how: Preprocessing, model: Model, given: Mapping[str, object]) -> Preprocessing:

@@ -78,9 +78,10 @@ def today(facts: Mapping[str, Any]) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated:
-    """Of a model on a dataset. score: the metric's mean. top1: None where the metric is a user's own.
+    """Of a model on a dataset. score: of the metric. top1: None where that is not classes' or a user's own.
 
-    note: what a reader must know of the test images. converted: as of `Synthesized`.
+    figures: the task's other metrics, by name. note: what a reader must know of the test images. converted: as of
+    `Synthesized`.
     """
 
     n_images: int
@@ -88,6 +89,7 @@ class Evaluated:
     score: float | None = None
     classes: int | None = None
     top1: float | None = None
+    figures: Mapping[str, float] | None = None
     note: str | None = None
     converted: Mapping[str, int] | None = None
 

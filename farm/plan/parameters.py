@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from farm.axes import Algorithm, Device, Images, Model, Preprocessing
+from farm.axes import Algorithm, Device, Images, Model, Preprocessing, Task
 from farm.codec import decode
 
 
@@ -19,13 +19,17 @@ class Synthesize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """A model to the FP32 IR. size, layout, input, mode: as in `Preprocessing`."""
+    """A model to the FP32 IR. size, layout, input, mode: as in `Preprocessing`.
+
+    whole: with all its outputs as they are, where these are no logits.
+    """
 
     model: Model
     size: tuple[int, int]
     layout: str
     input: str
     mode: str | None = None
+    whole: bool | None = None
 
     @property
     def interface(self) -> Preprocessing:
@@ -46,7 +50,8 @@ class Quantize:
 class Evaluate:
     """What a model says of each image of a dataset.
 
-    device: of which only name, precision and node matter. model: run by PyTorch; None: an IR, run by OpenVINO.
+    device: of which only name, precision and node matter. model: run by PyTorch; None: an IR, run by OpenVINO. task:
+    None for classification.
     """
 
     device: Device
@@ -54,6 +59,7 @@ class Evaluate:
     dataset: Images
     preprocessing: Preprocessing
     model: Model | None = None
+    task: Task | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,9 @@ T = TypeVar("T")
 
 PAIR_S = 4.0  # of a measurement, on cores that others use too
 PARTS = ("factory", "split")  # options by which two sets of one origin have other images
-OF_ONE_SPLIT = ("folder", "parquet", "npz", "factory")  # what gives all of its images, to calibrate on as to test
+OF_ONE_SPLIT = {  # what gives all of its images, to calibrate on as to test; and the kind of place that it reads
+    "folder": "folder", "coco": "folder", "yolo": "folder", "parquet": "parquet", "npz": "npz", "factory": "factory",
+}  # fmt: skip
 
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=members)
 
@@ -125,7 +127,7 @@ class Plan:
             return False
         made, judged = (self.stages[cell.stages[role]] for role in ("calibration", "evaluate"))
         ours, theirs = made.parameters_as(Synthesize).images, judged.parameters_as(Evaluate).dataset
-        if ours.name != theirs.name or ours.name not in OF_ONE_SPLIT:
+        if None in (kinds := {OF_ONE_SPLIT.get(ours.name), OF_ONE_SPLIT.get(theirs.name)}) or len(kinds) > 1:
             return False
         images, labels = (
             {file.sha256 for stage in (made, judged) if (file := stage.files.get(role)) and file.sha256}

@@ -1,16 +1,25 @@
 """A metric as it is shown: what it is called, and how it and what is lost of it are written. Knows no records.
 
-Shares of images are written in percent and points, as people say them; a metric of the user's own as it is.
+Shares are written in percent and points, as people say them; a metric of the user's own as it is.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from farm.report.numbers import MINUS, margin_text, points, signed
 from farm.stats.shares import Estimate
 from farm.tasks.metric import is_share
 
-WORDS = {None: "top-1", "top1": "top-1", "top5": "top-5"}
+WORDS = {None: "top-1", "top1": "top-1", "top5": "top-5", "map": "mAP", "ap50": "AP50", "ap75": "AP75"}
 DECIMALS = 4  # of a metric that is no share
+
+
+class Method(NamedTuple):
+    """What intervals and tests are called. score, drop: the intervals. test: of no loss, image by image."""
+
+    score: str
+    drop: str
+    test: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +30,8 @@ class Metric:
 
     @property
     def is_share(self) -> bool:
-        """Whether it is the share of images that are right."""
-        return is_share(self.name)
+        """Whether it is a share of 1, which people say in percent."""
+        return self.name in WORDS
 
     @property
     def word(self) -> str:
@@ -32,7 +41,12 @@ class Metric:
     @property
     def title(self) -> str:
         """The same where a sentence begins: a user's own name stays as it is."""
-        return self.word.capitalize() if self.is_share else self.word
+        return self.word.capitalize() if self.word.islower() and self.is_share else self.word
+
+    @property
+    def article(self) -> str:
+        """The same as a sentence's subject: ``A top-1``."""
+        return f"A {self.word}" if self.word.islower() and self.is_share else f"The {self.word}"
 
     @property
     def axis(self) -> str:
@@ -50,9 +64,13 @@ class Metric:
         return ", in percentage points" if self.is_share else ""
 
     @property
-    def interval(self) -> str:
-        """Whose interval over test images it has."""
-        return "Wilson" if self.is_share else "Student's t"
+    def method(self) -> Method:
+        """How sure it is, by whose methods."""
+        if is_share(self.name):
+            return Method("Wilson's", "Tango's score interval for paired answers", "McNemar's")
+        if self.is_share:
+            return Method("the bootstrap's", "that of the same samples of the images", "the bootstrap's")
+        return Method("Student's", "that of the differences between the images' scores", "Student's")
 
     @property
     def format(self) -> str:

@@ -11,6 +11,7 @@ DOUBTS = {  # by what is implausible of a model, with its figure: as `farm.resul
     "at_chance": "right no more often than a guess among {0} classes: check its preprocessing (`mean`, `std`, "
     "`scale`), its weights, and the order of the classes",
     "one_class": "all test images are taken for class {0}: check its preprocessing (`mean`, `std`, `scale`, `mode`)",
+    "nothing_found": "nothing is found in any test image: check its preprocessing, `decode`, and `score_threshold`",
     "input_range": "pixels of 0 and 255 become {0:.3g} and {1:.3g} in its input: check `mean`, `std` and `scale`, "
     "which is a factor on 0 to 255",
 }

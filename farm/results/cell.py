@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+import pyarrow as pa
+
 from farm.data.sampling import not_in_rgb
 from farm.errors import DamageError
 from farm.measuring.round import TURNS, rounds_of
@@ -15,13 +17,14 @@ from farm.plan.parameters import Evaluate, Measure
 from farm.plan.stage import in_order
 from farm.plan.state import State, state_of
 from farm.record import Outcome, Record
-from farm.results.doubts import doubts, written
-from farm.results.reader import Reader
+from farm.results.doubts import doubts, of_detector, written
+from farm.results.reader import Answers, Reader
 from farm.results.speed import with_speed
 from farm.shown import visible
 from farm.store import Store
 from farm.store.manifest import Manifest
 from farm.tasks.classification import PREDICTIONS, agreement
+from farm.tasks.detection.rows import agreement as of_boxes
 
 ROLES = ("calibration", "validation", "export", "quantize", "fp32", "evaluate", "measure")
 LABELS = ("model", "calibration", "calibration_source", "calibration_seed", "algorithm", "device", "runtime")
@@ -99,6 +102,7 @@ def _with_accuracy(record: Record, reader: Reader, uris: Uris, made: Made) -> Re
         metric=facts.metric,
         score=facts.score,
         top1=facts.top1,
+        figures=json.dumps(facts.figures, sort_keys=True) if facts.figures else None,
         n_images=facts.n_images,
         dataset_note=_note(facts.note, [facts.converted or {}]),
     )
@@ -111,14 +115,24 @@ def _with_accuracy(record: Record, reader: Reader, uris: Uris, made: Made) -> Re
         record,
         score_drop=_drop(fp32.score, facts.score),
         top1_drop=_drop(fp32.top1, facts.top1),
-        agreement=agreement(reader.predicted(uris["evaluate"]), reader.predicted_by_fp32(uris["fp32"])),
+        agreement=_agreement(reader.answers(uris["evaluate"]), reader.answers_of_fp32(uris["fp32"])),
     )
+
+
+def _agreement(ours: Answers, theirs: Answers) -> float:
+    """How far two models say the same of the test images, as their task means it."""
+    if isinstance(ours, pa.Table) or isinstance(theirs, pa.Table):
+        return of_boxes(ours, theirs)
+    return agreement(ours, theirs)
 
 
 def _doubts(reader: Reader, uri: str, facts: Evaluated) -> str | None:
     """What is implausible of a model that is not quantized. uri: of its evaluation."""
-    answers = reader.table(uri, PREDICTIONS)
     how = reader.plan.stages[uri].parameters_as(Evaluate).preprocessing
+    if PREDICTIONS not in reader.left(uri):
+        found = of_detector(how, nothing=not any(map(len, reader.answers(uri)["scores"])))
+        return written(found)
+    answers = reader.table(uri, PREDICTIONS)
     prediction, label = (answers[name].to_numpy() for name in ("prediction", "label"))
     return written(doubts(how, prediction, label, classes=facts.top1 is not None))
 

@@ -40,6 +40,15 @@ def doubts(how: Preprocessing, prediction: NDArray[np.int32], label: NDArray[np.
     return found
 
 
+def of_detector(how: Preprocessing, *, nothing: bool) -> Doubts:
+    """The same of a detector. nothing: whether it finds nothing in any image, which is the doubt ``nothing_found``.
+
+    Its input may be raw pixels, which many detectors are trained on.
+    """
+    found: dict[str, float | tuple[float, float]] = {"input_range": how.input_range} if how.is_odd else {}
+    return {**found, "nothing_found": 0.0} if nothing else found
+
+
 def written(found: Doubts) -> str | None:
     """As a column keeps them: JSON; None if there are none."""
     return json.dumps(found, sort_keys=True) if found else None

@@ -17,8 +17,15 @@ from farm.results.reader import Damage, Reader
 from farm.results.speed import alone, among
 from farm.store import Store
 from farm.tasks.classification import PREDICTIONS
+from farm.tasks.detection.rows import CLASSES, DETECTIONS, RESAMPLES
 
-ROWS = ((tables.PREDICTIONS, "evaluate", PREDICTIONS, "position"), (tables.LATENCIES, "measure", TURNS, None))
+ROWS = (  # table, role and file that its rows are from, and the column that counts them
+    (tables.PREDICTIONS, "evaluate", PREDICTIONS, "position"),
+    (tables.DETECTIONS, "evaluate", DETECTIONS, "position"),
+    (tables.CLASSES, "evaluate", CLASSES, None),
+    (tables.RESAMPLES, "evaluate", RESAMPLES, "resample"),
+    (tables.LATENCIES, "measure", TURNS, None),
+)
 
 Report = Callable[[int, int], None]  # is told how many cells are gathered, and of how many
 
@@ -184,7 +191,7 @@ class _Gathering:
         for cell, record in zip(part.cells, records, strict=True):
             uri = cell.stages.get(role, "")
             try:
-                if uri and self.reader.manifest(uri) is not None:
+                if uri and file in self.reader.left(uri) and self.reader.manifest(uri) is not None:
                     found.append(tables.of_cell(name, self.reader.table(uri, file), tables.whose(record)))
             except DamageError as error:
                 self.reader.note(error)

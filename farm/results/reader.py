@@ -2,33 +2,43 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from farm.catalog.tasks import DETECTION
 from farm.damage import reading
 from farm.errors import DamageError
 from farm.measuring.round import TURNS
 from farm.plan import Plan, PlannedCell
+from farm.plan.parameters import Evaluate, Measure
 from farm.record import Outcome
 from farm.results import migrate, parquet, tables
 from farm.store import Store
 from farm.store.listing import Seen
 from farm.store.manifest import REMEDY, Manifest
 from farm.tasks.classification import PREDICTIONS
+from farm.tasks.detection.rows import CLASSES, DETECTIONS, RESAMPLES
 
 T = TypeVar("T")
 R = TypeVar("R")
+Answers: TypeAlias = NDArray[np.int32] | pa.Table  # classes of the test images, (n,), or a row of detections each
 
 SAMPLES = 64
 OLDER = {TURNS: "rounds.parquet"}  # files that had another name
 LEFT: Mapping[str, Sequence[type]] = {  # by stages: file -> what its rows are
     TURNS: tables.ROWS[tables.LATENCIES][1:],
     PREDICTIONS: tables.ROWS[tables.PREDICTIONS][1:],
+    DETECTIONS: tables.ROWS[tables.DETECTIONS][1:],
+    CLASSES: tables.ROWS[tables.CLASSES][1:],
+    RESAMPLES: tables.ROWS[tables.RESAMPLES][1:],
 }
-OF_ROLES = {"evaluate": PREDICTIONS, "fp32": PREDICTIONS, "measure": TURNS}  # what a record needs of a cell's stages
+OF_TASKS = {  # tables that an evaluation leaves, what it says of each image first; None: classification
+    None: (PREDICTIONS,),
+    DETECTION: (DETECTIONS, CLASSES, RESAMPLES),
+}
 
 
 class Damage(NamedTuple):
@@ -61,7 +71,7 @@ class Reader:
     manifests: dict[str, Manifest | None] = field(default_factory=dict)
     outcomes: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
     tables: dict[tuple[str, str], pa.Table] = field(default_factory=dict)
-    predictions: dict[str, NDArray[np.int32]] = field(default_factory=dict)  # of FP32 IRs only
+    predictions: dict[str, Answers] = field(default_factory=dict)  # of FP32 IRs only
 
     def read_ahead(self, cells: Iterable[PlannedCell]) -> None:
         """Read what the records of these cells need, of a remote store many files at once."""
@@ -69,7 +79,7 @@ class Reader:
         uris = dict.fromkeys(uri for _, uri in roles)
         self._read(self.manifests, [uri for uri in uris if uri not in self.manifests], self._manifest)
         self._read(self.outcomes, [uri for uri in uris if uri not in self.outcomes], self._attempts)
-        files = dict.fromkeys((uri, OF_ROLES[role]) for role, uri in roles if role in OF_ROLES)
+        files = dict.fromkeys((uri, file) for uri in uris for file in self.left(uri)[:1])
         wanted = [(uri, file) for uri, file in files if self.manifest(uri) and uri not in self.predictions]
         self._read(self.tables, [each for each in wanted if each not in self.tables], self._table)
 
@@ -100,14 +110,23 @@ class Reader:
             self.tables[uri, file] = self._table((uri, file))
         return self.tables[uri, file]
 
-    def predicted(self, uri: str) -> NDArray[np.int32]:
-        """The class that an evaluation gives each test image, (n,)."""
-        return np.asarray(self.table(uri, PREDICTIONS)["prediction"].to_numpy())
+    def left(self, uri: str) -> tuple[str, ...]:
+        """The tables that a stage leaves, the one that a record needs first."""
+        parameters = self.plan.stages[uri].parameters
+        if isinstance(parameters, Evaluate):
+            return OF_TASKS[parameters.task.name if parameters.task else None]
+        return (TURNS,) if isinstance(parameters, Measure) else ()
 
-    def predicted_by_fp32(self, uri: str) -> NDArray[np.int32]:
+    def answers(self, uri: str) -> Answers:
+        """What an evaluation says of the test images, as far as two are held against each other."""
+        file = self.left(uri)[0]
+        table = self.table(uri, file)
+        return np.asarray(table["prediction"].to_numpy()) if file == PREDICTIONS else table
+
+    def answers_of_fp32(self, uri: str) -> Answers:
         """The same of an FP32 IR, which many cells are held against."""
         if uri not in self.predictions:
-            self.predictions[uri] = self.predicted(uri)
+            self.predictions[uri] = self.answers(uri)
         return self.predictions[uri]
 
     def note(self, error: DamageError) -> None:

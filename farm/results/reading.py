@@ -1,10 +1,10 @@
 """One grid's gathered files as values: records, predictions, rounds, and what the grid wants to claim."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,9 @@ from farm.results.folder import PLAN, Folder
 from farm.shown import redacted, visible
 
 PREDICTED = ("label", "prediction", "score")
+OF_CLASSES = ("number", "objects", "score")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +42,30 @@ class Predicted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfClasses:
+    """What one detector is worth at each class of which there are objects. number, objects: (c,). score: (c,)."""
+
+    number: NDArray[np.int64]
+    objects: NDArray[np.int64]
+    score: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, table: pa.Table) -> Self:
+        """Those of a table's rows."""
+        return cls(**{name: table[name].to_numpy() for name in OF_CLASSES})
+
+
+def scores_of(table: pa.Table) -> NDArray[np.float64]:
+    """A table's scores, (n,); NaN where there is none."""
+    return table["score"].to_numpy().astype(np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One grid's results. command: that ran the grid; empty if unknown.
 
-    predictions: by cell, where they were gathered; published results may leave them out.
+    predictions: by cell, where they were gathered; published results may leave them out. of_classes, resamples: of
+    detectors, alike: of each class, and of samples of the images.
     """
 
     name: str
@@ -50,7 +73,14 @@ class Run:
     records: tuple[Record, ...]
     claims: Claims
     predictions: Mapping[str, Predicted]
+    of_classes: Mapping[str, OfClasses] = field(default_factory=dict)
+    resamples: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     command: str = ""
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether it is known what models said of the test images, not only how they did."""
+        return bool(self.predictions or self.resamples)
 
 
 def names_of(runs: Sequence[Run]) -> list[str]:
@@ -63,15 +93,22 @@ def read_run(folder: Folder) -> Run:
     """Everything but rounds and samples. Raises InputError if nothing was gathered there."""
     table = records_table(folder)
     records = tuple(map(_seen, tables.records_from(table)))
-    predictions = {
-        _safe(cell): Predicted.of(rows)
-        for _, table in files_of(folder, tables.PREDICTIONS, ("cell", *PREDICTED))
-        for cell, rows in tables.cells_in(table)
-    }
     return Run(
         name=records[0].grid if records else folder.url.rpartition("/")[2], folder=folder, records=records,
-        claims=claims_of(table), command=command_of(table), predictions=predictions,
+        claims=claims_of(table), command=command_of(table),
+        predictions=_by_cell(folder, tables.PREDICTIONS, PREDICTED, Predicted.of),
+        of_classes=_by_cell(folder, tables.CLASSES, OF_CLASSES, OfClasses.of),
+        resamples=_by_cell(folder, tables.RESAMPLES, ("score",), scores_of),
     )  # fmt: skip
+
+
+def _by_cell(folder: Folder, name: str, columns: Sequence[str], read: Callable[[pa.Table], T]) -> dict[str, T]:
+    """What the files of a subfolder tell of each cell."""
+    return {
+        _safe(cell): read(rows)
+        for _, table in files_of(folder, name, ("cell", *columns))
+        for cell, rows in tables.cells_in(table)
+    }
 
 
 def _seen(record: Record) -> Record:

@@ -17,12 +17,16 @@ import pyarrow.parquet as pq
 from farm.columns import Column, schema_of
 from farm.measuring.round import Round, Stretch
 from farm.record import SCHEMA_VERSION, Outcome, Record
+from farm.tasks.detection.rows import Detected, OfClass, Resample
 
 RECORDS = "records.parquet"
 ATTEMPTS = "attempts.parquet"
 SAMPLES = "samples.parquet"
 PREDICTIONS = "predictions"
 LATENCIES = "latencies"
+DETECTIONS = "detections"
+CLASSES = "classes"
+RESAMPLES = "resamples"
 SCHEMA = b"farm_schema"
 CLAIMS = b"farm_claims"
 COMMAND = b"farm_command"
@@ -69,6 +73,9 @@ ROWS: dict[str, tuple[type, ...]] = {
     ATTEMPTS: (Outcome,),
     PREDICTIONS: (Whose, Prediction),
     LATENCIES: (Whose, Round, Stretch),
+    DETECTIONS: (Whose, Detected),
+    CLASSES: (Whose, OfClass),
+    RESAMPLES: (Whose, Resample),
     SAMPLES: (Sample,),
 }
 SCHEMAS: dict[str, pa.Schema] = {

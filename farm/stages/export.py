@@ -1,4 +1,4 @@
-"""The export stage: a model as FP32 OpenVINO IR with one input and one output. Preprocessing stays outside."""
+"""The export stage: a model as FP32 OpenVINO IR with one input, and logits or all outputs. Preprocessing stays out."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +17,7 @@ from farm.models.zoo import build
 from farm.plan.facts import Exported
 from farm.plan.parameters import Export
 from farm.stages.job import Job
+from farm.tasks.task import named
 
 PROBES = 2  # images of the batch
 PROBE_TOLERANCE = 1e-3  # of the largest logit: float32 sums in another order
@@ -30,7 +31,7 @@ def run(job: Job[Export]) -> Exported:
     return Exported(
         size_mib=size_mib(job.folder),
         dynamic_batch=model.input(0).partial_shape[0].is_dynamic,
-        classes=int(model.output(0).partial_shape[1].get_length()),
+        classes=None if job.parameters.whole else int(model.output(0).partial_shape[1].get_length()),
         probe_difference=difference,
         int8_layers=found.layers if found.quantized else None,
         weighted_layers=found.weighted_layers,
@@ -41,6 +42,8 @@ def run(job: Job[Export]) -> Exported:
 def _from_file(job: Job[Export]) -> ov.Model:
     """An ONNX, TFLite or IR file, checked against what the grid says of it."""
     wanted = job.parameters
+    if wanted.whole:
+        return modelfile.read_whole(job.files["model"], wanted.interface)
     return modelfile.read(job.files["model"], wanted.interface, wanted.model.options["output"])
 
 
@@ -51,13 +54,19 @@ def _from_torch(job: Job[Export]) -> tuple[ov.Model, float]:
     shape = input_shape(interface, PROBES)
     probe = torch.from_numpy(np.random.default_rng(0).standard_normal(shape, dtype=np.float32))
     expected = _answered(network, probe, interface)
-    if not isinstance(expected, torch.Tensor):
-        raise DataError(f"the model must give logits of shape (batch, classes), not a {type(expected).__name__}")
     with modelfile.named_operations(), without_fast_path():
         free = ov.PartialShape(input_shape(interface, -1))
         converted = ov.convert_model(network, example_input=probe, input=[free])
-    converted = modelfile.flat(converted)
-    difference = _difference(converted, probe.numpy(), expected.reshape(PROBES, -1).numpy())
+    if job.parameters.whole:
+        answers = named(expected)
+        for output, name in zip(converted.outputs, answers, strict=True):
+            output.set_names({name})
+        difference = max(_difference(converted, probe.numpy(), one, at) for at, one in enumerate(answers.values()))
+    else:
+        if not isinstance(expected, torch.Tensor):
+            raise DataError(f"the model must give logits of shape (batch, classes), not a {type(expected).__name__}")
+        converted = modelfile.flat(converted)
+        difference = _difference(converted, probe.numpy(), expected.reshape(PROBES, -1).numpy())
     name_after_modules(converted, network)
     return converted, difference
 
@@ -86,10 +95,10 @@ def without_fast_path() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-def _difference(converted: ov.Model, probe: np.ndarray, expected: np.ndarray) -> float:
+def _difference(converted: ov.Model, probe: np.ndarray, expected: np.ndarray, output: int = 0) -> float:
     config = {"INFERENCE_PRECISION_HINT": "f32"}
-    logits = ov.Core().compile_model(converted, "CPU", config)(probe)[0]
-    difference = float(np.abs(logits - expected).max() / max(np.abs(expected).max(), 1e-30))
+    answer = ov.Core().compile_model(converted, "CPU", config)(probe)[output]
+    difference = float(np.abs(answer - expected).max() / max(np.abs(expected).max(), 1e-30))
     if not difference <= PROBE_TOLERANCE:
-        raise DataError(f"the converted model differs from PyTorch by {difference:.2g} of its largest logit")
+        raise DataError(f"the converted model differs from PyTorch by {difference:.2g} of its largest output")
     return difference

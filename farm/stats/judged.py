@@ -1,7 +1,8 @@
 """What a model's answers to n test images are worth, alone and beside another's to the same images. Pure.
 
 Where an image is right or not there are shares of images, for which the methods of `farm.stats.shares` hold few images
-too. Where it has a score there are means, by Student's t (1908, Biometrika 6).
+too. Where it has a score there are means, by Student's t (1908, Biometrika 6). Where the metric is of all images
+together there are its values of samples of them, by their standard deviation (`farm.stats.resampling`).
 """
 
 from abc import ABC, abstractmethod
@@ -11,6 +12,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 from farm.stats.replicates import Uncertainty, mean, over_images, paired, welch
 from farm.stats.shares import ALPHA, Disagreement, Estimate, mcnemar, tango, wilson
@@ -140,3 +142,56 @@ class Scored(Judged):
         """By the mean of an image's scores over the seeds."""
         means = [np.mean([one.scores for one in seeds], axis=0) for seeds in (before, after)]
         return paired(means[0] - means[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Resampled(Judged):
+    """The metric of n images, and its values of samples of them: float64 (b,), the same samples of all models."""
+
+    n: int
+    value: float
+    values: NDArray[np.float64]
+
+    @property
+    def step(self) -> float:
+        """It may be anything."""
+        return 0.0
+
+    def comparable(self, other: Judged) -> bool:
+        """Whether there are as many samples of as many images."""
+        return isinstance(other, Resampled) and (self.n, len(self.values)) == (other.n, len(other.values))
+
+    def interval(self, alpha: float = ALPHA) -> Estimate:
+        """The metric, give or take its standard error."""
+        return _normal(self.value, _error(self.values), alpha)
+
+    def loss(self, after: Self, alpha: float = ALPHA) -> Estimate:
+        """Of the metric, give or take the standard error of the samples' differences."""
+        return _normal(self.value - after.value, _error(self.values - after.values), alpha)
+
+    def p(self, after: Self) -> float:
+        """By the same standard error."""
+        lost, error = self.value - after.value, _error(self.values - after.values)
+        if not error:
+            return 0.0 if lost else 1.0
+        return 2 * float(ndtr(-abs(lost) / error))
+
+    def is_as(self, after: Self) -> bool:
+        """Whether it is the same of all samples."""
+        return bool(np.array_equal(self.values, after.values, equal_nan=True))
+
+    @classmethod
+    def doubt(cls, before: Sequence[Self], after: Sequence[Self]) -> Uncertainty:
+        """By the mean over the seeds of each sample's values."""
+        first, second = (np.mean([one.values for one in seeds], axis=0) for seeds in (before, after))
+        return Uncertainty(_error(first - second) ** 2, before[0].n - 1)
+
+
+def _error(values: NDArray[np.float64]) -> float:
+    """The standard deviation of samples' values, without those that have none."""
+    return float(np.nanstd(values, ddof=1))
+
+
+def _normal(value: float, error: float, alpha: float) -> Estimate:
+    half = float(ndtri(1 - alpha / 2)) * error
+    return Estimate(value=value, low=value - half, high=value + half)

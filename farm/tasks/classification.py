@@ -4,18 +4,21 @@ Owns what is kept of a prediction, what is told of all of them, and the check th
 Knows no runtime.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from farm.data.imageset import MOST_CLASSES
+from farm.data.imageset import MOST_CLASSES, Block
+from farm.data.real import RealImages
 from farm.data.sampling import some
 from farm.errors import DataError
 from farm.plan.facts import Evaluated
+from farm.plan.parameters import Evaluate
 from farm.tasks.metric import BUILT_IN, Labels, Logits, check_finite, scorer
+from farm.tasks.task import Outputs, only
 
 PREDICTIONS = "predictions.parquet"
 SCHEMA = pa.schema([  # gap: of the greatest logit to the second
@@ -27,6 +30,11 @@ SCHEMA = pa.schema([  # gap: of the greatest logit to the second
 ])  # fmt: skip
 
 
+def task(wanted: Evaluate, dataset: RealImages) -> "Classification":
+    """The task of an evaluation."""
+    return Classification(metric=wanted.metric, classes=dataset.classes, names=dataset.names)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classification:
     """Turns logits into rows. metric: as in a grid. classes: of the dataset, and their names, where they are known."""
@@ -34,9 +42,18 @@ class Classification:
     metric: str
     classes: int | None
     names: tuple[str, ...] = ()
+    batched: bool = True
 
-    def rows(self, logits: Logits, labels: Labels, start: int) -> pa.Table:
+    def rows(self, outputs: Outputs, block: Block, start: int) -> pa.Table:
         """One batch's rows. Raises DataError where the model and the dataset do not go together."""
+        return self.answers(only(outputs), block.labels, start)
+
+    def tables(self, table: pa.Table) -> Mapping[str, pa.Table]:
+        """The rows alone."""
+        return {PREDICTIONS: table}
+
+    def answers(self, logits: Logits, labels: Labels, start: int) -> pa.Table:
+        """Rows of logits, as `rows`."""
         outputs = logits.shape[1]
         if self.metric in BUILT_IN:
             self.check_classes(outputs, labels)

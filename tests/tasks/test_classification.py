@@ -17,7 +17,7 @@ def half(logits, labels):
 
 
 def test_a_row_tells_the_image_its_label_the_prediction_its_score_and_its_gap():
-    table = Classification(metric="top1", classes=3).rows(LOGITS, LABELS, 7)
+    table = Classification(metric="top1", classes=3).answers(LOGITS, LABELS, 7)
     assert table.schema.equals(SCHEMA)
     assert table.to_pylist() == [
         {"index": 7, "label": 1, "prediction": 1, "score": 1.0, "gap": 2.0},
@@ -27,13 +27,13 @@ def test_a_row_tells_the_image_its_label_the_prediction_its_score_and_its_gap():
 
 def test_of_one_output_there_is_no_second():
     task = Classification(metric=f"{HERE}:half", classes=None)
-    assert task.rows(LOGITS[:, :1], LABELS, 0)["gap"].to_pylist() == [0.0, 0.0]
+    assert task.answers(LOGITS[:, :1], LABELS, 0)["gap"].to_pylist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize(("metric", "score", "top1"), [("top1", 0.5, 0.5), (f"{HERE}:half", 0.5, None)])
 def test_all_rows_together_tell_the_metrics_mean_and_top1_where_labels_are_classes(metric, score, top1):
     task = Classification(metric=metric, classes=3)
-    facts = task.facts(task.rows(LOGITS, LABELS, 0))
+    facts = task.facts(task.answers(LOGITS, LABELS, 0))
     assert facts == Evaluated(n_images=2, metric=metric, score=score, classes=3, top1=top1)
 
 
@@ -52,7 +52,7 @@ def test_all_rows_together_tell_the_metrics_mean_and_top1_where_labels_are_class
 )
 def test_a_label_that_is_no_class_of_the_model_is_refused(classes, label, says):
     with pytest.raises(DataError, match=says):
-        Classification(metric="top1", classes=classes).rows(LOGITS, np.array([0, label]), 0)
+        Classification(metric="top1", classes=classes).answers(LOGITS, np.array([0, label]), 0)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_why_a_model_and_a_dataset_do_not_go_together_is_told_with_the_way_out(o
 
 def test_fewer_classes_than_the_model_tells_apart_need_no_number():
     """Where the number of a dataset's classes is not known, the model may know more than its labels show."""
-    assert len(Classification(metric="top1", classes=None).rows(LOGITS, np.array([0, 1]), 0)) == 2
+    assert len(Classification(metric="top1", classes=None).answers(LOGITS, np.array([0, 1]), 0)) == 2
 
 
 @pytest.mark.parametrize("label", [2**31, -(2**31) - 1, 2**62])
@@ -82,12 +82,12 @@ def test_labels_that_predictions_cannot_hold_are_refused(label, tmp_path, monkey
     (tmp_path / "own_metric.py").write_text("def zero(logits, labels):\n    return [0] * len(labels)\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(DataError, match=f"a test image's label is {label}: number the classes from 0 up"):
-        Classification(metric="own_metric:zero", classes=None).rows(LOGITS, np.array([0, label]), 0)
+        Classification(metric="own_metric:zero", classes=None).answers(LOGITS, np.array([0, label]), 0)
 
 
 def test_infinite_logits_are_refused_with_the_images():
     with pytest.raises(DataError, match="NaN or infinite logits in images 100 to 101"):
-        Classification(metric="top1", classes=3).rows(LOGITS + np.float32(np.inf), LABELS, 100)
+        Classification(metric="top1", classes=3).answers(LOGITS + np.float32(np.inf), LABELS, 100)
 
 
 def test_two_models_agree_where_they_predict_the_same():

@@ -165,8 +165,7 @@ def _scale(records: Sequence[Record]) -> alt.Scale:
 def _caption(records: Sequence[Record], cells: int, metric: Metric, *, intervals: bool) -> str:
     """cells: of which these are shown."""
     hosts = list(dict.fromkeys(f"{record.host} ({record.cpu_model}, {record.cores} cores)" for record in records))
-    whose = "Wilson's" if metric.is_share else "Student's"
-    lines = f"Vertical lines are {whose} 95 % intervals over test images. " if intervals else ""
+    lines = f"Vertical lines are {metric.method.score} 95 % intervals over test images. " if intervals else ""
     hollow = points.caption(record.verdict or points.UNJUDGED for record in records)
     which = of_many(len(records), cells, "cells that lie nearest the front")
     return (

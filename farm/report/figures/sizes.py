@@ -59,7 +59,8 @@ def _row(point: Sized, names: Names, metric: Metric) -> Datum:
 
 def _bases(metric: Metric) -> Mapping[str | None, str]:
     """What an interval is over, in words."""
-    return {"seeds": "seeds (Student's t)", "images": f"test images ({metric.interval})", None: "none"}
+    whose = metric.method.score.removesuffix("'s")
+    return {"seeds": "seeds (Student's t)", "images": f"test images ({whose})", None: "none"}
 
 
 def _chart(

@@ -56,7 +56,7 @@ def as_good_as_real(analysis: Analysis) -> list[str]:
     if run.claims.reference is None:
         return [UNNAMED]
     if not beside:
-        lacking = "" if run.predictions else ": predictions of single images are not beside these records"
+        lacking = "" if run.has_answers else ": predictions of single images are not beside these records"
         return [f"No set could be held against {run.claims.reference}, the real images{lacking}."]
     several = len({(one.family.algorithm, one.family.device) for one in beside}) > 1
     return [
@@ -129,7 +129,7 @@ def what_it_costs(analysis: Analysis) -> list[str]:
 
 def _why_not(int8: Sequence[Record], analysis: Analysis) -> str:
     """Why no int8 cell could be held against its FP32 IR."""
-    if not analysis.run.predictions:
+    if not analysis.run.has_answers:
         return "predictions of single images are not beside these records"
     if any(record.cell in analysis.accuracies for record in int8):
         return "no FP32 IR of the same model and device was judged on the same images"

@@ -97,19 +97,16 @@ def _when(records: Sequence[Record]) -> str:
 def _measured(run: Run, plan: Plan | None) -> Iterator[str]:
     yield "Each int8 model and its FP32 IR saw the same test images."
     metric = Metric(metric_of(run.records))
-    if run.predictions:
-        wilson, tango = f"A {metric.word} has Wilson's interval", "a drop Tango's score interval for paired answers"
-        student = f"{metric.word} has Student's interval over the images' scores, a drop that of their differences"
+    if run.has_answers:
         yield (
-            f"{f'{wilson}, {tango}' if metric.is_share else student}, both at 95 %. Surely means that such an interval,"
-            " each on its own, leaves nothing else."
+            f"{metric.article} has {metric.method.score} interval, a drop {metric.method.drop}, both at 95 %. Surely "
+            "means that such an interval, each on its own, leaves nothing else."
         )
     if run.claims.reference is not None:
-        test = "McNemar's" if metric.is_share else "Student's"
         yield (
             f"Equivalent to real images ({run.claims.reference}) means that the 90 % interval of the loss lies within "
-            f"{metric.margin(run.claims.margin)} either way; worse or better that p < 0.05 ({test} test image by "
-            "image; over several seeds Welch's, with the doubt of the test images added), corrected by Holm for all "
+            f"{metric.margin(run.claims.margin)} either way; worse or better that p < 0.05 ({metric.method.test} test "
+            "image by image; over several seeds Welch's, with the doubt of the test images added), corrected by Holm for all "
             "sets of a model; undecided is all else."
         )
     timed = [record for record in run.records if record.verdict is not None]

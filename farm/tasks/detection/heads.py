@@ -4,7 +4,7 @@ A head takes a model's outputs of n images by name, and the height and width of 
 image, with corners in pixels of the input. Which of these count is `chosen`'s affair.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -35,16 +35,20 @@ Decode = Callable[[Outputs, Size, float], list[Candidates]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """decode: outputs, size, least score -> candidates. suppress: whether these still hold one object several times."""
+    """decode: outputs, size, least score -> candidates. suppress: whether these still hold one object several times.
+
+    batched: whether several images' outputs can be told apart.
+    """
 
     decode: Decode
     suppress: bool = True
+    batched: bool = True
 
 
 def yolox(outputs: Outputs, size: Size, least: float) -> list[Candidates]:
     """One output (n, anchors, 5 + classes), undecoded: centre and log size in strides, objectness, classes.
 
-    Ge et al. 2021 (2107.08430): of each anchor the likeliest class. Scores are probabilities already.
+    Ge et al. 2021 (2107.08430). Scores are probabilities already.
     """
     rows = _only(outputs, 3)
     grids = [_grid(size, stride) for stride in STRIDES]
@@ -54,24 +58,24 @@ def yolox(outputs: Outputs, size: Size, least: float) -> list[Candidates]:
         raise DataError(f"a YOLOX of {size[0]}x{size[1]} has {len(corner)} anchors, the output {rows.shape[1]}")
     centres, sides = (rows[..., :2] + corner) * stride, np.exp(rows[..., 2:4]) * stride
     scores = rows[..., 4:5] * rows[..., 5:]
-    return [_likeliest(*one, least) for one in zip(_corners(centres, sides), scores, strict=True)]
+    return [_every(*one, least) for one in zip(_corners(centres, sides), scores, strict=True)]
 
 
-def yolov5(outputs: Outputs, size: Size, least: float) -> list[Candidates]:
+def yolov5(outputs: Outputs, _size: Size, least: float) -> list[Candidates]:
     """One output (n, anchors, 5 + classes): centre and size in pixels, objectness, classes; as probabilities."""
     rows = _only(outputs, 3)
     scores = rows[..., 4:5] * rows[..., 5:]
     return [_every(*one, least) for one in zip(_corners(rows[..., :2], rows[..., 2:4]), scores, strict=True)]
 
 
-def yolov8(outputs: Outputs, size: Size, least: float) -> list[Candidates]:
+def yolov8(outputs: Outputs, _size: Size, least: float) -> list[Candidates]:
     """One output (n, 4 + classes, anchors), as of YOLOv8, v9, 11 and 12: centre and size in pixels, classes."""
     rows = _only(outputs, 3).transpose(0, 2, 1)
     corners = _corners(rows[..., :2], rows[..., 2:4])
     return [_every(*one, least) for one in zip(corners, rows[..., 4:], strict=True)]
 
 
-def rows_of_six(outputs: Outputs, size: Size, least: float) -> list[Candidates]:
+def rows_of_six(outputs: Outputs, _size: Size, least: float) -> list[Candidates]:
     """One output (n, k, 6), as of YOLOv10 and 26: corners in pixels, score, class; no object twice."""
     rows = _only(outputs, 3)
     if rows.shape[2] != ROW:
@@ -95,7 +99,7 @@ def rtdetr(outputs: Outputs, size: Size, least: float) -> list[Candidates]:
     return [_every(*one, least) for one in zip(_of_shares(boxes, size), expit(logits), strict=True)]
 
 
-def boxes(outputs: Outputs, size: Size, least: float) -> list[Candidates]:
+def boxes(outputs: Outputs, _size: Size, least: float) -> list[Candidates]:
     """``boxes`` (n, k, 4), ``labels`` (n, k) and ``scores`` (n, k), of one image without n: as torchvision's are."""
     corners, labels, scores = (_named(outputs, name) for name in ("boxes", "labels", "scores"))
     if corners.ndim == 2:  # noqa: PLR2004
@@ -104,15 +108,17 @@ def boxes(outputs: Outputs, size: Size, least: float) -> list[Candidates]:
 
 
 def ssd(outputs: Outputs, size: Size, least: float) -> list[Candidates]:
-    """One output (1, 1, k, 7), OpenVINO's DetectionOutput: image, class, score, corners as shares of the sides."""
+    """One output (1, 1, k, 7), OpenVINO's DetectionOutput: image, class, score, corners as shares of the sides.
+
+    Of one image: the models that end in it have a batch of 1.
+    """
     rows = _only(outputs, 4)[0, 0]
     if rows.shape[1] != SSD_ROW:
         raise DataError(f"a detection is {SSD_ROW} numbers (image, class, score, corners), not {rows.shape[1]}")
-    last = np.flatnonzero(rows[:, 0] < 0)  # what comes after is left from before
-    rows = rows[: last[0]] if len(last) else rows
+    ends = np.flatnonzero(rows[:, 0] < 0)  # what comes after is left from before
+    rows = rows[: ends[0]] if len(ends) else rows
     corners = rows[:, 3:] * np.tile(np.array(size, np.float64)[::-1], 2)
-    images = range(int(rows[:, 0].max(initial=0)) + 1)
-    return [_least(*(part[rows[:, 0] == one] for part in (corners, rows[:, 2], rows[:, 1])), least) for one in images]
+    return [_least(corners, rows[:, 2], rows[:, 1], least)]
 
 
 HEADS = {
@@ -122,8 +128,8 @@ HEADS = {
     "yolov10": Head(decode=rows_of_six, suppress=False),
     "detr": Head(decode=detr, suppress=False),
     "rt-detr": Head(decode=rtdetr, suppress=False),
-    "boxes": Head(decode=boxes, suppress=False),
-    "ssd": Head(decode=ssd, suppress=False),
+    "boxes": Head(decode=boxes, suppress=False, batched=False),
+    "ssd": Head(decode=ssd, suppress=False, batched=False),
 }
 
 

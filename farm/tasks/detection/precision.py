@@ -38,9 +38,7 @@ class Matches:
         return np.unique(self.truth_category)
 
 
-def average_precision(
-    matches: Matches, overlaps: int, weights: NDArray[np.int64] | None = None
-) -> NDArray[np.float64]:
+def average_precision(matches: Matches, overlaps: int, weights: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
     """Of each class of `Matches.categories` at each of the first `overlaps` overlaps: float64 (b, c, overlaps).
 
     weights: int64 (b, n), how often each of b samples has an image; None for all images once, b of 1. NaN of a class of
@@ -71,10 +69,8 @@ def mean_over_classes(precisions: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(sums, counts, out=np.full(len(precisions), np.nan), where=counts > 0)
 
 
-def _areas(
-    right: NDArray[np.int64], wrong: NDArray[np.int64], there: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """The average precision of each sample, (b,). right, wrong: (b, d), best first. there: (b,), objects to be found."""
+def _areas(right: NDArray[np.int64], wrong: NDArray[np.int64], there: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The average precision of each sample, (b,). right, wrong: (b, d), best first. there: (b,), objects."""
     if not right.shape[1]:
         return np.where(there > 0, 0.0, np.nan)
     rights, wrongs = right.cumsum(axis=1), wrong.cumsum(axis=1)

@@ -1,0 +1,48 @@
+"""What a task is to the stage that evaluates: rows of what a model says, and what is told of all of them."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from farm.data.imageset import Block
+from farm.plan.facts import Evaluated
+
+Outputs = Mapping[str, NDArray[Any]]  # of a model, by name, each (n, ...)
+
+
+class Task(Protocol):
+    """One model's evaluation, by its parameters and its dataset."""
+
+    @property
+    def batched(self) -> bool:
+        """Whether outputs may be of several images."""
+
+    def rows(self, outputs: Outputs, block: Block, start: int) -> pa.Table:
+        """A batch's rows, an image each. start: the first image's position.
+
+        Raises DataError where the model and the dataset do not go together.
+        """
+
+    def facts(self, table: pa.Table) -> Evaluated:
+        """What is told of all rows together."""
+
+    def tables(self, table: pa.Table) -> Mapping[str, pa.Table]:
+        """The files that an evaluation leaves, by name: the rows, and what is worked out of all of them."""
+
+
+def named(answer: Any) -> Outputs:
+    """What PyTorch gives, by name: a mapping's own, else ``output``, or ``output_0``, ``output_1`` of several."""
+    if isinstance(answer, Mapping):
+        return {str(name): one.numpy() for name, one in answer.items()}
+    if isinstance(answer, tuple | list):
+        return {f"output_{number}": one.numpy() for number, one in enumerate(answer)}
+    return {"output": answer.numpy()}
+
+
+def only(outputs: Outputs) -> NDArray[np.float32]:
+    """The output of a model that has one."""
+    (output,) = outputs.values()
+    return np.asarray(output, np.float32)

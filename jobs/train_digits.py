@@ -73,7 +73,7 @@ def train(network: nn.Module, options: argparse.Namespace) -> float:
 def tensors(part: str) -> tuple[Tensor, Tensor]:
     """A part's images as the model takes them, float32 (n, 3, 32, 32), and its labels, int64 (n,)."""
     split = digits.split("test" if part == "test" else "train")
-    images, labels = split.block(0, len(split))
+    images, labels, _ = split.block(0, len(split))
     prepared = imageset.prepare(images, PREPROCESSING["digits"])
     return torch.from_numpy(prepared).contiguous(memory_format=torch.channels_last), torch.from_numpy(labels)
 

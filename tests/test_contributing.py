@@ -122,7 +122,7 @@ def test_the_example_of_an_image_source_keeps_the_contract():
     names = {"__name__": __name__}
     exec(blocks(steps("Add an image source")[1])[0], names)  # noqa: S102 - our own page
     sets = [names["source"](Synthetic(count=300, size=(4, 6), seed=seed).model_dump(), {}) for seed in (0, 1)]
-    pixels, labels = sets[0].block(254, 258)
+    pixels, labels, _ = sets[0].block(254, 258)
     assert (len(sets[0]), pixels.shape, pixels.dtype) == (300, (4, 4, 6, 3), np.uint8)
     assert np.array_equal(pixels[1:3], sets[0].block(255, 257).images)
     assert (pixels == pixels[:, :1, :1]).all(), "of one colour"

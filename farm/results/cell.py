@@ -130,7 +130,7 @@ def _doubts(reader: Reader, uri: str, facts: Evaluated) -> str | None:
     """What is implausible of a model that is not quantized. uri: of its evaluation."""
     how = reader.plan.stages[uri].parameters_as(Evaluate).preprocessing
     if PREDICTIONS not in reader.left(uri):
-        found = of_detector(how, nothing=not any(map(len, reader.answers(uri)["scores"])))
+        found = of_detector(how, nothing=not any(map(len, reader.table(uri, reader.left(uri)[0])["scores"])))
         return written(found)
     answers = reader.table(uri, PREDICTIONS)
     prediction, label = (answers[name].to_numpy() for name in ("prediction", "label"))

@@ -54,19 +54,19 @@ def _from_torch(job: Job[Export]) -> tuple[ov.Model, float]:
     shape = input_shape(interface, PROBES)
     probe = torch.from_numpy(np.random.default_rng(0).standard_normal(shape, dtype=np.float32))
     expected = _answered(network, probe, interface)
+    if not job.parameters.whole and not isinstance(expected, torch.Tensor):
+        raise DataError(f"the model must give logits of shape (batch, classes), not a {type(expected).__name__}")
     with modelfile.named_operations(), without_fast_path():
         free = ov.PartialShape(input_shape(interface, -1))
         converted = ov.convert_model(network, example_input=probe, input=[free])
+    answers = named(expected)
     if job.parameters.whole:
-        answers = named(expected)
         for output, name in zip(converted.outputs, answers, strict=True):
             output.set_names({name})
-        difference = max(_difference(converted, probe.numpy(), one, at) for at, one in enumerate(answers.values()))
     else:
-        if not isinstance(expected, torch.Tensor):
-            raise DataError(f"the model must give logits of shape (batch, classes), not a {type(expected).__name__}")
         converted = modelfile.flat(converted)
-        difference = _difference(converted, probe.numpy(), expected.reshape(PROBES, -1).numpy())
+        answers = {name: one.reshape(PROBES, -1) for name, one in answers.items()}
+    difference = max(_difference(converted, probe.numpy(), one, at) for at, one in enumerate(answers.values()))
     name_after_modules(converted, network)
     return converted, difference
 

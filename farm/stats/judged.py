@@ -146,11 +146,16 @@ class Scored(Judged):
 
 @dataclass(frozen=True, slots=True)
 class Resampled(Judged):
-    """The metric of n images, and its values of samples of them: float64 (b,), the same samples of all models."""
+    """The metric of so many images, and its values of samples of them: float64 (b,), the same of all models."""
 
-    n: int
+    images: int
     value: float
     values: NDArray[np.float64]
+
+    @property
+    def n(self) -> int:
+        """How many images."""
+        return self.images
 
     @property
     def step(self) -> float:

@@ -61,7 +61,7 @@ def trained(name):
 
 def real_images(count):
     """The first test images as a network's input, float32 (count, 3, 32, 32), and their labels."""
-    images, labels = cifar10.test({"count": count}, {"images": REAL}).block(0, count)
+    images, labels, _ = cifar10.test({"count": count}, {"images": REAL}).block(0, count)
     return torch.from_numpy(imageset.prepare(images, PREPROCESSING["cifar10"])), labels
 
 

@@ -215,7 +215,7 @@ def test_a_factorys_weights_are_checked_too(tmp_path):
 
 def test_the_shipped_weights_read_the_digits():
     network = zoo.load(MODELS["resnet20"].function, SHIPPED)
-    images, labels = digits.split("test").block(0, 300)
+    images, labels, _ = digits.split("test").block(0, 300)
     with torch.inference_mode():
         logits = network(torch.from_numpy(imageset.prepare(images, PREPROCESSING["digits"])))
     assert (logits.argmax(1).numpy() == labels).mean() >= 0.985

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from farm.data import cifar10, digits, factory, real
-from farm.data.classes import in_order
+from farm.data.classes import in_order, order
 from farm.errors import DataError
 from tests.data.files import encode, pixels, write_parquet
 
@@ -84,3 +84,27 @@ def test_a_factorys_classes_are_called_as_it_says(monkeypatch):
     monkeypatch.setattr(factory, "resolve", lambda _: Named)
     images = factory.dataset({"factory": "a:b", "count": None, "classes": ("x", "dog", "cat")}, {})
     assert images.block(0, 2).labels.tolist() == [2, 1]
+
+
+@pytest.mark.parametrize(
+    "text", ["names:\n  0: cat\n  1: dog\n", "names: [cat, dog]", "- cat\n- dog\n", "nc: 2\nnames: {1: dog, 0: cat}"]
+)
+def test_names_may_be_in_yaml_as_yolo_s_are(tmp_path, text):
+    (tmp_path / "data.yaml").write_text(text)
+    assert order({}, {"classes": tmp_path / "data.yaml"}) == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("names: {0: cat, 2: dog}", "must number the classes from 0 up, without a gap"),
+        ("nc: 2", "no `names`, a list or a mapping of numbers to names"),
+        ("names: [cat", "no YAML"),
+        ("names: [cat, cat]", "'cat' stands twice"),
+        ("names: []", "no names"),
+    ],
+)
+def test_yaml_without_names_is_one_sentence(tmp_path, text, says):
+    (tmp_path / "data.yml").write_text(text)
+    with pytest.raises(DataError, match=says):
+        order({}, {"classes": tmp_path / "data.yml"})

@@ -70,6 +70,27 @@ def accuracies(run: Run) -> dict[str, Accuracy]:
     return {cell: replace(accuracy, real=beside_real.get(cell)) for cell, accuracy in alone.items()}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a run knows of what a cell said. judged: None where that says nothing.
+
+    images: what tells the test images from others, as far as it is known: their labels, or of detectors the objects of
+    each class.
+    """
+
+    judged: Judged | None
+    images: NDArray[np.int64] | None
+
+
+def said(run: Run, record: Record) -> Said:
+    """What a run knows of what a cell said."""
+    predicted, of_classes = run.predictions.get(record.cell), run.of_classes.get(record.cell)
+    images = None if predicted is None else predicted.label
+    if of_classes is not None:
+        images = np.stack([of_classes.number, of_classes.objects])
+    return Said(judged=judged_of(run, record), images=images)
+
+
 def judged_of(run: Run, record: Record) -> Judged | None:
     """What a cell's predictions are worth by the grid's metric; None where they are not there."""
     said, score, samples = run.predictions.get(record.cell), accuracy_of(record), run.resamples.get(record.cell)

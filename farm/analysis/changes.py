@@ -8,14 +8,14 @@ from typing import Literal
 
 import numpy as np
 
+from farm.analysis.accuracy import Said
 from farm.analysis.standing import Standing, standing
 from farm.record import Cores, Record, accuracy_of, is_fp32_ir
-from farm.results.reading import Predicted
 from farm.results.speed import ratio_of
-from farm.stats.judged import Right
+from farm.stats.judged import Judged, Right
 from farm.stats.ratios import Ratio, quotient
 from farm.stats.shares import Count, Estimate, newcombe, pearson
-from farm.tasks.metric import is_share, judged
+from farm.tasks.metric import is_share
 
 Word = Literal["worse", "better", "alike", "undecided"]
 WORDS: dict[Standing, Word] = {
@@ -83,8 +83,8 @@ class SpeedChange:
     unjudged: str | None = None
 
 
-def accuracy_change(before: Record, after: Record, first: Predicted | None, second: Predicted | None) -> AccuracyChange:
-    """The change of a cell's score, not judged yet. first, second: what it predicted in either run, where known."""
+def accuracy_change(before: Record, after: Record, first: Said, second: Said) -> AccuracyChange:
+    """The change of a cell's score, not judged yet. first, second: what is known of what it said in either run."""
     images = [record.n_images for record in (before, after) if record.n_images is not None]
     old, new = accuracy_of(before), accuracy_of(after)
     change = AccuracyChange(metric=_metric(after), before=old, after=new, n_images=min(images, default=None))
@@ -92,10 +92,10 @@ def accuracy_change(before: Record, after: Record, first: Predicted | None, seco
         return replace(change, unjudged=_lacking("accuracy", (before, old), (after, new)))
     if _metric(before) != _metric(after):
         return replace(change, unjudged=f"A's metric is {_metric(before)}, B's is {_metric(after)}")
-    if first is not None and second is not None:
-        if not np.array_equal(first.label, second.label):
+    if first.images is not None and second.images is not None:
+        if not np.array_equal(first.images, second.images):
             return replace(change, unjudged="other test images in B")
-        return _paired(change, first, second)
+        return _paired(change, first.judged, second.judged)
     right_before, right_after = _count(before), _count(after)
     if right_before is None or right_after is None:
         return replace(change, unjudged=f"{change.metric} has no interval without both runs' predictions")
@@ -136,12 +136,11 @@ def over(after: float | None, before: float | None) -> float | None:
     return after / before if after is not None and before else None
 
 
-def _paired(change: AccuracyChange, first: Predicted, second: Predicted) -> AccuracyChange:
-    """By images that both saw, as `farm.tasks.metric.judged` judges them."""
-    paired = replace(change, paired=True, n_images=len(first.label))
-    was, now = (judged(change.metric, said.label, said.prediction, said.score) for said in (first, second))
-    if was is None or now is None:
-        return replace(paired, unjudged="one image says nothing of the spread")
+def _paired(change: AccuracyChange, was: Judged | None, now: Judged | None) -> AccuracyChange:
+    """By images that both saw."""
+    if was is None or now is None or not was.comparable(now):
+        return replace(change, paired=True, unjudged="one image says nothing of the spread")
+    paired = replace(change, paired=True, n_images=was.n)
     paired = replace(paired, drop=was.loss(now), p=was.p(now), same=was.is_as(now))
     if not (isinstance(was, Right) and isinstance(now, Right)):
         return paired

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from farm.analysis.accuracy import said
 from farm.analysis.changes import AccuracyChange, SpeedChange, Tolerance, accuracy_change, over, speed_change, with_word
 from farm.analysis.standing import holm
 from farm.errors import InputError
@@ -128,13 +129,12 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
 
 
 def _change(before: Record, after: Record, first: Run, second: Run, tolerance: Tolerance) -> CellChange:
-    predicted = (first.predictions.get(before.cell), second.predictions.get(after.cell))
     return CellChange(
         cell=after.cell,
         before=before.outcome,
         after=after.outcome,
         error=_error(after) if before.outcome == "ok" else None,
-        accuracy=accuracy_change(before, after, *predicted),
+        accuracy=accuracy_change(before, after, said(first, before), said(second, after)),
         speed=speed_change(before, after, tolerance),
         size=over(after.size_mib, before.size_mib),
     )

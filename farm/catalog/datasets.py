@@ -55,11 +55,20 @@ Split = Annotated[
 ]
 
 Annotations = Annotated[
-    str, Field(min_length=1, description="COCO's JSON of the images, such as instances_val2017.json, found like `path`")
+    str,
+    Field(
+        min_length=1,
+        description="COCO's JSON of the images, such as instances_val2017.json, found like `path`",
+        json_schema_extra={"shown": False},
+    ),
 ]
 BoxFiles = Annotated[
     str,
-    Field(min_length=1, description="folder with a .txt file an image, of boxes as YOLO has them, found like `path`"),
+    Field(
+        min_length=1,
+        description="folder with a .txt file an image, of boxes as YOLO has them, found like `path`",
+        json_schema_extra={"shown": False},
+    ),
 ]
 
 AT_PATH = (InputSpec(role="images", parameter="path", hint="`path` is looked for beside the grid and in FARM_DATA"),)

@@ -52,10 +52,10 @@ def test_files_of_no_image_are_told_of(yolo):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("0 0.5 0.5 0.1", "a.txt: line 1: other than five numbers: a box is a class, centre"),
-        ("0 0.5 0.5 0.1 0.1 0.2 0.3 0.4 0.5", "a.txt: line 1: a polygon's corners: a box is"),
-        ("cat 0.5 0.5 0.1 0.1", "a.txt: line 1, 'cat 0.5 0.5 0.1 0.1', has not five numbers"),
-        ("2 0.5 0.5 0.1 0.1", "a.txt: line 1: the class is 2, expected 0 to 1: name all classes in `classes`"),
+        ("0 0.5 0.5 0.1", "b/c.txt: line 1: other than five numbers: a box is a class, centre"),
+        ("0 0.5 0.5 0.1 0.1 0.2 0.3 0.4 0.5", "b/c.txt: line 1: a polygon's corners: a box is"),
+        ("cat 0.5 0.5 0.1 0.1", "b/c.txt: line 1, 'cat 0.5 0.5 0.1 0.1', has not five numbers"),
+        ("2 0.5 0.5 0.1 0.1", "b/c.txt: line 1: the class is 2, expected 0 to 1: name all classes in `classes`"),
         ("-1 0.5 0.5 0.1 0.1", "the class is -1, expected 0 to 1"),
         ("0.5 0.5 0.5 0.1 0.1", "the class is 0.5, expected 0 to 1"),
         ("0 320 240 100 100", "'0 320 240 100 100' is not within the image: centre, width and height are shares"),
@@ -63,7 +63,7 @@ def test_files_of_no_image_are_told_of(yolo):
     ],
 )
 def test_a_line_that_is_no_box_is_one_sentence(yolo, line, says):
-    (yolo["boxes"] / "a.txt").write_text(line)
+    (yolo["boxes"] / "b/c.txt").write_text(line)
     how = Fit(size=(16, 16), interpolation="bilinear", whole="stretch")
     found = yolo_dataset({**ALL, "classes": ("cat", "dog"), "fit": how}, yolo)
     with pytest.raises(DataError) as raised:

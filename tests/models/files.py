@@ -364,3 +364,33 @@ def layer_counts(model: ov.Model) -> tuple[int, int]:
     """How many layers of a model have int8 weights, and how many have any."""
     found = int8.of_model(model)
     return found.layers, found.weighted_layers
+
+
+def write_detector(path: Path, *, batch: int | str = 1, classes: int = 2) -> Path:
+    """A small YOLOX of 32x32 images as ONNX: a convolution, averages of it for the larger strides, random weights."""
+    numbers = 5 + classes
+    weights = {
+        "patches": _drawn(FILTERS, 3, 8, 8) / 64,
+        "head": _drawn(numbers, FILTERS, 1, 1),
+        "rows": np.array([0, numbers, -1]),
+    }
+    nodes = [
+        helper.make_node("Conv", ["images", "patches"], ["features"], strides=[8, 8]),
+        helper.make_node("Relu", ["features"], ["at 8"]),
+        helper.make_node("AveragePool", ["at 8"], ["at 16"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("AveragePool", ["at 16"], ["at 32"], kernel_shape=[2, 2], strides=[2, 2]),
+    ]
+    for stride in (8, 16, 32):
+        nodes.append(helper.make_node("Conv", [f"at {stride}", "head"], [f"head {stride}"]))
+        nodes.append(helper.make_node("Reshape", [f"head {stride}", "rows"], [f"rows {stride}"]))
+    nodes += [
+        helper.make_node("Concat", [f"rows {stride}" for stride in (8, 16, 32)], ["columns"], axis=2),
+        helper.make_node("Transpose", ["columns"], ["raw"], perm=[0, 2, 1]),
+        helper.make_node("Sigmoid", ["raw"], ["output"]),
+    ]
+    constants = [numpy_helper.from_array(np.asarray(value), name) for name, value in weights.items()]
+    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, [batch, 3, 32, 32])
+    output = helper.make_tensor_value_info("output", TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "detector", [images], [output], constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path

@@ -34,6 +34,11 @@ class Metric:
         return self.name in WORDS
 
     @property
+    def of_images(self) -> bool:
+        """Whether it is the share of images that are right."""
+        return is_share(self.name)
+
+    @property
     def word(self) -> str:
         """``top-1``, ``top-5``, or the name of a user's own metric."""
         return WORDS.get(self.name, self.name or "")
@@ -66,7 +71,7 @@ class Metric:
     @property
     def method(self) -> Method:
         """How sure it is, by whose methods."""
-        if is_share(self.name):
+        if self.of_images:
             return Method("Wilson's", "Tango's score interval for paired answers", "McNemar's")
         if self.is_share:
             return Method("the bootstrap's", "that of the same samples of the images", "the bootstrap's")

@@ -67,7 +67,8 @@ def test_without_predictions_shares_are_taken_as_independent(more, word):
 def test_accuracies_on_other_images_are_not_judged():
     first, second = run({REAL: lost(0)}), run({REAL: lost(0)})
     for label in (LABELS[::-1], LABELS[:-1]):
-        other = replace(predicted(), label=label)
+        whole = predicted()
+        other = replace(whole, label=label, prediction=whole.prediction[: len(label)], score=whole.score[: len(label)])
         (cell,) = compare(first, replace(second, predictions={REAL.cell: other}), Tolerance()).cells
         assert (cell.accuracy.word, cell.accuracy.drop) == (None, None)
         assert cell.accuracy.unjudged == "other test images in B"

@@ -577,3 +577,46 @@ def test_accuracy_control_judges_by_labels_that_are_numbered_as_the_datasets(fil
     assert faults(path) == [f"3: include: {text}"]
     path.write_text(path.read_text().replace(f"calibration: {calibration}", "calibration: noise"))
     assert load(path, CATALOG)
+
+
+YOLO = {"name": "yolo", "path": "images", "boxes": "labels"}
+YOLOX = {"path": "yolox.onnx", "decode": "yolox"}
+
+
+def test_a_grid_s_task_is_what_the_targets_of_its_images_are_for(files):
+    assert (files.grid().task.name, files.grid().metric) == ("classification", "top1")
+    grid = files.grid(dataset=YOLO, models=[YOLOX])
+    assert (grid.task.name, grid.metric, dict(grid.task.parameters)["iou_threshold"]) == ("detection", "map", 0.65)
+    named = files.grid(dataset=YOLO, models=[YOLOX], task={"name": "detection", "max_detections": 10}, metric="ap50")
+    assert (named.task.label, named.metric) == ("detection{max_detections=10}", "ap50")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"task": "detecton"}, "task: unknown task 'detecton', did you mean 'detection'?"),
+        (
+            {"task": {"name": "detection", "score_threshold": [0.1, 0.2]}},
+            "task: a grid has one task; a list here would",
+        ),
+        ({"task": "classification"}, "task: the images of yolo are for detection: leave it out, or choose another"),
+        ({"metric": "top1"}, "metric: no metric 'top1'; there are map, ap50, ap75"),
+        ({"metric": "my:metric"}, "metric: no metric 'my:metric'; there are map, ap50, ap75"),
+        ({"models": ["yolox.onnx"]}, "models[0]: yolox: `decode` says how its outputs are boxes"),
+        (
+            {"algorithms": ["accuracy-aware"]},
+            "algorithms: accuracy-aware: judges classifiers only so far; leave it out",
+        ),
+        ({"settings": {"claims": {"margin": 1}}}, "settings.claims.margin: 1 of map is all there is"),
+    ],
+)
+def test_what_does_not_go_with_detection_is_a_fault(files, changes, said):
+    with pytest.raises(GridError) as caught:
+        files.grid(**{"dataset": YOLO, "models": [YOLOX], **changes})
+    assert said in str(caught.value)
+
+
+def test_a_head_is_no_word_of_a_classifier(files):
+    with pytest.raises(GridError) as caught:
+        files.grid(models=[YOLOX])
+    assert "models[0].decode: yolox: is for detection, of which digits has no boxes" in str(caught.value)

@@ -434,3 +434,65 @@ def test_other_algorithms_have_no_images_to_validate_on(files, algorithm):
     plan = plan_of(files.grid(calibrations=["digits"], algorithms=[algorithm]))
     assert set(one(plan, "quantize").inputs) == {"model", "calibration"}
     assert "validation" not in plan.cells[-1].stages
+
+
+YOLO = {"name": "yolo", "path": "p", "boxes": "b", "classes": ["cat", "dog"]}
+YOLOX = {"path": "yolox.onnx", "decode": "yolox", "size": 64}
+
+
+def detecting(files, *models, **changes):
+    """The plan of a grid of detectors."""
+    return plan_of(files.grid(dataset=YOLO, models=list(models) or [YOLOX], **changes))
+
+
+def test_an_evaluation_of_a_detector_knows_its_head_and_what_counts(files):
+    task = {"name": "detection", "score_threshold": 0.05}
+    plan = detecting(files, {**YOLOX, "label_offset": 1}, task=task, baselines=["ir"], calibrations=[])
+    evaluation, export = one(plan, "evaluate"), one(plan, "export")
+    assert evaluation.parameters.task.name == "detection"
+    assert evaluation.parameters.task.options == {
+        "score_threshold": 0.05, "iou_threshold": 0.65, "max_detections": 100, "decode": "yolox", "label_offset": 1,
+    }  # fmt: skip
+    assert evaluation.parameters.metric == "map"
+    assert "pycocotools" in evaluation.libraries
+    assert export.parameters.whole is True
+    assert "decode" not in export.parameters.model.options
+    assert "decode" not in evaluation.files
+
+
+def test_the_source_of_a_decode_of_the_users_own_is_a_file_of_what_scores(files):
+    plan = detecting(files, {**YOLOX, "decode": "heads:mine"}, baselines=["ir"], calibrations=[])
+    assert "decode" in one(plan, "evaluate").files
+    assert "decode" not in one(plan, "export").files
+
+
+def test_what_only_detectors_say_is_in_no_key_of_a_classifier(files):
+    evaluation = one(plan_of(files.grid(baselines=["ir"], calibrations=[])), "evaluate")
+    assert evaluation.parameters.task is None
+    assert one(plan_of(files.grid(baselines=["ir"], calibrations=[])), "export").parameters.whole is None
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ({"resize": "stretch"}, {"whole": "stretch", "resize": None}),
+        ({"resize": "letterbox"}, {"whole": "letterbox", "corner": None, "pad": None}),
+        ({"resize": "letterbox", "position": "corner", "pad": 0}, {"whole": "letterbox", "corner": True, "pad": 0}),
+        ({"resize": "letterbox", "position": "centre"}, {"whole": "letterbox", "corner": False}),
+        ({"resize": 70}, {"whole": None, "resize": 70}),
+    ],
+)
+def test_images_are_made_to_fit_as_the_model_says(files, said, found):
+    plan = detecting(files, {**YOLOX, **said})
+    how = prepared(plan)
+    assert {name: how[name] for name in found} == found
+    (evaluation, *_) = stages_of(plan, "evaluate")
+    fit = evaluation.parameters.dataset.fit
+    assert {name: getattr(fit, name) for name in found} == found
+
+
+def test_the_whole_of_an_image_in_place_of_what_a_model_says_of_itself(files):
+    describe = describing(size=[64, 64], resize=72)
+    grid = files.grid(dataset=YOLO, models=[{**YOLOX, "resize": "stretch"}])
+    how = Choices(grid=grid, catalog=CATALOG, locate=Located(), describe=describe).preprocessing(grid.models[0])
+    assert (how.whole, how.resize) == ("stretch", None)

@@ -21,7 +21,7 @@ ALL = "; of all others `predictions/` tells"
 COLUMN, STEP = 38, 22  # pixels
 TOOLTIP = tooltip(
     ("group", "model"), ("set", "calibration"), ("class", "class"), ("drop", "mean drop, points", ".2f"),
-    ("images", "test images of the class", ""), ("seeds", "seeds", ""),
+    ("images", "images or objects of the class", ""), ("seeds", "seeds", ""),
 )  # fmt: skip
 
 
@@ -36,9 +36,10 @@ def classes(material: Material) -> Plot | None:
     shown, names = [sets[at] for at in chosen], _named(there, columns, material.classes)
     listed = rows.grouped([row for one in shown for row in _rows(one, there, names, material.names)])
     which = of_many(len(shown), len(sets), "models and sets that lose most in one class", ALL)
+    metric = Metric(material.analysis.metric)
     return Plot(
-        caption=which + _caption(shown, there, columns),
-        alt=_alt(listed, lost, len(sets), Metric(material.analysis.metric)),
+        caption=which + _caption(shown, there, columns, metric),
+        alt=_alt(listed, lost, len(sets), metric),
         chart=_chart(listed, list(names.values())),
     )
 
@@ -72,7 +73,7 @@ def _chart(listed: Sequence[Datum], names: Sequence[str]) -> alt.LayerChart:
     return squares.heatmap(alt.Chart().encode(y=y, tooltip=TOOLTIP), ("class", names), listed, COLUMN, STEP)
 
 
-def _caption(shown: Sequence[ByClass], there: Classes, columns: Sequence[int]) -> str:
+def _caption(shown: Sequence[ByClass], there: Classes, columns: Sequence[int], metric: Metric) -> str:
     seeds = [one.seeds for one in shown]
     mean = f", the mean over {span(seeds)} seeds of the set" if max(seeds) > 1 else ""
     images = [int(number) for number in there.images]
@@ -81,6 +82,12 @@ def _caption(shown: Sequence[ByClass], there: Classes, columns: Sequence[int]) -
         if len(columns) < len(images)
         else ""
     )
+    if not metric.of_images:
+        return (
+            f"{which}Of each class the FP32 IR's {metric.word} minus the quantized model's{metric.in_points}{mean}. "
+            f"{squares.colours()} A class has {span(images)} objects in the test images: of few a loss is hardly more "
+            "than chance, and among many classes some lose by chance."
+        )
     one = span([100 / max(images), 100 / min(images)], "{:.2g}".format)
     unit = "point" if one == "1" else "points"
     return (

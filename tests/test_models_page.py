@@ -83,6 +83,17 @@ def photos(folder):
     np.savez(folder / "photos.npz", x_train=images, y_train=np.arange(40) % 10, x_test=images[:4])
 
 
+def shots(folder):
+    """Images with a box each, as YOLO has them."""
+    for split in ("train", "test"):
+        for kind in ("images", "labels"):
+            (folder / kind / split).mkdir(parents=True)
+        for index in range(16):
+            picture(index).save(folder / f"images/{split}/{index}.png")
+            (folder / f"labels/{split}/{index}.txt").write_text(f"{index % 2} 0.5 0.5 0.{index % 5 + 2} 0.5\n")
+    (folder / "data.yaml").write_text("names: {0: cat, 1: dog}\n")
+
+
 def two_outputs(path):
     """An IR with logits, and something else."""
     image = ov.opset13.parameter([-1, 3, 32, 32], np.float32, name="image")
@@ -116,6 +127,8 @@ def folder(tmp_path_factory):
     files.Classifier().write(found / "classifier.onnx")
     files.write_tflite(found / "classifier.tflite")
     two_outputs(found / "two_outputs.xml")
+    files.write_detector(found / "detector.onnx")
+    shots(found / "shots")
     photos(found)
     return found
 
@@ -132,7 +145,7 @@ def test_every_grid_on_the_page_is_marked_and_can_be_loaded(tmp_path):
 def test_the_page_has_an_example_of_each_kind():
     assert set(EXAMPLES) == {
         "checkpoint", "onnx", "tflite", "ir", "torchvision", "factory", "data", "metric", "devices", "levers",
-        "accuracy-aware", "pixels", "grey", "files",
+        "accuracy-aware", "pixels", "grey", "files", "detector",
     }  # fmt: skip
 
 

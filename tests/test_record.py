@@ -15,6 +15,7 @@ from farm.record import (
     as_given,
     drop_of,
     is_fp32_ir,
+    metric_of,
     source_of,
 )
 
@@ -30,7 +31,7 @@ WHO = ("grid", "cell", "model", "algorithm", "device", "runtime", "outcome")
 
 NOTE = ("calibration_source", "calibration_seed", "calibration_note", "dataset_note", "doubts")
 INT8 = ("weighted_layers", "int8_weights_share")
-METRIC = ("metric", "score", "score_drop")
+METRIC = ("metric", "score", "score_drop", "figures")
 CONTROL = (
     "control_drop", "control_images", "control_labels", "validate_on",
     "stopped_by", "reached", "iterations", "reverted_layers",
@@ -98,3 +99,9 @@ def test_a_baseline_with_layers_in_int8_was_quantized_as_it_came():
     assert as_given(record(algorithm="ir", int8_layers=4))
     assert not as_given(record(algorithm="ir"))
     assert not as_given(record(algorithm="default", int8_layers=4))
+
+
+def test_a_grid_s_metric_is_that_of_the_first_record_that_knows_one():
+    older, known = (Record(**dict.fromkeys(WHO, "x"), metric=metric) for metric in (None, "top5"))
+    assert metric_of([older, known]) == "top5"
+    assert metric_of([older]) is None

@@ -2,11 +2,24 @@
 
 from farm.columns import described
 from farm.results.events import EVENTS, Event
-from farm.results.tables import ATTEMPTS, LATENCIES, PREDICTIONS, RECORDS, ROWS, SAMPLES
+from farm.results.tables import (
+    ATTEMPTS,
+    CLASSES,
+    DETECTIONS,
+    LATENCIES,
+    PREDICTIONS,
+    RECORDS,
+    RESAMPLES,
+    ROWS,
+    SAMPLES,
+)
 
 ABOUT = {
     RECORDS: "a row a cell: accuracy, speed, size, how sure they are, what failed",
     PREDICTIONS: "a row a cell and test image: what the model says of it",
+    DETECTIONS: "of detectors, a row a cell and test image: boxes, and which are right",
+    CLASSES: "of detectors, a row a cell and class: the metric of that class alone",
+    RESAMPLES: "of detectors, a row a cell and sample of the test images: the metric of that sample",
     LATENCIES: "a row a stretch of a turn: every latency in nanoseconds, how fast the core was, and what disturbed it",
     ATTEMPTS: "a row for each try of a stage, fine or failed",
     SAMPLES: "64 images of each calibration set",

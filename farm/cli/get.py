@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from typer import Argument
 
 from farm.campaign.run import why_not
+from farm.catalog.tasks import CLASSIFICATION, DETECTION
 from farm.cli.options import DEFAULT_RESULTS, Cell, CellGrid, Results, asking_why, at, say
 from farm.codec import encode
 from farm.errors import InputError
@@ -27,7 +28,7 @@ farm get 'resnet20/-/ir/CPU{threads=1}' my-fp32 --grid quickstart
 
 Then: python my-int8/infer.py IMAGE
 """
-INFER = '''"""Classify one image: python infer.py IMAGE. Needs: pip install openvino numpy pillow"""
+INFER = '''"""What the model says of one image: python infer.py IMAGE. Needs: pip install openvino numpy pillow"""
 
 import json
 import sys
@@ -55,6 +56,12 @@ if how["resize"]:  # the shorter side, then a crop of the centre
     spare = (image.width - width, image.height - height)
     left, top = (round(more / 2) if more >= 0 else -(-more // 2) for more in spare)
     image = image.crop((left, top, left + width, top + height))
+if how["whole"] == "letterbox":  # all of it, within a border
+    scale = min(height / image.height, width / image.width)
+    small = image.resize([max(1, int(side * scale)) for side in image.size], filter)
+    at = (0, 0) if how["corner"] else ((width - small.width) // 2, (height - small.height) // 2)
+    image = Image.new("RGB", (width, height), (114 if how["pad"] is None else how["pad"],) * 3)
+    image.paste(small, at)
 image = image.resize((width, height), filter)
 pixels = np.asarray(image.convert("L") if how["mode"] == "grey" else image).reshape(1, height, width, -1)
 pixels = pixels[..., ::-1] if how["mode"] == "bgr" else pixels
@@ -63,8 +70,13 @@ if how["input"] != "u8":  # else the model normalises by itself
     pixels = (pixels * np.float32(how["scale"]) - mean) / std
     pixels = pixels.astype({"f32": np.float32, "f16": np.float16}[how["input"]])
 tensor = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2) if how["layout"] == "NCHW" else pixels)
-print(ov.Core().compile_model(here / "model.xml", "CPU")(tensor)[0].argmax())
+answers = ov.Core().compile_model(here / "model.xml", "CPU")(tensor)
 '''
+LAST = {  # by task: what is made of the answers
+    CLASSIFICATION: "print(answers[0].argmax())  # the class\n",
+    DETECTION: "for output, answer in answers.items():  # what `decode` of the grid makes boxes of\n"
+    "    print(output.any_name, answer.shape)\n",
+}
 
 
 def get(
@@ -92,7 +104,7 @@ def get(
         "preprocessing.json": encode(asdict(how.preprocessing), indent=1) + "\n",
         "quantization.json": encode(_quantization(handed.parameters), indent=1) + "\n",
         "record.json": encode(record, indent=1) + "\n",
-        "infer.py": INFER,
+        "infer.py": INFER + LAST[how.task.name if how.task else CLASSIFICATION],
     }
     _hand_over(store, handed.uri, texts, directory)
     names = ", ".join(sorted(path.name for path in directory.iterdir()))

@@ -21,11 +21,11 @@ farm list models --json
 
 
 def listing(
-    what: Annotated[str, Argument(help="models, sources, datasets, algorithms, baselines or devices")],
+    what: Annotated[str, Argument(help="models, sources, datasets, tasks, algorithms, baselines or devices")],
     as_json: Json = False,
 ) -> int:
     """List what a grid may name, with parameters and defaults."""
-    tables = ("models", "sources", "datasets", "algorithms", "baselines", "devices")
+    tables = ("models", "sources", "datasets", "tasks", "algorithms", "baselines", "devices")
     if what not in tables:
         raise InputError(f"cannot list {what!r}{did_you_mean(what, tables)}")
     specs: Mapping[str, Spec] = getattr(CATALOG, what)

@@ -1,6 +1,8 @@
 """A grid of detectors, from images with boxes to a page."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -132,3 +134,10 @@ def test_a_decode_of_the_user_s_own_makes_the_boxes(scene):
     assert rows["whole"]["outcome"] == "ok"
     assert "no boxes today" in rows["raises"]["error_message"]
     assert "`decode: heads:short` must give of each image corners (k, 4)" in rows["short"]["error_message"]
+
+
+def test_a_model_is_handed_over_with_how_images_are_made_to_fit(scene, run):
+    scene.farm("get", "detector/noise{count=16}/default/CPU", "model", "--grid", "detect")
+    command = [sys.executable, "-P", str(scene.folder / "model/infer.py"), str(scene.folder / "images/00.png")]
+    said = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert said.stdout == "output (1, 21, 7)\n"

@@ -99,7 +99,7 @@ class Detection:
             score=figures[self.metric],
             classes=self.classes,
             figures={name: value for name, value in figures.items() if not np.isnan(value)},
-            note=f"{out:,} boxes reach beyond their images" if (out := beyond(table)) else None,
+            note=_reaching(beyond(table)) or None,
         )
 
     def tables(self, table: pa.Table) -> Mapping[str, pa.Table]:
@@ -159,6 +159,13 @@ def _checked(corners: object, scores: object, classes: object) -> Candidates:
     if not len(boxes) == len(likely) == len(numbers):
         raise ValueError(f"{len(boxes)} boxes, {len(likely)} scores, {len(numbers)} classes")
     return Candidates(boxes, likely, numbers)
+
+
+def _reaching(boxes: int) -> str:
+    """What is said of boxes that reach out of their images."""
+    return (
+        "" if not boxes else "1 box reaches out of its image" if boxes == 1 else f"{boxes:,} boxes reach out of theirs"
+    )
 
 
 def _mean(precisions: NDArray[np.float64]) -> float:

@@ -87,7 +87,7 @@ def _unread(stage: Stage) -> str:
     file, wanted = stage.files.get("model"), stage.parameters
     if file is None or not isinstance(wanted, Export):
         return ""
-    told = describe(stage.label, {}, file)
+    told = describe(stage.label, wanted.model.options, file)
     if not (fault := told.get("fault", "")) and told:
         fault = "" if wanted.whole else misnamed(wanted.model.options["output"], told["named"])
         fault = fault or misshapen(told["shape"], told["sides"], wanted.interface)
@@ -111,8 +111,9 @@ def _misfit(plan: Plan, stage: Stage, seen: "_Seen", shown: str) -> str:
         return ""
     misfit = "" if seen.size is None else other_size(seen.size, wanted.preprocessing)
     if not misfit and isinstance(wanted, Evaluate) and wanted.task is None and plan.metric in BUILT_IN:
-        file = model.files.get("model")
-        outputs = describe(model.label, {}, file).get("outputs") if file else None
+        file, of = model.files.get("model"), model.parameters
+        options = of.model.options if isinstance(of, Export) else {}
+        outputs = describe(model.label, options, file).get("outputs") if file else None
         misfit = apart(outputs, seen.classes, seen.label, seen.names) if outputs else ""
     who = f"{model.label} with {shown}" if isinstance(wanted, Quantize) else model.label
     return f"{who}: {misfit}" if misfit else ""

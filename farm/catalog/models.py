@@ -4,6 +4,7 @@ A network's function takes the number of classes and returns a `torch.nn.Module`
 takes nothing. `describe` tells what models from elsewhere say of themselves.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -19,6 +20,8 @@ def _of_each(value: object) -> object:
     (one,) = value if isinstance(value, tuple) and len(value) == 1 else (value,)
     return (one,) * 3 if isinstance(one, (int, float)) and not isinstance(one, bool) else value
 
+
+IMAGE = "image"  # what an input gets that the images go into
 
 Positive = Annotated[float, Field(gt=0)]
 Means = Annotated[tuple[float, float, float], BeforeValidator(_of_each)]
@@ -116,12 +119,38 @@ class Factory(NetworkParameters):
     )
 
 
+def _inputs(value: object) -> object:
+    """What each input gets, checked: one of them the image, the others numbers."""
+    if not isinstance(value, Mapping):
+        return value
+    images = [name for name, given in value.items() if given == IMAGE]
+    odd = [name for name, given in value.items() if given != IMAGE and not _is_numbers(given)]
+    if len(images) != 1 or odd:
+        text = f"what {odd[0]} gets is no numbers" if odd else "one of them gets `image`"
+        raise fault(f"{text}: such as {{images: image, scale_factor: [[1, 1]]}}")
+    return {str(name): given for name, given in value.items()}
+
+
+def _is_numbers(value: object) -> bool:
+    """Whether it is a number, or lists of numbers all of one length."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return True
+    if not isinstance(value, list | tuple) or not value or not all(map(_is_numbers, value)):
+        return False
+    return len({len(one) if isinstance(one, list | tuple) else None for one in value}) == 1
+
+
 class File(ModelParameters):
     """A classifier in a file that OpenVINO reads."""
 
     path: str = Field(min_length=1, description="an .onnx, .tflite or .xml file; its name is the model's by default")
     sha256: Sha256 = None
     output: str | None = Field(None, min_length=1, description="the output that holds the logits, if there are several")
+    inputs: Annotated[dict[str, object], BeforeValidator(_inputs)] | None = Field(
+        None,
+        description="of a model with several inputs what each gets, by name: `image`, or a constant's numbers",
+        json_schema_extra={"shown": False},
+    )
     layout: Literal["NCHW", "NHWC"] | None = Field(None, description="of the input; told by its shape by default")
 
     @field_validator("path")

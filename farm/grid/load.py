@@ -239,7 +239,9 @@ class _Reader:
 
 def _apart(one: Choice, other: Choice, axis: Axis[C]) -> str:
     """How to give two choices of one label two of them, to stand after what is wrong; empty for the same twice."""
-    unlike = [key for key in unshown(one.parameters) if getattr(one.parameters, key) != getattr(other.parameters, key)]
+    unlike = [
+        key for key in unshown(one.parameters) if getattr(one.parameters, key) != getattr(other.parameters, key, None)
+    ]
     if unlike:
         return f": only `{unlike[0]}` differs, which no name shows: give one another `seed`"
     return ": give one a `name`" if axis.custom_by(type(one.parameters).model_fields) else ""

@@ -4,6 +4,7 @@ Planning imports neither torch nor openvino: they are asked once, in a process o
 the answer, which ``python -P describe.py torchvision`` or ``python -P describe.py FILE`` prints as JSON.
 """
 
+import hashlib
 import json
 import math
 import mmap
@@ -16,7 +17,7 @@ from functools import cache
 from importlib import metadata
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from farm.axes import Preprocessing
 from farm.errors import DataError, InputError
@@ -33,12 +34,16 @@ LOCATION = re.compile(  # ONNX: a tensor's external_data entry (field 13) of key
 )
 
 Answer = dict[str, Any]  # JSON
+Inputs = Mapping[str, Any]  # by name: `IMAGE`, or the numbers of a constant
 
 
 def describe(name: str, parameters: Mapping[str, object], file: Input | None) -> Answer:
     """A model's preprocessing and the `url` of its weights, as its `file` or torchvision says; of others nothing."""
+    if file is not None and file.missing:
+        return {}
     if file is not None:
-        return {} if file.missing else of_file(Path(file.path), _memos(), file.sha256, metadata.version("openvino"))
+        inputs = cast("Inputs | None", parameters.get("inputs"))
+        return of_file(Path(file.path), _memos(), file.sha256, metadata.version("openvino"), inputs)
     family, _, member = name.partition("/")
     if family != TORCHVISION or "factory" in parameters:
         return {}
@@ -73,13 +78,16 @@ def of_torchvision(memos: Path, version: str) -> Answer:
     return classifiers
 
 
-def of_file(path: Path, memos: Path, content: str, version: str) -> Answer:
+def of_file(path: Path, memos: Path, content: str, version: str, inputs: Inputs | None = None) -> Answer:
     """A model file's input, as far as its shape tells: size, layout, input, mode; and how many outputs it has.
 
     And whether it is quantized, its input's shape, and by what names each output goes. `fault`: why it is no model for
-    farm. Empty if unread. content: its SHA-256.
+    farm. Empty if unread. content: its SHA-256. inputs: what the grid says of them, of a model that has several.
     """
-    return _remembered(memos / f"model-{FORMAT}-{version}-{content[:16]}.json", str(path))
+    said = json.dumps(inputs, sort_keys=True) if inputs else ""
+    of_inputs = f"-{hashlib.sha256(said.encode()).hexdigest()[:8]}" if said else ""
+    memo = memos / f"model-{FORMAT}-{version}-{content[:16]}{of_inputs}.json"
+    return _remembered(memo, str(path), *([said] if said else []))
 
 
 def misnamed(wanted: str | None, outputs: Sequence[Collection[str]]) -> str:
@@ -119,13 +127,13 @@ def _memos() -> Path:
 
 
 @cache
-def _remembered(memo: Path, question: str) -> Answer:
+def _remembered(memo: Path, *question: str) -> Answer:
     """An answer, from the cache or of a process of its own; none where that fails, and then the export says why."""
     answer: Answer
     with suppress(OSError, ValueError):
         answer = json.loads(memo.read_text(encoding="utf-8"))
         return answer
-    ended = subprocess.run([sys.executable, "-P", __file__, question], check=False, capture_output=True, text=True)
+    ended = subprocess.run([sys.executable, "-P", __file__, *question], check=False, capture_output=True, text=True)
     answer = json.loads(ended.stdout.splitlines()[-1]) if ended.returncode == 0 else {}
     if answer and "fault" not in answer:  # whatever failed may not fail the next time
         with suppress(OSError):  # a cache that cannot be written only costs time
@@ -176,12 +184,12 @@ def _torchvision_now() -> Answer:
     }
 
 
-def _file_now(path: str) -> Answer:
+def _file_now(path: str, inputs: str = "") -> Answer:
     from farm.models import int8, modelfile  # noqa: PLC0415 - imports openvino
 
     interface: Answer = {}
     try:
-        model = modelfile.opened(Path(path))
+        model = modelfile.opened(Path(path), constants=json.loads(inputs) if inputs else None)
     except DataError as error:
         return {"fault": str(error).removeprefix(f"{path}: ")}
     interface["named"] = [sorted({modelfile.name_of(value), *value.names}) for value in model.outputs]
@@ -213,5 +221,5 @@ def _outputs(model: Any) -> int | None:
 
 
 if __name__ == "__main__":
-    printed = _torchvision_now() if sys.argv[1] == TORCHVISION else _file_now(sys.argv[1])
+    printed = _torchvision_now() if sys.argv[1] == TORCHVISION else _file_now(*sys.argv[1:])
     sys.stdout.write(json.dumps(printed) + "\n")

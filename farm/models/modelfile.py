@@ -4,10 +4,12 @@ Keeps a model's own input layout and type, so that nothing is measured that the 
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import openvino as ov
 from openvino.frontend import GeneralFailure, NotImplementedFailure, OpConversionFailure, OpValidationFailure
 
@@ -17,6 +19,9 @@ from farm.models.describe import input_shape, misnamed, misshapen
 from farm.models.integers import in_reals
 
 INPUTS = ("f32", "f16", "u8")
+IMAGE = "image"  # what an input gets that the images go into
+
+Constants = Mapping[str, Any]  # by an input's name: `IMAGE`, or numbers
 FAILURES = (RuntimeError, GeneralFailure, NotImplementedFailure, OpConversionFailure, OpValidationFailure)
 UNCONVERTED = (  # the first that is found: operations without a rule make those after them fail, too
     re.compile(r"No conversion rule found for operations: (.+)"),
@@ -25,25 +30,26 @@ UNCONVERTED = (  # the first that is found: operations without a rule make those
 )
 
 
-def read(path: Path, interface: Preprocessing, output: str | None) -> ov.Model:
+def read(path: Path, interface: Preprocessing, output: str | None, constants: Constants | None = None) -> ov.Model:
     """The model of a file, its batch free, or fixed at 1 where the model allows no other.
 
     interface: the size, layout and input that the grid says of it. output: a tensor's name; the only output by default.
+    constants: of a model with several inputs, as of `opened`.
     Raises DataError if the file is no model, if an operation cannot be converted, or if its input or outputs are not
     what was said of them.
     """
-    model = opened(path, (interface.input,))
+    model = opened(path, (interface.input,), constants)
     model = ov.Model([_output(model, output, path)], model.get_parameters(), model.get_friendly_name())
     shape = model.output(0).partial_shape
     if shape.rank.is_dynamic or not len(shape):
         raise DataError(f"{path}: the output must be logits of shape (batch, classes), not {shape}")
-    _reshape(model, interface, path)
+    _reshape(model, interface, path, (1,) if _of_one_image(constants or {}) else (-1, 1))
     return flat(model, path)
 
 
-def read_whole(path: Path, interface: Preprocessing) -> ov.Model:
+def read_whole(path: Path, interface: Preprocessing, constants: Constants | None = None) -> ov.Model:
     """The model of a file with all its outputs as they are, its batch free where the file's is. Raises as `read`."""
-    model = opened(path, (interface.input,))
+    model = opened(path, (interface.input,), constants)
     shape = model.input(0).partial_shape
     if fault := misshapen(shape.to_string(), sides_of(shape), interface):
         raise DataError(f"{path}: {fault}")
@@ -51,25 +57,31 @@ def read_whole(path: Path, interface: Preprocessing) -> ov.Model:
         raise DataError(
             f"{path}: the model's batch is fixed ({shape}) at another number than 1: save it with a free batch"
         )
-    free = shape.rank.is_dynamic or shape[0].is_dynamic
+    free = (shape.rank.is_dynamic or shape[0].is_dynamic) and not _of_one_image(constants or {})
     try:
         model.reshape(ov.PartialShape(input_shape(interface, -1 if free else 1)))
     except RuntimeError:
+        free = False
+    if not free or any(one.partial_shape.rank.is_static and one.partial_shape[0].is_static for one in model.outputs):
         model.reshape(ov.PartialShape(input_shape(interface, 1)))
     return model
 
 
-def opened(path: Path, inputs: Collection[str] = INPUTS) -> ov.Model:
+def opened(path: Path, inputs: Collection[str] = INPUTS, constants: Constants | None = None) -> ov.Model:
     """The model of a file, with one input of one of these types; in real numbers where it takes or gives int8.
 
-    Raises DataError if the file is no model, if an operation cannot be converted, or of other inputs.
+    constants: what the inputs get, by name: the one that is `IMAGE` stays, the others become constants of these
+    numbers. Raises DataError if the file is no model, if an operation cannot be converted, or of other inputs.
     """
     with named_operations(path):
         model = in_reals(ov.Core().read_model(path))
+    if constants:
+        model = _with_constants(model, constants, path)
     if len(model.inputs) != 1:
         names = ", ".join(name_of(value) for value in model.inputs)
-        change = "save it with the others as constants, in ONNX as initializers of the same names"
-        raise DataError(f"{path}: the model must have one input, not {len(model.inputs)} ({names}): {change}")
+        example = f"`inputs: {{{name_of(model.inputs[0])}: image, NAME: [[1, 1]]}}`"
+        text = f"{path}: the model has {len(model.inputs)} inputs ({names}): say what each gets, as in {example}"
+        raise DataError(text)
     kind = model.input(0).element_type.to_string()
     if kind not in inputs:
         text = f"takes {kind}; farm gives float32, float16 or uint8: convert the model's input"
@@ -108,6 +120,29 @@ def _with_output(model: ov.Model, node: ov.Node) -> ov.Model:
     return ov.Model([logits], model.get_parameters(), model.get_friendly_name())
 
 
+def _with_constants(model: ov.Model, constants: Constants, path: Path) -> ov.Model:
+    """The model of one input, the others constants. Raises DataError where they are not the model's inputs."""
+    known = {name: value for value in model.inputs for name in (name_of(value), *value.names)}
+    strange, there = [name for name in constants if name not in known], ", ".join(map(name_of, model.inputs))
+    if strange or len(constants) != len(model.inputs):
+        what = (
+            f"no input {strange[0]!r}"
+            if strange
+            else f"`inputs` says of {len(constants)} of {len(model.inputs)} inputs"
+        )
+        raise DataError(f"{path}: {what}: the model has {there}")
+    for name, numbers in constants.items():
+        if numbers != IMAGE:
+            value = known[name]
+            constant = ov.opset13.constant(np.array(numbers), dtype=value.element_type)
+            if not value.partial_shape.compatible(constant.output(0).partial_shape):
+                shapes = f"{constant.output(0).partial_shape}, and it takes {value.partial_shape}"
+                raise DataError(f"{path}: the numbers of input {name!r} are {shapes}")
+            value.replace(constant.output(0))
+    image = next(known[name].get_node() for name, numbers in constants.items() if numbers == IMAGE)
+    return ov.Model(model.get_results(), [image], model.get_friendly_name())
+
+
 @contextmanager
 def named_operations(path: Path | None = None) -> Iterator[None]:
     """Say OpenVINO's complaints in a sentence, naming the operations that it cannot convert."""
@@ -125,12 +160,17 @@ def named_operations(path: Path | None = None) -> Iterator[None]:
         raise DataError(f"{path}: not a model that OpenVINO can read, or damaged ({' '.join(lines)})") from error
 
 
-def _reshape(model: ov.Model, interface: Preprocessing, path: Path) -> None:
-    """Free the batch and fix the size; a batch that the model itself fixes must be 1."""
+def _of_one_image(constants: Constants) -> bool:
+    """Whether a constant has a batch of its own, which is 1."""
+    return any(np.array(numbers).ndim > 1 for numbers in constants.values())
+
+
+def _reshape(model: ov.Model, interface: Preprocessing, path: Path, batches: Sequence[int] = (-1, 1)) -> None:
+    """Free the batch and fix the size; a batch that the model itself fixes must be 1. batches: that are tried."""
     shape = model.input(0).partial_shape
     if fault := misshapen(shape.to_string(), sides_of(shape), interface):
         raise DataError(f"{path}: {fault}")
-    for batch in (-1, 1):
+    for batch in batches:
         try:
             model.reshape(ov.PartialShape(input_shape(interface, batch)))
         except RuntimeError:

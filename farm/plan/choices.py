@@ -33,7 +33,7 @@ RAW_PIXELS = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "scale": 1.0}
 OPENVINO = {"mean_values": "mean", "scale_values": "std"}  # what its tools call them, of pixels from 0 to 255
 NOT_BUILT = (*PREPROCESSING, *OPENVINO, "position", "decode", "label_offset")  # what a model says beside its network
 UNKNOWN = Preprocessing(size=(32, 32))  # of a dataset that is in no table: pixels in [0, 1]
-LATER = ("classes", "labels", "split")  # parameters that an older farm had not: unsaid they change no key
+LATER = ("classes", "labels", "split", "inputs")  # parameters that an older farm had not: unsaid they change no key
 HELD_OUT = 1000  # images to validate on, where the algorithm does not say how many
 
 

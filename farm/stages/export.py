@@ -42,9 +42,10 @@ def run(job: Job[Export]) -> Exported:
 def _from_file(job: Job[Export]) -> ov.Model:
     """An ONNX, TFLite or IR file, checked against what the grid says of it."""
     wanted = job.parameters
+    constants = wanted.model.options.get("inputs")
     if wanted.whole:
-        return modelfile.read_whole(job.files["model"], wanted.interface)
-    return modelfile.read(job.files["model"], wanted.interface, wanted.model.options["output"])
+        return modelfile.read_whole(job.files["model"], wanted.interface, constants)
+    return modelfile.read(job.files["model"], wanted.interface, wanted.model.options["output"], constants)
 
 
 def _from_torch(job: Job[Export]) -> tuple[ov.Model, float]:

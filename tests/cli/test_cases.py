@@ -41,3 +41,18 @@ def test_a_part_of_a_folder_has_images_of_every_class(place):
     place.farm("run", grid, "--engine", "inline")
     [predictions] = (place.folder / "results/quick/predictions").iterdir()
     assert pq.read_table(predictions)["label"].to_pylist() == list(range(10))
+
+
+def test_a_model_with_a_second_input_gets_numbers_for_it(place):
+    model = {"path": str(CASES / "two_inputs.onnx"), "inputs": {"image": "image", "scale_factor": [[1, 1]]}}
+    grid = place.grid(dataset={"name": "folder", "path": str(CASES / "test")}, models=[model], **ALONE)
+    place.farm("plan", grid)
+    said = place.farm("run", grid, "--engine", "inline")
+    (record,) = place.records().values()
+    assert record["outcome"] == "ok", said
+    lacking = place.grid("lacking", dataset={"name": "folder", "path": str(CASES / "test")},
+                         models=[model["path"]], **ALONE)  # fmt: skip
+    assert (
+        "the model has 2 inputs (image, scale_factor): say what each gets, as in `inputs: {image: image"
+        in place.farm("plan", lacking)
+    )

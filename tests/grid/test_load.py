@@ -296,7 +296,7 @@ BESIDE = "Or torchvision/NAME, a file (.onnx, .tflite, .xml), or a `factory` wit
         ([{"path": "net.bin"}], "models[0].path: must end in .onnx, .tflite, .xml, not 'net.bin'"),
         ([{"path": ""}], "models[0].path: string should have at least 1 character, not ''"),
         ([{"path": "net.onnx", "weights": "w.pt"}],
-         f"models[0].weights: unknown parameter; there are {', '.join([*File.model_fields][:12])} and 5 more"),
+         f"models[0].weights: unknown parameter; there are {', '.join([*File.model_fields][:12])} and 6 more"),
         ([{"path": "net.onnx", "layout": "CHWN"}], "models[0].layout: input should be 'NCHW' or 'NHWC', not 'CHWN'"),
         ([{"path": "net.onnx", "sha256": "abc"}],
          "models[0].sha256: string should match pattern '^[0-9a-f]{8,64}$', not 'abc'"),
@@ -620,3 +620,27 @@ def test_a_head_is_no_word_of_a_classifier(files):
     with pytest.raises(GridError) as caught:
         files.grid(models=[YOLOX])
     assert "models[0].decode: yolox: is for detection, of which digits has no boxes" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ({"a": "image", "b": [[1, 1]]}, ""),
+        ({"a": "image", "b": 0.5}, ""),
+        ({"a": "image", "b": "image"}, "models[0].inputs: one of them gets `image`: such as {images: image, scale_fac"),
+        ({"b": 1}, "models[0].inputs: one of them gets `image`"),
+        ({"a": "image", "b": "one"}, "models[0].inputs: what b gets is no numbers"),
+        ({"a": "image", "b": [[1, 1], [1]]}, "what b gets is no numbers"),
+        ({"a": "image", "b": []}, "what b gets is no numbers"),
+        ({"a": "image", "b": True}, "what b gets is no numbers"),
+        ("image", "models[0].inputs: must be a mapping, not 'image'"),
+    ],
+)
+def test_of_several_inputs_a_grid_says_what_each_gets(files, inputs, said):
+    model = {"path": "net.onnx", "inputs": inputs}
+    if not said:
+        assert files.grid(models=[model]).models[0].parameters.inputs.keys() == inputs.keys()
+        return
+    with pytest.raises(GridError) as caught:
+        files.grid(models=[model])
+    assert said in str(caught.value)

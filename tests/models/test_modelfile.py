@@ -136,7 +136,12 @@ def test_an_only_output_may_be_named_too(tmp_path):
         ({"outputs": ("a", "b")}, interface(), None, r"several outputs \(a, b\): say which with `output: NAME`"),
         ({"outputs": ("a", "b")}, interface(), "c", "no output 'c': the model has a, b"),
         ({}, interface(), "probabilities", "no output 'probabilities': the model has logits"),
-        ({"inputs": ("left", "right")}, interface(), None, r"must have one input, not 2 \(left, right\): save it with"),
+        (
+            {"inputs": ("left", "right")},
+            interface(),
+            None,
+            r"2 inputs \(left, right\): say what each gets, as in `inputs",
+        ),
         ({"flat": False}, interface(), None, r"must be logits of shape \(batch, classes\), not \[\?,4,15,15\]"),
         ({"custom": True}, interface(), None, "OpenVINO cannot convert nobody.Odd: replace these operations in"),
     ],
@@ -277,3 +282,50 @@ def test_an_output_without_a_batch_is_refused(tmp_path, axes):
     ov.save_model(ov.Model([gives], [image]), tmp_path / "a.xml")
     with pytest.raises(DataError, match=r"must be logits of shape \(batch, classes\), not"):
         modelfile.read(tmp_path / "a.xml", interface(), None)
+
+
+TWO = Classifier(inputs=("left", "right"))  # which are added to each other
+
+
+def test_of_several_inputs_one_gets_the_images_and_the_others_numbers(tmp_path):
+    path = TWO.write(tmp_path / "model.onnx")
+    right = np.full((1, 3, 32, 32), 0.5, np.float32)
+    model = modelfile.read(path, interface(), None, {"left": "image", "right": right.tolist()})
+    assert [modelfile.name_of(value) for value in model.inputs] == ["left"]
+    assert model.input(0).partial_shape[0] == 1, "a constant of one image is of no batch"
+    given = images(1, interface())
+    expected = ReferenceEvaluator(TWO.model()).run(None, {"left": given, "right": right})[0]
+    assert run(model, given) == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("constants", "says"),
+    [
+        ({"left": "image"}, "`inputs` says of 1 of 2 inputs: the model has left, right"),
+        ({"left": "image", "write": 1}, "no input 'write': the model has left, right"),
+        (
+            {"left": "image", "right": [[1, 1]]},
+            r"the numbers of input 'right' are \[1,2\], and it takes \[\?,3,32,32\]",
+        ),
+    ],
+)
+def test_numbers_that_are_none_for_an_input_are_refused(tmp_path, constants, says):
+    with pytest.raises(DataError, match=says):
+        modelfile.read(TWO.write(tmp_path / "model.onnx"), interface(), None, constants)
+
+
+def test_all_outputs_are_kept_as_they_are_where_they_are_no_logits(tmp_path):
+    path = Classifier(outputs=("a", "b"), batch="N").write(tmp_path / "free.onnx")
+    free = modelfile.read_whole(path, interface())
+    assert ([modelfile.name_of(value) for value in free.outputs], free.input(0).partial_shape[0].is_dynamic) == (
+        ["a", "b"],
+        True,
+    )
+    fixed = modelfile.read_whole(Classifier(batch=1, flat=False).write(tmp_path / "one.onnx"), interface())
+    assert fixed.input(0).partial_shape[0] == 1
+    built_in = modelfile.read_whole(Classifier(built_in=1).write(tmp_path / "built_in.onnx"), interface())
+    assert built_in.input(0).partial_shape[0] == 1
+    with pytest.raises(DataError, match="batch is fixed"):
+        modelfile.read_whole(Classifier(batch=4).write(tmp_path / "four.onnx"), interface())
+    with pytest.raises(DataError, match="not NCHW images of 16x16"):
+        modelfile.read_whole(path, interface(size=(16, 16)))

@@ -78,7 +78,7 @@ def test_a_goal_that_is_met_needs_no_reason(publishing):
 @pytest.mark.alone
 @pytest.mark.timeout(600)  # half a minute on an idle host; a busy one disturbs pairs, which are measured again
 @pytest.mark.parametrize(
-    "name", ["fidelity", "honesty", "policy", pytest.param("overhead", marks=pytest.mark.ray)]
+    "name", ["bootstrap", "fidelity", "honesty", "policy", pytest.param("overhead", marks=pytest.mark.ray)]
 )  # the other scripts' trials take minutes
 def test_a_trial_runs_and_says_what_it_found(name, tmp_path):
     if name == "overhead" and len(usable_cores()) < 2:

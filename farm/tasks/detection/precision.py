@@ -51,12 +51,11 @@ def average_precision(matches: Matches, overlaps: int, weights: NDArray[np.int64
         order = of_class[np.argsort(-matches.score[of_class], kind="stable")]
         objects = matches.truth_image[matches.truth_category == category]
         for start, stop in _parts(len(weights), max(1, len(order))):
-            sampled = weights[start:stop]
-            there = sampled[:, objects].sum(axis=1)
+            sampled = weights[start:stop].astype(np.int32)
+            there, counted = sampled[:, objects].sum(axis=1), sampled[:, matches.image[order]]
             for overlap in range(overlaps):
                 bit = np.uint16(1 << overlap)
                 matched, ignored = (flags[order] & bit > 0 for flags in (matches.matched, matches.ignored))
-                counted = sampled[:, matches.image[order]]
                 right, wrong = counted * (matched & ~ignored), counted * (~matched & ~ignored)
                 found[start:stop, place, overlap] = _areas(right, wrong, there)
     return found
@@ -69,11 +68,11 @@ def mean_over_classes(precisions: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(sums, counts, out=np.full(len(precisions), np.nan), where=counts > 0)
 
 
-def _areas(right: NDArray[np.int64], wrong: NDArray[np.int64], there: NDArray[np.int64]) -> NDArray[np.float64]:
+def _areas(right: NDArray[np.int32], wrong: NDArray[np.int32], there: NDArray[np.int64]) -> NDArray[np.float64]:
     """The average precision of each sample, (b,). right, wrong: (b, d), best first. there: (b,), objects."""
     if not right.shape[1]:
         return np.where(there > 0, 0.0, np.nan)
-    rights, wrongs = right.cumsum(axis=1), wrong.cumsum(axis=1)
+    rights, wrongs = right.cumsum(axis=1, dtype=np.int32), wrong.cumsum(axis=1, dtype=np.int32)
     precision = rights / (rights + wrongs + np.spacing(1))
     best_after = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     recall = rights / np.maximum(there, 1)[:, None]

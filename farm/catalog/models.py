@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from farm.axes import Preprocessing
 from farm.catalog.datasets import AT_PATH
+from farm.catalog.tasks import DECODES
 from farm.spec import MODEL_FILES, InputSpec, ModelSpec, Parameters, Sha256, Size, fault, way_in
 
 
@@ -64,8 +65,7 @@ class ModelParameters(Parameters):
     decode: str | None = Field(
         None,
         min_length=1,
-        description="how a detector's outputs are boxes: yolox, yolov5, yolov8, yolov10, detr, rt-detr, boxes, ssd, or "
-        "package.module:function; it is run as code",
+        description=f"how a detector's outputs are boxes: {', '.join(DECODES)}, or package.module:function (code)",
     )
     label_offset: int | None = Field(
         None, ge=0, description="the number that a detector gives the first class: 1 where 0 is the background"

@@ -5,6 +5,16 @@ from pydantic import Field
 from farm.spec import Parameters, TaskSpec
 
 CLASSIFICATION, DETECTION = "classification", "detection"
+DECODES = (
+    "yolox",
+    "yolov5",
+    "yolov8",
+    "yolov10",
+    "detr",
+    "rt-detr",
+    "boxes",
+    "ssd",
+)  # as in farm.tasks.detection.heads
 
 
 class Detection(Parameters):

@@ -36,10 +36,10 @@ def _in_yaml(path: Path) -> tuple[str, ...]:
         raise DataError(f"{path}: no YAML ({str(error).splitlines()[0]}): give a file with a class a line") from error
     names = document.get("names") if isinstance(document, dict) else document
     if isinstance(names, dict):
-        if sorted(names) != list(range(len(names))):
+        if names.keys() != {*range(len(names))}:
             raise DataError(f"{path}: `names` must number the classes from 0 up, without a gap")
         names = [names[number] for number in range(len(names))]
-    if not isinstance(names, list):
+    if not isinstance(names, list) or not all(isinstance(name, str | int) for name in names):
         raise DataError(f"{path}: no `names`, a list or a mapping of numbers to names")
     return tuple(map(str, names))
 

@@ -23,6 +23,7 @@ from farm.data.picture import look
 from farm.data.sampling import some
 from farm.data.targets import Boxes
 from farm.errors import DataError
+from farm.inputs.tree import entries
 
 PARTS = ("images", "annotations", "categories")  # of COCO's JSON
 NUMBERS = 5  # of an object in a YOLO file: class, centre, size
@@ -82,7 +83,7 @@ def open_yolo(path: Path, boxes: Path, names: Sequence[str] = ()) -> real.Pictur
     paths, others = all_images(path)
     if not boxes.is_dir():
         raise DataError(f"{boxes}: not a folder: `boxes` is one with a .txt file an image")
-    known = {file.relative_to(boxes).as_posix() for file in boxes.rglob("*.txt")}
+    known = {entry.name for entry in entries(boxes) if entry.kind == "file" and entry.name.endswith(".txt")}
     wanted = {f"{name_of(path, image).removesuffix(image.suffix)}.txt": image for image in paths}
     if not wanted.keys() & known:
         example = next(iter(wanted))
@@ -200,7 +201,7 @@ def _parsed(path: Path) -> _Coco:
     """The JSON of COCO's instances. Raises DataError for what is none."""
     try:
         document = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: no JSON that can be read ({error}): give COCO's instances_*.json") from error
     parts: dict[str, Any] = {name: document.get(name) if isinstance(document, dict) else None for name in PARTS}
     if lacking := [name for name, part in parts.items() if not isinstance(part, list)]:
@@ -213,8 +214,12 @@ def _parsed(path: Path) -> _Coco:
         for one in parts["annotations"]:
             _check(one, coco)
             coco.of_image[one["image_id"]].append(one)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise DataError(f"{path}: an entry lacks what COCO's have ({error!r}): give COCO's instances_*.json") from error
+    if outside := [name for name in coco.files.values() if Path(name).is_absolute() or ".." in Path(name).parts]:
+        raise DataError(
+            f"{path}: names an image outside the folder of images, {outside[0]!r}: name it as it lies there"
+        )
     twice = [name for name, count in Counter(coco.names.values()).items() if count > 1]
     if twice:
         raise DataError(f"{path}: two categories are called {twice[0]!r}: give each its own name")
@@ -229,5 +234,7 @@ def _check(one: Mapping[str, Any], coco: _Coco) -> None:
     if one["category_id"] not in coco.names:
         raise DataError(f"{where}: of category {one['category_id']}, which is not in `categories`")
     box = one["bbox"]
-    if len(box) != SIDES or not all(math.isfinite(side) for side in box) or box[2] < 0 or box[3] < 0:
+    if len(box) != SIDES or not all(map(math.isfinite, box)) or box[2] < 0 or box[3] < 0:
         raise DataError(f"{where}: its box {box} is not left, top, width and height in pixels")
+    if not math.isfinite(one.get("area", 0.0)):
+        raise DataError(f"{where}: its area {one['area']} is no number of square pixels")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from farm.catalog.algorithms import AccuracyAware
 from farm.catalog.sources import Real
-from farm.catalog.tasks import CLASSIFICATION, DETECTION
+from farm.catalog.tasks import CLASSIFICATION, DECODES, DETECTION
 from farm.grid.cell import Grid, expand
 from farm.grid.choice import Algorithm, Task
 from farm.grid.label import Label
@@ -13,7 +13,7 @@ from farm.grid.lines import YamlPath
 from farm.spec import Catalog, Parameters
 from farm.suggest import did_you_mean
 
-METRIC = re.compile(r"[\w.]+:\w+")
+FUNCTION = re.compile(r"[\w.]+:\w+")
 RESERVED = ("store", "reference")
 GENERATING = "synthesize"
 MOST_CELLS, MOST_SHARDS = 1_000_000, 100_000
@@ -30,7 +30,7 @@ def name_fault(name: object) -> str:
 def metric_fault(task: Task, metric: object) -> str:
     """What is wrong with a grid's metric; empty if nothing is."""
     known = task.spec.metrics
-    if metric in known or (METRIC.fullmatch(str(metric)) and task.name == CLASSIFICATION):
+    if metric in known or (FUNCTION.fullmatch(str(metric)) and task.name == CLASSIFICATION):
         return ""
     own = " or your own, package.module:function" if task.name == CLASSIFICATION else ""
     return f"no metric {metric!r}{did_you_mean(str(metric), known)}{own}"
@@ -83,9 +83,18 @@ def _of_task(grid: Grid) -> Iterator[tuple[YamlPath, str]]:
                 ("models", number, "decode"),
                 f"{model.label}: is for detection, of which {grid.dataset.label} has no boxes",
             )
+        if detects and (text := _decode_fault(model.parameters.decode or DECODES[0])):
+            yield ("models", number, "decode"), text
     for label, parameters in _algorithms(grid).items():
         if detects and isinstance(parameters, AccuracyAware):
             yield ("algorithms",), f"{label}: judges classifiers only so far; leave it out"
+
+
+def _decode_fault(decode: str) -> str:
+    """What is wrong with how a model's outputs are boxes; empty if nothing is."""
+    if decode in DECODES or FUNCTION.fullmatch(decode):
+        return ""
+    return f"no such head {decode!r}{did_you_mean(decode, DECODES)} or your own, package.module:function"
 
 
 def _shares(grid: Grid) -> Iterator[tuple[YamlPath, str]]:

@@ -102,6 +102,8 @@ def test_names_may_be_in_yaml_as_yolo_s_are(tmp_path, text):
         ("names: [cat", "no YAML"),
         ("names: [cat, cat]", "'cat' stands twice"),
         ("names: []", "no names"),
+        ("names: [&a [x, x], *a]", "no `names`, a list or a mapping"),
+        ("names: {a: cat, 0: dog}", "must number the classes from 0 up"),
     ],
 )
 def test_yaml_without_names_is_one_sentence(tmp_path, text, says):

@@ -1,6 +1,7 @@
 """Boxes of images, from COCO's JSON and from YOLO's text files, and what is wrong with them."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -42,6 +43,11 @@ def test_a_line_of_yolo_s_is_a_class_and_shares_of_the_image_s_sides(yolo):
     assert (len(second), len(third)) == (0, 0)
     assert (found.classes, found.names, block.labels.tolist()) == (2, ("cat", "dog"), [-1, -1, -1])
     assert found.note == "1 images have no file of boxes: nothing is to be found in them"
+
+
+def test_what_is_no_file_is_not_read(yolo):
+    os.mkfifo(yolo["boxes"] / "d.txt")
+    assert len(yolo_dataset(ALL, yolo).block(2, 3).targets[0]) == 0
 
 
 def test_files_of_no_image_are_told_of(yolo):
@@ -163,6 +169,12 @@ def annotated(**changes):
         (annotated(bbox=[1, 2, 3]), "annotation 1: its box [1, 2, 3] is not left, top, width and height in pixels"),
         (annotated(bbox=[1, 2, -3, 4]), "its box [1, 2, -3, 4] is not"),
         (annotated(bbox=None), "an entry lacks what COCO's have"),
+        (annotated(bbox=[1, 2, 3, 10**400]), "an entry lacks what COCO's have (OverflowError"),
+        (annotated(area=None), "an entry lacks what COCO's have"),
+        (annotated(area=float("inf")), "annotation 1: its area inf is no number of square pixels"),
+        ("[" * 100_000, "no JSON that can be read"),
+        (changed(images=[{"id": 7, "file_name": "../secret.png"}]), "outside the folder of images, '../secret.png'"),
+        (changed(images=[{"id": 7, "file_name": "/etc/secret.png"}]), "outside the folder of images"),
         (changed(categories=[{"id": 90, "name": "a"}, {"id": 2, "name": "a"}]), "two categories are called 'a'"),
         (changed(images=[{"id": 7, "file_name": "other.png"}], annotations=[]), "holds no image that instances.json"),
     ],

@@ -602,6 +602,10 @@ def test_a_grid_s_task_is_what_the_targets_of_its_images_are_for(files):
         ({"task": "classification"}, "task: the images of yolo are for detection: leave it out, or choose another"),
         ({"metric": "top1"}, "metric: no metric 'top1'; there are map, ap50, ap75"),
         ({"metric": "my:metric"}, "metric: no metric 'my:metric'; there are map, ap50, ap75"),
+        (
+            {"models": [{**YOLOX, "decode": "yolo8"}]},
+            "models[0].decode: no such head 'yolo8', did you mean 'yolov8'? or your own, package.module:function",
+        ),
         ({"models": ["yolox.onnx"]}, "models[0]: yolox: `decode` says how its outputs are boxes"),
         (
             {"algorithms": ["accuracy-aware"]},

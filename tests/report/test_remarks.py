@@ -367,6 +367,15 @@ def test_a_model_that_was_quantized_as_it_came_is_told_and_what_its_processor_la
     assert notes([replace(given, isa="avx2")]) == [told, f"int8 as given: {SATURATING.format('avx2')}"]
 
 
+def test_sums_of_int8_that_may_overflow_are_told_where_nothing_was_done_against_it():
+    int8 = record("real", isa="avx2", quantize_s=1.0, int8_weights_share=0.9)
+    fixed = replace(int8, algorithm="default{overflow_fix=enable}")
+    other = replace(int8, isa="avx512_vnni")
+    (told,) = notes([int8, int8])
+    assert told == f"int8: {SATURATING.format('avx2')}; `overflow_fix: enable` of the algorithm avoids it"
+    assert notes([fixed, other, replace(IR, isa="avx2")]) == []
+
+
 def test_a_cell_of_which_little_became_int8_says_how_much():
     whole = replace(FULL, quantize_s=1.0, int8_layers=21, weighted_layers=22, int8_weights_share=0.97)
     little = replace(whole, int8_layers=1, weighted_layers=2, int8_weights_share=0.0181)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from farm.catalog.tasks import DECODES
 from farm.errors import DataError
 from farm.tasks.detection.heads import HEADS, Candidates, chosen
 
@@ -14,6 +15,10 @@ def decoded(head, outputs, least=0.3):
     arrays = {name: np.asarray(one, np.float32) for name, one in outputs.items()}
     (found,) = HEADS[head].decode(arrays, SIZE, least)
     return found.corners.round(3).tolist(), found.scores.round(3).tolist(), found.classes.tolist()
+
+
+def test_a_grid_names_the_heads_that_there_are():
+    assert tuple(HEADS) == DECODES
 
 
 def test_yolox_counts_in_strides_from_each_place_of_its_grids():

@@ -368,7 +368,7 @@ def test_a_model_that_was_quantized_as_it_came_is_told_and_what_its_processor_la
 
 
 def test_sums_of_int8_that_may_overflow_are_told_where_nothing_was_done_against_it():
-    int8 = record("real", isa="avx2", quantize_s=1.0, int8_weights_share=0.9)
+    int8 = replace(FULL, isa="avx2", quantize_s=1.0, int8_weights_share=0.9)
     fixed = replace(int8, algorithm="default{overflow_fix=enable}")
     other = replace(int8, isa="avx512_vnni")
     (told,) = notes([int8, int8])

@@ -53,6 +53,21 @@ class Tables:
         return self._joined(tables.PREDICTIONS)
 
     @property
+    def detections(self) -> pa.Table:
+        """Of detectors, a row a cell and test image."""
+        return self._joined(tables.DETECTIONS)
+
+    @property
+    def classes(self) -> pa.Table:
+        """Of detectors, a row a cell and class."""
+        return self._joined(tables.CLASSES)
+
+    @property
+    def resamples(self) -> pa.Table:
+        """Of detectors, a row a cell and sample of the test images."""
+        return self._joined(tables.RESAMPLES)
+
+    @property
     def latencies(self) -> pa.Table:
         """A row a round, with every latency in nanoseconds."""
         return self._joined(tables.LATENCIES)

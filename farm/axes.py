@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 GREY = "grey"
+IMAGE = "image"  # what an input of a model gets that the images go into
 STRETCH, LETTERBOX = "stretch", "letterbox"  # ways to make the whole of an image fit
 PAD = 114  # of a letterbox's border, as the YOLO family has it
 NARROW, WIDE = 0.2, 300.0  # from the least to the greatest input: of raw pixels it is 255

@@ -94,7 +94,9 @@ class Record:
     metric: Annotated[str | None, Column("the grid's metric")] = None
     score: Annotated[float | None, Column("of the test images")] = None
     score_drop: Annotated[float | None, Column("the FP32 IR's score minus this one")] = None
-    top1: Annotated[float | None, Column("accuracy; null under a metric of the user's own", "share of 1")] = None
+    top1: Annotated[
+        float | None, Column("accuracy; null of detectors, and under a metric of the user's own", "share of 1")
+    ] = None
     top1_drop: Annotated[float | None, Column("the FP32 IR's top-1 minus this one", "share of 1")] = None
     agreement: Annotated[
         float | None,
@@ -103,8 +105,11 @@ class Record:
             "share of 1",
         ),
     ] = None
-    figures: Annotated[str | None, Column("the task's other metrics", "JSON: {metric: value}")] = None
+    figures: Annotated[
+        str | None, Column("all of the task's metrics, where it has several", "JSON: {metric: value}")
+    ] = None
     n_images: Annotated[int | None, Column("test images")] = None
+    truth: Annotated[str | None, Column("of detectors: which images with which objects they are, a digest")] = None
     dataset_note: Annotated[str | None, Column("what a reader must know of them")] = None
     doubts: Annotated[
         str | None,

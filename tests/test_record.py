@@ -31,7 +31,7 @@ WHO = ("grid", "cell", "model", "algorithm", "device", "runtime", "outcome")
 
 NOTE = ("calibration_source", "calibration_seed", "calibration_note", "dataset_note", "doubts")
 INT8 = ("weighted_layers", "int8_weights_share")
-METRIC = ("metric", "score", "score_drop", "figures")
+METRIC = ("metric", "score", "score_drop", "figures", "truth")
 CONTROL = (
     "control_drop", "control_images", "control_labels", "validate_on",
     "stopped_by", "reached", "iterations", "reverted_layers",

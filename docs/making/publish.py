@@ -47,6 +47,11 @@ def publish(folder: Folder, target: Folder) -> int:
             name, predictions.drop_columns(["gap"] if "gap" in predictions.column_names else []), counter="position"
         )
     target.keep_only(tables.PREDICTIONS, files)
+    for kind, counter in ((tables.CLASSES, None), (tables.RESAMPLES, "resample")):
+        files = dict(files_of(folder, kind))
+        for name, content in files.items():
+            target.write(name, content, counter=counter)
+        target.keep_only(kind, files)
     if folder.has(tables.SAMPLES):
         target.write(tables.SAMPLES, _own(folder.read(tables.SAMPLES), records))
     return len(records)

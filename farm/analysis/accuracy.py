@@ -39,7 +39,8 @@ class Accuracy:
     """What a cell's predictions say of the grid's metric.
 
     score: with its 95 % interval. fp32: beside its FP32 IR, with the 95 % interval of the loss. worst_class,
-    worst_class_drop: where images are right or not, the class that lost most against the FP32 IR, and how much. real:
+    worst_class_drop: where images are right or not, and of detectors, the class that lost most against the FP32 IR, and
+    how much. real:
     beside the same model calibrated with real images, with the 90 % interval of the loss, p by Holm over the model's
     sets.
     """
@@ -71,31 +72,29 @@ def accuracies(run: Run) -> dict[str, Accuracy]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """What a run knows of what a cell said. judged: None where that says nothing.
+class Answered:
+    """What a run knows of a cell's answers. judged: None where they say nothing.
 
-    images: what tells the test images from others, as far as it is known: their labels, or of detectors the objects of
-    each class.
+    images: what tells the test images from others, in their order, as far as it is known: labels, or a digest.
     """
 
     judged: Judged | None
-    images: NDArray[np.int64] | None
+    images: NDArray[np.int64] | str | None
 
 
-def said(run: Run, record: Record) -> Said:
-    """What a run knows of what a cell said."""
-    predicted, of_classes = run.predictions.get(record.cell), run.of_classes.get(record.cell)
-    images = None if predicted is None else predicted.label
-    if of_classes is not None:
-        images = np.stack([of_classes.number, of_classes.objects])
-    return Said(judged=judged_of(run, record), images=images)
+def answered(run: Run, record: Record) -> Answered:
+    """What a run knows of a cell's answers."""
+    predicted = run.predictions.get(record.cell)
+    images = predicted.label if predicted is not None else record.truth if record.cell in run.resamples else None
+    return Answered(judged=judged_of(run, record), images=images)
 
 
 def judged_of(run: Run, record: Record) -> Judged | None:
     """What a cell's predictions are worth by the grid's metric; None where they are not there."""
     said, score, samples = run.predictions.get(record.cell), accuracy_of(record), run.resamples.get(record.cell)
     if score is not None and samples is not None:
-        return Resampled(record.n_images or 0, score, samples)
+        spread = np.isfinite(samples).any() and np.nanmin(samples) < np.nanmax(samples)
+        return Resampled(record.n_images or 0, score, samples) if spread and (record.n_images or 0) > 1 else None
     if said is None or score is None:
         return None
     return judged(record.metric, said.label, said.prediction, said.score)

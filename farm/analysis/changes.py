@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from farm.analysis.accuracy import Said
+from farm.analysis.accuracy import Answered
 from farm.analysis.standing import Standing, standing
 from farm.record import Cores, Record, accuracy_of, is_fp32_ir
 from farm.results.speed import ratio_of
@@ -83,8 +83,8 @@ class SpeedChange:
     unjudged: str | None = None
 
 
-def accuracy_change(before: Record, after: Record, first: Said, second: Said) -> AccuracyChange:
-    """The change of a cell's score, not judged yet. first, second: what is known of what it said in either run."""
+def accuracy_change(before: Record, after: Record, first: Answered, second: Answered) -> AccuracyChange:
+    """The change of a cell's score, not judged yet. first, second: what is known of its answers in either run."""
     images = [record.n_images for record in (before, after) if record.n_images is not None]
     old, new = accuracy_of(before), accuracy_of(after)
     change = AccuracyChange(metric=_metric(after), before=old, after=new, n_images=min(images, default=None))
@@ -138,8 +138,10 @@ def over(after: float | None, before: float | None) -> float | None:
 
 def _paired(change: AccuracyChange, was: Judged | None, now: Judged | None) -> AccuracyChange:
     """By images that both saw."""
-    if was is None or now is None or not was.comparable(now):
-        return replace(change, paired=True, unjudged="one image says nothing of the spread")
+    if was is None or now is None:
+        return replace(change, paired=True, unjudged="images as few as these say nothing of the spread")
+    if not was.comparable(now):
+        return replace(change, unjudged="A and B know other things of their test images")
     paired = replace(change, paired=True, n_images=was.n)
     paired = replace(paired, drop=was.loss(now), p=was.p(now), same=was.is_as(now))
     if not (isinstance(was, Right) and isinstance(now, Right)):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from farm.analysis.accuracy import said
+from farm.analysis.accuracy import answered
 from farm.analysis.changes import AccuracyChange, SpeedChange, Tolerance, accuracy_change, over, speed_change, with_word
 from farm.analysis.standing import holm
 from farm.errors import InputError
@@ -134,7 +134,7 @@ def _change(before: Record, after: Record, first: Run, second: Run, tolerance: T
         before=before.outcome,
         after=after.outcome,
         error=_error(after) if before.outcome == "ok" else None,
-        accuracy=accuracy_change(before, after, said(first, before), said(second, after)),
+        accuracy=accuracy_change(before, after, answered(first, before), answered(second, after)),
         speed=speed_change(before, after, tolerance),
         size=over(after.size_mib, before.size_mib),
     )

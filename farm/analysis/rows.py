@@ -18,10 +18,10 @@ class Assessment:
     """The columns that predictions add to a record; None where there are none. Of the grid's metric.
 
     score_low, score_high: the 95 % interval of the score. drop_low, drop_high, drop_p: of score_drop, its 95 % interval
-    and p of no loss. worst_class, worst_class_drop: where images are right or not, the class that lost most against the
-    FP32 IR, and how much. real_loss: the score of the same cell calibrated with real images minus this one's, with its
-    90 % interval; real_p by Holm; standing: the word for it. best: whether no other calibration set of its model,
-    algorithm and device does better.
+    and p of no loss. worst_class, worst_class_drop: where images are right or not, and of detectors, the class that
+    lost most against the FP32 IR, and how much. real_loss: the score of the same cell calibrated with real images minus
+    this one's, with its 90 % interval; real_p by Holm; standing: the word for it. best: whether no other calibration
+    set of its model, algorithm and device does better.
     """
 
     score_low: float | None = None

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from farm.axes import Preprocessing
+from farm.axes import IMAGE, Preprocessing
 from farm.catalog.datasets import AT_PATH
 from farm.catalog.tasks import DECODES
 from farm.spec import MODEL_FILES, InputSpec, ModelSpec, Parameters, Sha256, Size, fault, way_in
@@ -22,7 +22,7 @@ def _of_each(value: object) -> object:
     return (one,) * 3 if isinstance(one, (int, float)) and not isinstance(one, bool) else value
 
 
-IMAGE = "image"  # what an input gets that the images go into
+LARGEST = 2.0**63  # number of a constant
 
 Positive = Annotated[float, Field(gt=0)]
 Means = Annotated[tuple[float, float, float], BeforeValidator(_of_each)]
@@ -134,7 +134,7 @@ def _inputs(value: object) -> object:
 def _is_numbers(value: object) -> bool:
     """Whether it is a number, or lists of numbers all of one length."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return True
+        return -LARGEST < value < LARGEST
     if not isinstance(value, list | tuple) or not value or not all(map(_is_numbers, value)):
         return False
     return len({len(one) if isinstance(one, list | tuple) else None for one in value}) == 1

@@ -24,7 +24,7 @@ class Detection(Parameters):
     iou_threshold: float = Field(
         0.65, gt=0, le=1, description="of two boxes of a class that overlap more, the better one is kept"
     )
-    max_detections: int = Field(100, ge=1, le=100, description="of an image, those of the greatest scores")
+    max_detections: int = Field(100, ge=1, le=1000, description="of an image, those of the greatest scores")
 
 
 TASKS = {
@@ -33,7 +33,7 @@ TASKS = {
         function="farm.tasks.classification:task",
     ),
     DETECTION: TaskSpec(
-        parameters=Detection, metrics=("map", "ap50", "ap75"), libraries=("pycocotools",),
+        parameters=Detection, metrics=("map", "ap50", "ap75"), libraries=("pycocotools", "scipy", "torchvision"),
         doc="boxes with classes, judged by average precision as COCO's are", function="farm.tasks.detection.task:task",
     ),
 }  # fmt: skip

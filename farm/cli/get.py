@@ -57,8 +57,10 @@ if how["resize"]:  # the shorter side, then a crop of the centre
     left, top = (round(more / 2) if more >= 0 else -(-more // 2) for more in spare)
     image = image.crop((left, top, left + width, top + height))
 if how["whole"] == "letterbox":  # all of it, within a border
-    scale = min(height / image.height, width / image.width)
-    small = image.resize([max(1, int(side * scale)) for side in image.size], filter)
+    if height * image.width <= width * image.height:
+        small = image.resize((max(1, image.width * height // image.height), height), filter)
+    else:
+        small = image.resize((width, max(1, image.height * width // image.width)), filter)
     at = (0, 0) if how["corner"] else ((width - small.width) // 2, (height - small.height) // 2)
     image = Image.new("RGB", (width, height), (114 if how["pad"] is None else how["pad"],) * 3)
     image.paste(small, at)

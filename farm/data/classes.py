@@ -54,7 +54,7 @@ def text_of(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: no text in UTF-8 ({error.reason}): give a file with a class a line") from error
+        raise DataError(f"{path}: no text in UTF-8 ({error.reason}): save it as such") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}): check that it exists and may be read") from error
 

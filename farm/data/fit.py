@@ -72,9 +72,12 @@ def fit(picture: Image.Image, how: Fit, where: str) -> Image.Image:
 
 
 def _letterboxed(size: tuple[int, int], how: Fit) -> Place:
-    """As large as fits, its sides rounded down."""
-    scale = min(how.size[0] / size[0], how.size[1] / size[1])
-    height, width = (max(1, int(side * scale)) for side in size)
+    """As large as fits, its sides rounded down: in integers, so that a side that fits is not a pixel short."""
+    (height, width), (most_height, most_width) = size, how.size
+    if most_height * width <= most_width * height:
+        height, width = most_height, max(1, width * most_height // height)
+    else:
+        height, width = max(1, height * most_width // width), most_width
     if how.corner:
         return Place(height, width)
     return Place(height, width, (how.size[0] - height) // 2, (how.size[1] - width) // 2)

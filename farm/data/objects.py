@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import ExifTags, Image, ImageOps
 
 from farm.data import real
 from farm.data.classes import lines_of, order
 from farm.data.folder import all_images, name_of, read_image
 from farm.data.imageset import Arguments, Files, ImageSet
-from farm.data.picture import look
+from farm.data.picture import PictureError, look
 from farm.data.sampling import some
 from farm.data.targets import Boxes
 from farm.errors import DataError
@@ -28,30 +29,44 @@ from farm.inputs.tree import entries
 PARTS = ("images", "annotations", "categories")  # of COCO's JSON
 NUMBERS = 5  # of an object in a YOLO file: class, centre, size
 SIDES = 4
+SIDEWAYS = (5, 6, 7, 8)  # of EXIF's orientations, those that swap height and width
 
 Find = Callable[[int, tuple[int, int]], Boxes]  # an image's index and size -> its objects
 
 
 @dataclass(slots=True, kw_only=True)
 class Annotated:
-    """Image files and the objects in each. paths: by index. find: reads an image's objects."""
+    """Image files and the objects in each. paths: by index. find: reads an image's objects.
 
-    path: Path
+    An image is turned upright as its camera says (EXIF): so people see it who draw boxes.
+    """
+
     paths: Sequence[Path]
     find: Find
 
     def read(self, start: int, stop: int) -> Iterator[real.Picture]:
-        """The images start, ..., stop - 1 with their objects."""
+        """The images start, ..., stop - 1 with their objects. Raises PictureError for what cannot be used of one."""
         for index in range(start, stop):
             picture = read_image(self.paths[index])
-            size = (picture.image.height, picture.image.width)
-            yield picture._replace(target=self.find(index, size))
+            image = ImageOps.exif_transpose(picture.image)
+            target = self._objects(index, (image.height, image.width))
+            yield picture._replace(image=image, target=target)
 
     def look(self, index: int) -> real.Look:
-        """What an image's header tells. Raises DataError, too, for objects that cannot be used."""
-        header = look(self.paths[index], str(self.paths[index]))
-        self.find(index, header.size)
-        return real.Look(header, str(self.paths[index]))
+        """What an image's header tells. Raises PictureError, for objects that cannot be used too."""
+        path = self.paths[index]
+        header = look(path, str(path))
+        with Image.open(path) as picture:
+            turned = picture.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS
+        header = header._replace(size=header.size[::-1] if turned else header.size)
+        self._objects(index, header.size)
+        return real.Look(header, str(path))
+
+    def _objects(self, index: int, size: tuple[int, int]) -> Boxes:
+        try:
+            return self.find(index, size)
+        except DataError as error:
+            raise PictureError(str(self.paths[index]), str(error)) from error
 
 
 def coco_dataset(parameters: Arguments, files: Files) -> ImageSet:
@@ -85,6 +100,10 @@ def open_yolo(path: Path, boxes: Path, names: Sequence[str] = ()) -> real.Pictur
         raise DataError(f"{boxes}: not a folder: `boxes` is one with a .txt file an image")
     known = {entry.name for entry in entries(boxes) if entry.kind == "file" and entry.name.endswith(".txt")}
     wanted = {f"{name_of(path, image).removesuffix(image.suffix)}.txt": image for image in paths}
+    if len(wanted) < len(paths):
+        twice = next(image for image in paths if image not in wanted.values())
+        text = f"{name_of(path, twice)!r} and another image would have the same file of boxes"
+        raise DataError(f"{path}: {text}: give them other names")
     if not wanted.keys() & known:
         example = next(iter(wanted))
         raise DataError(f"{boxes}: has no file of an image of {path}: the first would be {example}")
@@ -95,7 +114,7 @@ def open_yolo(path: Path, boxes: Path, names: Sequence[str] = ()) -> real.Pictur
     if strangers:
         notes.append(f"{len(strangers):,} files of boxes are of no image there: {some(strangers, len(strangers))}")
     files = [boxes / name if name in known else None for name in wanted]
-    annotated = Annotated(path=path, paths=paths, find=partial(_yolo_boxes, files, len(names)))
+    annotated = Annotated(paths=paths, find=partial(_yolo_boxes, files, len(names)))
     return real.Pictures(
         count=len(paths), read=annotated.read, look=annotated.look, classes=len(names) or None, names=tuple(names),
         note="; ".join(notes),
@@ -165,13 +184,16 @@ def open_coco(path: Path, annotations: Path, wanted: Sequence[str] = ()) -> real
     if not there:
         example = next(iter(coco.files.values()), "")
         raise DataError(f"{path}: holds no image that {annotations.name} names, such as {example!r}")
-    notes = []
+    named, notes = {file for _, file in there}, []
+    if unnamed := [name_of(path, image) for image in all_images(path)[0] if image not in named]:
+        what = "1 image is" if len(unnamed) == 1 else f"{len(unnamed):,} images are"
+        notes.append(f"{what} not in {annotations.name}: {some(unnamed, len(unnamed))}")
     if absent := len(coco.files) - len(there):
         notes.append(f"{absent:,} of {len(coco.files):,} images of {annotations.name} are not there")
     if empty := sum(not coco.of_image.get(number) for number, _ in there):
         notes.append(f"{empty:,} images have no objects")
     annotated = Annotated(
-        path=path, paths=[file for _, file in there],
+        paths=[file for _, file in there],
         find=partial(_coco_boxes, coco, [number for number, _ in there], numbers),
     )  # fmt: skip
     return real.Pictures(
@@ -209,6 +231,9 @@ def _parsed(path: Path) -> _Coco:
     coco = _Coco(path=path)
     try:
         coco.files = {image["id"]: str(image["file_name"]) for image in parts["images"]}
+        names = Counter(str(image["file_name"]) for image in parts["images"])
+        if len(coco.files) < len(parts["images"]) or len(names) < len(parts["images"]):
+            raise DataError(f"{path}: an image stands twice in `images`, by its id or by its name: keep one")
         coco.sizes = {image["id"]: (image.get("height"), image.get("width")) for image in parts["images"]}
         coco.names = {one["id"]: str(one["name"]) for one in parts["categories"]}
         for one in parts["annotations"]:

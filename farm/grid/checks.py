@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from farm.axes import LETTERBOX
 from farm.catalog.algorithms import AccuracyAware
+from farm.catalog.models import File, ModelParameters
 from farm.catalog.sources import Real
 from farm.catalog.tasks import CLASSIFICATION, DECODES, DETECTION
 from farm.grid.cell import Grid, expand
@@ -27,8 +29,10 @@ def name_fault(name: object) -> str:
     return f"{name!r} is a folder of farm's own under results/: choose another name" if name in RESERVED else ""
 
 
-def metric_fault(task: Task, metric: object) -> str:
-    """What is wrong with a grid's metric; empty if nothing is."""
+def metric_fault(task: Task | None, metric: object) -> str:
+    """What is wrong with a grid's metric; empty if nothing is, or the task is not known."""
+    if task is None:
+        return ""
     known = task.spec.metrics
     if metric in known or (FUNCTION.fullmatch(str(metric)) and task.name == CLASSIFICATION):
         return ""
@@ -73,21 +77,31 @@ def faults_between(grid: Grid, catalog: Catalog, *, sound: bool) -> Iterator[tup
 
 
 def _of_task(grid: Grid) -> Iterator[tuple[YamlPath, str]]:
-    """What models and algorithms must say, or must not, for the grid's task."""
-    detects = grid.task.name == DETECTION
-    for number, model in enumerate(grid.models):
-        if detects and model.parameters.decode is None:
-            yield ("models", number), f"{model.label}: `decode` says how its outputs are boxes, such as yolox or yolov8"
-        if not detects and model.parameters.decode is not None:
-            yield (
-                ("models", number, "decode"),
-                f"{model.label}: is for detection, of which {grid.dataset.label} has no boxes",
-            )
-        if detects and (text := _decode_fault(model.parameters.decode or DECODES[0])):
-            yield ("models", number, "decode"), text
+    """What models and algorithms must say, or must not, for the grid's task; nothing where the dataset is at fault."""
+    if not grid.dataset.name:
+        return
+    included = [("include", cell.model) for cell in grid.include]
+    for key, model in dict.fromkeys([*(("models", model) for model in grid.models), *included]):
+        yield from (((key,), f"{model.label}: {text}") for text in _model_faults(grid, model.parameters))
     for label, parameters in _algorithms(grid).items():
-        if detects and isinstance(parameters, AccuracyAware):
+        if grid.task.name == DETECTION and isinstance(parameters, AccuracyAware):
             yield ("algorithms",), f"{label}: judges classifiers only so far; leave it out"
+
+
+def _model_faults(grid: Grid, said: ModelParameters) -> Iterator[str]:
+    """What a model says that is of another task, or of no use beside what else it says."""
+    detects, decode = grid.task.name == DETECTION, said.decode
+    if detects and decode is None:
+        yield "`decode` says how its outputs are boxes, such as yolox or yolov8"
+    elif detects and (text := _decode_fault(str(decode))):
+        yield text
+    if detects and isinstance(said, File) and said.output is not None:
+        yield "`output` is of classifiers: `decode` takes all of a detector's outputs"
+    if not detects and (decode is not None or said.label_offset is not None):
+        word = "decode" if decode is not None else "label_offset"
+        yield f"`{word}` is for detection, of which {grid.dataset.label} has no boxes"
+    if said.resize != LETTERBOX and (said.pad is not None or said.position is not None):
+        yield f"`{'pad' if said.pad is not None else 'position'}` goes with `resize: letterbox` alone"
 
 
 def _decode_fault(decode: str) -> str:
@@ -103,7 +117,7 @@ def _shares(grid: Grid) -> Iterator[tuple[YamlPath, str]]:
     if grid.settings.claims.margin >= 1:
         yield ("settings", "claims", "margin"), f"{grid.settings.claims.margin:g} {text}"
     for label, parameters in _algorithms(grid).items():
-        if isinstance(parameters, AccuracyAware) and parameters.max_drop >= 1:
+        if isinstance(parameters, AccuracyAware) and parameters.max_drop > 1:
             yield ("algorithms",), f"{label}: max_drop {parameters.max_drop:g} {text}"
 
 

@@ -96,7 +96,7 @@ class _Reader:
             path=self.path,
             dataset=dataset,
             task=task,
-            metric=self.text("metric", task.spec.metrics[0], partial(metric_fault, task)),
+            metric=self.text("metric", task.spec.metrics[0], partial(metric_fault, task if dataset.name else None)),
             models=models,
             calibrations=calibrations,
             algorithms=algorithms,

@@ -13,13 +13,12 @@ import numpy as np
 import openvino as ov
 from openvino.frontend import GeneralFailure, NotImplementedFailure, OpConversionFailure, OpValidationFailure
 
-from farm.axes import Preprocessing
+from farm.axes import IMAGE, Preprocessing
 from farm.errors import DataError
 from farm.models.describe import input_shape, misnamed, misshapen
 from farm.models.integers import in_reals
 
 INPUTS = ("f32", "f16", "u8")
-IMAGE = "image"  # what an input gets that the images go into
 
 Constants = Mapping[str, Any]  # by an input's name: `IMAGE`, or numbers
 FAILURES = (RuntimeError, GeneralFailure, NotImplementedFailure, OpConversionFailure, OpValidationFailure)
@@ -58,13 +57,26 @@ def read_whole(path: Path, interface: Preprocessing, constants: Constants | None
             f"{path}: the model's batch is fixed ({shape}) at another number than 1: save it with a free batch"
         )
     free = (shape.rank.is_dynamic or shape[0].is_dynamic) and not _of_one_image(constants or {})
+    if free and not _batched(model, interface):
+        free = False
     try:
         model.reshape(ov.PartialShape(input_shape(interface, -1 if free else 1)))
-    except RuntimeError:
-        free = False
-    if not free or any(one.partial_shape.rank.is_static and one.partial_shape[0].is_static for one in model.outputs):
-        model.reshape(ov.PartialShape(input_shape(interface, 1)))
+    except RuntimeError as error:
+        height, width = interface.size
+        raise DataError(
+            f"{path}: the model takes no images of {height}x{width} (height x width): set its `size`"
+        ) from error
     return model
+
+
+def _batched(model: ov.Model, interface: Preprocessing) -> bool:
+    """Whether a free batch goes through to all outputs, and is not built in."""
+    try:
+        model.reshape(ov.PartialShape(input_shape(interface, -1)))
+    except RuntimeError:
+        return False
+    shapes = [output.partial_shape for output in model.outputs]
+    return all(shape.rank.is_dynamic or (len(shape) and shape[0].is_dynamic) for shape in shapes)
 
 
 def opened(path: Path, inputs: Collection[str] = INPUTS, constants: Constants | None = None) -> ov.Model:

@@ -80,8 +80,8 @@ def today(facts: Mapping[str, Any]) -> Mapping[str, Any]:
 class Evaluated:
     """Of a model on a dataset. score: of the metric. top1: None where that is not classes' or a user's own.
 
-    figures: the task's other metrics, by name. note: what a reader must know of the test images. converted: as of
-    `Synthesized`.
+    figures: all of the task's metrics by name, where it has several. truth: which images with which objects they are,
+    in their order: a digest. note: what a reader must know of the test images. converted: as of `Synthesized`.
     """
 
     n_images: int
@@ -90,6 +90,7 @@ class Evaluated:
     classes: int | None = None
     top1: float | None = None
     figures: Mapping[str, float] | None = None
+    truth: str | None = None
     note: str | None = None
     converted: Mapping[str, int] | None = None
 

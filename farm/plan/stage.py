@@ -129,12 +129,12 @@ class Plan:
         ours, theirs = made.parameters_as(Synthesize).images, judged.parameters_as(Evaluate).dataset
         if None in (kinds := {OF_ONE_SPLIT.get(ours.name), OF_ONE_SPLIT.get(theirs.name)}) or len(kinds) > 1:
             return False
-        images, labels = (
+        said = [
             {file.sha256 for stage in (made, judged) if (file := stage.files.get(role)) and file.sha256}
-            for role in ("images", "labels")
-        )
+            for role in ("images", "labels", "annotations")
+        ]
         alike = all(ours.options.get(name) == theirs.options.get(name) for name in PARTS)
-        return len(images) == 1 and len(labels) <= 1 and alike
+        return len(said[0]) == 1 and all(len(contents) <= 1 for contents in said) and alike
 
     def needed_by(self, cells: Collection[str]) -> set[str]:
         """The uris of all stages that the named cells need."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from farm.analysis.rows import Row
 from farm.record import Record, accuracy_of, as_given, drop_of, metric_of
-from farm.report.metric import Metric
+from farm.report.metric import WORDS, Metric
 from farm.report.numbers import NOTHING, give_or_take, points, says_nothing, signed
 from farm.report.verdicts import SLOWED
 from farm.report.words import variant
@@ -117,9 +117,9 @@ def score(metric: str | None, name: str = "score") -> Display:
         return record.top1 if metric in (None, "top1") else None
 
     return Display(
-        name=name, heading=shown.word, title=shown.title, unit="%" if shown.is_share else "", of=of,
+        name=name, heading=shown.word, title=shown.title, unit="%" if shown.in_percent else "", of=of,
         pattern="{:.4f}", interval="score" if name == "score" else "", on_page=shown.number,
-        meaning=f"{'accuracy' if shown.is_share else 'the metric'} on the test images, with its 95 % interval",
+        meaning=f"{'accuracy' if shown.in_percent else 'the metric'} on the test images, with its 95 % interval",
     )  # fmt: skip
 
 
@@ -139,7 +139,7 @@ def standing(metric: str | None) -> Display:
     return Display(
         name="standing", title="Against real", interval="real_loss", on_page=shown.number,
         meaning="the word for the loss against the same model calibrated with real images, and its 90 % interval"
-        f"{' in points' if shown.is_share else ''}",
+        f"{' in points' if shown.in_percent else ''}",
     )  # fmt: skip
 
 
@@ -190,7 +190,9 @@ FIXED = (
             "target"),
 )  # fmt: skip
 HEADED = {
-    column.heading: column for column in (score("top1", "top1"), score("top5"), drop("top1"), *FIXED) if column.heading
+    column.heading: column
+    for column in (score("top1", "top1"), *(score(name) for name in WORDS if name), drop("top1"), *FIXED)
+    if column.heading
 }
 
 

@@ -29,7 +29,7 @@ class Metric:
     name: str | None
 
     @property
-    def is_share(self) -> bool:
+    def in_percent(self) -> bool:
         """Whether it is a share of 1, which people say in percent."""
         return self.name in WORDS
 
@@ -46,45 +46,45 @@ class Metric:
     @property
     def title(self) -> str:
         """The same where a sentence begins: a user's own name stays as it is."""
-        return self.word.capitalize() if self.word.islower() and self.is_share else self.word
+        return self.word.capitalize() if self.word.islower() and self.in_percent else self.word
 
     @property
     def article(self) -> str:
         """The same as a sentence's subject: ``A top-1``."""
-        return f"A {self.word}" if self.word.islower() and self.is_share else f"The {self.word}"
+        return f"A {self.word}" if self.word.islower() and self.in_percent else f"The {self.word}"
 
     @property
     def axis(self) -> str:
         """What an axis or a tooltip of scores is called, with the unit."""
-        return f"{self.word}, %" if self.is_share else self.word
+        return f"{self.word}, %" if self.in_percent else self.word
 
     @property
     def points(self) -> str:
         """What losses are counted in; empty of a metric that has no unit."""
-        return "points" if self.is_share else ""
+        return "points" if self.in_percent else ""
 
     @property
     def in_points(self) -> str:
         """The same in a sentence, after a comma."""
-        return ", in percentage points" if self.is_share else ""
+        return ", in percentage points" if self.in_percent else ""
 
     @property
     def method(self) -> Method:
         """How sure it is, by whose methods."""
         if self.of_images:
             return Method("Wilson's", "Tango's score interval for paired answers", "McNemar's")
-        if self.is_share:
+        if self.in_percent:
             return Method("the bootstrap's", "that of the same samples of the images", "the bootstrap's")
         return Method("Student's", "that of the differences between the images' scores", "Student's")
 
     @property
     def format(self) -> str:
         """How a figure writes a number of it that is `scaled`."""
-        return ".2f" if self.is_share else f".{DECIMALS}f"
+        return ".2f" if self.in_percent else f".{DECIMALS}f"
 
     def scaled(self, value: float) -> float:
         """A score or a loss in percent or points, as figures draw it; one of the user's own as it is."""
-        return 100 * value if self.is_share else value
+        return 100 * value if self.in_percent else value
 
     def number(self, value: float) -> str:
         """A score or a loss, without its unit.
@@ -92,19 +92,19 @@ class Metric:
         >>> Metric("top1").number(0.0123), Metric("my:metric").number(0.0123)
         ('1.23', '0.0123')
         """
-        return points(value) if self.is_share else signed(f"{value:.{DECIMALS}f}".replace("-0.0000", "0.0000"))
+        return points(value) if self.in_percent else signed(f"{value:.{DECIMALS}f}".replace("-0.0000", "0.0000"))
 
     def score(self, value: float) -> str:
         """A score: ``88.18 %``."""
-        return f"{self.number(value)} %" if self.is_share else self.number(value)
+        return f"{self.number(value)} %" if self.in_percent else self.number(value)
 
     def amount(self, loss: float) -> str:
         """A loss: ``1.23 points``."""
-        return f"{self.number(loss)} points" if self.is_share else self.number(loss)
+        return f"{self.number(loss)} points" if self.in_percent else self.number(loss)
 
     def margin(self, margin: float) -> str:
         """A margin as it was written: ``0.5 points``."""
-        return margin_text(margin) if self.is_share else f"{margin:g}"
+        return margin_text(margin) if self.in_percent else f"{margin:g}"
 
     def either_way(self, margin: float) -> str:
         """What lies within a margin: minus 0.5 to 0.5 points."""

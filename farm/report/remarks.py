@@ -60,7 +60,8 @@ def _quantized(records: Sequence[Record]) -> Iterator[str]:
     lacking = dict.fromkeys(record.isa for record in given if record.isa and record.isa not in DOT_PRODUCT)
     for isa in lacking:
         yield f"int8 as given: {SATURATING.format(isa)}"
-    overflowing = (record for record in records if record.quantize_s and "overflow_fix=enable" not in record.algorithm)
+    int8 = [record for record in records if record.quantize_s and record.device.startswith("CPU")]
+    overflowing = (record for record in int8 if "overflow_fix=enable" not in record.algorithm)
     for isa in dict.fromkeys(record.isa for record in overflowing if record.isa and record.isa not in DOT_PRODUCT):
         yield f"int8: {SATURATING.format(isa)}; `overflow_fix: enable` of the algorithm avoids it"
     little = [record for record in records if (record.int8_weights_share or 1.0) < LITTLE and record.quantize_s]

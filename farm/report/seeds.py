@@ -48,7 +48,7 @@ def _line(source: Source, claims: Claims, *, several: bool) -> str:
 
 def about(metric: Metric) -> str:
     """What the page's table over seeds shows."""
-    return ABOUT.format(f"Points of {metric.word}" if metric.is_share else f"Of {metric.word}")
+    return ABOUT.format(f"Points of {metric.word}" if metric.in_percent else f"Of {metric.word}")
 
 
 def seed_row(source: Source, metric: Metric) -> tuple[Shown, ...]:

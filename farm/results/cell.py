@@ -104,6 +104,7 @@ def _with_accuracy(record: Record, reader: Reader, uris: Uris, made: Made) -> Re
         top1=facts.top1,
         figures=json.dumps(facts.figures, sort_keys=True) if facts.figures else None,
         n_images=facts.n_images,
+        truth=facts.truth,
         dataset_note=_note(facts.note, [facts.converted or {}]),
     )
     if "quantize" not in uris:

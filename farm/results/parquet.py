@@ -20,6 +20,7 @@ Properties = Mapping[str, Any]
 TIMES = tuple(int(datetime(year, 1, 1, tzinfo=UTC).timestamp() * 1000) for year in (1, 9999))  # milliseconds
 IN_JSON: Mapping[str, Any] = {  # columns of JSON, and what they hold
     "versions": Mapping[str, str],
+    "figures": Mapping[str, float],
     "mismatches": tuple[Mismatch, ...],
     "asked": Properties,
     "properties": Properties,

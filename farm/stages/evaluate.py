@@ -25,7 +25,7 @@ from farm.spec import resolve
 from farm.stages.job import Job
 from farm.tasks.task import Outputs, named, only
 
-BATCH, LARGE = 100, 256 * 256  # images at once; of more pixels than this, as many as have those of a batch
+BATCH, LARGE = 100, 256 * 256  # images at once; of larger ones for detectors, as many as have so many pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,9 @@ def run(job: Job[Evaluate]) -> Evaluated:
     dataset = open_dataset(wanted.dataset, job.files)
     model = _pytorch(job, wanted.model) if wanted.model else _openvino(job)
     task = resolve(TASKS[wanted.task.name if wanted.task else CLASSIFICATION].function)(wanted, dataset)
-    parts, step = [], _at_once(wanted.preprocessing.size) if model.batched and task.batched else 1
+    parts, step = [], BATCH
+    if wanted.task is not None:
+        step = _at_once(wanted.preprocessing.size) if model.batched and task.batched else 1
     for start in range(0, len(dataset), step):
         block = dataset.block(start, min(start + step, len(dataset)))
         outputs = model.predict(imageset.prepare(block.images, wanted.preprocessing))

@@ -28,11 +28,6 @@ class Judged(ABC):
     def n(self) -> int:
         """How many images."""
 
-    @property
-    @abstractmethod
-    def step(self) -> float:
-        """What the metric is a multiple of; 0 where it may be anything."""
-
     def comparable(self, other: "Judged") -> bool:
         """Whether another is of the same kind, and of as many images."""
         return type(self) is type(other) and self.n == other.n
@@ -69,11 +64,6 @@ class Right(Judged):
     def n(self) -> int:
         """How many images."""
         return len(self.right)
-
-    @property
-    def step(self) -> float:
-        """A share is a multiple of one image."""
-        return 1 / self.n
 
     def interval(self, alpha: float = ALPHA) -> Estimate:
         """The share with Wilson's score interval."""
@@ -116,11 +106,6 @@ class Scored(Judged):
         """How many images."""
         return len(self.scores)
 
-    @property
-    def step(self) -> float:
-        """A mean of scores may be anything."""
-        return 0.0
-
     def interval(self, alpha: float = ALPHA) -> Estimate:
         """The mean with its t-interval."""
         return mean(self.scores, alpha)
@@ -146,7 +131,10 @@ class Scored(Judged):
 
 @dataclass(frozen=True, slots=True)
 class Resampled(Judged):
-    """The metric of so many images, and its values of samples of them: float64 (b,), the same of all models."""
+    """The metric of so many images, 0 to 1, and its values of samples of them: float64 (b,), the same of all models.
+
+    values: NaN of samples that have none; the others are not all the same.
+    """
 
     images: int
     value: float
@@ -157,18 +145,14 @@ class Resampled(Judged):
         """How many images."""
         return self.images
 
-    @property
-    def step(self) -> float:
-        """It may be anything."""
-        return 0.0
-
     def comparable(self, other: Judged) -> bool:
         """Whether there are as many samples of as many images."""
         return isinstance(other, Resampled) and (self.n, len(self.values)) == (other.n, len(other.values))
 
     def interval(self, alpha: float = ALPHA) -> Estimate:
         """The metric, give or take its standard error."""
-        return _normal(self.value, _error(self.values), alpha)
+        around = _normal(self.value, _error(self.values), alpha)
+        return Estimate(value=self.value, low=max(0.0, around.low), high=min(1.0, around.high))
 
     def loss(self, after: Self, alpha: float = ALPHA) -> Estimate:
         """Of the metric, give or take the standard error of the samples' differences."""

@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from farm.data.imageset import Block
+from farm.errors import DataError
 from farm.plan.facts import Evaluated
 
 Outputs = Mapping[str, NDArray[Any]]  # of a model, by name, each (n, ...)
@@ -34,12 +35,18 @@ class Task(Protocol):
 
 
 def named(answer: Any) -> Outputs:
-    """What PyTorch gives, by name: a mapping's own, else ``output``, or ``output_0``, ``output_1`` of several."""
-    if isinstance(answer, Mapping):
-        return {str(name): one.numpy() for name, one in answer.items()}
-    if isinstance(answer, tuple | list):
-        return {f"output_{number}": one.numpy() for number, one in enumerate(answer)}
-    return {"output": answer.numpy()}
+    """What PyTorch gives, by name: a mapping's own, else ``output``, or ``output_0``, ``output_1`` of several.
+
+    Raises DataError where it is something else than tensors.
+    """
+    if not isinstance(answer, Mapping):
+        several = isinstance(answer, tuple | list)
+        answer = {f"output_{number}": one for number, one in enumerate(answer)} if several else {"output": answer}
+    odd = [one for one in answer.values() if not hasattr(one, "numpy")]
+    if odd or not answer:
+        text = f"not {type(odd[0] if odd else answer).__name__}: give the factory a module that returns them by name"
+        raise DataError(f"the model must give tensors, {text}")
+    return {str(name): one.numpy() for name, one in answer.items()}
 
 
 def only(outputs: Outputs) -> NDArray[np.float32]:

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from farm.analysis.accuracy import accuracies, worst_class
+from farm.results.reading import OfClasses
 from tests.runs import LABELS, N, by, record, run
 
 IR, REAL, FRACTAL, NOISE = record(), record("real"), record("fractal"), record("noise")
@@ -115,3 +117,38 @@ def test_a_cell_without_a_score_is_not_claimed():
     found = run({IR: [], REAL: []})
     failed = tuple(replace(each, score=None, top1=None) for each in found.records)
     assert accuracies(replace(found, records=failed)) == {}
+
+
+def test_samples_that_all_say_the_same_claim_nothing():
+    found = by(run({IR: [], REAL: []}), "map")
+    values = np.full(1000, 0.5)
+    assert accuracies(replace(found, predictions={}, resamples={IR.cell: values, REAL.cell: values})) == {}
+
+
+def test_a_metric_of_all_images_together_is_claimed_by_samples_of_them():
+    found = by(run({IR: [], REAL: lost(0), NOISE: lost(0)}), "map")
+    rng = np.random.default_rng(0)
+    base = rng.normal(0.9, 0.02, 1000)
+    records = tuple(replace(each, score=0.9 - 0.1 * (each.calibration == "noise")) for each in found.records)
+    samples = {
+        IR.cell: base,
+        REAL.cell: base - rng.normal(0, 1e-4, 1000),
+        NOISE.cell: base - rng.normal(0.1, 0.01, 1000),
+    }
+    told = accuracies(replace(found, records=records, predictions={}, resamples=samples))
+    assert told[NOISE.cell].fp32.loss.value == pytest.approx(0.1)
+    assert told[NOISE.cell].fp32.loss.low == pytest.approx(0.1 - 1.96 * 0.01, abs=1e-3)
+    assert told[NOISE.cell].real.standing == "worse"
+    assert (told[REAL.cell].fp32.loss.value, told[NOISE.cell].worst_class) == (0.0, None)
+
+
+def test_of_detectors_the_worst_class_is_that_of_the_metric():
+    found = by(run({IR: [], NOISE: []}), "map")
+    samples = np.random.default_rng(0).normal(0.9, 0.02, 1000)
+    of = {cell.cell: OfClasses(number=np.array([3, 7]), objects=np.array([5, 5]), score=np.array(scores))
+          for cell, scores in ((IR, [0.5, 0.9]), (NOISE, [0.4, 0.3]))}  # fmt: skip
+    known = replace(found, predictions={}, resamples=dict.fromkeys(of, samples), of_classes=of)
+    told = accuracies(known)[NOISE.cell]
+    assert (told.worst_class, told.worst_class_drop) == (7, pytest.approx(0.6))
+    other = {**of, NOISE.cell: replace(of[NOISE.cell], number=np.array([3, 8]))}
+    assert accuracies(replace(known, of_classes=other))[NOISE.cell].worst_class is None

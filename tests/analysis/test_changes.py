@@ -105,7 +105,7 @@ def test_the_score_of_a_single_image_is_not_judged():
     first = scored(REAL, np.ones(N))
     first = replace(first, predictions={REAL.cell: one})
     (cell,) = compare(first, first, Tolerance()).cells
-    assert (cell.accuracy.word, cell.accuracy.unjudged) == (None, "one image says nothing of the spread")
+    assert (cell.accuracy.word, cell.accuracy.unjudged) == (None, "images as few as these say nothing of the spread")
 
 
 def test_scores_of_two_metrics_are_not_compared():

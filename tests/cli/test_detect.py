@@ -77,6 +77,12 @@ def test_its_table_has_intervals_and_standings(scene, run):
     }  # fmt: skip
 
 
+def test_its_metric_is_a_column_by_its_name(scene, run):
+    said = scene.farm("show", "detect", "--columns", "mAP,drop", "--sort", "mAP")
+    assert "mAP" in said
+    assert "MiB" not in said
+
+
 def test_its_tables_open_without_farm(scene, run):
     folder = scene.folder / "results/detect"
     detections = pq.read_table(folder / "detections").to_pylist()
@@ -103,12 +109,12 @@ def test_two_runs_are_compared_by_samples_of_the_images(scene, run):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"models": [{"path": "detector.onnx"}]}, "models[0]: detector: `decode` says how its outputs are boxes"),
+        ({"models": [{"path": "detector.onnx"}]}, "models: detector: `decode` says how its outputs are boxes"),
         ({"algorithms": ["accuracy-aware"]}, "accuracy-aware: judges classifiers only so far"),
         ({"metric": "top1"}, "metric: no metric 'top1'; there are map, ap50, ap75"),
         ({"task": "classification"}, "task: the images of yolo are for detection"),
         ({"task": {"name": "detection", "iou_threshold": 2}}, "task.iou_threshold: input should be less than or equal"),
-        ({"dataset": "digits"}, "models[0].decode: detector: is for detection, of which digits has no boxes"),
+        ({"dataset": "digits"}, "models: detector: `decode` is for detection, of which digits has no boxes"),
         ({"models": [{**DETECTOR, "resize": "squash"}]}, "models[0].resize"),
     ],
 )

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from farm.axes import Fit
 from farm.data.objects import coco_dataset, coco_source, open_coco, yolo_dataset, yolo_source
@@ -196,3 +196,45 @@ def test_images_are_in_the_json_s_order(coco):
     pictures = open_coco(coco["images"], coco["annotations"])
     assert [picture.where.rpartition("/")[2] for picture in pictures.read(0, 2)] == ["a.png", "b.png"]
     assert np.array(pictures.look(0).header.size).tolist() == list(SIZE)
+
+
+def test_two_images_of_one_name_would_have_the_same_boxes(yolo):
+    write_images(yolo["images"], "a.bmp")
+    with pytest.raises(DataError, match=r"'a\..*' and another image would have the same file of boxes"):
+        yolo_dataset(ALL, yolo)
+
+
+def test_all_images_whose_boxes_cannot_be_used_are_named_at_once(yolo):
+    for name in ("a", "d"):
+        (yolo["boxes"] / f"{name}.txt").write_text("cat")
+    how = Fit(size=(16, 16), interpolation="bilinear", whole="stretch")
+    with pytest.raises(
+        DataError, match=r"a\.png: .*has not five numbers.*; 1 other of 3 images cannot be used: .*d\.png"
+    ):
+        yolo_dataset({**ALL, "fit": how}, yolo)
+
+
+def test_an_image_is_turned_upright_as_its_camera_says_before_its_boxes_are_drawn(yolo):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.new("RGB", (80, 40)).save(yolo["images"] / "a.png", exif=exif)
+    found = yolo_dataset({**ALL, "fit": Fit(size=(16, 16), interpolation="nearest", whole="stretch")}, yolo)
+    target = found.block(0, 1).targets[0]
+    assert target.size == (80, 40)
+    assert target.corners[0].tolist() == [15, 20, 25, 60]
+    found.look()
+
+
+@pytest.mark.parametrize(
+    "images",
+    [[COCO["images"][0], {"id": 7, "file_name": "b.png"}], [COCO["images"][0], {"id": 8, "file_name": "a.png"}]],
+)
+def test_an_image_that_stands_twice_is_refused(coco, images):
+    coco["annotations"].write_text(json.dumps(changed(images=images, annotations=[])))
+    with pytest.raises(DataError, match="an image stands twice in `images`"):
+        coco_dataset(ALL, coco)
+
+
+def test_images_that_the_json_does_not_name_are_told_of(coco):
+    write_images(coco["images"], "c.png")
+    assert "1 image is not in instances.json: c.png" in coco_dataset(ALL, coco).note

@@ -604,9 +604,9 @@ def test_a_grid_s_task_is_what_the_targets_of_its_images_are_for(files):
         ({"metric": "my:metric"}, "metric: no metric 'my:metric'; there are map, ap50, ap75"),
         (
             {"models": [{**YOLOX, "decode": "yolo8"}]},
-            "models[0].decode: no such head 'yolo8', did you mean 'yolov8'? or your own, package.module:function",
+            "models: yolox: no such head 'yolo8', did you mean 'yolov8'? or your own, package.module:function",
         ),
-        ({"models": ["yolox.onnx"]}, "models[0]: yolox: `decode` says how its outputs are boxes"),
+        ({"models": ["yolox.onnx"]}, "models: yolox: `decode` says how its outputs are boxes"),
         (
             {"algorithms": ["accuracy-aware"]},
             "algorithms: accuracy-aware: judges classifiers only so far; leave it out",
@@ -620,10 +620,32 @@ def test_what_does_not_go_with_detection_is_a_fault(files, changes, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"models": [{**YOLOX, "output": "a"}]}, "models: yolox: `output` is of classifiers: `decode` takes all"),
+        ({"models": [{**YOLOX, "pad": 0}]}, "models: yolox: `pad` goes with `resize: letterbox` alone"),
+        ({"models": [{**YOLOX, "resize": "stretch", "position": "corner"}]}, "`position` goes with `resize: letter"),
+        ({"include": [{"model": "other.onnx", "calibration": "noise", "algorithm": "default", "device": "CPU"}]},
+         "include: other: `decode` says how its outputs are boxes"),
+    ],
+)  # fmt: skip
+def test_what_a_detector_says_in_vain_or_lacks_is_a_fault(files, changes, said):
+    with pytest.raises(GridError) as caught:
+        files.grid(**{"dataset": YOLO, "models": [YOLOX], **changes})
+    assert said in str(caught.value)
+
+
+def test_a_dataset_that_is_at_fault_makes_no_other_faults(files):
+    with pytest.raises(GridError) as caught:
+        files.grid(dataset={"name": "yolo", "path": "images"}, models=[YOLOX], metric="map")
+    assert [fault.path for fault in caught.value.faults] == ["dataset.boxes"]
+
+
 def test_a_head_is_no_word_of_a_classifier(files):
     with pytest.raises(GridError) as caught:
         files.grid(models=[YOLOX])
-    assert "models[0].decode: yolox: is for detection, of which digits has no boxes" in str(caught.value)
+    assert "models: yolox: `decode` is for detection, of which digits has no boxes" in str(caught.value)
 
 
 @pytest.mark.parametrize(

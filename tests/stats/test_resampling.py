@@ -33,12 +33,12 @@ def judged(scores):
 
 
 def scores(seed, n=200, loss=0.0):
-    base = np.random.default_rng(1).normal(1, 1, n)
-    return base - loss + np.random.default_rng(seed).normal(0, 0.2, n)
+    base = np.random.default_rng(1).normal(0.5, 0.1, n)
+    return base - loss + np.random.default_rng(seed).normal(0, 0.02, n)
 
 
 def test_of_a_mean_the_samples_say_what_its_formula_says():
-    before, after = scores(2), scores(3, loss=0.05)
+    before, after = scores(2), scores(3, loss=0.005)
     error = (before - after).std(ddof=1) / np.sqrt(200)
     loss = judged(before).loss(judged(after))
     assert loss.value == pytest.approx((before - after).mean())
@@ -57,12 +57,17 @@ def test_what_is_the_same_of_all_samples_is_no_loss():
     assert one.p(shifted) < 1e-9
 
 
+def test_a_share_has_no_interval_beyond_0_and_1():
+    found = Resampled(200, 0.99, 0.99 + np.random.default_rng(0).normal(0, 0.02, 1000)).interval()
+    assert (found.high, found.low) == (1.0, pytest.approx(0.95, abs=0.005))
+
+
 def test_only_as_many_samples_of_as_many_images_are_comparable():
     one = judged(scores(2))
     assert one.comparable(judged(scores(3)))
     assert not one.comparable(judged(scores(3, n=100)))
     assert not one.comparable(Resampled(200, 1.0, one.values[:10]))
-    assert (one.n, one.step) == (200, 0.0)
+    assert one.n == 200
 
 
 def test_samples_without_a_value_are_left_out():

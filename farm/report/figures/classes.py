@@ -17,7 +17,7 @@ from farm.report.metric import Metric
 from farm.report.numbers import count, signed, span
 
 MOST = 20  # classes
-ALL = "; of all others `predictions/` tells"
+ALL = "; of all others `predictions/` or `classes/` tells"
 COLUMN, STEP = 38, 22  # pixels
 TOOLTIP = tooltip(
     ("group", "model"), ("set", "calibration"), ("class", "class"), ("drop", "mean drop, points", ".2f"),

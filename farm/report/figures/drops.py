@@ -116,7 +116,7 @@ def _chart(rows: Sequence[Datum], metric: Metric) -> alt.LayerChart:
     y = alt.Y("group:N", sort=groups, title=None, axis=squares.axis("left"))
     width = COUNTED if any(map(_bracketed, rows)) else COLUMN
     return squares.heatmap(
-        alt.Chart().encode(y=y, tooltip=tooltips), ("column", sets), rows, width, STEP, points=metric.is_share
+        alt.Chart().encode(y=y, tooltip=tooltips), ("column", sets), rows, width, STEP, points=metric.in_percent
     )
 
 
@@ -135,7 +135,7 @@ def _caption(seeds: Sequence[int], rows: Sequence[Datum], metric: Metric) -> str
     end = " `farm show` and the page's table over several seeds have the means' 95 % intervals." if several else ""
     return (
         f"The FP32 IR's {metric.word} minus the quantized model's{metric.in_points}: {mean}. "
-        f"{squares.colours(points=metric.is_share)}{counted}{end}"
+        f"{squares.colours(points=metric.in_percent)}{counted}{end}"
     )
 
 

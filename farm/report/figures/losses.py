@@ -52,7 +52,7 @@ def losses(material: Material) -> Plot | None:
     sets = [every[at] for at in foremost({at: one.loss.value for at, one in enumerate(every)}, MOST_ROWS)]
     listed = rows.grouped([_row(beside, names, metric) for beside in sets])
     low, high = min(one.loss.low for one in sets), max(one.loss.high for one in sets)
-    linear = max(abs(low), abs(high)) <= max(LINEAR, 6 * claims.margin) or not metric.is_share
+    linear = max(abs(low), abs(high)) <= max(LINEAR, 6 * claims.margin) or not metric.in_percent
     margin, ends = metric.scaled(claims.margin), (metric.scaled(low), metric.scaled(high))
     chart = _chart(listed, _x(ends, margin, metric, linear=linear), margin, tooltips(metric))
     which = of_many(len(sets), len(every), "sets that lose most")
@@ -80,7 +80,7 @@ def _row(beside: AgainstReal, names: Names, metric: Metric) -> Datum:
 
 def _x(ends: tuple[float, float], margin: float, metric: Metric, *, linear: bool) -> alt.X:
     """Of one scale where losses are small, else logarithmic beyond the margin, with ticks in percentage points."""
-    unit = ", percentage points" if metric.is_share else ""
+    unit = ", percentage points" if metric.in_percent else ""
     domain = [1.1 * min(ends[0], -2 * margin), 1.1 * max(ends[1], 2 * margin)]
     axis, spread = alt.Axis(format="~g"), alt.Scale(domain=domain, nice=False)
     if not linear:

@@ -47,7 +47,7 @@ def sizes(material: Material) -> Plot | None:
 def _row(point: Sized, names: Names, metric: Metric) -> Datum:
     ends = point.interval
     low, high = (ends.low, ends.high) if ends else (None, None)
-    if ends and metric.is_share:
+    if ends and metric.in_percent:
         low, high = max(0.0, ends.low), min(1.0, ends.high)
     return {
         "group": names.group(point.family.model, point.family.device),

@@ -122,7 +122,7 @@ def what_it_costs(analysis: Analysis) -> list[str]:
     ]
     if not losses:
         return _observed(int8, _why_not(int8, analysis))
-    broken = _broken(losses) if metric.is_share else ()
+    broken = _broken(losses) if metric.in_percent else ()
     shares = _shares(losses, run.claims.margin, metric)
     return [*broken, shares, _most_lost(losses, metric), *_hidden(losses, metric)]
 
@@ -202,7 +202,7 @@ def _source(loss: Loss) -> tuple[Family, str]:
 def _most_lost(losses: Sequence[Loss], metric: Metric) -> str:
     most = max(losses, key=lambda loss: loss.lost.value)
     if most.lost.value <= 0:
-        return f"No cell was seen to lose any {'accuracy' if metric.is_share else metric.word}."
+        return f"No cell was seen to lose any {'accuracy' if metric.in_percent else metric.word}."
     return f"Most was lost by {_named(most.record)}: {metric.with_interval(most.lost)}."
 
 

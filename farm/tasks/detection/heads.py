@@ -37,12 +37,14 @@ Decode = Callable[[Outputs, Size, float], list[Candidates]]
 class Head:
     """decode: outputs, size, least score -> candidates. suppress: whether these still hold one object several times.
 
-    batched: whether several images' outputs can be told apart.
+    batched: whether several images' outputs can be told apart. classes: how many classes outputs tell apart, where
+    their shapes say so.
     """
 
     decode: Decode
     suppress: bool = True
     batched: bool = True
+    classes: Callable[[Outputs], int] | None = None
 
 
 def yolox(outputs: Outputs, size: Size, least: float) -> list[Candidates]:
@@ -122,12 +124,12 @@ def ssd(outputs: Outputs, size: Size, least: float) -> list[Candidates]:
 
 
 HEADS = {
-    "yolox": Head(decode=yolox),
-    "yolov5": Head(decode=yolov5),
-    "yolov8": Head(decode=yolov8),
+    "yolox": Head(decode=yolox, classes=lambda outputs: _only(outputs, 3).shape[2] - 5),
+    "yolov5": Head(decode=yolov5, classes=lambda outputs: _only(outputs, 3).shape[2] - 5),
+    "yolov8": Head(decode=yolov8, classes=lambda outputs: _only(outputs, 3).shape[1] - 4),
     "yolov10": Head(decode=rows_of_six, suppress=False),
-    "detr": Head(decode=detr, suppress=False),
-    "rt-detr": Head(decode=rtdetr, suppress=False),
+    "detr": Head(decode=detr, suppress=False, classes=lambda outputs: _named(outputs, "logits").shape[2] - 1),
+    "rt-detr": Head(decode=rtdetr, suppress=False, classes=lambda outputs: _named(outputs, "logits").shape[2]),
     "boxes": Head(decode=boxes, suppress=False, batched=False),
     "ssd": Head(decode=ssd, suppress=False, batched=False),
 }
@@ -189,12 +191,12 @@ def _likeliest(corners: NDArray[np.float64], scores: NDArray[np.float64], least:
 
 def _every(corners: NDArray[np.float64], scores: NDArray[np.float64], least: float) -> Candidates:
     """Every class of a place that is likely enough. corners: (k, 4). scores: (k, classes)."""
-    places, classes = np.nonzero(scores >= least)
+    places, classes = np.nonzero(~(scores < least))  # what is no number stays, and is told of
     return Candidates(corners[places], scores[places, classes], classes)
 
 
 def _least(
     corners: NDArray[np.float64], scores: NDArray[np.float64], classes: NDArray[np.generic], least: float
 ) -> Candidates:
-    kept = scores >= least
+    kept = ~(scores < least)
     return Candidates(corners[kept], scores[kept], classes[kept].astype(np.int64))

@@ -1,5 +1,7 @@
 """What is kept of detections: a row an image, a row a class, a row a sample of the images. Knows no models."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -120,6 +122,14 @@ def beyond(table: pa.Table) -> int:
     ends = np.stack([table["width"].to_numpy(), table["height"].to_numpy()], axis=1).repeat(objects, axis=0)
     out = (corners[:, :2] < -BEYOND).any(axis=1) | (corners[:, 2:] > ends + BEYOND).any(axis=1)
     return int(out.sum())
+
+
+def truth(table: pa.Table) -> str:
+    """Which images these are, in their order, with which objects: the start of a SHA-256."""
+    content = hashlib.sha256()
+    for name in ("height", "width", "truth_classes", "truth_corners", "truth_counted"):
+        content.update(json.dumps(table[name].to_pylist()).encode())
+    return content.hexdigest()[:16]
 
 
 def _counts(table: pa.Table, name: str) -> NDArray[np.int64]:

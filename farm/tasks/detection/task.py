@@ -24,7 +24,18 @@ from farm.tasks.detection.found import AREAS, OVERLAPS, Found
 from farm.tasks.detection.heads import HEADS, Candidates, Decode, chosen
 from farm.tasks.detection.matching import judge
 from farm.tasks.detection.precision import Matches, average_precision, mean_over_classes
-from farm.tasks.detection.rows import CLASSES, DETECTIONS, RESAMPLES, OfClass, Resample, beyond, matches, row, table_of
+from farm.tasks.detection.rows import (
+    CLASSES,
+    DETECTIONS,
+    RESAMPLES,
+    OfClass,
+    Resample,
+    beyond,
+    matches,
+    row,
+    table_of,
+    truth,
+)
 from farm.tasks.task import Outputs
 
 METRICS: Mapping[str, slice] = {"map": slice(0, 10), "ap50": slice(0, 1), "ap75": slice(5, 6)}  # of `OVERLAPS`
@@ -47,6 +58,7 @@ def task(wanted: Evaluate, dataset: RealImages) -> "Detection":
         preprocessing=wanted.preprocessing,
         how=wanted.dataset.fit,
         batched=head is None or head.batched,
+        told_apart=head.classes if head else None,
         classes=dataset.classes,
     )
 
@@ -58,7 +70,8 @@ class Detection:
     metric: as in a grid. decode: as of `farm.tasks.detection.heads`. overlap: above which two boxes of a class are of
     one object; None where the model sees to that itself. least: the score of a detection. most: of an image. offset:
     the number that the model gives class 0. how: images are made to fit. batched: whether outputs may be of several
-    images. classes: how many the dataset has, if known.
+    images. told_apart: how many classes outputs tell apart, where that is known. classes: how many the dataset has, if
+    known.
     """
 
     metric: str
@@ -70,12 +83,14 @@ class Detection:
     preprocessing: Preprocessing
     how: Fit | None
     batched: bool
+    told_apart: Callable[[Outputs], int] | None
     classes: int | None
 
     def rows(self, outputs: Outputs, block: Block, start: int) -> pa.Table:
         """One batch's rows. Raises DataError where outputs are not those of the head, or the images have no boxes."""
         if len(block.targets) != len(block.images):
             raise DataError("the images have no boxes: detection needs a dataset with them, such as `coco` or `yolo`")
+        self._check_classes(outputs)
         candidates = self.decode(outputs, self.preprocessing.size, self.least)
         if len(candidates) != len(block.images):
             raise DataError(f"`decode` gives detections of {len(candidates)} images, not of {len(block.images)}")
@@ -99,6 +114,7 @@ class Detection:
             score=figures[self.metric],
             classes=self.classes,
             figures={name: value for name, value in figures.items() if not np.isnan(value)},
+            truth=truth(table),
             note=_reaching(beyond(table)) or None,
         )
 
@@ -106,6 +122,13 @@ class Detection:
         """Detections, and the metric of each class and of each sample of the images."""
         there = matches(table)
         return {DETECTIONS: table, CLASSES: self._by_class(there), RESAMPLES: self._resampled(there)}
+
+    def _check_classes(self, outputs: Outputs) -> None:
+        """A model that tells other classes apart than the dataset has would be judged by the wrong ones."""
+        told = self.told_apart(outputs) - self.offset if self.told_apart and self.classes is not None else self.classes
+        if told != self.classes:
+            text = f"the model tells {told} classes apart, the dataset has {self.classes}"
+            raise DataError(f"{text}: name all of the model's in `classes`, in its order, or use a model of these")
 
     def _found(self, candidates: Candidates, truth: Boxes, position: int) -> Found:
         """What counts of an image's candidates, in its own pixels."""
@@ -118,7 +141,7 @@ class Detection:
             text = f"the model finds class {odd} in image {position}, the dataset has classes 0 to {self.classes - 1}"
             raise DataError(f"{text}: name all classes of the model in `classes`, or set its `label_offset`")
         at = place(truth.size, self.how, f"image {position}")
-        return Found(corners=at.undone(corners, truth.size), classes=classes, scores=scores).best(self.most)
+        return Found(corners=at.undone(corners, truth.size), classes=classes, scores=scores)
 
     def _by_class(self, there: Matches) -> pa.Table:
         precisions = average_precision(there, len(OVERLAPS))[0][:, METRICS[self.metric]].mean(axis=1)
@@ -145,7 +168,7 @@ def own(
     except (TypeError, ValueError) as error:
         text = "must give of each image corners (k, 4) in pixels of the input, scores (k,) and classes (k,)"
         raise DataError(f"`decode: {name}` {text} ({error})") from error
-    return [_likely(one, one.scores >= least) for one in candidates]
+    return [_likely(one, ~(one.scores < least)) for one in candidates]
 
 
 def _likely(candidates: Candidates, kept: NDArray[np.bool_]) -> Candidates:

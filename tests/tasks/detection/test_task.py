@@ -36,7 +36,7 @@ def too_few(outputs, size):
 
 def detection(decode="passed_on", how=LETTERBOX, classes=2, metric="map", **options):
     usual = {"score_threshold": 0.01, "iou_threshold": 0.65, "max_detections": 100, "label_offset": None}
-    named = decode if decode in ("yolov10", "nobody:s") else f"{HERE}:{decode}"
+    named = decode if decode in ("yolov8", "nobody:s") else f"{HERE}:{decode}"
     wanted = Evaluate(
         device=Device(), metric=metric, dataset=Images(name="yolo", fit=how), preprocessing=Preprocessing(size=INPUT),
         task=Task(name="detection", options={**usual, "decode": named, **options}),
@@ -168,3 +168,29 @@ def test_a_task_of_an_evaluation_is_needed():
     )
     with pytest.raises(TypeError):
         task(wanted, SimpleNamespace(classes=2))
+
+
+def test_scores_that_are_no_numbers_are_told_and_not_left_out():
+    with pytest.raises(DataError, match="boxes or scores that are no numbers in image 0"):
+        detection().rows(outputs([[*IN_INPUT, np.nan, 0]]), block(truth(OBJECT)), 0)
+
+
+@pytest.mark.parametrize(("classes", "offset"), [(2, None), (1, 1), (None, None)])
+def test_a_head_whose_shape_tells_its_classes_needs_as_many(classes, offset):
+    rows = np.zeros((1, 6, 3), np.float32)
+    found = detection("yolov8", classes=classes, label_offset=offset)
+    assert len(found.rows({"output": rows}, block(truth(OBJECT)), 0)) == 1
+
+
+def test_a_model_of_other_classes_is_refused():
+    with pytest.raises(DataError, match="the model tells 3 classes apart, the dataset has 2: name all of the model's"):
+        detection("yolov8").rows({"output": np.zeros((1, 7, 3), np.float32)}, block(truth(OBJECT)), 0)
+
+
+def test_which_images_with_which_objects_they_are_has_a_digest():
+    def digest(*targets):
+        found = detection()
+        return found.facts(found.rows(outputs(*[[[*IN_INPUT, 0.9, 0]]] * len(targets)), block(*targets), 0)).truth
+
+    one, other = truth(OBJECT), truth(OBJECT, OBJECT)
+    assert digest(one, other) == digest(one, other) != digest(other, one)

@@ -17,7 +17,7 @@ from farm.record import Record, accuracy_of, is_fp32_ir
 from farm.results.reading import OfClasses, Run
 from farm.stats.judged import Judged, Resampled, Right
 from farm.stats.shares import Estimate
-from farm.tasks.metric import judged
+from farm.tasks.judging import judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,14 +1,12 @@
-"""Scores: how right a model is about each image, and what is made of all. Knows logits and labels, not models."""
+"""Scores: how right a model is about each image. Knows logits and labels, not models."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from farm.errors import DataError
 from farm.spec import resolve
-from farm.stats.judged import Judged, Right, Scored
 
 TOP5 = 5
 
@@ -62,20 +60,6 @@ BUILT_IN: Mapping[str, Scorer] = {"top1": top1, "top5": top5}
 def is_share(metric: str | None) -> bool:
     """Whether a metric is the share of images that are right. None is top-1, of results older than metrics."""
     return metric is None or metric in BUILT_IN
-
-
-def judged(metric: str | None, labels: NDArray[Any], predictions: NDArray[Any], scores: NDArray[Any]) -> Judged | None:
-    """What a model's answers are worth by a metric; None where they say nothing: one image's score has no spread.
-
-    metric: None of results that are older than metrics, which is top-1. labels, predictions, scores: (n,).
-    """
-    if not len(labels):
-        return None
-    if metric in (None, "top1"):
-        return Right(predictions == labels)
-    if metric in BUILT_IN:
-        return Right(scores > 0)
-    return Scored(np.asarray(scores, np.float64)) if len(scores) > 1 else None
 
 
 def check_finite(scores: Scores, indices: Sequence[int] | NDArray[np.int64]) -> None:

@@ -23,7 +23,7 @@ def test_the_train_split_is_the_rest():
 
 
 def test_digits_are_grey_in_rgb_at_32_pixels():
-    images, _ = digits.test({"count": 5}, {}).block(0, 5)
+    images = digits.test({"count": 5}, {}).block(0, 5).images
     assert images.shape == (5, 32, 32, 3)
     assert images.dtype == np.uint8
     assert (images == images[..., :1]).all()

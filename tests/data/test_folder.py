@@ -176,7 +176,7 @@ def test_folders_all_of_which_are_empty_are_told_even_where_classes_are_given(tm
 def test_a_file_of_classes_that_cannot_be_used_is_told(tmp_path, content, says):
     fill(tmp_path / "photos" / "cat", ["a.png"])
     (tmp_path / "classes.txt").write_bytes(content)
-    with pytest.raises(DataError, match=f"classes.txt: {says}.*: give a file with a class a line"):
+    with pytest.raises(DataError, match=f"classes.txt: {says}.*: (give a file with a class a line|save it as such)"):
         folder.dataset({"count": None}, {"images": tmp_path / "photos", "classes": tmp_path / "classes.txt"})
 
 

@@ -26,7 +26,9 @@ def dropped(drops, **more):
             cells[record(source, seed=seed, model=model)] = drop
     made = run(dict.fromkeys(cells, ()), reference="cifar10", **more)
     told = zip(made.records, cells.values(), strict=True)
-    return replace(made, records=tuple(replace(each, top1_drop=drop) for each, drop in told), predictions={})
+    return replace(
+        made, records=tuple(replace(each, top1_drop=drop, score_drop=drop) for each, drop in told), predictions={}
+    )
 
 
 def told(wrong):

@@ -31,6 +31,8 @@ def test_a_plan_without_some_stages_has_the_same_cells_without_them(files):
 
 HERE, THERE = {"name": "folder", "path": "here"}, {"name": "folder", "path": "there"}
 MINE = {"name": "mine", "factory": "data:test"}
+BOXED = {"name": "yolo", "path": "here", "boxes": "boxes"}
+COCO = {"name": "coco", "path": "here", "annotations": "val.json"}
 
 
 @pytest.mark.parametrize(
@@ -44,14 +46,23 @@ MINE = {"name": "mine", "factory": "data:test"}
         (MINE, MINE | {"factory": "data:train"}, False),
         ("digits", "digits", False),
         (HERE, "noise", False),
+        (BOXED, BOXED | {"count": 4}, True),
+        (BOXED, HERE, True),  # the same folder, read without its boxes
+        (COCO, COCO | {"annotations": "train.json"}, False),  # of one folder, as the JSON says
     ],
 )
 def test_a_set_is_of_test_images_where_both_are_of_the_same_content(files, dataset, calibration, is_of_tests):
     def locate(wanted, parameters, names):
-        place = parameters.get("path") or parameters.get("factory", "").partition(":")[0]
+        place = (
+            parameters.get(wanted.parameter)
+            or parameters.get("path")
+            or parameters.get("factory", "").partition(":")[0]
+        )
         return Located()(wanted, parameters, {"name": place or names.get("name", "")})
 
-    grid = files.grid(dataset=dataset, calibrations=[calibration], baselines=["ir"])
+    detector = {"path": "net.onnx", "decode": "yolox", "name": "net"}
+    models = {"models": [detector]} if dataset in (BOXED, COCO) else {}
+    grid = files.grid(dataset=dataset, calibrations=[calibration], baselines=["ir"], **models)
     plan = plan_of(grid, locate)
     assert {cell.name: plan.is_calibrated_on_tests(cell) for cell in plan.cells} == {
         cell.name: is_of_tests and cell.calibration is not None for cell in plan.cells

@@ -130,7 +130,7 @@ def test_every_heading_of_the_table_is_a_column_to_filter_and_to_sort_by():
         "p50 ms", "verdict", "outcome",
     ]  # fmt: skip
     assert all(sortable(f"-{heading}") for heading in headings)
-    assert {*HEADED} - {*headings} == {"top-5"}
+    assert {*HEADED} - {*headings} == {"top-5", "mAP", "AP50", "AP75"}
     assert {column.name for column in HEADED.values()} <= {*ROW_COLUMNS}
 
 

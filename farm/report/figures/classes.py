@@ -19,10 +19,6 @@ from farm.report.numbers import count, signed, span
 MOST = 20  # classes
 ALL = "; of all others `predictions/` or `classes/` tells"
 COLUMN, STEP = 38, 22  # pixels
-TOOLTIP = tooltip(
-    ("group", "model"), ("set", "calibration"), ("class", "class"), ("drop", "mean drop, points", ".2f"),
-    ("images", "images or objects of the class", ""), ("seeds", "seeds", ""),
-)  # fmt: skip
 
 
 def classes(material: Material) -> Plot | None:
@@ -40,7 +36,7 @@ def classes(material: Material) -> Plot | None:
     return Plot(
         caption=which + _caption(shown, there, columns, metric),
         alt=_alt(listed, lost, len(sets), metric),
-        chart=_chart(listed, list(names.values())),
+        chart=_chart(listed, list(names.values()), metric),
     )
 
 
@@ -68,9 +64,14 @@ def _text(lost: float) -> str:
     return signed(f"{100 * lost:.1f}".replace("-0.0", "0.0"))
 
 
-def _chart(listed: Sequence[Datum], names: Sequence[str]) -> alt.LayerChart:
+def _chart(listed: Sequence[Datum], names: Sequence[str], metric: Metric) -> alt.LayerChart:
+    counted = "test images of the class" if metric.of_images else "objects of the class"
+    tooltips = tooltip(
+        ("group", "model"), ("set", "calibration"), ("class", "class"), ("drop", "mean drop, points", ".2f"),
+        ("images", counted, ""), ("seeds", "seeds", ""),
+    )  # fmt: skip
     y = rows.axis(rows.domain_of(listed), grid=False)
-    return squares.heatmap(alt.Chart().encode(y=y, tooltip=TOOLTIP), ("class", names), listed, COLUMN, STEP)
+    return squares.heatmap(alt.Chart().encode(y=y, tooltip=tooltips), ("class", names), listed, COLUMN, STEP)
 
 
 def _caption(shown: Sequence[ByClass], there: Classes, columns: Sequence[int], metric: Metric) -> str:

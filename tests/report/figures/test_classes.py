@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from farm.analysis.analysis import analyse
 from farm.plan import Plan
@@ -11,11 +12,11 @@ from farm.report.figures.bounds import MOST_MARKS
 from farm.report.figures.classes import MOST
 from farm.report.figures.figure import material
 from farm.results.folder import Folder
-from farm.results.reading import Predicted
+from farm.results.reading import OfClasses, Predicted
 from tests.conftest import stage
 from tests.report.figures.grids import figures_of, wrong
 from tests.report.figures.marks import marks, texts
-from tests.runs import N, record, run
+from tests.runs import N, by, record, run
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -113,3 +114,22 @@ def test_classes_have_their_names_where_the_plan_tells_them(tmp_path):
     found = replace(run({record(): wrong(0), record("a"): wrong(10)}), folder=folder)
     assert material(analyse(found)).classes[3] == "animal3"
     assert {"animal0", "animal8", "9"} <= set(texts(figures_of(found)["classes"]))
+
+
+def test_of_detectors_each_class_shows_what_its_metric_lost():
+    cells = {record(): [], record("fractal"): [], record("noise"): []}
+    found = by(run(cells), "map")
+    scores = {"fractal": [0.5, 0.8], "noise": [0.4, 0.9], None: [0.6, 0.9]}
+    of = {
+        cell.cell: OfClasses(
+            number=np.array([3, 7]), objects=np.array([5, 50]), score=np.array(scores[cell.calibration])
+        )
+        for cell in cells
+    }
+    figure = figures_of(replace(found, predictions={}, of_classes=of))["classes"]
+    assert "Of each class the FP32 IR's mAP minus the quantized model's, in percentage points" in figure.caption
+    assert "A class has 5 to 50 objects" in figure.caption
+    assert figure.title == "mAP lost by class"
+    assert square(figure, "noise", 3).number("drop") == pytest.approx(20)
+    other = {**of, record("noise").cell: replace(of[record("noise").cell], number=np.array([3, 8]))}
+    assert "noise" not in " ".join(texts(figures_of(replace(found, predictions={}, of_classes=other))["classes"]))

@@ -71,7 +71,7 @@ def test_a_model_file_that_is_not_what_the_grid_says_is_refused(bench, tmp_path)
         ("two_outputs", r"must give logits of shape \(batch, classes\), not a tuple"),
         ("feature_map", r"must be logits of shape \(batch, classes\), not \[\?,4,30,30\]"),
         ("grey", r"^the model takes no images of 32x32 .* with 3 channels \(.*channels.*\): set its `size` or `mode`$"),
-        ("otherwise_traced", "the converted model differs from PyTorch by 1 of its largest logit"),
+        ("otherwise_traced", "the converted model differs from PyTorch by 1 of its largest output"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")  # of the last

@@ -170,7 +170,7 @@ def test_a_wrong_parameter_is_refused_by_name(parameters, field, text):
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"max_drop": 0.0}, {"max_drop": 1.5}, {"max_iterations": -1}, {"budget_s": 0.0}, {"validate_count": 0}],
+    [{"max_drop": 0.0}, {"max_drop": -0.1}, {"max_iterations": -1}, {"budget_s": 0.0}, {"validate_count": 0}],
     ids=str,
 )
 def test_accuracy_control_refuses_values_out_of_range(parameters):

@@ -12,12 +12,9 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
-from farm.stats.replicates import Uncertainty, mean, over_images, paired, welch
+from farm.stats.replicates import Uncertainty, around, mean, of_scores, over_images, p_value
 from farm.stats.shares import ALPHA, Disagreement, Estimate, mcnemar, tango, wilson
-
-NO_LOSS = (0.0, 0.0)  # beside which differences stand
 
 
 class Judged(ABC):
@@ -95,8 +92,25 @@ class Right(Judged):
         return over_images(first, second)
 
 
+class _Estimated(Judged):
+    """What has a standard error: means, and metrics of all images together."""
+
+    @property
+    @abstractmethod
+    def value(self) -> float:
+        """The metric."""
+
+    def loss(self, after: Self, alpha: float = ALPHA) -> Estimate:
+        """Of the metric, with its t-interval."""
+        return around(self.value - after.value, self.doubt([self], [after]), alpha)
+
+    def p(self, after: Self) -> float:
+        """By the same standard error."""
+        return p_value(self.value - after.value, self.doubt([self], [after]))
+
+
 @dataclass(frozen=True, slots=True)
-class Scored(Judged):
+class Scored(_Estimated):
     """scores: float64 (n,), n > 1, of an image each; the metric is their mean."""
 
     scores: NDArray[np.float64]
@@ -106,17 +120,14 @@ class Scored(Judged):
         """How many images."""
         return len(self.scores)
 
+    @property
+    def value(self) -> float:
+        """The mean."""
+        return float(self.scores.mean())
+
     def interval(self, alpha: float = ALPHA) -> Estimate:
         """The mean with its t-interval."""
         return mean(self.scores, alpha)
-
-    def loss(self, after: Self, alpha: float = ALPHA) -> Estimate:
-        """Of the mean, with the t-interval of the images' differences."""
-        return mean(self.scores - after.scores, alpha)
-
-    def p(self, after: Self) -> float:
-        """Student's, of the images' differences; beside a constant, Welch's test is that of one sample."""
-        return welch(self.scores - after.scores, NO_LOSS)
 
     def is_as(self, after: Self) -> bool:
         """Whether all scores are the same."""
@@ -125,19 +136,20 @@ class Scored(Judged):
     @classmethod
     def doubt(cls, before: Sequence[Self], after: Sequence[Self]) -> Uncertainty:
         """By the mean of an image's scores over the seeds."""
-        means = [np.mean([one.scores for one in seeds], axis=0) for seeds in (before, after)]
-        return paired(means[0] - means[1])
+        every = np.concatenate([one.scores for one in (*before, *after)])
+        first, second = (np.mean([one.scores for one in seeds], axis=0) for seeds in (before, after))
+        return of_scores(first - second, float(np.ptp(every)))
 
 
 @dataclass(frozen=True, slots=True)
-class Resampled(Judged):
-    """The metric of so many images, 0 to 1, and its values of samples of them: float64 (b,), the same of all models.
+class Resampled(_Estimated):
+    """The metric of n > 1 images, 0 to 1, and its values of samples of them: float64 (b,), the same of all models.
 
     values: NaN of samples that have none; the others are not all the same.
     """
 
     images: int
-    value: float
+    metric: float
     values: NDArray[np.float64]
 
     @property
@@ -145,25 +157,19 @@ class Resampled(Judged):
         """How many images."""
         return self.images
 
+    @property
+    def value(self) -> float:
+        """The metric."""
+        return self.metric
+
     def comparable(self, other: Judged) -> bool:
         """Whether there are as many samples of as many images."""
         return isinstance(other, Resampled) and (self.n, len(self.values)) == (other.n, len(other.values))
 
     def interval(self, alpha: float = ALPHA) -> Estimate:
         """The metric, give or take its standard error."""
-        around = _normal(self.value, _error(self.values), alpha)
-        return Estimate(value=self.value, low=max(0.0, around.low), high=min(1.0, around.high))
-
-    def loss(self, after: Self, alpha: float = ALPHA) -> Estimate:
-        """Of the metric, give or take the standard error of the samples' differences."""
-        return _normal(self.value - after.value, _error(self.values - after.values), alpha)
-
-    def p(self, after: Self) -> float:
-        """By the same standard error."""
-        lost, error = self.value - after.value, _error(self.values - after.values)
-        if not error:
-            return 0.0 if lost else 1.0
-        return 2 * float(ndtr(-abs(lost) / error))
+        found = around(self.metric, Uncertainty(_square_error(self.values), self.n - 1), alpha)
+        return Estimate(value=self.metric, low=max(0.0, found.low), high=min(1.0, found.high))
 
     def is_as(self, after: Self) -> bool:
         """Whether it is the same of all samples."""
@@ -171,16 +177,12 @@ class Resampled(Judged):
 
     @classmethod
     def doubt(cls, before: Sequence[Self], after: Sequence[Self]) -> Uncertainty:
-        """By the mean over the seeds of each sample's values."""
+        """By the mean over the seeds of each sample's values; of equal ones, what one image more would leave."""
         first, second = (np.mean([one.values for one in seeds], axis=0) for seeds in (before, after))
-        return Uncertainty(_error(first - second) ** 2, before[0].n - 1)
+        n = before[0].n
+        return Uncertainty(_square_error(first - second) or (1 / (n + 2)) ** 2, n - 1)
 
 
-def _error(values: NDArray[np.float64]) -> float:
-    """The standard deviation of samples' values, without those that have none."""
-    return float(np.nanstd(values, ddof=1))
-
-
-def _normal(value: float, error: float, alpha: float) -> Estimate:
-    half = float(ndtri(1 - alpha / 2)) * error
-    return Estimate(value=value, low=value - half, high=value + half)
+def _square_error(values: NDArray[np.float64]) -> float:
+    """The variance of samples' values, without those that have none."""
+    return float(np.nanvar(values, ddof=1))

@@ -40,9 +40,27 @@ def over_images(first: NDArray[np.float64], second: NDArray[np.float64]) -> Unce
     return Uncertainty(variance / (n + 2), n + 1)
 
 
-def paired(differences: NDArray[np.float64]) -> Uncertainty:
-    """The uncertainty that n > 1 images leave of the mean of their differences, (n,)."""
-    return Uncertainty(_square_error(differences, 0.0), len(differences) - 1)
+def of_scores(differences: NDArray[np.float64], span: float) -> Uncertainty:
+    """The uncertainty that n > 1 images leave of the mean of their differences, (n,): Student's.
+
+    span: from the least score to the greatest. One image more that differs as the most do, or by the span where none
+    do, keeps few or equal ones from looking sure, as in `over_images`.
+    """
+    n, most = len(differences), float(np.abs(differences).max())
+    return Uncertainty(max(_square_error(differences, 0.0), ((most or span) / (n + 2)) ** 2), n - 1)
+
+
+def around(value: float, doubt: Uncertainty, alpha: float = ALPHA) -> Estimate:
+    """A value that is known but for this, with its t-interval."""
+    half = _t(doubt.freedom, alpha) * math.sqrt(doubt.square)
+    return Estimate(value=value, low=value - half, high=value + half)
+
+
+def p_value(value: float, doubt: Uncertainty) -> float:
+    """Two-sided, of the value being 0."""
+    if not doubt.square:
+        return 0.0 if value else 1.0
+    return 2 * float(stdtr(doubt.freedom, -abs(value) / math.sqrt(doubt.square)))
 
 
 def mean(values: Values, alpha: float = ALPHA, resolution: float = 0.0) -> Estimate:

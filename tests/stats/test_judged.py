@@ -42,6 +42,15 @@ def test_images_with_scores_are_means_with_student_s_intervals():
     assert before.n == N
 
 
+def test_few_or_equal_scores_are_not_sure():
+    same = scored(2)
+    loss = same.loss(same)
+    assert loss.high == pytest.approx(1.972 * np.ptp(same.scores) / (N + 2), rel=1e-3)
+    assert (loss.low, same.p(same)) == (-loss.high, 1.0)
+    two = Scored(np.array([0.0, 1.0]))
+    assert two.p(Scored(np.array([1.0, 1.0]))) > 0.3
+
+
 @pytest.mark.parametrize(("one", "other"), [(right(1), right(2)), (scored(2), scored(3))])
 def test_what_is_judged_alike_on_every_image_is_the_same(one, other):
     assert one.is_as(one)

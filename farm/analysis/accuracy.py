@@ -15,7 +15,7 @@ from farm.analysis.families import Family, together
 from farm.analysis.standing import EQUIVALENCE_ALPHA, Standing, holm, standing
 from farm.record import Record, accuracy_of, is_fp32_ir
 from farm.results.reading import OfClasses, Run
-from farm.stats.judged import Judged, Resampled, Right
+from farm.stats.judged import LEAST_IMAGES, Judged, Resampled, Right
 from farm.stats.shares import Estimate
 from farm.tasks.judging import judged
 
@@ -93,8 +93,8 @@ def judged_of(run: Run, record: Record) -> Judged | None:
     """What a cell's predictions are worth by the grid's metric; None where they are not there."""
     said, score, samples = run.predictions.get(record.cell), accuracy_of(record), run.resamples.get(record.cell)
     if score is not None and samples is not None:
-        spread = np.isfinite(samples).any() and np.nanmin(samples) < np.nanmax(samples)
-        return Resampled(record.n_images or 0, score, samples) if spread and (record.n_images or 0) > 1 else None
+        enough = (record.n_images or 0) >= LEAST_IMAGES and np.isfinite(samples).sum() > 1
+        return Resampled(record.n_images or 0, score, samples) if enough else None
     if said is None or score is None:
         return None
     return judged(record.metric, said.label, said.prediction, said.score)

@@ -18,7 +18,6 @@ from farm.results.reading import Run
 from farm.stats.judged import Judged
 from farm.stats.replicates import difference, mean, welch
 from farm.stats.shares import Estimate
-from farm.tasks.metric import is_share
 
 LEAST = 2  # seeds that show a spread
 Seeds = Mapping[str, Sequence[Record]]  # by source
@@ -90,8 +89,8 @@ def drops_of(records: Sequence[Record]) -> list[float]:
 
 
 def step_of(records: Sequence[Record]) -> float:
-    """What the scores of these cells are multiples of: one image, where it is right or not; else 0."""
-    images = max((record.n_images or 0 for record in records if is_share(record.metric)), default=0)
+    """What the scores of these cells are known to: one image, of shares of 1; 0 of a metric of the user's own."""
+    images = max((record.n_images or 0 for record in records if ":" not in (record.metric or "")), default=0)
     return 1 / images if images else 0.0
 
 

@@ -1,11 +1,13 @@
 """A run as it stands now, from what its driver noted and the store: gathered in memory, nothing is written."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from farm.errors import DamageError
 from farm.plan.parameters import Evaluate
 from farm.plan.state import State, state_of
 from farm.record import Record
@@ -87,7 +89,8 @@ class Watch:
             for said in (self.predictions, self.of_classes, self.resamples):
                 said.pop(cell.name, None)
             if uri in self.present and self.records[cell.name].error_class != "damaged":
-                self._answers(cell.name, uri)
+                with suppress(DamageError):  # its next gathering says so
+                    self._answers(cell.name, uri)
 
     def _answers(self, cell: str, uri: str) -> None:
         """Read what an evaluation says of the test images."""

@@ -33,7 +33,8 @@ TASKS = {
         function="farm.tasks.classification:task",
     ),
     DETECTION: TaskSpec(
-        parameters=Detection, metrics=("map", "ap50", "ap75"), libraries=("pycocotools", "scipy", "torchvision"),
+        parameters=Detection, metrics=("map", "ap50", "ap75"),
+        libraries=("numpy", "pycocotools", "scipy", "torchvision"),
         doc="boxes with classes, judged by average precision as COCO's are", function="farm.tasks.detection.task:task",
     ),
 }  # fmt: skip

@@ -106,12 +106,20 @@ def get(
         "preprocessing.json": encode(asdict(how.preprocessing), indent=1) + "\n",
         "quantization.json": encode(_quantization(handed.parameters), indent=1) + "\n",
         "record.json": encode(record, indent=1) + "\n",
-        "infer.py": INFER + LAST[how.task.name if how.task else CLASSIFICATION],
+        "infer.py": _infer(how.task.name if how.task else CLASSIFICATION),
     }
     _hand_over(store, handed.uri, texts, directory)
     names = ", ".join(sorted(path.name for path in directory.iterdir()))
     say(f"{directory}: {names}; of the grid {found.grid}")
     return 0
+
+
+def _infer(task: str) -> str:
+    """The example: of a detector with the image upright as its camera says, as it was judged."""
+    upright = INFER.replace("import Image\n", "import Image, ImageOps\n").replace(
+        "image = Image.open(sys.argv[1])", "image = ImageOps.exif_transpose(Image.open(sys.argv[1]))"
+    )
+    return (upright if task == DETECTION else INFER) + LAST[task]
 
 
 def _hand_over(store: Store, uri: str, texts: Mapping[str, str], directory: Path) -> None:

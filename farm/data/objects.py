@@ -20,7 +20,7 @@ from farm.data import real
 from farm.data.classes import lines_of, order
 from farm.data.folder import all_images, name_of, read_image
 from farm.data.imageset import Arguments, Files, ImageSet
-from farm.data.picture import PictureError, look
+from farm.data.picture import BROKEN, READABLE, PictureError, look
 from farm.data.sampling import some
 from farm.data.targets import Boxes
 from farm.errors import DataError
@@ -48,7 +48,7 @@ class Annotated:
         """The images start, ..., stop - 1 with their objects. Raises PictureError for what cannot be used of one."""
         for index in range(start, stop):
             picture = read_image(self.paths[index])
-            image = ImageOps.exif_transpose(picture.image)
+            image = _upright(picture.image, picture.where)
             target = self._objects(index, (image.height, image.width))
             yield picture._replace(image=image, target=target)
 
@@ -56,8 +56,10 @@ class Annotated:
         """What an image's header tells. Raises PictureError, for objects that cannot be used too."""
         path = self.paths[index]
         header = look(path, str(path))
-        with Image.open(path) as picture:
-            turned = picture.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS
+        with Image.open(path, formats=tuple(READABLE)) as picture:
+            turned = (
+                picture.format != "TIFF" and _orientation(picture, str(path)) in SIDEWAYS
+            )  # Pillow turns TIFF itself
         header = header._replace(size=header.size[::-1] if turned else header.size)
         self._objects(index, header.size)
         return real.Look(header, str(path))
@@ -67,6 +69,18 @@ class Annotated:
             return self.find(index, size)
         except DataError as error:
             raise PictureError(str(self.paths[index]), str(error)) from error
+
+
+def _orientation(image: Image.Image, where: str) -> int:
+    """How a camera was held, as EXIF numbers it; 1 is upright. Raises PictureError where EXIF cannot be read."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except (*BROKEN, TypeError) as error:
+        raise PictureError(where, f"what its camera said (EXIF) is damaged ({error}): save it anew") from error
+
+
+def _upright(image: Image.Image, where: str) -> Image.Image:
+    return ImageOps.exif_transpose(image) if _orientation(image, where) != 1 else image
 
 
 def coco_dataset(parameters: Arguments, files: Files) -> ImageSet:

@@ -92,7 +92,7 @@ class Display:
         write = self.on_page or (lambda number: signed(self.pattern.format(number)))
         note = "" if label is None else f"class {label}"
         if low is not None and high is not None and low != high:
-            unsure = isinstance(value, float) and says_nothing(value, low, high)
+            unsure = isinstance(value, float) and self.name.startswith("speedup") and says_nothing(value, low, high)
             note = "known too little for an interval" if unsure else f"{write(low)} to {write(high)}"
         if isinstance(value, str):
             text = self.word(row.record) if self.word else value
@@ -191,7 +191,12 @@ FIXED = (
 )  # fmt: skip
 HEADED = {
     column.heading: column
-    for column in (score("top1", "top1"), *(score(name) for name in WORDS if name), drop("top1"), *FIXED)
+    for column in (
+        score("top1", "top1"),
+        *(score(name) for name in WORDS if name not in (None, "top1")),
+        drop("top1"),
+        *FIXED,
+    )
     if column.heading
 }
 

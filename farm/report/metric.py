@@ -15,7 +15,7 @@ DECIMALS = 4  # of a metric that is no share
 
 
 class Method(NamedTuple):
-    """What intervals and tests are called. score, drop: the intervals. test: of no loss, image by image."""
+    """What intervals and tests are called. score, drop: the intervals. test: of no loss."""
 
     score: str
     drop: str
@@ -72,10 +72,13 @@ class Metric:
     def method(self) -> Method:
         """How sure it is, by whose methods."""
         if self.of_images:
-            return Method("Wilson's", "Tango's score interval for paired answers", "McNemar's")
+            return Method("Wilson's", "Tango's score interval for paired answers", "McNemar's test image by image")
         if self.in_percent:
-            return Method("the bootstrap's", "that of the same samples of the images", "the bootstrap's")
-        return Method("Student's", "that of the differences between the images' scores", "Student's")
+            return Method(
+                "the bootstrap's", "that of the same samples of the images", "the bootstrap's test sample by sample"
+            )
+        differences = "that of the differences between the images' scores"
+        return Method("Student's", differences, "Student's test image by image")
 
     @property
     def format(self) -> str:

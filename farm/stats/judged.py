@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from farm.stats.replicates import Uncertainty, around, mean, of_scores, over_images, p_value
 from farm.stats.shares import ALPHA, Disagreement, Estimate, mcnemar, tango, wilson
 
+LEAST_IMAGES = 10  # of which scores, or samples, say how sure a mean is
+
 
 class Judged(ABC):
     """Of one model. What it is held against must be `comparable`, and of the same images."""
@@ -111,7 +113,7 @@ class _Estimated(Judged):
 
 @dataclass(frozen=True, slots=True)
 class Scored(_Estimated):
-    """scores: float64 (n,), n > 1, of an image each; the metric is their mean."""
+    """scores: float64 (n,), of `LEAST_IMAGES` or more; the metric is their mean."""
 
     scores: NDArray[np.float64]
 
@@ -143,9 +145,9 @@ class Scored(_Estimated):
 
 @dataclass(frozen=True, slots=True)
 class Resampled(_Estimated):
-    """The metric of n > 1 images, 0 to 1, and its values of samples of them: float64 (b,), the same of all models.
+    """The metric of `LEAST_IMAGES` or more, 0 to 1, and its values of samples of them.
 
-    values: NaN of samples that have none; the others are not all the same.
+    values: float64 (b,), of the same samples for all models; NaN of samples that have none.
     """
 
     images: int
@@ -168,7 +170,7 @@ class Resampled(_Estimated):
 
     def interval(self, alpha: float = ALPHA) -> Estimate:
         """The metric, give or take its standard error."""
-        found = around(self.metric, Uncertainty(_square_error(self.values), self.n - 1), alpha)
+        found = around(self.metric, self._doubt(self.values, self.n), alpha)
         return Estimate(value=self.metric, low=max(0.0, found.low), high=min(1.0, found.high))
 
     def is_as(self, after: Self) -> bool:
@@ -177,12 +179,11 @@ class Resampled(_Estimated):
 
     @classmethod
     def doubt(cls, before: Sequence[Self], after: Sequence[Self]) -> Uncertainty:
-        """By the mean over the seeds of each sample's values; of equal ones, what one image more would leave."""
+        """By the mean over the seeds of each sample's values."""
         first, second = (np.mean([one.values for one in seeds], axis=0) for seeds in (before, after))
-        n = before[0].n
-        return Uncertainty(_square_error(first - second) or (1 / (n + 2)) ** 2, n - 1)
+        return cls._doubt(first - second, before[0].n)
 
-
-def _square_error(values: NDArray[np.float64]) -> float:
-    """The variance of samples' values, without those that have none."""
-    return float(np.nanvar(values, ddof=1))
+    @staticmethod
+    def _doubt(values: NDArray[np.float64], n: int) -> Uncertainty:
+        """By the variance of samples' values, without those that have none; of equal ones, what one image more is."""
+        return Uncertainty(float(np.nanvar(values, ddof=1)) or (1 / (n + 2)) ** 2, n - 1)

@@ -47,7 +47,7 @@ def of_scores(differences: NDArray[np.float64], span: float) -> Uncertainty:
     do, keeps few or equal ones from looking sure, as in `over_images`.
     """
     n, most = len(differences), float(np.abs(differences).max())
-    return Uncertainty(max(_square_error(differences, 0.0), ((most or span) / (n + 2)) ** 2), n - 1)
+    return Uncertainty(_square_error(differences, 0.0) + ((most or span) / (n + 2)) ** 2, n - 1)
 
 
 def around(value: float, doubt: Uncertainty, alpha: float = ALPHA) -> Estimate:

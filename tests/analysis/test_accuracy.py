@@ -105,10 +105,10 @@ def test_a_metric_of_ones_own_is_claimed_by_its_scores():
     assert found[REAL.cell].score.low < 0.895 < found[REAL.cell].score.high
 
 
-def test_of_one_image_a_score_is_not_claimed():
+def test_of_few_images_a_score_is_not_claimed():
     found = by(run({IR: [], REAL: []}), "my:score")
     alone = {
-        cell: replace(said, label=said.label[:1], score=said.score[:1]) for cell, said in found.predictions.items()
+        cell: replace(said, label=said.label[:9], score=said.score[:9]) for cell, said in found.predictions.items()
     }
     assert accuracies(replace(found, predictions=alone)) == {}
 
@@ -119,10 +119,21 @@ def test_a_cell_without_a_score_is_not_claimed():
     assert accuracies(replace(found, records=failed)) == {}
 
 
-def test_samples_that_all_say_the_same_claim_nothing():
+def test_a_detector_that_finds_nothing_more_has_surely_lost():
+    found = by(run({IR: [], NOISE: []}), "map")
+    records = tuple(replace(each, score=0.0 if each.calibration else 0.4) for each in found.records)
+    samples = {IR.cell: np.random.default_rng(0).normal(0.4, 0.02, 1000), NOISE.cell: np.zeros(1000)}
+    told = accuracies(replace(found, records=records, predictions={}, resamples=samples))[NOISE.cell]
+    assert told.fp32.loss.low > 0.3
+    assert (told.score.low, told.score.value) == (0.0, 0.0)
+    assert 0 < told.score.high < 0.01
+
+
+def test_samples_of_few_images_claim_nothing():
     found = by(run({IR: [], REAL: []}), "map")
-    values = np.full(1000, 0.5)
-    assert accuracies(replace(found, predictions={}, resamples={IR.cell: values, REAL.cell: values})) == {}
+    few = tuple(replace(each, n_images=9) for each in found.records)
+    values = np.random.default_rng(0).normal(0.4, 0.02, 1000)
+    assert accuracies(replace(found, records=few, predictions={}, resamples={IR.cell: values, REAL.cell: values})) == {}
 
 
 def test_a_metric_of_all_images_together_is_claimed_by_samples_of_them():

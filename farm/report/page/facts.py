@@ -105,8 +105,8 @@ def _measured(run: Run, plan: Plan | None) -> Iterator[str]:
     if run.claims.reference is not None:
         yield (
             f"Equivalent to real images ({run.claims.reference}) means that the 90 % interval of the loss lies within "
-            f"{metric.margin(run.claims.margin)} either way; worse or better that p < 0.05 ({metric.method.test} test "
-            "image by image; over several seeds Welch's, with the doubt of the test images added), corrected by Holm "
+            f"{metric.margin(run.claims.margin)} either way; worse or better that p < 0.05 ({metric.method.test}; "
+            "over several seeds Welch's, with the doubt of the test images added), corrected by Holm "
             "for all sets of a model; undecided is all else."
         )
     timed = [record for record in run.records if record.verdict is not None]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-MOST = 100  # detections of an image that count, those with the greatest scores
+MOST = 100  # detections of an image that count by COCO's rules, those with the greatest scores
 OVERLAPS = np.linspace(0.5, 0.95, 10)  # intersection over union, from which on a detection is of an object
 AREAS = ("all", "small", "medium", "large")
 

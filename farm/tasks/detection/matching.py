@@ -11,15 +11,16 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from farm.data.targets import Boxes
-from farm.tasks.detection.found import AREAS, Found, Judgement
+from farm.tasks.detection.found import AREAS, MOST, Found, Judgement
 
 
 def judge(truths: Sequence[Boxes], found: Sequence[Found]) -> list[Judgement]:
-    """Each image's detections, best first and at most `MOST`, held against its objects."""
+    """Each image's detections, best first, held against its objects: all of them, where they are more than `MOST`."""
     detections, objects = list(_annotations(found)), list(_objects(truths))
     classes = sorted({one["category_id"] for one in (*detections, *objects)})
     with contextlib.redirect_stdout(io.StringIO()):  # it says how far it is
         evaluation = COCOeval(_coco(len(truths), objects, classes), _coco(len(found), detections, classes), "bbox")
+        evaluation.params.maxDets = [max(MOST, *(len(one.scores) for one in found))]
         evaluation.evaluate()
     judgements = [_none(len(one), len(there.scores)) for one, there in zip(truths, found, strict=True)]
     ranges = [tuple(area) for area in evaluation.params.areaRng]

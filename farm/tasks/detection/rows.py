@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from farm.columns import Column, schema_of
 from farm.data.targets import Boxes
+from farm.stats.resampling import resamples
 from farm.tasks.detection.found import AREAS, Found, Judgement
 from farm.tasks.detection.precision import Matches
 
@@ -59,7 +60,7 @@ class OfClass:
     """What one cell is worth at one class."""
 
     number: Annotated[int, Column("the class", arrow="int32")]
-    objects: Annotated[int, Column("of it in the test images", arrow="int32")]
+    objects: Annotated[int, Column("of it in the test images that are to be found", arrow="int32")]
     score: Annotated[float, Column("the metric of this class alone")]
 
 
@@ -125,8 +126,8 @@ def beyond(table: pa.Table) -> int:
 
 
 def truth(table: pa.Table) -> str:
-    """Which images these are, in their order, with which objects: the start of a SHA-256."""
-    content = hashlib.sha256()
+    """Which images these are, in their order, with which objects, and how samples are drawn: the start of a SHA-256."""
+    content = hashlib.sha256(resamples(len(table), 10).tobytes())
     for name in ("height", "width", "truth_classes", "truth_corners", "truth_counted"):
         content.update(json.dumps(table[name].to_pylist()).encode())
     return content.hexdigest()[:16]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from farm.stats.replicates import Uncertainty, difference, mean, over_images, welch
+from farm.stats.replicates import Uncertainty, difference, mean, over_images, p_value, welch
 from farm.stats.shares import Disagreement, tango
 
 DROPS = st.lists(st.floats(-0.2, 0.2).map(lambda drop: round(drop, 4)), min_size=2, max_size=8)
@@ -93,3 +93,8 @@ def test_seeds_that_happen_to_be_equal_are_known_to_their_resolution_only():
 def test_one_value_says_nothing(function):
     with pytest.raises(ValueError, match="one value says nothing of the spread"):
         function([0.1])
+
+
+def test_what_is_known_without_doubt_is_0_or_is_not():
+    certain = Uncertainty(0.0, 5)
+    assert (p_value(0.0, certain), p_value(0.1, certain)) == (1.0, 0.0)

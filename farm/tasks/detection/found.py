@@ -21,11 +21,6 @@ class Found:
     classes: NDArray[np.int64]
     scores: NDArray[np.float64]
 
-    def best(self, most: int = MOST) -> "Found":
-        """Those of the greatest scores, best first."""
-        order = np.argsort(-self.scores, kind="stable")[:most]
-        return Found(corners=self.corners[order], classes=self.classes[order], scores=self.scores[order])
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Judgement:

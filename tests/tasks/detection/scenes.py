@@ -35,7 +35,9 @@ def seen(rng, there, worse=0.0):
     classes = np.where(rng.random(kept.sum()) < 0.9, there.classes[kept], rng.integers(0, CLASSES, kept.sum()))
     more = rng.integers(0, 6)
     corners, classes = np.vstack([corners, boxes(rng, more)]), np.r_[classes, rng.integers(0, CLASSES, more)]
-    return Found(corners=corners, classes=classes, scores=np.round(rng.random(len(classes)), 2)).best()
+    scores = np.round(rng.random(len(classes)), 2)
+    order = np.argsort(-scores, kind="stable")
+    return Found(corners=corners[order], classes=classes[order], scores=scores[order])
 
 
 def scene(count, seed=0, worse=0.0):

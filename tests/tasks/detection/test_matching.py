@@ -57,11 +57,6 @@ def test_it_does_not_speak(capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_the_best_come_first_and_equal_ones_in_their_order():
-    best = found(SQUARE, SQUARE, SQUARE, classes=[1, 2, 3], scores=[0.5, 0.9, 0.5]).best(2)
-    assert (best.classes.tolist(), best.scores.tolist()) == ([2, 1], [0.9, 0.5])
-
-
 @pytest.mark.parametrize("count", [1, 5])
 def test_bits_of_all_overlaps_fit(count):
     (judged,) = judge([there(*[SQUARE] * count)], [found(*[SQUARE] * count)])
